@@ -1,0 +1,36 @@
+// One step of every replica on the product of spheres. A replica at rest has step 0 and keeps every bit.
+#pragma once
+#include "vector.cuh"
+
+// s <- unit(s + step * force)
+template <typename real>
+KERNEL descend(real* __restrict__ spins, const real* __restrict__ force, const real* __restrict__ step, int sites,
+               int chunk, int replicas) {
+    FOR_EACH(c, (sites + chunk - 1) / chunk, r, replicas) {
+        const lane<real> tau = load(step + r);
+        for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
+            const long long at = place(i, r, sites);
+            const auto s = load3(spins + at);
+            const auto moved = unit(s + tau * load3(force + at));
+            store3<real>(spins + at, where(tau == 0, s, moved));
+        }
+    }
+}
+
+// v <- keep * v + push * force;  s <- unit(s + step * v);  v <- the part of v perpendicular to the new s
+template <typename real>
+KERNEL glide(real* __restrict__ spins, real* __restrict__ velocity, const real* __restrict__ force,
+             const real* __restrict__ keep, const real* __restrict__ push, const real* __restrict__ step, int sites,
+             int chunk, int replicas) {
+    FOR_EACH(c, (sites + chunk - 1) / chunk, r, replicas) {
+        const lane<real> tau = load(step + r), k = load(keep + r), p = load(push + r);
+        for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
+            const long long at = place(i, r, sites);
+            const auto s = load3(spins + at);
+            const auto v = k * load3(velocity + at) + p * load3(force + at);
+            const auto moved = unit(s + tau * v);
+            store3<real>(spins + at, where(tau == 0, s, moved));
+            store3<real>(velocity + at, tangent(v, moved));
+        }
+    }
+}

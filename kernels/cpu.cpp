@@ -1,0 +1,44 @@
+// Host build of the kernels: each one bound from its own C++ signature, once for each instruction set.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include "advance.cuh"
+#include "lbfgs.cuh"
+#include "multiply.cuh"
+#include "philox.cuh"
+
+namespace nb = nanobind;
+
+template <typename T> struct argument {
+    using type = T;
+    static T pass(T value) { return value; }
+};
+template <typename T> struct argument<T*> {
+    using type = nb::ndarray<T, nb::c_contig, nb::device::cpu>;
+    static T* pass(const type& array) { return array.data(); }
+};
+
+template <typename... Args> void bind(nb::module_& m, const char* name, void (*kernel)(Args...)) {
+    m.def(
+        name,
+        [kernel](typename argument<Args>::type... args) {
+            nb::gil_scoped_release unlocked;
+            kernel(argument<Args>::pass(args)...);
+        },
+        ((void)sizeof(Args), nb::arg().noconvert())...);
+}
+
+#define BIND(name) bind(m, #name "<float>", name<float>), bind(m, #name "<double>", name<double>)
+
+NB_MODULE(MODULE, m) {
+    BIND(field), BIND(evaluate), BIND(fold), BIND(descend), BIND(glide);
+    BIND(barzilai_borwein), BIND(velocity_projection), BIND(fire), BIND(gram), BIND(lbfgs), BIND(rotate);
+    BIND(multiply), BIND(scatter);
+    m.def("instruction_set", [] {
+#if defined(__x86_64__)
+        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) return "avx512";
+        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "avx2";
+#endif
+        return "baseline";
+    });
+}

@@ -1,0 +1,106 @@
+// Field, energy and what a minimiser wants to know, of every replica in one pass over the sites.
+#pragma once
+#include "onsite.cuh"
+
+// What is summed over sites. Python reads these names from here.
+enum Sum { ENERGY, FORCE2, OVERLAP, OTHER2, MX, MY, MZ, LARGEST2, SUMS };
+
+// Running sums of a chunk of sites: a few sites in `real`, then flushed into double precision, always in one order.
+template <typename real> struct Sums {
+    lane<real> energy{}, force2{}, overlap{}, other2{}, largest2{};
+    vec<lane<real>> m{};
+
+    DEVICE void add(lane<real> e, vec<lane<real>> s, vec<lane<real>> g, vec<lane<real>> other) {
+        const lane<real> gg = dot(g, g);
+        energy = energy + e;
+        force2 = force2 + gg;
+        overlap = overlap + dot(g, other);
+        other2 = other2 + dot(other, other);
+        m = m + s;
+        largest2 = larger(largest2, gg);
+    }
+    DEVICE void flush(double* p, int stride) {
+        add_to(p + ENERGY * stride, energy), add_to(p + FORCE2 * stride, force2), add_to(p + OVERLAP * stride, overlap);
+        add_to(p + OTHER2 * stride, other2), add_to(p + MX * stride, m.x), add_to(p + MY * stride, m.y);
+        add_to(p + MZ * stride, m.z), raise_to(p + LARGEST2 * stride, largest2);
+        *this = {};
+    }
+};
+
+// the bilinear field sum_j J_ij s_j of a site, from the neighbour list; spins of one replica (or register of them)
+template <typename real>
+DEVICE vec<lane<real>> bilinear(const real* spins, const int* neighbour, const int* coupling, const real* matrices,
+                                int first, int last) {
+    vec<lane<real>> h{};
+    for (int k = first; k < last; ++k)
+        h = h + apply(matrices + 9 * coupling[k], load3(spins + neighbour[k] * (long long)(3 * width)));
+    return h;
+}
+
+// b_i = - dE/ds_i
+template <typename real>
+KERNEL field(const real* __restrict__ spins, int direct, const real* __restrict__ bilinear_field,
+             const int* __restrict__ start, const int* __restrict__ neighbour, const int* __restrict__ coupling, const real* __restrict__ matrices, const int* __restrict__ kind,
+             const real* __restrict__ onsite_rows, int order, const real* __restrict__ zeeman,
+             real* __restrict__ out, int sites, int chunk, int replicas) {
+    FOR_EACH(c, (sites + chunk - 1) / chunk, r, replicas) {
+        const auto B = load3(zeeman + place(0, r, 1));
+        const real* mine = spins + place(0, r, sites);
+        for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
+            const long long at = place(i, r, sites);
+            auto b = direct ? bilinear(mine, neighbour, coupling, matrices, start[i], start[i + 1])
+                            : load3(bilinear_field + at);
+            onsite(onsite_rows + onsite_width * kind[i], order, B, load3(spins + at), b);
+            store3<real>(out + at, b);
+        }
+    }
+}
+
+// The force (the part of b perpendicular to s) of every site, and the sums. The bilinear field comes from the neighbour
+// list (`direct`) or stands in `bilinear_field` already (a convolution put it there). `other` is what the force is
+// compared with: the velocity, or the previous force, in which case it may be `force` itself.
+template <typename real>
+KERNEL evaluate(const real* __restrict__ spins, int direct, const real* bilinear_field, const int* __restrict__ start,
+                const int* __restrict__ neighbour, const int* __restrict__ coupling, const real* __restrict__ matrices,
+                const int* __restrict__ kind, const real* __restrict__ onsite_rows, int order,
+                const real* __restrict__ zeeman, const real* other, real* force, double* __restrict__ sums, int sites,
+                int chunk, int replicas) {
+    FOR_EACH(c, (sites + chunk - 1) / chunk, r, replicas) {
+        const auto B = load3(zeeman + place(0, r, 1));
+        const real* mine = spins + place(0, r, sites);
+        double* sum = sums + (long long)c * SUMS * replicas + r;
+        for (int q = 0; q < SUMS; ++q)
+            for (int k = 0; k < lanes<real>; ++k) sum[q * replicas + k] = 0;
+        Sums<real> running;
+        for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
+            const long long at = place(i, r, sites);
+            const auto s = load3(spins + at);
+            auto b = direct ? bilinear(mine, neighbour, coupling, matrices, start[i], start[i + 1])
+                            : load3(bilinear_field + at);
+            const lane<real> pair_energy = real(-0.5) * dot(s, b);
+            const lane<real> energy = pair_energy + onsite(onsite_rows + onsite_width * kind[i], order, B, s, b);
+            const auto g = tangent(b, s);
+            running.add(energy, s, g, load3(other + at));
+            store3<real>(force + at, g);
+            if (i % 32 == 31) running.flush(sum, replicas);
+        }
+        running.flush(sum, replicas);
+    }
+}
+
+// Adds the sums of many chunks up to those of a few groups, in one order; row `largest` holds a maximum instead.
+template <typename real>
+KERNEL fold(const double* __restrict__ sums, double* __restrict__ folded, int chunks, int groups, int quantities,
+            int largest, int replicas) {
+    FOR_EACH(g, groups * quantities, r, replicas) {
+        const int group = g / quantities, q = g % quantities, each = (chunks + groups - 1) / groups;
+        for (int k = r; k < r + lanes<real>; ++k) {
+            double total = 0;
+            for (int c = group * each; c < chunks && c < (group + 1) * each; ++c) {
+                const double v = sums[((long long)c * quantities + q) * replicas + k];
+                total = q == largest ? larger(total, v) : total + v;
+            }
+            folded[((long long)group * quantities + q) * replicas + k] = total;
+        }
+    }
+}

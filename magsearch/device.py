@@ -1,0 +1,200 @@
+"""The machine that runs the kernels: a CPU through the compiled modules, a GPU through CuPy. Only this module imports CuPy.
+
+Both devices read the same kernel text (kernels/*.cuh). A kernel is launched by name; its C++ signature, read from the
+text, says what every argument must be, and each argument is checked against it before the launch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from collections.abc import Callable
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.fft
+
+_HERE = Path(__file__).resolve().parent
+KERNELS = next((d for d in (_HERE / "kernels", _HERE.parent / "kernels") if (d / "portable.cuh").exists()), _HERE)
+CTYPES: dict[str, Any] = {"float": np.float32, "double": np.float64, "int": np.int32, "uint32": np.uint32}
+
+
+@cache
+def kernel_text() -> str:
+    """All kernels as one translation unit, headers inlined: CuPy's cache does not look into included files."""
+    seen: set[str] = set()
+
+    def inline(name: str) -> str:
+        if name in seen:
+            return ""
+        seen.add(name)
+        text = (KERNELS / name).read_text().replace("#pragma once\n", "")
+        return re.sub(r'#include "(.+)"\n', lambda found: inline(found[1]), text)
+
+    return "".join(inline(path.name) for path in sorted(KERNELS.glob("*.cuh")))
+
+
+@cache
+def signatures() -> dict[str, list[str]]:
+    """The argument types of every kernel, as written: {"descend": ["real*", "const real*", ..., "int"]}."""
+    found = re.findall(r"^KERNEL (\w+)\(([^)]*)\)", kernel_text(), flags=re.MULTILINE)
+    return {
+        name: [" ".join(argument.replace("__restrict__", "").split()[:-1]) for argument in arguments.split(",")]
+        for name, arguments in found
+    }
+
+
+@cache
+def rows(enum: str) -> dict[str, int]:
+    """The members of a C++ enum in the kernel text with their values, so that Python need not repeat them."""
+    found = re.search(rf"enum {enum} {{(.*?)}};", kernel_text(), flags=re.DOTALL)
+    if found is None:
+        raise KeyError(enum)
+    names = re.sub(r"//[^\n]*", "", found[1]).split(",")
+    return {name.split("=")[0].strip(): k for k, name in enumerate(names)}
+
+
+@cache
+def constant(name: str) -> int:
+    """A constexpr int of the kernel text whose value is a plain number."""
+    found = re.search(rf"constexpr int {name} = (\d+);", kernel_text())
+    if found is None:
+        raise KeyError(name)
+    return int(found[1])
+
+
+class Device:
+    """What both machines have in common: arrays (``xp``), checked kernel launches, batched Fourier transforms."""
+
+    name: str
+    xp: Any  # numpy or cupy
+    width: int  # replicas of a block: populations are padded to whole blocks
+    chunk: int  # sites that one thread sums over
+    groups: int  # parts in which the sums of a population arrive at the minimisers' rules
+
+    def launch(self, kernel: str, real: Any, *arguments: Any, blocks: int, replicas: int) -> None:
+        """Run ``kernel<real>`` over ``blocks`` x ``replicas``. TypeError for an argument that its signature forbids."""
+        types = signatures()[kernel]
+        if len(arguments) != len(types):
+            raise TypeError(f"{kernel} takes {len(types)} arguments, {len(arguments)} were given")
+        real_name = "float" if np.dtype(real) == np.float32 else "double"
+        checked = [
+            self._checked(kernel, k, declared.replace("real", real_name), value)
+            for k, (declared, value) in enumerate(zip(types, arguments, strict=True))
+        ]
+        self._run(f"{kernel}<{real_name}>", checked, blocks, replicas)
+
+    def _checked(self, kernel: str, place: int, declared: str, value: Any) -> Any:
+        kind = CTYPES[declared.removeprefix("const ").removesuffix("*").strip()]
+        if not declared.endswith("*"):
+            return self._scalar(kind, value)
+        if not isinstance(value, self.xp.ndarray) or value.dtype != kind or not value.flags.c_contiguous:
+            found = f"{getattr(value, 'dtype', type(value).__name__)}"
+            raise TypeError(f"argument {place} of {kernel} must be a contiguous {kind.__name__} array, not {found}")
+        return value
+
+    def _scalar(self, kind: Any, value: Any) -> Any:
+        raise NotImplementedError
+
+    def _run(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> None:
+        raise NotImplementedError
+
+    def array(self, values: Any, dtype: Any) -> Any:
+        """A contiguous array on this device."""
+        return self.xp.ascontiguousarray(self.xp.asarray(values, dtype=dtype))
+
+    def host(self, values: Any) -> Any:
+        """A NumPy array with the values of a device array."""
+        return values
+
+
+class Cpu(Device):
+    """The processor of this machine; threads as OMP_NUM_THREADS says."""
+
+    name = "cpu"
+    xp = np
+    width = 16
+    chunk = 256
+    groups = 1
+
+    @cached_property
+    def instruction_set(self) -> str:
+        """avx512, avx2 or baseline; the environment variable MAGSEARCH_ISA overrules what the processor reports."""
+        baseline = importlib.import_module("magsearch._kernels_baseline")
+        return os.environ.get("MAGSEARCH_ISA") or baseline.instruction_set()
+
+    @cached_property
+    def _module(self) -> Any:
+        return importlib.import_module(f"magsearch._kernels_{self.instruction_set}")
+
+    @cached_property
+    def description(self) -> str:
+        return f"cpu ({self.instruction_set}, {os.environ.get('OMP_NUM_THREADS') or os.cpu_count()} threads)"
+
+    def _scalar(self, kind: Any, value: Any) -> Any:
+        return float(value) if np.issubdtype(kind, np.floating) else int(value)
+
+    def _run(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> None:
+        getattr(self._module, name)(*arguments)
+
+    fft: Callable[..., Any] = staticmethod(scipy.fft.fftn)
+    ifft: Callable[..., Any] = staticmethod(scipy.fft.ifftn)
+
+
+class Cuda(Device):
+    """An NVIDIA GPU. Raises RuntimeError with the reason where CuPy or a GPU is missing."""
+
+    width = 32
+    chunk = 8
+    groups = 32
+
+    def __init__(self, index: int = 0) -> None:
+        try:
+            cupy = importlib.import_module("cupy")
+            found = cupy.cuda.runtime.getDeviceCount()
+        except ImportError:
+            raise RuntimeError("no CuPy: pip install 'magsearch[cuda12]' or 'magsearch[cuda13]'") from None
+        except Exception as error:  # the driver's own words, whatever class CuPy gives them
+            raise RuntimeError(f"CuPy sees no GPU: {error}") from None
+        if index >= found:
+            raise RuntimeError(f"GPU {index} was asked for, {found} were found")
+        cupy.cuda.Device(index).use()
+        self.xp = cupy
+        self.name = f"cuda:{index}"
+        self.description = f"{self.name} ({cupy.cuda.runtime.getDeviceProperties(index)['name'].decode()})"
+        self.fft = importlib.import_module("cupyx.scipy.fft").fftn
+        self.ifft = importlib.import_module("cupyx.scipy.fft").ifftn
+
+    @cached_property
+    def _module(self) -> Any:
+        names = [f"{kernel}<{real}>" for kernel in signatures() for real in ("float", "double")]
+        return self.xp.RawModule(code=kernel_text(), options=("-std=c++17",), name_expressions=names)
+
+    def _scalar(self, kind: Any, value: Any) -> Any:
+        return kind(value)
+
+    def _run(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> None:
+        threads = (32, 8)
+        grid = (-(-replicas // threads[0]), min(-(-blocks // threads[1]), 65535))
+        self._module.get_function(name)(grid, threads, tuple(arguments))
+
+    def host(self, values: Any) -> Any:
+        return self.xp.asnumpy(values)
+
+
+def choose(name: str = "auto") -> Device:
+    """The device for ``--device auto|cpu|cuda|cuda:N``. RuntimeError where a GPU is asked for and there is none."""
+    if name == "cpu":
+        return Cpu()
+    if name == "auto":
+        try:
+            return Cuda()
+        except RuntimeError:
+            return Cpu()
+    kind, _, index = name.partition(":")
+    if kind != "cuda" or (index and not index.isdigit()):
+        raise RuntimeError(f"unknown device '{name}'; expected auto, cpu, cuda or cuda:N")
+    return Cuda(int(index or 0))

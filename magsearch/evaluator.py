@@ -1,0 +1,195 @@
+"""Energy, force and field of every replica at once: a Hamiltonian's couplings, laid out on a device in one precision.
+
+Two paths give the bilinear field sum_j J_ij s_j: the neighbour list (``direct``), and a convolution between two Fourier
+transforms (``fourier``), which wins for the long lists that density functional theory gives. ``choose_path`` decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.device import Device, rows
+from magsearch.hamiltonian import ONSITE, Hamiltonian
+from magsearch.units import MU_B
+
+Path = Literal["direct", "fourier"]
+SUM = rows("Sum")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one evaluation is expected to cost, in units of one 3x3 matrix times vector for one site and replica."""
+
+    direct: float
+    fourier: float  # inf where the path does not apply, with the reason
+    reason: str = ""
+
+
+def cost(hamiltonian: Hamiltonian) -> Cost:
+    """The cost model behind the choice of path; a fixed function of the input, so that a run can be repeated bit for bit.
+
+    A complex transform of n cells takes about log2 n passes over the spins, forth and back; measured on one core
+    (docs/performance.md), such a pass costs what PASS matrix-vector products cost.
+    """
+    lattice = hamiltonian.lattice
+    direct = len(hamiltonian.directed) / lattice.sites
+    if not hamiltonian.uniform:
+        return Cost(direct, np.inf, "couplings differ from cell to cell")
+    crossing = [
+        axis for axis in range(3) if not lattice.periodic[axis] and (hamiltonian.bonds.offset[:, axis] != 0).any()
+    ]
+    if crossing and any(lattice.size[axis] > 1 for axis in crossing):
+        return Cost(direct, np.inf, "bonds cross an open edge")
+    return Cost(direct, PASS * 2 * np.log2(max(lattice.cells, 2)) + lattice.atoms)
+
+
+PASS = 1.0
+
+
+def choose_path(hamiltonian: Hamiltonian) -> Path:
+    expected = cost(hamiltonian)
+    return "direct" if expected.direct <= expected.fourier else "fourier"
+
+
+class Evaluator:
+    """A Hamiltonian on a device, for populations with spins ``real`` [block, site, 3, width].
+
+    hamiltonian, device   what and where
+    real                  numpy.float32 for the search, numpy.float64 for reported numbers
+    path                  "direct" or "fourier"; chosen by ``choose_path`` where None
+    """
+
+    def __init__(self, hamiltonian: Hamiltonian, device: Device, real: Any = np.float32, path: Path | None = None):
+        self.hamiltonian, self.device, self.real = hamiltonian, device, np.dtype(real)
+        self.path: Path = path or choose_path(hamiltonian)
+        if self.path == "fourier" and np.isinf(cost(hamiltonian).fourier):
+            raise ValueError(f"no Fourier path: {cost(hamiltonian).reason}")
+        self.sites = hamiltonian.lattice.sites
+        self.chunks = -(-self.sites // device.chunk)
+        kind, table = hamiltonian.onsite
+        self._kind = device.array(kind, np.int32)
+        self._onsite = device.array(table, self.real)
+        self.order = 2 if table[:, [ONSITE["K4"].start, ONSITE["Kc"].start]].any() else 1 if table[:, 1:].any() else 0
+
+    @cached_property
+    def _neighbours(self) -> tuple[Any, Any, Any, Any]:
+        """start [site + 1], neighbour [bond], coupling [bond] and the matrices [coupling, 9] that it counts."""
+        if self.path == "fourier":
+            nothing = self.device.array(np.zeros(1), np.int32)
+            return nothing, nothing, nothing, self.device.array(np.zeros(9), self.real)
+        bonds = self.hamiltonian.directed
+        start = np.searchsorted(bonds.i, np.arange(self.sites + 1))
+        matrices, coupling = np.unique(bonds.J.reshape(-1, 9), axis=0, return_inverse=True)
+        arrays = (start, np.append(bonds.j, 0), np.append(coupling.reshape(-1), 0))  # never empty
+        on_device = [self.device.array(a, np.int32) for a in arrays]
+        return on_device[0], on_device[1], on_device[2], self.device.array(np.vstack([matrices, np.zeros(9)]), self.real)
+
+    @cached_property
+    def _modes(self) -> Any:
+        """J at every wave vector of the lattice, [cell, 3 atoms, 3 atoms] complex; 1 / cells of the transform included."""
+        lattice, bonds = self.hamiltonian.lattice, self.hamiltonian.bonds
+        kernel = np.zeros((*lattice.grid, lattice.atoms, 3, lattice.atoms, 3))
+        x, y, z = (bonds.offset % np.array(lattice.size)).T
+        np.add.at(kernel, (z, y, x, bonds.i, slice(None), bonds.j), bonds.J)
+        width = 3 * lattice.atoms
+        modes = np.fft.fftn(kernel, axes=(0, 1, 2)).conj().reshape(lattice.cells, width, width)
+        complex_ = np.complex64 if self.real == np.float32 else np.complex128
+        return self.device.array(modes, complex_)
+
+    def zeeman(self, field: Any, replicas: int) -> Any:
+        """mu_B B of every replica, [block, 3, width] meV; field [3] or [replica, 3] in tesla."""
+        b = np.broadcast_to(MU_B * np.asarray(field, dtype=np.float64), (replicas, 3))
+        return self.device.array(b.reshape(-1, self.device.width, 3).transpose(0, 2, 1), self.real)
+
+    def evaluate(self, spins: Any, zeeman: Any, other: Any, force: Any, sums: Any) -> None:
+        """Write the force (tangential part of -dE/ds, meV) and the sums over chunks, [chunk, SUMS, replica] float64.
+
+        spins, other, force [block, site, 3, width]; ``other`` is what the force is multiplied with in the sum OVERLAP.
+        """
+        replicas = self.replicas(spins)
+        field = self._convolve(spins) if self.path == "fourier" else spins
+        self._launch(
+            "evaluate", spins, int(self.path == "direct"), field, *self._neighbours, self._kind, self._onsite, self.order,
+            zeeman, other, force, sums, self.sites, self.device.chunk, replicas,
+        )  # fmt: skip
+
+    def fold(self, sums: Any, quantities: int, largest: int) -> Any:
+        """Sums over chunks [chunk, quantity, replica] added up to the few groups that a rule reads."""
+        chunks, replicas = sums.shape[0], sums.shape[2]
+        groups = min(self.device.groups, chunks)
+        folded = self.device.xp.empty((groups, quantities, replicas), dtype=np.float64)
+        arguments = (sums, folded, chunks, groups, quantities, largest, replicas)
+        self.device.launch("fold", self.real, *arguments, blocks=groups * quantities, replicas=replicas)
+        return folded
+
+    def _launch(self, kernel: str, *arguments: Any) -> None:
+        self.device.launch(kernel, self.real, *arguments, blocks=self.chunks, replicas=arguments[-1])
+
+    def _convolve(self, spins: Any) -> Any:
+        lattice = self.hamiltonian.lattice
+        pairs, size = self.replicas(spins) // 2, 3 * lattice.atoms
+        complex_ = np.complex64 if self.real == np.float32 else np.complex128
+        waves = spins.view(complex_).reshape(len(spins), *lattice.grid, size, -1)
+        modes = self.device.xp.ascontiguousarray(self.device.fft(waves, axes=(1, 2, 3)))
+        product = self.device.xp.empty_like(modes)
+        chunk = self.device.chunk
+        self.device.launch(
+            "multiply", self.real, modes.view(self.real), self._modes.view(self.real), product.view(self.real),
+            lattice.cells, size, chunk, pairs, blocks=-(-lattice.cells // chunk), replicas=pairs,
+        )  # fmt: skip
+        field = self.device.ifft(product, axes=(1, 2, 3), overwrite_x=True)
+        return self.device.xp.ascontiguousarray(field).view(self.real).reshape(spins.shape)
+
+    # -- the same for textures, in plain numbers -------------------------------------------------------------------
+
+    def replicas(self, spins: Any) -> int:
+        """Replicas of an array [block, ..., width], padding included."""
+        return int(spins.shape[0] * spins.shape[-1])
+
+    def spins(self, textures: Any) -> Any:
+        """Textures [replica, site, 3] or [site, 3] on the device, [block, site, 3, width]; copies of the first pad."""
+        width = self.device.width
+        host = np.asarray(textures, dtype=self.real).reshape(-1, self.sites, 3)
+        blocks = -(-len(host) // width)
+        host = np.concatenate([host, np.broadcast_to(host[:1], (blocks * width - len(host), self.sites, 3))])
+        return self.device.array(host.reshape(blocks, width, self.sites, 3).transpose(0, 2, 3, 1), self.real)
+
+    def textures(self, spins: Any) -> NDArray[Any]:
+        """The opposite of ``spins``: [replica, site, 3] on the host, padding included."""
+        host = self.device.host(spins).transpose(0, 3, 1, 2)
+        return np.ascontiguousarray(host).reshape(-1, self.sites, 3)
+
+    def sums(self, textures: Any) -> NDArray[np.float64]:
+        """The sums over sites of textures [replica, site, 3], [SUMS, replica]; rows are named by ``SUM``."""
+        count = np.asarray(textures).reshape(-1, self.sites, 3).shape[0]
+        spins = self.spins(textures)
+        replicas = self.replicas(spins)
+        force, sums = self.device.xp.zeros_like(spins), self.device.xp.empty((self.chunks, len(SUM) - 1, replicas))
+        self.evaluate(spins, self.zeeman(self.hamiltonian.field, replicas), force, force, sums)
+        total = self.device.host(sums)
+        result = total.sum(axis=0)
+        result[SUM["LARGEST2"]] = total[:, SUM["LARGEST2"]].max(axis=0)
+        return result[:, :count]
+
+    def energies(self, textures: Any) -> NDArray[np.float64]:
+        """Energy of textures [replica, site, 3] in meV, [replica]."""
+        return self.sums(textures)[SUM["ENERGY"]]
+
+    def field(self, textures: Any) -> NDArray[np.float64]:
+        """b = -dE/ds of textures [replica, site, 3] or [site, 3], meV, same shape."""
+        given = np.asarray(textures)
+        spins = self.spins(textures)
+        replicas = self.replicas(spins)
+        out = self.device.xp.empty_like(spins)
+        zeeman = self.zeeman(self.hamiltonian.field, replicas)
+        bilinear = self._convolve(spins) if self.path == "fourier" else spins
+        self._launch(
+            "field", spins, int(self.path == "direct"), bilinear, *self._neighbours, self._kind, self._onsite, self.order,
+            zeeman, out, self.sites, self.device.chunk, replicas,
+        )  # fmt: skip
+        return self.textures(out)[: given.reshape(-1, self.sites, 3).shape[0]].reshape(given.shape)

@@ -1,0 +1,199 @@
+"""Bravais lattices with a basis: sites, positions, neighbours and reciprocal space.
+
+Sites are numbered with the atom of the basis fastest, then the first, second and third cell axis:
+
+    site = atom + atoms * (x + n1 * (y + n2 * z))
+
+so that an array over sites reshapes to ``lattice.grid + (atoms,)`` = (n3, n2, n1, atoms). UppASD and Spirit number
+their sites in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+SAME_PLACE = 1e-4  # two lengths closer than this fraction of the shortest cell vector are one
+HEXAGONAL = ((1.0, 0.0, 0.0), (-0.5, np.sqrt(0.75), 0.0), (0.0, 0.0, 1.0))
+
+# name: cell in units of the lattice constant, basis in fractions of the cell, periodic axes
+NAMED: dict[str, tuple[ArrayLike, ArrayLike, tuple[bool, bool, bool]]] = {
+    "chain": (np.eye(3), [[0, 0, 0]], (True, False, False)),
+    "square": (np.eye(3), [[0, 0, 0]], (True, True, False)),
+    "triangular": (HEXAGONAL, [[0, 0, 0]], (True, True, False)),
+    "honeycomb": (HEXAGONAL, [[1 / 3, 2 / 3, 0], [2 / 3, 1 / 3, 0]], (True, True, False)),
+    "kagome": (HEXAGONAL, [[0.5, 0, 0], [0, 0.5, 0], [0.5, 0.5, 0]], (True, True, False)),
+    "cubic": (np.eye(3), [[0, 0, 0]], (True, True, True)),
+    "bcc": ([[-0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.5, 0.5, -0.5]], [[0, 0, 0]], (True, True, True)),
+    "fcc": ([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]], [[0, 0, 0]], (True, True, True)),
+    "diamond": ([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]], [[0, 0, 0], [0.25, 0.25, 0.25]], (True, True, True)),
+    "pyrochlore": (
+        [[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]],
+        [[0, 0, 0], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]],
+        (True, True, True),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Bonds of equal length: directed, (i, j, offset) for every atom i of the basis."""
+
+    distance: float  # angstrom
+    i: NDArray[np.int64]  # [bond]
+    j: NDArray[np.int64]  # [bond]
+    offset: NDArray[np.int64]  # [bond, 3], cells from i to j
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """A crystal of ``size`` cells, periodic or open along each axis.
+
+    cell      [3, 3]     rows are the cell vectors, angstrom
+    basis     [atom, 3]  Cartesian positions inside the cell, angstrom
+    size      (n1, n2, n3)
+    periodic  one flag for each axis
+    species   one label for each atom of the basis
+    """
+
+    cell: NDArray[np.float64]
+    basis: NDArray[np.float64]
+    size: tuple[int, int, int]
+    periodic: tuple[bool, bool, bool] = (True, True, True)
+    species: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        set_ = object.__setattr__
+        set_(self, "cell", np.array(self.cell, dtype=np.float64).reshape(3, 3))
+        set_(self, "basis", np.array(self.basis, dtype=np.float64).reshape(-1, 3))
+        set_(self, "size", tuple(int(n) for n in self.size))
+        set_(self, "periodic", tuple(bool(p) for p in self.periodic))
+        set_(self, "species", tuple(self.species) or ("A",) * len(self.basis))
+        if len(self.size) != 3 or min(self.size) < 1:
+            raise ValueError(f"size is {self.size}; expected three whole numbers of at least 1")
+        if not np.isfinite(self.cell).all() or not np.isfinite(self.basis).all():
+            raise ValueError("cell and basis must be finite numbers")
+        if abs(np.linalg.det(self.cell)) < 1e-12 * np.linalg.norm(self.cell, axis=1).prod():
+            raise ValueError(f"the cell vectors {self.cell.tolist()} do not span a volume")
+        if len(self.species) != self.atoms:
+            raise ValueError(f"{len(self.species)} species for {self.atoms} atoms of the basis")
+
+    @classmethod
+    def named(
+        cls,
+        name: str,
+        size: tuple[int, int, int],
+        constant: float = 1.0,
+        periodic: tuple[bool, bool, bool] | None = None,
+    ) -> Lattice:
+        """A lattice by its usual name (a key of ``NAMED``), lattice constant in angstrom.
+
+        The constant is the edge of the conventional cell for cubic lattices, the length of the cell vectors otherwise.
+        """
+        if name not in NAMED:
+            raise ValueError(f"unknown lattice '{name}'; known are {', '.join(NAMED)}")
+        cell, basis, axes = NAMED[name]
+        cell = constant * np.asarray(cell, dtype=np.float64)
+        return cls(cell, np.asarray(basis) @ cell, size, axes if periodic is None else periodic)
+
+    @classmethod
+    def cluster(cls, positions: ArrayLike) -> Lattice:
+        """A finite molecule: one open cell whose basis holds every site. positions [site, 3], angstrom."""
+        where = np.asarray(positions, dtype=np.float64)
+        extent = np.ptp(where, axis=0) + 1.0
+        return cls(np.diag(extent), where - where.min(axis=0), (1, 1, 1), (False, False, False))
+
+    @property
+    def atoms(self) -> int:
+        """Atoms in the basis."""
+        return len(self.basis)
+
+    @property
+    def cells(self) -> int:
+        return int(np.prod(self.size))
+
+    @property
+    def sites(self) -> int:
+        return self.cells * self.atoms
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """Cells as numpy sees them: (n3, n2, n1)."""
+        return self.size[2], self.size[1], self.size[0]
+
+    @cached_property
+    def dimension(self) -> int:
+        """Number of axes with more than one cell."""
+        return sum(n > 1 for n in self.size)
+
+    @cached_property
+    def coordinates(self) -> NDArray[np.int64]:
+        """Cell coordinates (x, y, z) of every cell, [cell, 3]."""
+        z, y, x = np.indices(self.grid).reshape(3, -1)
+        return np.stack([x, y, z], axis=1)
+
+    @cached_property
+    def positions(self) -> NDArray[np.float64]:
+        """Cartesian positions in angstrom, [site, 3]."""
+        corners = self.coordinates @ self.cell
+        return (corners[:, None] + self.basis[None]).reshape(-1, 3)
+
+    @cached_property
+    def reciprocal(self) -> NDArray[np.float64]:
+        """Rows are the reciprocal vectors b_k with a_i . b_k = 2 pi delta_ik, 1/angstrom."""
+        return 2 * np.pi * np.linalg.inv(self.cell).T
+
+    def neighbours(self, offset: ArrayLike) -> NDArray[np.int64]:
+        """The cell that lies ``offset`` cells away from each cell, [cell]; -1 beyond an open edge."""
+        target = self.coordinates + np.asarray(offset)
+        size = np.array(self.size)
+        outside = ((target < 0) | (target >= size)) & ~np.array(self.periodic)
+        target %= size
+        cell = target[:, 0] + self.size[0] * (target[:, 1] + self.size[1] * target[:, 2])
+        return np.where(outside.any(axis=1), -1, cell)
+
+    def translation(self, shift: ArrayLike) -> NDArray[np.int64]:
+        """Sites from which a texture moved by ``shift`` cells is read: moved = spins[translation], [site]."""
+        came_from = self.neighbours(-np.asarray(shift))
+        if (came_from < 0).any():
+            raise ValueError("a translation along an open axis is not a symmetry")
+        return (came_from[:, None] * self.atoms + np.arange(self.atoms)).reshape(-1)
+
+    def shells(self, count: int) -> list[Shell]:
+        """The ``count`` shortest distances between sites of the infinite crystal, with their directed bonds.
+
+        Only axes along which bonds can lead somewhere (periodic, or more than one cell) are followed. A finite lattice
+        has fewer shells: ValueError says how many.
+        """
+        reach = 1
+        while True:
+            shells = list(self._shells_within(reach))
+            further = list(self._shells_within(2 * reach))
+            safe = len(shells) >= count and all(
+                np.isclose(a.distance, b.distance) and len(a.i) == len(b.i)
+                for a, b in zip(shells[:count], further[:count], strict=True)
+            )
+            if safe:
+                return shells[:count]
+            if len(shells) == len(further):
+                raise ValueError(f"the lattice has {len(shells)} shells, {count} were asked for")
+            reach *= 2
+
+    def _shells_within(self, reach: int) -> Iterator[Shell]:
+        follow = [p or n > 1 for p, n in zip(self.periodic, self.size, strict=True)]
+        ranges = [np.arange(-reach, reach + 1) if f else np.zeros(1, int) for f in follow]
+        offset = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 3)
+        i, j, cell = (
+            a.ravel() for a in np.meshgrid(range(self.atoms), range(self.atoms), range(len(offset)), indexing="ij")
+        )
+        distance = np.linalg.norm(self.basis[j] - self.basis[i] + offset[cell] @ self.cell, axis=1)
+        same = SAME_PLACE * np.linalg.norm(self.cell, axis=1).min()
+        order = np.argsort(distance, kind="stable")
+        order = order[distance[order] > same]
+        for members in np.split(order, np.flatnonzero(np.diff(distance[order]) > same) + 1):
+            if len(members):
+                yield Shell(float(distance[members].mean()), i[members], j[members], offset[cell[members]])

@@ -1,0 +1,7 @@
+"""Physical constants (CODATA 2018) in the units of magsearch: meV, tesla, kelvin, angstrom, Bohr magneton."""
+
+MU_B = 5.7883818060e-2  # meV / T
+K_B = 8.617333262e-2  # meV / K
+MRY = 13.605693122994  # meV
+JOULE = 1 / 1.602176634e-22  # meV
+BOHR = 0.529177210903  # angstrom
