@@ -3,6 +3,7 @@
 #include <nanobind/ndarray.h>
 
 #include "advance.cuh"
+#include "convolution.hpp"
 #include "lbfgs.cuh"
 #include "multiply.cuh"
 #include "philox.cuh"
@@ -33,7 +34,7 @@ template <typename... Args> void bind(nb::module_& m, const char* name, void (*k
 NB_MODULE(MODULE, m) {
     BIND(field), BIND(evaluate), BIND(fold), BIND(descend), BIND(glide);
     BIND(barzilai_borwein), BIND(velocity_projection), BIND(fire), BIND(gram), BIND(lbfgs), BIND(rotate);
-    BIND(multiply), BIND(scatter);
+    BIND(multiply), BIND(scatter), BIND(convolve);
     m.def("instruction_set", [] {
 #if defined(__x86_64__)
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) return "avx512";

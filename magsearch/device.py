@@ -40,7 +40,8 @@ def kernel_text() -> str:
 @cache
 def signatures() -> dict[str, list[str]]:
     """The argument types of every kernel, as written: {"descend": ["real*", "const real*", ..., "int"]}."""
-    found = re.findall(r"^KERNEL (\w+)\(([^)]*)\)", kernel_text(), flags=re.MULTILINE)
+    text = kernel_text() + (KERNELS / "convolution.hpp").read_text()
+    found = re.findall(r"^KERNEL (\w+)\(([^)]*)\)", text, flags=re.MULTILINE)
     return {
         name: [" ".join(argument.replace("__restrict__", "").split()[:-1]) for argument in arguments.split(",")]
         for name, arguments in found
@@ -64,6 +65,13 @@ def constant(name: str) -> int:
     if found is None:
         raise KeyError(name)
     return int(found[1])
+
+
+@cache
+def _roots(n: int, real: str) -> np.ndarray:
+    """exp(-2 pi i k / n) for k < n as pairs of ``real``."""
+    k = np.arange(n)
+    return np.ascontiguousarray(np.stack([np.cos(2 * np.pi * k / n), -np.sin(2 * np.pi * k / n)], axis=1).astype(real))
 
 
 class Device:
@@ -101,6 +109,23 @@ class Device:
 
     def _run(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> None:
         raise NotImplementedError
+
+    def convolve(self, real: Any, spins: Any, modes: Any, field: Any, size: tuple[int, int, int], atoms: int) -> None:
+        """field = J * spins on a periodic lattice; both [block, site, 3, width], modes [cell, 3 atoms, 3 atoms].
+
+        Between two library transforms here, with neighbouring replicas as real and imaginary part.
+        """
+        complex_ = np.complex64 if np.dtype(real) == np.float32 else np.complex128
+        pairs, cells = spins.shape[0] * spins.shape[-1] // 2, int(np.prod(size))
+        waves = spins.view(complex_).reshape(len(spins), *size[::-1], 3 * atoms, -1)
+        before = self.xp.ascontiguousarray(self.fft(waves, axes=(1, 2, 3)))
+        after = self.xp.empty_like(before)
+        self.launch(
+            "multiply", real, before.view(real), modes.view(real), after.view(real), cells, 3 * atoms, self.chunk, pairs,
+            blocks=-(-cells // self.chunk), replicas=pairs,
+        )  # fmt: skip
+        back = self.ifft(after, axes=(1, 2, 3), norm="forward", overwrite_x=True)
+        field[...] = self.xp.ascontiguousarray(back).view(real).reshape(field.shape)
 
     def array(self, values: Any, dtype: Any) -> Any:
         """A contiguous array on this device."""
@@ -143,6 +168,14 @@ class Cpu(Device):
     fft: Callable[..., Any] = staticmethod(scipy.fft.fftn)
     ifft: Callable[..., Any] = staticmethod(scipy.fft.ifftn)
 
+    def convolve(self, real: Any, spins: Any, modes: Any, field: Any, size: tuple[int, int, int], atoms: int) -> None:
+        """The same in one kernel whose transforms keep replicas as lanes (kernels/convolution.hpp)."""
+        roots = [_roots(n, np.dtype(real).name) for n in size]
+        self.launch(
+            "convolve", real, spins, modes.view(real), *roots, field, *size, 3 * atoms, spins.shape[0] * spins.shape[-1],
+            blocks=1, replicas=1,
+        )  # fmt: skip
+
 
 class Cuda(Device):
     """An NVIDIA GPU. Raises RuntimeError with the reason where CuPy or a GPU is missing."""
@@ -170,7 +203,7 @@ class Cuda(Device):
 
     @cached_property
     def _module(self) -> Any:
-        names = [f"{kernel}<{real}>" for kernel in signatures() for real in ("float", "double")]
+        names = [f"{kernel}<{real}>" for kernel in signatures() if kernel != "convolve" for real in ("float", "double")]
         return self.xp.RawModule(code=kernel_text(), options=("-std=c++17",), name_expressions=names)
 
     def _scalar(self, kind: Any, value: Any) -> Any:

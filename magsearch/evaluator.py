@@ -77,6 +77,21 @@ class Evaluator:
         self.order = 2 if table[:, [ONSITE["K4"].start, ONSITE["Kc"].start]].any() else 1 if table[:, 1:].any() else 0
 
     @cached_property
+    def stiffness(self) -> float:
+        """A bound of how strongly one spin is held, meV: sum of |J_ij|, anisotropy and field at the worst site."""
+        bonds, (kind, table) = self.hamiltonian.directed, self.hamiltonian.onsite
+        held = np.zeros(self.sites)
+        np.add.at(held, bonds.i, np.linalg.norm(bonds.J, ord=2, axis=(1, 2)))
+        local = 2 * np.linalg.norm(table[:, ONSITE["A"]], axis=1) + 4 * np.abs(table[:, ONSITE["K4"]][:, 0])
+        local += 2 * np.abs(table[:, ONSITE["Kc"]][:, 0]) + MU_B * np.linalg.norm(self.hamiltonian.field) * table[:, 0]
+        return float((held + local[kind]).max()) or 1.0
+
+    @property
+    def rounding(self) -> float:
+        """Relative rounding of a replica's energy."""
+        return 2e-7 if self.real == np.float32 else 1e-14
+
+    @cached_property
     def _neighbours(self) -> tuple[Any, Any, Any, Any]:
         """start [site + 1], neighbour [bond], coupling [bond] and the matrices [coupling, 9] that it counts."""
         if self.path == "fourier":
@@ -91,13 +106,13 @@ class Evaluator:
 
     @cached_property
     def _modes(self) -> Any:
-        """J at every wave vector of the lattice, [cell, 3 atoms, 3 atoms] complex; 1 / cells of the transform included."""
+        """J / cells at every wave vector of the lattice, [cell, 3 atoms, 3 atoms] complex."""
         lattice, bonds = self.hamiltonian.lattice, self.hamiltonian.bonds
         kernel = np.zeros((*lattice.grid, lattice.atoms, 3, lattice.atoms, 3))
         x, y, z = (bonds.offset % np.array(lattice.size)).T
         np.add.at(kernel, (z, y, x, bonds.i, slice(None), bonds.j), bonds.J)
         width = 3 * lattice.atoms
-        modes = np.fft.fftn(kernel, axes=(0, 1, 2)).conj().reshape(lattice.cells, width, width)
+        modes = np.fft.fftn(kernel, axes=(0, 1, 2), norm="forward").conj().reshape(lattice.cells, width, width)
         complex_ = np.complex64 if self.real == np.float32 else np.complex128
         return self.device.array(modes, complex_)
 
@@ -131,19 +146,9 @@ class Evaluator:
         self.device.launch(kernel, self.real, *arguments, blocks=self.chunks, replicas=arguments[-1])
 
     def _convolve(self, spins: Any) -> Any:
-        lattice = self.hamiltonian.lattice
-        pairs, size = self.replicas(spins) // 2, 3 * lattice.atoms
-        complex_ = np.complex64 if self.real == np.float32 else np.complex128
-        waves = spins.view(complex_).reshape(len(spins), *lattice.grid, size, -1)
-        modes = self.device.xp.ascontiguousarray(self.device.fft(waves, axes=(1, 2, 3)))
-        product = self.device.xp.empty_like(modes)
-        chunk = self.device.chunk
-        self.device.launch(
-            "multiply", self.real, modes.view(self.real), self._modes.view(self.real), product.view(self.real),
-            lattice.cells, size, chunk, pairs, blocks=-(-lattice.cells // chunk), replicas=pairs,
-        )  # fmt: skip
-        field = self.device.ifft(product, axes=(1, 2, 3), overwrite_x=True)
-        return self.device.xp.ascontiguousarray(field).view(self.real).reshape(spins.shape)
+        lattice, field = self.hamiltonian.lattice, self.device.xp.empty_like(spins)
+        self.device.convolve(self.real, spins, self._modes, field, lattice.size, lattice.atoms)
+        return field
 
     # -- the same for textures, in plain numbers -------------------------------------------------------------------
 

@@ -1,0 +1,224 @@
+// The bilinear field of a whole population as a convolution on the CPU: transform, multiply by J(q), transform back.
+//
+// Replicas are lanes, as everywhere, so every butterfly is a handful of register operations without a shuffle; two blocks
+// of replicas are the real and the imaginary part of one complex field, so that no transform of real data is needed. Rows
+// are transformed on their way from the spins into the scratch; the last axis is transformed, multiplied and transformed
+// back in one visit; rows again on their way into the field. (Measured in docs/performance.md; a GPU uses cuFFT.)
+#pragma once
+#include <vector>
+
+#include "portable.cuh"
+
+namespace convolution {
+
+template <typename V> struct wave { V re, im; };
+template <typename V> DEVICE wave<V> operator+(wave<V> a, wave<V> b) { return {a.re + b.re, a.im + b.im}; }
+template <typename V> DEVICE wave<V> operator-(wave<V> a, wave<V> b) { return {a.re - b.re, a.im - b.im}; }
+template <typename R, typename V> DEVICE wave<V> scaled(R c, wave<V> a) { return {c * a.re, c * a.im}; }
+template <int sign, typename V> DEVICE wave<V> turned(wave<V> a) {  // times sign * i
+    return sign > 0 ? wave<V>{-a.im, a.re} : wave<V>{a.im, -a.re};
+}
+
+// the roots of unity exp(-2 pi i k / n), k < n, of one axis, conjugated for the way back
+template <typename real, int sign> struct Roots {
+    const real* at;
+    int n;
+    template <typename V> DEVICE wave<V> times(int k, wave<V> a) const {
+        const real c = at[2 * k], s = sign < 0 ? at[2 * k + 1] : -at[2 * k + 1];
+        return {c * a.re - s * a.im, c * a.im + s * a.re};
+    }
+};
+
+// sum_k a_k exp(sign 2 pi i t k / p) for p = 2, 3, 4, 5
+template <int sign, typename real, typename V> DEVICE void butterfly(wave<V> (&a)[2]) {
+    const auto d = a[0] - a[1];
+    a[0] = a[0] + a[1], a[1] = d;
+}
+template <int sign, typename real, typename V> DEVICE void butterfly(wave<V> (&a)[3]) {
+    const auto sum = a[1] + a[2], middle = a[0] - scaled(real(0.5), sum);
+    const auto side = turned<sign>(scaled(real(0.86602540378443864676), a[1] - a[2]));
+    a[0] = a[0] + sum, a[1] = middle + side, a[2] = middle - side;
+}
+template <int sign, typename real, typename V> DEVICE void butterfly(wave<V> (&a)[4]) {
+    const auto even = a[0] + a[2], odd = a[1] + a[3], low = a[0] - a[2], high = turned<sign>(a[1] - a[3]);
+    a[0] = even + odd, a[1] = low + high, a[2] = even - odd, a[3] = low - high;
+}
+template <int sign, typename real, typename V> DEVICE void butterfly(wave<V> (&a)[5]) {
+    constexpr real c1 = 0.30901699437494742410, c2 = -0.80901699437494742410;
+    constexpr real s1 = 0.95105651629515357212, s2 = 0.58778525229247312917;
+    const auto p1 = a[1] + a[4], p2 = a[2] + a[3], m1 = a[1] - a[4], m2 = a[2] - a[3];
+    const auto x1 = a[0] + scaled(c1, p1) + scaled(c2, p2), x2 = a[0] + scaled(c2, p1) + scaled(c1, p2);
+    const auto y1 = turned<sign>(scaled(s1, m1) + scaled(s2, m2)), y2 = turned<sign>(scaled(s2, m1) - scaled(s1, m2));
+    a[0] = a[0] + p1 + p2, a[1] = x1 + y1, a[4] = x1 - y1, a[2] = x2 + y2, a[3] = x2 - y2;
+}
+
+// One pass of Stockham's self-sorting transform: sub-transforms of length p at stride s.
+template <int p, typename V, typename real, int sign, typename In, typename Out>
+DEVICE void stage(int length, int s, Roots<real, sign> w, In in, Out out) {
+    const int m = length / p;
+    for (int j = 0; j < m; ++j)
+        for (int q = 0; q < s; ++q) {
+            wave<V> a[p];
+            for (int k = 0; k < p; ++k) a[k] = in(q + s * (j + m * k));
+            butterfly<sign, real>(a);
+            out(q + s * p * j, a[0]);
+            for (int t = 1; t < p; ++t) out(q + s * (p * j + t), w.times(j * t * s, a[t]));
+        }
+}
+// the same for any other prime p
+template <typename V, typename real, int sign, typename In, typename Out>
+DEVICE void any_stage(int p, int length, int s, Roots<real, sign> w, In in, Out out) {
+    const int m = length / p;
+    for (int j = 0; j < m; ++j)
+        for (int q = 0; q < s; ++q)
+            for (int t = 0; t < p; ++t) {
+                wave<V> sum{};
+                for (int k = 0; k < p; ++k) sum = sum + w.times((int)((long long)t * k % p * (w.n / p)), in(q + s * (j + m * k)));
+                out(q + s * (p * j + t), w.times(j * t * s, sum));
+            }
+}
+
+inline std::vector<int> factors(int n) {
+    std::vector<int> found;
+    for (int p : {4, 5, 3, 2})
+        while (n % p == 0) found.push_back(p), n /= p;
+    for (int p = 7; n > 1; p += 2)
+        while (n % p == 0) found.push_back(p), n /= p;
+    return found;
+}
+
+// out(k) = sum_x in(x) exp(sign 2 pi i k x / n); `room` holds 2 n waves
+template <typename V, typename real, int sign, typename In, typename Out>
+DEVICE void transform(const std::vector<int>& primes, Roots<real, sign> w, wave<V>* room, In in, Out out) {
+    const int count = (int)primes.size(), n = w.n;
+    if (count == 0) return out(0, in(0));
+    int length = n, s = 1;
+    for (int f = 0; f < count; ++f) {
+        const int p = primes[f];
+        const wave<V>* from = room + (f % 2 ? 0 : n);
+        wave<V>* to = room + (f % 2 ? n : 0);
+        const auto pass = [&](auto source, auto sink) {
+            if (p == 4) stage<4, V>(length, s, w, source, sink);
+            else if (p == 5) stage<5, V>(length, s, w, source, sink);
+            else if (p == 3) stage<3, V>(length, s, w, source, sink);
+            else if (p == 2) stage<2, V>(length, s, w, source, sink);
+            else any_stage<V>(p, length, s, w, source, sink);
+        };
+        const auto stored = [from](int k) { return from[k]; };
+        const auto keep = [to](int k, wave<V> v) { to[k] = v; };
+        if (f == 0 && count == 1) pass(in, out);
+        else if (f == 0) pass(in, keep);
+        else if (f == count - 1) pass(stored, out);
+        else pass(stored, keep);
+        length /= p, s *= p;
+    }
+}
+
+template <typename real> struct Axis {
+    int n;
+    const real* roots;  // [n] complex
+    std::vector<int> primes;
+};
+
+// Where register v of site-component k of a pair of blocks stands: real part at re + k * width, imaginary at im + k * width.
+template <typename V, typename real>
+void one_pair(const real* re, const real* im, real* re_out, real* im_out, const real* J, wave<V>* scratch,
+              const Axis<real>& X, const Axis<real>& Y, const Axis<real>& Z, int size) {
+    const int n1 = X.n, n2 = Y.n, n3 = Z.n, most = n1 > n2 ? (n1 > n3 ? n1 : n3) : (n2 > n3 ? n2 : n3);
+    const auto at = [](const real* p) { return *(const V*)p; };
+    const Axis<real>& last = n3 > 1 ? Z : Y;  // the axis that is transformed, multiplied and transformed back at once
+    const long long step = (long long)n1 * size * (n3 > 1 ? n2 : 1);
+#pragma omp parallel
+    {
+        std::vector<wave<V>> room(2 * most), column((size_t)size * last.n), product(size);
+        const Roots<real, -1> x{X.roots, n1}, y{Y.roots, n2}, l{last.roots, last.n};
+        const Roots<real, 1> x_back{X.roots, n1}, y_back{Y.roots, n2}, l_back{last.roots, last.n};
+#pragma omp for schedule(static)
+        for (int row = 0; row < n2 * n3; ++row)
+            for (int c = 0; c < size; ++c) {
+                const long long k0 = (long long)row * n1 * size + c;
+                transform<V>(X.primes, x, room.data(),
+                    [=](int k) { return wave<V>{at(re + (k0 + k * size) * width), at(im + (k0 + k * size) * width)}; },
+                    [=](int k, wave<V> v) { scratch[k0 + k * size] = v; });
+            }
+        const auto along_y = [&](auto w) {
+#pragma omp for collapse(2) schedule(static)
+            for (int z = 0; z < n3; ++z)
+                for (int xc = 0; xc < n1 * size; ++xc) {
+                    wave<V>* line = scratch + (long long)z * n2 * n1 * size + xc;
+                    transform<V>(Y.primes, w, room.data(), [=](int k) { return line[(long long)k * n1 * size]; },
+                        [=](int k, wave<V> v) { line[(long long)k * n1 * size] = v; });
+                }
+        };
+        if (n3 > 1) along_y(y);
+#pragma omp for schedule(static)
+        for (int line = 0; line < (int)(step / size); ++line) {
+            wave<V>* here = scratch + (long long)line * size;
+            for (int c = 0; c < size; ++c) {
+                wave<V>* into = column.data() + c;
+                transform<V>(last.primes, l, room.data(), [=](int k) { return here[k * step + c]; },
+                    [=](int k, wave<V> v) { into[k * size] = v; });
+            }
+            for (int k = 0; k < last.n; ++k) {
+                const real* j = J + 2 * (k * (step / size) + line) * size * size;
+                wave<V>* v = column.data() + (long long)k * size;
+                for (int a = 0; a < size; ++a) {
+                    wave<V> sum{};
+                    for (int b = 0; b < size; ++b, j += 2)
+                        sum = sum + wave<V>{j[0] * v[b].re - j[1] * v[b].im, j[0] * v[b].im + j[1] * v[b].re};
+                    product[a] = sum;
+                }
+                for (int a = 0; a < size; ++a) v[a] = product[a];
+            }
+            for (int c = 0; c < size; ++c) {
+                const wave<V>* from = column.data() + c;
+                transform<V>(last.primes, l_back, room.data(), [=](int k) { return from[k * size]; },
+                    [=](int k, wave<V> v) { here[k * step + c] = v; });
+            }
+        }
+        if (n3 > 1) along_y(y_back);
+#pragma omp for schedule(static)
+        for (int row = 0; row < n2 * n3; ++row)
+            for (int c = 0; c < size; ++c) {
+                const long long k0 = (long long)row * n1 * size + c;
+                transform<V>(X.primes, x_back, room.data(), [=](int k) { return scratch[k0 + k * size]; },
+                    [=](int k, wave<V> v) {
+                        *(V*)(re_out + (k0 + k * size) * width) = v.re;
+                        *(V*)(im_out + (k0 + k * size) * width) = v.im;
+                    });
+            }
+    }
+}
+
+template <typename real, int bytes> struct registers {
+    typedef real type __attribute__((vector_size(bytes), aligned(sizeof(real)), may_alias));
+};
+
+}  // namespace convolution
+
+// field = J * spins. spins, field [block, site, 3, width]; J [cell, size, size] complex with 1 / cells in it, size = 3
+// atoms; roots: exp(-2 pi i k / n) of the three axes.
+template <typename real>
+KERNEL convolve(const real* spins, const real* J, const real* roots1, const real* roots2, const real* roots3, real* field,
+                int n1, int n2, int n3, int size, int replicas) {
+    using namespace convolution;
+    constexpr int full = register_bytes, half = width / 2 * (int)sizeof(real) < full ? width / 2 * (int)sizeof(real) : full;
+    using V = typename registers<real, full>::type;
+    using W = typename registers<real, half>::type;
+    const Axis<real> X{n1, roots1, factors(n1)}, Y{n2, roots2, factors(n2)}, Z{n3, roots3, factors(n3)};
+    const long long block = (long long)n1 * n2 * n3 * size * width;
+    // registers need their natural alignment here; a vector of plain numbers does not give it
+    std::vector<real> storage(2 * (block / width) * (full / sizeof(real)) + 64 / sizeof(real));
+    void* scratch = (void*)(((std::uintptr_t)storage.data() + 63) / 64 * 64);
+    const int blocks = replicas / width;
+    for (int b = 0; b + 1 < blocks; b += 2)
+        for (int v = 0; v < width; v += full / (int)sizeof(real))
+            one_pair<V>(spins + b * block + v, spins + (b + 1) * block + v, field + b * block + v, field + (b + 1) * block + v,
+                        J, (wave<V>*)scratch, X, Y, Z, size);
+    if (blocks % 2) {
+        const real* s = spins + (blocks - 1) * block;
+        real* f = field + (blocks - 1) * block;
+        for (int v = 0; v < width / 2; v += half / (int)sizeof(real))
+            one_pair<W>(s + v, s + width / 2 + v, f + v, f + width / 2 + v, J, (wave<W>*)scratch, X, Y, Z, size);
+    }
+}

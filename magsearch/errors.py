@@ -1,0 +1,13 @@
+"""What a user reads when an input is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class InputError(ValueError):
+    """A wrong input, told as ``path:line: what was wrong; expected what``. The command line prints it and exits with 2."""
+
+    def __init__(self, message: str, path: str | Path | None = None, line: int | None = None):
+        where = [str(part) for part in (path, line) if part is not None]
+        super().__init__(": ".join([":".join(where), message]) if where else message)

@@ -1,0 +1,77 @@
+"""Files that hold one row of numbers a line, as Fortran programs write them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.errors import InputError
+
+
+def number(token: str) -> float:
+    """A number as Fortran reads it (1.0d-3 included). ValueError where it is none."""
+    try:
+        return float(token)
+    except ValueError:
+        return float(token.lower().replace("d", "e"))
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a file; InputError where there is none."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path) from None
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The leading numbers of every row of a file; what follows them on a line is comment.
+
+    path    the file
+    values  [row, column]
+    line    [row], counted from 1
+    """
+
+    path: Path
+    values: NDArray[np.float64]
+    line: NDArray[np.int64]
+
+    @classmethod
+    def read(cls, path: Path, columns: tuple[str, ...], comments: str = "#%!") -> Table:
+        """The columns of the given names. InputError, with the line, for a row that lacks one or holds no number."""
+        rows, lines = [], []
+        for line, text in enumerate(read_text(path).splitlines(), start=1):
+            tokens = text.split()[: len(columns)]
+            if not tokens or tokens[0][0] in comments:
+                continue
+            try:
+                rows.append([number(token) for token in tokens])
+            except ValueError:
+                raise InputError(f"'{' '.join(tokens)}' is not all numbers; expected {' '.join(columns)}", path, line) from None
+            if len(tokens) < len(columns):
+                raise InputError(f"{len(tokens)} columns; expected {' '.join(columns)}", path, line)
+            lines.append(line)
+        if not rows:
+            raise InputError(f"holds no rows; expected {' '.join(columns)}", path)
+        table = cls(path, np.array(rows), np.array(lines))
+        wrong = ~np.isfinite(table.values)
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            raise table.error(row, f"{columns[column]} is {table.values[row, column]}; expected a finite number")
+        return table
+
+    def error(self, row: int, message: str) -> InputError:
+        return InputError(message, self.path, int(self.line[row]))
+
+    def indices(self, column: int, count: int, what: str) -> NDArray[np.int64]:
+        """A column that counts ``what`` from 1 to ``count``, counted from 0 here. InputError outside that range."""
+        given = self.values[:, column]
+        wrong = (given != np.rint(given)) | (given < 1) | (given > count)
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise self.error(row, f"{what} {given[row]:g} does not exist; expected a whole number from 1 to {count}")
+        return given.astype(np.int64) - 1

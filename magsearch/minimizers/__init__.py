@@ -1,0 +1,8 @@
+"""Minimisers: values that say what one iteration of a relaxation is."""
+
+from magsearch.minimizers.barzilai_borwein import BarzilaiBorwein
+from magsearch.minimizers.fire import Fire
+from magsearch.minimizers.lbfgs import LBFGS
+from magsearch.minimizers.velocity_projection import VelocityProjection
+
+__all__ = ["LBFGS", "BarzilaiBorwein", "Fire", "VelocityProjection"]

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from magsearch.relaxation import Convergence, Motion
+
+
+@dataclass(frozen=True)
+class BarzilaiBorwein:
+    """Projected gradient on spheres with alternating Barzilai-Borwein steps, one step length per replica.
+
+    Barzilai & Borwein, IMA J. Numer. Anal. 8, 141 (1988); after a rise above the last ten energies (Grippo, Lampariello
+    & Lucidi, 1986) a replica takes steps short enough to descend until it is below them again.
+
+    longest_turn   radians, of the spin that turns most in one step
+    """
+
+    convergence: Convergence = field(default_factory=Convergence)
+    longest_turn: float = 1.0
+
+    def begin(self, motion: Motion) -> None:
+        motion.flat["step"] = motion.array(motion.replicas)
+
+    def iterate(self, motion: Motion) -> None:
+        evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
+        sums = motion.evaluate("force")
+        motion.launch(
+            "barzilai_borwein", sums, f["state"], f["step"], len(sums), evaluator.sites,
+            *self.convergence.thresholds(evaluator), 0.5 / evaluator.stiffness, self.longest_turn, evaluator.rounding,
+            motion.replicas, blocks=1,
+        )  # fmt: skip
+        motion.launch(
+            "descend", b["spins"], b["force"], f["step"], evaluator.sites, evaluator.device.chunk, motion.replicas
+        )

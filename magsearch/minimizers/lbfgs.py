@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from magsearch.device import constant
+from magsearch.relaxation import Convergence, Motion
+
+HISTORY = constant("history")
+VECTORS = 2 * HISTORY + 1
+PRODUCTS = 3 * VECTORS
+
+
+@dataclass(frozen=True)
+class LBFGS:
+    """Limited-memory BFGS in the rotation vectors of the spins, one Hessian for each replica, no line search.
+
+    Ivanov, Uzdin & Jonsson, Comput. Phys. Commun. 260, 107749 (2021); the vector-free form of Chen, Wang & Zhou
+    (NeurIPS 2014) reads every stored vector twice in an iteration. The memory is forgotten after an uphill step.
+
+    longest_turn   radians, of any spin in one step
+    """
+
+    convergence: Convergence = field(default_factory=Convergence)
+    longest_turn: float = 0.5
+
+    def begin(self, motion: Motion) -> None:
+        motion.blocked["stored"] = motion.array(VECTORS, *motion.blocked["spins"].shape)
+        motion.flat["table"] = motion.array(VECTORS * VECTORS, motion.replicas, dtype=np.float64)
+        motion.flat["pairs"] = motion.array(motion.replicas, dtype=np.int32)
+        motion.flat["weights"] = motion.array(VECTORS, motion.replicas)
+        motion.flat["step"] = motion.array(motion.replicas)
+
+    def iterate(self, motion: Motion) -> None:
+        evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
+        newest, after = motion.iteration % HISTORY, (motion.iteration + 1) % HISTORY
+        shape = (evaluator.sites, evaluator.device.chunk, motion.replicas)
+        sums = motion.evaluate("force")
+        products = motion.array(evaluator.chunks, PRODUCTS, motion.replicas, dtype=np.float64)
+        motion.launch("gram", b["spins"], b["force"], b["stored"], products, newest, *shape)
+        motion.launch(
+            "lbfgs", sums, evaluator.fold(products, PRODUCTS, -1), f["state"], f["table"], f["pairs"], f["weights"],
+            f["step"], newest, len(sums), evaluator.sites, *self.convergence.thresholds(evaluator),
+            0.5 / evaluator.stiffness, self.longest_turn, evaluator.rounding, motion.replicas, blocks=1,
+        )  # fmt: skip
+        motion.launch("rotate", b["spins"], b["stored"], f["weights"], f["step"], after, *shape)

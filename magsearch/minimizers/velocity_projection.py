@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from magsearch.relaxation import Convergence, Motion
+
+
+@dataclass(frozen=True)
+class VelocityProjection:
+    """Motion with mass whose velocity is projected on the force, and forgotten when it points uphill.
+
+    Bessarab, Uzdin & Jonsson, Comput. Phys. Commun. 196, 335 (2015), with one velocity for each replica.
+
+    time_step      in units of 1 / sqrt(stiffest coupling)
+    longest_turn   radians, of the spin that turns most in one step
+    """
+
+    convergence: Convergence = field(default_factory=Convergence)
+    time_step: float = 0.5
+    longest_turn: float = 1.0
+
+    def begin(self, motion: Motion) -> None:
+        motion.blocked["velocity"] = motion.evaluator.device.xp.zeros_like(motion.blocked["spins"])
+        for name in ("keep", "push", "step"):
+            motion.flat[name] = motion.array(motion.replicas)
+
+    def iterate(self, motion: Motion) -> None:
+        evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
+        sums = motion.evaluate("velocity")
+        motion.launch(
+            "velocity_projection", sums, f["state"], f["keep"], f["push"], f["step"], len(sums), evaluator.sites,
+            *self.convergence.thresholds(evaluator), self.time_step / evaluator.stiffness**0.5, self.longest_turn,
+            motion.replicas, blocks=1,
+        )  # fmt: skip
+        motion.launch(
+            "glide", b["spins"], b["velocity"], b["force"], f["keep"], f["push"], f["step"], evaluator.sites,
+            evaluator.device.chunk, motion.replicas,
+        )  # fmt: skip

@@ -1,0 +1,192 @@
+"""Local back-end: relaxes every replica of a population at once, each with its own step and its own convergence.
+
+A minimiser (magsearch/minimizers) says what one iteration is; the loop around it is here: it looks at the replicas every
+few iterations, and thins the population out when most of it rests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.device import rows
+from magsearch.evaluator import SUM, Evaluator
+
+STATE = rows("State")
+REASONS = ("moving", "torque", "variance", "padding")  # values of the row RESTING
+LOOK = 20  # iterations between two looks at the state
+
+
+@dataclass(frozen=True)
+class VarianceControl:
+    """A replica rests when, over ``window`` steps, both variances are below their thresholds.
+
+    energy   meV^2, of the energy per site; None: (1e-7 of the stiffest coupling)^2
+    moment   of the mean spin
+    Xu et al., Commun. Phys. 6, 239 (2023).
+    """
+
+    window: int = 40
+    energy: float | None = None
+    moment: float = 1e-8
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """When a replica has arrived: torque, variances, or the number of steps.
+
+    torque     meV, largest |s x b|; None: 1e-6 of the stiffest coupling in float32, 1e-8 meV in float64
+    steps      evaluations at the most
+    variance   None: no variance control
+    """
+
+    torque: float | None = None
+    steps: int = 2000
+    variance: VarianceControl | None = field(default_factory=VarianceControl)
+
+    def thresholds(self, evaluator: Evaluator) -> tuple[int, float, float, float]:
+        """Window, torque (meV), energy variance (meV^2) and moment variance, as the kernels take them."""
+        single = evaluator.real == np.float32
+        torque = self.torque if self.torque is not None else (1e-6 * evaluator.stiffness if single else 1e-8)
+        if self.variance is None:
+            return 0, torque, 0.0, 0.0
+        energy = self.variance.energy if self.variance.energy is not None else (1e-7 * evaluator.stiffness) ** 2
+        return self.variance.window, torque, energy, self.variance.moment
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """Where every replica of a population came to rest. Rows that were never relaxed do not exist: no padding here."""
+
+    textures: NDArray[Any]  # [replica, site, 3]
+    energy: NDArray[np.float64]  # [replica] meV, of the whole replica
+    torque: NDArray[np.float64]  # [replica] meV, largest
+    magnetization: NDArray[np.float64]  # [replica, 3] mean spin
+    steps: NDArray[np.int64]  # [replica] evaluations
+    reason: tuple[str, ...]  # of REASONS; "moving" where the steps ran out
+
+    @property
+    def evaluations(self) -> int:
+        return int(self.steps.sum())
+
+
+@dataclass
+class Motion:
+    """The arrays of a population that moves. ``blocked`` [..., block, site, 3, width], ``flat`` [..., replica]."""
+
+    evaluator: Evaluator
+    zeeman: Any  # [block, 3, width] meV
+    blocked: dict[str, Any]
+    flat: dict[str, Any]
+    sums: Any  # [chunk, SUMS, replica]
+    iteration: int = 0
+
+    @classmethod
+    def start(cls, evaluator: Evaluator, textures: Any, tesla: Any = None) -> Motion:
+        spins = evaluator.spins(textures)
+        replicas, xp = evaluator.replicas(spins), evaluator.device.xp
+        count = len(np.asarray(textures).reshape(-1, evaluator.sites, 3))
+        state = np.zeros((len(STATE) - 1 + 10, replicas))
+        state[STATE["RESTING"], count:] = REASONS.index("padding")
+        given = np.atleast_2d(evaluator.hamiltonian.field if tesla is None else tesla)
+        every = np.broadcast_to(given, (count, 3))
+        every = np.concatenate([every, np.broadcast_to(every[:1], (replicas - count, 3))])
+        return cls(
+            evaluator,
+            evaluator.zeeman(every, replicas),
+            {"spins": spins, "force": xp.zeros_like(spins)},
+            {"state": evaluator.device.array(state, np.float64)},
+            xp.empty((evaluator.chunks, len(SUM) - 1, replicas)),
+        )
+
+    @property
+    def replicas(self) -> int:
+        return self.evaluator.replicas(self.blocked["spins"])
+
+    def array(self, *shape: int, dtype: Any = None) -> Any:
+        return self.evaluator.device.xp.zeros(shape, dtype=dtype or self.evaluator.real)
+
+    def evaluate(self, other: str) -> Any:
+        """Force and sums of where the spins are now; returns the folded sums that the rules read."""
+        b = self.blocked
+        self.evaluator.evaluate(b["spins"], self.zeeman, b[other], b["force"], self.sums)
+        return self.evaluator.fold(self.sums, len(SUM) - 1, SUM["LARGEST2"])
+
+    def launch(self, kernel: str, *arguments: Any, blocks: int | None = None) -> None:
+        evaluator = self.evaluator
+        evaluator.device.launch(
+            kernel, evaluator.real, *arguments, blocks=blocks or evaluator.chunks, replicas=self.replicas
+        )
+
+    def thinned(self, keep: NDArray[np.int64]) -> Motion:
+        """The replicas ``keep`` alone, padded with resting copies."""
+        device = self.evaluator.device
+        blocks = -(-len(keep) // device.width)
+        padding = blocks * device.width - len(keep)
+        index = np.concatenate([keep, np.repeat(keep[:1], padding)])
+        block, lane = device.array(index // device.width, np.int64), device.array(index % device.width, np.int64)
+        flat_index = device.array(index, np.int64)
+
+        def of(array: Any) -> Any:  # [..., block, site, 3, width]
+            moved = device.xp.moveaxis(array, (-4, -1), (0, 1))[block, lane]  # [replica, ..., site, 3]
+            split = moved.reshape(blocks, device.width, *moved.shape[1:])
+            return device.xp.ascontiguousarray(device.xp.moveaxis(split, (0, 1), (-4, -1)))
+
+        flat = {name: device.xp.ascontiguousarray(a[..., flat_index]) for name, a in self.flat.items()}
+        flat["state"][STATE["RESTING"], len(keep) :] = REASONS.index("padding")
+        zeeman = of(self.zeeman[:, None])[:, 0]
+        return Motion(
+            self.evaluator,
+            device.xp.ascontiguousarray(zeeman),
+            {name: of(a) for name, a in self.blocked.items()},
+            flat,
+            device.xp.empty((self.evaluator.chunks, len(SUM) - 1, len(index))),
+            self.iteration,
+        )
+
+
+class Minimizer(Protocol):
+    """What one iteration is. ``convergence`` says when a replica rests."""
+
+    @property
+    def convergence(self) -> Convergence: ...
+
+    def begin(self, motion: Motion) -> None:
+        """Add the arrays that the minimiser needs."""
+
+    def iterate(self, motion: Motion) -> None:
+        """Evaluate and step every moving replica."""
+
+
+def relax(minimizer: Minimizer, evaluator: Evaluator, textures: Any, tesla: Any = None) -> Relaxation:
+    """Relax textures [replica, site, 3] to nearby minima; ``tesla`` [3] or [replica, 3] overrides the model's field."""
+    motion = Motion.start(evaluator, textures, tesla)
+    minimizer.begin(motion)
+    count = len(np.asarray(textures).reshape(-1, evaluator.sites, 3))
+    who = np.arange(count)  # which replica each column of the motion is; padding has none
+    final = np.empty((count, evaluator.sites, 3), dtype=evaluator.real)
+    state = np.zeros((motion.flat["state"].shape[0], count))
+    while True:
+        for _ in range(LOOK):
+            minimizer.iterate(motion)
+            motion.iteration += 1
+        now = evaluator.device.host(motion.flat["state"])[:, : len(who)]
+        state[:, who] = now
+        moving = np.flatnonzero(now[STATE["RESTING"]] == 0)
+        done = len(moving) == 0 or motion.iteration >= minimizer.convergence.steps
+        if done or -(-len(moving) // evaluator.device.width) <= motion.replicas // evaluator.device.width // 2:
+            final[who] = evaluator.textures(motion.blocked["spins"])[: len(who)]
+            if done:
+                break
+            motion, who = motion.thinned(moving), who[moving]
+    return Relaxation(
+        textures=final,
+        energy=state[STATE["ENERGY_NOW"]],
+        torque=state[STATE["TORQUE"]],
+        magnetization=state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1].T,
+        steps=state[STATE["STEPS"]].astype(np.int64),
+        reason=tuple(REASONS[int(k)] for k in state[STATE["RESTING"]]),
+    )
