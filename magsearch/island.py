@@ -1,0 +1,170 @@
+"""Global front-end: one island of the genetic-tunneling search (Xu et al., Commun. Phys. 6, 239 (2023)).
+
+    generation: select parents -> crossover or mutate -> relax all offspring -> merge -> drop duplicates
+
+An island knows nothing of files, clocks or MPI. Everything random comes from a counter keyed by the seed, the island, the
+generation and the replica, so that a generation can be repeated alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.crystal import Crystal
+from magsearch.evaluator import Evaluator
+from magsearch.minimizers import BarzilaiBorwein
+from magsearch.observables import Fingerprint, fingerprint, same
+from magsearch.operators import (
+    FourierSplice,
+    HeatPatch,
+    InsertStripe,
+    Operator,
+    PatchSplice,
+    PlantSkyrmion,
+    QuadrantSplice,
+    RandomSpins,
+    RemoveSkyrmion,
+    RotatePatch,
+    RotateTexture,
+    ShiftWave,
+    ShufflePatch,
+    SoftWaves,
+    StripeSplice,
+)
+from magsearch.operators.seeds import unit
+from magsearch.randomness import Consumer, stream
+from magsearch.relaxation import Minimizer, relax
+from magsearch.selection import Selection, SteadyState
+
+Mixture = tuple[tuple[Operator, float], ...]
+
+SEEDS: Mixture = ((SoftWaves(), 0.8), (RandomSpins(), 0.2))
+OPERATORS: Mixture = (
+    (PatchSplice(), 3.0), (StripeSplice(), 2.0), (QuadrantSplice(), 1.0), (FourierSplice(), 1.0), (HeatPatch(), 1.5),
+    (PlantSkyrmion(), 1.5), (RemoveSkyrmion(), 1.5), (InsertStripe(), 1.5), (ShiftWave(), 1.0), (RotatePatch(), 0.5),
+    (RotateTexture(), 0.5), (ShufflePatch(), 0.5), (SoftWaves(), 1.0),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class GeneticTunneling:
+    """The settings of an island.
+
+    replicas     offspring of a generation, and candidates that are kept
+    seed         of everything random
+    minimizer    local back-end
+    selection    who becomes a parent
+    seeds        mixture of operators that make the first generation
+    operators    mixture of operators that make offspring
+    """
+
+    replicas: int = 64
+    seed: int = 1
+    minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
+    selection: Selection = field(default_factory=SteadyState)
+    seeds: Mixture = SEEDS
+    operators: Mixture = OPERATORS
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A relaxed texture and where it came from."""
+
+    texture: NDArray[Any]  # [site, 3]
+    energy: float  # meV, of the whole replica
+    torque: float  # meV, largest |s x b|
+    origin: str  # the operator that made it
+    generation: int
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What one generation did. Energies in meV per site, over the candidates that are kept."""
+
+    generation: int
+    best: float
+    mean: float
+    deviation: float
+    evaluations: int  # of this generation: energy and force of one replica
+    offspring: dict[str, int]  # by operator
+    successes: dict[str, int]  # offspring that were kept, by operator
+
+
+@dataclass
+class Island:
+    """A population of distinct minima that breeds.
+
+    crystal, evaluator   what is searched, and where
+    settings             how
+    number               which island of the archipelago this is
+    """
+
+    crystal: Crystal
+    evaluator: Evaluator
+    settings: GeneticTunneling
+    number: int = 0
+    generation: int = 0
+    candidates: list[Candidate] = field(default_factory=list)  # distinct, best first
+
+    def breed(self) -> Generation:
+        """One generation."""
+        settings = self.settings
+        made = [self._offspring(replica) for replica in range(settings.replicas)]
+        relaxed = relax(settings.minimizer, self.evaluator, np.stack([texture for texture, _ in made]))
+        lattice = self.crystal.lattice
+        new = [
+            Candidate(
+                relaxed.textures[k], float(relaxed.energy[k]), float(relaxed.torque[k]), origin, self.generation,
+                fingerprint(lattice, relaxed.textures[k], relaxed.energy[k]),
+            )
+            for k, (_, origin) in enumerate(made)
+        ]  # fmt: skip
+        self.merge(new)
+        self.generation += 1
+        energies = np.array([candidate.energy for candidate in self.candidates]) / lattice.sites
+        names = [origin for _, origin in made]
+        kept = {id(candidate) for candidate in self.candidates}
+        return Generation(
+            generation=self.generation - 1,
+            best=float(energies[0]),
+            mean=float(energies.mean()),
+            deviation=float(energies.std()),
+            evaluations=relaxed.evaluations,
+            offspring={name: names.count(name) for name in sorted(set(names))},
+            successes={name: sum(c.origin == name and id(c) in kept for c in new) for name in sorted(set(names))},
+        )
+
+    def merge(self, new: list[Candidate]) -> None:
+        """Take candidates in; the best distinct ones stay."""
+        tolerance = 1e-6 * self.evaluator.stiffness
+        kept: list[Candidate] = []
+        for candidate in sorted(self.candidates + new, key=lambda c: c.energy):
+            if not np.isfinite(candidate.energy):
+                continue
+            if not any(same(candidate.fingerprint, other.fingerprint, energy=tolerance) for other in kept):
+                kept.append(candidate)
+            if len(kept) == self.settings.replicas:
+                break
+        self.candidates = kept
+
+    def _offspring(self, replica: int) -> tuple[NDArray[Any], str]:
+        """One texture on the sphere, and the name of the operator that made it."""
+        settings, first = self.settings, self.generation == 0
+        random = stream(settings.seed, Consumer.OFFSPRING, self.number, self.generation, replica)
+        mixture = settings.seeds if first else settings.operators
+        weights = np.array([weight for _, weight in mixture])
+        operator = mixture[random.choice(len(mixture), p=weights / weights.sum())][0]
+        parents = np.empty((0, self.crystal.lattice.sites, 3))
+        if operator.parents:
+            energy = np.array([candidate.energy for candidate in self.candidates])
+            places = settings.selection(energy, operator.parents, random)
+            parents = np.stack([self.candidates[place].texture for place in places]).astype(np.float64)
+        child = unit(operator(self.crystal, parents, random))
+        empty = ~child.any(axis=1)
+        child[empty] = unit(random.normal(size=(int(empty.sum()), 3)))
+        return child * self.crystal.hamiltonian.occupied[:, None], type(operator).__name__

@@ -1,0 +1,43 @@
+"""Operators make one texture from others. Named by what they do to the spins; values with weights.
+
+An operator has ``parents`` (how many textures it needs) and is called with the crystal, the parents [parent, site, 3] and a
+random generator. It returns [site, 3]; the search puts the spins back onto the sphere.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.crystal import Crystal
+from magsearch.operators.mutations import (
+    HeatPatch,
+    InsertStripe,
+    RotatePatch,
+    RotateTexture,
+    ShiftWave,
+    ShufflePatch,
+)
+from magsearch.operators.seeds import RandomSpins, SoftWaves
+from magsearch.operators.skyrmions import PlantSkyrmion, RemoveSkyrmion
+from magsearch.operators.splices import FourierSplice, PatchSplice, QuadrantSplice, StripeSplice
+
+
+class Operator(Protocol):
+    @property
+    def parents(self) -> int: ...
+
+    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]: ...
+
+
+OPERATORS: dict[str, type] = {
+    operator.__name__: operator
+    for operator in (
+        RandomSpins, SoftWaves, StripeSplice, QuadrantSplice, PatchSplice, FourierSplice, HeatPatch, RotatePatch,
+        RotateTexture, ShufflePatch, InsertStripe, ShiftWave, PlantSkyrmion, RemoveSkyrmion,
+    )
+}  # fmt: skip
+
+__all__ = [*OPERATORS, "OPERATORS", "Operator"]

@@ -1,0 +1,121 @@
+"""Mutations: one parent, changed in one place or in one respect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from magsearch.crystal import Crystal
+from magsearch.operators.seeds import unit
+
+# patches have radii between these, in units of the softest wavelength
+SMALLEST, LARGEST = 0.5, 2.0
+
+
+def _patch(crystal: Crystal, random: np.random.Generator) -> NDArray[np.bool_]:
+    inside = crystal.patch(random, SMALLEST * crystal.wavelength, LARGEST * crystal.wavelength)
+    return inside if inside.any() else np.ones_like(inside)
+
+
+@dataclass(frozen=True)
+class HeatPatch:
+    """Spins of a patch turned at random, by little or by much."""
+
+    parents: int = 1
+
+    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        inside = _patch(crystal, random)
+        noise = random.uniform(0.2, 3.0) * random.normal(size=parents[0].shape)
+        return parents[0] + inside[:, None] * noise
+
+
+@dataclass(frozen=True)
+class RotatePatch:
+    """Spins of a patch turned together: about the field, or about any axis."""
+
+    parents: int = 1
+
+    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        inside = _patch(crystal, random)
+        return np.where(inside[:, None], _turn(crystal, random).apply(parents[0]), parents[0])
+
+
+@dataclass(frozen=True)
+class RotateTexture:
+    """All spins turned together: about the field, or about any axis."""
+
+    parents: int = 1
+
+    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        return _turn(crystal, random).apply(parents[0])
+
+
+def _turn(crystal: Crystal, random: np.random.Generator) -> Rotation:
+    field = np.array(crystal.hamiltonian.field)
+    axis = field if field.any() and random.random() < 0.5 else random.normal(size=3)
+    return Rotation.from_rotvec(random.uniform(0.3, np.pi) * unit(axis))
+
+
+@dataclass(frozen=True)
+class ShufflePatch:
+    """Spins of a patch exchanged among each other."""
+
+    parents: int = 1
+
+    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        child = parents[0].copy()
+        where = np.flatnonzero(_patch(crystal, random))
+        child[where] = child[random.permutation(where)]
+        return child
+
+
+@dataclass(frozen=True)
+class InsertStripe:
+    """Some rows of cells repeated in one place, as many removed in another: the texture between is pushed along.
+
+    The wave between the two places changes its phase, so that a period more or less fits into the box.
+    """
+
+    parents: int = 1
+
+    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        lattice = crystal.lattice
+        if not crystal.extended:
+            return parents[0]
+        axis = random.choice(crystal.extended)
+        n = lattice.size[axis]
+        rows = int(random.integers(1, max(2, min(n // 4, round(crystal.wavelength / np.linalg.norm(lattice.cell[axis]))) + 1)))
+        length = int(random.integers(rows, n - rows + 1)) if n > 2 * rows else rows
+        source = np.arange(n)
+        source[:length] = (source[:length] * (length - rows) // max(length, 1)) if random.random() < 0.5 else source[:length]
+        if random.random() < 0.5:  # squeeze the rest so that the number of rows stays
+            source[length:] = np.linspace(length - rows, n - 1, n - length).round().astype(int)
+        source = (np.roll(source, random.integers(n))) % n
+        grid = parents[0].reshape(*lattice.grid, -1)
+        return np.take(grid, source, axis=2 - axis).reshape(parents[0].shape)
+
+
+@dataclass(frozen=True)
+class ShiftWave:
+    """The texture multiplied by a slow phase: its strongest wave moves to a neighbouring wave vector that fits."""
+
+    parents: int = 1
+
+    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        lattice = crystal.lattice
+        modes = np.fft.fftn(parents[0].reshape(*lattice.grid, -1), axes=(0, 1, 2))
+        power = (np.abs(modes) ** 2).sum(axis=-1)
+        power[0, 0, 0] = 0
+        strongest = np.unravel_index(power.argmax(), power.shape)
+        k = np.array([(s + n // 2) % n - n // 2 for s, n in zip(strongest, lattice.grid, strict=True)])
+        step = [random.integers(-1, 2) if n > 1 else 0 for n in lattice.grid]
+        # a mask of the half space around the strongest wave moves to k + step, its mirror image to -(k + step)
+        frequencies = np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in lattice.grid), indexing="ij")
+        forward = sum(f * c / n for f, c, n in zip(frequencies, k, lattice.grid, strict=True)) > 1e-9
+        half = np.where(forward[..., None], modes, 0)
+        moved = 2 * np.fft.ifftn(np.roll(half, step, axis=(0, 1, 2)), axes=(0, 1, 2)).real
+        return moved.reshape(-1, 3) + parents[0].mean(axis=0)

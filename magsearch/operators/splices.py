@@ -1,0 +1,75 @@
+"""Crossovers: parts of two or four parents in one child. Parents are moved by random symmetries of the crystal first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.crystal import Crystal
+
+
+def _moved(crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> list[NDArray[Any]]:
+    return [crystal.moved(parent, random) for parent in parents]
+
+
+@dataclass(frozen=True)
+class StripeSplice:
+    """A stripe of one parent, across the box along one of its axes, in the other."""
+
+    parents: int = 2
+
+    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        a, b = _moved(crystal, parents, random)
+        axis = random.choice(crystal.extended) if crystal.extended else 0
+        inside = (crystal.fractions[:, axis] - random.random()) % 1.0 < random.uniform(0.15, 0.5)
+        return np.where(inside[:, None], b, a)
+
+
+@dataclass(frozen=True)
+class QuadrantSplice:
+    """Four parents meet: one in each quadrant of two axes (a half for chains)."""
+
+    parents: int = 4
+
+    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        axes = random.permutation(crystal.extended)[:2] if crystal.extended else [0]
+        quadrant = np.zeros(crystal.lattice.sites, dtype=int)
+        for axis in axes:
+            quadrant = 2 * quadrant + ((crystal.fractions[:, axis] - random.random()) % 1.0 < 0.5)
+        return np.stack(_moved(crystal, parents, random))[quadrant, np.arange(crystal.lattice.sites)]
+
+
+@dataclass(frozen=True)
+class PatchSplice:
+    """A disk (ball) of one parent in the other; radii in units of the box's shortest edge."""
+
+    parents: int = 2
+    smallest: float = 0.1
+    largest: float = 0.45
+
+    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        a, b = _moved(crystal, parents, random)
+        inside = crystal.patch(random, self.smallest * crystal.extent, self.largest * crystal.extent)
+        return np.where(inside[:, None], b, a)
+
+
+@dataclass(frozen=True)
+class FourierSplice:
+    """Some of the strongest waves of one parent, the rest of the other."""
+
+    parents: int = 2
+
+    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        grid = (*crystal.lattice.grid, -1)
+        a, b = (np.fft.fftn(p.reshape(grid), axes=(0, 1, 2)) for p in _moved(crystal, parents, random))
+        strength = (np.abs(a) ** 2 + np.abs(b) ** 2).sum(axis=-1)
+        axis = np.array([np.fft.fftfreq(n) for n in crystal.lattice.grid], dtype=object)
+        kz, ky, kx = np.meshgrid(*axis, indexing="ij")
+        normal = random.normal(size=3)  # waves q and -q come from the same parent
+        side = np.abs(normal[0] * kx + normal[1] * ky + normal[2] * kz).astype(float)
+        heard = strength > 1e-3 * strength.max()
+        take = side > np.quantile(side[heard], random.uniform(0.2, 0.8))
+        return np.fft.ifftn(np.where(take[..., None], b, a), axes=(0, 1, 2)).real.reshape(-1, 3)

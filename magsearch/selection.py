@@ -1,0 +1,56 @@
+"""Who becomes a parent. A selection is called with the energies of the candidates, sorted, and returns their places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.units import K_B
+
+
+class Selection(Protocol):
+    def __call__(self, energy: NDArray[np.float64], count: int, random: np.random.Generator) -> NDArray[np.int64]:
+        """Places of ``count`` parents among candidates with ``energy`` [candidate] (meV, of the whole replica)."""
+
+
+@dataclass(frozen=True)
+class SteadyState:
+    """The better part of the candidates, each as likely as the other.
+
+    share   of the candidates that may become parents
+    """
+
+    share: float = 0.5
+
+    def __call__(self, energy: NDArray[np.float64], count: int, random: np.random.Generator) -> NDArray[np.int64]:
+        best = np.argsort(energy, kind="stable")[: max(1, round(self.share * len(energy)))]
+        return random.choice(best, size=count, replace=len(best) < count)
+
+
+@dataclass(frozen=True)
+class Tournament:
+    """The best of ``size`` candidates drawn at random."""
+
+    size: int = 3
+
+    def __call__(self, energy: NDArray[np.float64], count: int, random: np.random.Generator) -> NDArray[np.int64]:
+        drawn = random.integers(len(energy), size=(count, self.size))
+        return drawn[np.arange(count), energy[drawn].argmin(axis=1)]
+
+
+@dataclass(frozen=True)
+class Roulette:
+    """Boltzmann weights exp(-E / k_B T): energies are negative, only differences count.
+
+    temperature   kelvin; None: k_B T is the standard deviation of the candidates' energies
+    """
+
+    temperature: float | None = None
+
+    def __call__(self, energy: NDArray[np.float64], count: int, random: np.random.Generator) -> NDArray[np.int64]:
+        scale = float(energy.std()) if self.temperature is None else K_B * self.temperature
+        weight = np.exp(-(energy - energy.min()) / scale) if scale > 0 else (energy == energy.min()).astype(float)
+        return random.choice(len(energy), size=count, p=weight / weight.sum())
