@@ -148,6 +148,9 @@ class Cpu(Device):
     @cached_property
     def instruction_set(self) -> str:
         """avx512, avx2 or baseline; the environment variable MAGSEARCH_ISA overrules what the processor reports."""
+        # threads that wait soon give the core back (OpenMP reads this when it is loaded): on a shared node, spinning
+        # has been seen to slow a run down tenfold
+        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
         baseline = importlib.import_module("magsearch._kernels_baseline")
         return os.environ.get("MAGSEARCH_ISA") or baseline.instruction_set()
 

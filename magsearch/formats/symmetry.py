@@ -9,30 +9,27 @@ from numpy.typing import NDArray
 
 
 def operations(sym: int) -> NDArray[np.float64]:
-    """Orthogonal matrices [operation, 3, 3] on Cartesian vectors.
+    """Orthogonal matrices on Cartesian vectors, [operation, 3, 3].
 
-    0: identity; 1: the 48 of the cube; 2: the 8 of the square, z unchanged; 3: the 24 of a hexagonal prism with x as an
-    axis. ValueError for others.
+    0 the identity; 1 the 48 operations of the cube; 2 the 8 of the square, which leave z alone; 3 the 24 of a hexagonal
+    prism with an edge or a corner along x. ValueError for any other number.
     """
     if sym == 0:
         return np.eye(3)[None]
     if sym == 1:
-        return np.array([np.diag(s) @ np.eye(3)[list(p)] for p in permutations(range(3)) for s in _signs(3)])
-    if sym == 2:
-        flips = [np.diag([*s, 1.0]) for s in _signs(2)]
-        swap = np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, 1]])
-        return np.array([f @ m for m in (np.eye(3), swap) for f in flips])
-    if sym == 3:
-        c, s = 0.5, np.sqrt(0.75)
-        turns = [np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]]) for a in _sixths()]
-        turns = [np.where(np.isclose(np.abs(t), c), np.sign(t) * c, np.where(np.isclose(np.abs(t), s), np.sign(t) * s, np.rint(t))) for t in turns]
-        return np.array([np.diag([1.0, y, z]) @ t for t in turns for y, z in _signs(2)])
-    raise ValueError(f"sym is {sym}; expected 0, 1, 2 or 3")
+        turns = [np.eye(3)[list(axes)] for axes in permutations(range(3))]
+        mirrors = product((1.0, -1.0), repeat=3)
+    elif sym == 2:
+        turns = [np.eye(3), np.eye(3)[[1, 0, 2]]]
+        mirrors = product((1.0, -1.0), (1.0, -1.0), (1.0,))
+    elif sym == 3:
+        turns = [_about_z(k * np.pi / 3) for k in range(6)]
+        mirrors = product((1.0,), (1.0, -1.0), (1.0, -1.0))
+    else:
+        raise ValueError(f"sym is {sym}; expected 0, 1, 2 or 3")
+    return np.array([np.diag(signs) @ turn for signs in mirrors for turn in turns])
 
 
-def _signs(count: int) -> list[tuple[float, ...]]:
-    return list(product((1.0, -1.0), repeat=count))
-
-
-def _sixths() -> NDArray[np.float64]:
-    return np.arange(6) * np.pi / 3
+def _about_z(angle: float) -> NDArray[np.float64]:
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])

@@ -41,17 +41,22 @@ class Table:
     line: NDArray[np.int64]
 
     @classmethod
-    def read(cls, path: Path, columns: tuple[str, ...], comments: str = "#%!") -> Table:
-        """The columns of the given names. InputError, with the line, for a row that lacks one or holds no number."""
+    def read(cls, path: Path, columns: tuple[str, ...], skip: int = 0) -> Table:
+        """The columns of the given names, below the first ``skip`` lines; a line that begins with #, % or ! is comment.
+
+        InputError, with the line, for a row that lacks a column or holds something else than finite numbers.
+        """
         rows, lines = [], []
         for line, text in enumerate(read_text(path).splitlines(), start=1):
             tokens = text.split()[: len(columns)]
-            if not tokens or tokens[0][0] in comments:
+            if line <= skip or not tokens or tokens[0][0] in "#%!":
                 continue
             try:
                 rows.append([number(token) for token in tokens])
             except ValueError:
-                raise InputError(f"'{' '.join(tokens)}' is not all numbers; expected {' '.join(columns)}", path, line) from None
+                raise InputError(
+                    f"'{' '.join(tokens)}' is not all numbers; expected {' '.join(columns)}", path, line
+                ) from None
             if len(tokens) < len(columns):
                 raise InputError(f"{len(tokens)} columns; expected {' '.join(columns)}", path, line)
             lines.append(line)

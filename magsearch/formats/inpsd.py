@@ -1,0 +1,165 @@
+"""The keywords of UppASD's main input, inpsd.dat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from magsearch.errors import InputError
+from magsearch.formats.table import number, read_text
+
+READ = {
+    "ncell",
+    "bc",
+    "cell",
+    "alat",
+    "posfile",
+    "posfiletype",
+    "momfile",
+    "maptype",
+    "map_multiple",
+    "aunits",
+    "hfield",
+}
+READ |= {"exchange", "sym", "jij_scale", "do_jtensor", "calc_jtensor", "dm", "dm_scale"}
+READ |= {"anisotropy", "do_anisotropy", "mult_axis"}
+
+OFF = ("0", "n", "f", ".f", "false", ".false.", "none")
+
+# keyword: what it would add to the energy or change about the sites, and the values with which it does not
+REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
+    "bq": ("biquadratic exchange", ("none",)),
+    "pd": ("pseudo-dipolar exchange", ("none",)),
+    "sa": ("symmetric anisotropic exchange", ("none",)),
+    "chir": ("scalar chirality", ("none",)),
+    "fourx": ("four-spin exchange", ("none",)),
+    "ring": ("four-spin ring exchange", ("none",)),
+    "biqdm": ("biquadratic Dzyaloshinskii-Moriya exchange", ("none",)),
+    "exchangedlm": ("exchange of the disordered state", ("none",)),
+    "exc_inter": ("exchange interpolated between two files", OFF),
+    "do_ralloy": ("a random alloy", OFF),
+    "do_dip": ("dipolar interactions", OFF),
+    "read_dipole": ("dipolar interactions", OFF),
+    "do_ewald": ("dipolar interactions", OFF),
+    "demag": ("a demagnetising field", OFF),
+    "do_lsf": ("longitudinal fluctuations", OFF),
+    "conf_num": ("several sets of moments", ("1",)),
+    "ind_mom_flag": ("induced moments", OFF),
+    "do_fixed_mom": ("fixed moments", OFF),
+    "mompar": ("moments that depend on the field", OFF),
+    "ea_model": ("an Edwards-Anderson model", OFF),
+    "rdm_model": ("random Dzyaloshinskii-Moriya vectors", OFF),
+    "random_anisotropy": ("random anisotropy", OFF),
+    "do_cluster": ("an embedded cluster", OFF),
+    "multiscale": ("a multiscale region", OFF),
+    "do_bpulse": ("a field pulse", OFF),
+    "locfield": ("fields that differ from site to site", OFF),
+    "siteatomfield": ("fields that differ from site to site", OFF),
+    "jscaling": ("couplings scaled from site to site", OFF),
+    "positions": ("positions inside inpsd.dat (a posfile is read)", ()),
+    "moments": ("moments inside inpsd.dat (a momfile is read)", ()),
+    "block_size": ("another order of the sites", ("0", "1")),
+    "scalefac": ("scaled couplings", ("1", "1.0", "1.0d0")),
+    "do_read_elk": ("input from Elk", OFF),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What follows a keyword: the rest of its line, and the lines of numbers below it."""
+
+    line: int
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Inpsd:
+    """inpsd.dat by keyword, in lower case; where one is repeated the last counts, as in UppASD."""
+
+    path: Path
+    entries: dict[str, Entry]
+
+    @classmethod
+    def read(cls, path: Path) -> Inpsd:
+        entries: dict[str, Entry] = {}
+        last = ""
+        for line, text in enumerate(read_text(path).splitlines(), start=1):
+            tokens = text.replace(",", " ").split()
+            if not tokens or tokens[0][0] in "%#*=!":
+                continue
+            if last and _is_number(tokens[0]):
+                entries[last] = Entry(entries[last].line, entries[last].values + tuple(tokens))
+            else:
+                last = tokens[0].lower()
+                entries[last] = Entry(line, tuple(tokens[1:]))
+        return cls(path, entries)
+
+    def __contains__(self, keyword: str) -> bool:
+        return keyword in self.entries
+
+    def error(self, keyword: str, message: str) -> InputError:
+        entry = self.entries.get(keyword)
+        return InputError(f"{keyword} {message}", self.path, entry.line if entry else None)
+
+    def word(self, keyword: str, default: str | None = None) -> str:
+        """The first word after a keyword."""
+        entry = self.entries.get(keyword)
+        if entry is None:
+            if default is None:
+                raise self.error(keyword, "is missing")
+            return default
+        if not entry.values:
+            raise self.error(keyword, "has no value")
+        return entry.values[0].strip("'\"")
+
+    def numbers(self, keyword: str, count: int, default: float | None = None) -> np.ndarray:
+        """``count`` finite numbers, which may go on over the next lines."""
+        if keyword not in self and default is not None:
+            return np.full(count, default)
+        self.word(keyword)
+        given = self.entries[keyword].values[:count]
+        if len(given) < count or not all(_is_number(token) for token in given):
+            raise self.error(keyword, f"is '{' '.join(given)}'; expected {count} number{'s' * (count > 1)}")
+        values = np.array([number(token) for token in given])
+        if not np.isfinite(values).all():
+            raise self.error(keyword, f"is '{' '.join(given)}'; expected finite numbers")
+        return values
+
+    def whole(self, keyword: str, count: int, default: int | None = None) -> list[int]:
+        values = self.numbers(keyword, count, default)
+        if (values != np.rint(values)).any():
+            raise self.error(keyword, f"is {values.tolist()}; expected whole numbers")
+        return [int(v) for v in values]
+
+    def choice(self, keyword: str, allowed: tuple[str, ...], default: str) -> str:
+        value = self.word(keyword, default).upper()
+        if value not in allowed:
+            raise self.error(keyword, f"is '{value}'; expected {' or '.join(allowed)}")
+        return value
+
+    def file(self, keyword: str) -> Path:
+        """The path of a file, relative to inpsd.dat. InputError where it does not exist."""
+        path = self.path.parent / self.word(keyword)
+        if not path.is_file():
+            raise self.error(keyword, f"names '{path}', which does not exist")
+        return path
+
+    def refuse_the_unsupported(self) -> None:
+        """InputError for a keyword that changes the energy in a way that cannot be read here."""
+        for keyword, (meaning, off) in REFUSED.items():
+            if keyword in self and self.word(keyword, "").lower() not in off:
+                raise self.error(keyword, f"asks for {meaning}, which magsearch does not read")
+
+    @property
+    def unused(self) -> list[str]:
+        return [keyword for keyword in self.entries if keyword not in READ]
+
+
+def _is_number(token: str) -> bool:
+    try:
+        number(token)
+    except ValueError:
+        return False
+    return True

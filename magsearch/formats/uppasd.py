@@ -1,0 +1,171 @@
+"""UppASD: inpsd.dat and the files it names. In UppASD every ordered pair counts, without a half:
+
+    E = - sum_{i != j} [J_ij e_i . e_j + D_ij . (e_i x e_j)] + sum_i K1 (e_i . n)^2 - sum_i m_i B . e_i
+
+with J, D and K1 in mRy: a coupling of a pair here is 2 x 13.6057 meV times the number in the file, and K = - K1 in meV.
+The signs were checked against energies that UppASD 6.1 printed; docs/formats.md has the columns of each file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.errors import InputError
+from magsearch.formats.inpsd import Inpsd
+from magsearch.formats.sites import Sites, in_order
+from magsearch.formats.symmetry import operations
+from magsearch.formats.table import Table
+from magsearch.hamiltonian import Anisotropy, CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.lattice import Lattice
+from magsearch.units import MRY, MU_B
+
+BOND = ("i", "j", "rx", "ry", "rz")
+TENSOR = tuple(f"J{a}{b}" for a in "xyz" for b in "xyz")
+
+
+def read(path: str | Path) -> Hamiltonian:
+    """The Hamiltonian of an inpsd.dat.
+
+    InputError, with file and line, for what is wrong, and for every keyword that asks for a term that cannot be read;
+    keywords that do not matter here are listed in a note.
+    """
+    inpsd = Inpsd.read(Path(path))
+    inpsd.refuse_the_unsupported()
+    sites = Sites.read(inpsd)
+    lattice = sites.lattice
+    moments = read_moments(inpsd, lattice.atoms)
+    exchange, notes = _exchange(inpsd, sites)
+    parts = [exchange]
+    if "dm" in inpsd:
+        dmi, more = _dmi(inpsd, sites)
+        parts.append(dmi)
+        notes += more
+    anisotropy, more = _anisotropy(inpsd, moments)
+    notes += more + _remarks(inpsd, exchange, lattice)
+    tesla = MRY / MU_B if _arbitrary_units(inpsd) else 1.0
+    field = tesla * inpsd.numbers("hfield", 3, 0.0)
+    bonds = sum(parts[1:], parts[0])
+    try:
+        return Hamiltonian(lattice, bonds, moments, anisotropy, tuple(field), notes=tuple(notes))
+    except ValueError as error:
+        for part in parts:
+            try:
+                part.reciprocal()
+            except ValueError as of_one_file:
+                raise InputError(str(of_one_file)) from None
+        raise InputError(str(error), path) from None
+
+
+def read_moments(inpsd: Inpsd, atoms: int) -> NDArray[np.float64]:
+    """Moments of the momfile, [atom] Bohr magnetons."""
+    table = Table.read(inpsd.file("momfile"), ("site", "chem", "moment", "ex", "ey", "ez"))
+    order = in_order(table)
+    if len(order) != atoms:
+        raise InputError(f"has moments of {len(order)} sites; expected {atoms}, as in the posfile", table.path)
+    moments = table.values[order, 2]
+    if (moments <= 0).any():
+        row = int(order[(moments <= 0).argmax()])
+        raise table.error(row, f"the moment is {table.values[row, 2]:g}; expected a positive number of Bohr magnetons")
+    return moments
+
+
+def _arbitrary_units(inpsd: Inpsd) -> bool:
+    """aunits Y sets mRy = mu_B = 1: couplings are read as mRy, and fields so that m B counts in mRy."""
+    return inpsd.choice("aunits", ("Y", "N"), "N") == "Y"
+
+
+def _exchange(inpsd: Inpsd, sites: Sites) -> tuple[Bonds, list[str]]:
+    sym, tensor = inpsd.whole("sym", 1, 0)[0], inpsd.whole("do_jtensor", 1, 0)[0]
+    scale = float(inpsd.numbers("jij_scale", 1, 1.0)[0])
+    if sym not in (0, 1, 2, 3):
+        raise inpsd.error("sym", f"is {sym}; expected 0, 1, 2 or 3 (4 and 5, operations from a file, are not read)")
+    if tensor not in (0, 1):
+        raise inpsd.error("do_jtensor", f"is {tensor}; expected 0 or 1")
+    whole_tensor = tensor and inpsd.word("calc_jtensor", "T").strip(".")[:1].upper() == "F"
+    for keyword, clash in (
+        ("sym", whole_tensor and sym != 0),
+        ("jij_scale", tensor and scale != 1),
+        ("dm", tensor and "dm" in inpsd),
+    ):
+        if clash:
+            raise inpsd.error(keyword, "cannot be combined with do_jtensor 1: UppASD does not apply it to tensors")
+    table = Table.read(inpsd.file("exchange"), (*BOND, *(TENSOR if whole_tensor else TENSOR[:1])))
+    J = table.values[:, 5:].reshape(-1, 3, 3) if whole_tensor else scale * exchange_matrix(table.values[:, 5])
+    bonds, notes = sites.bonds(table, 2 * MRY * J, operations(sym))
+    if tensor and not whole_tensor:
+        notes.append(
+            f"{inpsd.path}:{inpsd.entries['do_jtensor'].line}: do_jtensor 1 without calc_jtensor F: the first number "
+            "of each row is read as a scalar J, as in UppASD; add 'calc_jtensor F' to read all nine"
+        )
+    return bonds, notes
+
+
+def _dmi(inpsd: Inpsd, sites: Sites) -> tuple[Bonds, list[str]]:
+    scale = float(inpsd.numbers("dm_scale", 1, 1.0)[0])
+    table = Table.read(inpsd.file("dm"), (*BOND, "Dx", "Dy", "Dz"))
+    return sites.bonds(table, 2 * MRY * scale * dmi_matrix(table.values[:, 5:]), operations(0))
+
+
+def _anisotropy(inpsd: Inpsd, moments: NDArray[np.float64]) -> tuple[tuple[Anisotropy, ...], list[str]]:
+    """The potential of the field in UppASD's hamiltonianactions.f90, with c = e . n and the moment m as a number:
+
+    uniaxial  K1 c^2 + K2 (2 c^2 / m^2 - c^4)        cubic  - K1 (x^2 y^2 + y^2 z^2 + z^2 x^2) - K2 x^2 y^2 z^2
+    type 7    uniaxial + ratio m^2 cubic, with the same K1
+    """
+    if "anisotropy" not in inpsd:
+        return (), []
+    if inpsd.word("do_anisotropy", "1") == "0":
+        raise inpsd.error("do_anisotropy", "is 0 but an anisotropy file is named; expected one of the two")
+    table = Table.read(inpsd.file("anisotropy"), ("site", "type", "K1", "K2", "ex", "ey", "ez", "ratio"))
+    atoms = table.indices(0, len(moments), "atom")
+    allowed = 2 if inpsd.choice("mult_axis", ("Y", "N"), "N") == "Y" else 1
+    terms: list[Anisotropy] = []
+    unprinted = False
+    for row, atom in enumerate(atoms.tolist()):
+        kind, K1, K2, *axis, ratio = table.values[row, 1:].tolist()
+        earlier = int((atoms[:row] == atom).sum())
+        if kind not in (0, 1, 2, 7):
+            raise table.error(row, f"anisotropy of type {kind:g}; expected 1 (uniaxial), 2 (cubic) or 7 (both)")
+        if earlier >= allowed:
+            raise table.error(
+                row, f"atom {atom + 1} has more than {allowed} rows; expected one, or two with mult_axis Y"
+            )
+        if earlier and (kind not in (0, 1) or K2):
+            raise table.error(row, "a second axis can be read only with type 1 and K2 = 0")
+        if kind in (1, 7) and not np.any(axis):
+            raise table.error(row, "the axis (0, 0, 0) has no direction")
+        cubic = {2: 1.0, 7: ratio * moments[atom] ** 2}.get(kind, 0.0)
+        if cubic * K2:
+            raise table.error(row, "cubic anisotropy of sixth order is not read; expected K2 = 0")
+        if kind in (1, 7) and (K1 or K2):
+            K = -(K1 + 2 * K2 / moments[atom] ** 2)
+            terms.append(UniaxialAnisotropy(MRY * K, (axis[0], axis[1], axis[2]), MRY * K2, (atom,)))
+        if cubic * K1:
+            terms.append(CubicAnisotropy(-MRY * cubic * K1, atoms=(atom,)))
+        unprinted |= kind != 0 and bool(K2 or cubic * K1)
+    if not unprinted:
+        return tuple(terms), []
+    note = "K2 and cubic anisotropy are read as the potential of UppASD's field, which is not the energy that it prints"
+    return tuple(terms), [f"{table.path}: {note}"]
+
+
+def _remarks(inpsd: Inpsd, bonds: Bonds, lattice: Lattice) -> list[str]:
+    notes = []
+    if inpsd.unused:
+        notes.append(f"{inpsd.path}: not used: {', '.join(inpsd.unused)}")
+    if "alat" not in inpsd:
+        notes.append(f"{inpsd.path}: no alat; lengths are in units of the lattice constant, taken as 1 angstrom")
+    if _arbitrary_units(inpsd):
+        notes.append(f"{inpsd.path}: aunits Y; couplings are read as mRy, fields so that moment times field is in mRy")
+    wrapped = np.where(lattice.periodic, bonds.offset % np.array(lattice.size), bonds.offset)
+    ends = np.unique(np.column_stack([bonds.i, bonds.j, wrapped]), axis=0)
+    if len(ends) < len(bonds) and inpsd.word("map_multiple", "F").strip(".").upper() not in ("T", "TRUE", "Y"):
+        notes.append(
+            f"{inpsd.path}: ncell is smaller than twice the range of the exchange; here every image counts, "
+            "while UppASD without map_multiple keeps one"
+        )
+    return notes

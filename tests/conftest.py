@@ -1,0 +1,54 @@
+"""Fixtures of all tests: both machines, both precisions, and Hamiltonians that use every feature."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # oracle, models and emulation are imported by name
+
+from emulation import Emulated
+from models import MODELS
+
+from magsearch.device import Cpu, Cuda, Device
+from magsearch.hamiltonian import Hamiltonian
+
+
+def machine(name: str, tmp_path_factory: pytest.TempPathFactory) -> Device:
+    if name == "cpu":
+        return Cpu()
+    if name == "emulated":
+        if not any(shutil.which(compiler) for compiler in ("c++", "g++", "clang++")):
+            pytest.skip("no C++ compiler to emulate a GPU with")
+        return Emulated(tmp_path_factory.getbasetemp())
+    try:
+        return Cuda()
+    except RuntimeError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session", params=["cpu", "cuda"])
+def device(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Device:
+    """The CPU always, a GPU where one is seen."""
+    return machine(request.param, tmp_path_factory)
+
+
+@pytest.fixture(scope="session", params=["cpu", "cuda", "emulated"])
+def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Device:
+    """Also the GPU's text run thread by thread on the host (slow): for the laws of single kernels."""
+    return machine(request.param, tmp_path_factory)
+
+
+@pytest.fixture(params=[np.float32, np.float64], ids=["float", "double"])
+def real(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.fixture(params=list(MODELS))
+def model(request: pytest.FixtureRequest) -> Hamiltonian:
+    return MODELS[request.param]

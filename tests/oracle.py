@@ -1,0 +1,112 @@
+"""The energy once more, in NumPy, written from the formula at the top of hamiltonian.py and from nothing else.
+
+Bonds are walked one by one with a wrapping of their own: neither ``Hamiltonian.directed`` nor a kernel is used.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import product
+
+import numpy as np
+
+from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+
+MU_B = 5.7883818060e-2  # meV / T, CODATA 2018
+
+
+def random_textures(hamiltonian: Hamiltonian, replicas: int, seed: int = 0) -> np.ndarray:
+    """Unit spins uniform on the sphere, zero at vacancies, [replica, site, 3]."""
+    s = np.random.default_rng(seed).normal(size=(replicas, hamiltonian.lattice.sites, 3))
+    s /= np.linalg.norm(s, axis=-1, keepdims=True)
+    s[:, list(hamiltonian.vacancies)] = 0.0
+    return s
+
+
+@cache
+def walk(hamiltonian: Hamiltonian) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Every ordered pair (i, j) of sites that feel each other, with J_ij: [pair], [pair], [pair, 3, 3]."""
+    lattice = hamiltonian.lattice
+    n1, n2, n3 = lattice.size
+    pairs = []
+    bonds = hamiltonian.bonds
+    for a, b, offset, J in zip(bonds.i, bonds.j, bonds.offset.tolist(), bonds.J, strict=True):
+        for x, y, z in product(range(n1), range(n2), range(n3)):
+            there = [c + o for c, o in zip((x, y, z), offset, strict=True)]
+            if any(not p and not 0 <= t < n for t, n, p in zip(there, lattice.size, lattice.periodic, strict=True)):
+                continue
+            u, v, w = (t % n for t, n in zip(there, lattice.size, strict=True))
+            pairs.append((a + lattice.atoms * (x + n1 * (y + n2 * z)), b + lattice.atoms * (u + n1 * (v + n2 * w)), J))
+    if hamiltonian.site_bonds is not None:
+        pairs += list(zip(hamiltonian.site_bonds.i, hamiltonian.site_bonds.j, hamiltonian.site_bonds.J, strict=True))
+    pairs = [(i, j, J) for i, j, J in pairs if i not in hamiltonian.vacancies and j not in hamiltonian.vacancies]
+    i, j, J = zip(*pairs, strict=True) if pairs else ((), (), np.empty((0, 3, 3)))
+    return np.array(i, int), np.array(j, int), np.array(J)
+
+
+def dmi_vector(J: np.ndarray) -> np.ndarray:
+    """D of D . (s_i x s_j) in s_i . J s_j."""
+    return 0.5 * np.stack([J[:, 1, 2] - J[:, 2, 1], J[:, 2, 0] - J[:, 0, 2], J[:, 0, 1] - J[:, 1, 0]], axis=-1)
+
+
+def sites_of(hamiltonian: Hamiltonian, atoms: tuple[int, ...] | None) -> np.ndarray:
+    """[site] 1 where an anisotropy of these atoms acts, else 0."""
+    lattice = hamiltonian.lattice
+    acts = [site % lattice.atoms in (atoms or range(lattice.atoms)) for site in range(lattice.sites)]
+    return np.array([float(a and site not in hamiltonian.vacancies) for site, a in enumerate(acts)])
+
+
+def moment_of(hamiltonian: Hamiltonian) -> np.ndarray:
+    """[site] Bohr magnetons."""
+    lattice, m = hamiltonian.lattice, hamiltonian.moments
+    moments = [m[site] if len(m) == lattice.sites else m[site % lattice.atoms] for site in range(lattice.sites)]
+    return np.array([0.0 if site in hamiltonian.vacancies else m for site, m in enumerate(moments)])
+
+
+def energies(hamiltonian: Hamiltonian, s: np.ndarray) -> dict[str, np.ndarray]:
+    """Energy by term, meV; s [..., site, 3]."""
+    i, j, J = walk(hamiltonian)
+    even = 0.5 * (J + J.transpose(0, 2, 1))
+    exchange = -0.5 * np.einsum("...ka,kab,...kb->...", s[..., i, :], even, s[..., j, :])
+    dmi = -0.5 * np.einsum("ka,...ka->...", dmi_vector(J), np.cross(s[..., i, :], s[..., j, :]))
+    anisotropy = np.zeros(s.shape[:-2])
+    for term in hamiltonian.anisotropy:
+        acts = sites_of(hamiltonian, term.atoms)
+        if isinstance(term, UniaxialAnisotropy):
+            along = s @ (np.array(term.axis) / np.linalg.norm(term.axis))
+            anisotropy -= (acts * (term.K * along**2 + term.K4 * along**4)).sum(-1)
+        else:
+            assert isinstance(term, CubicAnisotropy)
+            x, y, z = np.moveaxis(s @ np.array(term.axes).T, -1, 0)
+            anisotropy += (acts * term.Kc * (x**2 * y**2 + y**2 * z**2 + z**2 * x**2)).sum(-1)
+    zeeman = -MU_B * (moment_of(hamiltonian) * (s @ np.array(hamiltonian.field))).sum(-1)
+    return {"exchange": exchange, "dmi": dmi, "anisotropy": anisotropy, "zeeman": zeeman}
+
+
+def energy(hamiltonian: Hamiltonian, s: np.ndarray) -> np.ndarray:
+    return np.sum(list(energies(hamiltonian, s).values()), axis=0)
+
+
+def field(hamiltonian: Hamiltonian, s: np.ndarray) -> np.ndarray:
+    """b_i = - dE/ds_i, differentiated by hand, meV; s [..., site, 3]."""
+    i, j, J = walk(hamiltonian)
+    b = np.zeros_like(s)
+    for k in range(len(i)):
+        b[..., i[k], :] += s[..., j[k], :] @ J[k].T
+    for term in hamiltonian.anisotropy:
+        acts = sites_of(hamiltonian, term.atoms)[:, None]
+        if isinstance(term, UniaxialAnisotropy):
+            n = np.array(term.axis) / np.linalg.norm(term.axis)
+            along = (s @ n)[..., None]
+            b += acts * (2 * term.K * along + 4 * term.K4 * along**3) * n
+        else:
+            axes = np.array(term.axes)
+            u = s @ axes.T
+            others = (u**2).sum(-1, keepdims=True) - u**2
+            b -= acts * 2 * term.Kc * (u * others) @ axes
+    return b + MU_B * moment_of(hamiltonian)[:, None] * np.array(hamiltonian.field)
+
+
+def tangential(b: np.ndarray, s: np.ndarray) -> np.ndarray:
+    """The part of b perpendicular to s."""
+    return b - (b * s).sum(-1, keepdims=True) * s

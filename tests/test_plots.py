@@ -1,0 +1,165 @@
+"""Pictures: geometry and colours mean what they should, and every lattice can be drawn to every file type."""
+
+import colorsys
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from magsearch.lattice import Lattice
+from magsearch.plots import brillouin_zone, colours, convergence, layer, structure, summary, texture
+
+LEFT_HANDED = Lattice([[0.5, 1.86, 0], [1.86, 0.5, 0], [0, 0, 9]], [[0, 0, 0]], (8, 8, 1), (True, True, False))
+PLANES = {
+    name: Lattice.named(name, (8, 6, 1), constant=2.7) for name in ("square", "triangular", "kagome", "honeycomb")
+}
+PLANES["left-handed"] = LEFT_HANDED
+
+
+def spiral(lattice, wave):
+    phase = lattice.positions @ ((np.array(wave) / lattice.size) @ lattice.reciprocal)
+    return np.stack([np.sin(phase), 0 * phase, np.cos(phase)], axis=1)
+
+
+def axes():
+    return Figure().add_subplot()
+
+
+def area(polygon):
+    x, y = np.asarray(polygon).T
+    return 0.5 * abs(x @ np.roll(y, -1) - y @ np.roll(x, -1))
+
+
+def history(count=12):
+    g = np.arange(count)
+    energies = {"best": -5 - 0.1 * g, "mean": -4 - 0.1 * g, "deviation": 0.3 / (1 + g)}
+    return {"generation": g, "evaluations": 640 * g, **energies}
+
+
+@pytest.mark.parametrize("name", PLANES)
+def test_every_site_is_a_polygon_around_itself_and_together_they_fill_the_box(name):
+    lattice = PLANES[name]
+    polygons = [path.vertices[:-1] for path in texture(axes(), lattice, spiral(lattice, (1, 0, 0))).get_paths()]
+    assert len(polygons) == lattice.sites
+    box = np.linalg.norm(np.cross(*lattice.cell[:2])) * lattice.cells
+    assert sum(area(p) for p in polygons) == pytest.approx(box)
+    away = np.linalg.norm(lattice.positions[:, None] - lattice.positions[None], axis=2) + 1e9 * np.eye(lattice.sites)
+    for place, polygon in zip(lattice.positions[:, :2], polygons, strict=True):
+        assert np.linalg.norm(polygon - place, axis=1).min() >= 0.5 * away.min() - 1e-9  # no corner inside a sphere
+        assert np.linalg.norm(polygon - place, axis=1).max() < 2 * away.min()
+
+
+def test_polygons_have_the_colours_of_their_spins():
+    lattice = PLANES["kagome"]
+    s = spiral(lattice, (1, 1, 0))
+    assert np.allclose(texture(axes(), lattice, s).get_facecolor()[:, :3], colours(s))
+
+
+def test_up_is_white_down_is_black_and_a_vacancy_is_grey():
+    assert np.array_equal(colours([0, 0, 1]), [1, 1, 1])
+    assert np.array_equal(colours([0, 0, -1]), [0, 0, 0])
+    assert np.ptp(colours([0, 0, 0])) == 0
+    assert 0 < colours([0, 0, 0])[0] < 1
+
+
+def test_hue_follows_the_angle_once_around_the_circle():
+    angle = np.linspace(0, 2 * np.pi, 73)
+    rgb = colours(np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1))
+    hue = np.unwrap([2 * np.pi * colorsys.rgb_to_hsv(*c)[0] for c in rgb])
+    assert (np.diff(hue) > 0).all()
+    assert hue[-1] - hue[0] == pytest.approx(2 * np.pi)
+
+
+def test_lightness_rises_with_the_normal_component():
+    theta = np.linspace(np.pi, 0, 50)
+    for angle in np.linspace(0, 2 * np.pi, 12):
+        s = np.stack([np.sin(theta) * np.cos(angle), np.sin(theta) * np.sin(angle), np.cos(theta)], axis=1)
+        luminance = colours(s) ** 2.2 @ [0.2126, 0.7152, 0.0722]
+        assert (np.diff(luminance) > 0).all()
+
+
+@pytest.mark.parametrize("name", PLANES)
+def test_the_brillouin_zone_has_its_area_and_its_shape(name):
+    lattice = PLANES[name]
+    cell = np.linalg.norm(np.cross(*lattice.cell[:2]))
+    zone = brillouin_zone(lattice)
+    assert area(zone) == pytest.approx((2 * np.pi) ** 2 / cell)
+    sides = np.linalg.norm(zone - np.roll(zone, -1, axis=0), axis=1)
+    assert (sides > 1e-6 * sides.max()).sum() == (4 if name == "square" else 6)
+
+
+@pytest.mark.parametrize("name", PLANES)
+def test_the_structure_panel_shows_a_spiral_at_plus_and_minus_q(name):
+    lattice = PLANES[name]
+    wave = (2, 1, 0)
+    drawn = structure(axes(), lattice, spiral(lattice, wave))
+    intensity = drawn.get_array()
+    centre = np.array([path.vertices[:-1].mean(axis=0) for path in drawn.get_paths()])
+    bright = centre[intensity > 0.01 * intensity.max()]
+    expected = ((np.array(wave) / lattice.size) @ lattice.reciprocal)[:2]
+    inside = bright[np.linalg.norm(bright, axis=1) < 1.01 * np.linalg.norm(expected)]
+    assert len(inside) == 2
+    for q in (expected, -expected):
+        assert np.linalg.norm(inside - q, axis=1).min() < 1e-6
+
+
+def test_three_dimensions_show_the_middle_layer_and_say_so():
+    lattice = Lattice.named("cubic", (4, 4, 5))
+    s = np.zeros((lattice.sites, 3))
+    s[:, 2] = np.where(lattice.positions[:, 2] == 2, 1, -1)
+    panel = axes()
+    drawn = texture(panel, lattice, s)
+    assert len(drawn.get_paths()) == 16
+    assert np.allclose(drawn.get_facecolor(), 1)
+    assert panel.get_title() == "layer 3 of 5"
+
+
+def test_of_atoms_above_one_another_the_top_sheet_is_drawn():
+    lattice = Lattice(np.diag([1, 1, 4.0]), [[0, 0, 1.5], [0, 0, 0]], (3, 3, 1), (True, True, False))
+    s = np.tile([[0, 0, 1.0], [0, 0, -1.0]], (9, 1))
+    plane, shown, words = layer(lattice, s)
+    assert plane.sites == 9
+    assert (shown[:, 2] == 1).all()
+    assert words == "top sheet of 2"
+
+
+def test_convergence_draws_best_and_mean():
+    panel = axes()
+    h = history()
+    convergence(panel, h["generation"], h["best"], h["mean"], h["deviation"])
+    lines = {line.get_label(): line.get_ydata() for line in panel.get_lines()}
+    assert np.array_equal(lines["best"], h["best"])
+    assert np.array_equal(lines["mean"], h["mean"])
+    assert "meV" in panel.get_ylabel()
+
+
+FILES = {"square": "png", "triangular": "pdf", "kagome": "svg", "left-handed": "png"}
+FIRST_BYTES = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
+
+
+@pytest.mark.parametrize(("name", "suffix"), FILES.items())
+def test_a_summary_is_written_in_the_format_of_its_suffix(name, suffix, tmp_path):
+    lattice = PLANES[name]
+    path = summary(lattice, spiral(lattice, (1, 0, 0)), history(), name, tmp_path / f"{name}.{suffix}")
+    assert path.read_bytes().startswith(FIRST_BYTES[suffix])
+    assert path.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    "lattice",
+    [
+        Lattice.named("cubic", (4, 4, 4)),
+        Lattice.named("chain", (12, 1, 1)),
+        Lattice.cluster([[0, 0, 0], [1, 0, 0], [0, 1, 0]]),
+    ],
+)
+def test_what_is_not_a_plane_is_drawn_as_well(lattice, tmp_path):
+    s = np.tile([0, 0.6, 0.8], (lattice.sites, 1))
+    one = {key: values[:1] for key, values in history().items()}
+    assert summary(lattice, s, one, path=tmp_path / "a.png").stat().st_size > 10_000
+
+
+def test_large_textures_are_rasterised(tmp_path):
+    lattice = Lattice.named("square", (80, 80, 1))
+    path = summary(lattice, spiral(lattice, (3, 0, 0)), history(), path=tmp_path / "a.svg")
+    assert path.read_text().count("<path") < 2000
