@@ -9,5 +9,6 @@ class InputError(ValueError):
     """A wrong input, told as ``path:line: what was wrong; expected what``. The command line prints it and exits with 2."""
 
     def __init__(self, message: str, path: str | Path | None = None, line: int | None = None):
+        self.message = message
         where = [str(part) for part in (path, line) if part is not None]
         super().__init__(": ".join([":".join(where), message]) if where else message)

@@ -1,6 +1,6 @@
 """Global front-end: one island of the genetic-tunneling search (Xu et al., Commun. Phys. 6, 239 (2023)).
 
-    generation: select parents -> crossover or mutate -> relax all offspring -> merge -> drop duplicates
+    generation: select parents -> crossover or mutate -> relax all offspring -> merge, drop duplicates -> refine elites
 
 An island knows nothing of files, clocks or MPI. Everything random comes from a counter keyed by the seed, the island, the
 generation and the replica, so that a generation can be repeated alone.
@@ -8,7 +8,7 @@ generation and the replica, so that a generation can be repeated alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from magsearch.crystal import Crystal
 from magsearch.evaluator import Evaluator
-from magsearch.minimizers import BarzilaiBorwein
+from magsearch.minimizers import LBFGS, BarzilaiBorwein
 from magsearch.observables import Fingerprint, fingerprint, same
 from magsearch.operators import (
     FourierSplice,
@@ -37,7 +37,7 @@ from magsearch.operators import (
 )
 from magsearch.operators.seeds import unit
 from magsearch.randomness import Consumer, stream
-from magsearch.relaxation import Minimizer, relax
+from magsearch.relaxation import Convergence, Minimizer, VarianceControl, relax
 from magsearch.selection import Selection, SteadyState
 
 Mixture = tuple[tuple[Operator, float], ...]
@@ -55,16 +55,22 @@ class GeneticTunneling:
     """The settings of an island.
 
     replicas     offspring of a generation, and candidates that are kept
+    elites       the best of them: relaxed further, and stored
     seed         of everything random
-    minimizer    local back-end
+    minimizer    local back-end of all offspring
+    refinement   the same for elites, which must be compared more closely
+    polish       the same in double precision, for the elites whose numbers are reported
     selection    who becomes a parent
     seeds        mixture of operators that make the first generation
     operators    mixture of operators that make offspring
     """
 
     replicas: int = 64
+    elites: int = 8
     seed: int = 1
     minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
+    refinement: Minimizer = BarzilaiBorwein(Convergence(steps=10000, variance=VarianceControl(200, relative=1e-8)))
+    polish: Minimizer = LBFGS(Convergence(steps=10000, variance=None))
     selection: Selection = field(default_factory=SteadyState)
     seeds: Mixture = SEEDS
     operators: Mixture = OPERATORS
@@ -80,6 +86,10 @@ class Candidate:
     origin: str  # the operator that made it
     generation: int
     fingerprint: Fingerprint
+    refined: bool = False
+
+
+NOWHERE = Fingerprint(np.inf, 0.0, 0.0, ())
 
 
 @dataclass(frozen=True)
@@ -113,44 +123,78 @@ class Island:
 
     def breed(self) -> Generation:
         """One generation."""
-        settings = self.settings
+        settings, lattice = self.settings, self.crystal.lattice
         made = [self._offspring(replica) for replica in range(settings.replicas)]
-        relaxed = relax(settings.minimizer, self.evaluator, np.stack([texture for texture, _ in made]))
-        lattice = self.crystal.lattice
         new = [
-            Candidate(
-                relaxed.textures[k], float(relaxed.energy[k]), float(relaxed.torque[k]), origin, self.generation,
-                fingerprint(lattice, relaxed.textures[k], relaxed.energy[k]),
-            )
-            for k, (_, origin) in enumerate(made)
-        ]  # fmt: skip
+            Candidate(texture, np.inf, np.inf, origin, self.generation, NOWHERE) for texture, origin in made
+        ]
+        new, evaluations = self.relaxed(new, settings.minimizer, self.evaluator)
         self.merge(new)
+        kept = {id(candidate) for candidate in self.candidates}
+        evaluations += self.refine()
         self.generation += 1
         energies = np.array([candidate.energy for candidate in self.candidates]) / lattice.sites
         names = [origin for _, origin in made]
-        kept = {id(candidate) for candidate in self.candidates}
         return Generation(
             generation=self.generation - 1,
             best=float(energies[0]),
             mean=float(energies.mean()),
             deviation=float(energies.std()),
-            evaluations=relaxed.evaluations,
+            evaluations=evaluations,
             offspring={name: names.count(name) for name in sorted(set(names))},
             successes={name: sum(c.origin == name and id(c) in kept for c in new) for name in sorted(set(names))},
         )
 
+    def relaxed(
+        self, candidates: list[Candidate], minimizer: Minimizer, evaluator: Evaluator, refined: bool = False
+    ) -> tuple[list[Candidate], int]:
+        """The candidates after a relaxation, and the evaluations that it took."""
+        relaxed = relax(minimizer, evaluator, np.stack([candidate.texture for candidate in candidates]))
+        lattice = self.crystal.lattice
+        after = [
+            replace(
+                candidate,
+                texture=relaxed.textures[k],
+                energy=float(relaxed.energy[k]),
+                torque=float(relaxed.torque[k]),
+                fingerprint=fingerprint(lattice, relaxed.textures[k], relaxed.energy[k]),
+                refined=refined,
+            )
+            for k, candidate in enumerate(candidates)
+        ]
+        return after, relaxed.evaluations
+
+    def refine(self) -> int:
+        """Relax the elites that have not been relaxed closely; how many evaluations it took."""
+        elites = self.candidates[: self.settings.elites]
+        rough = [candidate for candidate in elites if not candidate.refined]
+        if not rough:
+            return 0
+        refined, evaluations = self.relaxed(rough, self.settings.refinement, self.evaluator, refined=True)
+        rough_ids = {id(candidate) for candidate in rough}
+        self.candidates = [candidate for candidate in self.candidates if id(candidate) not in rough_ids]
+        self.merge(refined)
+        return evaluations
+
+    def polished(self) -> list[Candidate]:
+        """The elites in double precision, as distinct as they then are, best first."""
+        precise = Evaluator(self.crystal.hamiltonian, self.evaluator.device, np.float64, self.evaluator.path)
+        elites, _ = self.relaxed(self.candidates[: self.settings.elites], self.settings.polish, precise, refined=True)
+        return self.distinct(elites)
+
     def merge(self, new: list[Candidate]) -> None:
         """Take candidates in; the best distinct ones stay."""
-        tolerance = 1e-6 * self.evaluator.stiffness
+        self.candidates = self.distinct(self.candidates + new)[: self.settings.replicas]
+
+    def distinct(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Sorted by energy, those that differ by more than a symmetry of the Hamiltonian from every better one."""
+        tolerance = 1e-6 * self.evaluator.stiffness  # meV per site
         kept: list[Candidate] = []
-        for candidate in sorted(self.candidates + new, key=lambda c: c.energy):
-            if not np.isfinite(candidate.energy):
-                continue
-            if not any(same(candidate.fingerprint, other.fingerprint, energy=tolerance) for other in kept):
+        for candidate in sorted(candidates, key=lambda c: c.energy):
+            known = any(same(candidate.fingerprint, other.fingerprint, energy=tolerance) for other in kept)
+            if np.isfinite(candidate.energy) and not known:
                 kept.append(candidate)
-            if len(kept) == self.settings.replicas:
-                break
-        self.candidates = kept
+        return kept
 
     def _offspring(self, replica: int) -> tuple[NDArray[Any], str]:
         """One texture on the sphere, and the name of the operator that made it."""

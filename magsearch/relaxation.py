@@ -24,14 +24,16 @@ LOOK = 20  # iterations between two looks at the state
 class VarianceControl:
     """A replica rests when, over ``window`` steps, both variances are below their thresholds.
 
-    energy   meV^2, of the energy per site; None: (1e-7 of the stiffest coupling)^2
-    moment   of the mean spin
+    energy     meV^2, of the energy per site; None: (``relative`` times the stiffest coupling)^2
+    moment     of the mean spin
+    relative   standard deviation of the energy per site in units of the stiffest coupling
     Xu et al., Commun. Phys. 6, 239 (2023).
     """
 
     window: int = 40
     energy: float | None = None
     moment: float = 1e-8
+    relative: float = 1e-7
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Convergence:
         torque = self.torque if self.torque is not None else (1e-6 * evaluator.stiffness if single else 1e-8)
         if self.variance is None:
             return 0, torque, 0.0, 0.0
-        energy = self.variance.energy if self.variance.energy is not None else (1e-7 * evaluator.stiffness) ** 2
+        energy = self.variance.energy if self.variance.energy is not None else (self.variance.relative * evaluator.stiffness) ** 2
         return self.variance.window, torque, energy, self.variance.moment
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import oracle
 import pytest
 import scipy.constants
-from models import MODELS, bloch, exchange, shell_bonds, tensor
+from models import MODELS, bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose, assert_array_equal
 
 from magsearch import units
@@ -58,7 +58,7 @@ def test_exact_couplings_are_not_called_rounded():
 
 def test_atoms_that_do_not_exist_are_named():
     with pytest.raises(ValueError, match=r"jfile:1: bond 0 -> 1.*atoms 0 to 0"):
-        Hamiltonian(SQUARE, Bonds.pairs([0], [1], MATRIX[None]).__class__([0], [1], [[0, 0, 0]], [MATRIX], ("jfile:1",)))
+        Hamiltonian(SQUARE, Bonds([0], [1], [[0, 0, 0]], [MATRIX], ("jfile:1",)))
     with pytest.raises(ValueError, match="bond -1 -> 0"):
         Hamiltonian(SQUARE, Bonds([-1], [0], [[0, 0, 0]], [MATRIX]))
     with pytest.raises(ValueError, match=r"bond 2 -> 12.*sites 0 to 11"):
@@ -228,7 +228,7 @@ def test_couplings_that_differ_from_cell_to_cell_have_no_fourier_transform():
 def test_left_and_right_handed_models_are_mirror_images():
     """D -> -D is undone by a mirror of space: E[D](s) = E[-D](s mirrored in position and, as an axial vector, in spin)."""
     lattice = Lattice.named("square", (5, 4, 1))
-    right, left = (Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, D), tensor(0) if D == 0 else exchange(0.2))) for D in (0.4, -0.4))
+    right, left = (Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, D), exchange(0.2))) for D in (0.4, -0.4))
     s = oracle.random_textures(right, 4)
     flipped = s.reshape(4, 1, 4, 5, 3)[:, :, :, ::-1].reshape(s.shape) * [1, -1, -1]  # x -> -x; spins are axial
     assert_allclose(oracle.energy(left, flipped), oracle.energy(right, s), rtol=1e-12)

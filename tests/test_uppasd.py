@@ -290,7 +290,7 @@ def test_what_is_switched_off_is_not_refused(tmp_path, keyword):
 def test_conflicting_rows_under_a_symmetry_are_refused(tmp_path):
     inpsd = CHAIN["inpsd.dat"].replace("4 1 1", "4 4 1").replace("P 0 0", "P P 0") + "\nsym 2\n"
     rows = "1 1 1 0 0 0.5\n1 1 0 1 0 0.7"
-    with pytest.raises(InputError, match="jfile:2: .*line 1"):
+    with pytest.raises(InputError, match=r"jfile:2: .*line 1"):
         formats.read(write(tmp_path, CHAIN | {"inpsd.dat": inpsd, "jfile": rows}))
 
 

@@ -16,7 +16,7 @@ from magsearch.errors import InputError
 Place = Sequence[str | int]  # ("exchange", 2, "J"): the key J of the third [[table.exchange]]
 
 UNKNOWN = "unexpected_keyword_argument"
-HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z][\w.]*)\s*\]\]?\s*(?:#.*)?$")
+HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z][\w.]*)\s*\]\]?\s*$")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Source:
 
     def line(self, place: Place) -> int | None:
         """The line on which a key of the table is written, or that of the table's header where it is not found."""
-        lines = self.text.splitlines()
+        lines = [line.split("#")[0] for line in self.text.splitlines()]
         headers = [(n, found[1]) for n, line in enumerate(lines) if (found := HEADER.match(line))]
         own = [n for n, name in headers if place and name == f"{self.table}.{place[0]}"]
         table = [n for n, name in headers if name == self.table]

@@ -1,0 +1,315 @@
+"""Choosing a device, launching kernels with the right arguments, and random numbers that depend on their counter only."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import oracle
+import pytest
+import scipy.stats
+from emulation import Emulated
+from models import MODELS
+from numpy.testing import assert_allclose, assert_array_equal
+
+from magsearch import device as device_module
+from magsearch.device import Cpu, Cuda, choose, constant, kernel_text, rows, signatures
+from magsearch.evaluator import SUM, Evaluator
+
+# -- choosing --------------------------------------------------------------------------------------------------------
+
+
+def test_cpu_is_chosen_by_name():
+    assert isinstance(choose("cpu"), Cpu)
+    assert "threads" in choose("cpu").description
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:x", "cuda:-1", "", "CPU", "cuda:1.5"])
+def test_an_unknown_device_is_named(name):
+    with pytest.raises(RuntimeError, match=f"unknown device '{name}'.*auto, cpu, cuda"):
+        choose(name)
+
+
+def test_without_cupy_the_way_to_get_it_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    for name in ("cuda", "cuda:1"):
+        with pytest.raises(RuntimeError, match="pip install"):
+            choose(name)
+    assert isinstance(choose("auto"), Cpu)
+
+
+def cupy_with(count: Any) -> Any:
+    return SimpleNamespace(cuda=SimpleNamespace(runtime=SimpleNamespace(getDeviceCount=count)))
+
+
+def test_without_a_gpu_the_driver_is_quoted(monkeypatch):
+    def refuse() -> int:
+        raise ValueError("cudaErrorInsufficientDriver: too old")
+
+    monkeypatch.setitem(sys.modules, "cupy", cupy_with(refuse))
+    with pytest.raises(RuntimeError, match="no GPU: cudaErrorInsufficientDriver: too old"):
+        choose("cuda")
+    assert isinstance(choose("auto"), Cpu)
+
+
+@pytest.mark.parametrize(("name", "count"), [("cuda:2", 2), ("cuda", 0)])
+def test_a_gpu_that_is_not_there_is_not_replaced_by_another(monkeypatch, name, count):
+    monkeypatch.setitem(sys.modules, "cupy", cupy_with(lambda: count))
+    with pytest.raises(RuntimeError, match=f"{count} were found"):
+        choose(name)
+
+
+def test_an_unknown_instruction_set_is_named(monkeypatch):
+    monkeypatch.setenv("MAGSEARCH_ISA", "avx1024")
+    with pytest.raises(RuntimeError, match="avx1024.*baseline"):
+        choose("cpu")._module  # noqa: B018
+
+
+# -- reading the kernels' text ---------------------------------------------------------------------------------------
+
+
+def test_the_text_is_one_unit_without_includes_of_its_own():
+    assert '#include "' not in kernel_text()
+    assert "#pragma once" not in kernel_text()
+    for kernel in signatures():
+        assert kernel_text().count(f"KERNEL {kernel}(") == (kernel != "convolve"), kernel
+
+
+def test_every_kernel_says_what_it_takes():
+    known = {"real", "double", "int", "uint32"}
+    for kernel, types in signatures().items():
+        assert types, kernel
+        for declared in types:
+            assert declared.removeprefix("const ").removesuffix("*") in known, (kernel, declared)
+
+
+def test_rows_have_the_values_of_the_enumeration():
+    assert list(rows("Sum")) == ["ENERGY", "FORCE2", "OVERLAP", "OTHER2", "MX", "MY", "MZ", "LARGEST2", "SUMS"]
+    assert list(rows("Sum").values()) == list(range(9))
+    assert rows("State")["ENERGY_NOW"] == 0
+    assert rows("State")["STATES"] == rows("State")["PAST"] + constant("memory")  # written so in rules.cuh
+    with pytest.raises(KeyError, match="Nothing"):
+        rows("Nothing")
+
+
+def test_constants_are_those_of_the_text():
+    assert constant("onsite_width") == 24
+    assert constant("memory") > 1
+    with pytest.raises(KeyError, match="nothing"):
+        constant("nothing")
+
+
+# -- launching -------------------------------------------------------------------------------------------------------
+
+
+def descend(device: Any, **changed: Any) -> None:
+    """A launch of ``descend<float>`` on one block of three sites, with some arguments replaced."""
+    xp, width = device.xp, device.width
+    arguments = {
+        "spins": xp.ones((1, 3, 3, width), np.float32),
+        "force": xp.ones((1, 3, 3, width), np.float32),
+        "step": xp.zeros(width, np.float32),
+        "sites": 3,
+        "chunk": device.chunk,
+        "replicas": width,
+    } | changed
+    device.launch("descend", np.float32, *arguments.values(), blocks=1, replicas=width)
+
+
+def test_a_launch_with_the_right_arguments_runs(target):
+    descend(target)
+    descend(target, sites=np.int64(3), chunk=np.int32(target.chunk))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda xp, width: xp.ones((1, 3, 3, width), np.float64),
+        lambda xp, width: xp.ones((1, 3, 3, width), np.int32),
+        lambda xp, width: xp.ones((1, 3, 3, 2 * width), np.float32)[..., ::2],
+        lambda xp, width: xp.ones((1, 3, width, 3), np.float32).swapaxes(2, 3),
+        lambda xp, width: [1.0] * 9 * width,
+        lambda xp, width: None,
+        lambda xp, width: 1.0,
+    ],
+    ids=["double", "int", "strided", "transposed", "list", "nothing", "number"],
+)
+@pytest.mark.parametrize(("name", "place"), [("spins", 0), ("force", 1)])
+def test_a_wrong_array_is_refused_and_named(target, wrong, name, place):
+    with pytest.raises(TypeError, match=f"argument {place} of descend must be a contiguous float32 array"):
+        descend(target, **{name: wrong(target.xp, target.width)})
+
+
+def test_an_array_that_may_not_be_written_is_refused():
+    spins = np.ones((1, 3, 3, 16), np.float32)
+    spins.flags.writeable = False
+    with pytest.raises(TypeError):
+        descend(Cpu(), spins=spins)
+    descend(Cpu(), force=spins)  # an input may be read-only
+
+
+@pytest.mark.parametrize("wrong", [2.5, "3", None, np.ones(3)], ids=["fraction", "text", "nothing", "array"])
+def test_a_wrong_number_is_refused(target, wrong):
+    with pytest.raises(TypeError):
+        descend(target, sites=wrong)
+
+
+def test_a_wrong_count_of_arguments_is_refused(target):
+    with pytest.raises(TypeError, match="descend takes 6 arguments, 7 were given"):
+        descend(target, one_too_many=1)
+
+
+# -- every replica is handled once -----------------------------------------------------------------------------------
+
+
+def rule(device: Any, kernel: str, real: Any, state: np.ndarray) -> np.ndarray:
+    """``state`` after one launch of a minimiser's rule, on made-up sums."""
+    groups, replicas = min(device.groups, 3), state.shape[1]
+    sums = np.zeros((groups, len(SUM) - 1, replicas))
+    sums[0] = np.random.default_rng(0).uniform(1, 2, size=sums.shape[1:])
+    flat = [device.array(np.zeros(replicas), real) for _ in range(3)]
+    tail = (groups, 100, 5, 1e-9, 1e-20, 1e-20)  # sites, window, thresholds that are never met
+    sums, state = device.array(sums, np.float64), device.array(state, np.float64)
+    arguments = {
+        "barzilai_borwein": (sums, state, flat[0], *tail, 0.1, 0.5, 1e-7, replicas),
+        "velocity_projection": (sums, state, *flat, *tail, 0.1, 0.5, replicas),
+        "fire": (sums, state, *flat, *tail, 0.1, 1.0, 0.5, replicas),
+    }[kernel]
+    device.launch(kernel, real, *arguments, blocks=1, replicas=replicas)
+    return device.host(state)
+
+
+@pytest.mark.parametrize("kernel", ["barzilai_borwein", "velocity_projection", "fire"])
+def test_a_rule_is_applied_once_to_each_replica(target, real, kernel):
+    """One launch, one step, on a grid of any shape; the same state on every machine."""
+    state = STATE = rows("State")
+    expected = found = np.zeros((STATE["PAST"] + constant("memory"), 64))
+    for step in range(1, 8):
+        expected, found = rule(Cpu(), kernel, real, expected), rule(target, kernel, real, found)
+        assert_array_equal(found[state["STEPS"]], step)
+        assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["triangular_j1_j3", "disordered"])
+def test_threads_do_not_race(name, real, tmp_path):
+    """Run in the opposite order, the threads of a launch give the same bits: none reads what another writes."""
+    s = oracle.random_textures(MODELS[name], 40)
+    answers = []
+    for backwards in (False, True):
+        machine = Emulated(tmp_path, backwards)
+        evaluator = Evaluator(MODELS[name], machine, real, "direct")
+        spins = evaluator.spins(s)
+        step = np.full(evaluator.replicas(spins), 0.1, real)
+        arguments = (spins, evaluator.spins(0.1 * s[::-1]), step, evaluator.sites, machine.chunk, len(step))
+        machine.launch("descend", real, *arguments, blocks=evaluator.chunks, replicas=len(step))
+        sums = np.random.default_rng(0).random((70, 3, 64))
+        answers.append((evaluator.sums(s), evaluator.field(s), spins, evaluator.fold(sums, 3, 1)))
+    for forth, back in zip(*answers, strict=True):
+        assert_array_equal(forth, back)
+
+
+# -- random numbers --------------------------------------------------------------------------------------------------
+
+
+def philox(counter: tuple[int, ...], key: tuple[int, int], rounds: int = 10) -> tuple[int, ...]:
+    """Philox 4x32 as the paper writes it: Salmon, Moraes, Dror & Shaw, SC'11, section 3.3."""
+    (L0, R0, L1, R1), (k0, k1) = counter, key
+    for _ in range(rounds):
+        low, high = 0xD2511F53 * L0, 0xCD9E8D57 * L1
+        L0, R0, L1, R1 = (high >> 32) ^ R0 ^ k0, high & 0xFFFFFFFF, (low >> 32) ^ R1 ^ k1, low & 0xFFFFFFFF
+        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
+    return L0, R0, L1, R1
+
+
+FULL = 0xFFFFFFFF
+KNOWN_ANSWERS = [  # kat_vectors of Random123: counter, key, result
+    ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
+    ((FULL,) * 4, (FULL, FULL), (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
+    ((0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344), (0xA4093822, 0x299F31D0),
+     (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1)),
+]  # fmt: skip
+
+
+def scatter(device: Any, key: Any = (0, 0), stream: int = 0, island: int = 0, first: int = 0, sites: int = 5,
+            blocks: int = 1, real: Any = np.float64) -> np.ndarray:  # fmt: skip
+    """The kernel's textures, [replica, site, 3]."""
+    replicas = blocks * device.width
+    spins = device.xp.zeros((blocks, sites, 3, device.width), real)
+    chunks = -(-sites // device.chunk)
+    arguments = (spins, *key, stream, island, first, sites, device.chunk, replicas)
+    device.launch("scatter", real, *arguments, blocks=chunks, replicas=replicas)
+    return device.host(spins).transpose(0, 3, 1, 2).reshape(replicas, sites, 3)
+
+
+def bits(s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The two random words that a spin was made from."""
+    z = np.rint((s[..., 2] + 1) / 2 * 2**32 - 0.5)
+    angle = np.arctan2(s[..., 1], s[..., 0]) / (2 * np.pi) % 1
+    return z, angle * 2**32 - 0.5
+
+
+@pytest.mark.parametrize(("counter", "key", "answer"), KNOWN_ANSWERS)
+def test_the_reference_has_the_published_answers(counter, key, answer):
+    assert philox(counter, key) == answer
+
+
+def test_philox_has_the_published_answer(target):
+    """Counter and key zero: site 0 of replica 0."""
+    z, angle = bits(scatter(target)[0, 0])
+    assert z == 0x6627E8D5
+    assert angle == pytest.approx(0xE169C58D, abs=4)
+
+
+@pytest.mark.parametrize(
+    ("key", "stream", "island", "first"),
+    [((0, 0), 0, 0, 0), ((FULL, FULL), FULL, FULL, -1), ((0xA4093822, 0x299F31D0), 0x13198A2E, 0x03707344, 0x7FFFFFE0)],
+)
+def test_philox_counts_sites_replicas_streams_and_islands(target, key, stream, island, first):
+    """The counter is (site, replica, stream, island), each of 32 bits, and the sum first + k wraps."""
+    found = scatter(target, key, stream, island, first)
+    words = np.array(
+        [[philox((site, (first + k) & FULL, stream, island), key)[:2] for site in range(5)] for k in range(target.width)]
+    )
+    z, angle = bits(found)
+    assert_array_equal(z, words[..., 0])
+    rho = np.sqrt(1 - found[..., 2] ** 2)
+    assert (np.abs((angle - words[..., 1] + 2**31) % 2**32 - 2**31) * rho < 8).all()
+
+
+def test_the_same_counter_gives_the_same_spins_in_any_population(target, real):
+    whole = scatter(target, (3, 4), 5, 6, blocks=3, sites=20, real=real)
+    assert_array_equal(scatter(target, (3, 4), 5, 6, blocks=3, sites=20, real=real), whole)
+    w = target.width
+    assert_array_equal(scatter(target, (3, 4), 5, 6, first=w, blocks=1, sites=20, real=real), whole[w : 2 * w])
+    assert_array_equal(scatter(target, (3, 4), 5, 6, first=7, blocks=1, sites=20, real=real), whole[7 : 7 + w])
+    assert_array_equal(scatter(target, (3, 4), 5, 6, blocks=1, sites=9, real=real), whole[:w, :9])
+    assert_allclose(scatter(Cpu(), (3, 4), 5, 6, blocks=6, sites=20, real=real)[: len(whole)], whole[:96], atol=1e-6)
+
+
+def test_every_part_of_the_counter_matters(target):
+    draws = [scatter(target, **change) for change in
+             ({}, {"key": (1, 0)}, {"key": (0, 1)}, {"stream": 1}, {"island": 1}, {"first": target.width})]  # fmt: skip
+    z = np.concatenate([d[..., 2].ravel() for d in draws])
+    assert len(np.unique(z)) == len(z)
+
+
+def test_scattered_spins_are_uniform_on_the_sphere(device, real):
+    s = scatter(device, (2026, 7), sites=500, blocks=4, real=real).astype(np.float64)
+    assert_allclose(np.linalg.norm(s, axis=-1), 1, atol=1e-6 if real == np.float32 else 1e-15)
+    flat = s.reshape(-1, 3)
+    n = len(flat)
+    assert (np.abs(flat.mean(0)) < 5 * np.sqrt(1 / (3 * n))).all()
+    second = flat.T @ flat / n  # variances: 4/45 of a square, 1/15 of a product
+    assert (np.abs(second - np.eye(3) / 3) < 5 * np.sqrt(np.where(np.eye(3), 4 / 45, 1 / 15) / n)).all()
+    assert scipy.stats.kstest(flat[:, 2], "uniform", (-1, 2)).pvalue > 1e-3
+    assert scipy.stats.kstest(np.arctan2(flat[:, 1], flat[:, 0]), "uniform", (-np.pi, 2 * np.pi)).pvalue > 1e-3
+    for neighbours in ((s[:, 1:] * s[:, :-1]), (s[1:] * s[:-1])):  # of the next site, of the next replica
+        cosine = neighbours.sum(-1)
+        assert abs(cosine.mean()) < 5 * np.sqrt(1 / (3 * cosine.size))
+
+
+def test_the_kernels_are_found_beside_the_package():
+    assert (device_module.KERNELS / "portable.cuh").exists()
+    assert isinstance(Cuda, type)
