@@ -142,6 +142,11 @@ class Hamiltonian:
         mask[list(self.vacancies)] = False
         return mask
 
+    @property
+    def spins(self) -> int:
+        """Sites that carry a spin: what energies per site are divided by."""
+        return self.lattice.sites - len(self.vacancies)
+
     @cached_property
     def site_moments(self) -> NDArray[np.float64]:
         """[site] Bohr magnetons, 0 at vacancies."""

@@ -123,7 +123,7 @@ class Island:
 
     def breed(self) -> Generation:
         """One generation."""
-        settings, lattice = self.settings, self.crystal.lattice
+        settings = self.settings
         made = [self._offspring(replica) for replica in range(settings.replicas)]
         new = [
             Candidate(texture, np.inf, np.inf, origin, self.generation, NOWHERE) for texture, origin in made
@@ -133,7 +133,7 @@ class Island:
         kept = {id(candidate) for candidate in self.candidates}
         evaluations += self.refine()
         self.generation += 1
-        energies = np.array([candidate.energy for candidate in self.candidates]) / lattice.sites
+        energies = np.array([candidate.energy for candidate in self.candidates]) / self.crystal.hamiltonian.spins
         names = [origin for _, origin in made]
         return Generation(
             generation=self.generation - 1,

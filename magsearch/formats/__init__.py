@@ -23,7 +23,7 @@ def read(path: str | Path) -> Hamiltonian:
     """
     path = Path(path)
     text = read_text(path)
-    if path.suffix == ".toml" or any(line.split() == ["[model]"] for line in text.splitlines()):
+    if is_toml(path, text):
         tables = read_toml(path)
         if not isinstance(tables.get("model"), dict):
             raise InputError("has no [model] table", path)
@@ -31,6 +31,11 @@ def read(path: str | Path) -> Hamiltonian:
     if {"ncell", "cell"} & Inpsd.read(path).entries.keys():
         return uppasd.read(path)
     raise InputError("is no model; expected a .toml file with a [model] table, or UppASD's inpsd.dat", path)
+
+
+def is_toml(path: str | Path, text: str) -> bool:
+    """Whether a file is magsearch's own TOML: by its suffix, or by a [model] table."""
+    return Path(path).suffix == ".toml" or any(line.split() == ["[model]"] for line in text.splitlines())
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:

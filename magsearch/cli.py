@@ -1,0 +1,242 @@
+"""The command line: magsearch run, energy, info, show, plot."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+
+from magsearch import config, formats, record, screen, storage
+from magsearch.crystal import softest_waves
+from magsearch.device import Device, choose
+from magsearch.errors import InputError
+from magsearch.evaluator import Evaluator
+from magsearch.hamiltonian import Hamiltonian
+from magsearch.search import Search
+from magsearch.units import MRY
+
+app = typer.Typer(
+    help="Finds the magnetic ground state of a material from the couplings that density functional theory gives.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+WAIT = 20  # a run's file is written again once this many times its last writing's duration have passed
+
+InputFile = Annotated[Path, typer.Argument(metavar="INPUT", help="A .toml with a [model] table, or UppASD's inpsd.dat.")]
+RunFile = Annotated[Path, typer.Argument(metavar="OUT.h5", help="The file of a run.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="model.size=[64,64,1], model.field=2.7, search.seed=3, ... (repeatable)."),
+]
+DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+@app.command()
+def run(
+    input_file: InputFile,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Where the run is stored; INPUT's name with .h5 if not given.")] = None,
+    settings: Settings = None,
+    device: DeviceName = "auto",
+    overwrite: Annotated[bool, typer.Option(help="Replace OUT.h5 where it exists.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Search the ground state; the best textures and the history go to OUT.h5 as the run goes."""
+    console = Console(stderr=as_json)
+    given = config.read(input_file, settings or [])
+    out = out or Path(input_file.resolve().parent.name if input_file.name == "inpsd.dat" else input_file.stem).with_suffix(".h5")
+    if out.exists() and not overwrite:
+        raise InputError("exists; give another -o, or --overwrite", out)
+    search = Search(given.hamiltonian, _device(device), given.search.settings(), given.search.stop(), given.search.path)
+    screen.describe(console, given.hamiltonian)
+    console.print(f"device     {search.device.description}", highlight=False)
+    console.print(f"path       {screen.path_line(given.hamiltonian, search.evaluator.path)}", highlight=False)
+    created = record.now()
+    _store(out, record.record(given, search, "", created))  # an unwritable place is known now, not at the end
+    console.print(f"storing    {out}", highlight=False)
+    stopped = _follow(console, search, out, lambda why: record.record(given, search, why, created))
+    if as_json:
+        print(json.dumps(record.summary(storage.read(out)), indent=1))
+    else:
+        screen.show(console, storage.read(out))
+    if stopped == "interrupted":
+        raise typer.Exit(130)
+
+
+def _follow(console: Console, search: Search, out: Path, state: Any) -> str:
+    """Run the search, showing and storing every generation; why it ended."""
+    progression, last, took = screen.Progression(console, search), time.monotonic(), 0.0
+    try:
+        with progression.shown():
+            for _ in search.run():
+                progression.generation()
+                if time.monotonic() - last > WAIT * took or search.stopped:
+                    begin = time.monotonic()
+                    _store(out, state(""))
+                    last, took = time.monotonic(), time.monotonic() - begin
+                if search.stopped:
+                    progression.polishing()
+        stopped = search.stopped
+    except KeyboardInterrupt:
+        stopped = "interrupted"
+    if search.history:
+        _store(out, state(stopped))
+    return stopped
+
+
+@app.command()
+def energy(
+    input_file: InputFile,
+    spins: Annotated[str, typer.Option(help=".npy [site, 3], UppASD restart file, or OUT.h5[:elite].")],
+    unit: Annotated[str, typer.Option(help="meV or mRy.")] = "meV",
+    settings: Settings = None,
+    device: DeviceName = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Energy per site of a texture, in total and by term, and the largest torque."""
+    if unit not in ("meV", "mRy"):
+        raise InputError(f"{unit!r} is not a unit of energy here; expected meV or mRy", "--unit")
+    hamiltonian = config.read(input_file, settings or []).hamiltonian
+    texture = _texture(spins, hamiltonian)
+    scale, on = (1.0 if unit == "meV" else 1 / MRY), _device(device)
+    whole = Evaluator(hamiltonian, on, np.float64)
+    terms = record.energies({n: Evaluator(h, on, np.float64) for n, h in hamiltonian.terms().items()}, texture)
+    total = float(whole.energies(texture)[0]) / hamiltonian.spins
+    torque = record.largest_torque(hamiltonian, whole.field(texture), texture)
+    result = {
+        "unit": unit,
+        "energy_per_site": total * scale,
+        "terms": {name: value * scale for name, value in terms.items()},
+        "torque": torque * scale,
+        "sites": hamiltonian.lattice.sites,
+    }
+    if as_json:
+        print(json.dumps(result, indent=1))
+        return
+    rows = {"total": total, **terms}
+    screen.table_of(Console(), {n: f"{v * scale:18.10f} {unit} per site" for n, v in rows.items()} | {"torque": f"{torque * scale:18.3e} {unit}, largest"})
+
+
+@app.command()
+def info(input_file: InputFile, settings: Settings = None, as_json: Json = False) -> None:
+    """What is in an input: lattice, couplings, softest waves of J(q), path, memory."""
+    given = config.read(input_file, settings or [])
+    hamiltonian, lattice = given.hamiltonian, given.hamiltonian.lattice
+    evaluator = Evaluator(hamiltonian, choose("cpu"), np.float32, given.search.path)
+    result: dict[str, Any] = {
+        "size": list(lattice.size),
+        "periodic": list(lattice.periodic),
+        "atoms": lattice.atoms,
+        "sites": lattice.sites,
+        "bonds_per_site": screen.coordination(hamiltonian),
+        "range": screen.reach(hamiltonian),
+        "field": list(hamiltonian.field),
+        "path": evaluator.path,
+        "bytes_per_replica": record.bytes_per_replica(lattice.sites, evaluator.path),
+        "notes": list(hamiltonian.notes),
+    }
+    if hamiltonian.uniform:
+        waves = softest_waves(hamiltonian, 1)
+        q = (waves.index[0] / np.array(lattice.size)) @ lattice.reciprocal
+        result["softest_q"] = {
+            "index": waves.index[0].tolist(),
+            "fractions": (waves.index[0] / np.array(lattice.size)).tolist(),
+            "q": q.tolist(),
+            "energy_per_site": float(waves.energy[0]),
+        }
+    if as_json:
+        print(json.dumps(result, indent=1))
+        return
+    console = Console()
+    screen.describe(console, hamiltonian)
+    console.print(f"path       {screen.path_line(hamiltonian, evaluator.path)}", highlight=False)
+    if "softest_q" in result:
+        soft = result["softest_q"]
+        length = f"period {2 * np.pi / np.linalg.norm(q):.4g} angstrom" if np.linalg.norm(q) > 0 else "uniform"
+        console.print(
+            f"softest q  {record.vector(soft['fractions'])} of the reciprocal vectors ({length}); "
+            f"J(q) alone: {soft['energy_per_site']:.6f} meV per site",
+            highlight=False,
+        )
+    console.print(f"memory     {result['bytes_per_replica'] / 1e6:.3g} MB per replica", highlight=False)
+
+
+@app.command()
+def show(run_file: RunFile, as_json: Json = False) -> None:
+    """Champion and elites of a run: energy, charge, magnetisation, torque. Works while the run goes on."""
+    stored = storage.read(run_file)
+    if as_json:
+        print(json.dumps(record.summary(stored), indent=1))
+    else:
+        screen.show(Console(), stored)
+
+
+@app.command()
+def plot(
+    run_file: RunFile,
+    out: Annotated[Path, typer.Option("-o", "--out", help="png, pdf or svg.")],
+    elite: Annotated[int, typer.Option(help="Which elite; 0 is the champion.")] = 0,
+) -> None:
+    """Draw a texture, its structure factor in the Brillouin zone, and the convergence of the run."""
+    stored = storage.read(run_file)
+    chosen = _elite(stored, run_file, elite)
+    history = {**stored.history, "evaluations": np.cumsum(stored.history["evaluations"])}
+    e = chosen.energy / stored.hamiltonian.spins
+    title = f"{Path(stored.input_path).name}, B = {record.vector(stored.hamiltonian.field, 2)} T: {e:.6f} meV per site, Q = {chosen.charge + 0.0:.1f}"
+    from magsearch import plots
+
+    try:
+        plots.summary(stored.hamiltonian.lattice, chosen.spins, history, title, out)
+    except (OSError, ValueError) as error:
+        raise InputError(str(error), out) from None
+    print(out)
+
+
+def _texture(name: str, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
+    """Spins [site, 3] from a file, or from an elite of a run: OUT.h5, OUT.h5:3."""
+    path, colon, elite = name.rpartition(":")
+    if not (colon and path.endswith((".h5", ".hdf5")) and elite.isdigit()):
+        path, elite = name, "0"
+    if not path.endswith((".h5", ".hdf5")):
+        return formats.read_spins(path, hamiltonian.lattice, hamiltonian.vacancies)
+    chosen = _elite(storage.read(path), Path(path), int(elite)).spins
+    if len(chosen) != hamiltonian.lattice.sites:
+        raise InputError(f"has {len(chosen)} spins; the lattice has {hamiltonian.lattice.sites} sites", path)
+    return chosen
+
+
+def _elite(stored: storage.Record, path: Path, elite: int) -> storage.Elite:
+    if not 0 <= elite < len(stored.elites):
+        raise InputError(f"has elites 0 to {len(stored.elites) - 1}, not {elite}" if stored.elites else "has no elites yet", path)
+    return stored.elites[elite]
+
+
+def _device(name: str) -> Device:
+    try:
+        return choose(name)
+    except RuntimeError as error:
+        raise InputError(str(error), f"--device {name}") from None
+
+
+def _store(out: Path, state: storage.Record) -> None:
+    try:
+        storage.write(out, state)
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror or error}", out) from None
+
+
+def main() -> None:
+    """Entry point: what is wrong with an input is told in one line, exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        print(f"magsearch: {error}", file=sys.stderr)
+        sys.exit(2)
