@@ -62,7 +62,7 @@ class SearchTable:
     generations: Count = 200
     seconds: Positive | None = None
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 1
-    window: Annotated[int, Field(strict=True, ge=2)] = 15
+    window: Annotated[int, Field(strict=True, ge=2)] = 10
     deviation: Annotated[float, Field(strict=True, ge=0)] | None = None
     minimizer: Literal["barzilai-borwein", "lbfgs", "velocity-projection", "fire"] = "barzilai-borwein"
     steps: Count = 2000

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class InputError(ValueError):
-    """A wrong input, told as ``path:line: what was wrong; expected what``. The command line prints it and exits with 2."""
+    """A wrong input, told as ``path:line: what was wrong; expected what``. The command line prints it and exits 2."""
 
     def __init__(self, message: str, path: str | Path | None = None, line: int | None = None):
         self.message = message

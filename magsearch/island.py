@@ -164,22 +164,29 @@ class Island:
         ]
         return after, relaxed.evaluations
 
+    @property
+    def elites(self) -> list[Candidate]:
+        """The best candidates that have been relaxed closely: distinct minima, best first."""
+        return [candidate for candidate in self.candidates if candidate.refined][: self.settings.elites]
+
     def refine(self) -> int:
-        """Relax the elites that have not been relaxed closely; how many evaluations it took."""
-        elites = self.candidates[: self.settings.elites]
-        rough = [candidate for candidate in elites if not candidate.refined]
+        """Relax the best of those closely that have not been, as many as there are elites; evaluations that it took.
+
+        What turns out to be the same minimum as a better candidate is dropped.
+        """
+        rough = [candidate for candidate in self.candidates if not candidate.refined][: self.settings.elites]
         if not rough:
             return 0
         refined, evaluations = self.relaxed(rough, self.settings.refinement, self.evaluator, refined=True)
-        rough_ids = {id(candidate) for candidate in rough}
-        self.candidates = [candidate for candidate in self.candidates if id(candidate) not in rough_ids]
+        known = {id(candidate) for candidate in rough}
+        self.candidates = [candidate for candidate in self.candidates if id(candidate) not in known]
         self.merge(refined)
         return evaluations
 
     def polished(self) -> list[Candidate]:
         """The elites in double precision, as distinct as they then are, best first."""
         precise = Evaluator(self.crystal.hamiltonian, self.evaluator.device, np.float64, self.evaluator.path)
-        elites, _ = self.relaxed(self.candidates[: self.settings.elites], self.settings.polish, precise, refined=True)
+        elites, _ = self.relaxed(self.elites, self.settings.polish, precise, refined=True)
         return self.distinct(elites)
 
     def merge(self, new: list[Candidate]) -> None:

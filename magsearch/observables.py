@@ -26,11 +26,14 @@ def charge_density(lattice: Lattice, spins: ArrayLike) -> NDArray[np.float64]:
     after Van Oosterom & Strackee, IEEE Trans. Biomed. Eng. 30, 125 (1983). Triangles with a vacancy carry none, nor do
     those whose solid angle is undefined, as in a collinear antiferromagnet.
     """
-    a, b, c = np.moveaxis(np.asarray(spins, dtype=np.float64)[..., triangles(lattice), :], -2, 0)
-    length = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1) * np.linalg.norm(c, axis=-1)
+    s = np.asarray(spins, dtype=np.float64)
+    length = np.linalg.norm(s, axis=-1, keepdims=True)
+    s = s / np.where(length > 0, length, 1)  # float32 spins are not unit vectors: the charge would not be whole
+    a, b, c = np.moveaxis(s[..., triangles(lattice), :], -2, 0)
+    occupied = (length[..., 0] > 0)[..., triangles(lattice)].all(axis=-1)
     volume = np.einsum("...x,...x", a, np.cross(b, c))
     overlap = np.einsum("...x,...x", a, b) + np.einsum("...x,...x", b, c) + np.einsum("...x,...x", c, a)
-    defined = (length > 0) & (np.hypot(volume, 1 + overlap) > EXCEPTIONAL)
+    defined = occupied & (np.hypot(volume, 1 + overlap) > EXCEPTIONAL)
     return np.where(defined, np.arctan2(volume, 1 + overlap), 0.0) / (2 * np.pi)
 
 

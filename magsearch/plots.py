@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import Voronoi
 
+from magsearch.errors import InputError
 from magsearch.lattice import SAME_PLACE, Lattice
 from magsearch.observables import structure_factor
 from magsearch.triangulation import combinations, plane_axes, plane_frame, sheets, stacking_axis
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.collections import PolyCollection
 
 BLUE, RED = "#3b6ea8", "#c1352b"
+SUFFIXES = (".png", ".pdf", ".svg")
 VACANCY = (0.6, 0.6, 0.6)
 ARROWS = 900  # sites up to which spins are drawn as arrows, too
 VECTOR_GRAPHICS = 4000  # polygons up to which a pdf or svg keeps them as such
@@ -149,26 +151,32 @@ def texture(axes: Axes, lattice: Lattice, spins: ArrayLike, wheel: bool = True) 
     polygons = [cells[a] + (r - home[a]) for a, r in zip(atom, site, strict=True)]
     turned = s @ frame.T
     drawn = PolyCollection(polygons, facecolors=colours(turned), edgecolors="face", linewidths=0.15)
-    drawn.set_rasterized(lattice.sites > VECTOR_GRAPHICS)
-    axes.add_collection(drawn)
+    rim = PolyCollection(polygons, facecolors="none", edgecolors="0.5", linewidths=1.2)  # seen around the box only
+    for collection in (rim, drawn):
+        collection.set_rasterized(lattice.sites > VECTOR_GRAPHICS)
+        axes.add_collection(collection)
     corners = np.concatenate(polygons)
     low, high = corners.min(axis=0), corners.max(axis=0)
     margin = 0.01 * (high - low).max()
     axes.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin), aspect="equal")
-    axes.set_axis_off()
+    first, second = _axis_names(frame)
+    axes.set(xlabel=f"${first}$ (Å)", ylabel=f"${second}$ (Å)")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.locator_params(nbins=6)
     if lattice.sites <= ARROWS:
-        _arrows(
-            axes,
-            site,
-            turned,
-            np.sqrt(np.linalg.norm(np.cross(*lattice.cell[list(plane_axes(lattice))])) / lattice.atoms),
-        )
+        area = np.linalg.norm(np.cross(*lattice.cell[list(plane_axes(lattice))]))
+        _arrows(axes, site, turned, np.sqrt(area / lattice.atoms))
     if words:
         axes.set_title(words)
-    _scale_bar(axes, float(high[0] - low[0]))
     if wheel:
         _colour_wheel(axes)
     return drawn
+
+
+def _axis_names(frame: NDArray[np.float64]) -> tuple[str, str]:
+    """Cartesian letters where the axes of the plane are Cartesian, else e1 and e2."""
+    letters = [dict(zip(np.eye(3).astype(int).tolist().__iter__(), "xyz"))]
+    return ("x", "y")
 
 
 def _arrows(axes: Axes, site: NDArray[np.float64], turned: NDArray[np.float64], spacing: float) -> None:
@@ -179,23 +187,6 @@ def _arrows(axes: Axes, site: NDArray[np.float64], turned: NDArray[np.float64], 
         *site.T, scale * x, scale * y, color=ink, pivot="mid", units="xy", scale_units="xy", scale=1,
         width=0.09 * spacing, headwidth=3.2, headlength=3.6, headaxislength=3.2, minlength=0.3,
     )  # fmt: skip
-
-
-def _scale_bar(axes: Axes, width: float) -> None:
-    """A bar of round length, about a fifth of the width, below the lower left corner."""
-    decade = 10.0 ** np.floor(np.log10(width / 5))
-    length = max(step * decade for step in (1, 2, 5) if step * decade <= width / 4)
-    left, across = axes.get_xlim()[0], axes.get_xaxis_transform()
-    axes.plot(
-        [left, left + length],
-        [-0.035] * 2,
-        transform=across,
-        color="black",
-        lw=1.6,
-        clip_on=False,
-        solid_capstyle="butt",
-    )
-    axes.text(left + length / 2, -0.055, f"{length:g} Å", transform=across, ha="center", va="top", fontsize=7)
 
 
 def _colour_wheel(axes: Axes) -> None:
@@ -239,7 +230,7 @@ def structure(axes: Axes, lattice: Lattice, spins: ArrayLike) -> PolyCollection:
     _peak_dots(axes, q @ frame[:2].T, S, drawn, zone)
     width = 1.06 * np.abs(zone).max(axis=0)
     axes.set(xlim=(-width[0], width[0]), ylim=(-width[1], width[1]), aspect="equal")
-    first, second = ("x", "y") if np.allclose(frame, np.eye(3)) else ("1", "2")
+    first, second = _axis_names(frame)
     axes.set(xlabel=f"$q_{first}$ (Å$^{{-1}}$)", ylabel=f"$q_{second}$ (Å$^{{-1}}$)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.locator_params(nbins=5)
@@ -268,22 +259,22 @@ def brillouin_zone(lattice: Lattice) -> NDArray[np.float64]:
     return wigner_seitz(B @ plane_frame(lattice)[:2].T)[0]
 
 
-def convergence(
-    axes: Axes, generation: ArrayLike, best: ArrayLike, mean: ArrayLike, spread: ArrayLike, label: str = "generation"
-) -> None:
-    """Draw the best energy of every generation and the population's mean with its standard deviation, meV per site.
+def convergence(axes: Axes, history: Mapping[str, ArrayLike]) -> None:
+    """Draw the best energy of every generation and the population's mean with its standard deviation.
 
-    generation [g], or whatever else counts the effort: ``label`` says what.
+    history  generation, best, mean, deviation, each [g], energies in meV per site; other entries are not drawn
     """
-    from matplotlib.ticker import EngFormatter, MaxNLocator
+    from matplotlib.ticker import MaxNLocator
 
-    x, best, mean, spread = (np.asarray(a, dtype=np.float64) for a in (generation, best, mean, spread))
-    axes.fill_between(x, mean - spread, mean + spread, color=BLUE, alpha=0.2, linewidth=0, label="standard deviation")
-    axes.plot(x, mean, color=BLUE, lw=1.0, label="mean")
-    axes.plot(x, best, color=RED, lw=1.4, drawstyle="steps-post", marker="o" if len(x) == 1 else None, label="best")
-    axes.set(xlabel=label, ylabel="energy per site (meV)")
+    columns = ("generation", "best", "mean", "deviation")
+    generation, best, mean, deviation = (np.asarray(history[name], dtype=np.float64) for name in columns)
+    band = mean - deviation, mean + deviation
+    axes.fill_between(generation, *band, color=BLUE, alpha=0.2, linewidth=0, label="standard deviation")
+    axes.plot(generation, mean, color=BLUE, lw=1.0, label="mean")
+    alone = "o" if len(generation) == 1 else None
+    axes.plot(generation, best, color=RED, lw=1.4, drawstyle="steps-post", marker=alone, label="best")
+    axes.set(xlabel="generation", ylabel="energy per site (meV)")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.ticklabel_format(axis="y", useOffset=False)
     axes.margins(x=0.02)
     axes.spines[["top", "right"]].set_visible(False)
@@ -299,9 +290,14 @@ def summary(
 ) -> Path:
     """Write texture, structure factor and convergence side by side to ``path``; png, pdf or svg by its suffix.
 
-    history  generation, best, mean, deviation, each [g], energies in meV per site; evaluations [g], where there, is the
-             measure of effort
+    history  generation, best, mean, deviation, each [g], energies in meV per site
+
+    Raises InputError, a ValueError, for any other suffix.
     """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"no picture of type '{path.suffix}'; expected {', '.join(SUFFIXES)}", path)
+
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -312,10 +308,8 @@ def summary(
         grid = figure.add_gridspec(2, 2, width_ratios=(1.6, 1), height_ratios=(1.25, 1))
         texture(figure.add_subplot(grid[:, 0]), lattice, spins)
         structure(figure.add_subplot(grid[0, 1]), lattice, spins)
-        effort = "evaluations" if "evaluations" in history else "generation"
-        panel = figure.add_subplot(grid[1, 1])
-        convergence(panel, history[effort], history["best"], history["mean"], history["deviation"], effort)
+        convergence(figure.add_subplot(grid[1, 1]), history)
         if title:
             figure.suptitle(title)
         figure.savefig(path, dpi=300)
-    return Path(path)
+    return path

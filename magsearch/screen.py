@@ -23,11 +23,11 @@ def describe(console: Console, hamiltonian: Hamiltonian) -> None:
     lattice = hamiltonian.lattice
     size = " x ".join(str(n) for n in lattice.size)
     edges = ", ".join("periodic" if p else "open" for p in lattice.periodic)
-    console.print(f"lattice    {size} cells ({edges}), {lattice.atoms} atoms in the basis, {lattice.sites} sites")
-    console.print(f"couplings  {coordination(hamiltonian):.4g} per site, range {reach(hamiltonian):.4g} angstrom")
-    console.print(f"field      {vector(hamiltonian.field)} T; moments {moments(hamiltonian)} mu_B")
+    console.print(f"lattice    {size} cells ({edges}), {lattice.atoms} atoms in the basis, {lattice.sites} sites", highlight=False, soft_wrap=True)
+    console.print(f"couplings  {coordination(hamiltonian):.4g} per site, range {reach(hamiltonian):.4g} angstrom", highlight=False, soft_wrap=True)
+    console.print(f"field      {vector(hamiltonian.field)} T; moments {moments(hamiltonian)} mu_B", highlight=False, soft_wrap=True)
     for note in hamiltonian.notes:
-        console.print(f"note       {note}", style="yellow", highlight=False)
+        console.print(f"note       {note}", style="yellow", highlight=False, soft_wrap=True)
 
 
 def coordination(hamiltonian: Hamiltonian) -> float:

@@ -32,7 +32,7 @@ class Stop:
 
     generations: int = 200
     seconds: float | None = None
-    window: int = 15
+    window: int = 10
     deviation: float | None = None
 
 
@@ -69,7 +69,7 @@ class Search:
         begin, elite_energies = time.monotonic(), []
         while not self.stopped:
             generation = self.island.breed()
-            self.elites = self.island.candidates[: self.settings.elites]
+            self.elites = self.island.elites
             self.history.append(generation)
             self.elapsed = time.monotonic() - begin
             self.seconds.append(self.elapsed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -111,8 +112,9 @@ def _write(file: h5py.File, record: Record) -> None:
     for kind in ("offspring", "successes"):
         table = getattr(record, kind)
         names = sorted(table)
-        counts = np.array([table[name] for name in names]).reshape(len(names), -1)
-        _dataset(history, kind, counts, "textures", "operator, generation").attrs["operators"] = names
+        counts = np.array([table[name] for name in names], dtype=np.int64)
+        counts = counts.reshape(len(names), len(record.history["generation"]))
+        _dataset(history, kind, counts, "textures", "operator, generation").attrs["operators"] = _texts(names)
 
     elites, n = file.create_group("elites"), len(record.elites)
     sites = record.hamiltonian.lattice.sites
@@ -127,7 +129,11 @@ def _write(file: h5py.File, record: Record) -> None:
     _dataset(elites, "charge", [e.charge for e in record.elites], "1", "elite")
     _dataset(elites, "torque", [e.torque for e in record.elites], "meV", "elite")
     _dataset(elites, "generation", np.array([e.generation for e in record.elites], dtype=np.int64), "", "elite")
-    elites["origin"] = [e.origin for e in record.elites] or np.empty(0, dtype=h5py.string_dtype())
+    elites["origin"] = _texts(e.origin for e in record.elites)
+
+
+def _texts(values: Iterable[str]) -> NDArray[Any]:
+    return np.array(list(values), dtype=h5py.string_dtype())
 
 
 def _dataset(group: h5py.Group, name: str, values: Any, unit: str, axes: str) -> h5py.Dataset:
@@ -140,7 +146,7 @@ def _write_model(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
     lattice = hamiltonian.lattice
     model.attrs.update(
         convention="E = - 1/2 sum_ij s_i J_ij s_j - sum_i K (s_i n)^2 - mu_B sum_i m_i B s_i",
-        size=lattice.size, periodic=lattice.periodic, species=list(lattice.species), notes=list(hamiltonian.notes),
+        size=lattice.size, periodic=lattice.periodic, species=_texts(lattice.species), notes=_texts(hamiltonian.notes),
         anisotropy=json.dumps([{"term": type(term).__name__, **asdict(term)} for term in hamiltonian.anisotropy]),
     )  # fmt: skip
     _dataset(model, "cell", lattice.cell, "angstrom", "vector, xyz")

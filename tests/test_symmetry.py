@@ -182,3 +182,13 @@ def test_operations_are_named_in_words():
     assert describe(quarter.T) == "rotation by -90 about [0 0 1]"
     assert describe(np.diag([1, -1, 1])) == "mirror normal to [0 1 0]"
     assert describe(-quarter) == "rotoinversion by 90 about [0 0 1]"
+
+
+def test_a_left_handed_cell_with_five_digits_has_its_full_group():
+    cell = [[0.18301, 0.68301, 0], [0.68301, 0.18301, 0], [0, 0, 1]]
+    lattice = Lattice(cell, [[0, 0, 0]], (10, 10, 1), (True, True, False))
+    offset = np.array([[1, 0, 0], [0, 1, 0], [1, -1, 0], [-1, 0, 0], [0, -1, 0], [-1, 1, 0]])
+    J = exchange_matrix(np.full(6, 10.0)) + dmi_matrix(np.cross([0, 0, 2.0], offset @ lattice.cell))
+    hamiltonian = Hamiltonian(lattice, Bonds(np.zeros(6), np.zeros(6), offset, J))
+    assert len(operations(hamiltonian)) == 24  # C6v x {1, T}
+    assert_energy_is_invariant(hamiltonian, operations(hamiltonian), tolerance=1e-4)

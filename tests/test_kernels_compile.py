@@ -1,0 +1,100 @@
+"""The kernels compile for every GPU that they are meant for: with NVRTC (pip install nvidia-cuda-nvrtc), else with nvcc.
+
+Neither needs a GPU or a driver. What ptxas says about registers and spills is attached to the test report.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from magsearch.device import kernel_text, signatures
+
+ARCHITECTURES = ("sm_80", "sm_90")
+HOT = ("evaluate<float>", "descend<float>")
+EXPRESSIONS = [f"{kernel}<{real}>" for kernel in signatures() if kernel != "convolve" for real in ("float", "double")]
+
+
+def mangled(expression: str) -> str:
+    """How the symbol of a kernel's instantiation begins."""
+    kernel, real = expression.removesuffix(">").split("<")
+    return f"_Z{len(kernel)}{kernel}I{real[0]}E"
+
+
+def nvrtc() -> ctypes.CDLL | None:
+    """The library of the PyPI package, else the system's."""
+    found = importlib.util.find_spec("nvidia")
+    folders = [Path(folder) for folder in (found.submodule_search_locations or ())] if found else []
+    built = [path for folder in folders for path in sorted(folder.glob("**/libnvrtc.so*")) if "alt" not in path.name]
+    for name in [*map(str, built), "libnvrtc.so.13", "libnvrtc.so.12"]:
+        try:
+            return ctypes.CDLL(name)
+        except OSError:
+            continue
+    return None
+
+
+def through_nvrtc(library: ctypes.CDLL, architecture: str, folder: Path) -> tuple[bool, str]:
+    """Whether it compiled, and the log; as CuPy compiles it: name expressions, C++17."""
+    program, size = ctypes.c_void_p(), ctypes.c_size_t()
+    assert library.nvrtcCreateProgram(ctypes.byref(program), kernel_text().encode(), b"kernels.cu", 0, None, None) == 0
+    for expression in EXPRESSIONS:
+        assert library.nvrtcAddNameExpression(program, expression.encode()) == 0
+    options = [f"--gpu-architecture={architecture}".encode(), b"-std=c++17", b"--ptxas-options=-v"]
+    failed = library.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options))
+    assert library.nvrtcGetProgramLogSize(program, ctypes.byref(size)) == 0
+    log = ctypes.create_string_buffer(size.value)
+    assert library.nvrtcGetProgramLog(program, log) == 0
+    if not failed:
+        for expression in EXPRESSIONS:
+            lowered = ctypes.c_char_p()
+            assert library.nvrtcGetLoweredName(program, expression.encode(), ctypes.byref(lowered)) == 0
+            assert (lowered.value or b"").decode().startswith(mangled(expression))
+    library.nvrtcDestroyProgram(ctypes.byref(program))
+    return not failed, log.value.decode()
+
+
+def through_nvcc(compiler: str, architecture: str, folder: Path) -> tuple[bool, str]:
+    text = folder / "kernels.cu"
+    instances = [
+        f"template __global__ void {kernel}<{real}>({', '.join(t.replace('real', real) for t in types)});"
+        for kernel, types in signatures().items()
+        if kernel != "convolve"
+        for real in ("float", "double")
+    ]
+    text.write_text("\n".join([kernel_text(), *instances]))
+    options = ["-std=c++17", "-cubin", f"-arch={architecture}", "-Xptxas", "-v", "-o", str(folder / "kernels.cubin")]
+    done = subprocess.run([compiler, *options, str(text)], capture_output=True, text=True)
+    return done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("compiler", ["nvrtc", "nvcc"])
+def test_every_kernel_compiles(compiler, architecture, tmp_path, record_property):
+    """Without a warning, every kernel in both precisions; no hot kernel spills its registers."""
+    library, nvcc = nvrtc(), shutil.which("nvcc")
+    if compiler == "nvrtc":
+        if library is None:
+            pytest.skip("no NVRTC: pip install nvidia-cuda-nvrtc")
+        compiled, log = through_nvrtc(library, architecture, tmp_path)
+    else:
+        if nvcc is None:
+            pytest.skip("no nvcc on the PATH")
+        compiled, log = through_nvcc(nvcc, architecture, tmp_path)
+    assert compiled, log
+    assert "warning" not in log, log
+    # one paragraph for each kernel: its symbol, then its spills and registers
+    paragraphs = {found[1]: found[2] for found in re.finditer(r"entry function '(\w+)'(.*?)(?=entry function|\Z)", log, re.S)}
+    for expression in EXPRESSIONS:
+        said = [text for symbol, text in paragraphs.items() if symbol.startswith(mangled(expression))]
+        assert len(said) == 1, f"{expression} is not in the compiled text"
+        spills = [int(n) for n in re.findall(r"(\d+) bytes spill", said[0])]
+        registers = int(re.findall(r"Used (\d+) registers", said[0])[0])
+        record_property(f"{expression} {architecture}", f"{registers} registers, {sum(spills)} bytes spilled")
+        assert expression not in HOT or not any(spills), f"{expression} spills: {said[0]}"
