@@ -6,7 +6,7 @@
 template <typename real>
 KERNEL descend(real* __restrict__ spins, const real* __restrict__ force, const real* __restrict__ step, int sites,
                int chunk, int replicas) {
-    FOR_EACH(c, (sites + chunk - 1) / chunk, r, replicas) {
+    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
         const lane<real> tau = load(step + r);
         for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
             const long long at = place(i, r, sites);
@@ -22,7 +22,7 @@ template <typename real>
 KERNEL glide(real* __restrict__ spins, real* __restrict__ velocity, const real* __restrict__ force,
              const real* __restrict__ keep, const real* __restrict__ push, const real* __restrict__ step, int sites,
              int chunk, int replicas) {
-    FOR_EACH(c, (sites + chunk - 1) / chunk, r, replicas) {
+    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
         const lane<real> tau = load(step + r), k = load(keep + r), p = load(push + r);
         for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
             const long long at = place(i, r, sites);

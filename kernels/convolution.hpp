@@ -1,9 +1,10 @@
 // The bilinear field of a whole population as a convolution on the CPU: transform, multiply by J(q), transform back.
 //
-// Replicas are lanes, as everywhere, so every butterfly is a handful of register operations without a shuffle; two blocks
-// of replicas are the real and the imaginary part of one complex field, so that no transform of real data is needed. Rows
-// are transformed on their way from the spins into the scratch; the last axis is transformed, multiplied and transformed
-// back in one visit; rows again on their way into the field. (Measured in docs/performance.md; a GPU uses cuFFT.)
+// Replicas are lanes, as everywhere, so every butterfly is a handful of register operations without a shuffle; two
+// blocks of replicas are the real and the imaginary part of one complex field, so that no transform of real data is
+// needed. Rows are transformed on their way from the spins into the scratch; the last axis is transformed, multiplied
+// and transformed back in one visit; rows again on their way into the field. (Measured in docs/performance.md; a GPU
+// uses cuFFT.)
 #pragma once
 #include <vector>
 
@@ -11,39 +12,58 @@
 
 namespace convolution {
 
-template <typename V> struct wave { V re, im; };
-template <typename V> DEVICE wave<V> operator+(wave<V> a, wave<V> b) { return {a.re + b.re, a.im + b.im}; }
-template <typename V> DEVICE wave<V> operator-(wave<V> a, wave<V> b) { return {a.re - b.re, a.im - b.im}; }
-template <typename R, typename V> DEVICE wave<V> scaled(R c, wave<V> a) { return {c * a.re, c * a.im}; }
-template <int sign, typename V> DEVICE wave<V> turned(wave<V> a) {  // times sign * i
+template <typename V>
+struct wave {
+    V re, im;
+};
+template <typename V>
+DEVICE wave<V> operator+(wave<V> a, wave<V> b) {
+    return {a.re + b.re, a.im + b.im};
+}
+template <typename V>
+DEVICE wave<V> operator-(wave<V> a, wave<V> b) {
+    return {a.re - b.re, a.im - b.im};
+}
+template <typename R, typename V>
+DEVICE wave<V> scaled(R c, wave<V> a) {
+    return {c * a.re, c * a.im};
+}
+template <int sign, typename V>
+DEVICE wave<V> turned(wave<V> a) {  // times sign * i
     return sign > 0 ? wave<V>{-a.im, a.re} : wave<V>{a.im, -a.re};
 }
 
 // the roots of unity exp(-2 pi i k / n), k < n, of one axis, conjugated for the way back
-template <typename real, int sign> struct Roots {
+template <typename real, int sign>
+struct Roots {
     const real* at;
     int n;
-    template <typename V> DEVICE wave<V> times(int k, wave<V> a) const {
+    template <typename V>
+    DEVICE wave<V> times(int k, wave<V> a) const {
         const real c = at[2 * k], s = sign < 0 ? at[2 * k + 1] : -at[2 * k + 1];
         return {c * a.re - s * a.im, c * a.im + s * a.re};
     }
 };
 
 // sum_k a_k exp(sign 2 pi i t k / p) for p = 2, 3, 4, 5
-template <int sign, typename real, typename V> DEVICE void butterfly(wave<V> (&a)[2]) {
+template <int sign, typename real, typename V>
+DEVICE void butterfly(wave<V> (&a)[2]) {
     const auto d = a[0] - a[1];
     a[0] = a[0] + a[1], a[1] = d;
 }
-template <int sign, typename real, typename V> DEVICE void butterfly(wave<V> (&a)[3]) {
+template <int sign, typename real, typename V>
+DEVICE void butterfly(wave<V> (&a)[3]) {
     const auto sum = a[1] + a[2], middle = a[0] - scaled(real(0.5), sum);
     const auto side = turned<sign>(scaled(real(0.86602540378443864676), a[1] - a[2]));
     a[0] = a[0] + sum, a[1] = middle + side, a[2] = middle - side;
 }
-template <int sign, typename real, typename V> DEVICE void butterfly(wave<V> (&a)[4]) {
+template <int sign, typename real, typename V>
+DEVICE void butterfly(wave<V> (&a)[4]) {
     const auto even = a[0] + a[2], odd = a[1] + a[3], low = a[0] - a[2], high = turned<sign>(a[1] - a[3]);
     a[0] = even + odd, a[1] = low + high, a[2] = even - odd, a[3] = low - high;
 }
-template <int sign, typename real, typename V> DEVICE void butterfly(wave<V> (&a)[5]) {
+template <int sign, typename real, typename V>
+DEVICE void butterfly(wave<V> (&a)[5]) {
     constexpr real c1 = 0.30901699437494742410, c2 = -0.80901699437494742410;
     constexpr real s1 = 0.95105651629515357212, s2 = 0.58778525229247312917;
     const auto p1 = a[1] + a[4], p2 = a[2] + a[3], m1 = a[1] - a[4], m2 = a[2] - a[3];
@@ -73,7 +93,8 @@ DEVICE void any_stage(int p, int length, int s, Roots<real, sign> w, In in, Out 
         for (int q = 0; q < s; ++q)
             for (int t = 0; t < p; ++t) {
                 wave<V> sum{};
-                for (int k = 0; k < p; ++k) sum = sum + w.times((int)((long long)t * k % p * (w.n / p)), in(q + s * (j + m * k)));
+                for (int k = 0; k < p; ++k)
+                    sum = sum + w.times((int)((long long)t * k % p * (w.n / p)), in(q + s * (j + m * k)));
                 out(q + s * (p * j + t), w.times(j * t * s, sum));
             }
 }
@@ -92,35 +113,50 @@ template <typename V, typename real, int sign, typename In, typename Out>
 DEVICE void transform(const std::vector<int>& primes, Roots<real, sign> w, wave<V>* room, In in, Out out) {
     const int count = (int)primes.size(), n = w.n;
     if (count == 0) return out(0, in(0));
+    if (count == 1 && n > 5) {  // in and out may be one place, and any_stage reads after it has written
+        for (int k = 0; k < n; ++k) room[k] = in(k);
+        return any_stage<V>(n, n, 1, w, [room](int k) { return room[k]; }, out);
+    }
     int length = n, s = 1;
     for (int f = 0; f < count; ++f) {
         const int p = primes[f];
         const wave<V>* from = room + (f % 2 ? 0 : n);
         wave<V>* to = room + (f % 2 ? n : 0);
         const auto pass = [&](auto source, auto sink) {
-            if (p == 4) stage<4, V>(length, s, w, source, sink);
-            else if (p == 5) stage<5, V>(length, s, w, source, sink);
-            else if (p == 3) stage<3, V>(length, s, w, source, sink);
-            else if (p == 2) stage<2, V>(length, s, w, source, sink);
-            else any_stage<V>(p, length, s, w, source, sink);
+            if (p == 4)
+                stage<4, V>(length, s, w, source, sink);
+            else if (p == 5)
+                stage<5, V>(length, s, w, source, sink);
+            else if (p == 3)
+                stage<3, V>(length, s, w, source, sink);
+            else if (p == 2)
+                stage<2, V>(length, s, w, source, sink);
+            else
+                any_stage<V>(p, length, s, w, source, sink);
         };
         const auto stored = [from](int k) { return from[k]; };
         const auto keep = [to](int k, wave<V> v) { to[k] = v; };
-        if (f == 0 && count == 1) pass(in, out);
-        else if (f == 0) pass(in, keep);
-        else if (f == count - 1) pass(stored, out);
-        else pass(stored, keep);
+        if (f == 0 && count == 1)
+            pass(in, out);
+        else if (f == 0)
+            pass(in, keep);
+        else if (f == count - 1)
+            pass(stored, out);
+        else
+            pass(stored, keep);
         length /= p, s *= p;
     }
 }
 
-template <typename real> struct Axis {
+template <typename real>
+struct Axis {
     int n;
     const real* roots;  // [n] complex
     std::vector<int> primes;
 };
 
-// Where register v of site-component k of a pair of blocks stands: real part at re + k * width, imaginary at im + k * width.
+// Where register v of site-component k of a pair of blocks stands: real part at re + k * width, imaginary at im + k *
+// width.
 template <typename V, typename real>
 void one_pair(const real* re, const real* im, real* re_out, real* im_out, const real* J, wave<V>* scratch,
               const Axis<real>& X, const Axis<real>& Y, const Axis<real>& Z, int size) {
@@ -137,7 +173,8 @@ void one_pair(const real* re, const real* im, real* re_out, real* im_out, const 
         for (int row = 0; row < n2 * n3; ++row)
             for (int c = 0; c < size; ++c) {
                 const long long k0 = (long long)row * n1 * size + c;
-                transform<V>(X.primes, x, room.data(),
+                transform<V>(
+                    X.primes, x, room.data(),
                     [=](int k) { return wave<V>{at(re + (k0 + k * size) * width), at(im + (k0 + k * size) * width)}; },
                     [=](int k, wave<V> v) { scratch[k0 + k * size] = v; });
             }
@@ -146,7 +183,8 @@ void one_pair(const real* re, const real* im, real* re_out, real* im_out, const 
             for (int z = 0; z < n3; ++z)
                 for (int xc = 0; xc < n1 * size; ++xc) {
                     wave<V>* line = scratch + (long long)z * n2 * n1 * size + xc;
-                    transform<V>(Y.primes, w, room.data(), [=](int k) { return line[(long long)k * n1 * size]; },
+                    transform<V>(
+                        Y.primes, w, room.data(), [=](int k) { return line[(long long)k * n1 * size]; },
                         [=](int k, wave<V> v) { line[(long long)k * n1 * size] = v; });
                 }
         };
@@ -156,7 +194,8 @@ void one_pair(const real* re, const real* im, real* re_out, real* im_out, const 
             wave<V>* here = scratch + (long long)line * size;
             for (int c = 0; c < size; ++c) {
                 wave<V>* into = column.data() + c;
-                transform<V>(last.primes, l, room.data(), [=](int k) { return here[k * step + c]; },
+                transform<V>(
+                    last.primes, l, room.data(), [=](int k) { return here[k * step + c]; },
                     [=](int k, wave<V> v) { into[k * size] = v; });
             }
             for (int k = 0; k < last.n; ++k) {
@@ -172,7 +211,8 @@ void one_pair(const real* re, const real* im, real* re_out, real* im_out, const 
             }
             for (int c = 0; c < size; ++c) {
                 const wave<V>* from = column.data() + c;
-                transform<V>(last.primes, l_back, room.data(), [=](int k) { return from[k * size]; },
+                transform<V>(
+                    last.primes, l_back, room.data(), [=](int k) { return from[k * size]; },
                     [=](int k, wave<V> v) { here[k * step + c] = v; });
             }
         }
@@ -181,7 +221,8 @@ void one_pair(const real* re, const real* im, real* re_out, real* im_out, const 
         for (int row = 0; row < n2 * n3; ++row)
             for (int c = 0; c < size; ++c) {
                 const long long k0 = (long long)row * n1 * size + c;
-                transform<V>(X.primes, x_back, room.data(), [=](int k) { return scratch[k0 + k * size]; },
+                transform<V>(
+                    X.primes, x_back, room.data(), [=](int k) { return scratch[k0 + k * size]; },
                     [=](int k, wave<V> v) {
                         *(V*)(re_out + (k0 + k * size) * width) = v.re;
                         *(V*)(im_out + (k0 + k * size) * width) = v.im;
@@ -190,7 +231,8 @@ void one_pair(const real* re, const real* im, real* re_out, real* im_out, const 
     }
 }
 
-template <typename real, int bytes> struct registers {
+template <typename real, int bytes>
+struct registers {
     typedef real type __attribute__((vector_size(bytes), aligned(sizeof(real)), may_alias));
 };
 
@@ -199,10 +241,11 @@ template <typename real, int bytes> struct registers {
 // field = J * spins. spins, field [block, site, 3, width]; J [cell, size, size] complex with 1 / cells in it, size = 3
 // atoms; roots: exp(-2 pi i k / n) of the three axes.
 template <typename real>
-KERNEL convolve(const real* spins, const real* J, const real* roots1, const real* roots2, const real* roots3, real* field,
-                int n1, int n2, int n3, int size, int replicas) {
+KERNEL convolve(const real* spins, const real* J, const real* roots1, const real* roots2, const real* roots3,
+                real* field, int n1, int n2, int n3, int size, int replicas) {
     using namespace convolution;
-    constexpr int full = register_bytes, half = width / 2 * (int)sizeof(real) < full ? width / 2 * (int)sizeof(real) : full;
+    constexpr int full = register_bytes,
+                  half = width / 2 * (int)sizeof(real) < full ? width / 2 * (int)sizeof(real) : full;
     using V = typename registers<real, full>::type;
     using W = typename registers<real, half>::type;
     const Axis<real> X{n1, roots1, factors(n1)}, Y{n2, roots2, factors(n2)}, Z{n3, roots3, factors(n3)};
@@ -213,8 +256,8 @@ KERNEL convolve(const real* spins, const real* J, const real* roots1, const real
     const int blocks = replicas / width;
     for (int b = 0; b + 1 < blocks; b += 2)
         for (int v = 0; v < width; v += full / (int)sizeof(real))
-            one_pair<V>(spins + b * block + v, spins + (b + 1) * block + v, field + b * block + v, field + (b + 1) * block + v,
-                        J, (wave<V>*)scratch, X, Y, Z, size);
+            one_pair<V>(spins + b * block + v, spins + (b + 1) * block + v, field + b * block + v,
+                        field + (b + 1) * block + v, J, (wave<V>*)scratch, X, Y, Z, size);
     if (blocks % 2) {
         const real* s = spins + (blocks - 1) * block;
         real* f = field + (blocks - 1) * block;

@@ -10,16 +10,19 @@
 
 namespace nb = nanobind;
 
-template <typename T> struct argument {
+template <typename T>
+struct argument {
     using type = T;
     static T pass(T value) { return value; }
 };
-template <typename T> struct argument<T*> {
+template <typename T>
+struct argument<T*> {
     using type = nb::ndarray<T, nb::c_contig, nb::device::cpu>;
     static T* pass(const type& array) { return array.data(); }
 };
 
-template <typename... Args> void bind(nb::module_& m, const char* name, void (*kernel)(Args...)) {
+template <typename... Args>
+void bind(nb::module_& m, const char* name, void (*kernel)(Args...)) {
     m.def(
         name,
         [kernel](typename argument<Args>::type... args) {

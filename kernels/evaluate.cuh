@@ -6,7 +6,8 @@
 enum Sum { ENERGY, FORCE2, OVERLAP, OTHER2, MX, MY, MZ, LARGEST2, SUMS };
 
 // Running sums of a chunk of sites: a few sites in `real`, then flushed into double precision, always in one order.
-template <typename real> struct Sums {
+template <typename real>
+struct Sums {
     lane<real> energy{}, force2{}, overlap{}, other2{}, largest2{};
     vec<lane<real>> m{};
 
@@ -40,10 +41,10 @@ DEVICE vec<lane<real>> bilinear(const real* spins, const int* neighbour, const i
 // b_i = - dE/ds_i
 template <typename real>
 KERNEL field(const real* __restrict__ spins, int direct, const real* __restrict__ bilinear_field,
-             const int* __restrict__ start, const int* __restrict__ neighbour, const int* __restrict__ coupling, const real* __restrict__ matrices, const int* __restrict__ kind,
-             const real* __restrict__ onsite_rows, int order, const real* __restrict__ zeeman,
-             real* __restrict__ out, int sites, int chunk, int replicas) {
-    FOR_EACH(c, (sites + chunk - 1) / chunk, r, replicas) {
+             const int* __restrict__ start, const int* __restrict__ neighbour, const int* __restrict__ coupling,
+             const real* __restrict__ matrices, const int* __restrict__ kind, const real* __restrict__ onsite_rows,
+             int order, const real* __restrict__ zeeman, real* __restrict__ out, int sites, int chunk, int replicas) {
+    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
         const auto B = load3(zeeman + place(0, r, 1));
         const real* mine = spins + place(0, r, sites);
         for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
@@ -65,7 +66,7 @@ KERNEL evaluate(const real* __restrict__ spins, int direct, const real* bilinear
                 const int* __restrict__ kind, const real* __restrict__ onsite_rows, int order,
                 const real* __restrict__ zeeman, const real* other, real* force, double* __restrict__ sums, int sites,
                 int chunk, int replicas) {
-    FOR_EACH(c, (sites + chunk - 1) / chunk, r, replicas) {
+    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
         const auto B = load3(zeeman + place(0, r, 1));
         const real* mine = spins + place(0, r, sites);
         double* sum = sums + (long long)c * SUMS * replicas + r;
@@ -92,7 +93,7 @@ KERNEL evaluate(const real* __restrict__ spins, int direct, const real* bilinear
 template <typename real>
 KERNEL fold(const double* __restrict__ sums, double* __restrict__ folded, int chunks, int groups, int quantities,
             int largest, int replicas) {
-    FOR_EACH(g, groups * quantities, r, replicas) {
+    FOR_EACH (g, groups * quantities, r, replicas) {
         const int group = g / quantities, q = g % quantities, each = (chunks + groups - 1) / groups;
         for (int k = r; k < r + lanes<real>; ++k) {
             double total = 0;

@@ -1,18 +1,18 @@
-// Limited-memory BFGS in the rotation vectors of the spins (the OSO form: Ivanov, Uzdin & Jonsson, Comput. Phys. Commun.
-// 260, 107749 (2021)): s <- exp([theta]x) s, dE/dtheta = - s x b. All products of the stored vectors are summed in one
-// pass and the direction is built from them in another (vector-free L-BFGS: Chen, Wang & Zhou, NeurIPS 2014).
+// Limited-memory BFGS in the rotation vectors of the spins (the OSO form: Ivanov, Uzdin & Jonsson, Comput. Phys.
+// Commun. 260, 107749 (2021)): s <- exp([theta]x) s, dE/dtheta = - s x b. All products of the stored vectors are summed
+// in one pass and the direction is built from them in another (vector-free L-BFGS: Chen, Wang & Zhou, NeurIPS 2014).
 #pragma once
 #include "rules.cuh"
 
-constexpr int history = 6;                  // pairs of (theta, change of slope) that are kept
-constexpr int vectors = 2 * history + 1;    // thetas, changes, and the torque of now, in this order
-constexpr int products = 3 * vectors;       // of all vectors with: newest theta, newest change, torque
+constexpr int history = 6;                // pairs of (theta, change of slope) that are kept
+constexpr int vectors = 2 * history + 1;  // thetas, changes, and the torque of now, in this order
+constexpr int products = 3 * vectors;     // of all vectors with: newest theta, newest change, torque
 
 // Stores the newest change of slope and the torque, and sums their products with everything stored.
 template <typename real>
 KERNEL gram(const real* __restrict__ spins, const real* __restrict__ force, real* __restrict__ stored,
             double* __restrict__ sums, int newest, int sites, int chunk, int replicas) {
-    FOR_EACH(c, (sites + chunk - 1) / chunk, r, replicas) {
+    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
         const long long all = (long long)sites * 3 * replicas;
         double* mine = sums + (long long)c * products * replicas + r;
         for (int q = 0; q < products; ++q)
@@ -41,11 +41,10 @@ KERNEL gram(const real* __restrict__ spins, const real* __restrict__ force, real
 // Coefficients of the direction in terms of the stored vectors: the two-loop recursion on the table of products.
 template <typename real>
 KERNEL lbfgs(const double* __restrict__ sums, const double* __restrict__ pair_sums, double* __restrict__ state,
-             double* __restrict__ table, int* __restrict__ pairs, real* __restrict__ weights,
-             real* __restrict__ step, int newest, int groups, int sites, int window, double torque,
-             double energy_variance, double moment_variance, double safe_step, double longest_turn, double rounding,
-             int replicas) {
-    FOR_EACH_REPLICA(r, replicas) {
+             double* __restrict__ table, int* __restrict__ pairs, real* __restrict__ weights, real* __restrict__ step,
+             int newest, int groups, int sites, int window, double torque, double energy_variance,
+             double moment_variance, double safe_step, double longest_turn, double rounding, int replicas) {
+    FOR_EACH_REPLICA (r, replicas) {
         const Column s{state + r, replicas}, G{table + r, replicas};
         for (int v = 0; v < vectors; ++v) weights[v * replicas + r] = 0;
         step[r] = 0;
@@ -99,7 +98,7 @@ KERNEL lbfgs(const double* __restrict__ sums, const double* __restrict__ pair_su
 template <typename real>
 KERNEL rotate(real* __restrict__ spins, real* __restrict__ stored, const real* __restrict__ weights,
               const real* __restrict__ turn, int newest, int sites, int chunk, int replicas) {
-    FOR_EACH(c, (sites + chunk - 1) / chunk, r, replicas) {
+    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
         const long long all = (long long)sites * 3 * replicas;
         const lane<real> most = load(turn + r);
         for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
@@ -108,10 +107,12 @@ KERNEL rotate(real* __restrict__ spins, real* __restrict__ stored, const real* _
             for (int v = 0; v < vectors; ++v)
                 theta = theta + load(weights + v * replicas + r) * load3(stored + v * all + at);
             const lane<real> length2 = dot(theta, theta);
-            const lane<real> fit = where(length2 > most * most, most / root(length2 + (most == 0 ? most + 1 : most * 0)), most * 0 + 1);
+            const lane<real> fit =
+                where(length2 > most * most, most / root(length2 + (most == 0 ? most + 1 : most * 0)), most * 0 + 1);
             theta = fit * theta;
             store3<real>(stored + newest * all + at, theta);
-            // Cayley's rotation, exact to third order in theta: s' = s + 2 / (1 + |u|^2) (u x s + u x (u x s)), u = theta / 2
+            // Cayley's rotation, exact to third order in theta: s' = s + 2 / (1 + |u|^2) (u x s + u x (u x s)), u =
+            // theta / 2
             const auto s = load3(spins + at), u = real(0.5) * theta, t = cross(u, s);
             const auto moved = unit(s + (2 / (1 + dot(u, u))) * (t + cross(u, t)));
             store3<real>(spins + at, where(most == 0, s, moved));

@@ -1,5 +1,6 @@
 // A convolution in Fourier space: two replicas are the real and imaginary part of one complex field, so that a real
-// kernel needs no symmetry of the modes. Stands between two library transforms (cuFFT); convolution.hpp is the CPU's way.
+// kernel needs no symmetry of the modes. Stands between two library transforms (cuFFT); convolution.hpp is the CPU's
+// way.
 #pragma once
 #include "vector.cuh"
 
@@ -8,7 +9,7 @@ template <typename real>
 KERNEL multiply(const real* __restrict__ in, const real* __restrict__ J, real* __restrict__ out, int modes, int size,
                 int chunk, int pairs) {
     constexpr int half = width / 2;
-    FOR_EACH(c, (modes + chunk - 1) / chunk, r, pairs) {
+    FOR_EACH (c, (modes + chunk - 1) / chunk, r, pairs) {
         for (int k = r; k < r + lanes<real> && k < pairs; ++k) {
             const long long mine = (long long)(k / half) * modes * size * width + 2 * (k % half);
             for (int q = c * chunk; q < modes && q < (c + 1) * chunk; ++q)

@@ -24,7 +24,8 @@ DEVICE lane<real> onsite(const real* p, int order, vec<lane<real>> B, vec<lane<r
 
         const auto u = apply(p + 15, s);
         const lane<real> xx = u.x * u.x, yy = u.y * u.y, zz = u.z * u.z;
-        const lane<real> fx = -2 * p[14] * u.x * (yy + zz), fy = -2 * p[14] * u.y * (zz + xx), fz = -2 * p[14] * u.z * (xx + yy);
+        const lane<real> fx = -2 * p[14] * u.x * (yy + zz), fy = -2 * p[14] * u.y * (zz + xx),
+                         fz = -2 * p[14] * u.z * (xx + yy);
         b = b + vec<lane<real>>{p[15] * fx + p[18] * fy + p[21] * fz, p[16] * fx + p[19] * fy + p[22] * fz,
                                 p[17] * fx + p[20] * fy + p[23] * fz};
         energy = energy + p[14] * (xx * yy + yy * zz + zz * xx);

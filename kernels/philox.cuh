@@ -3,12 +3,15 @@
 #pragma once
 #include "vector.cuh"
 
-struct Philox4 { uint32 v[4]; };
+struct Philox4 {
+    uint32 v[4];
+};
 
 DEVICE Philox4 philox(Philox4 counter, uint32 key0, uint32 key1) {
     for (int round = 0; round < 10; ++round) {
         const uint64 a = (uint64)0xD2511F53u * counter.v[0], b = (uint64)0xCD9E8D57u * counter.v[2];
-        counter = {{(uint32)(b >> 32) ^ counter.v[1] ^ key0, (uint32)b, (uint32)(a >> 32) ^ counter.v[3] ^ key1, (uint32)a}};
+        counter = {
+            {(uint32)(b >> 32) ^ counter.v[1] ^ key0, (uint32)b, (uint32)(a >> 32) ^ counter.v[3] ^ key1, (uint32)a}};
         key0 += 0x9E3779B9u;
         key1 += 0xBB67AE85u;
     }
@@ -21,10 +24,10 @@ DEVICE double uniform(uint32 bits) { return (bits + 0.5) * (1.0 / 4294967296.0);
 template <typename real>
 KERNEL scatter(real* __restrict__ spins, uint32 key0, uint32 key1, uint32 stream, uint32 island, int first, int sites,
                int chunk, int replicas) {
-    FOR_EACH(c, (sites + chunk - 1) / chunk, r, replicas) {
+    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
         for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i)
             for (int k = r; k < r + lanes<real>; ++k) {
-                const Philox4 random = philox({{(uint32)i, (uint32)(first + k), stream, island}}, key0, key1);
+                const Philox4 random = philox({{(uint32)i, (uint32)first + (uint32)k, stream, island}}, key0, key1);
                 const double z = 2 * uniform(random.v[0]) - 1, angle = 6.283185307179586 * uniform(random.v[1]);
                 const double rho = sqrt(1 - z * z);
                 real* s = spins + place(i, k, sites);

@@ -7,18 +7,29 @@ constexpr int memory = 10;  // energies that the non-monotone safeguard remember
 
 // What is kept of each replica, [row, replica] in double precision. Python reads these names from here.
 enum State {
-    ENERGY_NOW,    // meV, of the whole replica
-    TORQUE,        // meV, largest |s x b|
-    MEAN_X, MEAN_Y, MEAN_Z,  // mean spin
-    RESTING,       // 0 moving, 1 torque below its threshold, 2 variance below its thresholds, 3 padding
-    STEPS,         // evaluations so far
-    STEP,          // length of the last step, 1 / meV
-    FORCE2_BEFORE, // |force|^2 at the previous evaluation
-    UPHILL,        // FIRE: steps since the last uphill one
-    MIXING,        // FIRE: share of the force in the velocity
-    WINDOW_STEPS, WINDOW_E0, WINDOW_E, WINDOW_EE, WINDOW_M0X, WINDOW_M0Y, WINDOW_M0Z,
-    WINDOW_MX, WINDOW_MY, WINDOW_MZ, WINDOW_MM,
-    PAST,          // the last `memory` energies
+    ENERGY_NOW,  // meV, of the whole replica
+    TORQUE,      // meV, largest |s x b|
+    MEAN_X,
+    MEAN_Y,
+    MEAN_Z,         // mean spin
+    RESTING,        // 0 moving, 1 torque below its threshold, 2 variance below its thresholds, 3 padding
+    STEPS,          // evaluations so far
+    STEP,           // length of the last step, 1 / meV
+    FORCE2_BEFORE,  // |force|^2 at the previous evaluation
+    UPHILL,         // FIRE: steps since the last uphill one
+    MIXING,         // FIRE: share of the force in the velocity
+    WINDOW_STEPS,
+    WINDOW_E0,
+    WINDOW_E,
+    WINDOW_EE,
+    WINDOW_M0X,
+    WINDOW_M0Y,
+    WINDOW_M0Z,
+    WINDOW_MX,
+    WINDOW_MY,
+    WINDOW_MZ,
+    WINDOW_MM,
+    PAST,  // the last `memory` energies
     STATES = PAST + memory
 };
 
@@ -32,7 +43,7 @@ DEVICE double summed(const double* sums, int q, int groups, int r, int replicas)
     double total = 0;
     for (int g = 0; g < groups; ++g) {
         const double v = sums[((long long)g * SUMS + q) * replicas + r];
-        total = q == LARGEST2 ? (v > total ? v : total) : total + v;
+        total = q == LARGEST2 ? larger(total, v) : total + v;
     }
     return total;
 }
@@ -71,7 +82,8 @@ DEVICE bool observe(Column s, const double* sums, int groups, int sites, int win
     s[TORQUE] = root(summed(sums, LARGEST2, groups, r, replicas));
     for (int k = 0; k < 3; ++k) s[MEAN_X + k] = summed(sums, MX + k, groups, r, replicas) / sites;
     s[STEPS] += 1;
-    if (s[TORQUE] < torque) s[RESTING] = 1;
+    if (s[TORQUE] < torque)
+        s[RESTING] = 1;
     else if (window > 0 && varies_no_more(s, s[ENERGY_NOW] / sites, window, energy_variance, moment_variance))
         s[RESTING] = 2;
     return s[RESTING] == 0;
@@ -81,10 +93,10 @@ DEVICE bool observe(Column s, const double* sums, int groups, int sites, int win
 // `memory` energies (Grippo, Lampariello & Lucidi, SIAM J. Numer. Anal. 23, 707 (1986)) a step that must descend.
 // With x' = x + a f the difference of positions is a f, so that products of forces are all that is needed.
 template <typename real>
-KERNEL barzilai_borwein(const double* __restrict__ sums, double* __restrict__ state, real* __restrict__ step, int groups,
-                        int sites, int window, double torque, double energy_variance, double moment_variance,
-                        double safe_step, double longest_turn, double rounding, int replicas) {
-    FOR_EACH_REPLICA(r, replicas) {
+KERNEL barzilai_borwein(const double* __restrict__ sums, double* __restrict__ state, real* __restrict__ step,
+                        int groups, int sites, int window, double torque, double energy_variance,
+                        double moment_variance, double safe_step, double longest_turn, double rounding, int replicas) {
+    FOR_EACH_REPLICA (r, replicas) {
         const Column s{state + r, replicas};
         step[r] = 0;
         if (!observe(s, sums, groups, sites, window, torque, energy_variance, moment_variance, r, replicas)) continue;
@@ -96,8 +108,10 @@ KERNEL barzilai_borwein(const double* __restrict__ sums, double* __restrict__ st
             for (int k = 1; k < memory && k < n - 1; ++k) highest = s[PAST + k] > highest ? s[PAST + k] : highest;
             const double sy = pp - fp, yy = ff - 2 * fp + pp;
             if (energy <= highest + rounding * (energy < 0 ? -energy : energy)) {
-                if (sy > 0 && yy > 0) a = (int)n % 2 ? s[STEP] * pp / sy : s[STEP] * sy / yy;
-                else a = 4 * s[STEP];
+                if (sy > 0 && yy > 0)
+                    a = (int)n % 2 ? s[STEP] * pp / sy : s[STEP] * sy / yy;
+                else
+                    a = 4 * s[STEP];
                 if (a < 0.1 * safe_step) a = 0.1 * safe_step;
             }
         }
@@ -116,7 +130,7 @@ KERNEL velocity_projection(const double* __restrict__ sums, double* __restrict__
                            real* __restrict__ push, real* __restrict__ step, int groups, int sites, int window,
                            double torque, double energy_variance, double moment_variance, double time_step,
                            double longest_turn, int replicas) {
-    FOR_EACH_REPLICA(r, replicas) {
+    FOR_EACH_REPLICA (r, replicas) {
         const Column s{state + r, replicas};
         keep[r] = push[r] = step[r] = 0;
         if (!observe(s, sums, groups, sites, window, torque, energy_variance, moment_variance, r, replicas)) continue;
@@ -135,7 +149,7 @@ KERNEL fire(const double* __restrict__ sums, double* __restrict__ state, real* _
             real* __restrict__ push, real* __restrict__ step, int groups, int sites, int window, double torque,
             double energy_variance, double moment_variance, double time_step, double longest_step, double longest_turn,
             int replicas) {
-    FOR_EACH_REPLICA(r, replicas) {
+    FOR_EACH_REPLICA (r, replicas) {
         const Column s{state + r, replicas};
         keep[r] = push[r] = step[r] = 0;
         if (!observe(s, sums, groups, sites, window, torque, energy_variance, moment_variance, r, replicas)) continue;
@@ -159,6 +173,7 @@ KERNEL fire(const double* __restrict__ sums, double* __restrict__ state, real* _
         const double dt = s[STEP], speed = kept * root(vv) + (mixed + dt) * s[TORQUE];
         keep[r] = (real)kept;
         push[r] = (real)(mixed + dt);
-        step[r] = (real)(dt * speed > longest_turn * root((double)sites) ? longest_turn * root((double)sites) / speed : dt);
+        step[r] =
+            (real)(dt * speed > longest_turn * root((double)sites) ? longest_turn * root((double)sites) / speed : dt);
     }
 }

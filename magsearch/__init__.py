@@ -1,12 +1,12 @@
 """magsearch finds the magnetic ground state of a material from the couplings that density functional theory gives.
 
-    import magsearch as ms
+import magsearch as ms
 
-    hamiltonian = ms.read("inputs/pdfeir111/inpsd.dat")
-    search = ms.Search(hamiltonian, ms.choose("auto"), ms.GeneticTunneling(replicas=64, seed=1))
-    for generation in search.run():
-        print(generation.best)
-    print(search.champion.energy / hamiltonian.spins, ms.topological_charge(hamiltonian.lattice, search.champion.texture))
+hamiltonian = ms.read("inputs/pdfeir111/inpsd.dat")
+search = ms.Search(hamiltonian, ms.choose("auto"), ms.GeneticTunneling(replicas=64, seed=1))
+for generation in search.run():
+    print(generation.best)
+print(search.champion.energy / hamiltonian.spins, ms.topological_charge(hamiltonian.lattice, search.champion.texture))
 """
 
 from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix

@@ -102,11 +102,15 @@ class Bonds:
     def reciprocal(self) -> tuple[Bonds, float]:
         """Bonds with J_ji = J_ij^T exactly, and the largest asymmetry (meV) that was averaged away.
 
-        Raises ValueError, naming the bond, where the asymmetry is more than rounding (``ROUNDING``).
+        Raises ValueError, naming the bond, where the asymmetry is more than rounding (``ROUNDING``), and for a bond of a
+        site with itself.
         """
         merged = self.merged()
         if not len(merged):
             return merged, 0.0
+        itself = (merged.i == merged.j) & (merged.offset == 0).all(axis=1)
+        if itself.any():
+            raise ValueError(f"{merged.describe(int(itself.argmax()))}: an atom has no bond with itself")
         at = {(i, j, *o): k for k, (i, j, o) in enumerate(zip(merged.i, merged.j, merged.offset.tolist(), strict=True))}
         back = np.array(
             [at.get((j, i, *(-o)), -1) for i, j, o in zip(merged.i, merged.j, merged.offset, strict=True)], dtype=int

@@ -30,11 +30,15 @@ app = typer.Typer(
 )
 WAIT = 20  # a run's file is written again once this many times its last writing's duration have passed
 
-InputFile = Annotated[Path, typer.Argument(metavar="INPUT", help="A .toml with a [model] table, or UppASD's inpsd.dat.")]
+InputFile = Annotated[
+    Path, typer.Argument(metavar="INPUT", help="A .toml with a [model] table, or UppASD's inpsd.dat.")
+]
 RunFile = Annotated[Path, typer.Argument(metavar="OUT.h5", help="The file of a run.")]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="model.size=[64,64,1], model.field=2.7, search.seed=3, ... (repeatable)."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="model.size=[64,64,1], model.field=2.7, search.seed=3, ... (repeatable)."
+    ),
 ]
 DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
@@ -43,16 +47,20 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 @app.command()
 def run(
     input_file: InputFile,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Where the run is stored; INPUT's name with .h5 if not given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Where the run is stored; INPUT's name with .h5 if not given.")
+    ] = None,
     settings: Settings = None,
     device: DeviceName = "auto",
     overwrite: Annotated[bool, typer.Option(help="Replace OUT.h5 where it exists.")] = False,
     as_json: Json = False,
 ) -> None:
     """Search the ground state; the best textures and the history go to OUT.h5 as the run goes."""
-    console = Console(stderr=as_json)
+    console = screen.console(stderr=as_json)
     given = config.read(input_file, settings or [])
-    out = out or Path(input_file.resolve().parent.name if input_file.name == "inpsd.dat" else input_file.stem).with_suffix(".h5")
+    out = out or Path(
+        input_file.resolve().parent.name if input_file.name == "inpsd.dat" else input_file.stem
+    ).with_suffix(".h5")
     if out.exists() and not overwrite:
         raise InputError("exists; give another -o, or --overwrite", out)
     search = Search(given.hamiltonian, _device(device), given.search.settings(), given.search.stop(), given.search.path)
@@ -122,7 +130,11 @@ def energy(
         print(json.dumps(result, indent=1))
         return
     rows = {"total": total, **terms}
-    screen.table_of(Console(), {n: f"{v * scale:18.10f} {unit} per site" for n, v in rows.items()} | {"torque": f"{torque * scale:18.3e} {unit}, largest"})
+    screen.table_of(
+        screen.console(),
+        {n: f"{v * scale:18.10f} {unit} per site" for n, v in rows.items()}
+        | {"torque": f"{torque * scale:18.3e} {unit}, largest"},
+    )
 
 
 @app.command()
@@ -155,7 +167,7 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
     if as_json:
         print(json.dumps(result, indent=1))
         return
-    console = Console()
+    console = screen.console()
     screen.describe(console, hamiltonian)
     console.print(f"path       {screen.path_line(hamiltonian, evaluator.path)}", highlight=False)
     if "softest_q" in result:
@@ -176,7 +188,7 @@ def show(run_file: RunFile, as_json: Json = False) -> None:
     if as_json:
         print(json.dumps(record.summary(stored), indent=1))
     else:
-        screen.show(Console(), stored)
+        screen.show(screen.console(), stored)
 
 
 @app.command()
@@ -215,7 +227,9 @@ def _texture(name: str, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
 
 def _elite(stored: storage.Record, path: Path, elite: int) -> storage.Elite:
     if not 0 <= elite < len(stored.elites):
-        raise InputError(f"has elites 0 to {len(stored.elites) - 1}, not {elite}" if stored.elites else "has no elites yet", path)
+        raise InputError(
+            f"has elites 0 to {len(stored.elites) - 1}, not {elite}" if stored.elites else "has no elites yet", path
+        )
     return stored.elites[elite]
 
 

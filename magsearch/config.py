@@ -104,7 +104,9 @@ def _mixture(key: str, weights: Mapping[str, float], usual: Mixture) -> Mixture:
         raise ValueError(f"search.{key}: no operator '{unknown[0]}'; known are {', '.join(NAMED_OPERATORS)}")
     chosen = tuple((NAMED_OPERATORS[name](), weight) for name, weight in weights.items() if weight > 0) or usual
     if key == "seeds" and any(operator.parents for operator, _ in chosen):
-        raise ValueError("search.seeds: only operators that need no parents (RandomSpins, SoftWaves) can begin a search")
+        raise ValueError(
+            "search.seeds: only operators that need no parents (RandomSpins, SoftWaves) can begin a search"
+        )
     return chosen
 
 
@@ -137,7 +139,9 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Input:
     if overrides:
         given = [_override(item, known) for item in overrides]
         try:
-            hamiltonian = _model(path, text, tables, hamiltonian, {key: v for table, key, v in given if table == "model"})
+            hamiltonian = _model(
+                path, text, tables, hamiltonian, {key: v for table, key, v in given if table == "model"}
+            )
             changed = {**tables.get("search", {}), **{key: v for table, key, v in given if table == "search"}}
             search = _search(changed, Source("--set", "", "search"))
         except InputError as error:

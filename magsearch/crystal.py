@@ -30,7 +30,10 @@ class Waves:
 
 def grid_indices(lattice: Lattice) -> NDArray[np.int64]:
     """All (k1, k2, k3) of the lattice, centred on zero, [cell, 3]; open axes carry k = 0 only."""
-    axes = [(np.arange(n) + n // 2) % n - n // 2 if p else np.zeros(1, int) for n, p in zip(lattice.size, lattice.periodic, strict=True)]
+    axes = [
+        (np.arange(n) + n // 2) % n - n // 2 if p else np.zeros(1, int)
+        for n, p in zip(lattice.size, lattice.periodic, strict=True)
+    ]
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
 
 

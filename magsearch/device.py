@@ -7,10 +7,12 @@ text, says what every argument must be, and each argument is checked against it 
 from __future__ import annotations
 
 import importlib
+import operator
 import os
 import re
 from collections.abc import Callable
 from functools import cache, cached_property
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import scipy.fft
 
 _HERE = Path(__file__).resolve().parent
 KERNELS = next((d for d in (_HERE / "kernels", _HERE.parent / "kernels") if (d / "portable.cuh").exists()), _HERE)
+INSTRUCTION_SETS = ("baseline", "avx2", "avx512")  # each includes those before it
 CTYPES: dict[str, Any] = {"float": np.float32, "double": np.float64, "int": np.int32, "uint32": np.uint32}
 
 
@@ -54,8 +57,12 @@ def rows(enum: str) -> dict[str, int]:
     found = re.search(rf"enum {enum} {{(.*?)}};", kernel_text(), flags=re.DOTALL)
     if found is None:
         raise KeyError(enum)
-    names = re.sub(r"//[^\n]*", "", found[1]).split(",")
-    return {name.split("=")[0].strip(): k for k, name in enumerate(names)}
+    values: dict[str, int] = {}
+    for name, _, given in (member.partition("=") for member in re.sub(r"//[^\n]*", "", found[1]).split(",")):
+        summands = [term.strip() for term in given.split("+") if term.strip()]  # `= PAST + memory`
+        value = sum(values[term] if term in values else constant(term) for term in summands)
+        values[name.strip()] = value if summands else len(values)
+    return values
 
 
 @cache
@@ -98,7 +105,10 @@ class Device:
     def _checked(self, kernel: str, place: int, declared: str, value: Any) -> Any:
         kind = CTYPES[declared.removeprefix("const ").removesuffix("*").strip()]
         if not declared.endswith("*"):
-            return self._scalar(kind, value)
+            whole = not np.issubdtype(kind, np.floating)
+            if not (hasattr(value, "__index__") and np.ndim(value) == 0 if whole else isinstance(value, Real)):
+                raise TypeError(f"argument {place} of {kernel} must be a {kind.__name__}, not {value!r}")
+            return self._scalar(kind, operator.index(value) if whole else value)
         if not isinstance(value, self.xp.ndarray) or value.dtype != kind or not value.flags.c_contiguous:
             found = f"{getattr(value, 'dtype', type(value).__name__)}"
             raise TypeError(f"argument {place} of {kernel} must be a contiguous {kind.__name__} array, not {found}")
@@ -152,7 +162,12 @@ class Cpu(Device):
         # has been seen to slow a run down tenfold
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
         baseline = importlib.import_module("magsearch._kernels_baseline")
-        return os.environ.get("MAGSEARCH_ISA") or baseline.instruction_set()
+        best = baseline.instruction_set()
+        known = INSTRUCTION_SETS[: INSTRUCTION_SETS.index(best) + 1]
+        chosen = os.environ.get("MAGSEARCH_ISA") or best
+        if chosen not in known:
+            raise RuntimeError(f"MAGSEARCH_ISA is {chosen}; this processor can run {', '.join(known)}")
+        return chosen
 
     @cached_property
     def _module(self) -> Any:

@@ -33,22 +33,24 @@ class Cost:
 def cost(hamiltonian: Hamiltonian) -> Cost:
     """The cost model behind the choice of path; a fixed function of the input, so that a run can be repeated bit for bit.
 
-    A complex transform of n cells takes about log2 n passes over the spins, forth and back; measured on one core
-    (docs/performance.md), such a pass costs what PASS matrix-vector products cost.
+    A transform and its inverse pass over the spins twice for every factor of the lattice's size; measured on one core
+    (docs/performance.md), a factor p costs about log2 p matrix-vector products where p <= 5, and p / 2 beyond.
     """
     lattice = hamiltonian.lattice
     direct = len(hamiltonian.directed) / lattice.sites
     if not hamiltonian.uniform:
         return Cost(direct, np.inf, "couplings differ from cell to cell")
-    crossing = [
-        axis for axis in range(3) if not lattice.periodic[axis] and (hamiltonian.bonds.offset[:, axis] != 0).any()
-    ]
-    if crossing and any(lattice.size[axis] > 1 for axis in crossing):
-        return Cost(direct, np.inf, "bonds cross an open edge")
-    return Cost(direct, PASS * 2 * np.log2(max(lattice.cells, 2)) + lattice.atoms)
+    for axis in range(3):
+        if not lattice.periodic[axis] and lattice.size[axis] > 1 and (hamiltonian.bonds.offset[:, axis] != 0).any():
+            return Cost(direct, np.inf, "bonds cross an open edge")
+    passes = sum(np.log2(p) if p <= 5 else p / 2 for n in lattice.size for p in _factors(n))
+    return Cost(direct, float(2 * passes + lattice.atoms))
 
 
-PASS = 1.0
+def _factors(n: int) -> list[int]:
+    """Prime factors."""
+    p = next((p for p in range(2, int(n**0.5) + 1) if n % p == 0), n)
+    return [] if n == 1 else [p, *_factors(n // p)]
 
 
 def choose_path(hamiltonian: Hamiltonian) -> Path:
@@ -66,6 +68,8 @@ class Evaluator:
 
     def __init__(self, hamiltonian: Hamiltonian, device: Device, real: Any = np.float32, path: Path | None = None):
         self.hamiltonian, self.device, self.real = hamiltonian, device, np.dtype(real)
+        if path not in (None, "direct", "fourier"):
+            raise ValueError(f"path is '{path}'; expected direct, fourier or None")
         self.path: Path = path or choose_path(hamiltonian)
         if self.path == "fourier" and np.isinf(cost(hamiltonian).fourier):
             raise ValueError(f"no Fourier path: {cost(hamiltonian).reason}")
@@ -102,15 +106,21 @@ class Evaluator:
         matrices, coupling = np.unique(bonds.J.reshape(-1, 9), axis=0, return_inverse=True)
         arrays = (start, np.append(bonds.j, 0), np.append(coupling.reshape(-1), 0))  # never empty
         on_device = [self.device.array(a, np.int32) for a in arrays]
-        return on_device[0], on_device[1], on_device[2], self.device.array(np.vstack([matrices, np.zeros(9)]), self.real)
+        return (
+            on_device[0],
+            on_device[1],
+            on_device[2],
+            self.device.array(np.vstack([matrices, np.zeros(9)]), self.real),
+        )
 
     @cached_property
     def _modes(self) -> Any:
         """J / cells at every wave vector of the lattice, [cell, 3 atoms, 3 atoms] complex."""
         lattice, bonds = self.hamiltonian.lattice, self.hamiltonian.bonds
         kernel = np.zeros((*lattice.grid, lattice.atoms, 3, lattice.atoms, 3))
-        x, y, z = (bonds.offset % np.array(lattice.size)).T
-        np.add.at(kernel, (z, y, x, bonds.i, slice(None), bonds.j), bonds.J)
+        inside = (bonds.offset[:, ~np.array(lattice.periodic)] == 0).all(axis=1)  # the others leave an open layer
+        x, y, z = (bonds.offset[inside] % np.array(lattice.size)).T
+        np.add.at(kernel, (z, y, x, bonds.i[inside], slice(None), bonds.j[inside]), bonds.J[inside])
         width = 3 * lattice.atoms
         modes = np.fft.fftn(kernel, axes=(0, 1, 2), norm="forward").conj().reshape(lattice.cells, width, width)
         complex_ = np.complex64 if self.real == np.float32 else np.complex128
@@ -157,9 +167,15 @@ class Evaluator:
         return int(spins.shape[0] * spins.shape[-1])
 
     def spins(self, textures: Any) -> Any:
-        """Textures [replica, site, 3] or [site, 3] on the device, [block, site, 3, width]; copies of the first pad."""
+        """Textures [replica, site, 3] or [site, 3] on the device, [block, site, 3, width]; copies of the first pad.
+
+        ValueError for textures of other shape.
+        """
         width = self.device.width
-        host = np.asarray(textures, dtype=self.real).reshape(-1, self.sites, 3)
+        host = np.asarray(textures, dtype=self.real)
+        if host.ndim not in (2, 3) or host.shape[-2:] != (self.sites, 3) or not host.size:
+            raise ValueError(f"textures have shape {host.shape}; expected (replicas, {self.sites} sites, 3)")
+        host = host.reshape(-1, self.sites, 3)
         blocks = -(-len(host) // width)
         host = np.concatenate([host, np.broadcast_to(host[:1], (blocks * width - len(host), self.sites, 3))])
         return self.device.array(host.reshape(blocks, width, self.sites, 3).transpose(0, 2, 3, 1), self.real)

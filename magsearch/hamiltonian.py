@@ -39,7 +39,7 @@ class UniaxialAnisotropy:
 
     def add_to(self, row: NDArray[np.float64]) -> None:
         length = np.linalg.norm(self.axis)
-        if not length > 0:
+        if len(self.axis) != 3 or not 0 < length < np.inf:
             raise ValueError(f"the anisotropy axis {self.axis} has no direction")
         n = np.asarray(self.axis) / length
         row[ONSITE["A"]] += self.K * np.outer(n, n).ravel()
@@ -100,9 +100,11 @@ class Hamiltonian:
         set_ = object.__setattr__
         lattice = self.lattice
         for bonds, count, what in ((self.bonds, lattice.atoms, "atoms"), (self.site_bonds, lattice.sites, "sites")):
-            if bonds is not None and len(bonds) and not 0 <= min(bonds.i.min(), bonds.j.min()) <= max(
-                bonds.i.max(), bonds.j.max()
-            ) < count:
+            if (
+                bonds is not None
+                and len(bonds)
+                and not 0 <= min(bonds.i.min(), bonds.j.min()) <= max(bonds.i.max(), bonds.j.max()) < count
+            ):
                 worst = int(np.argmax((np.minimum(bonds.i, bonds.j) < 0) | (np.maximum(bonds.i, bonds.j) >= count)))
                 raise ValueError(f"{bonds.describe(worst)}: the lattice has {what} 0 to {count - 1}")
         notes = list(self.notes)
@@ -110,7 +112,7 @@ class Hamiltonian:
             if getattr(self, name) is not None:
                 reciprocal, rounded = getattr(self, name).reciprocal()
                 set_(self, name, reciprocal)
-                if rounded > 0:
+                if rounded > 1e-12 * np.abs(reciprocal.J).max(initial=0.0):  # more than sums in another order
                     notes.append(f"couplings are reciprocal to {rounded:.1e} meV (rounding); J_ij and J_ji^T averaged")
         set_(self, "notes", tuple(dict.fromkeys(notes)))
         moments = np.asarray(self.moments, dtype=np.float64)
@@ -118,7 +120,8 @@ class Hamiltonian:
         if moments.shape not in ((lattice.atoms,), (lattice.sites,)):
             raise ValueError(f"{len(moments)} moments for {lattice.atoms} atoms and {lattice.sites} sites")
         if not np.isfinite(moments).all() or (moments <= 0).any():
-            raise ValueError(f"moments must be positive numbers; moment {int(np.argmin(moments > 0))} is not")
+            wrong = int(np.argmin((moments > 0) & np.isfinite(moments)))
+            raise ValueError(f"moments must be positive numbers; moment {wrong} is not")
         set_(self, "moments", moments)
         field = tuple(float(b) for b in self.field)
         if len(field) != 3 or not np.isfinite(field).all():
@@ -203,7 +206,8 @@ class Hamiltonian:
     def fourier(self, q: ArrayLike) -> NDArray[np.complex128]:
         """J(q) = sum over bonds of J_ij exp(i q . T), [q, 3 atoms, 3 atoms], meV; q [q, 3] Cartesian, 1/angstrom.
 
-        T is the vector between cells, so that J(q) is periodic in reciprocal space; Hermitian by J_ji = J_ij^T.
+        T is the vector between cells, so that J(q) is periodic in reciprocal space; Hermitian by J_ji = J_ij^T. Of the
+        infinite crystal: neither per-site couplings and vacancies nor open edges are in it.
         """
         q = np.asarray(q, dtype=np.float64).reshape(-1, 3)
         atoms, bonds = self.lattice.atoms, self.bonds
@@ -224,4 +228,6 @@ class Hamiltonian:
     def disordered(self) -> Hamiltonian:
         """The same couplings, all in the per-site list, where they can be changed one by one."""
         sites = self.bonds.on_sites(self.lattice)
-        return replace(self, bonds=Bonds.none(), site_bonds=sites if self.site_bonds is None else sites + self.site_bonds)
+        return replace(
+            self, bonds=Bonds.none(), site_bonds=sites if self.site_bonds is None else sites + self.site_bonds
+        )

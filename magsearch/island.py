@@ -125,9 +125,7 @@ class Island:
         """One generation."""
         settings = self.settings
         made = [self._offspring(replica) for replica in range(settings.replicas)]
-        new = [
-            Candidate(texture, np.inf, np.inf, origin, self.generation, NOWHERE) for texture, origin in made
-        ]
+        new = [Candidate(texture, np.inf, np.inf, origin, self.generation, NOWHERE) for texture, origin in made]
         new, evaluations = self.relaxed(new, settings.minimizer, self.evaluator)
         self.merge(new)
         kept = {id(candidate) for candidate in self.candidates}

@@ -16,6 +16,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import KDTree
 
 SAME_PLACE = 1e-4  # two lengths closer than this fraction of the shortest cell vector are one
 HEXAGONAL = ((1.0, 0.0, 0.0), (-0.5, np.sqrt(0.75), 0.0), (0.0, 0.0, 1.0))
@@ -70,17 +71,20 @@ class Lattice:
         set_ = object.__setattr__
         set_(self, "cell", np.array(self.cell, dtype=np.float64).reshape(3, 3))
         set_(self, "basis", np.array(self.basis, dtype=np.float64).reshape(-1, 3))
+        if len(self.size) != 3 or any(n != int(n) or n < 1 for n in self.size):
+            raise ValueError(f"size is {self.size}; expected three whole numbers of at least 1")
         set_(self, "size", tuple(int(n) for n in self.size))
         set_(self, "periodic", tuple(bool(p) for p in self.periodic))
         set_(self, "species", tuple(self.species) or ("A",) * len(self.basis))
-        if len(self.size) != 3 or min(self.size) < 1:
-            raise ValueError(f"size is {self.size}; expected three whole numbers of at least 1")
         if not np.isfinite(self.cell).all() or not np.isfinite(self.basis).all():
             raise ValueError("cell and basis must be finite numbers")
         if abs(np.linalg.det(self.cell)) < 1e-12 * np.linalg.norm(self.cell, axis=1).prod():
             raise ValueError(f"the cell vectors {self.cell.tolist()} do not span a volume")
         if len(self.species) != self.atoms:
             raise ValueError(f"{len(self.species)} species for {self.atoms} atoms of the basis")
+        fractions = self.basis @ np.linalg.inv(self.cell) % 1.0 % 1.0  # twice: a tiny negative number becomes 1, then 0
+        for one, other in KDTree(fractions, boxsize=1.0).query_pairs(SAME_PLACE):
+            raise ValueError(f"atoms {one} and {other} of the basis are at the same place")
 
     @classmethod
     def named(

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import Voronoi
 
-from magsearch.errors import InputError
 from magsearch.lattice import SAME_PLACE, Lattice
 from magsearch.observables import structure_factor
 from magsearch.triangulation import combinations, plane_axes, plane_frame, sheets, stacking_axis
@@ -160,7 +159,7 @@ def texture(axes: Axes, lattice: Lattice, spins: ArrayLike, wheel: bool = True) 
     margin = 0.01 * (high - low).max()
     axes.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin), aspect="equal")
     first, second = _axis_names(frame)
-    axes.set(xlabel=f"${first}$ (Å)", ylabel=f"${second}$ (Å)")
+    axes.set(xlabel=f"$r_{{{first}}}$ (Å)", ylabel=f"$r_{{{second}}}$ (Å)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.locator_params(nbins=6)
     if lattice.sites <= ARROWS:
@@ -173,10 +172,14 @@ def texture(axes: Axes, lattice: Lattice, spins: ArrayLike, wheel: bool = True) 
     return drawn
 
 
-def _axis_names(frame: NDArray[np.float64]) -> tuple[str, str]:
-    """Cartesian letters where the axes of the plane are Cartesian, else e1 and e2."""
-    letters = [dict(zip(np.eye(3).astype(int).tolist().__iter__(), "xyz"))]
-    return ("x", "y")
+def _axis_names(frame: NDArray[np.float64]) -> list[str]:
+    """x, y, z or -z where an axis of the plane is Cartesian, else its number."""
+    cartesian = [
+        (tuple(sign * e), word + name)
+        for sign, word in ((1, ""), (-1, "-"))
+        for e, name in zip(np.eye(3), "xyz", strict=True)
+    ]
+    return [dict(cartesian).get(tuple(e.round(6)), str(k)) for k, e in enumerate(frame[:2], start=1)]
 
 
 def _arrows(axes: Axes, site: NDArray[np.float64], turned: NDArray[np.float64], spacing: float) -> None:
@@ -190,7 +193,7 @@ def _arrows(axes: Axes, site: NDArray[np.float64], turned: NDArray[np.float64], 
 
 
 def _colour_wheel(axes: Axes) -> None:
-    """The sphere seen from above, below the lower right corner: up in the middle, down on the rim."""
+    """The sphere seen from above, outside the upper right corner: up in the middle, down on the rim."""
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
     y, x = np.indices((201, 201)) / 100.0 - 1.0
@@ -199,11 +202,11 @@ def _colour_wheel(axes: Axes) -> None:
     sphere = np.stack([np.sin(polar) * np.cos(angle), np.sin(polar) * np.sin(angle), np.cos(polar)], axis=-1)
     opaque = ((1 - radius) * 100).clip(0, 1)[..., None]
     image = OffsetImage(np.concatenate([colours(sphere), opaque], axis=-1), zoom=0.18, origin="lower")
-    below: dict[str, Any] = {"xycoords": "axes fraction", "boxcoords": "offset points", "pad": 0, "frameon": False}
-    axes.add_artist(AnnotationBbox(image, (1, 0), (-20, -26), **below))
-    for sign, drop, ink in (("⊙", 26, "black"), ("⊗", 41, "white")):
+    outside: dict[str, Any] = {"xycoords": "axes fraction", "boxcoords": "offset points", "pad": 0, "frameon": False}
+    axes.add_artist(AnnotationBbox(image, (1, 1), (22, -20), **outside))
+    for sign, drop, ink in (("⊙", 20, "black"), ("⊗", 35, "white")):
         middle: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 6, "color": ink}
-        axes.annotate(sign, (1, 0), (-20, -drop), xycoords="axes fraction", textcoords="offset points", **middle)
+        axes.annotate(sign, (1, 1), (22, -drop), xycoords="axes fraction", textcoords="offset points", **middle)
 
 
 def structure(axes: Axes, lattice: Lattice, spins: ArrayLike) -> PolyCollection:
@@ -225,13 +228,14 @@ def structure(axes: Axes, lattice: Lattice, spins: ArrayLike) -> PolyCollection:
     top = max(S.max(), 1e-300)
     drawn.set(array=S.clip(min=top * 10.0**-DECADES), norm=LogNorm(top * 10.0**-DECADES, top))
     drawn.set_rasterized(len(q) > VECTOR_GRAPHICS)
+    axes.add_patch(Polygon(zone, facecolor=drawn.cmap(0.0), linewidth=0))  # no seams between dark cells
     axes.add_collection(drawn)
     drawn.set_clip_path(axes.add_patch(Polygon(zone, fill=False, edgecolor="black", linewidth=0.8, joinstyle="miter")))
     _peak_dots(axes, q @ frame[:2].T, S, drawn, zone)
     width = 1.06 * np.abs(zone).max(axis=0)
     axes.set(xlim=(-width[0], width[0]), ylim=(-width[1], width[1]), aspect="equal")
     first, second = _axis_names(frame)
-    axes.set(xlabel=f"$q_{first}$ (Å$^{{-1}}$)", ylabel=f"$q_{second}$ (Å$^{{-1}}$)")
+    axes.set(xlabel=f"$q_{{{first}}}$ (Å$^{{-1}}$)", ylabel=f"$q_{{{second}}}$ (Å$^{{-1}}$)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.locator_params(nbins=5)
     bar = axes.inset_axes((1.05, 0.0, 0.04, 1.0))
@@ -292,11 +296,11 @@ def summary(
 
     history  generation, best, mean, deviation, each [g], energies in meV per site
 
-    Raises InputError, a ValueError, for any other suffix.
+    Raises ValueError for any other suffix.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"no picture of type '{path.suffix}'; expected {', '.join(SUFFIXES)}", path)
+        raise ValueError(f"no picture of type '{path.suffix}'; expected {', '.join(SUFFIXES)}")
 
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -15,6 +15,8 @@ class Consumer(IntEnum):
     OFFSPRING = 3
 
 
-def stream(seed: int, consumer: Consumer, island: int = 0, generation: int = 0, replica: int = 0) -> np.random.Generator:
+def stream(
+    seed: int, consumer: Consumer, island: int = 0, generation: int = 0, replica: int = 0
+) -> np.random.Generator:
     """The stream of one decision: Philox 4x64 (Salmon et al., SC'11), keyed by (seed, consumer), counted by the rest."""
     return np.random.Generator(np.random.Philox(key=[seed, int(consumer)], counter=[0, replica, generation, island]))

@@ -55,7 +55,11 @@ class Convergence:
         torque = self.torque if self.torque is not None else (1e-6 * evaluator.stiffness if single else 1e-8)
         if self.variance is None:
             return 0, torque, 0.0, 0.0
-        energy = self.variance.energy if self.variance.energy is not None else (self.variance.relative * evaluator.stiffness) ** 2
+        energy = (
+            self.variance.energy
+            if self.variance.energy is not None
+            else (self.variance.relative * evaluator.stiffness) ** 2
+        )
         return self.variance.window, torque, energy, self.variance.moment
 
 
@@ -91,7 +95,7 @@ class Motion:
         spins = evaluator.spins(textures)
         replicas, xp = evaluator.replicas(spins), evaluator.device.xp
         count = len(np.asarray(textures).reshape(-1, evaluator.sites, 3))
-        state = np.zeros((len(STATE) - 1 + 10, replicas))
+        state = np.zeros((STATE["STATES"], replicas))
         state[STATE["RESTING"], count:] = REASONS.index("padding")
         given = np.atleast_2d(evaluator.hamiltonian.field if tesla is None else tesla)
         every = np.broadcast_to(given, (count, 3))
@@ -116,6 +120,16 @@ class Motion:
         b = self.blocked
         self.evaluator.evaluate(b["spins"], self.zeeman, b[other], b["force"], self.sums)
         return self.evaluator.fold(self.sums, len(SUM) - 1, SUM["LARGEST2"])
+
+    def seen(self, columns: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The state of replicas that moved after they were last looked at, with the numbers of where they are now."""
+        state = self.evaluator.device.host(self.flat["state"])[:, columns].copy()
+        sums = self.evaluator.device.host(self.evaluate("force"))[:, :, columns]
+        total = sums.sum(axis=0)
+        state[STATE["ENERGY_NOW"]] = total[SUM["ENERGY"]]
+        state[STATE["TORQUE"]] = np.sqrt(sums[:, SUM["LARGEST2"]].max(axis=0))
+        state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1] = total[SUM["MX"] : SUM["MZ"] + 1] / self.evaluator.sites
+        return state
 
     def launch(self, kernel: str, *arguments: Any, blocks: int | None = None) -> None:
         evaluator = self.evaluator
@@ -172,7 +186,7 @@ def relax(minimizer: Minimizer, evaluator: Evaluator, textures: Any, tesla: Any 
     final = np.empty((count, evaluator.sites, 3), dtype=evaluator.real)
     state = np.zeros((motion.flat["state"].shape[0], count))
     while True:
-        for _ in range(LOOK):
+        for _ in range(min(LOOK, minimizer.convergence.steps - motion.iteration)):
             minimizer.iterate(motion)
             motion.iteration += 1
         now = evaluator.device.host(motion.flat["state"])[:, : len(who)]
@@ -182,6 +196,7 @@ def relax(minimizer: Minimizer, evaluator: Evaluator, textures: Any, tesla: Any 
         if done or -(-len(moving) // evaluator.device.width) <= motion.replicas // evaluator.device.width // 2:
             final[who] = evaluator.textures(motion.blocked["spins"])[: len(who)]
             if done:
+                state[:, who[moving]] = motion.seen(moving)
                 break
             motion, who = motion.thinned(moving), who[moving]
     return Relaxation(

@@ -7,15 +7,22 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from magsearch.evaluator import cost, choose_path
+from magsearch.evaluator import choose_path, cost
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.record import vector
 from magsearch.search import Search
 from magsearch.storage import Record
+
+
+def console(stderr: bool = False) -> Console:
+    """As wide as the terminal; wide enough for every table in a batch log."""
+    found = Console(stderr=stderr)
+    return found if found.is_terminal else Console(stderr=stderr, width=160)
 
 
 def describe(console: Console, hamiltonian: Hamiltonian) -> None:
@@ -23,9 +30,21 @@ def describe(console: Console, hamiltonian: Hamiltonian) -> None:
     lattice = hamiltonian.lattice
     size = " x ".join(str(n) for n in lattice.size)
     edges = ", ".join("periodic" if p else "open" for p in lattice.periodic)
-    console.print(f"lattice    {size} cells ({edges}), {lattice.atoms} atoms in the basis, {lattice.sites} sites", highlight=False, soft_wrap=True)
-    console.print(f"couplings  {coordination(hamiltonian):.4g} per site, range {reach(hamiltonian):.4g} angstrom", highlight=False, soft_wrap=True)
-    console.print(f"field      {vector(hamiltonian.field)} T; moments {moments(hamiltonian)} mu_B", highlight=False, soft_wrap=True)
+    console.print(
+        f"lattice    {size} cells ({edges}), {lattice.atoms} atoms in the basis, {lattice.sites} sites",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(
+        f"couplings  {coordination(hamiltonian):.4g} per site, range {reach(hamiltonian):.4g} angstrom",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(
+        f"field      {vector(hamiltonian.field)} T; moments {moments(hamiltonian)} mu_B",
+        highlight=False,
+        soft_wrap=True,
+    )
     for note in hamiltonian.notes:
         console.print(f"note       {note}", style="yellow", highlight=False, soft_wrap=True)
 
@@ -105,21 +124,27 @@ class Progression:
 def show(console: Console, record: Record) -> None:
     """The elites of a run as a table, and how the run went."""
     spins = record.hamiltonian.spins
-    table = Table(title=f"{record.input_path}, field {vector(record.hamiltonian.field)} T")
-    for name in ("elite", "energy per site (meV)", "above (meV)", "charge", "magnetization", "torque (meV)", "made by"):
-        table.add_column(name, justify="left" if name == "made by" else "right")
+    title = f"{record.input_path}, field {vector(record.hamiltonian.field)} T; energies and torques in meV"
+    table = Table(title=title, box=SIMPLE, title_justify="left")
+    for name in ("elite", "energy per site", "above", "charge", "magnetization", "torque", "made by"):
+        table.add_column(name, justify="left" if name == "made by" else "right", no_wrap=True)
     for k, elite in enumerate(record.elites):
         table.add_row(
             str(k), f"{elite.energy / spins:.8f}", f"{(elite.energy - record.elites[0].energy) / spins:.2e}",
             f"{elite.charge + 0.0:.3f}", vector(elite.magnetization), f"{elite.torque:.1e}",
-            f"{elite.origin} in generation {elite.generation}",
+            f"{elite.origin}, generation {elite.generation}",
         )  # fmt: skip
     console.print(table)
     generations, evaluations = len(record.history["generation"]), int(np.sum(record.history["evaluations"]))
-    ended = f"stopped: {record.stopped}" if record.stopped else "the run goes on, or was killed: numbers of its last writing"
+    ended = (
+        f"stopped: {record.stopped}"
+        if record.stopped
+        else "the run goes on, or was killed: numbers of its last writing"
+    )
     console.print(ended, highlight=False)
     console.print(
-        f"{generations} generations, {evaluations} evaluations, {record.seconds:.1f} s on {record.device}", highlight=False
+        f"{generations} generations, {evaluations} evaluations, {record.seconds:.1f} s on {record.device}",
+        highlight=False,
     )
 
 

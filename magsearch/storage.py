@@ -124,7 +124,9 @@ def _write(file: h5py.File, record: Record) -> None:
         elites.create_dataset("spins", data=spins, chunks=chunk, compression="gzip", compression_opts=1, shuffle=True)
         elites["spins"].attrs.update(unit="1", axes="elite, site, xyz")
     _dataset(elites, "energy", [e.energy for e in record.elites], "meV", "elite")
-    _dataset(elites, "energy_per_site", [e.energy / record.hamiltonian.spins for e in record.elites], "meV per site", "elite")
+    _dataset(
+        elites, "energy_per_site", [e.energy / record.hamiltonian.spins for e in record.elites], "meV per site", "elite"
+    )
     _dataset(elites, "magnetization", np.reshape([e.magnetization for e in record.elites], (n, 3)), "1", "elite, xyz")
     _dataset(elites, "charge", [e.charge for e in record.elites], "1", "elite")
     _dataset(elites, "torque", [e.torque for e in record.elites], "meV", "elite")

@@ -57,13 +57,17 @@ def triangular_j1_j3() -> Hamiltonian:
 def kagome_tensor() -> Hamiltonian:
     lattice = Lattice.named("kagome", (4, 3, 1))
     easy = UniaxialAnisotropy(0.7, (1.0, 2.0, -0.5), atoms=(1,))
-    return Hamiltonian(lattice, shell_bonds(lattice, tensor(1), tensor(2)), np.array([1.0, 2.0, 0.5]), (easy,), (0, 5, 9))
+    return Hamiltonian(
+        lattice, shell_bonds(lattice, tensor(1), tensor(2)), np.array([1.0, 2.0, 0.5]), (easy,), (0, 5, 9)
+    )
 
 
 def honeycomb_dmi() -> Hamiltonian:
     """Exchange, and a DMI along z between second neighbours: the Haldane pattern."""
     lattice = Lattice.named("honeycomb", (5, 4, 1), 3.1)
-    haldane = lambda along: exchange_matrix(-0.2) + dmi_matrix([0, 0, 0.3 * np.sign(np.cos(3 * np.arctan2(*along[1::-1])))])
+    haldane = lambda along: (
+        exchange_matrix(-0.2) + dmi_matrix([0, 0, 0.3 * np.sign(np.cos(3 * np.arctan2(*along[1::-1])))])
+    )
     return Hamiltonian(lattice, shell_bonds(lattice, exchange(1.3), haldane), 1.5, field=(0.0, 0.0, 7.0))
 
 

@@ -43,7 +43,9 @@ def test_bonds_that_are_listed_twice_add_up():
 
 
 def test_a_bond_without_its_reverse_is_named_with_its_source():
-    bonds = Bonds([0, 0, 1], [1, 1, 0], [[0, 0, 0], [2, 0, 0], [0, 0, 0]], [np.eye(3)] * 3, ("jfile:1", "jfile:2", "jfile:3"))
+    bonds = Bonds(
+        [0, 0, 1], [1, 1, 0], [[0, 0, 0], [2, 0, 0], [0, 0, 0]], [np.eye(3)] * 3, ("jfile:1", "jfile:2", "jfile:3")
+    )
     with pytest.raises(ValueError, match=r"jfile:2: bond 0 -> 1, cells \(2, 0, 0\).*reverse is not listed"):
         bonds.reciprocal()
 

@@ -171,7 +171,7 @@ def rule(device: Any, kernel: str, real: Any, state: np.ndarray) -> np.ndarray:
     sums[0] = np.random.default_rng(0).uniform(1, 2, size=sums.shape[1:])
     flat = [device.array(np.zeros(replicas), real) for _ in range(3)]
     tail = (groups, 100, 5, 1e-9, 1e-20, 1e-20)  # sites, window, thresholds that are never met
-    sums, state = device.array(sums, np.float64), device.array(state, np.float64)
+    sums, state = device.array(sums, np.float64), device.array(state.copy(), np.float64)
     arguments = {
         "barzilai_borwein": (sums, state, flat[0], *tail, 0.1, 0.5, 1e-7, replicas),
         "velocity_projection": (sums, state, *flat, *tail, 0.1, 0.5, replicas),
@@ -270,7 +270,10 @@ def test_philox_counts_sites_replicas_streams_and_islands(target, key, stream, i
     """The counter is (site, replica, stream, island), each of 32 bits, and the sum first + k wraps."""
     found = scatter(target, key, stream, island, first)
     words = np.array(
-        [[philox((site, (first + k) & FULL, stream, island), key)[:2] for site in range(5)] for k in range(target.width)]
+        [
+            [philox((site, (first + k) & FULL, stream, island), key)[:2] for site in range(5)]
+            for k in range(target.width)
+        ]
     )
     z, angle = bits(found)
     assert_array_equal(z, words[..., 0])

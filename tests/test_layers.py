@@ -33,7 +33,9 @@ RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
 ONLY = {"cupy": {"device"}, "cupyx": {"device"}, "h5py": {"storage"}, "mpi4py": {"migration", "archipelago"}}
 
 SOURCES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
-SOURCES = {name: path for name, path in SOURCES.items() if name not in ("__init__", "__main__")}  # these gather the rest
+SOURCES = {
+    name: path for name, path in SOURCES.items() if name not in ("__init__", "__main__")
+}  # these gather the rest
 
 
 def imports(name: str) -> set[str]:

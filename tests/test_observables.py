@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.hamiltonian import Hamiltonian
 from magsearch.lattice import Lattice
 from magsearch.observables import (
     charge_density,
@@ -14,6 +16,7 @@ from magsearch.observables import (
     topological_charge,
     wave_vectors,
 )
+from magsearch.symmetry import operations
 from magsearch.triangulation import plane_frame, triangles
 
 LEFT_HANDED = np.array([[0.18301, 0.68301, 0], [0.68301, 0.18301, 0], [0, 0, 1]])  # triangular, as read from a file
@@ -130,6 +133,13 @@ def test_charge_is_a_whole_number_on_the_torus(name):
     assert charge.any()
 
 
+@pytest.mark.parametrize("name", PLANES)
+def test_charge_is_a_whole_number_in_single_precision_too(name):
+    lattice = planar(name)
+    s = smooth_random(lattice, 1)
+    assert topological_charge(lattice, s.astype(np.float32)) == pytest.approx(topological_charge(lattice, s), abs=1e-9)
+
+
 def test_charge_is_odd_under_time_reversal_and_under_a_mirror():
     lattice = planar("square", (32, 32))
     s = smooth_random(lattice, 1)
@@ -213,6 +223,18 @@ def test_structure_factor_obeys_the_sum_rule():
     assert structure_factor(lattice, random_spins(lattice)).sum() == pytest.approx(lattice.sites)
 
 
+@pytest.mark.parametrize("name", PLANES)
+def test_a_ferromagnet_has_all_its_weight_at_q_zero(name):
+    lattice = planar(name, (6, 5))
+    s = np.tile([0.36, 0.48, 0.8], (lattice.sites, 1))
+    S = structure_factor(lattice, s)
+    assert S[0, 0, 0] == pytest.approx(lattice.sites)
+    if lattice.atoms == 1:
+        assert S.sum() == pytest.approx(lattice.sites)
+    s[[3, 8]] = 0
+    assert structure_factor(lattice, s)[0, 0, 0] == pytest.approx(lattice.sites - 2)  # N counts spins, not vacancies
+
+
 def test_a_wave_vector_that_does_not_fit_is_refused():
     lattice = planar("square", (8, 8))
     with pytest.raises(ValueError, match="does not fit"):
@@ -262,6 +284,19 @@ def test_fingerprint_is_invariant_under_a_rotation_of_the_crystal(rough):
     mark = fingerprint(lattice, s, 0)
     assert np.isnan(mark.charge) == rough
     assert same(mark, fingerprint(lattice, turned, 0), tolerance=1e-9)
+
+
+@pytest.mark.parametrize("name", ["square", "triangular", "kagome", "honeycomb"])
+def test_fingerprint_is_invariant_under_the_symmetry_operations_of_a_hamiltonian(name):
+    lattice = planar(name, (16, 16))
+    shell = lattice.shells(1)[0]
+    along = lattice.basis[shell.j] - lattice.basis[shell.i] + shell.offset @ lattice.cell
+    J = exchange_matrix(1.0) + dmi_matrix(np.cross([0, 0, 0.3], along))
+    found = operations(Hamiltonian(lattice, Bonds(shell.i, shell.j, shell.offset, J)))
+    assert len(found) == (16 if name == "square" else 24)
+    s = skyrmion(lattice, helicity=0.7, scale=1.0)
+    mark = fingerprint(lattice, s, 0)
+    assert all(same(mark, fingerprint(lattice, operation(s), 0), tolerance=1e-9) for operation in found)
 
 
 def test_a_collinear_antiferromagnet_has_no_charge_whatever_the_rounding():

@@ -126,10 +126,13 @@ def test_of_atoms_above_one_another_the_top_sheet_is_drawn():
 def test_convergence_draws_best_and_mean():
     panel = axes()
     h = history()
-    convergence(panel, h["generation"], h["best"], h["mean"], h["deviation"])
+    convergence(panel, h)
     lines = {line.get_label(): line.get_ydata() for line in panel.get_lines()}
     assert np.array_equal(lines["best"], h["best"])
     assert np.array_equal(lines["mean"], h["mean"])
+    band = panel.collections[0].get_paths()[0].get_extents()
+    assert band.y1 == pytest.approx((h["mean"] + h["deviation"]).max())
+    assert band.y0 == pytest.approx((h["mean"] - h["deviation"]).min())
     assert "meV" in panel.get_ylabel()
 
 
@@ -143,6 +146,20 @@ def test_a_summary_is_written_in_the_format_of_its_suffix(name, suffix, tmp_path
     path = summary(lattice, spiral(lattice, (1, 0, 0)), history(), name, tmp_path / f"{name}.{suffix}")
     assert path.read_bytes().startswith(FIRST_BYTES[suffix])
     assert path.stat().st_size > 10_000
+
+
+def test_another_suffix_is_refused_before_anything_is_drawn(tmp_path):
+    with pytest.raises(ValueError, match=r"'\.gif'; expected \.png, \.pdf, \.svg"):
+        summary(PLANES["square"], spiral(PLANES["square"], (1, 0, 0)), history(), path=tmp_path / "a.gif")
+    assert not list(tmp_path.iterdir())
+
+
+def test_axes_are_named_after_the_plane():
+    for size, names in (((4, 4, 1), ("x", "y")), ((4, 1, 4), ("x", "-z")), ((1, 4, 4), ("y", "z"))):
+        lattice = Lattice(np.eye(3), [[0, 0, 0]], size)
+        panel = axes()
+        texture(panel, lattice, spiral(lattice, (0, 0, 0)))
+        assert tuple(label.split("{")[1].split("}")[0] for label in (panel.get_xlabel(), panel.get_ylabel())) == names
 
 
 @pytest.mark.parametrize(

@@ -88,10 +88,14 @@ class InsertStripe:
             return parents[0]
         axis = random.choice(crystal.extended)
         n = lattice.size[axis]
-        rows = int(random.integers(1, max(2, min(n // 4, round(crystal.wavelength / np.linalg.norm(lattice.cell[axis]))) + 1)))
+        rows = int(
+            random.integers(1, max(2, min(n // 4, round(crystal.wavelength / np.linalg.norm(lattice.cell[axis]))) + 1))
+        )
         length = int(random.integers(rows, n - rows + 1)) if n > 2 * rows else rows
         source = np.arange(n)
-        source[:length] = (source[:length] * (length - rows) // max(length, 1)) if random.random() < 0.5 else source[:length]
+        source[:length] = (
+            (source[:length] * (length - rows) // max(length, 1)) if random.random() < 0.5 else source[:length]
+        )
         if random.random() < 0.5:  # squeeze the rest so that the number of rows stays
             source[length:] = np.linspace(length - rows, n - 1, n - length).round().astype(int)
         source = (np.roll(source, random.integers(n))) % n

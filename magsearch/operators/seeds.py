@@ -43,7 +43,9 @@ class SoftWaves:
         third = -(waves.index[first] + waves.index[second])
         closes = np.flatnonzero(((waves.index - third) % size == 0).all(axis=1))
         number = random.integers(1, 4)
-        chosen = [first, second, closes[0] if len(closes) else random.choice(len(weight), p=weight / weight.sum())][:number]
+        chosen = [first, second, closes[0] if len(closes) else random.choice(len(weight), p=weight / weight.sum())][
+            :number
+        ]
         texture = np.zeros((lattice.cells, lattice.atoms, 3))
         for k in chosen:
             phase = 2 * np.pi * (lattice.coordinates @ (waves.index[k] / size) + random.random())

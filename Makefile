@@ -1,0 +1,39 @@
+# Each target is complete on a fresh machine with Python >= 3.11, a C++ compiler and pip's registry.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := pyproject.toml CMakeLists.txt $(shell find magsearch kernels -name '*.py' -o -name '*.cuh' -o -name '*.hpp' -o -name '*.cpp')
+
+.PHONY: demo test slow lint benchmark clean
+
+demo: $(VENV)/installed
+	mkdir -p out
+	$(BIN)/magsearch run inputs/pdfeir111.toml -o out/demo.h5 --overwrite
+	$(BIN)/magsearch plot out/demo.h5 -o out/demo.png
+
+test: $(VENV)/installed
+	$(BIN)/pytest
+
+slow: $(VENV)/installed
+	$(BIN)/pytest -m slow
+
+lint: $(VENV)/linters
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror kernels/*
+
+benchmark: $(VENV)/installed
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/evaluation.py
+
+$(VENV)/installed: $(SOURCES)
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet '.[test]'
+	touch $@
+
+$(VENV)/linters: $(VENV)/installed
+	$(BIN)/pip install --quiet '.[test,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build out
