@@ -2,11 +2,11 @@
 
     OMP_NUM_THREADS=1 python benchmarks/evaluation.py [--device cuda] [--repeat 9]
 
-Two models: 4 bonds of exchange and DMI at 256x256 (the neighbour list), and 360 bonds at 100x100 (the convolution), 64
-replicas in single precision, both with easy axis and field. Peers, all in the layout that suits them: NumPy (one shifted
-copy a bond), SciPy (two real FFTs and J(q)), and the time in which the machine could stream the arrays (spins and previous
-force read, force written) at the bandwidth of a large copy. A site update is the force on one spin of one replica and its
-share of all sums. Medians of `repeat` timings after one warm-up; the ratio is magsearch over the peer.
+Two models: 4 bonds of exchange and DMI at 256x256 (the neighbour list), and 360 bonds at 100x100 (the convolution),
+64 replicas in single precision, both with easy axis and field. Peers, all in the layout that suits them: NumPy (one
+shifted copy a bond), SciPy (two real FFTs and J(q)), and the time in which the machine could stream the arrays (spins
+and previous force read, force written) at the bandwidth of a large copy. A site update is the force on one spin of one
+replica and its share of all sums. Medians of `repeat` timings after one warm-up; the ratio is magsearch over the peer.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def onsite(s: np.ndarray, b: np.ndarray, K: float, B: float) -> tuple[np.ndarray
 
 
 def numpy_peer(hamiltonian: ms.Hamiltonian, textures: np.ndarray, repeat: int) -> float:
-    n3, n2, n1 = hamiltonian.lattice.grid
+    _, n2, n1 = hamiltonian.lattice.grid
     s = np.ascontiguousarray(textures.reshape(-1, n2, n1, 3).transpose(0, 3, 1, 2), dtype=np.float32)
     J, offset = hamiltonian.bonds.J.astype(np.float32), hamiltonian.bonds.offset
 
@@ -88,7 +88,7 @@ def numpy_peer(hamiltonian: ms.Hamiltonian, textures: np.ndarray, repeat: int) -
 
 
 def scipy_peer(hamiltonian: ms.Hamiltonian, textures: np.ndarray, repeat: int) -> float:
-    n3, n2, n1 = hamiltonian.lattice.grid
+    _, n2, n1 = hamiltonian.lattice.grid
     s = np.ascontiguousarray(textures.reshape(-1, n2, n1, 3).transpose(0, 3, 1, 2), dtype=np.float32)
     kernel = np.zeros((3, 3, n2, n1))
     x, y, _ = (hamiltonian.bonds.offset % np.array([n1, n2, 1])).T

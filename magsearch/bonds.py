@@ -57,7 +57,8 @@ class Bonds:
 
     @classmethod
     def none(cls) -> Bonds:
-        return cls(np.empty(0), np.empty(0), np.empty((0, 3)), np.empty((0, 3, 3)))
+        nothing = np.empty(0, dtype=np.int64)
+        return cls(nothing, nothing, nothing.reshape(0, 3), np.empty((0, 3, 3)))
 
     @classmethod
     def pairs(cls, i: ArrayLike, j: ArrayLike, J: ArrayLike, offset: ArrayLike | None = None) -> Bonds:
@@ -72,7 +73,7 @@ class Bonds:
         )
 
     def __add__(self, other: Bonds) -> Bonds:
-        source = ()
+        source: tuple[str, ...] = ()
         if self.source or other.source:
             source = (self.source or ("",) * len(self)) + (other.source or ("",) * len(other))
         return Bonds(
@@ -102,15 +103,11 @@ class Bonds:
     def reciprocal(self) -> tuple[Bonds, float]:
         """Bonds with J_ji = J_ij^T exactly, and the largest asymmetry (meV) that was averaged away.
 
-        Raises ValueError, naming the bond, where the asymmetry is more than rounding (``ROUNDING``), and for a bond of a
-        site with itself.
+        Raises ValueError, naming the bond, where the asymmetry is more than rounding (``ROUNDING``).
         """
         merged = self.merged()
         if not len(merged):
             return merged, 0.0
-        itself = (merged.i == merged.j) & (merged.offset == 0).all(axis=1)
-        if itself.any():
-            raise ValueError(f"{merged.describe(int(itself.argmax()))}: an atom has no bond with itself")
         at = {(i, j, *o): k for k, (i, j, o) in enumerate(zip(merged.i, merged.j, merged.offset.tolist(), strict=True))}
         back = np.array(
             [at.get((j, i, *(-o)), -1) for i, j, o in zip(merged.i, merged.j, merged.offset, strict=True)], dtype=int
@@ -141,4 +138,4 @@ class Bonds:
             j.append(there[inside] * lattice.atoms + b)
             J.append(np.broadcast_to(matrix, (int(inside.sum()), 3, 3)))
         sites_i = np.concatenate(i)
-        return Bonds(sites_i, np.concatenate(j), np.zeros((len(sites_i), 3)), np.concatenate(J))
+        return Bonds(sites_i, np.concatenate(j), np.zeros((len(sites_i), 3), dtype=np.int64), np.concatenate(J))

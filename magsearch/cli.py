@@ -200,13 +200,15 @@ def plot(
     """Draw a texture, its structure factor in the Brillouin zone, and the convergence of the run."""
     stored = storage.read(run_file)
     chosen = _elite(stored, run_file, elite)
-    history = {**stored.history, "evaluations": np.cumsum(stored.history["evaluations"])}
-    e = chosen.energy / stored.hamiltonian.spins
-    title = f"{Path(stored.input_path).name}, B = {record.vector(stored.hamiltonian.field, 2)} T: {e:.6f} meV per site, Q = {chosen.charge + 0.0:.1f}"
+    per_site = chosen.energy / stored.hamiltonian.spins
+    title = (
+        f"{Path(stored.input_path).name}, B = {record.vector(stored.hamiltonian.field, 2)} T: "
+        f"{per_site:.6f} meV per site, Q = {chosen.charge + 0.0:.1f}"
+    )
     from magsearch import plots
 
     try:
-        plots.summary(stored.hamiltonian.lattice, chosen.spins, history, title, out)
+        plots.summary(stored.hamiltonian.lattice, chosen.spins, stored.history, title, out)
     except (OSError, ValueError) as error:
         raise InputError(str(error), out) from None
     print(out)

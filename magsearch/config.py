@@ -124,7 +124,7 @@ class Input:
 
 
 def read(path: str | Path, overrides: Sequence[str] = ()) -> Input:
-    """The input in a .toml or inpsd.dat, with ``key=value`` settings on top (model.size, model.field, search.seed, ...).
+    """The input in a .toml or inpsd.dat, with ``key=value`` settings on top (model.size, search.seed, ...).
 
     InputError, with file and line, for what is wrong.
     """

@@ -79,9 +79,8 @@ class Crystal:
         """Typical length of the texture, angstrom: of the softest wave that is not uniform, at most half the box."""
         lattice = self.lattice
         q = np.linalg.norm((self.waves.index / np.array(lattice.size)) @ lattice.reciprocal, axis=1)
-        box = min((np.linalg.norm(lattice.cell[a]) * lattice.size[a] for a in self.extended), default=1.0)
-        waves = 2 * np.pi / q[q > 0] if (q > 0).any() else np.array([box])
-        return float(min(waves[0], box / 2))
+        waves = 2 * np.pi / q[q > 0]
+        return float(min([*waves[:1], self.extent / 2]))
 
     def displacement(self, centre: ArrayLike) -> NDArray[np.float64]:
         """Vectors from a place (fractions of the box) to every site, around the torus, [site, 3] angstrom."""
@@ -90,8 +89,8 @@ class Crystal:
         return away @ (self.lattice.cell * np.array(self.lattice.size)[:, None])
 
     def anywhere(self, random: np.random.Generator) -> NDArray[np.float64]:
-        """A random place, fractions of the box."""
-        return random.random(3)
+        """The place of a random site, fractions of the box: never in the vacuum above a film."""
+        return self.fractions[random.integers(self.lattice.sites)]
 
     def patch(self, random: np.random.Generator, smallest: float, largest: float) -> NDArray[np.bool_]:
         """A random disk (ball in three dimensions) with a radius between two lengths (angstrom), [site]."""
@@ -100,8 +99,9 @@ class Crystal:
 
     @cached_property
     def extent(self) -> float:
-        """Shortest edge of the box along an extended axis, angstrom."""
-        return min((np.linalg.norm(self.lattice.cell[a]) * self.lattice.size[a] for a in self.extended), default=1.0)
+        """Shortest edge of the box along an extended axis, angstrom; of a single cell (a molecule), its longest."""
+        edges = np.linalg.norm(self.lattice.cell, axis=1) * np.array(self.lattice.size)
+        return float(edges[list(self.extended)].min() if self.extended else edges.max())
 
     @cached_property
     def operations(self) -> list[Operation]:

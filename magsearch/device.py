@@ -1,4 +1,4 @@
-"""The machine that runs the kernels: a CPU through the compiled modules, a GPU through CuPy. Only this module imports CuPy.
+"""The machine that runs the kernels: a CPU through compiled modules, a GPU through CuPy.
 
 Both devices read the same kernel text (kernels/*.cuh). A kernel is launched by name; its C++ signature, read from the
 text, says what every argument must be, and each argument is checked against it before the launch.
@@ -85,9 +85,12 @@ class Device:
     """What both machines have in common: arrays (``xp``), checked kernel launches, batched Fourier transforms."""
 
     name: str
+    description: str  # for people
     xp: Any  # numpy or cupy
     width: int  # replicas of a block: populations are padded to whole blocks
     chunk: int  # sites that one thread sums over
+    fft: Callable[..., Any]  # over given axes
+    ifft: Callable[..., Any]
     groups: int  # parts in which the sums of a population arrive at the minimisers' rules
 
     def launch(self, kernel: str, real: Any, *arguments: Any, blocks: int, replicas: int) -> None:
@@ -131,8 +134,8 @@ class Device:
         before = self.xp.ascontiguousarray(self.fft(waves, axes=(1, 2, 3)))
         after = self.xp.empty_like(before)
         self.launch(
-            "multiply", real, before.view(real), modes.view(real), after.view(real), cells, 3 * atoms, self.chunk, pairs,
-            blocks=-(-cells // self.chunk), replicas=pairs,
+            "multiply", real, before.view(real), modes.view(real), after.view(real), cells, 3 * atoms, self.chunk,
+            pairs, blocks=-(-cells // self.chunk), replicas=pairs,
         )  # fmt: skip
         back = self.ifft(after, axes=(1, 2, 3), norm="forward", overwrite_x=True)
         field[...] = self.xp.ascontiguousarray(back).view(real).reshape(field.shape)
@@ -173,8 +176,8 @@ class Cpu(Device):
     def _module(self) -> Any:
         return importlib.import_module(f"magsearch._kernels_{self.instruction_set}")
 
-    @cached_property
-    def description(self) -> str:
+    @property
+    def description(self) -> str:  # type: ignore[override]
         return f"cpu ({self.instruction_set}, {os.environ.get('OMP_NUM_THREADS') or os.cpu_count()} threads)"
 
     def _scalar(self, kind: Any, value: Any) -> Any:
@@ -190,8 +193,8 @@ class Cpu(Device):
         """The same in one kernel whose transforms keep replicas as lanes (kernels/convolution.hpp)."""
         roots = [_roots(n, np.dtype(real).name) for n in size]
         self.launch(
-            "convolve", real, spins, modes.view(real), *roots, field, *size, 3 * atoms, spins.shape[0] * spins.shape[-1],
-            blocks=1, replicas=1,
+            "convolve", real, spins, modes.view(real), *roots, field, *size, 3 * atoms,
+            spins.shape[0] * spins.shape[-1], blocks=1, replicas=1,
         )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ class Cost:
 
 
 def cost(hamiltonian: Hamiltonian) -> Cost:
-    """The cost model behind the choice of path; a fixed function of the input, so that a run can be repeated bit for bit.
+    """The cost model behind the choice of path; a fixed function of the input, so that runs repeat bit for bit.
 
     A transform and its inverse pass over the spins twice for every factor of the lattice's size; measured on one core
     (docs/performance.md), a factor p costs about log2 p matrix-vector products where p <= 5, and p / 2 beyond.
@@ -120,7 +120,7 @@ class Evaluator:
         kernel = np.zeros((*lattice.grid, lattice.atoms, 3, lattice.atoms, 3))
         inside = (bonds.offset[:, ~np.array(lattice.periodic)] == 0).all(axis=1)  # the others leave an open layer
         x, y, z = (bonds.offset[inside] % np.array(lattice.size)).T
-        np.add.at(kernel, (z, y, x, bonds.i[inside], slice(None), bonds.j[inside]), bonds.J[inside])
+        np.add.at(kernel.swapaxes(4, 5), (z, y, x, bonds.i[inside], bonds.j[inside]), bonds.J[inside])
         width = 3 * lattice.atoms
         modes = np.fft.fftn(kernel, axes=(0, 1, 2), norm="forward").conj().reshape(lattice.cells, width, width)
         complex_ = np.complex64 if self.real == np.float32 else np.complex128
@@ -139,8 +139,8 @@ class Evaluator:
         replicas = self.replicas(spins)
         field = self._convolve(spins) if self.path == "fourier" else spins
         self._launch(
-            "evaluate", spins, int(self.path == "direct"), field, *self._neighbours, self._kind, self._onsite, self.order,
-            zeeman, other, force, sums, self.sites, self.device.chunk, replicas,
+            "evaluate", spins, int(self.path == "direct"), field, *self._neighbours, self._kind, self._onsite,
+            self.order, zeeman, other, force, sums, self.sites, self.device.chunk, replicas,
         )  # fmt: skip
 
     def fold(self, sums: Any, quantities: int, largest: int) -> Any:
@@ -210,7 +210,7 @@ class Evaluator:
         zeeman = self.zeeman(self.hamiltonian.field, replicas)
         bilinear = self._convolve(spins) if self.path == "fourier" else spins
         self._launch(
-            "field", spins, int(self.path == "direct"), bilinear, *self._neighbours, self._kind, self._onsite, self.order,
-            zeeman, out, self.sites, self.device.chunk, replicas,
+            "field", spins, int(self.path == "direct"), bilinear, *self._neighbours, self._kind, self._onsite,
+            self.order, zeeman, out, self.sites, self.device.chunk, replicas,
         )  # fmt: skip
         return self.textures(out)[: given.reshape(-1, self.sites, 3).shape[0]].reshape(given.shape)

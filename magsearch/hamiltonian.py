@@ -12,7 +12,6 @@ in tesla. The field that a spin feels is b_i = -dE/ds_i, in meV.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -107,6 +106,9 @@ class Hamiltonian:
             ):
                 worst = int(np.argmax((np.minimum(bonds.i, bonds.j) < 0) | (np.maximum(bonds.i, bonds.j) >= count)))
                 raise ValueError(f"{bonds.describe(worst)}: the lattice has {what} 0 to {count - 1}")
+        itself = (self.bonds.i == self.bonds.j) & (self.bonds.offset == 0).all(axis=1)
+        if itself.any():
+            raise ValueError(f"{self.bonds.describe(int(itself.argmax()))}: an atom has no bond with itself")
         notes = list(self.notes)
         for name in ("bonds", "site_bonds"):
             if getattr(self, name) is not None:
@@ -136,7 +138,7 @@ class Hamiltonian:
     @property
     def uniform(self) -> bool:
         """Whether every cell is like every other, apart from open edges."""
-        return self.site_bonds is None and not self.vacancies and self.moments.shape == (self.lattice.atoms,)
+        return self.site_bonds is None and not self.vacancies and np.shape(self.moments) == (self.lattice.atoms,)
 
     @cached_property
     def occupied(self) -> NDArray[np.bool_]:
@@ -154,7 +156,8 @@ class Hamiltonian:
     def site_moments(self) -> NDArray[np.float64]:
         """[site] Bohr magnetons, 0 at vacancies."""
         lattice = self.lattice
-        moments = np.tile(self.moments, lattice.cells) if len(self.moments) == lattice.atoms else self.moments
+        per_atom = np.shape(self.moments) == (lattice.atoms,)
+        moments = np.tile(self.moments, lattice.cells) if per_atom else self.moments
         return np.where(self.occupied, moments, 0.0)
 
     @cached_property
@@ -192,13 +195,14 @@ class Hamiltonian:
     def terms(self) -> dict[str, Hamiltonian]:
         """The Hamiltonian as the sum of its parts: exchange (symmetric), dmi (antisymmetric), anisotropy, zeeman."""
 
-        def part(sign: int, bonds: Bonds | None) -> Bonds | None:
-            return None if bonds is None else bonds.with_matrices(0.5 * (bonds.J + sign * bonds.J.swapaxes(1, 2)))
+        def part(sign: int, bonds: Bonds) -> Bonds:
+            return bonds.with_matrices(0.5 * (bonds.J + sign * bonds.J.swapaxes(1, 2)))
 
+        disorder = self.site_bonds
         bare = replace(self, bonds=Bonds.none(), site_bonds=None, anisotropy=(), field=(0, 0, 0), notes=())
         return {
-            "exchange": replace(bare, bonds=part(1, self.bonds), site_bonds=part(1, self.site_bonds)),
-            "dmi": replace(bare, bonds=part(-1, self.bonds), site_bonds=part(-1, self.site_bonds)),
+            "exchange": replace(bare, bonds=part(1, self.bonds), site_bonds=disorder and part(1, disorder)),
+            "dmi": replace(bare, bonds=part(-1, self.bonds), site_bonds=disorder and part(-1, disorder)),
             "anisotropy": replace(bare, anisotropy=self.anisotropy),
             "zeeman": replace(bare, field=self.field),
         }
@@ -219,11 +223,11 @@ class Hamiltonian:
                 J[:, a, b] = np.tensordot(phase[:, between], bonds.J[between], axes=1)
         return J.transpose(0, 1, 3, 2, 4).reshape(len(q), 3 * atoms, 3 * atoms)
 
-    def with_size(self, size: Iterable[int]) -> Hamiltonian:
+    def with_size(self, size: tuple[int, int, int]) -> Hamiltonian:
         """The same crystal in a box of other size. ValueError where disorder is tied to sites."""
         if not self.uniform:
             raise ValueError("a Hamiltonian with vacancies or per-site couplings cannot be resized")
-        return replace(self, lattice=replace(self.lattice, size=tuple(size)))
+        return replace(self, lattice=replace(self.lattice, size=size))
 
     def disordered(self) -> Hamiltonian:
         """The same couplings, all in the per-site list, where they can be changed one by one."""

@@ -2,8 +2,8 @@
 
     generation: select parents -> crossover or mutate -> relax all offspring -> merge, drop duplicates -> refine elites
 
-An island knows nothing of files, clocks or MPI. Everything random comes from a counter keyed by the seed, the island, the
-generation and the replica, so that a generation can be repeated alone.
+An island knows nothing of files, clocks or MPI. Everything random comes from a counter keyed by the seed, the island,
+the generation and the replica, so that a generation can be repeated alone.
 """
 
 from __future__ import annotations
@@ -49,6 +49,9 @@ OPERATORS: Mixture = (
     (RotateTexture(), 0.5), (ShufflePatch(), 0.5), (SoftWaves(), 1.0),
 )  # fmt: skip
 
+REFINEMENT = BarzilaiBorwein(Convergence(steps=10000, variance=VarianceControl(200, relative=1e-8)))
+POLISH = LBFGS(Convergence(steps=10000, variance=None))
+
 
 @dataclass(frozen=True)
 class GeneticTunneling:
@@ -69,8 +72,8 @@ class GeneticTunneling:
     elites: int = 8
     seed: int = 1
     minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
-    refinement: Minimizer = BarzilaiBorwein(Convergence(steps=10000, variance=VarianceControl(200, relative=1e-8)))
-    polish: Minimizer = LBFGS(Convergence(steps=10000, variance=None))
+    refinement: Minimizer = REFINEMENT
+    polish: Minimizer = POLISH
     selection: Selection = field(default_factory=SteadyState)
     seeds: Mixture = SEEDS
     operators: Mixture = OPERATORS

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +23,7 @@ SAME_PLACE = 1e-4  # two lengths closer than this fraction of the shortest cell 
 HEXAGONAL = ((1.0, 0.0, 0.0), (-0.5, np.sqrt(0.75), 0.0), (0.0, 0.0, 1.0))
 
 # name: cell in units of the lattice constant, basis in fractions of the cell, periodic axes
-NAMED: dict[str, tuple[ArrayLike, ArrayLike, tuple[bool, bool, bool]]] = {
+NAMED: dict[str, tuple[Any, Any, tuple[bool, bool, bool]]] = {
     "chain": (np.eye(3), [[0, 0, 0]], (True, False, False)),
     "square": (np.eye(3), [[0, 0, 0]], (True, True, False)),
     "triangular": (HEXAGONAL, [[0, 0, 0]], (True, True, False)),
@@ -149,7 +150,7 @@ class Lattice:
     @cached_property
     def reciprocal(self) -> NDArray[np.float64]:
         """Rows are the reciprocal vectors b_k with a_i . b_k = 2 pi delta_ik, 1/angstrom."""
-        return 2 * np.pi * np.linalg.inv(self.cell).T
+        return np.asarray(2 * np.pi * np.linalg.inv(self.cell).T, dtype=np.float64)
 
     def neighbours(self, offset: ArrayLike) -> NDArray[np.int64]:
         """The cell that lies ``offset`` cells away from each cell, [cell]; -1 beyond an open edge."""

@@ -149,7 +149,7 @@ def texture(axes: Axes, lattice: Lattice, spins: ArrayLike, wheel: bool = True) 
     atom = np.arange(lattice.sites) % lattice.atoms
     polygons = [cells[a] + (r - home[a]) for a, r in zip(atom, site, strict=True)]
     turned = s @ frame.T
-    drawn = PolyCollection(polygons, facecolors=colours(turned), edgecolors="face", linewidths=0.15)
+    drawn = PolyCollection(polygons, facecolors=colours(turned), edgecolors="face", linewidths=0.5)
     rim = PolyCollection(polygons, facecolors="none", edgecolors="0.5", linewidths=1.2)  # seen around the box only
     for collection in (rim, drawn):
         collection.set_rasterized(lattice.sites > VECTOR_GRAPHICS)

@@ -18,5 +18,5 @@ class Consumer(IntEnum):
 def stream(
     seed: int, consumer: Consumer, island: int = 0, generation: int = 0, replica: int = 0
 ) -> np.random.Generator:
-    """The stream of one decision: Philox 4x64 (Salmon et al., SC'11), keyed by (seed, consumer), counted by the rest."""
+    """The stream of one decision: Philox 4x64 (Salmon et al. 2011), keyed by (seed, consumer), counted by the rest."""
     return np.random.Generator(np.random.Philox(key=[seed, int(consumer)], counter=[0, replica, generation, island]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -16,17 +16,18 @@ from magsearch.config import Input
 from magsearch.evaluator import Evaluator
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.island import Candidate
-from magsearch.observables import magnetization
+from magsearch.lattice import Lattice
+from magsearch.observables import magnetization, topological_charge
 from magsearch.search import Search
 from magsearch.storage import Elite, Record
 
 
-def elite(candidate: Candidate) -> Elite:
+def elite(candidate: Candidate, lattice: Lattice) -> Elite:
     return Elite(
         spins=candidate.texture.astype(np.float64),
         energy=candidate.energy,
         magnetization=magnetization(candidate.texture),
-        charge=candidate.fingerprint.charge,
+        charge=float(topological_charge(lattice, candidate.texture)),
         torque=candidate.torque,
         origin=candidate.origin,
         generation=candidate.generation,
@@ -51,7 +52,7 @@ def record(given: Input, search: Search, stopped: str, created: str) -> Record:
         history={**history, "seconds": np.array(search.seconds)},
         offspring=counts("offspring"),
         successes=counts("successes"),
-        elites=tuple(elite(candidate) for candidate in search.elites),
+        elites=tuple(elite(candidate, given.hamiltonian.lattice) for candidate in search.elites),
         stopped=stopped,
         seconds=search.elapsed,
         device=search.device.description,
@@ -110,5 +111,5 @@ def bytes_per_replica(sites: int, path: str) -> int:
     return 3 * 4 * sites * (5 if path == "fourier" else 2)
 
 
-def vector(values: Sequence[float], digits: int = 4) -> str:
+def vector(values: Iterable[float], digits: int = 4) -> str:
     return "(" + ", ".join(f"{v + 0.0:.{digits}f}" for v in values) + ")"

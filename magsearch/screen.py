@@ -14,6 +14,7 @@ from rich.table import Table
 
 from magsearch.evaluator import choose_path, cost
 from magsearch.hamiltonian import Hamiltonian
+from magsearch.observables import topological_charge
 from magsearch.record import vector
 from magsearch.search import Search
 from magsearch.storage import Record
@@ -66,7 +67,7 @@ def reach(hamiltonian: Hamiltonian) -> float:
 
 
 def moments(hamiltonian: Hamiltonian) -> str:
-    low, high = hamiltonian.moments.min(), hamiltonian.moments.max()
+    low, high = np.min(hamiltonian.moments), np.max(hamiltonian.moments)
     return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
 
 
@@ -101,9 +102,10 @@ class Progression:
     def generation(self) -> None:
         search, now = self.search, self.search.history[-1]
         champion = search.champion
+        charge = topological_charge(search.hamiltonian.lattice, champion.texture)
         line = (
             f"generation {now.generation:4d}  best {now.best:.7f}  mean {now.mean:.6f}  deviation {now.deviation:.1e} "
-            f"meV per site  charge {champion.fingerprint.charge + 0.0:8.2f}  by {champion.origin}  {search.elapsed:.1f} s"
+            f"meV per site  charge {charge + 0.0:7.2f}  by {champion.origin}  {search.elapsed:.1f} s"
         )
         if self.bar is None:
             self.console.print(line, highlight=False, soft_wrap=True)

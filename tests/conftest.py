@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # oracle, models and emulation are imported by name
-
 from emulation import Emulated
 from models import MODELS
 

@@ -1,7 +1,7 @@
 """A GPU without a GPU: the text that a GPU compiles, built by the host's compiler and run thread by thread.
 
-One launch is a loop over the grid and the threads of ``Cuda._run``, one after the other. It shows whether the text's GPU
-side computes the right thing (indices, block width, every replica once), not whether it is fast. Where two threads
+One launch is a loop over the grid and the threads of ``Cuda._run``, one after the other. It shows whether the text's
+GPU side computes the right thing (indices, block width, every replica once), not whether it is fast. Where two threads
 write one number, running them in the opposite order shows it.
 """
 

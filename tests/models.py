@@ -65,9 +65,11 @@ def kagome_tensor() -> Hamiltonian:
 def honeycomb_dmi() -> Hamiltonian:
     """Exchange, and a DMI along z between second neighbours: the Haldane pattern."""
     lattice = Lattice.named("honeycomb", (5, 4, 1), 3.1)
-    haldane = lambda along: (
-        exchange_matrix(-0.2) + dmi_matrix([0, 0, 0.3 * np.sign(np.cos(3 * np.arctan2(*along[1::-1])))])
-    )
+
+    def haldane(along: np.ndarray) -> np.ndarray:
+        turns = np.sign(np.cos(3 * np.arctan2(along[1], along[0])))
+        return exchange_matrix(-0.2) + dmi_matrix([0, 0, 0.3 * turns])
+
     return Hamiltonian(lattice, shell_bonds(lattice, exchange(1.3), haldane), 1.5, field=(0.0, 0.0, 7.0))
 
 
@@ -165,6 +167,7 @@ MODELS: dict[str, Hamiltonian] = {
     make.__name__: make()
     for make in (
         square_bloch, triangular_j1_j3, kagome_tensor, honeycomb_dmi, cubic_easy_axes, fcc_every_anisotropy, prime_box,
-        large_film, open_film, single_layer, open_chain, left_handed, one_cell, box_within_range, disordered, icosahedron,
+        large_film, open_film, single_layer, open_chain, left_handed, one_cell, box_within_range, disordered,
+        icosahedron,
     )
 }  # fmt: skip

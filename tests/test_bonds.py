@@ -73,13 +73,6 @@ def test_rounding_is_averaged_and_reported():
     assert_array_equal(bonds.J[1], bonds.J[0].T)
 
 
-def test_an_atom_has_no_bond_with_itself():
-    """The sum runs over i != j: such a line of an input is a mistake, and the message says which."""
-    bonds = Bonds([0], [0], [[0, 0, 0]], [np.eye(3)], ("jfile:7",))
-    with pytest.raises(ValueError, match="jfile:7: bond 0 -> 0"):
-        bonds.reciprocal()
-
-
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_couplings_that_are_no_numbers_are_named(bad):
     J = np.array([np.eye(3), np.eye(3)])

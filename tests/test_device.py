@@ -1,4 +1,4 @@
-"""Choosing a device, launching kernels with the right arguments, and random numbers that depend on their counter only."""
+"""Choosing a device, launching kernels with the right arguments, random numbers that depend on their counter only."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_gpu_that_is_not_there_is_not_replaced_by_another(monkeypatch, name, c
 
 def test_an_unknown_instruction_set_is_named(monkeypatch):
     monkeypatch.setenv("MAGSEARCH_ISA", "avx1024")
-    with pytest.raises(RuntimeError, match="avx1024.*baseline"):
+    with pytest.raises(RuntimeError, match=r"avx1024.*baseline"):
         choose("cpu")._module  # noqa: B018
 
 
@@ -170,7 +170,7 @@ def rule(device: Any, kernel: str, real: Any, state: np.ndarray) -> np.ndarray:
     sums = np.zeros((groups, len(SUM) - 1, replicas))
     sums[0] = np.random.default_rng(0).uniform(1, 2, size=sums.shape[1:])
     flat = [device.array(np.zeros(replicas), real) for _ in range(3)]
-    tail = (groups, 100, 5, 1e-9, 1e-20, 1e-20)  # sites, window, thresholds that are never met
+    tail = (groups, 100, 50, 1e-9, 1e-20, 1e-20)  # sites, a window longer than the test, thresholds
     sums, state = device.array(sums, np.float64), device.array(state.copy(), np.float64)
     arguments = {
         "barzilai_borwein": (sums, state, flat[0], *tail, 0.1, 0.5, 1e-7, replicas),
@@ -184,8 +184,8 @@ def rule(device: Any, kernel: str, real: Any, state: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("kernel", ["barzilai_borwein", "velocity_projection", "fire"])
 def test_a_rule_is_applied_once_to_each_replica(target, real, kernel):
     """One launch, one step, on a grid of any shape; the same state on every machine."""
-    state = STATE = rows("State")
-    expected = found = np.zeros((STATE["PAST"] + constant("memory"), 64))
+    state = rows("State")
+    expected = found = np.zeros((state["PAST"] + constant("memory"), 64))
     for step in range(1, 8):
         expected, found = rule(Cpu(), kernel, real, expected), rule(target, kernel, real, found)
         assert_array_equal(found[state["STEPS"]], step)

@@ -1,4 +1,4 @@
-"""The kernels compile for every GPU that they are meant for: with NVRTC (pip install nvidia-cuda-nvrtc), else with nvcc.
+"""The kernels compile for every GPU that they are meant for, with NVRTC (pip install nvidia-cuda-nvrtc) and with nvcc.
 
 Neither needs a GPU or a driver. What ptxas says about registers and spills is attached to the test report.
 """
@@ -17,7 +17,7 @@ import pytest
 from magsearch.device import kernel_text, signatures
 
 ARCHITECTURES = ("sm_80", "sm_90")
-HOT = ("evaluate<float>", "descend<float>")
+HOT = ("evaluate<float>", "descend<float>", "glide<float>")
 EXPRESSIONS = [f"{kernel}<{real}>" for kernel in signatures() if kernel != "convolve" for real in ("float", "double")]
 
 

@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from models import (
-    GOLDEN, exchange, icosahedron_edges, icosahedron_positions, shell_bonds, square_bloch,
-)  # fmt: skip
+from models import GOLDEN, exchange, icosahedron_edges, icosahedron_positions, shell_bonds, square_bloch
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize_scalar
 
@@ -52,8 +50,8 @@ X, Y, Z = np.eye(3)
 
 @pytest.mark.parametrize(
     ("name", "neighbours"),
-    [("chain", 2), ("square", 4), ("triangular", 6), ("honeycomb", 3), ("kagome", 4), ("cubic", 6), ("bcc", 8), ("fcc", 12),
-     ("diamond", 4), ("pyrochlore", 6)],
+    [("chain", 2), ("square", 4), ("triangular", 6), ("honeycomb", 3), ("kagome", 4), ("cubic", 6), ("bcc", 8),
+     ("fcc", 12), ("diamond", 4), ("pyrochlore", 6)],
 )  # fmt: skip
 def test_ferromagnet_has_half_the_sum_of_its_couplings(device, name, neighbours):
     size = {
@@ -139,9 +137,11 @@ def test_best_spiral_of_the_triangular_j1_j3_model():
     """Over all wave vectors the largest eigenvalue of J(q) belongs to q / 2 pi = 0.305877, E = -5.1554097."""
     model = nearest("triangular", (1, 1, 1), 1.0, 0.0, -3.0)
     best = minimize_scalar(
-        lambda k: -0.5 * np.linalg.eigvalsh(model.fourier([2 * np.pi * k, 0, 0])[0])[-1], bounds=(0.2, 0.4), method="bounded",
+        lambda k: -0.5 * np.linalg.eigvalsh(model.fourier([2 * np.pi * k, 0, 0])[0])[-1],
+        bounds=(0.2, 0.4),
+        method="bounded",
         options={"xatol": 1e-10},
-    )  # fmt: skip
+    )
     assert best.x == pytest.approx(0.305877, abs=1e-6)
     assert best.fun == pytest.approx(-5.1554097, abs=1e-7)
     grid = np.stack(np.meshgrid(*[np.linspace(0, 1, 60)] * 2, [0.0]), axis=-1).reshape(-1, 3) @ model.lattice.reciprocal

@@ -134,7 +134,7 @@ def test_cells_and_bases_that_make_no_crystal_are_refused():
         Lattice(np.eye(3), np.array([[0.0, 0.0, np.inf]]), (1, 1, 1))
     with pytest.raises(ValueError, match="2 species for 1 atoms"):
         Lattice(np.eye(3), one, (1, 1, 1), species=("Fe", "Ge"))
-    with pytest.raises(ValueError, match="unknown lattice 'hexagonl'.*triangular"):
+    with pytest.raises(ValueError, match=r"unknown lattice 'hexagonl'.*triangular"):
         Lattice.named("hexagonl", (2, 2, 1))
 
 

@@ -199,3 +199,12 @@ def test_a_mirror_keeps_a_field_along_the_surface_normal_only_with_time_reversal
     assert sum("mirror" in name for name in named) == 4
     assert all(("time reversed" in name) == ("mirror" in name) for name in named)
     assert np.allclose(named["mirror normal to [1 0 0], time reversed"], np.diag([-1, 1, 1]))
+
+
+def test_spins_are_axial_vectors():
+    """A mirror keeps the spins along its normal and turns those in its plane: only then the field allows it alone."""
+    names = {operation.name for operation in operations(model("square", (8, 8, 1), None, UP, EASY_AXIS))}
+    assert {"inversion", "mirror normal to [0 0 1]", "mirror normal to [1 0 0], time reversed"} <= names
+    assert (
+        not {"inversion, time reversed", "mirror normal to [0 0 1], time reversed", "mirror normal to [1 0 0]"} & names
+    )

@@ -218,6 +218,11 @@ BAD = [
     ('"square"', '"squares"', "3: unknown lattice 'squares'; known are chain, square"),
     ('lattice = "square"', "", "2: expected either cell or lattice"),
     ('lattice = "square"', "cell = [[1,0,0],[0,1,0],[1,1,0]]", "3: .*do not span a volume"),
+    (
+        'lattice = "square"',
+        "cell = [[1,0,0],[0,1,0],[0,0,1]]\nbasis = [{position = [0, 0, 0]}, {position = [1, 0, 0]}]",
+        "4: atoms 0 and 1 of the basis are at the same place",
+    ),
     ("field = 1", "field = [1, 0]", "5: field is .*expected"),
     ("field = 1", "moment = 0", "5: moment is 0"),
     ("field = 1", "vacancies = [99]", "vacancies must be sites 0 to 15"),

@@ -186,6 +186,13 @@ def test_symmetry_has_the_order_of_the_point_group(tmp_path, sym, vector, count)
     assert len(formats.read(write(tmp_path, files)).bonds) == count
 
 
+def test_symmetry_of_the_square_leaves_z_alone(tmp_path):
+    inpsd = "ncell 9 9 9\nbc P P P\ncell 1 0 0 0 1 0 0 0 1\nposfile p\nmomfile m\nexchange j\nsym 2"
+    files = {"inpsd.dat": inpsd, "p": "1 1 0 0 0", "m": "1 1 1 0 0 1", "j": "1 1 1 2 3 1.0"}
+    with pytest.raises(InputError, match=r"j:1: .*its reverse is not listed"):
+        formats.read(write(tmp_path, files))
+
+
 def test_couplings_hold_for_every_atom_of_a_type(tmp_path):
     """Six vectors from atom 1 are three bonds for each of the two atoms: images that end on no site are dropped."""
     hexagon = [(np.cos(a), np.sin(a)) for a in np.deg2rad(30 + 60 * np.arange(6))]
@@ -254,7 +261,7 @@ BAD = [
     ({"momfile": "1 1 0.0 0 0 1"}, "", "momfile:1: the moment is 0"),
     ({"momfile": "1 1 1.0 0 0 1\n2 1 1.0 0 0 1"}, "", "momfile: has moments of 2 sites; expected 1"),
     ({"posfile": "1 1 0 0 0\n1 1 0.5 0 0"}, "", "posfile:2: site 1 is listed twice"),
-    ({"posfile": "1 1 0 0 0\n2 1 0 0 1.0"}, "", "posfile: two sites are at the same place"),
+    ({"posfile": "1 1 0 0 0\n2 1 0 0 1.0"}, "", "posfile: atoms 0 and 1 .* are at the same place"),
     ({"kfile": "1 5 1 0 0 0 1 0"}, "anisotropy kfile", "kfile:1: anisotropy of type 5"),
     ({"kfile": "1 1 1 0 0 0 0 0"}, "anisotropy kfile", "kfile:1: the axis"),
     ({"kfile": "1 2 1 1 0 0 1 0"}, "anisotropy kfile", "kfile:1: .*sixth order"),

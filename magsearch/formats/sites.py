@@ -60,11 +60,11 @@ class Sites:
         if len(boundary) < 3 or not set(boundary) <= {"P", "0"}:
             raise inpsd.error("bc", f"is '{' '.join(boundary)}'; expected P or 0 for each of three axes")
         periodic = (boundary[0] == "P", boundary[1] == "P", boundary[2] == "P")
-        lattice = Lattice(cell, basis, (size[0], size[1], size[2]), periodic, tuple(str(t) for t in types))
-        sites = cls(lattice, types, listed, length, maptype, direct)
-        if sites.tolerance < 1e-9 * length:
-            raise InputError("two sites are at the same place", table.path)
-        return sites
+        try:
+            lattice = Lattice(cell, basis, (size[0], size[1], size[2]), periodic, tuple(str(t) for t in types))
+        except ValueError as error:
+            raise InputError(f"{error} (counted from 0)", table.path) from None
+        return cls(lattice, types, listed, length, maptype, direct)
 
     def vectors(self, table: Table, i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.float64]:
         """The Cartesian vectors of the rows of a file of couplings, [row, 3] angstrom."""

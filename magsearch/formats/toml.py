@@ -213,7 +213,7 @@ def _lattice(model: Model, source: Source) -> Lattice:
     try:
         return Lattice(cell, positions, size, periodic or (True, True, True), tuple(atom.species for atom in atoms))
     except ValueError as error:
-        raise source.error(("cell",), str(error)) from None
+        raise source.error(("basis" if "basis" in str(error) else "cell",), str(error)) from None
 
 
 def _shells(name: str, entries: Sequence[Exchange | DMI], lattice: Lattice, source: Source) -> Bonds:

@@ -1,7 +1,7 @@
 """Operators make one texture from others. Named by what they do to the spins; values with weights.
 
-An operator has ``parents`` (how many textures it needs) and is called with the crystal, the parents [parent, site, 3] and a
-random generator. It returns [site, 3]; the search puts the spins back onto the sphere.
+An operator has ``parents`` (how many textures it needs) and is called with the crystal, the parents [parent, site, 3]
+and a random generator. It returns [site, 3]; the search puts the spins back onto the sphere.
 """
 
 from __future__ import annotations

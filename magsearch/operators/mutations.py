@@ -68,7 +68,7 @@ class ShufflePatch:
 
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
         child = parents[0].copy()
-        where = np.flatnonzero(_patch(crystal, random))
+        where = np.flatnonzero(_patch(crystal, random) & crystal.hamiltonian.occupied)
         child[where] = child[random.permutation(where)]
         return child
 
@@ -92,13 +92,12 @@ class InsertStripe:
             random.integers(1, max(2, min(n // 4, round(crystal.wavelength / np.linalg.norm(lattice.cell[axis]))) + 1))
         )
         length = int(random.integers(rows, n - rows + 1)) if n > 2 * rows else rows
-        source = np.arange(n)
-        source[:length] = (
-            (source[:length] * (length - rows) // max(length, 1)) if random.random() < 0.5 else source[:length]
-        )
-        if random.random() < 0.5:  # squeeze the rest so that the number of rows stays
+        source, way = np.arange(n), random.integers(3)
+        if way != 0:  # stretch the first rows
+            source[:length] = source[:length] * (length - rows) // length
+        if way != 1:  # squeeze the rest
             source[length:] = np.linspace(length - rows, n - 1, n - length).round().astype(int)
-        source = (np.roll(source, random.integers(n))) % n
+        source = np.roll(source, random.integers(n))
         grid = parents[0].reshape(*lattice.grid, -1)
         return np.take(grid, source, axis=2 - axis).reshape(parents[0].shape)
 
@@ -122,4 +121,4 @@ class ShiftWave:
         forward = sum(f * c / n for f, c, n in zip(frequencies, k, lattice.grid, strict=True)) > 1e-9
         half = np.where(forward[..., None], modes, 0)
         moved = 2 * np.fft.ifftn(np.roll(half, step, axis=(0, 1, 2)), axes=(0, 1, 2)).real
-        return moved.reshape(-1, 3) + parents[0].mean(axis=0)
+        return (moved + modes[0, 0, 0].real / lattice.cells).reshape(-1, 3)

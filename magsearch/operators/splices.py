@@ -1,4 +1,4 @@
-"""Crossovers: parts of two or four parents in one child. Parents are moved by random symmetries of the crystal first."""
+"""Crossovers: parts of two or four parents in one child. Random symmetries of the crystal move the parents first."""
 
 from __future__ import annotations
 
@@ -66,10 +66,9 @@ class FourierSplice:
         grid = (*crystal.lattice.grid, -1)
         a, b = (np.fft.fftn(p.reshape(grid), axes=(0, 1, 2)) for p in _moved(crystal, parents, random))
         strength = (np.abs(a) ** 2 + np.abs(b) ** 2).sum(axis=-1)
-        axis = np.array([np.fft.fftfreq(n) for n in crystal.lattice.grid], dtype=object)
-        kz, ky, kx = np.meshgrid(*axis, indexing="ij")
+        kz, ky, kx = np.meshgrid(*(np.fft.fftfreq(n) for n in crystal.lattice.grid), indexing="ij")
         normal = random.normal(size=3)  # waves q and -q come from the same parent
-        side = np.abs(normal[0] * kx + normal[1] * ky + normal[2] * kz).astype(float)
+        side = np.abs(normal[0] * kx + normal[1] * ky + normal[2] * kz)
         heard = strength > 1e-3 * strength.max()
         take = side > np.quantile(side[heard], random.uniform(0.2, 0.8))
         return np.fft.ifftn(np.where(take[..., None], b, a), axes=(0, 1, 2)).real.reshape(-1, 3)
