@@ -6,6 +6,11 @@
 // and transformed back in one visit; rows again on their way into the field. (Measured in docs/performance.md; a GPU
 // uses cuFFT.)
 #pragma once
+#include <omp.h>
+
+#include <cstdlib>
+#include <memory>
+#include <new>
 #include <vector>
 
 #include "portable.cuh"
@@ -236,6 +241,22 @@ struct registers {
     typedef real type __attribute__((vector_size(bytes), aligned(sizeof(real)), may_alias));
 };
 
+// Memory of this thread, aligned for any register; kept from call to call, since fresh pages cost as much as a pass.
+inline void* scratch(std::size_t bytes) {
+    struct Free {
+        void operator()(void* p) const { std::free(p); }
+    };
+    static thread_local std::unique_ptr<void, Free> memory;
+    static thread_local std::size_t size = 0;
+    if (size < bytes) {
+        size = (bytes + 63) / 64 * 64;
+        memory.reset();
+        memory.reset(std::aligned_alloc(64, size));
+        if (!memory) throw std::bad_alloc();
+    }
+    return memory.get();
+}
+
 }  // namespace convolution
 
 // field = J * spins. spins, field [block, site, 3, width]; J [cell, size, size] complex with 1 / cells in it, size = 3
@@ -250,18 +271,21 @@ KERNEL convolve(const real* spins, const real* J, const real* roots1, const real
     using W = typename registers<real, half>::type;
     const Axis<real> X{n1, roots1, factors(n1)}, Y{n2, roots2, factors(n2)}, Z{n3, roots3, factors(n3)};
     const long long block = (long long)n1 * n2 * n3 * size * width;
-    // registers need their natural alignment here; a vector of plain numbers does not give it
-    std::vector<real> storage(2 * (block / width) * (full / sizeof(real)) + 64 / sizeof(real));
-    void* scratch = (void*)(((std::uintptr_t)storage.data() + 63) / 64 * 64);
-    const int blocks = replicas / width;
-    for (int b = 0; b + 1 < blocks; b += 2)
-        for (int v = 0; v < width; v += full / (int)sizeof(real))
-            one_pair<V>(spins + b * block + v, spins + (b + 1) * block + v, field + b * block + v,
-                        field + (b + 1) * block + v, J, (wave<V>*)scratch, X, Y, Z, size);
+    const int blocks = replicas / width, registers_in = width / (full / (int)sizeof(real)),
+              pairs = blocks / 2 * registers_in;
+    // Whole pairs for each thread where they come out even: threads meet once. Else all threads share the rows of a
+    // pair.
+#pragma omp parallel for schedule(static) if (pairs % omp_get_max_threads() == 0)
+    for (int p = 0; p < pairs; ++p) {
+        const long long here = p / registers_in * 2 * block + p % registers_in * (full / (int)sizeof(real));
+        one_pair<V>(spins + here, spins + here + block, field + here, field + here + block, J,
+                    (wave<V>*)scratch(2 * block / width * full), X, Y, Z, size);
+    }
     if (blocks % 2) {
         const real* s = spins + (blocks - 1) * block;
         real* f = field + (blocks - 1) * block;
         for (int v = 0; v < width / 2; v += half / (int)sizeof(real))
-            one_pair<W>(s + v, s + width / 2 + v, f + v, f + width / 2 + v, J, (wave<W>*)scratch, X, Y, Z, size);
+            one_pair<W>(s + v, s + width / 2 + v, f + v, f + width / 2 + v, J,
+                        (wave<W>*)scratch(2 * block / width * half), X, Y, Z, size);
     }
 }

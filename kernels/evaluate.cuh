@@ -93,7 +93,7 @@ KERNEL evaluate(const real* __restrict__ spins, int direct, const real* bilinear
 template <typename real>
 KERNEL fold(const double* __restrict__ sums, double* __restrict__ folded, int chunks, int groups, int quantities,
             int largest, int replicas) {
-    FOR_EACH (g, groups * quantities, r, replicas) {
+    FOR_FEW (g, groups * quantities, r, replicas) {
         const int group = g / quantities, q = g % quantities, each = (chunks + groups - 1) / groups;
         for (int k = r; k < r + lanes<real>; ++k) {
             double total = 0;

@@ -1,5 +1,5 @@
 // One kernel text, two machines. On a GPU a lane is one number and every replica has a thread; on a CPU a lane is one
-// vector register of replicas and FOR_EACH is an OpenMP loop. Nothing outside this file knows the target.
+// vector register of replicas and FOR_EACH is an OpenMP loop (FOR_FEW a plain one). Nothing else knows the target.
 #pragma once
 
 #ifdef __CUDACC__
@@ -9,7 +9,8 @@
 #define FOR_EACH(block, blocks, r, replicas)                                                                   \
     for (int block = blockIdx.y * blockDim.y + threadIdx.y; block < (blocks); block += gridDim.y * blockDim.y) \
         for (int r = blockIdx.x * blockDim.x + threadIdx.x; r < (replicas); r += gridDim.x * blockDim.x)
-#define FOR_EACH_REPLICA(r, replicas)                                                                     \
+#define FOR_FEW FOR_EACH
+#define FOR_EACH_REPLICA(r, replicas)                                                                    \
     for (int r = blockIdx.x * blockDim.x + threadIdx.x; r < (replicas) && blockIdx.y + threadIdx.y == 0; \
          r += gridDim.x * blockDim.x)
 
@@ -39,10 +40,15 @@ DEVICE void raise_to(double* largest, real v) {
 
 #define KERNEL static void
 #define DEVICE inline __attribute__((always_inline))
-#define FOR_EACH(block, blocks, r, replicas)                                                               \
-    _Pragma("omp parallel for collapse(2) schedule(static)") for (int block = 0; block < (blocks);         \
-                                                                  ++block) for (int r = 0; r < (replicas); \
-                                                                                r += lanes<real>)
+// clang-format off
+#define FOR_EACH(block, blocks, r, replicas)                 \
+    _Pragma("omp parallel for collapse(2) schedule(static)") \
+    for (int block = 0; block < (blocks); ++block)           \
+        for (int r = 0; r < (replicas); r += lanes<real>)
+// clang-format on
+#define FOR_FEW(block, blocks, r, replicas)        \
+    for (int block = 0; block < (blocks); ++block) \
+        for (int r = 0; r < (replicas); r += lanes<real>)
 #define FOR_EACH_REPLICA(r, replicas) for (int r = 0; r < (replicas); ++r)
 
 #if defined(__AVX512F__)
@@ -81,7 +87,8 @@ DEVICE void add_to(double* sum, L v) {
 }
 template <typename L>
 DEVICE void raise_to(double* largest, L v) {
-    for (unsigned k = 0; k < sizeof(v) / sizeof(v[0]); ++k) largest[k] = v[k] > largest[k] || v[k] != v[k] ? v[k] : largest[k];
+    for (unsigned k = 0; k < sizeof(v) / sizeof(v[0]); ++k)
+        largest[k] = v[k] > largest[k] || v[k] != v[k] ? v[k] : largest[k];
 }
 
 #endif

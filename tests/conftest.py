@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import Any
 
 import numpy as np
 import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before the kernels are loaded; test_evaluator compares threads
+
 from emulation import Emulated
 from models import MODELS
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -113,7 +114,8 @@ def test_a_replica_does_not_depend_on_the_others(target, real, minimizer, monkey
     whole = Motion.thinned
     monkeypatch.setattr(Motion, "thinned", lambda motion, keep: thinned.append(len(keep)) or whole(motion, keep))
     together = relax(minimizer(convergence), evaluator, mixed)
-    assert thinned == [len(late)]
+    assert thinned
+    assert max(thinned) <= len(late)
     for k in late:
         alone = relax(minimizer(convergence), evaluator, random[k])
         assert_array_equal(alone.textures[0], together.textures[k])
@@ -176,7 +178,7 @@ def test_no_spin_turns_further_than_allowed(kind, device):
     s = oracle.random_textures(model, 5)
     path = [relax(kind(Convergence(0.0, n, None), longest_turn=0.03), evaluator, s).textures for n in range(15)]
     assert_array_equal(path[0], s)
-    turns = np.array([np.linalg.norm(a - b, axis=-1).max() for a, b in zip(path, path[1:], strict=False)])
+    turns = np.array([np.linalg.norm(a - b, axis=-1).max() for a, b in pairwise(path)])
     assert turns.max() <= 0.03 * (1 + 1e-12)  # a chord is shorter than its arc
     assert turns.max() > 0.029
 
