@@ -131,7 +131,7 @@ def _write(file: h5py.File, record: Record) -> None:
     _dataset(elites, "charge", [e.charge for e in record.elites], "1", "elite")
     _dataset(elites, "torque", [e.torque for e in record.elites], "meV", "elite")
     _dataset(elites, "generation", np.array([e.generation for e in record.elites], dtype=np.int64), "", "elite")
-    elites["origin"] = _texts(e.origin for e in record.elites)
+    _dataset(elites, "origin", _texts(e.origin for e in record.elites), "", "elite")
 
 
 def _texts(values: Iterable[str]) -> NDArray[Any]:

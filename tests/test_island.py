@@ -1,0 +1,219 @@
+"""One island: its candidates are distinct minima, sorted, and never get worse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from models import MODELS, bloch, exchange, shell_bonds
+from numpy.testing import assert_allclose
+from oracle import energy, random_textures
+
+from magsearch.crystal import Crystal
+from magsearch.device import Cpu
+from magsearch.evaluator import Evaluator
+from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.island import NOWHERE, Candidate, GeneticTunneling, Island
+from magsearch.lattice import Lattice
+from magsearch.minimizers import LBFGS, Fire, VelocityProjection
+from magsearch.observables import fingerprint
+from magsearch.operators import HeatPatch, PlantSkyrmion, RandomSpins, SoftWaves
+from magsearch.selection import Roulette, Tournament
+
+FRUSTRATED = ["kagome_tensor", "left_handed", "disordered", "icosahedron", "single_layer"]  # many minima
+
+
+def island(hamiltonian: Hamiltonian, **settings: Any) -> Island:
+    return Island(Crystal(hamiltonian), Evaluator(hamiltonian, Cpu()), GeneticTunneling(**{"replicas": 16, "elites": 4} | settings))
+
+
+def candidate(hamiltonian: Hamiltonian, texture: np.ndarray, origin: str = "") -> Candidate:
+    e = float(energy(hamiltonian, texture))
+    return Candidate(texture, e, 0.0, origin, 0, fingerprint(hamiltonian.lattice, texture, e))
+
+
+@pytest.mark.parametrize("name", FRUSTRATED)
+def test_candidates_are_sorted_distinct_minima_of_their_energies(name):
+    hamiltonian = MODELS[name]
+    populated = island(hamiltonian)
+    for _ in range(3):
+        populated.breed()
+        energies = np.array([c.energy for c in populated.candidates])
+        assert 0 < len(energies) <= 16
+        assert (np.diff(energies) >= 0).all()
+        assert len(populated.distinct(populated.candidates)) == len(energies)
+        textures = np.stack([c.texture for c in populated.candidates]).astype(np.float64)
+        assert_allclose(energy(hamiltonian, textures), energies, rtol=3e-6)
+        assert_allclose(np.linalg.norm(textures, axis=2), np.tile(hamiltonian.occupied, (len(energies), 1)), atol=1e-6)
+        assert all(e in populated.candidates for e in populated.elites)
+        assert populated.elites[0] is populated.candidates[0]
+        assert len(populated.elites) <= 4
+
+
+@pytest.mark.parametrize("name", ["kagome_tensor", "left_handed", "square_bloch", "disordered"])
+def test_best_energy_never_rises(name):
+    populated = island(MODELS[name], replicas=8)
+    best = np.array([populated.breed().best for _ in range(8)])
+    assert (np.diff(best) <= 2e-7 * np.abs(best[1:])).all()
+
+
+def test_generation_counts_its_offspring_by_operator():
+    populated = island(MODELS["kagome_tensor"], operators=((HeatPatch(), 3.0), (PlantSkyrmion(), 1.0)))
+    for number in range(3):
+        generation = populated.breed()
+        assert generation.generation == number
+        assert sum(generation.offspring.values()) == 16
+        assert set(generation.offspring) <= ({"SoftWaves", "RandomSpins"} if number == 0 else {"HeatPatch", "PlantSkyrmion"})
+        assert generation.successes.keys() == generation.offspring.keys()
+        assert all(0 <= generation.successes[name] <= count for name, count in generation.offspring.items())
+        assert generation.evaluations >= 16
+        if number == 0:
+            assert sum(generation.successes.values()) >= 1  # all that is kept was made now
+        energies = np.array([c.energy for c in populated.candidates]) / populated.crystal.hamiltonian.spins
+        assert generation.best == energies[0]
+        assert generation.mean == pytest.approx(energies.mean())
+        assert generation.deviation == pytest.approx(energies.std(), abs=1e-12)
+
+
+def test_operators_are_drawn_by_their_weights():
+    populated = island(MODELS["square_bloch"], replicas=400, seeds=((RandomSpins(), 1.0), (SoftWaves(), 3.0), (HeatPatch(), 0.0)))
+    names = [populated._offspring(replica)[1] for replica in range(400)]
+    assert names.count("SoftWaves") == pytest.approx(300, abs=45)  # five standard deviations
+    assert names.count("HeatPatch") == 0
+
+
+def test_offspring_depend_on_seed_island_generation_and_replica():
+    hamiltonian = MODELS["square_bloch"]
+    one = island(hamiltonian, seeds=((RandomSpins(), 1.0),))
+    texture = one._offspring(5)[0]
+    assert (texture == one._offspring(5)[0]).all(), "a generation can be repeated alone"
+    others = [
+        one._offspring(4)[0],
+        replace(one, number=1)._offspring(5)[0],
+        island(hamiltonian, seeds=((RandomSpins(), 1.0),), seed=2)._offspring(5)[0],
+        replace(one, settings=replace(one.settings, operators=one.settings.seeds), generation=1)._offspring(5)[0],
+    ]
+    assert len({t.tobytes() for t in [texture, *others]}) == 5
+
+
+@pytest.mark.parametrize("settings", [
+    {"selection": Roulette()}, {"selection": Roulette(20.0)}, {"selection": Tournament()}, {"minimizer": LBFGS()},
+    {"minimizer": Fire()}, {"minimizer": VelocityProjection()},
+], ids=str)  # fmt: skip
+def test_island_works_with_every_selection_and_minimizer(settings):
+    """The triangular antiferromagnet: -3/2 per site."""
+    lattice = Lattice.named("triangular", (6, 6, 1))
+    populated = island(Hamiltonian(lattice, shell_bonds(lattice, exchange(-1.0))), **settings)
+    best = [populated.breed().best for _ in range(2)][-1]
+    assert best == pytest.approx(-1.5, abs=1e-5)
+
+
+# -- distinct ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["square_bloch", "kagome_tensor", "cubic_easy_axes", "honeycomb_dmi", "left_handed"])
+def test_copies_moved_by_symmetries_are_dropped(name):
+    hamiltonian = MODELS[name]
+    crystal, random = Crystal(hamiltonian), np.random.default_rng(0)
+    texture = random_textures(hamiltonian, 1)[0]
+    copies = [candidate(hamiltonian, crystal.moved(texture, random)) for _ in range(10)]
+    populated = island(hamiltonian)
+    populated.merge([candidate(hamiltonian, texture), *copies])
+    assert len(populated.candidates) == 1
+    populated.merge([candidate(hamiltonian, t) for t in random_textures(hamiltonian, 3, seed=9)])
+    assert len(populated.candidates) == 4, "different textures stay"
+
+
+def test_copies_turned_as_a_whole_are_dropped_where_spins_are_free():
+    lattice = Lattice.named("triangular", (6, 6, 1))
+    hamiltonian = Hamiltonian(lattice, shell_bonds(lattice, exchange(-1.0)))
+    texture = random_textures(hamiltonian, 1)[0]
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    populated = island(hamiltonian)
+    populated.merge([candidate(hamiltonian, texture), candidate(hamiltonian, texture @ turn.T)])
+    assert len(populated.candidates) == 1
+
+
+def degenerate() -> tuple[Hamiltonian, np.ndarray, np.ndarray, np.ndarray]:
+    """The J1-J2 square antiferromagnet at J2 = J1 / 2, where Neel and the two stripe states have the same energy."""
+    lattice = Lattice.named("square", (4, 4, 1))
+    hamiltonian = Hamiltonian(lattice, shell_bonds(lattice, exchange(-1.0), exchange(-0.5)))
+    x, y, _ = lattice.coordinates.T
+    neel, stripe, other = ((-1.0) ** phase[:, None] * np.array([0.0, 0.0, 1.0]) for phase in (x + y, x, y))
+    assert_allclose(energy(hamiltonian, np.stack([neel, stripe, other])), -16.0)
+    return hamiltonian, neel, stripe, other
+
+
+def test_minima_of_equal_energy_and_different_structure_stay():
+    hamiltonian, neel, stripe, other = degenerate()
+    both = np.cos(0.5) * neel + np.sin(0.5) * stripe[:, [2, 1, 0]]  # a double-q state, of the same energy again
+    populated = island(hamiltonian)
+    populated.merge([candidate(hamiltonian, s) for s in (stripe, other, both)])
+    assert len(populated.candidates) == 2
+
+
+@pytest.mark.xfail(strict=True, reason="a fingerprint knows the weights of the waves, not their wave vectors")
+def test_degenerate_waves_at_different_wave_vectors_are_two():
+    hamiltonian, neel, stripe, _ = degenerate()
+    populated = island(hamiltonian)
+    populated.merge([candidate(hamiltonian, s) for s in (neel, stripe)])
+    assert len(populated.candidates) == 2
+
+
+def test_skyrmion_and_ferromagnet_are_two():
+    lattice = Lattice.named("square", (16, 16, 1))
+    hamiltonian = Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, 0.6)), field=(0, 0, 4))
+    up = np.tile([0.0, 0.0, 1.0], (256, 1))
+    planted = PlantSkyrmion()(Crystal(hamiltonian), up[None], np.random.default_rng(0))
+    populated = island(hamiltonian)
+    populated.merge([candidate(hamiltonian, s) for s in (up, planted)])
+    assert sorted(round(abs(c.fingerprint.charge)) for c in populated.candidates) == [0, 1]
+
+
+def test_candidates_without_a_finite_energy_are_not_kept():
+    hamiltonian = MODELS["square_bloch"]
+    good = candidate(hamiltonian, random_textures(hamiltonian, 1)[0])
+    populated = island(hamiltonian)
+    populated.merge([replace(good, energy=np.nan), replace(good, energy=np.inf, fingerprint=NOWHERE), good])
+    assert populated.candidates == [good]
+
+
+def test_no_more_candidates_than_replicas_are_kept_and_the_best_are():
+    hamiltonian = MODELS["left_handed"]
+    populated = island(hamiltonian, replicas=5)
+    many = [candidate(hamiltonian, t) for t in random_textures(hamiltonian, 12)]
+    populated.merge(many)
+    assert [c.energy for c in populated.candidates] == sorted(c.energy for c in many)[:5]
+
+
+# -- polish ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["kagome_tensor", "fcc_every_anisotropy", "disordered", "square_bloch"])
+def test_polished_elites_are_minima_in_double_precision(name):
+    hamiltonian = MODELS[name]
+    populated = island(hamiltonian)
+    populated.breed()
+    polished = populated.polished()
+    evaluator = Evaluator(hamiltonian, Cpu(), np.float64)
+    assert len(polished) >= 1
+    for elite in polished:
+        assert elite.texture.dtype == np.float64
+        assert elite.torque < 1e-8
+        field = evaluator.field(elite.texture)
+        assert np.linalg.norm(np.cross(elite.texture, field), axis=1).max() < 1.1e-8
+        assert elite.energy == pytest.approx(float(energy(hamiltonian, elite.texture)), rel=1e-12)
+        assert_allclose(np.linalg.norm(elite.texture, axis=1), hamiltonian.occupied, atol=1e-12)
+    assert polished[0].energy <= populated.elites[0].energy + 1e-6 * abs(polished[0].energy)
+
+
+def test_both_orientations_of_an_easy_axis_are_one_minimum_and_a_field_tells_them_apart():
+    lattice = Lattice.named("square", (4, 4, 1))
+    easy = Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0)), anisotropy=(UniaxialAnisotropy(2.0),))
+    up, down = (np.tile([0.0, 0.0, z], (16, 1)) for z in (1.0, -1.0))
+    for hamiltonian, count in ((easy, 1), (replace(easy, field=(0, 0, 1.0)), 2)):
+        populated = island(hamiltonian)
+        populated.merge([candidate(hamiltonian, up), candidate(hamiltonian, down)])
+        assert len(populated.candidates) == count

@@ -1,0 +1,346 @@
+"""Operators: one law for all of them on every kind of lattice, and what each by itself promises."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from models import MODELS, bloch, exchange, shell_bonds
+from numpy.testing import assert_allclose, assert_array_equal
+from oracle import energy, random_textures
+
+from magsearch.crystal import Crystal, grid_indices, softest_waves
+from magsearch.device import Cpu
+from magsearch.evaluator import Evaluator
+from magsearch.hamiltonian import Hamiltonian
+from magsearch.island import GeneticTunneling, Island
+from magsearch.lattice import Lattice
+from magsearch.observables import topological_charge
+from magsearch.operators import OPERATORS
+from magsearch.operators.mutations import InsertStripe, RotatePatch, RotateTexture, ShiftWave, ShufflePatch
+from magsearch.operators.seeds import RandomSpins, SoftWaves, unit
+from magsearch.operators.skyrmions import PlantSkyrmion, RemoveSkyrmion
+from magsearch.operators.splices import FourierSplice, PatchSplice, QuadrantSplice, StripeSplice
+
+X, Y, Z = np.eye(3)
+UP = (0.0, 0.0, 5.0)
+SPLICES = (StripeSplice, QuadrantSplice, PatchSplice)
+
+
+def on(name: str, size: tuple[int, int, int], *couplings: Any, **rest: Any) -> Crystal:
+    lattice = Lattice.named(name, size)
+    return Crystal(Hamiltonian(lattice, shell_bonds(lattice, *couplings), **rest))
+
+
+CRYSTALS = {name: Crystal(model) for name, model in MODELS.items() if name != "large_film"} | {
+    "square_no_field": on("square", (7, 6, 1), bloch(1.0, 0.5)),
+    "uncoupled": Crystal(replace(MODELS["square_bloch"], bonds=MODELS["square_bloch"].bonds.none())),
+    "pyrochlore": on("pyrochlore", (2, 3, 2), exchange(-1.0), field=UP),
+    "chain": on("chain", (16, 1, 1), exchange(1.0), exchange(-0.6)),
+    "two_cells": on("square", (2, 2, 1), bloch(1.0, 0.5)),
+    "stacked": on("triangular", (4, 4, 3), bloch(1.0, 0.5), field=UP),
+}
+crystals = pytest.mark.parametrize("crystal", CRYSTALS.values(), ids=CRYSTALS)
+every = pytest.mark.parametrize("operator", OPERATORS.values(), ids=OPERATORS)
+
+
+def uniform(crystal: Crystal, direction: Any = Z) -> np.ndarray:
+    return crystal.hamiltonian.occupied[:, None] * np.asarray(direction)
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+# -- what every operator promises --------------------------------------------------------------------------------------
+
+
+@every
+@crystals
+def test_operator_makes_a_texture_from_as_many_parents_as_it_asks_for(operator, crystal):
+    make, hamiltonian = operator(), crystal.hamiltonian
+    for seed, some in enumerate((random_textures(hamiltonian, make.parents), [uniform(crystal)] * make.parents)):
+        parents = np.reshape(some, (make.parents, hamiltonian.lattice.sites, 3)).copy()
+        before = parents.copy()
+        for draw in range(4):
+            child = make(crystal, parents, rng(10 * draw + seed))
+            assert child.shape == (hamiltonian.lattice.sites, 3)
+            assert np.isfinite(child).all()
+            assert_array_equal(parents, before, "parents are left as they are")
+            assert_array_equal(child, make(crystal, parents, rng(10 * draw + seed)), "the same stream, the same child")
+
+
+@every
+@crystals
+def test_island_puts_offspring_on_the_sphere(operator, crystal):
+    hamiltonian, make = crystal.hamiltonian, operator()
+    settings = GeneticTunneling(replicas=4, seeds=((RandomSpins(), 1.0),), operators=((make, 1.0),))
+    island = Island(crystal, Evaluator(hamiltonian, Cpu()), settings)
+    island.breed()
+    for replica in range(3):
+        child, name = island._offspring(replica)
+        assert name == operator.__name__
+        assert_allclose(np.linalg.norm(child, axis=1), hamiltonian.occupied, atol=1e-12)
+
+
+@every
+def test_operator_depends_on_the_stream(operator):
+    crystal, make = CRYSTALS["stacked"], operator()
+    parents = random_textures(crystal.hamiltonian, make.parents)
+    children = {make(crystal, parents, rng(seed)).tobytes() for seed in range(12)}
+    assert len(children) > 3
+
+
+# -- the crystal as operators see it -----------------------------------------------------------------------------------
+
+
+@crystals
+def test_moved_textures_have_the_same_energy(crystal):
+    texture = random_textures(crystal.hamiltonian, 1)[0]
+    random = rng(3)
+    moved = np.stack([crystal.moved(texture, random) for _ in range(8)])
+    if crystal.hamiltonian.uniform and crystal.lattice.cells > 1 and any(crystal.lattice.periodic):
+        assert len({m.tobytes() for m in moved}) > 1
+    assert_allclose(energy(crystal.hamiltonian, moved), energy(crystal.hamiltonian, texture), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["triangular_j1_j3", "kagome_tensor", "left_handed", "prime_box", "square_bloch"])
+def test_softest_waves_have_the_energy_that_they_state(name):
+    """s = Re[u exp(i q T)] with |u|^2 = 2 per atom (1 where q = -q) has spins of unit length in the mean."""
+    hamiltonian = replace(MODELS[name], field=(0.0, 0.0, 0.0), anisotropy=())
+    lattice, waves = hamiltonian.lattice, softest_waves(hamiltonian, 8)
+    assert (np.diff(waves.energy) >= -1e-12).all()
+    for k in range(8):
+        phase = np.exp(2j * np.pi * (lattice.coordinates @ (waves.index[k] / lattice.size)))
+        s = np.real(phase[:, None, None] * waves.vector[k]).reshape(-1, 3)
+        s *= np.sqrt(lattice.sites / (s**2).sum())
+        assert energy(hamiltonian, s) / lattice.sites == pytest.approx(waves.energy[k], rel=1e-9)
+
+
+def test_softest_wave_is_a_lower_bound_of_the_energy():
+    hamiltonian = replace(MODELS["left_handed"], field=(0.0, 0.0, 0.0))
+    textures = random_textures(hamiltonian, 20)
+    assert (energy(hamiltonian, textures) / hamiltonian.spins >= softest_waves(hamiltonian, 1).energy[0]).all()
+
+
+def test_grid_indices_are_all_different_waves():
+    lattice = Lattice.named("cubic", (4, 5, 2), periodic=(True, True, False))
+    index = grid_indices(lattice)
+    assert len({tuple(k) for k in (index % [4, 5, 1]).tolist()}) == 4 * 5 == len(index)
+    assert (index[:, 2] == 0).all()
+
+
+def test_displacement_goes_around_periodic_axes_only():
+    for periodic, there in (((True, True, False), -1.0), ((False, False, False), 5.0)):
+        lattice = Lattice.named("square", (6, 6, 1), periodic=periodic)
+        away = Crystal(Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0)))).displacement([0, 0, 0])
+        assert_allclose(away[5], [there, 0, 0], atol=1e-12)
+
+
+def test_patches_never_miss_a_film_below_thick_vacuum():
+    lattice = Lattice(np.diag([1.0, 1.0, 40.0]), [[0, 0, 0]], (12, 12, 1), (True, True, False))
+    crystal = Crystal(Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0))))
+    random = rng()
+    assert min(crystal.patch(random, 2.0, 3.0).sum() for _ in range(50)) >= 12  # pi r^2, less the corners
+
+
+def test_wavelength_is_that_of_the_softest_wave():
+    tan_q = on("square", (24, 24, 1), bloch(1.0, 1.0)).wavelength  # tan q = D / J: q = pi / 4 per cell, along the axes
+    assert tan_q == pytest.approx(8 / np.sqrt(2), rel=0.2)
+
+
+# -- seeds -------------------------------------------------------------------------------------------------------------
+
+
+def test_random_spins_are_isotropic():
+    crystal = on("square", (100, 100, 1), exchange(1.0))
+    s = unit(RandomSpins()(crystal, np.empty((0, 10000, 3)), rng()))
+    assert np.abs(s.mean(axis=0)).max() < 4 / np.sqrt(3 * 10000)  # the variance of a component is 1/3
+    assert_allclose(np.cov(s.T), np.eye(3) / 3, atol=4 * 0.3 / 100)
+    assert_allclose(np.sort(s[:, 2]), np.linspace(-1, 1, 10000), atol=0.03)  # Archimedes: z is uniform
+
+
+def test_soft_waves_seed_has_its_weight_on_the_softest_wave_vectors():
+    """A narrow spread picks softest waves only; spins on the sphere add their odd harmonics and the mean."""
+    crystal = on("square", (12, 12, 1), exchange(1.0), exchange(0.0), exchange(-1.0))
+    lattice, waves = crystal.lattice, crystal.waves
+    softest = {tuple(k) for k in (waves.index[waves.energy < waves.energy[0] + 1e-9] % 12).tolist()}
+    assert softest == {(k, l, 0) for k in (2, 3, 9, 10) for l in (2, 3, 9, 10)}  # cos q - cos 2q: equal at 60 and 90 degrees
+    for seed in range(10):
+        s = SoftWaves(spread=1e-3)(crystal, np.empty((0, lattice.sites, 3)), rng(seed))
+        power = (np.abs(np.fft.fftn(s.reshape(12, 12, 3), axes=(0, 1))) ** 2).sum(axis=-1).T  # [k1, k2]
+        power[0, 0] = 0
+        inside = sum(power[k, l] for k, l, _ in softest)
+        assert inside > 0.999 * power.sum() > 0
+
+
+def test_soft_waves_seed_is_magnetized_along_the_field():
+    crystal = on("square", (8, 8, 1), bloch(1.0, 1.0), field=UP)
+    mean = [SoftWaves()(crystal, np.empty((0, 64, 3)), rng(seed)).mean(axis=0)[2] for seed in range(40)]
+    assert np.mean(mean) > 0.4
+
+
+# -- splices -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("operator", SPLICES)
+@crystals
+def test_splice_takes_every_spin_from_a_parent_moved_by_a_symmetry(operator, crystal):
+    """Uniform parents, told apart by their directions, remain uniform under the symmetries of the crystal."""
+    hamiltonian, make = crystal.hamiltonian, operator()
+    directions = unit(rng(1).normal(size=(make.parents, 3)))
+    parents = np.stack([uniform(crystal, n) for n in directions])
+    matrices = [g.matrix for g in crystal.operations] if hamiltonian.uniform else [np.eye(3)]
+    allowed = np.concatenate([directions @ m.T for m in matrices])
+    used = set()
+    for seed in range(12):
+        child = make(crystal, parents, rng(seed))[hamiltonian.occupied]
+        nearest = np.linalg.norm(child[:, None] - allowed, axis=2)
+        assert nearest.min(axis=1).max() < 1e-9
+        used |= set(nearest.argmin(axis=1) % make.parents)
+    if crystal.lattice.sites > 1:
+        axes = max(1, len(crystal.extended))
+        assert len(used) == min(make.parents, 2**axes)
+
+
+@pytest.mark.parametrize("operator", SPLICES)
+def test_splice_keeps_spins_where_the_symmetry_has_put_them(operator):
+    """Without a point group (a field across a DMI), the child agrees with translated parents site by site."""
+    crystal, make = CRYSTALS["square_bloch"], operator()
+    assert len(crystal.operations) == 1
+    lattice, parents = crystal.lattice, random_textures(crystal.hamiltonian, make.parents)
+    shifts = [(x, y, 0) for x in range(6) for y in range(5)]
+    moved = np.stack([parent[lattice.translation(shift)] for parent in parents for shift in shifts])
+    for seed in range(5):
+        child = make(crystal, parents, rng(seed))
+        from_ = (child == moved).all(axis=2)  # [candidate, site]
+        assert from_.any(axis=0).all()
+        largest = from_.sum(axis=1).reshape(make.parents, -1).max(axis=1)  # sites that a parent, moved once, explains
+        assert largest.sum() == lattice.sites
+
+
+def test_fourier_splice_of_a_texture_with_its_own_copies_keeps_each_waves_strength():
+    crystal = CRYSTALS["square_bloch"]
+    texture = random_textures(crystal.hamiltonian, 1)[0]
+    power = lambda s: (np.abs(np.fft.fftn(s.reshape(5, 6, 3), axes=(0, 1))) ** 2).sum(axis=-1)
+    child = FourierSplice()(crystal, np.stack([texture, texture]), rng(2))
+    inner = np.ix_([0, 1, 2, 3, 4], [0, 1, 2, 4, 5])  # at half a reciprocal vector q and -q may have parted
+    assert_allclose(power(child)[inner], power(texture)[inner], rtol=1e-9)
+    assert np.abs(child - texture).max() > 0.1
+
+
+# -- mutations ---------------------------------------------------------------------------------------------------------
+
+
+def test_rotated_texture_has_the_same_energy_where_spins_are_free():
+    crystal = on("triangular", (5, 4, 1), exchange(1.0), exchange(-0.7))
+    texture = random_textures(crystal.hamiltonian, 1)[0]
+    for seed in range(5):
+        child = RotateTexture()(crystal, texture[None], rng(seed))
+        assert energy(crystal.hamiltonian, child) == pytest.approx(energy(crystal.hamiltonian, texture), abs=1e-10)
+        assert np.abs(child - texture).max() > 0.1
+
+
+def test_rotation_is_often_about_the_field():
+    crystal = CRYSTALS["stacked"]
+    texture = random_textures(crystal.hamiltonian, 1)[0]
+    about = [np.allclose(RotateTexture()(crystal, texture[None], rng(k))[:, 2], texture[:, 2]) for k in range(60)]
+    assert 15 <= sum(about) <= 45
+
+
+def test_rotated_patch_turns_as_one_and_leaves_the_rest():
+    crystal = on("square", (20, 20, 1), bloch(1.0, 1.0))
+    texture = random_textures(crystal.hamiltonian, 1)[0]
+    parts = []
+    for seed in range(10):
+        child = RotatePatch()(crystal, texture[None], rng(seed))
+        turned = (child != texture).any(axis=1)
+        assert_allclose(child[turned] @ child[turned].T, texture[turned] @ texture[turned].T, atol=1e-12)
+        parts.append(turned.mean())
+    assert 0 < min(parts) < max(parts) < 1
+
+
+@crystals
+def test_shuffled_patch_holds_the_same_spins(crystal):
+    texture = random_textures(crystal.hamiltonian, 1)[0]
+    changed = 0
+    for seed in range(10):
+        child = ShufflePatch()(crystal, texture[None], rng(seed))
+        assert Counter(map(bytes, child)) == Counter(map(bytes, texture))
+        assert_array_equal(child[~crystal.hamiltonian.occupied], 0)
+        changed += (child != texture).any()
+    assert changed or crystal.lattice.sites == 1
+
+
+@pytest.mark.parametrize("name", ["square_no_field", "kagome_tensor", "prime_box", "chain", "open_film"])
+def test_inserted_stripe_consists_of_rows_of_the_parent(name):
+    """Along one axis every plane of cells is a plane of the parent, in an order that no translation makes."""
+    crystal = CRYSTALS[name]
+    lattice = crystal.lattice
+    grid = lambda s: s.reshape(*lattice.grid, -1)
+    parent = random_textures(crystal.hamiltonian, 1)[0]
+    for seed in range(12):
+        child = grid(InsertStripe()(crystal, parent[None], rng(seed)))
+        ways = []
+        for axis in (2 - a for a in crystal.extended):
+            rows, planes = np.moveaxis(child, axis, 0), np.moveaxis(grid(parent), axis, 0)
+            match = (rows[:, None] == planes[None]).reshape(len(rows), len(rows), -1).all(axis=2)
+            if match.any(axis=1).all():
+                ways.append(match.argmax(axis=1))
+        assert len(ways) == 1
+        source, n = ways[0], len(ways[0])
+        assert n - max(1, n // 4) <= len(set(source.tolist())) <= n - 1, "some rows are repeated, most remain"
+        assert ((np.diff(source) % n) <= 2).mean() > 0.5, "rows keep their order"
+
+
+def test_shifted_wave_is_a_spiral_at_a_neighbouring_wave_vector():
+    crystal = on("square", (12, 10, 1), exchange(1.0), exchange(0.0), exchange(-1.0))
+    x, y, _ = crystal.lattice.coordinates.T
+    phase = 2 * np.pi * (3 * x / 12 + 2 * y / 10)
+    parent = np.sqrt(0.84) * (np.cos(phase)[:, None] * X + np.sin(phase)[:, None] * Y) + 0.4 * Z
+    reached = set()
+    for seed in range(60):
+        child = ShiftWave()(crystal, parent[None], rng(seed))
+        power = (np.abs(np.fft.fft2(child.reshape(10, 12, 3), axes=(0, 1))) ** 2).sum(axis=-1).T  # [k1, k2]
+        assert power[0, 0] == pytest.approx((0.4 * 120) ** 2)
+        power[0, 0] = 0
+        k = np.unravel_index(power.argmax(), power.shape)
+        if k[0] > 6:
+            k = (12 - k[0], (10 - k[1]) % 10)
+        reached.add((int(k[0]), int(k[1])))
+        assert power.max() == pytest.approx(power.sum() / 2), "one wave, as strong as before, and its conjugate"
+        assert power.sum() == pytest.approx(120**2 * 0.84)
+    assert reached == {(k, l) for k in (2, 3, 4) for l in (1, 2, 3)}
+
+
+@pytest.mark.parametrize("name", ["kagome_tensor", "icosahedron", "one_cell"])
+def test_shifted_wave_leaves_a_texture_alike_in_all_cells(name):
+    """Nothing but q = 0: the sublattices keep their directions."""
+    crystal = CRYSTALS[name]
+    lattice = crystal.lattice
+    parent = np.tile(unit(rng().normal(size=(lattice.atoms, 3))), (lattice.cells, 1))
+    assert_allclose(ShiftWave()(crystal, parent[None], rng(1)), parent, atol=1e-12)
+
+
+# -- skyrmions ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["square", "triangular"])
+@pytest.mark.parametrize("field", [UP, (0.0, 0.0, -5.0), (0.0, 0.0, 0.0)])
+def test_planted_skyrmion_has_charge_one_and_can_be_removed(name, field):
+    crystal = on(name, (40, 40, 1), bloch(1.0, 0.4), field=field)
+    up = -Z if field[2] < 0 else Z
+    ferromagnet, charges = uniform(crystal, up), []
+    for seed in range(20):
+        one = PlantSkyrmion()(crystal, ferromagnet[None], rng(seed))
+        assert_allclose(np.linalg.norm(one, axis=1), 1)
+        charges.append(topological_charge(crystal.lattice, one))
+        none = RemoveSkyrmion()(crystal, one[None], rng(seed + 100))
+        assert (none @ up < -0.5).sum() == 0
+        assert topological_charge(crystal.lattice, none) == pytest.approx(0, abs=1e-9)
+    assert_allclose(np.abs(charges), 1, atol=1e-9)
+    skyrmions = np.mean(np.isclose(charges, -up[2]))  # core against an up background: Q = -1
+    assert 0.5 < skyrmions < 1, "antiskyrmions sometimes"
