@@ -148,7 +148,7 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
         "periodic": list(lattice.periodic),
         "atoms": lattice.atoms,
         "sites": lattice.sites,
-        "bonds_per_site": screen.coordination(hamiltonian),
+        "bonds_per_site": hamiltonian.coordination,
         "range": screen.reach(hamiltonian),
         "field": list(hamiltonian.field),
         "path": evaluator.path,

@@ -52,6 +52,14 @@ def signatures() -> dict[str, list[str]]:
 
 
 @cache
+def _declared(kernel: str, real: np.dtype) -> tuple[str, list[tuple[np.dtype, bool]]]:
+    """The name of an instance, and of every argument the type and whether it is an array."""
+    name = "float" if real == np.float32 else "double"
+    types = [declared.removeprefix("const ").replace("real", name) for declared in signatures()[kernel]]
+    return f"{kernel}<{name}>", [(np.dtype(CTYPES[t.removesuffix("*").strip()]), t.endswith("*")) for t in types]
+
+
+@cache
 def rows(enum: str) -> dict[str, int]:
     """The members of a C++ enum in the kernel text with their values, so that Python need not repeat them."""
     found = re.search(rf"enum {enum} {{(.*?)}};", kernel_text(), flags=re.DOTALL)
@@ -95,30 +103,27 @@ class Device:
 
     def launch(self, kernel: str, real: Any, *arguments: Any, blocks: int, replicas: int) -> None:
         """Run ``kernel<real>`` over ``blocks`` x ``replicas``. TypeError for an argument that its signature forbids."""
-        types = signatures()[kernel]
-        if len(arguments) != len(types):
-            raise TypeError(f"{kernel} takes {len(types)} arguments, {len(arguments)} were given")
-        real_name = "float" if np.dtype(real) == np.float32 else "double"
+        name, declared = _declared(kernel, np.dtype(real))
+        if len(arguments) != len(declared):
+            raise TypeError(f"{kernel} takes {len(declared)} arguments, {len(arguments)} were given")
         checked = [
-            self._checked(kernel, k, declared.replace("real", real_name), value)
-            for k, (declared, value) in enumerate(zip(types, arguments, strict=True))
+            self._array(kernel, k, kind, value) if pointer else self._scalar(kernel, k, kind, value)
+            for k, ((kind, pointer), value) in enumerate(zip(declared, arguments, strict=True))
         ]
-        self._run(f"{kernel}<{real_name}>", checked, blocks, replicas)
+        self._run(name, checked, blocks, replicas)
 
-    def _checked(self, kernel: str, place: int, declared: str, value: Any) -> Any:
-        kind = CTYPES[declared.removeprefix("const ").removesuffix("*").strip()]
-        if not declared.endswith("*"):
-            whole = not np.issubdtype(kind, np.floating)
-            if not (hasattr(value, "__index__") and np.ndim(value) == 0 if whole else isinstance(value, Real)):
-                raise TypeError(f"argument {place} of {kernel} must be a {kind.__name__}, not {value!r}")
-            return self._scalar(kind, operator.index(value) if whole else value)
-        if not isinstance(value, self.xp.ndarray) or value.dtype != kind or not value.flags.c_contiguous:
-            found = f"{getattr(value, 'dtype', type(value).__name__)}"
-            raise TypeError(f"argument {place} of {kernel} must be a contiguous {kind.__name__} array, not {found}")
-        return value
+    def _array(self, kernel: str, place: int, kind: np.dtype, value: Any) -> Any:
+        if isinstance(value, self.xp.ndarray) and value.dtype == kind and value.flags.c_contiguous:
+            return value
+        found = getattr(value, "dtype", type(value).__name__)
+        raise TypeError(f"argument {place} of {kernel} must be a contiguous {kind.name} array, not {found}")
 
-    def _scalar(self, kind: Any, value: Any) -> Any:
-        raise NotImplementedError
+    def _scalar(self, kernel: str, place: int, kind: np.dtype, value: Any) -> Any:
+        if kind.kind == "f" and isinstance(value, Real):
+            return kind.type(value)
+        if kind.kind != "f" and hasattr(value, "__index__"):
+            return kind.type(operator.index(value))
+        raise TypeError(f"argument {place} of {kernel} must be a {kind.name}, not {value!r}")
 
     def _run(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> None:
         raise NotImplementedError
@@ -180,8 +185,8 @@ class Cpu(Device):
     def description(self) -> str:  # type: ignore[override]
         return f"cpu ({self.instruction_set}, {os.environ.get('OMP_NUM_THREADS') or os.cpu_count()} threads)"
 
-    def _scalar(self, kind: Any, value: Any) -> Any:
-        return float(value) if np.issubdtype(kind, np.floating) else int(value)
+    def _scalar(self, kernel: str, place: int, kind: np.dtype, value: Any) -> Any:
+        return super()._scalar(kernel, place, kind, value).item()  # nanobind takes Python's own numbers
 
     def _run(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> None:
         getattr(self._module, name)(*arguments)
@@ -226,9 +231,6 @@ class Cuda(Device):
     def _module(self) -> Any:
         names = [f"{kernel}<{real}>" for kernel in signatures() if kernel != "convolve" for real in ("float", "double")]
         return self.xp.RawModule(code=kernel_text(), options=("-std=c++17",), name_expressions=names)
-
-    def _scalar(self, kind: Any, value: Any) -> Any:
-        return kind(value)
 
     def _run(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> None:
         threads = (32, 8)

@@ -37,7 +37,7 @@ def cost(hamiltonian: Hamiltonian) -> Cost:
     (docs/performance.md), a factor p costs about log2 p matrix-vector products where p <= 5, and p / 2 beyond.
     """
     lattice = hamiltonian.lattice
-    direct = len(hamiltonian.directed) / lattice.sites
+    direct = hamiltonian.coordination
     if not hamiltonian.uniform:
         return Cost(direct, np.inf, "couplings differ from cell to cell")
     for axis in range(3):
@@ -83,9 +83,12 @@ class Evaluator:
     @cached_property
     def stiffness(self) -> float:
         """A bound of how strongly one spin is held, meV: sum of |J_ij|, anisotropy and field at the worst site."""
-        bonds, (kind, table) = self.hamiltonian.directed, self.hamiltonian.onsite
-        held = np.zeros(self.sites)
+        bonds, (kind, table) = self.hamiltonian.bonds, self.hamiltonian.onsite
+        held = np.zeros(self.hamiltonian.lattice.atoms)
         np.add.at(held, bonds.i, np.linalg.norm(bonds.J, ord=2, axis=(1, 2)))
+        held = np.tile(held, self.hamiltonian.lattice.cells)
+        if (disorder := self.hamiltonian.site_bonds) is not None:
+            np.add.at(held, disorder.i, np.linalg.norm(disorder.J, ord=2, axis=(1, 2)))
         local = 2 * np.linalg.norm(table[:, ONSITE["A"]], axis=1) + 4 * np.abs(table[:, ONSITE["K4"]][:, 0])
         local += 2 * np.abs(table[:, ONSITE["Kc"]][:, 0]) + MU_B * np.linalg.norm(self.hamiltonian.field) * table[:, 0]
         return float((held + local[kind]).max()) or 1.0

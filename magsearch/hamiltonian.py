@@ -153,6 +153,15 @@ class Hamiltonian:
         return self.lattice.sites - len(self.vacancies)
 
     @cached_property
+    def coordination(self) -> float:
+        """Couplings of a spin, on the average."""
+        if not self.uniform:
+            return len(self.directed) / max(self.spins, 1)
+        open_axes = ~np.array(self.lattice.periodic)
+        cells = np.where(open_axes, np.array(self.lattice.size) - np.abs(self.bonds.offset), self.lattice.size)
+        return float(np.maximum(cells, 0).prod(axis=1).sum()) / self.lattice.sites
+
+    @cached_property
     def site_moments(self) -> NDArray[np.float64]:
         """[site] Bohr magnetons, 0 at vacancies."""
         lattice = self.lattice

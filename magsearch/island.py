@@ -49,7 +49,7 @@ OPERATORS: Mixture = (
     (RotateTexture(), 0.5), (ShufflePatch(), 0.5), (SoftWaves(), 1.0),
 )  # fmt: skip
 
-REFINEMENT = BarzilaiBorwein(Convergence(steps=10000, variance=VarianceControl(200, relative=1e-8)))
+REFINEMENT = BarzilaiBorwein(Convergence(steps=2000, variance=VarianceControl(200, relative=1e-8)))
 POLISH = LBFGS(Convergence(steps=10000, variance=None))
 
 
@@ -149,7 +149,10 @@ class Island:
     def relaxed(
         self, candidates: list[Candidate], minimizer: Minimizer, evaluator: Evaluator, refined: bool = False
     ) -> tuple[list[Candidate], int]:
-        """The candidates after a relaxation, and the evaluations that it took."""
+        """The candidates after a relaxation, and the evaluations that it took.
+
+        They count as ``refined`` where the relaxation was a close one and came to rest.
+        """
         relaxed = relax(minimizer, evaluator, np.stack([candidate.texture for candidate in candidates]))
         lattice = self.crystal.lattice
         after = [
@@ -159,7 +162,7 @@ class Island:
                 energy=float(relaxed.energy[k]),
                 torque=float(relaxed.torque[k]),
                 fingerprint=fingerprint(lattice, relaxed.textures[k], relaxed.energy[k]),
-                refined=refined,
+                refined=refined and relaxed.reason[k] != "moving",
             )
             for k, candidate in enumerate(candidates)
         ]
@@ -167,15 +170,21 @@ class Island:
 
     @property
     def elites(self) -> list[Candidate]:
-        """The best candidates that have been relaxed closely: distinct minima, best first."""
-        return [candidate for candidate in self.candidates if candidate.refined][: self.settings.elites]
+        """The best candidates that have been relaxed closely: distinct minima, best first. Never empty."""
+        refined = [candidate for candidate in self.candidates if candidate.refined]
+        return refined[: self.settings.elites] or self.candidates[:1]
+
+    @property
+    def rough(self) -> list[Candidate]:
+        """As many of the best that have not been relaxed closely, or not far enough."""
+        return [candidate for candidate in self.candidates if not candidate.refined][: self.settings.elites]
 
     def refine(self) -> int:
-        """Relax the best of those closely that have not been, as many as there are elites; evaluations that it took.
+        """Relax the best rough candidates closely; how many evaluations it took.
 
         What turns out to be the same minimum as a better candidate is dropped.
         """
-        rough = [candidate for candidate in self.candidates if not candidate.refined][: self.settings.elites]
+        rough = self.rough
         if not rough:
             return 0
         refined, evaluations = self.relaxed(rough, self.settings.refinement, self.evaluator, refined=True)
@@ -185,10 +194,11 @@ class Island:
         return evaluations
 
     def polished(self) -> list[Candidate]:
-        """The elites in double precision, as distinct as they then are, best first."""
+        """Elites and the best rough candidates in double precision: as many distinct ones as there are elites."""
         precise = Evaluator(self.crystal.hamiltonian, self.evaluator.device, np.float64, self.evaluator.path)
-        elites, _ = self.relaxed(self.elites, self.settings.polish, precise, refined=True)
-        return self.distinct(elites)
+        chosen = {id(candidate): candidate for candidate in self.elites + self.rough}
+        polished, _ = self.relaxed(list(chosen.values()), self.settings.polish, precise, refined=True)
+        return self.distinct(polished)[: self.settings.elites]
 
     def merge(self, new: list[Candidate]) -> None:
         """Take candidates in; the best distinct ones stay."""

@@ -37,7 +37,7 @@ def describe(console: Console, hamiltonian: Hamiltonian) -> None:
         soft_wrap=True,
     )
     console.print(
-        f"couplings  {coordination(hamiltonian):.4g} per site, range {reach(hamiltonian):.4g} angstrom",
+        f"couplings  {hamiltonian.coordination:.4g} per site, range {reach(hamiltonian):.4g} angstrom",
         highlight=False,
         soft_wrap=True,
     )
@@ -48,10 +48,6 @@ def describe(console: Console, hamiltonian: Hamiltonian) -> None:
     )
     for note in hamiltonian.notes:
         console.print(f"note       {note}", style="yellow", highlight=False, soft_wrap=True)
-
-
-def coordination(hamiltonian: Hamiltonian) -> float:
-    return len(hamiltonian.directed) / hamiltonian.spins
 
 
 def reach(hamiltonian: Hamiltonian) -> float:

@@ -149,7 +149,9 @@ def _write_model(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
     model.attrs.update(
         convention="E = - 1/2 sum_ij s_i J_ij s_j - sum_i K (s_i n)^2 - mu_B sum_i m_i B s_i",
         size=lattice.size, periodic=lattice.periodic, species=_texts(lattice.species), notes=_texts(hamiltonian.notes),
-        anisotropy=json.dumps([{"term": type(term).__name__, **asdict(term)} for term in hamiltonian.anisotropy]),
+        anisotropy=json.dumps(
+            [{"term": type(term).__name__, **asdict(term)} for term in hamiltonian.anisotropy], default=np.generic.item
+        ),
     )  # fmt: skip
     _dataset(model, "cell", lattice.cell, "angstrom", "vector, xyz")
     _dataset(model, "basis", lattice.basis, "angstrom", "atom, xyz")

@@ -26,7 +26,11 @@ FRUSTRATED = ["kagome_tensor", "left_handed", "disordered", "icosahedron", "sing
 
 
 def island(hamiltonian: Hamiltonian, **settings: Any) -> Island:
-    return Island(Crystal(hamiltonian), Evaluator(hamiltonian, Cpu()), GeneticTunneling(**{"replicas": 16, "elites": 4} | settings))
+    return Island(
+        Crystal(hamiltonian),
+        Evaluator(hamiltonian, Cpu()),
+        GeneticTunneling(**{"replicas": 16, "elites": 4} | settings),
+    )
 
 
 def candidate(hamiltonian: Hamiltonian, texture: np.ndarray, origin: str = "") -> Candidate:
@@ -65,7 +69,9 @@ def test_generation_counts_its_offspring_by_operator():
         generation = populated.breed()
         assert generation.generation == number
         assert sum(generation.offspring.values()) == 16
-        assert set(generation.offspring) <= ({"SoftWaves", "RandomSpins"} if number == 0 else {"HeatPatch", "PlantSkyrmion"})
+        assert set(generation.offspring) <= (
+            {"SoftWaves", "RandomSpins"} if number == 0 else {"HeatPatch", "PlantSkyrmion"}
+        )
         assert generation.successes.keys() == generation.offspring.keys()
         assert all(0 <= generation.successes[name] <= count for name, count in generation.offspring.items())
         assert generation.evaluations >= 16
@@ -78,7 +84,9 @@ def test_generation_counts_its_offspring_by_operator():
 
 
 def test_operators_are_drawn_by_their_weights():
-    populated = island(MODELS["square_bloch"], replicas=400, seeds=((RandomSpins(), 1.0), (SoftWaves(), 3.0), (HeatPatch(), 0.0)))
+    populated = island(
+        MODELS["square_bloch"], replicas=400, seeds=((RandomSpins(), 1.0), (SoftWaves(), 3.0), (HeatPatch(), 0.0))
+    )
     names = [populated._offspring(replica)[1] for replica in range(400)]
     assert names.count("SoftWaves") == pytest.approx(300, abs=45)  # five standard deviations
     assert names.count("HeatPatch") == 0

@@ -168,7 +168,9 @@ def test_soft_waves_seed_has_its_weight_on_the_softest_wave_vectors():
     crystal = on("square", (12, 12, 1), exchange(1.0), exchange(0.0), exchange(-1.0))
     lattice, waves = crystal.lattice, crystal.waves
     softest = {tuple(k) for k in (waves.index[waves.energy < waves.energy[0] + 1e-9] % 12).tolist()}
-    assert softest == {(k, l, 0) for k in (2, 3, 9, 10) for l in (2, 3, 9, 10)}  # cos q - cos 2q: equal at 60 and 90 degrees
+    assert softest == {
+        (k, l, 0) for k in (2, 3, 9, 10) for l in (2, 3, 9, 10)
+    }  # cos q - cos 2q: equal at 60 and 90 degrees
     for seed in range(10):
         s = SoftWaves(spread=1e-3)(crystal, np.empty((0, lattice.sites, 3)), rng(seed))
         power = (np.abs(np.fft.fftn(s.reshape(12, 12, 3), axes=(0, 1))) ** 2).sum(axis=-1).T  # [k1, k2]

@@ -25,7 +25,9 @@ def model(name: str, size: tuple[int, int, int], *couplings: Any, **rest: Any) -
     return Hamiltonian(lattice, shell_bonds(lattice, *couplings), **rest)
 
 
-def search(hamiltonian: Hamiltonian, generations: int = 4, replicas: int = 16, device: Any = None, **settings: Any) -> Search:
+def search(
+    hamiltonian: Hamiltonian, generations: int = 4, replicas: int = 16, device: Any = None, **settings: Any
+) -> Search:
     """A search that has ended."""
     chosen = GeneticTunneling(**{"replicas": replicas, "elites": 4} | settings)
     ended = Search(hamiltonian, device or Cpu(), chosen, Stop(generations, window=1000))
@@ -118,11 +120,15 @@ def test_conical_spiral_in_a_field():
     h = 0.3
     hamiltonian = model("chain", (12, 1, 1), exchange(1.0), exchange(-0.5), field=(0.0, h / MU_B, 0.0))
     J = lambda q: 2 * np.cos(q) - np.cos(2 * q)
-    assert per_site(search(hamiltonian)) == pytest.approx(-J(np.pi / 3) / 2 - h**2 / (2 * (J(np.pi / 3) - J(0))), abs=1e-10)
+    assert per_site(search(hamiltonian)) == pytest.approx(
+        -J(np.pi / 3) / 2 - h**2 / (2 * (J(np.pi / 3) - J(0))), abs=1e-10
+    )
 
 
 def test_spins_follow_their_easy_axes():
-    assert per_site(search(model("cubic", (3, 3, 3), exchange(1.0), anisotropy=(CubicAnisotropy(0.5),)), 2)) == pytest.approx(-3.0)
+    assert per_site(
+        search(model("cubic", (3, 3, 3), exchange(1.0), anisotropy=(CubicAnisotropy(0.5),)), 2)
+    ) == pytest.approx(-3.0)
     easy = UniaxialAnisotropy(0.4, (1.0, 1.0, 0.0))
     ended = search(model("square", (4, 4, 1), exchange(-1.0), anisotropy=(easy,)), 2)
     assert per_site(ended) == pytest.approx(-2.4, abs=1e-10)

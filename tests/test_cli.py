@@ -1,0 +1,393 @@
+"""The command line, as a user and as a script see it: what is printed, what is stored, and exit codes."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from oracle import energies, random_textures
+
+from magsearch import formats, storage
+from magsearch.device import choose
+from magsearch.formats import write_restart
+from magsearch.units import MU_B
+
+MODEL = """\
+[model]
+lattice = "square"
+size = [6, 5, 1]
+moment = 2.0
+field = [0.0, 0.0, 3.0]
+
+[[model.exchange]]
+J = [1.0, -0.2]
+
+[[model.dmi]]
+D = 0.4
+direction = "bloch"
+
+[[model.anisotropy]]
+K = 0.1
+
+[search]
+generations = 2
+replicas = 6
+elites = 3
+seconds = 60
+"""
+
+
+def magsearch(*arguments: Any, code: int = 0, where: Path | None = None, env: dict[str, str] | None = None) -> Any:
+    """The command in a process of its own."""
+    command = [sys.executable, "-c", "from magsearch.cli import main; main()", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=where, env=env, timeout=120)
+    assert done.returncode == code, done.stderr + done.stdout
+    return done
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
+    """What the command prints, run in this process: a process of its own takes a second to begin."""
+    code, out, err = here(capsys, *arguments)
+    assert code == 0, err
+    return out
+
+
+def here(capsys: pytest.CaptureFixture[str], *arguments: Any) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr."""
+    from magsearch.cli import main
+
+    before = sys.argv
+    sys.argv = ["magsearch", *map(str, arguments)]
+    code = 0
+    try:
+        main()
+    except SystemExit as end:
+        code = int(end.code or 0)
+    finally:
+        sys.argv = before
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
+    """The one line on stderr of a command that exits with 2."""
+    code, out, err = here(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    assert err.startswith("magsearch: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    return err
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
+    """An input, its finished run, and what the run printed into a batch log."""
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "in.toml").write_text(MODEL)
+    return folder / "in.toml", folder / "in.h5", magsearch("run", "in.toml", where=folder).stdout
+
+
+@pytest.fixture
+def toml(tmp_path: Path) -> Path:
+    path = tmp_path / "in.toml"
+    path.write_text(MODEL)
+    return path
+
+
+# -- run ---------------------------------------------------------------------------------------------------------------
+
+
+def test_batch_log_has_a_plain_line_for_each_generation(finished):
+    _, out, log = finished
+    assert out.exists(), "named after the input where no -o is given"
+    assert "\x1b" not in log
+    lines = [line for line in log.splitlines() if line.startswith("generation ")]
+    assert len(lines) == 2
+    best = [g for g in storage.read(out).history["best"]]
+    for k, line in enumerate(lines):
+        found = re.fullmatch(r"generation +(\d+)  best (-\d+\.\d+) .* charge .* by \w+  [\d.]+ s", line)
+        assert found, line
+        assert int(found[1]) == k
+        assert float(found[2]) == pytest.approx(best[k], abs=1e-6)
+    assert "stopped: 2 generations done" in log
+    assert "lattice    6 x 5 x 1 cells" in log
+
+
+def test_run_as_json_prints_json_alone_and_the_log_to_stderr(toml):
+    done = magsearch("run", toml, "--json", "-o", toml.with_name("out.h5"), "--device", "cpu")
+    result = json.loads(done.stdout)
+    assert result == json.loads(magsearch("show", toml.with_name("out.h5"), "--json").stdout)
+    assert "generation    1" in done.stderr
+
+
+def test_settings_on_the_command_line_are_stored(toml, capsys):
+    out = toml.with_name("a.h5")
+    printed(capsys, "run", toml, "-o", out, "--set", "search.generations=1", "--set", "model.size=[4,3,1]", "--set", "search.seed=7")
+    stored = storage.read(out)
+    assert stored.settings["search"]["seed"] == 7
+    assert stored.hamiltonian.lattice.size == (4, 3, 1)
+    assert len(stored.history["best"]) == 1
+    assert stored.input_text == MODEL
+    assert "search.seed=7" in stored.command
+
+
+def test_same_command_same_elites(toml, capsys):
+    for name in ("a.h5", "b.h5"):
+        printed(capsys, "run", toml, "-o", toml.with_name(name))
+    a, b = (storage.read(toml.with_name(name)) for name in ("a.h5", "b.h5"))
+    assert [e.spins.tobytes() for e in a.elites] == [e.spins.tobytes() for e in b.elites]
+
+
+def test_existing_run_is_left_as_it_is(toml, capsys):
+    out = toml.with_name("out.h5")
+    out.write_bytes(b"years of work")
+    assert "exists" in refused(capsys, "run", toml, "-o", out)
+    assert out.read_bytes() == b"years of work"
+    printed(capsys, "run", toml, "-o", out, "--overwrite", "--set", "search.generations=1")
+    assert len(storage.read(out).elites) >= 1
+
+
+def test_seconds_limit_a_run(toml, capsys):
+    out = toml.with_name("out.h5")
+    printed(capsys, "run", toml, "-o", out, "--set", "search.seconds=0.001", "--set", "search.generations=100000")
+    assert storage.read(out).stopped == "0.001 seconds spent"
+
+
+def test_interrupted_run_is_stored(toml):
+    out = toml.with_name("out.h5")
+    script = """
+import signal, threading, os, sys
+from magsearch import cli, search
+breed = search.Island.breed
+def third(island):
+    if island.generation == 2:
+        os.kill(os.getpid(), signal.SIGINT)
+    return breed(island)
+search.Island.breed = third
+cli.main()
+"""
+    arguments = ["run", str(toml), "-o", str(out), "--set", "search.generations=100000"]
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 130, done.stderr
+    assert "Traceback" not in done.stderr
+    stored = storage.read(out)
+    assert stored.stopped == "interrupted"
+    assert len(stored.history["best"]) == 2
+    assert len(stored.elites) >= 1
+
+
+# -- show, plot, info --------------------------------------------------------------------------------------------------
+
+
+def test_show_as_json(finished, capsys):
+    _, out, _ = finished
+    shown, stored = json.loads(printed(capsys, "show", out, "--json")), storage.read(out)
+    champion, elites = shown["champion"], shown["elites"]
+    assert champion == elites[0]
+    assert len(elites) == len(stored.elites)
+    found = [elite["energy_per_site"] for elite in elites]
+    assert found == sorted(found)
+    for elite, one in zip(elites, stored.elites, strict=True):
+        whole = sum(float(term) for term in energies(stored.hamiltonian, one.spins).values())
+        assert elite["energy_per_site"] == pytest.approx(whole / 30, rel=1e-12)
+        assert elite["magnetization"] == pytest.approx(one.spins.mean(axis=0).tolist(), abs=1e-12)
+        assert elite["torque"] < 1e-8
+    assert isinstance(champion["charge"], float)
+    assert shown["stopped"] == "2 generations done"
+    assert shown["seconds"] > 0
+    assert shown["device"] == choose("auto").description
+    assert shown["field"] == [0, 0, 3]
+    assert shown["sites"] == 30
+
+
+@pytest.mark.xfail(strict=True, reason="the charge of a texture whose neighbours enclose more than a right angle is nan")
+def test_show_prints_json_as_the_standard_has_it(toml, capsys):
+    out = toml.with_name("out.h5")
+    printed(capsys, "run", toml, "-o", out, "--set", "model.exchange=[{J=-1.0}]")
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    json.loads(printed(capsys, "show", out, "--json"), parse_constant=refuse)
+
+
+def test_show_as_text_has_a_row_for_each_elite(finished, capsys):
+    _, out, _ = finished
+    text, stored = printed(capsys, "show", out), storage.read(out)
+    assert f"{stored.elites[0].energy / 30:.8f}"[:8] in text
+    assert "2 generations" in text
+
+
+@pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
+def test_plot_draws_a_picture(finished, tmp_path, capsys, suffix):
+    _, out, _ = finished
+    picture = tmp_path / f"champion.{suffix}"
+    assert printed(capsys, "plot", out, "-o", picture).strip() == str(picture)
+    begins = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
+    assert picture.read_bytes().startswith(begins[suffix])
+
+
+def test_info_as_json(toml, capsys):
+    told = json.loads(printed(capsys, "info", toml, "--json"))
+    assert told["sites"] == 30
+    assert told["bonds_per_site"] == 8
+    assert told["range"] == pytest.approx(np.sqrt(2))
+    assert told["size"] == [6, 5, 1]
+    assert told["periodic"] == [True, True, False]
+    assert told["path"] in ("direct", "fourier")
+    assert told["bytes_per_replica"] >= 2 * 3 * 4 * 30
+    hamiltonian = formats.read(toml)
+    soft = told["softest_q"]
+    largest = np.linalg.eigvalsh(hamiltonian.fourier([soft["q"]]))[0, -1]
+    assert soft["energy_per_site"] == pytest.approx(-largest / 2)
+    assert "softest q" in printed(capsys, "info", toml)
+
+
+# -- energy ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def texture(toml: Path) -> np.ndarray:
+    spins = random_textures(formats.read(toml), 1)[0]
+    np.save(toml.with_name("spins.npy"), spins)
+    return spins
+
+
+def test_energy_by_term(toml, texture, capsys):
+    told = json.loads(printed(capsys, "energy", toml, "--spins", toml.with_name("spins.npy"), "--json"))
+    expected = energies(formats.read(toml), texture)
+    assert told["terms"].keys() == {"exchange", "dmi", "anisotropy", "zeeman"}
+    for name, value in told["terms"].items():
+        assert value == pytest.approx(float(expected[name]) / 30, abs=1e-12)
+    assert told["energy_per_site"] == pytest.approx(sum(told["terms"].values()), abs=1e-12)
+    assert told["unit"] == "meV"
+    assert told["torque"] > 0.1
+
+
+def test_energy_of_a_ferromagnet_on_paper(toml, capsys):
+    """Four J1, four J2, K and the moment in the field; a uniform texture has no DMI energy and no torque."""
+    np.save(toml.with_name("up.npy"), np.tile([0.0, 0.0, 1.0], (30, 1)))
+    told = json.loads(printed(capsys, "energy", toml, "--spins", toml.with_name("up.npy"), "--json"))
+    assert told["terms"]["exchange"] == pytest.approx(-2 * (1.0 - 0.2), abs=1e-12)
+    assert told["terms"]["dmi"] == pytest.approx(0, abs=1e-12)
+    assert told["terms"]["anisotropy"] == pytest.approx(-0.1, abs=1e-12)
+    assert told["terms"]["zeeman"] == pytest.approx(-MU_B * 2.0 * 3.0, abs=1e-12)
+    assert told["torque"] == pytest.approx(0, abs=1e-12)
+
+
+def test_energy_in_millirydberg(toml, texture, capsys):
+    told = [json.loads(printed(capsys, "energy", toml, "--spins", toml.with_name("spins.npy"), "--json", "--unit", u)) for u in ("meV", "mRy")]
+    for name in ("energy_per_site", "torque"):
+        assert told[0][name] / told[1][name] == pytest.approx(13.605693, abs=1e-6)
+    for name in told[0]["terms"]:
+        assert told[0]["terms"][name] / told[1]["terms"][name] == pytest.approx(13.605693, abs=1e-6)
+    assert told[1]["unit"] == "mRy"
+
+
+def test_energy_of_a_restart_file_is_that_of_the_array(toml, texture, capsys):
+    write_restart(toml.with_name("restart.out"), texture, np.full(30, 2.0))
+    a, b = (json.loads(printed(capsys, "energy", toml, "--spins", toml.with_name(n), "--json")) for n in ("spins.npy", "restart.out"))
+    assert a["energy_per_site"] == pytest.approx(b["energy_per_site"], abs=1e-12)
+
+
+def test_energy_of_an_elite_is_the_stored_one(finished, capsys):
+    toml, out, _ = finished
+    shown = json.loads(printed(capsys, "show", out, "--json"))["elites"]
+    for name, elite in ((out, shown[0]), *((f"{out}:{k}", e) for k, e in enumerate(shown))):
+        told = json.loads(printed(capsys, "energy", toml, "--spins", name, "--json"))
+        assert told["energy_per_site"] == pytest.approx(elite["energy_per_site"], rel=1e-12)
+        assert told["torque"] < 1.1e-8
+
+
+def test_energy_as_text(toml, texture, capsys):
+    text = printed(capsys, "energy", toml, "--spins", toml.with_name("spins.npy"), "--unit", "mRy")
+    assert [line.split()[0] for line in text.splitlines()] == ["total", "exchange", "dmi", "anisotropy", "zeeman", "torque"]
+    assert text.count("mRy per site") == 5
+
+
+# -- what is wrong is told in one line, with exit code 2 ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("run", "{none}.toml"), "No such file"),
+        (("run", "{folder}"), "directory"),
+        (("run", "{toml}", "-o", "{none}/out.h5"), "cannot be written"),
+        (("run", "{toml}", "-o", "{out}", "--device", "abacus"), "abacus"),
+        (("run", "{toml}", "-o", "{out}", "--set", "search.sede=1"), "unknown key 'sede'"),
+        (("run", "{toml}", "-o", "{out}", "--set", "search.seed"), "table.key=value"),
+        (("run", "{toml}", "-o", "{out}", "--set", "model.field=nan"), "field is nan"),
+        (("run", "{toml}", "-o", "{out}", "--set", "search.seconds=inf"), "seconds is inf"),
+        (("run", "{toml}", "-o", "{out}", "--set", "model.exchange=[{J=nan}]"), "nan"),
+        (("info", "{toml}", "--set", "model.size=[4,4]"), "size"),
+        (("info", "{none}.dat"), "No such file"),
+        (("energy", "{toml}", "--spins", "{none}.npy"), "No such file"),
+        (("energy", "{toml}", "--spins", "{none}.h5"), "no such file"),
+        (("energy", "{toml}", "--spins", "{none}.h5:2"), "no such file"),
+        (("energy", "{toml}", "--spins", "{toml}"), "in.toml"),
+        (("energy", "{toml}", "--spins", "{few}"), "30"),
+        (("energy", "{toml}", "--spins", "{nan}"), "length nan"),
+        (("energy", "{toml}", "--spins", "{long}"), "unit vector"),
+        (("energy", "{toml}", "--spins", "{run}:99"), "elites 0 to"),
+        (("energy", "{toml}", "--spins", "{run}", "--set", "model.size=[3,3,1]"), "9 sites"),
+        (("energy", "{toml}", "--spins", "{run}", "--unit", "eV"), "eV"),
+        (("show", "{none}.h5"), "no such file"),
+        (("show", "{toml}"), "HDF5"),
+        (("show", "{folder}"), "HDF5"),
+        (("plot", "{none}.h5", "-o", "{out}.png"), "no such file"),
+        (("plot", "{run}", "-o", "{out}.xyz"), ".png"),
+        (("plot", "{run}", "-o", "{none}/a.png"), "a.png"),
+        (("plot", "{run}", "-o", "{out}.png", "--elite", "99"), "elites 0 to"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_wrong_input_is_told_in_one_line(finished, toml, capsys, arguments, told):
+    folder = toml.parent
+    spins = np.tile([0.0, 0.0, 1.0], (30, 1))
+    np.save(folder / "few.npy", spins[:4])
+    np.save(folder / "long.npy", 1.5 * spins)
+    np.save(folder / "nan.npy", np.where(np.arange(30)[:, None] == 7, np.nan, spins))
+    names = {n: folder / f"{n}.npy" for n in ("few", "long", "nan")}
+    names |= {"toml": toml, "folder": folder, "none": folder / "none", "out": folder / "out.h5", "run": finished[1]}
+    filled = [a if "[{" in a else a.format(**names) for a in arguments]
+    assert told in refused(capsys, *filled)
+    assert not (folder / "out.h5").exists()
+
+
+def test_gpu_that_is_not_there_is_told_in_one_line(toml, capsys):
+    try:
+        choose("cuda")
+    except RuntimeError:
+        assert "cuda" in refused(capsys, "run", toml, "-o", toml.with_name("out.h5"), "--device", "cuda")
+    else:
+        assert "cuda:77" in refused(capsys, "run", toml, "-o", toml.with_name("out.h5"), "--device", "cuda:77")
+
+
+@pytest.mark.xfail(strict=True, raises=(ValueError, MemoryError), reason="only InputError is told; others are tracebacks")
+@pytest.mark.parametrize(
+    "settings",
+    [("model.vacancies=[3]", "search.path=fourier"), ("model.size=[1000000,1000000,10]",)],
+    ids=["no Fourier path", "too large"],
+)
+def test_impossible_settings_are_told_in_one_line(toml, capsys, settings):
+    refused(capsys, "run", toml, "-o", toml.with_name("out.h5"), *(a for s in settings for a in ("--set", s)))
+
+
+def test_usage_errors_exit_with_two(capsys):
+    for arguments in (("frobnicate",), ("run",), ("show", "a.h5", "--frobnicate"), ("energy", "in.toml")):
+        code, _, err = here(capsys, *arguments)
+        assert code == 2
+        assert "Traceback" not in err
+
+
+def test_help_names_every_command(capsys):
+    text = printed(capsys, "--help")
+    assert all(command in text for command in ("run", "energy", "info", "show", "plot"))

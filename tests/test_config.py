@@ -1,0 +1,278 @@
+"""Input files and --set: every setting reaches the search, and what is wrong is told with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from magsearch import config
+from magsearch.errors import InputError
+from magsearch.island import OPERATORS, SEEDS
+from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, VelocityProjection
+from magsearch.operators import HeatPatch, PatchSplice, RandomSpins
+from magsearch.search import Stop
+from magsearch.selection import Roulette, SteadyState, Tournament
+
+MODEL = """\
+[model]
+lattice = "square"
+size = [6, 4, 1]
+field = 2.0
+
+[[model.exchange]]
+J = 1.5
+"""
+INPSD = """\
+simid test
+ncell 6 4 1
+BC P P 0
+cell 1 0 0
+     0 1 0
+     0 0 1
+alat 1.0e-10
+posfile ./posfile
+momfile ./momfile
+exchange ./exchange
+hfield 0 0 2.0
+"""
+
+
+def toml(tmp_path: Path, search: str = "", model: str = MODEL) -> Path:
+    path = tmp_path / "in.toml"
+    path.write_text(model + "\n" + search)
+    return path
+
+
+@pytest.fixture
+def inpsd(tmp_path: Path) -> Path:
+    (tmp_path / "posfile").write_text("1 1 0.0 0.0 0.0\n")
+    (tmp_path / "momfile").write_text("1 1 2.0 0.0 0.0 1.0\n")
+    (tmp_path / "exchange").write_text("".join(f"1 1 {r} 0.5\n" for r in ("1 0 0", "-1 0 0", "0 1 0", "0 -1 0")))
+    (tmp_path / "inpsd.dat").write_text(INPSD)
+    return tmp_path / "inpsd.dat"
+
+
+def fails(path: Path, *overrides: str) -> str:
+    with pytest.raises(InputError) as caught:
+        config.read(path, overrides)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+# -- settings become values --------------------------------------------------------------------------------------------
+
+
+def test_input_without_a_search_table_has_the_defaults(tmp_path):
+    given = config.read(toml(tmp_path))
+    assert given.search == config.SearchTable()
+    assert given.search.settings().operators == OPERATORS
+    assert given.search.settings().seeds == SEEDS
+    assert given.text == given.path.read_text()
+
+
+def test_every_setting_reaches_the_search(tmp_path):
+    given = config.read(toml(tmp_path, """
+[search]
+replicas = 20
+elites = 3
+generations = 7
+seconds = 60
+seed = 11
+window = 4
+deviation = 1e-6
+minimizer = "lbfgs"
+steps = 300
+torque = 1e-4
+selection = "tournament"
+seeds = {RandomSpins = 1}
+operators = {PatchSplice = 2.5, HeatPatch = 1}
+path = "direct"
+"""))  # fmt: skip
+    settings = given.search.settings()
+    assert (settings.replicas, settings.elites, settings.seed) == (20, 3, 11)
+    assert isinstance(settings.minimizer, LBFGS)
+    assert settings.minimizer.convergence.steps == 300
+    assert settings.minimizer.convergence.torque == 1e-4
+    assert settings.selection == Tournament()
+    assert settings.seeds == ((RandomSpins(), 1.0),)
+    assert settings.operators == ((PatchSplice(), 2.5), (HeatPatch(), 1.0))
+    assert given.search.stop() == Stop(7, 60.0, 4, 1e-6)
+    assert given.search.path == "direct"
+    assert given.as_json()["search"]["operators"] == {"PatchSplice": 2.5, "HeatPatch": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("barzilai-borwein", BarzilaiBorwein),
+        ("lbfgs", LBFGS),
+        ("velocity-projection", VelocityProjection),
+        ("fire", Fire),
+    ],
+)
+def test_minimizers_by_name(tmp_path, name, kind):
+    assert isinstance(config.read(toml(tmp_path), [f"search.minimizer={name}"]).search.settings().minimizer, kind)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "selection"),
+    [
+        ([], SteadyState()),
+        (["search.selection=roulette"], Roulette()),
+        (["search.temperature=12.5"], Roulette(12.5)),
+        (["search.selection=roulette", "search.temperature=3"], Roulette(3.0)),
+        (["search.selection=steady-state"], SteadyState()),
+        (["search.selection=tournament"], Tournament()),
+    ],
+)
+def test_temperature_asks_for_the_roulette(tmp_path, overrides, selection):
+    assert config.read(toml(tmp_path), overrides).search.settings().selection == selection
+
+
+def test_temperature_contradicts_other_selections(tmp_path):
+    message = fails(toml(tmp_path, '[search]\nselection = "tournament"\ntemperature = 4.0\n'))
+    assert message.startswith(f"{tmp_path / 'in.toml'}:11: ")
+    assert "temperature" in message
+    assert "tournament" in message
+
+
+def test_operator_of_weight_zero_is_left_out(tmp_path):
+    given = config.read(toml(tmp_path, "[search]\noperators = {PatchSplice = 1, HeatPatch = 0}\n"))
+    assert given.search.settings().operators == ((PatchSplice(), 1.0),)
+
+
+# -- --set -------------------------------------------------------------------------------------------------------------
+
+
+def test_set_overrules_the_file(tmp_path):
+    path = toml(tmp_path, "[search]\nseed = 5\nreplicas = 32\n")
+    given = config.read(
+        path, ["search.seed=6", "model.size=[8,2,1]", "model.field=[0,1.5,0]", "search.minimizer='fire'"]
+    )
+    assert given.search.seed == 6
+    assert given.search.replicas == 32
+    assert given.hamiltonian.lattice.size == (8, 2, 1)
+    assert given.hamiltonian.field == (0, 1.5, 0)
+    assert isinstance(given.search.settings().minimizer, Fire)
+    assert config.read(path).hamiltonian.lattice.size == (6, 4, 1), "the file is as it was"
+
+
+def test_last_set_wins_and_spaces_do_not_matter(tmp_path):
+    assert config.read(toml(tmp_path), ["search.seed=6", " search.seed = 9 "]).search.seed == 9
+
+
+def test_any_key_of_the_model_can_be_set_in_toml(tmp_path):
+    given = config.read(toml(tmp_path), ["model.moment=2.5", "model.exchange=[{J=3.0}]", "model.vacancies=[1]"])
+    assert given.hamiltonian.moments[0] == 2.5
+    assert np.trace(given.hamiltonian.bonds.J[0]) == 9.0
+    assert given.hamiltonian.vacancies == (1,)
+
+
+def test_size_and_field_can_be_set_for_uppasd(inpsd):
+    assert config.read(inpsd).hamiltonian.lattice.size == (6, 4, 1)
+    given = config.read(inpsd, ["model.size=[8,8,1]", "model.field=3", "search.seed=4"])
+    assert given.hamiltonian.lattice.size == (8, 8, 1)
+    assert given.hamiltonian.field == (0, 0, 3)
+    assert config.read(inpsd, ["model.field=[1.5,0,0]"]).hamiltonian.field == (1.5, 0, 0)
+    assert given.search.seed == 4
+    assert given.text == INPSD
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("model.size=[8,8]", "three whole numbers"),
+        ("model.size=[8,8,1.5]", "three whole numbers"),
+        ("model.size=[8,8,0]", "at least 1"),
+        ("model.size=8", "three whole numbers"),
+        ("model.field=[1,2]", "three numbers"),
+        ("model.field=[true,2,3]", "three numbers"),
+        ("model.field=nan", "three numbers in tesla"),
+        ("model.lattice=cubic", "model.size and model.field"),
+    ],
+)
+def test_wrong_settings_of_an_uppasd_model(inpsd, override, told):
+    message = fails(inpsd, override)
+    assert message.startswith("--set: ")
+    assert told in message
+
+
+# -- what is wrong is told with its place ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("search", "line", "told"),
+    [
+        ("[search]\nsede = 3", 10, "unknown key 'sede'; known are replicas"),
+        ("[search]\nseed = 1\nreplicas = 0", 11, "replicas is 0"),
+        ("[search]\nreplicas = 2.5", 10, "replicas is 2.5"),
+        ("[search]\nseed = -1", 10, "seed is -1"),
+        ('[search]\nseed = "one"', 10, "seed is 'one'"),
+        ("[search]\nseconds = nan", 10, "seconds is nan"),
+        ("[search]\nseconds = inf", 10, "seconds is inf"),
+        ("[search]\nseconds = -3", 10, "seconds is -3"),
+        ("[search]\n\ntemperature = 0.0", 11, "temperature is 0.0"),
+        ("[search]\nelites = true", 10, "elites is True"),
+        ('[search]\nminimizer = "newton"', 10, "barzilai-borwein"),
+        ('[search]\nselection = "best"', 10, "steady-state"),
+        ('[search]\npath = "sparse"', 10, "direct"),
+        ("[search]\noperators = {Splice = 1}", 10, "no operator 'Splice'; known are RandomSpins"),
+        ("[search]\nseeds = {HeatPatch = 1}", 10, "need no parents"),
+        ("[serach]\nseed = 1", 9, "unknown table [serach]; known are model, search"),
+        ("[search]\nseed = = 1", 10, "not valid TOML"),
+    ],
+)
+def test_errors_name_file_and_line(tmp_path, search, line, told):
+    message = fails(toml(tmp_path, search + "\n"))
+    assert message.startswith(f"{tmp_path / 'in.toml'}:{line}: ")
+    assert told in message
+
+
+@pytest.mark.xfail(strict=True, reason="Source.line takes the name of the operator for a number")
+@pytest.mark.parametrize("weight", ["-1", "nan", "'much'"])
+def test_weights_are_numbers_of_at_least_zero(tmp_path, weight):
+    message = fails(toml(tmp_path, f"[search]\noperators = {{PatchSplice = {weight}}}\n"))
+    assert message.startswith(f"{tmp_path / 'in.toml'}:10: ")
+    assert "PatchSplice" in message
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("seed=3", "table.key=value"),
+        ("search.seed", "table.key=value"),
+        ("search=3", "table.key=value"),
+        ("serach.seed=3", "model, search"),
+        ("search.sede=3", "unknown key 'sede'"),
+        ("search.seed=many", "seed is 'many'"),
+        ("search.seed=", "seed is ''"),
+        ("search.seconds=nan", "seconds is nan"),
+        ("search.operators={Splice=1}", "no operator 'Splice'"),
+        ("model.size=[0,4,1]", "size"),
+        ("model.field=nan", "field is nan"),
+        ("model.lattice=octagonal", "unknown lattice 'octagonal'"),
+        ("model.nonsense=1", "unknown key 'nonsense'"),
+    ],
+)
+def test_wrong_overrides_blame_the_command_line(tmp_path, override, told):
+    message = fails(toml(tmp_path), override)
+    assert message.startswith("--set: ")
+    assert told in message
+
+
+def test_files_that_are_no_input(tmp_path):
+    assert "No such file" in fails(tmp_path / "none.toml")
+    assert "directory" in fails(tmp_path)
+    path = tmp_path / "prose.txt"
+    path.write_text("Nothing of interest.\n")
+    assert "is no model" in fails(path)
+    path = tmp_path / "empty.toml"
+    path.write_text("[search]\nseed = 1\n")
+    assert "[model]" in fails(path)
+    path.write_text("model = 3\n")
+    assert "[model]" in fails(path)
+    path.write_text("search = 3\n" + MODEL)
+    fails(path)
