@@ -76,6 +76,8 @@ def write(path: str | Path, record: Record) -> None:
         with open(aside, "rb+") as written:
             os.fsync(written.fileno())
         os.replace(aside, path)
+    except (OSError, RuntimeError) as error:  # h5py raises either
+        raise OSError(getattr(error, "errno", None), _reason(error)) from None
     finally:
         aside.unlink(missing_ok=True)
 
@@ -92,8 +94,14 @@ def read(path: str | Path) -> Record:
             if int(file.attrs["schema"]) != SCHEMA:
                 raise InputError(f"has schema {file.attrs['schema']}; this magsearch reads {SCHEMA}", path)
             return _read(file)
-    except (OSError, KeyError) as error:
-        raise InputError(f"is no complete HDF5 file of magsearch: {error}", path) from None
+    except (OSError, RuntimeError, KeyError) as error:
+        raise InputError(f"is no complete HDF5 file of magsearch: {_reason(error)}", path) from None
+
+
+def _reason(error: Exception) -> str:
+    """What the system says, in one line; HDF5's own words, which may be several, where it says nothing."""
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number else " ".join(str(error).split())
 
 
 def _write(file: h5py.File, record: Record) -> None:

@@ -168,14 +168,13 @@ def test_soft_waves_seed_has_its_weight_on_the_softest_wave_vectors():
     crystal = on("square", (12, 12, 1), exchange(1.0), exchange(0.0), exchange(-1.0))
     lattice, waves = crystal.lattice, crystal.waves
     softest = {tuple(k) for k in (waves.index[waves.energy < waves.energy[0] + 1e-9] % 12).tolist()}
-    assert softest == {
-        (k, l, 0) for k in (2, 3, 9, 10) for l in (2, 3, 9, 10)
-    }  # cos q - cos 2q: equal at 60 and 90 degrees
+    axis = (2, 3, 9, 10)  # cos q - cos 2q is the same at 60 and at 90 degrees
+    assert softest == {(kx, ky, 0) for kx in axis for ky in axis}
     for seed in range(10):
         s = SoftWaves(spread=1e-3)(crystal, np.empty((0, lattice.sites, 3)), rng(seed))
         power = (np.abs(np.fft.fftn(s.reshape(12, 12, 3), axes=(0, 1))) ** 2).sum(axis=-1).T  # [k1, k2]
         power[0, 0] = 0
-        inside = sum(power[k, l] for k, l, _ in softest)
+        inside = sum(power[kx, ky] for kx, ky, _ in softest)
         assert inside > 0.999 * power.sum() > 0
 
 
@@ -227,7 +226,10 @@ def test_splice_keeps_spins_where_the_symmetry_has_put_them(operator):
 def test_fourier_splice_of_a_texture_with_its_own_copies_keeps_each_waves_strength():
     crystal = CRYSTALS["square_bloch"]
     texture = random_textures(crystal.hamiltonian, 1)[0]
-    power = lambda s: (np.abs(np.fft.fftn(s.reshape(5, 6, 3), axes=(0, 1))) ** 2).sum(axis=-1)
+
+    def power(s: np.ndarray) -> np.ndarray:
+        return (np.abs(np.fft.fftn(s.reshape(5, 6, 3), axes=(0, 1))) ** 2).sum(axis=-1)
+
     child = FourierSplice()(crystal, np.stack([texture, texture]), rng(2))
     inner = np.ix_([0, 1, 2, 3, 4], [0, 1, 2, 4, 5])  # at half a reciprocal vector q and -q may have parted
     assert_allclose(power(child)[inner], power(texture)[inner], rtol=1e-9)
@@ -282,8 +284,11 @@ def test_inserted_stripe_consists_of_rows_of_the_parent(name):
     """Along one axis every plane of cells is a plane of the parent, in an order that no translation makes."""
     crystal = CRYSTALS[name]
     lattice = crystal.lattice
-    grid = lambda s: s.reshape(*lattice.grid, -1)
     parent = random_textures(crystal.hamiltonian, 1)[0]
+
+    def grid(s: np.ndarray) -> np.ndarray:
+        return s.reshape(*lattice.grid, -1)
+
     for seed in range(12):
         child = grid(InsertStripe()(crystal, parent[None], rng(seed)))
         ways = []
@@ -315,7 +320,7 @@ def test_shifted_wave_is_a_spiral_at_a_neighbouring_wave_vector():
         reached.add((int(k[0]), int(k[1])))
         assert power.max() == pytest.approx(power.sum() / 2), "one wave, as strong as before, and its conjugate"
         assert power.sum() == pytest.approx(120**2 * 0.84)
-    assert reached == {(k, l) for k in (2, 3, 4) for l in (1, 2, 3)}
+    assert reached == {(kx, ky) for kx in (2, 3, 4) for ky in (1, 2, 3)}
 
 
 @pytest.mark.parametrize("name", ["kagome_tensor", "icosahedron", "one_cell"])

@@ -39,9 +39,10 @@ def stored(hamiltonian: Hamiltonian, elites: int = 3, generations: int = 4, **re
         for k, s in enumerate(spins)
     )
     values: dict[str, Any] = {
-        "hamiltonian": hamiltonian, "input_path": "in.toml", "input_text": "# Grüße\n[model]\n", "settings": {"search": {"seed": 2}},
-        "history": history, "offspring": counts[0], "successes": counts[1], "elites": made, "stopped": "4 generations done",
-        "seconds": 1.25, "device": "CPU", "created": "2026-01-01T00:00:00", "version": "0.1", "command": "magsearch run",
+        "hamiltonian": hamiltonian, "input_path": "in.toml", "input_text": "# Grüße\n[model]\n",
+        "settings": {"search": {"seed": 2}}, "history": history, "offspring": counts[0], "successes": counts[1],
+        "elites": made, "stopped": "4 generations done", "seconds": 1.25, "device": "CPU",
+        "created": "2026-01-01T00:00:00", "version": "0.1", "command": "magsearch run",
     }  # fmt: skip
     return Record(**values | rest)
 
