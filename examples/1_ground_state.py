@@ -1,8 +1,8 @@
 """The ground state of a model written down in Python.
 
 About
-    A square lattice of spins with exchange J and a Dzyaloshinskii-Moriya interaction D along the bonds (Bloch type) in a
-    field: spirals at zero field, a lattice of skyrmions above, a ferromagnet at high field.
+    A square lattice of spins with exchange J and a Dzyaloshinskii-Moriya interaction D along the bonds (Bloch type) in
+    a field: spirals at zero field, a lattice of skyrmions above, a ferromagnet at high field.
 
 Model
     J = 1 meV, D = 0.5 meV per pair: the spiral's period is about 2 pi J / D = 13 sites.

@@ -63,7 +63,11 @@ def run(
     ).with_suffix(".h5")
     if out.exists() and not overwrite:
         raise InputError("exists; give another -o, or --overwrite", out)
-    search = Search(given.hamiltonian, _device(device), given.search.settings(), given.search.stop(), given.search.path)
+    on = _device(device)
+    try:
+        search = Search(given.hamiltonian, on, given.search.settings(), given.search.stop(), given.search.path)
+    except ValueError as error:
+        raise InputError(str(error), input_file) from None
     screen.describe(console, given.hamiltonian)
     console.print(f"device     {search.device.description}", highlight=False)
     console.print(f"path       {screen.path_line(given.hamiltonian, search.evaluator.path)}", highlight=False)
@@ -255,4 +259,7 @@ def main() -> None:
         app()
     except InputError as error:
         print(f"magsearch: {error}", file=sys.stderr)
+        sys.exit(2)
+    except MemoryError as error:
+        print(f"magsearch: the model does not fit into memory: {error}", file=sys.stderr)
         sys.exit(2)

@@ -102,7 +102,10 @@ def _mixture(key: str, weights: Mapping[str, float], usual: Mixture) -> Mixture:
     unknown = sorted(set(weights) - set(NAMED_OPERATORS))
     if unknown:
         raise ValueError(f"search.{key}: no operator '{unknown[0]}'; known are {', '.join(NAMED_OPERATORS)}")
-    chosen = tuple((NAMED_OPERATORS[name](), weight) for name, weight in weights.items() if weight > 0) or usual
+    chosen = tuple((NAMED_OPERATORS[name](), weight) for name, weight in weights.items() if weight > 0)
+    if weights and not chosen:
+        raise ValueError(f"search.{key}: every weight is zero")
+    chosen = chosen or usual
     if key == "seeds" and any(operator.parents for operator, _ in chosen):
         raise ValueError(
             "search.seeds: only operators that need no parents (RandomSpins, SoftWaves) can begin a search"

@@ -7,6 +7,7 @@ A spin of length zero is a vacancy.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -86,6 +87,12 @@ def wave_vectors(lattice: Lattice) -> NDArray[np.float64]:
     return q.reshape(*lattice.grid, 3)
 
 
+@lru_cache(maxsize=16)
+def wave_numbers(lattice: Lattice) -> NDArray[np.float64]:
+    """Lengths of ``wave_vectors``, [cell] 1/angstrom."""
+    return np.linalg.norm(wave_vectors(lattice), axis=-1).ravel()
+
+
 def sublattice_modes(lattice: Lattice, spins: ArrayLike) -> NDArray[np.complex128]:
     """sum over cells R of s_R exp(-i q . R) for each atom of the basis, [..., n3, n2, n1, atom, 3]."""
     s = np.asarray(spins, dtype=np.float64)
@@ -133,6 +140,7 @@ class Fingerprint:
     charge         topological charge; its sign may turn under operations that flip the normal; nan where neighbours
                    enclose more than a right angle: it then depends on how squares are cut into triangles
     magnetization  length of the mean spin
+    wave_number    mean |q| in the first Brillouin zone, Fourier weights as weights, 1/angstrom
     weights        largest Fourier weights sum_atoms |s_atom(q)|^2 / N^2, in falling order, 0 to 1
     """
 
@@ -140,6 +148,7 @@ class Fingerprint:
     charge: float
     magnetization: float
     weights: tuple[float, ...]
+    wave_number: float = 0.0
 
 
 def fingerprint(lattice: Lattice, spins: ArrayLike, energy: float) -> Fingerprint:
@@ -154,6 +163,7 @@ def fingerprint(lattice: Lattice, spins: ArrayLike, energy: float) -> Fingerprin
         charge=float(topological_charge(lattice, s)) if smooth else np.nan,
         magnetization=float(np.linalg.norm(magnetization(spins))),
         weights=tuple(float(w) for w in np.sort(weights)[::-1][:PEAKS]),
+        wave_number=float(weights @ wave_numbers(lattice) / max(weights.sum(), 1e-300)),
     )
 
 
@@ -166,5 +176,6 @@ def same(a: Fingerprint, b: Fingerprint, tolerance: float = 1e-3, energy: float 
         abs(a.energy - b.energy) <= energy
         and not abs(abs(a.charge) - abs(b.charge)) > 10 * tolerance
         and abs(a.magnetization - b.magnetization) <= tolerance
+        and abs(a.wave_number - b.wave_number) <= tolerance * max(a.wave_number, b.wave_number, 1e-3)
         and bool(np.abs(np.subtract(a.weights, b.weights)).max(initial=0) <= tolerance)
     )

@@ -401,9 +401,6 @@ def test_gpu_that_is_not_there_is_told_in_one_line(toml, capsys):
         assert "cuda:77" in refused(capsys, "run", toml, "-o", toml.with_name("out.h5"), "--device", "cuda:77")
 
 
-@pytest.mark.xfail(
-    strict=True, raises=(ValueError, MemoryError), reason="only InputError is told; others are tracebacks"
-)
 @pytest.mark.parametrize(
     "settings",
     [("model.vacancies=[3]", "search.path=fourier"), ("model.size=[1000000,1000000,10]",)],

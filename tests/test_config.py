@@ -231,7 +231,6 @@ def test_errors_name_file_and_line(tmp_path, search, line, told):
     assert told in message
 
 
-@pytest.mark.xfail(strict=True, reason="Source.line takes the name of the operator for a number")
 @pytest.mark.parametrize("weight", ["-1", "nan", "'much'"])
 def test_weights_are_numbers_of_at_least_zero(tmp_path, weight):
     message = fails(toml(tmp_path, f"[search]\noperators = {{PatchSplice = {weight}}}\n"))

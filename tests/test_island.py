@@ -162,7 +162,6 @@ def test_minima_of_equal_energy_and_different_structure_stay():
     assert len(populated.candidates) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="a fingerprint knows the weights of the waves, not their wave vectors")
 def test_degenerate_waves_at_different_wave_vectors_are_two():
     hamiltonian, neel, stripe, _ = degenerate()
     populated = island(hamiltonian)

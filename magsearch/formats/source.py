@@ -33,9 +33,9 @@ class Source:
         headers = [(n, found[1]) for n, line in enumerate(lines) if (found := HEADER.match(line))]
         own = [n for n, name in headers if place and name == f"{self.table}.{place[0]}"]
         table = [n for n, name in headers if name == self.table]
-        which = int(place[1]) if len(place) > 1 else 0
+        which = place[1] if len(place) > 1 and isinstance(place[1], int) else 0
         if which < len(own):
-            start, place = own[which], place[2:]
+            start, place = own[which], [part for part in place[1:] if isinstance(part, str)]
         elif table:
             start = table[0]
         else:

@@ -43,17 +43,27 @@ class SoftWaves:
         third = -(waves.index[first] + waves.index[second])
         closes = np.flatnonzero(((waves.index - third) % size == 0).all(axis=1))
         number = random.integers(1, 4)
-        chosen = [first, second, closes[0] if len(closes) else random.choice(len(weight), p=weight / weight.sum())][
-            :number
-        ]
+        last = closes[0] if len(closes) else random.choice(len(weight), p=weight / weight.sum())
         texture = np.zeros((lattice.cells, lattice.atoms, 3))
-        for k in chosen:
+        for k in (first, second, last)[:number]:
             phase = 2 * np.pi * (lattice.coordinates @ (waves.index[k] / size) + random.random())
-            texture += np.real(np.exp(1j * phase)[:, None, None] * waves.vector[k])
+            texture += np.real(np.exp(1j * phase)[:, None, None] * self._amplitude(crystal, k, random))
         texture *= np.sqrt(2 * lattice.atoms / number)
         field = np.array(crystal.hamiltonian.field)
         up = field / np.linalg.norm(field) if field.any() else unit(random.normal(size=3))
         return texture.reshape(-1, 3) + random.uniform(0.0 if field.any() else -1.0, 1.5) * up
+
+    @staticmethod
+    def _amplitude(crystal: Crystal, k: int, random: np.random.Generator) -> NDArray[np.complex128]:
+        """[atom, 3]: a random mixture of all waves at the q of wave k that are as soft.
+
+        There are three without spin-orbit coupling, where the spins may turn in any plane.
+        """
+        waves = crystal.waves
+        soft = np.abs(waves.energy - waves.energy[k]) <= 1e-6 * np.abs(waves.energy[0])
+        among = waves.vector[(waves.index == waves.index[k]).all(axis=1) & soft]
+        mixture = random.normal(size=len(among)) + 1j * random.normal(size=len(among))
+        return np.tensordot(mixture / np.linalg.norm(mixture), among, axes=1)
 
 
 def unit(v: NDArray[Any]) -> NDArray[Any]:
