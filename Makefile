@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := pyproject.toml CMakeLists.txt $(shell find magsearch kernels -name '*.py' -o -name '*.cuh' -o -name '*.hpp' -o -name '*.cpp')
+SOURCES := pyproject.toml CMakeLists.txt $(wildcard kernels/*)
 
 .PHONY: demo test slow lint benchmark clean
 
@@ -28,11 +28,11 @@ benchmark: $(VENV)/installed
 
 $(VENV)/installed: $(SOURCES)
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet '.[test]'
+	$(BIN)/pip install --quiet --editable '.[test]'
 	touch $@
 
 $(VENV)/linters: $(VENV)/installed
-	$(BIN)/pip install --quiet '.[test,dev]'
+	$(BIN)/pip install --quiet ruff mypy clang-format
 	touch $@
 
 clean:

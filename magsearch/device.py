@@ -169,7 +169,12 @@ class Cpu(Device):
         # threads that wait soon give the core back (OpenMP reads this when it is loaded): on a shared node, spinning
         # has been seen to slow a run down tenfold
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-        baseline = importlib.import_module("magsearch._kernels_baseline")
+        try:
+            baseline = importlib.import_module("magsearch._kernels_baseline")
+        except ModuleNotFoundError:
+            raise ImportError(
+                f"{_HERE} has no compiled kernels: install with pip, and run outside the sources"
+            ) from None
         best = baseline.instruction_set()
         known = INSTRUCTION_SETS[: INSTRUCTION_SETS.index(best) + 1]
         chosen = os.environ.get("MAGSEARCH_ISA") or best

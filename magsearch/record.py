@@ -112,4 +112,4 @@ def bytes_per_replica(sites: int, path: str) -> int:
 
 
 def vector(values: Iterable[float], digits: int = 4) -> str:
-    return "(" + ", ".join(f"{v + 0.0:.{digits}f}" for v in values) + ")"
+    return "(" + ", ".join(f"{round(v, digits) + 0.0:.{digits}f}" for v in values) + ")"
