@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from magsearch.crystal import Crystal
 from magsearch.evaluator import Evaluator
-from magsearch.minimizers import LBFGS, BarzilaiBorwein
+from magsearch.minimizers import BarzilaiBorwein
 from magsearch.observables import Fingerprint, fingerprint, same
 from magsearch.operators import (
     FourierSplice,
@@ -50,7 +50,7 @@ OPERATORS: Mixture = (
 )  # fmt: skip
 
 REFINEMENT = BarzilaiBorwein(Convergence(steps=2000, variance=VarianceControl(200, relative=1e-8)))
-POLISH = LBFGS(Convergence(steps=10000, variance=None))
+POLISH = BarzilaiBorwein(Convergence(steps=20000, variance=None))
 
 
 @dataclass(frozen=True)
