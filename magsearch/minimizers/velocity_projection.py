@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from magsearch.minimizers.velocity import add_velocity, glide
 from magsearch.relaxation import Convergence, Motion
 
 
@@ -20,19 +21,14 @@ class VelocityProjection:
     longest_turn: float = 1.0
 
     def begin(self, motion: Motion) -> None:
-        motion.blocked["velocity"] = motion.evaluator.device.xp.zeros_like(motion.blocked["spins"])
-        for name in ("keep", "push", "step"):
-            motion.flat[name] = motion.array(motion.replicas)
+        add_velocity(motion)
 
     def iterate(self, motion: Motion) -> None:
-        evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
+        evaluator, f = motion.evaluator, motion.flat
         sums = motion.evaluate("velocity")
         motion.launch(
             "velocity_projection", sums, f["state"], f["keep"], f["push"], f["step"], len(sums), evaluator.sites,
             *self.convergence.thresholds(evaluator), self.time_step / evaluator.stiffness**0.5, self.longest_turn,
             motion.replicas, blocks=1,
         )  # fmt: skip
-        motion.launch(
-            "glide", b["spins"], b["velocity"], b["force"], f["keep"], f["push"], f["step"], evaluator.sites,
-            evaluator.device.chunk, motion.replicas,
-        )  # fmt: skip
+        glide(motion)

@@ -1,0 +1,21 @@
+"""What minimisers with a velocity have in common."""
+
+from __future__ import annotations
+
+from magsearch.relaxation import Motion
+
+
+def add_velocity(motion: Motion) -> None:
+    """A velocity at rest [block, site, 3, width], and the coefficients of a glide [replica]."""
+    motion.blocked["velocity"] = motion.evaluator.device.xp.zeros_like(motion.blocked["spins"])
+    for name in ("keep", "push", "step"):
+        motion.flat[name] = motion.array(motion.replicas)
+
+
+def glide(motion: Motion) -> None:
+    """v <- keep v + push force; s <- unit(s + step v)."""
+    evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
+    motion.launch(
+        "glide", b["spins"], b["velocity"], b["force"], f["keep"], f["push"], f["step"], evaluator.sites,
+        evaluator.device.chunk, motion.replicas,
+    )  # fmt: skip
