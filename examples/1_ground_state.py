@@ -35,6 +35,6 @@ for field in (0.0, 2.5, 5.0):  # tesla
     champion = search.champion
     print(
         f"{field:4.1f} T  {champion.energy / hamiltonian.spins:.6f} meV per site  "
-        f"charge {ms.topological_charge(lattice, champion.texture):+.0f}  "
+        f"charge {round(float(ms.topological_charge(lattice, champion.texture))):+d}  "
         f"magnetisation {ms.magnetization(champion.texture)[2]:+.3f}"
     )
