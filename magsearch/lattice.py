@@ -131,11 +131,6 @@ class Lattice:
         return self.size[2], self.size[1], self.size[0]
 
     @cached_property
-    def dimension(self) -> int:
-        """Number of axes with more than one cell."""
-        return sum(n > 1 for n in self.size)
-
-    @cached_property
     def coordinates(self) -> NDArray[np.int64]:
         """Cell coordinates (x, y, z) of every cell, [cell, 3]."""
         z, y, x = np.indices(self.grid).reshape(3, -1)

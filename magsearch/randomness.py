@@ -10,8 +10,6 @@ import numpy as np
 class Consumer(IntEnum):
     """Who draws. The values are part of a run's identity: never renumber."""
 
-    SEED = 1
-    SELECTION = 2
     OFFSPRING = 3
 
 
