@@ -278,11 +278,11 @@ def refuse(*_: Any, **__: Any) -> None:
     raise OSError(28, "No space left on device")
 
 
-@pytest.mark.parametrize(("owner", "function"), [(os, "replace"), (os, "fsync"), (h5py, "File"), (h5py.File, "flush")])
-def test_failing_write_leaves_the_old_file_and_nothing_else(owner, function, path, monkeypatch):
+@pytest.mark.parametrize("function", ["replace", "fsync"])
+def test_failing_write_leaves_the_old_file_and_nothing_else(function, path, monkeypatch):
     storage.write(path, stored(MODELS["square_bloch"], stopped="before"))
     before = path.read_bytes()
-    monkeypatch.setattr(owner, function, refuse)
+    monkeypatch.setattr(os, function, refuse)
     with pytest.raises(OSError, match="No space left"):
         storage.write(path, stored(MODELS["square_bloch"], stopped="after"))
     monkeypatch.undo()
@@ -304,8 +304,8 @@ try:
 except OSError:
     print("refused")
 """
-    other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)  # HDF5 does not get over it
-    assert other.stdout == "refused\n", other.stderr
+    other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (other.stdout, other.returncode) == ("refused\n", 0), other.stderr
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == ["run.h5"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -21,33 +22,32 @@ SCHEMA = 2
 def replaced(path: Path) -> Iterator[h5py.File]:
     """A file to be written, which takes the place of ``path`` as a whole once it is complete and on the disk.
 
-    OSError where that fails; what was there is then still there.
+    OSError where that fails; what was there is then still there. The file is made in memory first: HDF5 does not get
+    over a disk that is full.
     """
-    aside = path.with_name(f".{path.name}.incomplete")
+    memory, aside = BytesIO(), path.with_name(f".{path.name}.incomplete")
+    with h5py.File(memory, "w") as file:
+        yield file
     try:
-        with h5py.File(aside, "w") as file:
-            yield file
-            file.flush()
-        with open(aside, "rb+") as written:
+        with open(aside, "wb") as written:
+            written.write(memory.getbuffer())
+            written.flush()
             os.fsync(written.fileno())
         os.replace(aside, path)
         _sync_folder(path.parent)
-    except (OSError, RuntimeError) as error:  # h5py raises either
-        raise OSError(getattr(error, "errno", None), _reason(error)) from None
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink()
 
 
 def _sync_folder(folder: Path) -> None:
     """The new name is on the disk, too (where the system lets one ask for it)."""
-    try:
+    with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
-    except OSError:
-        pass
 
 
 @contextmanager
