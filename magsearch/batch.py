@@ -18,8 +18,8 @@ from magsearch.archipelago import Archipelago
 from magsearch.config import Input
 from magsearch.device import Device, choose
 from magsearch.errors import InputError, Interrupted
+from magsearch.footprint import footprint
 from magsearch.island import State
-from magsearch.migration import luggage
 from magsearch.ranks import Ranks
 from magsearch.signals import Signals
 
@@ -93,6 +93,7 @@ class Run:
             )  # fmt: skip
         except ValueError as error:  # the same on all ranks
             raise InputError(str(error), given.path, everywhere=True) from None
+        self.size = footprint(given.hamiltonian, self.search.evaluator.path, self.search.settings, ranks.size)
         self.layout = ranks.broadcast(ranks.gather(self._own_line()))
         screen.describe(console, given.hamiltonian)
         screen.layout(console, self.search, self.layout)
@@ -181,7 +182,7 @@ class Run:
     def _populations(self) -> storage.Populations | storage.Parts:
         """The states of all islands on rank 0, or what the ranks have written themselves."""
         search, ranks, sites = self.search, self.ranks, self.search.hamiltonian.lattice.sites
-        if self._megabytes <= self.start.given.storage.gather:
+        if self.size.checkpoint <= 1e6 * self.start.given.storage.gather:
             return {island: state for part in ranks.gather(search.states) for island, state in part.items()}
 
         def write() -> tuple[str, int]:
@@ -190,25 +191,15 @@ class Run:
 
         return storage.Parts(ranks.gather(ranks.on_all(write)), range(len(search.settings)))
 
-    @property
-    def _megabytes(self) -> float:
-        """Of all populations."""
-        replicas = sum(settings.replicas for settings in self.search.settings)
-        return replicas * luggage(self.search.hamiltonian.lattice.sites).itemsize / 1e6
-
     def _worth_keeping(self, elites: int) -> bool:
         """Whether a run that has ended can go on, and its populations are within the limit."""
         limit, spent = self.start.given.storage.limit, "vary" not in self.search.stopped
-        return spent and (limit is None or self._megabytes + elites * self._megabytes_of_an_elite <= limit)
-
-    @property
-    def _megabytes_of_an_elite(self) -> float:
-        return self.search.hamiltonian.lattice.sites * 24 / 1e6
+        return spent and (limit is None or self.size.checkpoint + elites * self.size.elite <= 1e6 * limit)
 
     def _affordable(self) -> int:
         """How many elites the limit allows, at least one."""
         limit = self.start.given.storage.limit
-        return len(self.search.elites) if limit is None else max(1, int(limit / self._megabytes_of_an_elite))
+        return len(self.search.elites) if limit is None else max(1, int(1e6 * limit / self.size.elite))
 
 
 def _written(path: Path, write: Any) -> Any:

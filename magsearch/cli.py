@@ -17,6 +17,7 @@ from magsearch.crystal import softest_waves
 from magsearch.device import Device, choose
 from magsearch.errors import InputError
 from magsearch.evaluator import Evaluator
+from magsearch.footprint import footprint
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.ranks import first, launched
 from magsearch.signals import Signals
@@ -145,6 +146,8 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
     given = config.read(input_file, settings or [])
     hamiltonian, lattice = given.hamiltonian, given.hamiltonian.lattice
     evaluator = Evaluator(hamiltonian, choose("cpu"), np.float32, given.search.path)
+    islands = given.islands.islands(given.search)
+    size = footprint(hamiltonian, evaluator.path, islands)
     result: dict[str, Any] = {
         "size": list(lattice.size),
         "periodic": list(lattice.periodic),
@@ -154,7 +157,10 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
         "range": screen.reach(hamiltonian),
         "field": list(hamiltonian.field),
         "path": evaluator.path,
-        "bytes_per_replica": record.bytes_per_replica(lattice.sites, evaluator.path),
+        "bytes_per_replica": size.replica,
+        "bytes_on_device": size.device,
+        "bytes_on_host": size.host,
+        "bytes_of_checkpoint": size.checkpoint,
         "notes": list(hamiltonian.notes),
     }
     if hamiltonian.uniform:
@@ -180,7 +186,7 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
             f"J(q) alone: {soft['energy_per_site']:.6f} meV per site",
             highlight=False,
         )
-    console.print(f"memory     {result['bytes_per_replica'] / 1e6:.3g} MB per replica", highlight=False)
+    screen.memory(console, size, len(islands))
 
 
 @app.command()

@@ -232,6 +232,7 @@ class Cuda(Device):
         self.xp = cupy
         self.name = f"cuda:{index}"
         self.description = f"{self.name} ({cupy.cuda.runtime.getDeviceProperties(index)['name'].decode()})"
+        self._pinned = importlib.import_module("cupyx").empty_pinned
         self.fft = importlib.import_module("cupyx.scipy.fft").fftn
         self.ifft = importlib.import_module("cupyx.scipy.fft").ifftn
 
@@ -246,7 +247,11 @@ class Cuda(Device):
         self._module.get_function(name)(grid, threads, tuple(arguments))
 
     def host(self, values: Any) -> Any:
-        return self.xp.asnumpy(values)
+        """Through page-locked memory, which a GPU writes at the full speed of its bus."""
+        contiguous = self.xp.ascontiguousarray(values)
+        host = self._pinned(contiguous.shape, contiguous.dtype)
+        contiguous.get(out=host)
+        return host
 
 
 def choose(name: str = "auto", place: int = 0) -> Device:

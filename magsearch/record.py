@@ -103,10 +103,5 @@ def largest_torque(hamiltonian: Hamiltonian, field: NDArray[np.float64], spins: 
     return float(np.linalg.norm(np.cross(spins, field), axis=1).max())
 
 
-def bytes_per_replica(sites: int, path: str) -> int:
-    """Memory that one replica of a running population takes: spins, force, and scratch of a convolution, float32."""
-    return 3 * 4 * sites * (5 if path == "fourier" else 2)
-
-
 def vector(values: Iterable[float], digits: int = 4) -> str:
     return "(" + ", ".join(f"{round(v, digits) + 0.0:.{digits}f}" for v in values) + ")"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,6 +167,8 @@ class Motion:
 
 class Minimizer(Protocol):
     """What one iteration is. ``convergence`` says when a replica rests."""
+
+    vectors: ClassVar[int]  # arrays as large as the population that it needs, besides spins and force
 
     @property
     def convergence(self) -> Convergence: ...

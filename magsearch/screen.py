@@ -14,6 +14,7 @@ from rich.table import Table
 
 from magsearch.archipelago import Archipelago
 from magsearch.evaluator import choose_path, cost
+from magsearch.footprint import Footprint
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.record import vector
 from magsearch.storage import Record
@@ -146,6 +147,18 @@ def layout(console: Console, search: Archipelago, lines: Sequence[str]) -> None:
             f"{ranks - islands} of {ranks} ranks have nothing to do: --set islands.count={ranks} gives each an island"
         )
         console.print(f"note       {idle}", style="yellow", highlight=False, soft_wrap=True)
+
+
+def memory(console: Console, size: Footprint, islands: int) -> None:
+    """What a run of one rank takes."""
+    where = f"{_mega(size.replica)} per replica, {_mega(size.device)} on the device, {_mega(size.host)} on the host"
+    console.print(f"memory     {where} for {_count(islands, 'island')} on one rank", highlight=False, soft_wrap=True)
+    stored = f"{_mega(size.checkpoint)} while the run goes on, {_mega(size.elite)} for every elite"
+    console.print(f"file       {stored}", highlight=False, soft_wrap=True)
+
+
+def _mega(size: int) -> str:
+    return f"{size / 1e6:.3g} MB"
 
 
 def _count(number: int, what: str) -> str:

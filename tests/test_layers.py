@@ -25,7 +25,7 @@ LAYERS = (
     ("history", "migration"),
     ("archipelago",),
     ("storage", "settings"),
-    ("config",),
+    ("config", "footprint"),
     ("record",),
     ("screen",),
     ("batch", "plots"),

@@ -253,4 +253,3 @@ def test_disk_that_stays_full_ends_the_run_with_a_message_and_a_good_checkpoint(
     ballast.unlink()
     done("run", "--resume", out)
     assert differences(undisturbed.with_suffix(".h5"), out) <= {"config/settings"}
-
