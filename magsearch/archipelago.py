@@ -149,6 +149,7 @@ class Archipelago:
         self.history, self.elapsed, self.generations = history, elapsed, len(history)
         self._states, self._wanted = {self.generations: self.states}, [False] * self.generations
         self._arrivals = history.migrations.tolist() if self.ranks.rank == 0 else []
+        self._decide()
 
     # -- the run -------------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from magsearch import config, record, screen, storage
 from magsearch.archipelago import Archipelago
 from magsearch.config import Input
@@ -100,7 +102,7 @@ class Run:
         path = screen.path_line(given.hamiltonian, self.search.evaluator.path)
         console.print(f"path       {path}", highlight=False, soft_wrap=True)
         if start.before is not None:
-            self.writing = start.before.writing
+            self.writing, ranks.waited = start.before.writing, float(np.mean(start.before.waited))
             self._go_on(start.before)
         else:
             self.store()  # an unwritable place is known now, not at the end
@@ -135,6 +137,8 @@ class Run:
         progression = screen.Progression(self.console, search)
         try:
             with progression.shown():
+                if search.stopped:
+                    progression.polishing()
                 for _ in search.run():
                     progression.generations()
                     if search.due or search.stopped:
