@@ -19,6 +19,7 @@ from magsearch.device import Device, choose
 from magsearch.errors import InputError
 from magsearch.evaluator import Evaluator
 from magsearch.hamiltonian import Hamiltonian
+from magsearch.sample import sample
 from magsearch.search import Search
 from magsearch.units import MRY
 
@@ -216,6 +217,9 @@ def plot(
     except (OSError, ValueError) as error:
         raise InputError(str(error), out) from None
     print(out)
+
+
+app.command()(sample)
 
 
 def _texture(name: str, hamiltonian: Hamiltonian) -> NDArray[np.float64]:

@@ -38,4 +38,4 @@ def key(seed: int, consumer: Consumer, island: int = 0, generation: int = 0) -> 
 
 def keyed(key: Key, consumer: Consumer, turn: int = 0) -> np.random.Generator:
     """The stream of what a host decides between sweeps: exchanges, resampling, restarts."""
-    return stream(key[0] + (key[1] << 32), consumer, generation=turn)
+    return np.random.Generator(np.random.Philox(key=key[0] + (key[1] << 32) + (int(consumer) << 64), counter=turn))
