@@ -133,6 +133,7 @@ KERNEL thermal(const double* __restrict__ swept, int parts, const double* __rest
                int replicas) {
     FOR_EACH_REPLICA (r, replicas) {
         const Column s{state + r, replicas};
+        awake[r] = s[RESTING] == 0;
         if (s[RESTING] != 0) continue;
         double sum[SWEPT];
         for (int q = 0; q < SWEPT; ++q) {

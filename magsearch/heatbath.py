@@ -16,16 +16,19 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from magsearch.device import rows
-from magsearch.evaluator import SUM
-from magsearch.relaxation import STATE, Convergence, Motion
+from magsearch.evaluator import SUM, Evaluator
+from magsearch.randomness import Key
+from magsearch.relaxation import STATE, Convergence, Motion, Watch
 from magsearch.units import K_B
 
 MOVE = rows("Move")
 SWEPT = rows("Swept")
 RESUM = 100  # sweeps after which energies are summed anew
+FIRST = 0xFFFFFFFF  # where a counter has its move: random numbers of first spins
+ENDLESS = Convergence(torque=0.0, variance=None)
 
 
 def moves(*names: str) -> int:
@@ -38,7 +41,7 @@ def enter(motion: Motion, kelvin: ArrayLike) -> None:
     evaluator, device = motion.evaluator, motion.evaluator.device
     motion.flat["kT"] = motion.array(motion.replicas)
     motion.flat["cone"] = motion.array(motion.replicas) + 1
-    motion.flat["number"] = device.array(np.arange(motion.replicas), np.uint32)
+    renumber(motion)
     motion.flat["awake"] = device.array(motion.flat["state"][STATE["RESTING"]] == 0, evaluator.real)
     warm(motion, kelvin)
     motion.flat["state"][STATE["ENERGY_NOW"]] = motion.evaluate("force")[:, SUM["ENERGY"]].sum(axis=0)
@@ -109,3 +112,41 @@ def step(motion: Motion, convergence: Convergence, reflections: int = 0, adaptin
             moves(*names), int(adapting), evaluator.visits.spins, evaluator.sites, window if last else 0, *thresholds,
             motion.replicas, blocks=1,
         )  # fmt: skip
+
+
+def run(motion: Motion, sweeps: int, reflections: int, watch: Watch = lambda: None, adapting: bool = True) -> None:
+    """So many sweeps of every replica, none of which rests."""
+    for _ in range(sweeps):
+        watch()
+        step(motion, ENDLESS, reflections, adapting)
+        motion.iteration += 1
+
+
+def energies(motion: Motion) -> NDArray[np.float64]:
+    """Energy of every replica after the last sweep, [replica] meV."""
+    state = motion.evaluator.device.host(motion.flat["state"][STATE["ENERGY_NOW"]])
+    return np.array(state[: motion.count])
+
+
+def renumber(motion: Motion) -> None:
+    """Give replicas random numbers of their own, after some of them have become copies of others."""
+    motion.flat["number"] = motion.evaluator.device.array(np.arange(motion.replicas), np.uint32)
+
+
+def random_textures(evaluator: Evaluator, replicas: int, key: Key, turn: int = 0) -> NDArray[Any]:
+    """Spins uniform on the sphere, [replica, site, 3]; zero at vacancies. Other textures for every ``turn``."""
+    device = evaluator.device
+    padded = -(-replicas // device.width) * device.width
+    spins = device.xp.zeros((padded // device.width, evaluator.sites, 3, device.width), dtype=evaluator.real)
+    arguments = (spins, *key, turn, FIRST, 0, evaluator.sites, device.chunk, padded)
+    device.launch("scatter", evaluator.real, *arguments, blocks=evaluator.chunks, replicas=padded)
+    return evaluator.textures(spins)[:replicas] * evaluator.hamiltonian.occupied[:, None].astype(evaluator.real)
+
+
+def kicked(evaluator: Evaluator, textures: ArrayLike, angle: float, key: Key, turn: int) -> NDArray[Any]:
+    """Every spin anywhere in a cone of half-angle ``angle`` (radians) about where it was, [replica, site, 3]."""
+    motion = Motion.start(evaluator, textures, key=key)
+    enter(motion, np.inf)
+    motion.flat["cone"][...] = 1 - np.cos(angle)
+    sweep(motion, moves("CONE"), turn)
+    return motion.textures()

@@ -36,7 +36,7 @@ from magsearch.operators import (
     StripeSplice,
 )
 from magsearch.operators.seeds import unit
-from magsearch.randomness import Consumer, stream
+from magsearch.randomness import Consumer, key, stream
 from magsearch.relaxation import Convergence, Minimizer, VarianceControl, relax
 from magsearch.selection import Selection, SteadyState
 
@@ -153,7 +153,10 @@ class Island:
 
         They count as ``refined`` where the relaxation was a close one and came to rest.
         """
-        relaxed = relax(minimizer, evaluator, np.stack([candidate.texture for candidate in candidates]))
+        random = key(
+            self.settings.seed, Consumer.REFINEMENT if refined else Consumer.RELAXATION, self.number, self.generation
+        )
+        relaxed = relax(minimizer, evaluator, np.stack([candidate.texture for candidate in candidates]), key=random)
         lattice = self.crystal.lattice
         after = [
             replace(

@@ -94,6 +94,7 @@ class Motion:
     blocked: dict[str, Any]
     flat: dict[str, Any]
     sums: Any  # [chunk, SUMS, replica]
+    count: int  # replicas without padding
     key: Key = (0, 0)
     iteration: int = 0
 
@@ -113,12 +114,17 @@ class Motion:
             {"spins": spins, "force": xp.zeros_like(spins)},
             {"state": evaluator.device.array(state, np.float64)},
             xp.empty((evaluator.chunks, len(SUM) - 1, replicas)),
+            count,
             key,
         )
 
     @property
     def replicas(self) -> int:
         return self.evaluator.replicas(self.blocked["spins"])
+
+    def textures(self) -> NDArray[Any]:
+        """[replica, site, 3], without padding."""
+        return self.evaluator.textures(self.blocked["spins"])[: self.count]
 
     def array(self, *shape: int, dtype: Any = None) -> Any:
         return self.evaluator.device.xp.zeros(shape, dtype=dtype or self.evaluator.real)
@@ -146,7 +152,7 @@ class Motion:
         )
 
     def thinned(self, keep: NDArray[np.int64]) -> Motion:
-        """The replicas ``keep`` alone, padded with resting copies."""
+        """The replicas ``keep`` alone (one may be there several times), padded with resting copies."""
         device = self.evaluator.device
         blocks = -(-len(keep) // device.width)
         padding = blocks * device.width - len(keep)
@@ -168,6 +174,7 @@ class Motion:
             {name: of(a) for name, a in self.blocked.items()},
             flat,
             device.xp.empty((self.evaluator.chunks, len(SUM) - 1, len(index))),
+            len(keep),
             self.key,
             self.iteration,
         )

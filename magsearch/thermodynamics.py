@@ -10,17 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.evaluator import Evaluator
-from magsearch.heatbath import enter, step, warm
+from magsearch.heatbath import enter, random_textures, run, warm
 from magsearch.observables import topological_charge
 from magsearch.randomness import Key
-from magsearch.relaxation import STATE, Convergence, Motion, Watch
+from magsearch.relaxation import STATE, Motion, Watch
 from magsearch.statistics import Estimate, estimate
 from magsearch.triangulation import triangles
 from magsearch.units import K_B
 
 CHARGES = 200  # measurements of the topological charge at the most: each costs as much as many sweeps
-START = 0xFFFFFFFF  # place in the counter where a sweep has its move: of random numbers for first spins
-ENDLESS = Convergence(torque=0.0, variance=None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,19 +58,6 @@ class Averages:
     charge: Estimate
 
 
-def random_textures(evaluator: Evaluator, replicas: int, key: Key, turn: int = 0) -> NDArray[Any]:
-    """Spins uniform on the sphere, [replica, site, 3]; zero at vacancies."""
-    device = evaluator.device
-    blocks = -(-replicas // device.width)
-    spins = device.xp.zeros((blocks, evaluator.sites, 3, device.width), dtype=evaluator.real)
-    device.launch(
-        "scatter", evaluator.real, spins, *key, turn, START, 0, evaluator.sites, device.chunk, blocks * device.width,
-        blocks=evaluator.chunks, replicas=blocks * device.width,
-    )  # fmt: skip
-    textures = evaluator.textures(spins)[:replicas]
-    return textures * evaluator.hamiltonian.occupied[:, None].astype(evaluator.real)
-
-
 def sample(
     evaluator: Evaluator,
     kelvin: Sequence[float],
@@ -99,22 +84,18 @@ def sample(
     enter(motion, every)
     hot = np.maximum(every, evaluator.stiffness / K_B)
     for k in range(warmup):
-        watch()
         if textures is None:
             warm(motion, every * (hot / every) ** max(0.0, 1 - 2 * (k + 1) / warmup))
-        step(motion, ENDLESS, reflections)
-        motion.iteration += 1
+        run(motion, 1, reflections, watch)
     warm(motion, every)
     flat = bool(len(triangles(evaluator.hamiltonian.lattice)))
     energy, spin, charge = np.empty((sweeps, len(every))), np.empty((sweeps, len(every), 3)), []
     for k in range(sweeps):
-        watch()
-        step(motion, ENDLESS, reflections, adapting=False)
-        motion.iteration += 1
+        run(motion, 1, reflections, watch, adapting=False)
         state = evaluator.device.host(motion.flat["state"])[:, : len(every)]
         energy[k], spin[k] = state[STATE["ENERGY_NOW"]], state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1].T
         if flat and (k + 1) % max(1, sweeps // CHARGES) == 0:
-            charge.append(charges(evaluator, motion, len(every)))
+            charge.append(charges(motion))
     spin *= evaluator.sites / evaluator.hamiltonian.spins
 
     def by_temperature(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -125,10 +106,10 @@ def sample(
     return Trajectory(temperatures, by_temperature(energy), by_temperature(spin), measured, evaluator.hamiltonian.spins)
 
 
-def charges(evaluator: Evaluator, motion: Motion, count: int) -> NDArray[np.float64]:
-    """Topological charge of the first ``count`` replicas, one at a time: its arrays are larger than a texture's."""
-    textures = evaluator.textures(motion.blocked["spins"])[:count]
-    return np.array([topological_charge(evaluator.hamiltonian.lattice, texture) for texture in textures])
+def charges(motion: Motion) -> NDArray[np.float64]:
+    """Topological charge of every replica; one at a time, since it takes arrays larger than a texture's."""
+    lattice = motion.evaluator.hamiltonian.lattice
+    return np.array([topological_charge(lattice, texture) for texture in motion.textures()])
 
 
 def averages(trajectory: Trajectory) -> list[Averages]:
