@@ -1,5 +1,5 @@
-// Elementary functions of a whole lane, without a call for each number: Taylor series after a reduction of the argument.
-// Errors are those of the last digit or two; tests/test_elementary.py holds the bounds.
+// Elementary functions of a whole lane, without a call for each number: Taylor series after a reduction of the
+// argument. Errors are those of the last digit or two; tests/test_elementary.py holds the bounds.
 #pragma once
 #include "portable.cuh"
 
@@ -43,7 +43,8 @@ DEVICE lane<real> logarithm(lane<real> x) {
     const whole<real> bits = as_whole<real>(x);
     const whole<real> half = as_whole<real>(lane<real>{} + real(0.70710678118654752440));
     const whole<real> exponent = (bits - half) >> mantissa<real>;
-    const lane<real> m = as_real<real>(bits - (exponent << mantissa<real>));  // x / 2^exponent, from sqrt(1/2) to sqrt(2)
+    const lane<real> m =
+        as_real<real>(bits - (exponent << mantissa<real>));  // x / 2^exponent, from sqrt(1/2) to sqrt(2)
     const lane<real> e = as_real<real>(as_whole<real>(lane<real>{} + shift<real>) + exponent) - shift<real>;
     const lane<real> s = (m - 1) / (m + 1), ss = s * s;  // ln m = 2 artanh s
     lane<real> p;
@@ -64,8 +65,7 @@ DEVICE void turn(lane<real> x, lane<real>& cosine, lane<real>& sine) {
         c = horner<real>(tt, 1, 1. / 2, 1. / 24, 1. / 720, 1. / 40320, 1. / 3628800, 1. / 479001600);
     } else {
         s = horner<real>(tt, 1, 1. / 6, 1. / 120, 1. / 5040, 1. / 362880, 1. / 39916800, 1. / 6227020800,
-                         1. / 1307674368000, 1. / 355687428096000, 1. / 121645100408832000,
-                         1. / 51090942171709440000.);
+                         1. / 1307674368000, 1. / 355687428096000, 1. / 121645100408832000, 1. / 51090942171709440000.);
         c = horner<real>(tt, 1, 1. / 2, 1. / 24, 1. / 720, 1. / 40320, 1. / 3628800, 1. / 479001600, 1. / 87178291200,
                          1. / 20922789888000, 1. / 6402373705728000, 1. / 2432902008176640000);
     }

@@ -32,7 +32,8 @@ struct Sums {
 template <typename real>
 DEVICE vec<lane<real>> bilinear(const real* spins, const int* neighbour, const int* coupling, const real* matrices,
                                 int first, int last) {
-    vec<lane<real>> x{}, y{}, z{};  // J times each component on its own: three chains of sums that do not wait for one another
+    vec<lane<real>> x{}, y{},
+        z{};  // J times each component on its own: three chains of sums that do not wait for one another
     for (int k = first; k < last; ++k) {
         const real* J = matrices + 9 * coupling[k];
         const auto s = load3(spins + neighbour[k] * (long long)(3 * width));

@@ -26,8 +26,8 @@ DEVICE lane<real> inclination(lane<real> a, lane<real> u) {
     return where(a < real(1. / 128), 1 - soft, drawn);
 }
 
-// The unit vector with 1 - cos = d from n whose azimuth about n is x turns; the frame is that of Duff et al., J. Comput.
-// Graph. Tech. 6, 1 (2017).
+// The unit vector with 1 - cos = d from n whose azimuth about n is x turns; the frame is that of Duff et al., J.
+// Comput. Graph. Tech. 6, 1 (2017).
 template <typename real>
 DEVICE vec<lane<real>> inclined(vec<lane<real>> n, lane<real> d, lane<real> x) {
     lane<real> cosine, sine;
@@ -52,9 +52,10 @@ DEVICE lane<real> anisotropy(const real* p, int order, vec<lane<real>> s) {
     return onsite(p, order, none, s, unused);
 }
 
-// Visits the sites of the parts first, first + 1, ..., last - 1 of a tour, part after part on its own thread, the sites of
-// a part in order. Parts of one launch must not feel each other. At each visit the moves whose bits are set in `moves` are
-// made in turn; the field h of the neighbours is summed once. Adds to the sums; replicas that are not awake keep every bit.
+// Visits the sites of the parts first, first + 1, ..., last - 1 of a tour, part after part on its own thread, the sites
+// of a part in order. Parts of one launch must not feel each other. At each visit the moves whose bits are set in
+// `moves` are made in turn; the field h of the neighbours is summed once. Adds to the sums; replicas that are not awake
+// keep every bit.
 template <typename real>
 KERNEL visit(real* __restrict__ spins, const int* __restrict__ start, const int* __restrict__ neighbour,
              const int* __restrict__ coupling, const real* __restrict__ matrices, const int* __restrict__ kind,
@@ -85,8 +86,8 @@ KERNEL visit(real* __restrict__ spins, const int* __restrict__ start, const int*
             for (int m = 0; m < MOVES; ++m) {
                 if (!(moves >> m & 1)) continue;
                 const word<real> zero{};
-                const auto random = philox(Four<word<real>>{{zero + (uint32)i, replica, zero + sweep, zero + (uint32)m}},
-                                           key0, key1);
+                const auto random =
+                    philox(Four<word<real>>{{zero + (uint32)i, replica, zero + sweep, zero + (uint32)m}}, key0, key1);
                 const lane<real> u = uniform<real>(random.v[0]), x = uniform<real>(random.v[1]) - real(0.5);
                 vec<lane<real>> next;
                 if (m == HEATBATH)
@@ -124,8 +125,8 @@ KERNEL visit(real* __restrict__ spins, const int* __restrict__ start, const int*
 }
 
 // What a sweep did, taken into the state of every replica; `energies`, where they are exact, are the sums of a full
-// evaluation, else energies follow from their changes. Variance control as for minimisers, torque where it is known. While
-// `adapting`, cones are widened or narrowed towards an acceptance of one half.
+// evaluation, else energies follow from their changes. Variance control as for minimisers, torque where it is known.
+// While `adapting`, cones are widened or narrowed towards an acceptance of one half.
 template <typename real>
 KERNEL thermal(const double* __restrict__ swept, int parts, const double* __restrict__ energies, int groups, int exact,
                double* __restrict__ state, real* __restrict__ awake, real* __restrict__ cone, int moves, int adapting,

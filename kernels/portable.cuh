@@ -114,7 +114,7 @@ struct words {
     typedef uint64 pairs __attribute__((vector_size(bytes), aligned(4), may_alias));
 };
 template <typename real>
-using word = typename words<4 * lanes<real>>::type;  // 32 random bits for each lane
+using word = typename words<4 * lanes<real> >::type;  // 32 random bits for each lane
 template <typename real>
 struct twin;  // integers as wide as the reals of a lane
 template <>
@@ -180,7 +180,8 @@ DEVICE Pairs times_lower(uint32 m, Pairs x) {
 template <typename W>
 DEVICE void multiply_words(uint32 a, W b, W& high, W& low) {
     using Pairs = typename words<(int)sizeof(W)>::pairs;
-    const Pairs lower = (Pairs)(W{} + 0xFFFFFFFFu) >> 32, even = times_lower(a, (Pairs)b), odd = times_lower(a, (Pairs)b >> 32);
+    const Pairs lower = (Pairs)(W{} + 0xFFFFFFFFu) >> 32, even = times_lower(a, (Pairs)b),
+                odd = times_lower(a, (Pairs)b >> 32);
     high = (W)((even >> 32) | (odd & ~lower));
     low = (W)((even & lower) | (odd << 32));
 }

@@ -109,7 +109,7 @@ class Evaluator:
 
     @cached_property
     def visits(self) -> Visits:
-        """What sequential updates of single spins need: neighbour lists whatever the path, and an order of the sites."""
+        """What updates of single spins need: neighbour lists, whatever the path, and an order of the sites."""
         return Visits.of(self.hamiltonian, self.device, self.real)
 
     @cached_property

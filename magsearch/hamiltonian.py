@@ -28,7 +28,7 @@ ONSITE_WIDTH = 24
 
 
 def onsite_order(table: NDArray[np.float64]) -> int:
-    """Which terms rows of on-site parameters [kind, ONSITE_WIDTH] hold: 0 Zeeman only, 1 and quadratic, 2 and fourth order."""
+    """What rows of on-site parameters [kind, ONSITE_WIDTH] hold: 0 Zeeman, 1 and quadratic, 2 and fourth order."""
     fourth = table[:, [ONSITE["K4"].start, ONSITE["Kc"].start]]
     return 2 if fourth.any() else 1 if table[:, 1:].any() else 0
 

@@ -4,9 +4,10 @@ The local back-end of the method's authors (Xu et al., Commun. Phys. 6, 239 (202
 that has a temperature (magsearch/methods, ``magsearch sample``).
 
 The energy of one spin, its neighbours held, is - h.s plus its anisotropy. The heat bath draws s anew from
-exp(h.s / kT), which is exact; anisotropy is a Metropolis test on top. That test fails once kT < K^2 / |h|, where the
-spins that it should hold lie off h; so where there is anisotropy every visit ends with a Metropolis step in a cone, whose
-width adapts to an acceptance of one half. Over-relaxation reflects s at h.
+exp(h.s / kT), which is exact; anisotropy is a Metropolis test on top. Once kT < K^2 / |h| that test rejects nearly all:
+the spins that would pass it lie off h. So where there is anisotropy every visit ends with a Metropolis step in a cone,
+whose width adapts to an acceptance of one half; it costs little, since h is there already. Over-relaxation reflects s
+at h.
 """
 
 from __future__ import annotations
@@ -106,9 +107,9 @@ def step(motion: Motion, convergence: Convergence, reflections: int = 0, adaptin
         swept = sweep(motion, moves(*names), first + k)
         last = k == reflections
         exact = last and (motion.iteration + 1) % (window or RESUM) == 0
-        energies = motion.evaluate("force") if exact else swept
+        summed = motion.evaluate("force") if exact else swept
         motion.launch(
-            "thermal", swept, len(swept), energies, len(energies), int(exact), flat["state"], flat["awake"], flat["cone"],
+            "thermal", swept, len(swept), summed, len(summed), int(exact), flat["state"], flat["awake"], flat["cone"],
             moves(*names), int(adapting), evaluator.visits.spins, evaluator.sites, window if last else 0, *thresholds,
             motion.replicas, blocks=1,
         )  # fmt: skip

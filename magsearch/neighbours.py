@@ -54,7 +54,8 @@ class Neighbours:
     def on(self, device: Device, real: Any) -> tuple[Any, Any, Any, Any]:
         """start, neighbour, coupling and matrices [coupling, 9] on a device, none of them empty."""
         start, neighbour, coupling = (
-            device.array(values, np.int32) for values in (self.start, np.append(self.neighbour, 0), np.append(self.coupling, 0))
+            device.array(values, np.int32)
+            for values in (self.start, np.append(self.neighbour, 0), np.append(self.coupling, 0))
         )
         return start, neighbour, coupling, device.array(np.vstack([self.matrices.reshape(-1, 9), np.zeros(9)]), real)
 
@@ -64,7 +65,7 @@ class Neighbours:
         return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
 
     def without_themselves(self) -> tuple[Neighbours, NDArray[np.float64]]:
-        """The lists without bonds from a site to its own periodic image, and the sum of their matrices, [site, 3, 3]."""
+        """The lists without bonds from a site to its own image, and the sum of those bonds' matrices, [site, 3, 3]."""
         site = self.site
         own = self.neighbour == site
         sums = np.zeros((len(self.start) - 1, 3, 3))

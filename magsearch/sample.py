@@ -71,8 +71,8 @@ def sample(
     for point in found:
         if (slow := slowest(point)) * 50 > sweeps:
             console.print(
-                f"note       {point.kelvin:g} K: measurements are correlated over {2 * slow:.0f} sweeps; the errors are "
-                f"trustworthy from about {50 * slow:.0f} sweeps on",
+                f"note       {point.kelvin:g} K: measurements are correlated over {2 * slow:.0f} sweeps; errors can be "
+                f"trusted from about {50 * slow:.0f} sweeps on",
                 style="yellow",
                 highlight=False,
             )
@@ -90,7 +90,9 @@ def temperatures(given: str) -> list[float]:
     except ValueError:
         kelvin = []
     if not kelvin or not all(0 < t < math.inf for t in kelvin):
-        raise InputError(f"{given!r} is not a list of temperatures; expected positive numbers in kelvin", "--temperature")
+        raise InputError(
+            f"{given!r} is not a list of temperatures; expected positive numbers in kelvin", "--temperature"
+        )
     return kelvin
 
 
@@ -134,4 +136,6 @@ def with_error(estimate: Estimate) -> str:
         return f"{estimate.mean + 0.0:.6g}"
     digits = max(0, 1 - math.floor(math.log10(estimate.error)))
     error = round(estimate.error * 10**digits)
-    return f"{estimate.mean + 0.0:.{digits}f}({error})" if digits else f"{estimate.mean + 0.0:.0f}({estimate.error:.0f})"
+    return (
+        f"{estimate.mean + 0.0:.{digits}f}({error})" if digits else f"{estimate.mean + 0.0:.0f}({estimate.error:.0f})"
+    )

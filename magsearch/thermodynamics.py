@@ -138,4 +138,3 @@ def averages(trajectory: Trajectory) -> list[Averages]:
 def chains_for(temperatures: int, width: int) -> int:
     """Chains of each temperature that fill the registers or warps of a device."""
     return max(1, width // temperatures)
-

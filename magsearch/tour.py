@@ -24,7 +24,7 @@ PARTS = 4096  # of one colour at the most: what fills a GPU with a warp of repli
 
 
 def colours(neighbours: Neighbours, stretch: int) -> list[list[int]]:
-    """The stretches of each colour: no two of one colour have a bond between them. Greedy, in the order of the sites."""
+    """The stretches of each colour, greedily in the order of the sites: no bond joins two of one colour."""
     count = -(-(len(neighbours.start) - 1) // stretch)
     one, other = neighbours.site // stretch, neighbours.neighbour // stretch
     apart = one != other
@@ -102,11 +102,12 @@ class Visits:
         if own.any():
             every = table[kind]
             every[:, ONSITE["A"]] += 0.5 * own.reshape(-1, 9)
-            table, kind = np.unique(every, axis=0, return_inverse=True)
+            table, row = np.unique(every, axis=0, return_inverse=True)
+            kind = row.reshape(-1).astype(np.int32)
         order = onsite_order(table)
         tour = Tour.of(neighbours, device.stretch, hamiltonian.occupied)
         return cls(
-            (*neighbours.on(device, real), device.array(kind.reshape(-1), np.int32), device.array(table, real), order),
+            (*neighbours.on(device, real), device.array(kind, np.int32), device.array(table, real), order),
             (device.array(tour.sites, np.int32), device.array(tour.part, np.int32)),
             tour.colour,
             tour.width,

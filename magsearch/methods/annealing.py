@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from magsearch.evaluator import Evaluator
-from magsearch.heatbath import ENDLESS, enter, run, warm
+from magsearch.heatbath import enter, run, warm
 from magsearch.methods.outcome import with_steps
 from magsearch.minimizers import BarzilaiBorwein
 from magsearch.randomness import Key

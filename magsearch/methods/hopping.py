@@ -16,8 +16,9 @@ from magsearch.units import K_B
 
 @dataclass(frozen=True)
 class BasinHopping:
-    """Kick every spin, relax, accept by Metropolis; every replica keeps the best. Wales & Doye, J. Phys. Chem. A 101, 5111
-    (1997).
+    """Kick every spin, relax, accept by Metropolis; every replica keeps the best that it has seen.
+
+    Wales & Doye, J. Phys. Chem. A 101, 5111 (1997).
 
     hops          kicks of every replica
     angle         radians: a spin lands anywhere in a cone of this half-angle about where it was
@@ -25,7 +26,7 @@ class BasinHopping:
     """
 
     hops: int = 20
-    angle: float = 0.8
+    angle: float = 2.0
     temperature: float = 0.0
     minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
 

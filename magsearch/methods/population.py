@@ -21,9 +21,8 @@ class Annealed:
 
     beta          [temperature]      1 / meV, from 0 on
     energy        [temperature]      meV, mean over the population after its sweeps
-    log_z         [temperature]      ln of the partition function, spins uniform on the sphere counting as 1 at beta = 0;
-                                     the free energy is - log_z / beta
-    families      [temperature]      mean size of the family (descent from one first replica) that a replica belongs to
+    log_z         [temperature]      ln Z, where uniform spins count as 1; free energy - log_z / beta
+    families      [temperature]      mean size of the family that a replica belongs to: descent from one first replica
     motion        the population at the last temperature
     """
 
@@ -51,11 +50,11 @@ def effective(exponent: NDArray[np.float64]) -> float:
 class PopulationAnnealing:
     """A population that is cooled and resampled by its Boltzmann weights, then a minimiser.
 
-    Hukushima & Iba, AIP Conf. Proc. 690, 200 (2003); free energy of Machta, Phys. Rev. E 82, 026704 (2010). It begins with
-    random spins, at infinite temperature: of what is given it takes the number of replicas only.
+    Hukushima & Iba, AIP Conf. Proc. 690, 200 (2003); free energy of Machta, Phys. Rev. E 82, 026704 (2010). It begins
+    with random spins, at infinite temperature: of what is given it takes the number of replicas only.
 
     coldest       kelvin, at the end; None: 1e-3 of the stiffest coupling over k_B
-    share         of the population that still counts after a step of the temperature (effective sample size): sets the step
+    share         of the population that still counts after a step of the temperature (effective sample size)
     sweeps        at every temperature
     reflections   over-relaxation sweeps with each sweep
     """
@@ -72,7 +71,9 @@ class PopulationAnnealing:
         """Cool ``replicas`` replicas; what was measured on the way. ValueError for settings that lead nowhere."""
         coldest = 1e-3 * evaluator.stiffness / K_B if self.coldest is None else self.coldest
         if not (coldest > 0 and 0 < self.share < 1):
-            raise ValueError(f"cooling to {coldest:g} K with a share of {self.share:g}; expected T > 0 and 0 < share < 1")
+            raise ValueError(
+                f"cooling to {coldest:g} K with a share of {self.share:g}; expected T > 0 and 0 < share < 1"
+            )
         motion = Motion.start(evaluator, random_textures(evaluator, replicas, key), tesla, key)
         enter(motion, np.inf)
         energy, family, beta = energies(motion), np.arange(replicas), 0.0
@@ -90,10 +91,11 @@ class PopulationAnnealing:
             energy = energies(motion)
             size = np.unique(family, return_counts=True)[1]
             seen.append((beta, energy.mean(), seen[-1][2] + log_mean, float((size**2).sum() / replicas)))
-        return Annealed(*np.array(seen).T, motion)
+        beta_, energy_, log_z, families = np.array(seen).T
+        return Annealed(beta_, energy_, log_z, families, motion)
 
     def step(self, energy: NDArray[np.float64], most: float) -> float:
-        """The step of 1 / kT after which ``share`` of the population still counts, by bisection; ``most`` at the most."""
+        """The step of 1 / kT after which ``share`` of the population still counts; ``most`` at the most."""
         if effective(-most * energy) >= self.share:
             return most
         low, high = 0.0, most

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.evaluator import Evaluator
-from magsearch.heatbath import enter, energies, run, warm
+from magsearch.heatbath import energies, enter, run, warm
 from magsearch.methods.annealing import ends
 from magsearch.methods.outcome import with_steps
 from magsearch.minimizers import BarzilaiBorwein
