@@ -74,6 +74,8 @@ class PopulationAnnealing:
             raise ValueError(
                 f"cooling to {coldest:g} K with a share of {self.share:g}; expected T > 0 and 0 < share < 1"
             )
+        if tesla is not None and np.ptp(np.atleast_2d(tesla), axis=0).any():
+            raise ValueError("replicas that are copied from one another share one field")
         motion = Motion.start(evaluator, random_textures(evaluator, replicas, key), tesla, key)
         enter(motion, np.inf)
         energy, family, beta = energies(motion), np.arange(replicas), 0.0
