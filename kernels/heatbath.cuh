@@ -86,8 +86,8 @@ KERNEL visit(real* __restrict__ spins, const int* __restrict__ start, const int*
             for (int m = 0; m < MOVES; ++m) {
                 if (!(moves >> m & 1)) continue;
                 const word<real> zero{};
-                const auto random =
-                    philox(Four<word<real>>{{zero + (uint32)i, replica, zero + sweep, zero + (uint32)m}}, key0, key1);
+                Four<word<real>> random{{zero + (uint32)i, replica, zero + sweep, zero + (uint32)m}};
+                if (order > 0 || m != REFLECTION) random = philox(random, key0, key1);
                 const lane<real> u = uniform<real>(random.v[0]), x = uniform<real>(random.v[1]) - real(0.5);
                 vec<lane<real>> next;
                 if (m == HEATBATH)

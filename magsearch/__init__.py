@@ -15,6 +15,7 @@ from magsearch.errors import InputError
 from magsearch.evaluator import Evaluator
 from magsearch.formats import read, read_spins
 from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.heatbath import HeatBath
 from magsearch.island import GeneticTunneling
 from magsearch.lattice import Lattice
 from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, VelocityProjection
@@ -24,7 +25,7 @@ from magsearch.search import Search, Stop
 
 __all__ = [
     "LBFGS", "BarzilaiBorwein", "Bonds", "Convergence", "CubicAnisotropy", "Evaluator", "Fire", "GeneticTunneling",
-    "Hamiltonian", "InputError", "Lattice", "Search", "Stop", "UniaxialAnisotropy", "VarianceControl",
+    "Hamiltonian", "HeatBath", "InputError", "Lattice", "Search", "Stop", "UniaxialAnisotropy", "VarianceControl",
     "VelocityProjection", "choose", "dmi_matrix", "exchange_matrix", "magnetization", "read", "read_spins", "relax",
     "structure_factor", "topological_charge",
 ]  # fmt: skip
