@@ -15,14 +15,14 @@ enum Move {
 // What a sweep sums over the spins. Python reads these names from here.
 enum Swept { CHANGE, SX, SY, SZ, ACCEPTED, ACCEPTED_CONES, ACCEPTED_REFLECTIONS, SWEPT };
 
-// 1 - cos of the angle to h, drawn from exp(a cos) by inversion of its distribution; a = |h| / kT, u uniform in (0, 1].
+// 1 - cos of the angle to h, drawn from exp(a cos) by inversion of its distribution; a = 1 / t = |h| / kT, u uniform.
 // Where a is small and rounding spoils the logarithm: the first cumulants of the same formula.
 template <typename real>
-DEVICE lane<real> inclination(lane<real> a, lane<real> u) {
+DEVICE lane<real> inclination(lane<real> a, lane<real> t, lane<real> u) {
     const lane<real> x = 2 * u - 1, xx = x * x;
     const lane<real> third = real(1. / 3) * x - real(1. / 12) * a * (3 * xx - 1);
     const lane<real> soft = x + (1 - xx) * a * (real(0.5) - a * third);
-    const lane<real> drawn = -logarithm<real>(u + (1 - u) * decay<real>(2 * a)) / a;
+    const lane<real> drawn = -t * logarithm<real>(u + (1 - u) * decay<real>(2 * a));
     return where(a < real(1. / 128), 1 - soft, drawn);
 }
 
@@ -65,7 +65,8 @@ KERNEL visit(real* __restrict__ spins, const int* __restrict__ start, const int*
              const uint32* __restrict__ number, uint32 key0, uint32 key1, uint32 sweep, int moves,
              double* __restrict__ sums, int sites, int replicas) {
     FOR_EACH (c, last - first, r, replicas) {
-        const lane<real> temperature = load(kT + r), width_of_cone = load(cone + r), moving = load(awake + r);
+        const lane<real> temperature = load(kT + r), beta = 1 / temperature;
+        const lane<real> width_of_cone = load(cone + r), moving = load(awake + r);
         const auto B = load3(zeeman + place(0, r, 1));
         const word<real> replica = load_words<real>(number + r);
         real* mine = spins + place(0, r, sites);
@@ -91,7 +92,8 @@ KERNEL visit(real* __restrict__ spins, const int* __restrict__ start, const int*
                 const lane<real> u = uniform<real>(random.v[0]), x = uniform<real>(random.v[1]) - real(0.5);
                 vec<lane<real>> next;
                 if (m == HEATBATH)
-                    next = inclined<real>(felt, inclination<real>(square * inverse / temperature, u), x);
+                    next =
+                        inclined<real>(felt, inclination<real>(beta * square * inverse, temperature * inverse, u), x);
                 else if (m == CONE)
                     next = inclined<real>(s, width_of_cone * u, x);
                 else
@@ -104,7 +106,7 @@ KERNEL visit(real* __restrict__ spins, const int* __restrict__ start, const int*
                     const lane<real> own = anisotropy(p, order, next) - anisotropy(p, order, s);
                     cost = linear + own;
                     const lane<real> against = m == CONE ? cost : own;  // the rest is in the proposal already
-                    const lane<real> rise = where(against > 0, against, one * 0) / temperature;
+                    const lane<real> rise = beta * where(against > 0, against, one * 0);
                     yes = yes & (uniform<real>(random.v[2]) <= decay<real>(rise));
                 }
                 s = where(yes, next, s);

@@ -22,7 +22,7 @@ void evaluate(const real* x, const real* y, real* out, int n, int which) {
         lane<real> cosine, sine;
         turn<real>(v, cosine, sine);
         store<real>(out + k, which == 0 ? decay<real>(v) : which == 1 ? logarithm<real>(v) : which == 2 ? cosine
-                             : which == 3 ? sine : inclination<real>(v, w));
+                             : which == 3 ? sine : inclination<real>(v, 1 / v, w));
     }
 }
 extern "C" void evaluate_float(const float* x, const float* y, float* out, int n, int which) {

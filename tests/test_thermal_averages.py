@@ -323,7 +323,7 @@ def test_the_cubic_ferromagnet_orders_where_it_should(device):
     """
     near, chains = np.array([1.437, 1.440, 1.443, 1.446, 1.449]), 6  # k_B T / J
     m2 = {}
-    for size, sweeps in ((8, 60000), (12, 30000), (24, 10000)):
+    for size, sweeps in ((8, 30000), (12, 20000), (24, 8000)):
         lattice = Lattice.named("cubic", (size, size, size))
         model = Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0)))
         run = sample(Evaluator(model, device), near / K_B, sweeps, sweeps // 5, chains, KEY, reflections=3)
