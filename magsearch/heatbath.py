@@ -77,12 +77,12 @@ def sweep(motion: Motion, kinds: int, draw: int) -> Any:
 class HeatBath:
     """Heat-bath Monte Carlo at a temperature, as a local back-end.
 
-    temperature      kelvin
+    temperature      kelvin, of all replicas or of each
     convergence      steps are sweeps; variance control ends a replica, and the largest torque where it is cold enough
     reflections      sweeps of over-relaxation after each sweep of heat bath
     """
 
-    temperature: float = 0.0
+    temperature: float | tuple[float, ...] = 0.0
     convergence: Convergence = field(default_factory=Convergence)
     reflections: int = 0
 

@@ -37,7 +37,7 @@ from magsearch.operators import (
 )
 from magsearch.operators.seeds import unit
 from magsearch.randomness import Consumer, key, stream
-from magsearch.relaxation import Convergence, Minimizer, VarianceControl, relax
+from magsearch.relaxation import Convergence, Method, Minimizer, VarianceControl, relax
 from magsearch.selection import Selection, SteadyState
 
 Mixture = tuple[tuple[Operator, float], ...]
@@ -71,7 +71,7 @@ class GeneticTunneling:
     replicas: int = 64
     elites: int = 8
     seed: int = 1
-    minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
+    minimizer: Minimizer | Method = field(default_factory=BarzilaiBorwein)
     refinement: Minimizer = REFINEMENT
     polish: Minimizer = POLISH
     selection: Selection = field(default_factory=SteadyState)
@@ -147,7 +147,7 @@ class Island:
         )
 
     def relaxed(
-        self, candidates: list[Candidate], minimizer: Minimizer, evaluator: Evaluator, refined: bool = False
+        self, candidates: list[Candidate], minimizer: Minimizer | Method, evaluator: Evaluator, refined: bool = False
     ) -> tuple[list[Candidate], int]:
         """The candidates after a relaxation, and the evaluations that it took.
 

@@ -3,8 +3,8 @@
 A lattice is cut into stretches of consecutive sites. Stretches that do not feel each other share a colour; a sweep goes
 through the colours one after the other, and within a colour every stretch may have a thread of its own. The stretch is
 one site on a GPU (coloured sublattices). It is long on a CPU, where replicas are enough work for most threads and the
-neighbours of a stretch stay in the cache: long lists of bonds, which need hundreds of colours site by site, then need a
-handful. Both are functions of the model alone, never of the number of threads.
+neighbours of a stretch stay in the cache: long lists of bonds, which need a hundred colours or more site by site, then
+need about ten. Both are functions of the model alone, never of the number of threads.
 """
 
 from __future__ import annotations

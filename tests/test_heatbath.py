@@ -307,6 +307,18 @@ def test_every_replica_has_its_own_temperature(device, real):
     assert (np.abs(np.mean(z, axis=0) - (1 / np.tanh(x) - 1 / x)) < 4 * error + 1e-6).all()
 
 
+def test_a_back_end_takes_a_temperature_for_each_replica(device):
+    """Those that are hot go on when the cold ones rest and are thinned out: each as it would alone."""
+    model, kelvin = square_bloch(), tuple([1e-3, 300.0] * 20)
+    evaluator, s = Evaluator(model, device, np.float64), oracle.random_textures(model, 40)
+    control = VarianceControl(20, energy=1e-3, moment=1e9)
+    relaxed = relax(HeatBath(kelvin, Convergence(0.0, 200, control)), evaluator, s, key=KEY)
+    assert set(relaxed.reason[::2]) == {"variance"}
+    assert set(relaxed.reason[1::2]) == {"moving"}
+    alone = relax(HeatBath(kelvin, Convergence(0.0, 200, None)), evaluator, s, key=KEY)
+    assert_array_equal(relaxed.textures[1::2], alone.textures[1::2])
+
+
 def test_temperatures_can_change_and_padding_may_be_left_out(device):
     motion = contact(square_bloch(), device, np.float64, 3, 10.0)
     assert_allclose(device.host(motion.flat["kT"]), 10 * K_B)
