@@ -42,7 +42,7 @@ METHODS = (
 
 hamiltonian = ms.read(sys.argv[1] if len(sys.argv) > 1 else "inputs/square-bloch.toml")
 evaluator = ms.Evaluator(hamiltonian, ms.choose("auto"))
-start = random_textures(evaluator, REPLICAS, key(1, Consumer.RESTART))
+start = random_textures(evaluator, REPLICAS, key(1, Consumer.START))
 
 
 def report(name: str, energy: np.ndarray, champion: np.ndarray, sweeps: float, seconds: float) -> None:

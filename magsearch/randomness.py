@@ -16,7 +16,7 @@ class Consumer(IntEnum):
     SAMPLING = 13
     EXCHANGE = 14
     RESAMPLING = 15
-    RESTART = 16
+    START = 16
     ACCEPTANCE = 17
 
 
@@ -39,3 +39,9 @@ def key(seed: int, consumer: Consumer, island: int = 0, generation: int = 0) -> 
 def keyed(key: Key, consumer: Consumer, turn: int = 0) -> np.random.Generator:
     """The stream of what a host decides between sweeps: exchanges, resampling, restarts."""
     return np.random.Generator(np.random.Philox(key=key[0] + (key[1] << 32) + (int(consumer) << 64), counter=turn))
+
+
+def derived(key: Key, consumer: Consumer, turn: int = 0) -> Key:
+    """A key for a part of what ``key`` is for."""
+    first, second = keyed(key, consumer, turn).integers(2**32, size=2, dtype=np.uint32)
+    return int(first), int(second)

@@ -145,6 +145,21 @@ def test_generations_of_an_island_draw_other_numbers(monkeypatch):
     assert len(keys) == len(set(keys)) == 16, "seed, island, generation, refinement"
 
 
+@pytest.mark.parametrize(
+    "kind", [SimulatedAnnealing, ParallelTempering, PopulationAnnealing, RandomRestarts, BasinHopping]
+)
+def test_a_minimiser_that_draws_has_numbers_of_its_own_each_time(kind, device, monkeypatch):
+    """Not those of the sweeps before it, nor those of its last turn."""
+    keys = []
+    begin = HeatBath.begin
+    monkeypatch.setattr(HeatBath, "begin", lambda self, motion: keys.append(motion.key) or begin(self, motion))
+    method = kind(minimizer=HeatBath(1.0, Convergence(0.0, 3, None)))
+    evaluator, s = Evaluator(square_bloch(), device), oracle.random_textures(square_bloch(), 4)
+    relax(method, evaluator, s, key=KEY)
+    assert len(keys) == {RandomRestarts: 11, BasinHopping: 21}.get(kind, 1)
+    assert len({KEY, *keys}) == len(keys) + 1
+
+
 # -- annealing ---------------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ from magsearch.evaluator import Evaluator
 from magsearch.heatbath import enter, run, warm
 from magsearch.methods.outcome import with_steps
 from magsearch.minimizers import BarzilaiBorwein
-from magsearch.randomness import Key
+from magsearch.randomness import Consumer, Key, derived
 from magsearch.relaxation import Minimizer, Motion, Relaxation, Watch, relax
 from magsearch.units import K_B
 
@@ -70,5 +70,6 @@ class SimulatedAnnealing:
         for k in range(self.sweeps):
             warm(motion, self.schedule(k / max(1, self.sweeps - 1), scale))
             run(motion, 1, self.reflections, watch)
-        cold = motion.textures()
-        return with_steps(relax(self.minimizer, evaluator, cold, tesla, watch), self.sweeps * (1 + self.reflections))
+        own = derived(key, Consumer.RELAXATION)
+        cold = relax(self.minimizer, evaluator, motion.textures(), tesla, watch, own)
+        return with_steps(cold, self.sweeps * (1 + self.reflections))

@@ -9,7 +9,7 @@ from magsearch.evaluator import Evaluator
 from magsearch.heatbath import kicked
 from magsearch.methods.outcome import better, with_steps
 from magsearch.minimizers import BarzilaiBorwein
-from magsearch.randomness import Consumer, Key, keyed
+from magsearch.randomness import Consumer, Key, derived, keyed
 from magsearch.relaxation import Minimizer, Relaxation, Watch, relax
 from magsearch.units import K_B
 
@@ -31,10 +31,10 @@ class BasinHopping:
     minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
 
     def relaxed(self, evaluator: Evaluator, textures: Any, tesla: Any, watch: Watch, key: Key) -> Relaxation:
-        here = best = relax(self.minimizer, evaluator, textures, tesla, watch)
-        for hop in range(self.hops):
-            start = kicked(evaluator, here.textures, self.angle, key, hop)
-            there = with_steps(relax(self.minimizer, evaluator, start, tesla, watch), 1)
+        here = best = relax(self.minimizer, evaluator, textures, tesla, watch, derived(key, Consumer.RELAXATION))
+        for hop in range(1, self.hops + 1):
+            start, own = kicked(evaluator, here.textures, self.angle, key, hop), derived(key, Consumer.RELAXATION, hop)
+            there = with_steps(relax(self.minimizer, evaluator, start, tesla, watch, own), 1)
             rise = np.maximum(there.energy - here.energy, 0.0)
             draw = keyed(key, Consumer.ACCEPTANCE, hop).random(len(rise))
             accepted = draw < np.exp(-rise / (K_B * self.temperature)) if self.temperature > 0 else rise == 0

@@ -10,7 +10,7 @@ from magsearch.evaluator import Evaluator
 from magsearch.heatbath import energies, enter, random_textures, renumber, run, warm
 from magsearch.methods.outcome import with_steps
 from magsearch.minimizers import BarzilaiBorwein
-from magsearch.randomness import Consumer, Key, keyed
+from magsearch.randomness import Consumer, Key, derived, keyed
 from magsearch.relaxation import Minimizer, Motion, Relaxation, Watch, relax
 from magsearch.units import K_B
 
@@ -109,5 +109,6 @@ class PopulationAnnealing:
     def relaxed(self, evaluator: Evaluator, textures: Any, tesla: Any, watch: Watch, key: Key) -> Relaxation:
         replicas = len(np.asarray(textures).reshape(-1, evaluator.sites, 3))
         annealed = self.anneal(evaluator, replicas, tesla, watch, key)
-        cold = relax(self.minimizer, evaluator, annealed.motion.textures(), tesla, watch)
+        own = derived(key, Consumer.RELAXATION)
+        cold = relax(self.minimizer, evaluator, annealed.motion.textures(), tesla, watch, own)
         return with_steps(cold, annealed.motion.iteration * (1 + self.reflections))

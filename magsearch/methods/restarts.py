@@ -7,7 +7,7 @@ from magsearch.evaluator import Evaluator
 from magsearch.heatbath import random_textures
 from magsearch.methods.outcome import better
 from magsearch.minimizers import BarzilaiBorwein
-from magsearch.randomness import Key
+from magsearch.randomness import Consumer, Key, derived
 from magsearch.relaxation import Minimizer, Relaxation, Watch, relax
 
 
@@ -19,8 +19,11 @@ class RandomRestarts:
     minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
 
     def relaxed(self, evaluator: Evaluator, textures: Any, tesla: Any, watch: Watch, key: Key) -> Relaxation:
-        found = relax(self.minimizer, evaluator, textures, tesla, watch)
-        for turn in range(self.restarts):
-            start = random_textures(evaluator, len(found.energy), key, turn)
-            found = better(found, relax(self.minimizer, evaluator, start, tesla, watch))
+        found = relax(self.minimizer, evaluator, textures, tesla, watch, derived(key, Consumer.RELAXATION))
+        for turn in range(1, self.restarts + 1):
+            start, own = (
+                random_textures(evaluator, len(found.energy), key, turn),
+                derived(key, Consumer.RELAXATION, turn),
+            )
+            found = better(found, relax(self.minimizer, evaluator, start, tesla, watch, own))
         return found

@@ -12,7 +12,7 @@ from magsearch.heatbath import energies, enter, run, warm
 from magsearch.methods.annealing import ends
 from magsearch.methods.outcome import with_steps
 from magsearch.minimizers import BarzilaiBorwein
-from magsearch.randomness import Consumer, Key, keyed
+from magsearch.randomness import Consumer, Key, derived, keyed
 from magsearch.relaxation import Minimizer, Motion, Relaxation, Watch, relax
 from magsearch.units import K_B
 
@@ -86,4 +86,5 @@ class ParallelTempering:
         for _ in self.climb(motion, motion.count, watch):
             pass
         steps = self.sweeps // self.every * self.every * (1 + self.reflections)
-        return with_steps(relax(self.minimizer, evaluator, motion.textures(), tesla, watch), steps)
+        own = derived(key, Consumer.RELAXATION)
+        return with_steps(relax(self.minimizer, evaluator, motion.textures(), tesla, watch, own), steps)
