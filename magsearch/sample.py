@@ -24,7 +24,7 @@ from magsearch.thermodynamics import sample as measure
 
 def sample(
     input_file: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="A .toml with a [model] table, or UppASD's inpsd.dat.")
+        Path, typer.Argument(metavar="INPUT", help=r"A .toml with a \[model] table, or UppASD's inpsd.dat.")
     ],
     temperature: Annotated[str, typer.Option(metavar="T[,T...]", help="Kelvin; several ride in one batch.")],
     sweeps: Annotated[int, typer.Option(min=1, help="Measured sweeps of every chain.")],
@@ -36,7 +36,7 @@ def sample(
     ] = None,
     reflections: Annotated[int, typer.Option(min=0, help="Over-relaxation sweeps with each sweep.")] = 1,
     start: Annotated[
-        Path | None, typer.Option(help=".npy [site, 3] or UppASD restart file to start from, without cooling.")
+        Path | None, typer.Option(help=r".npy \[site, 3] or UppASD restart file to start from, without cooling.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 1,
     settings: Annotated[
