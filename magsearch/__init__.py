@@ -17,6 +17,7 @@ from magsearch.errors import InputError
 from magsearch.evaluator import Evaluator
 from magsearch.formats import read, read_spins
 from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.heatbath import HeatBath
 from magsearch.island import GeneticTunneling
 from magsearch.lattice import Lattice
 from magsearch.migration import Exchange, Leader
@@ -28,8 +29,8 @@ from magsearch.topology import Complete, Isolated, RandomGraph, Ring, Torus
 
 __all__ = [
     "LBFGS", "Archipelago", "BarzilaiBorwein", "Bonds", "Checkpoints", "Complete", "Convergence", "CubicAnisotropy",
-    "Evaluator", "Exchange", "Fire", "GeneticTunneling", "Hamiltonian", "InputError", "Isolated", "Lattice", "Leader",
-    "RandomGraph", "Ring", "Stop", "Torus", "UniaxialAnisotropy", "VarianceControl", "VelocityProjection", "choose",
-    "dmi_matrix", "exchange_matrix", "launched", "magnetization", "read", "read_spins", "relax", "structure_factor",
-    "topological_charge",
+    "Evaluator", "Exchange", "Fire", "GeneticTunneling", "Hamiltonian", "HeatBath", "InputError", "Isolated", "Lattice",
+    "Leader", "RandomGraph", "Ring", "Stop", "Torus", "UniaxialAnisotropy", "VarianceControl", "VelocityProjection",
+    "choose", "dmi_matrix", "exchange_matrix", "launched", "magnetization", "read", "read_spins", "relax",
+    "structure_factor", "topological_charge",
 ]  # fmt: skip

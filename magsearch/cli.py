@@ -20,6 +20,7 @@ from magsearch.evaluator import Evaluator
 from magsearch.footprint import footprint
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.ranks import first, launched
+from magsearch.sample import sample
 from magsearch.signals import Signals
 from magsearch.units import MRY
 
@@ -220,6 +221,9 @@ def plot(
     except (OSError, ValueError) as error:
         raise InputError(str(error), out) from None
     print(out)
+
+
+app.command()(sample)
 
 
 def _texture(name: str, hamiltonian: Hamiltonian) -> NDArray[np.float64]:

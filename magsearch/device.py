@@ -97,6 +97,7 @@ class Device:
     xp: Any  # numpy or cupy
     width: int  # replicas of a block: populations are padded to whole blocks
     chunk: int  # sites that one thread sums over
+    stretch: int  # consecutive sites that one thread updates one after the other (magsearch/tour.py)
     fft: Callable[..., Any]  # over given axes
     ifft: Callable[..., Any]
     groups: int  # parts in which the sums of a population arrive at the minimisers' rules
@@ -161,6 +162,7 @@ class Cpu(Device):
     xp = np
     width = 16
     chunk = 256
+    stretch = 256
     groups = 1
 
     @cached_property
@@ -214,6 +216,7 @@ class Cuda(Device):
 
     width = 32
     chunk = 8
+    stretch = 1
     groups = 32
 
     def __init__(self, index: int | None = None, place: int = 0) -> None:

@@ -13,6 +13,7 @@ from magsearch.evaluator import Path
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.island import GeneticTunneling
 from magsearch.migration import luggage
+from magsearch.relaxation import Method
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ def footprint(hamiltonian: Hamiltonian, path: Path, islands: Sequence[GeneticTun
     )
 
     def batch(island: GeneticTunneling) -> int:
-        padded = -(-island.replicas // Cpu.width) * Cpu.width
-        return padded * (replica + island.minimizer.vectors * texture)
+        last = island.minimizer.minimizer if isinstance(island.minimizer, Method) else island.minimizer
+        return -(-island.replicas // Cpu.width) * Cpu.width * (replica + last.vectors * texture)
 
     most = max(np.bincount(owners(len(islands), ranks)))
     replicas = max(island.replicas for island in islands)

@@ -38,8 +38,8 @@ from magsearch.operators import (
     StripeSplice,
 )
 from magsearch.operators.seeds import unit
-from magsearch.randomness import Consumer, stream
-from magsearch.relaxation import Convergence, Minimizer, VarianceControl, relax
+from magsearch.randomness import Consumer, key, stream
+from magsearch.relaxation import Convergence, Method, Minimizer, VarianceControl, relax
 from magsearch.selection import Selection, SteadyState
 
 Mixture = tuple[tuple[Operator, float], ...]
@@ -73,7 +73,7 @@ class GeneticTunneling:
     replicas: int = 64
     elites: int = 8
     seed: int = 1
-    minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
+    minimizer: Minimizer | Method = field(default_factory=BarzilaiBorwein)
     refinement: Minimizer = REFINEMENT
     polish: Minimizer = POLISH
     selection: Selection = field(default_factory=SteadyState)
@@ -169,14 +169,20 @@ class Island:
         return done
 
     def relaxed(
-        self, candidates: Sequence[Candidate], minimizer: Minimizer, evaluator: Evaluator, refined: bool = False
+        self,
+        candidates: Sequence[Candidate],
+        minimizer: Minimizer | Method,
+        evaluator: Evaluator,
+        refined: bool = False,
     ) -> tuple[list[Candidate], int]:
         """The candidates after a relaxation, and the evaluations that it took.
 
         They count as ``refined`` where the relaxation was a close one and came to rest.
         """
         textures = np.stack([candidate.texture for candidate in candidates])
-        relaxed = relax(minimizer, evaluator, textures, watch=self.watch)
+        who = Consumer.REFINEMENT if refined else Consumer.RELAXATION
+        random = key(self.settings.seed, who, self.number, self.generation)
+        relaxed = relax(minimizer, evaluator, textures, watch=self.watch, key=random)
         after = []
         for k, candidate in enumerate(candidates):
             self.watch()
