@@ -1,4 +1,4 @@
-"""The command line: magsearch run, energy, info, show, plot."""
+"""The command line: magsearch run, energy, info, show, plot, convert."""
 
 from __future__ import annotations
 
@@ -31,7 +31,11 @@ app = typer.Typer(
 WAIT = 20  # a run's file is written again once this many times its last writing's duration have passed
 
 InputFile = Annotated[
-    Path, typer.Argument(metavar="INPUT", help="A .toml with a [model] table, or UppASD's inpsd.dat.")
+    Path,
+    typer.Argument(
+        metavar="INPUT",
+        help="A model: .toml, UppASD's inpsd.dat, a file of TB2J, Spirit's .cfg, VAMPIRE's .ucf or input.",
+    ),
 ]
 RunFile = Annotated[Path, typer.Argument(metavar="OUT.h5", help="The file of a run.")]
 Settings = Annotated[
@@ -107,7 +111,9 @@ def _follow(console: Console, search: Search, out: Path, state: Any) -> str:
 @app.command()
 def energy(
     input_file: InputFile,
-    spins: Annotated[str, typer.Option(help=".npy [site, 3], UppASD restart file, or OUT.h5[:elite].")],
+    spins: Annotated[
+        str, typer.Option(help="OVF, .npy [site, 3], extended XYZ, UppASD restart file, or OUT.h5[:elite].")
+    ],
     unit: Annotated[str, typer.Option(help="meV or mRy.")] = "meV",
     settings: Settings = None,
     device: DeviceName = "cpu",
@@ -159,6 +165,8 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
         "bytes_per_replica": record.bytes_per_replica(lattice.sites, evaluator.path),
         "notes": list(hamiltonian.notes),
     }
+    format = formats.recognise(input_file)
+    result |= {"format": format.NAME, "conventions": format.CONVENTIONS}
     if hamiltonian.uniform:
         waves = softest_waves(hamiltonian, 1)
         q = (waves.index[0] / np.array(lattice.size)) @ lattice.reciprocal
@@ -183,6 +191,9 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
             highlight=False,
         )
     console.print(f"memory     {result['bytes_per_replica'] / 1e6:.3g} MB per replica", highlight=False)
+    console.print(f"format     {format.NAME}", highlight=False)
+    for line in format.CONVENTIONS.splitlines():
+        console.print(f"           {line}", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -218,17 +229,62 @@ def plot(
     print(out)
 
 
+@app.command()
+def convert(
+    source: Annotated[str, typer.Argument(metavar="IN", help="A model, a file of spins, or OUT.h5[:elite].")],
+    out: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="A model: .toml, a folder or inpsd.dat (UppASD), .out (TB2J), .cfg (Spirit), .ucf (VAMPIRE). "
+            "Spins: .ovf, .npy, .xyz, .restart.",
+        ),
+    ],
+    to: Annotated[
+        str | None,
+        typer.Option(help=f"Where OUT's name does not say: {', '.join([*formats.TARGETS, *formats.KINDS])}."),
+    ] = None,
+    model: Annotated[Path | None, typer.Option(metavar="INPUT", help="The model that spins in IN belong to.")] = None,
+    settings: Settings = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace OUT where it exists.")] = False,
+) -> None:
+    """Write a model, or spins, in the format of another code; what that cannot express is refused."""
+    path, elite = _elite_of(source)
+    stored = storage.read(path) if elite is not None else None
+    spins = to in formats.KINDS or (to is None and formats.kind_of(out) is not None)
+    owner = model if spins and stored is None else path
+    if owner is None:
+        raise InputError(
+            "says nothing about the lattice of its spins; give the model they belong to with --model", source
+        )
+    hamiltonian = stored.hamiltonian if stored else config.read(owner, settings or []).hamiltonian
+    if spins:
+        formats.write_spins(out, _texture(source, hamiltonian), hamiltonian, to, overwrite)
+        print(out)
+        return
+    files, notes = formats.write(hamiltonian, out, to, overwrite)
+    for note in (*hamiltonian.notes, *notes):
+        print(f"note: {note}", file=sys.stderr)
+    print("\n".join(map(str, files)))
+
+
 def _texture(name: str, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
     """Spins [site, 3] from a file, or from an elite of a run: OUT.h5, OUT.h5:3."""
-    path, colon, elite = name.rpartition(":")
-    if not (colon and path.endswith((".h5", ".hdf5")) and elite.isdigit()):
-        path, elite = name, "0"
-    if not path.endswith((".h5", ".hdf5")):
+    path, elite = _elite_of(name)
+    if elite is None:
         return formats.read_spins(path, hamiltonian.lattice, hamiltonian.vacancies)
-    chosen = _elite(storage.read(path), Path(path), int(elite)).spins
+    chosen = _elite(storage.read(path), path, elite).spins
     if len(chosen) != hamiltonian.lattice.sites:
         raise InputError(f"has {len(chosen)} spins; the lattice has {hamiltonian.lattice.sites} sites", path)
     return chosen
+
+
+def _elite_of(name: str) -> tuple[Path, int | None]:
+    """OUT.h5:3 as a path and the number of an elite, 0 where none is named; None for other files."""
+    path, colon, elite = name.rpartition(":")
+    if not (colon and path.endswith((".h5", ".hdf5")) and elite.isdigit()):
+        path, elite = name, "0"
+    return Path(path), int(elite) if path.endswith((".h5", ".hdf5")) else None
 
 
 def _elite(stored: storage.Record, path: Path, elite: int) -> storage.Elite:

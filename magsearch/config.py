@@ -15,7 +15,6 @@ from magsearch import formats
 from magsearch.errors import InputError
 from magsearch.formats import toml
 from magsearch.formats.source import Source
-from magsearch.formats.table import read_text
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.island import OPERATORS, SEEDS, GeneticTunneling, Mixture
 from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, VelocityProjection
@@ -132,9 +131,10 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Input:
     InputError, with file and line, for what is wrong.
     """
     path = Path(path)
-    hamiltonian, text = formats.read(path), read_text(path)
-    tables = formats.read_toml(path) if formats.is_toml(path, text) else {}
     known = ("model", "search")
+    unpickle = ("model", "unpickle", True) in [_override(item, known) for item in overrides]
+    hamiltonian, text = formats.read(path, unpickle), formats.source_text(path)
+    tables = formats.read_toml(path) if formats.is_toml(path, text) else {}
     for table in tables:
         if table not in known:
             raise Source(path, text, table).error((), f"unknown table [{table}]; known are {', '.join(known)}")
@@ -171,9 +171,14 @@ def _model(path: Path, text: str, tables: Mapping[str, Any], read: Hamiltonian, 
         return read
     if tables:
         return toml.hamiltonian({**tables["model"], **changes}, text, path)
-    unknown = sorted(set(changes) - {"size", "field"})
+    settable = ("size", "field", "periodic", "unpickle")
+    unknown = sorted(set(changes) - set(settable))
     if unknown:
-        raise InputError(f"model.{unknown[0]} cannot be set for this format; model.size and model.field can", "--set")
+        known = ", ".join(f"model.{key}" for key in settable[:-1])
+        raise InputError(f"model.{unknown[0]} cannot be set for this format; {known} can", "--set")
+    if "periodic" in changes:
+        periodic = _numbers("model.periodic", changes["periodic"], bool)
+        read = replace(read, lattice=replace(read.lattice, periodic=periodic))
     if "size" in changes:
         read = read.with_size(_numbers("model.size", changes["size"], int))
     if "field" in changes:
@@ -184,9 +189,10 @@ def _model(path: Path, text: str, tables: Mapping[str, Any], read: Hamiltonian, 
 
 
 def _numbers(name: str, value: Any, kind: type) -> tuple[Any, ...]:
-    expected = (int,) if kind is int else (int, float)
+    expected = (int, float) if kind is float else (kind,)
     if not isinstance(value, list) or len(value) != 3 or any(type(v) not in expected for v in value):
-        raise InputError(f"{name} is {value!r}; expected three {'whole ' if kind is int else ''}numbers", "--set")
+        what = {bool: "of true and false", int: "whole numbers", float: "numbers"}[kind]
+        raise InputError(f"{name} is {value!r}; expected three {what}", "--set")
     return tuple(np.array(value, dtype=kind).tolist())
 
 

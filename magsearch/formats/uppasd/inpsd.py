@@ -83,10 +83,14 @@ class Inpsd:
 
     @classmethod
     def read(cls, path: Path) -> Inpsd:
+        return cls.parse(path, read_text(path))
+
+    @classmethod
+    def parse(cls, path: Path, text: str) -> Inpsd:
         entries: dict[str, Entry] = {}
         last = ""
-        for line, text in enumerate(read_text(path).splitlines(), start=1):
-            tokens = text.replace(",", " ").split()
+        for line, row in enumerate(text.splitlines(), start=1):
+            tokens = row.replace(",", " ").split()
             if not tokens or tokens[0][0] in "%#*=!":
                 continue
             if last and _is_number(tokens[0]):

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from magsearch.bonds import ROUNDING, Bonds
 from magsearch.errors import InputError
-from magsearch.formats.inpsd import Inpsd
 from magsearch.formats.table import Table
+from magsearch.formats.uppasd.inpsd import Inpsd
 from magsearch.lattice import Lattice
 
 SITE = 1e-3  # a vector ends on a site if it comes this close, in units of the shortest distance between sites
