@@ -79,7 +79,7 @@ class Lattice:
         set_(self, "species", tuple(self.species) or ("A",) * len(self.basis))
         if not np.isfinite(self.cell).all() or not np.isfinite(self.basis).all():
             raise ValueError("cell and basis must be finite numbers")
-        if abs(np.linalg.det(self.cell)) < 1e-12 * np.linalg.norm(self.cell, axis=1).prod():
+        if abs(np.linalg.det(self.cell)) <= 1e-12 * np.linalg.norm(self.cell, axis=1).prod():
             raise ValueError(f"the cell vectors {self.cell.tolist()} do not span a volume")
         if len(self.species) != self.atoms:
             raise ValueError(f"{len(self.species)} species for {self.atoms} atoms of the basis")

@@ -57,7 +57,7 @@ class Row:
 
 
 def recognises(path: Path, text: str) -> bool:
-    return "Cell (Angstrom):" in text and "Exchange:" in text
+    return "Cell (Angstrom):" in text
 
 
 def read(path: Path) -> Hamiltonian:

@@ -53,7 +53,7 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
     vectors = lattice.basis[bonds.j] - lattice.basis[bonds.i] + bonds.offset @ lattice.cell
     J, D, rest = expression.parts(0.5 * bonds.J)
     distances = np.linalg.norm(vectors, axis=1)
-    for k in np.argsort(distances, kind="stable"):
+    for k in np.argsort(distances.round(6), kind="stable"):
         R = ", ".join(f"{n:3d}" for n in bonds.offset[k])
         r = ", ".join(f"{x:6.3f}" for x in vectors[k])
         head = f"   {names[bonds.i[k]]:5s} {names[bonds.j[k]]:5s} ({R})"

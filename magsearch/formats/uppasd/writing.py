@@ -58,6 +58,9 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
         "maptype 2",
         "exchange ./jfile",
     ]
+    ends = np.column_stack([bonds.i, bonds.j, np.where(lattice.periodic, bonds.offset % lattice.size, bonds.offset)])
+    if len(np.unique(ends, axis=0)) < len(bonds):
+        lines.append("map_multiple T")  # else UppASD keeps one of the vectors between two atoms in a small box
     if tensor:
         lines += ["do_jtensor 1", "calc_jtensor F"]
     if "dmfile" in files:
