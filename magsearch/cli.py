@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-import time
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,13 +13,14 @@ import typer
 from numpy.typing import NDArray
 from rich.console import Console
 
-from magsearch import config, formats, record, screen, storage
+from magsearch import batch, config, formats, record, screen, storage
 from magsearch.crystal import softest_waves
 from magsearch.device import Device, choose
 from magsearch.errors import InputError
 from magsearch.evaluator import Evaluator
 from magsearch.hamiltonian import Hamiltonian
-from magsearch.search import Search
+from magsearch.ranks import first, launched
+from magsearch.signals import Signals
 from magsearch.units import MRY
 
 app = typer.Typer(
@@ -28,7 +29,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-WAIT = 20  # a run's file is written again once this many times its last writing's duration have passed
 
 InputFile = Annotated[
     Path,
@@ -50,62 +50,61 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 
 @app.command()
 def run(
-    input_file: InputFile,
+    input_file: Annotated[
+        Path | None, typer.Argument(metavar="INPUT", help="A .toml with a [model] table, or UppASD's inpsd.dat.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Where the run is stored; INPUT's name with .h5 if not given.")
     ] = None,
     settings: Settings = None,
     device: DeviceName = "auto",
+    resume: Annotated[
+        Path | None, typer.Option(metavar="OUT.h5", help="Go on with a run that was stopped, instead of INPUT.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace OUT.h5 where it exists.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Search the ground state; the best textures and the history go to OUT.h5 as the run goes."""
-    console = screen.console(stderr=as_json)
-    given = config.read(input_file, settings or [])
-    out = out or Path(
-        input_file.resolve().parent.name if input_file.name == "inpsd.dat" else input_file.stem
-    ).with_suffix(".h5")
-    if out.exists() and not overwrite:
-        raise InputError("exists; give another -o, or --overwrite", out)
-    on = _device(device)
-    try:
-        search = Search(given.hamiltonian, on, given.search.settings(), given.search.stop(), given.search.path)
-    except ValueError as error:
-        raise InputError(str(error), input_file) from None
-    screen.describe(console, given.hamiltonian)
-    console.print(f"device     {search.device.description}", highlight=False)
-    console.print(f"path       {screen.path_line(given.hamiltonian, search.evaluator.path)}", highlight=False)
-    created = record.now()
-    _store(out, record.record(given, search, "", created))  # an unwritable place is known now, not at the end
-    console.print(f"storing    {out}", highlight=False)
-    stopped = _follow(console, search, out, lambda why: record.record(given, search, why, created))
+    """Search the ground state; the best textures and the history go to OUT.h5 as the run goes.
+
+    Under mpiexec or srun, the islands of the search are divided among the ranks. SIGTERM, SIGUSR1 and Ctrl-C end a run
+    with exit code 75 once its state is stored.
+    """
+    signals, ranks = Signals(), launched()
+    with batch.together(ranks):
+        console = screen.console(stderr=as_json, quiet=ranks.rank > 0)
+        start = ranks.on_first(lambda: _beginning(input_file, out, settings or [], resume, overwrite))
+        on = ranks.on_all(lambda: batch.device(device, ranks))
+        current = batch.Run(ranks, start, on, signals, console)
+        ended_by = current.go()
+        if ranks.rank == 0:
+            _report(console, start.out, ended_by, as_json)
+        ranks.settle()
+    if ended_by:
+        raise typer.Exit(batch.AGAIN)
+
+
+def _beginning(
+    input_file: Path | None, out: Path | None, settings: list[str], resume: Path | None, overwrite: bool
+) -> batch.Beginning:
+    if resume is not None:
+        if input_file or out or overwrite:
+            raise InputError(f"{resume} has its input in it; give no INPUT, -o or --overwrite besides", "--resume")
+        return batch.resume(resume, settings)
+    if input_file is None:
+        raise InputError("an INPUT is missing; or --resume OUT.h5 to go on with a run", "run")
+    name = input_file.resolve().parent.name if input_file.name == "inpsd.dat" else input_file.stem
+    return batch.begin(input_file, out or Path(name).with_suffix(".h5"), settings, overwrite)
+
+
+def _report(console: Console, out: Path, ended_by: str, as_json: bool) -> None:
+    stored = storage.read(out)
     if as_json:
-        print(json.dumps(record.summary(storage.read(out)), indent=1))
+        print(json.dumps(record.summary(stored), indent=1))
     else:
-        screen.show(console, storage.read(out))
-    if stopped == "interrupted":
-        raise typer.Exit(130)
-
-
-def _follow(console: Console, search: Search, out: Path, state: Any) -> str:
-    """Run the search, showing and storing every generation; why it ended."""
-    progression, last, took = screen.Progression(console, search), time.monotonic(), 0.0
-    try:
-        with progression.shown():
-            for _ in search.run():
-                progression.generation()
-                if time.monotonic() - last > WAIT * took or search.stopped:
-                    begin = time.monotonic()
-                    _store(out, state(""))
-                    last, took = time.monotonic(), time.monotonic() - begin
-                if search.stopped:
-                    progression.polishing()
-        stopped = search.stopped
-    except KeyboardInterrupt:
-        stopped = "interrupted"
-    if search.history:
-        _store(out, state(stopped))
-    return stopped
+        screen.show(console, stored)
+    if ended_by:
+        done = len(stored.history)
+        console.print(f"{ended_by} after {done} generations; go on with: magsearch run --resume {out}", soft_wrap=True)
 
 
 @app.command()
@@ -223,7 +222,7 @@ def plot(
     from magsearch import plots
 
     try:
-        plots.summary(stored.hamiltonian.lattice, chosen.spins, stored.history, title, out)
+        plots.summary(stored.hamiltonian.lattice, chosen.spins, stored.history.overall(), title, out)
     except (OSError, ValueError) as error:
         raise InputError(str(error), out) from None
     print(out)
@@ -249,15 +248,15 @@ def convert(
     overwrite: Annotated[bool, typer.Option(help="Replace OUT where it exists.")] = False,
 ) -> None:
     """Write a model, or spins, in the format of another code; what that cannot express is refused."""
+    if to is not None and to not in (*formats.TARGETS, *formats.KINDS):
+        raise InputError(f"is no format; known are {', '.join([*formats.TARGETS, *formats.KINDS])}", f"--to {to}")
     path, elite = _elite_of(source)
-    stored = storage.read(path) if elite is not None else None
     spins = to in formats.KINDS or (to is None and formats.kind_of(out) is not None)
-    owner = model if spins and stored is None else path
-    if owner is None:
-        raise InputError(
-            "says nothing about the lattice of its spins; give the model they belong to with --model", source
-        )
-    hamiltonian = stored.hamiltonian if stored else config.read(owner, settings or []).hamiltonian
+    if model and not spins:
+        raise InputError(f"belongs to spins, and {out} is to be a model", "--model")
+    if spins and model is None and elite is None:
+        raise InputError("says nothing of the lattice of its spins; give the model they belong to with --model", source)
+    hamiltonian = _model(model or path, settings or [])
     if spins:
         formats.write_spins(out, _texture(source, hamiltonian), hamiltonian, to, overwrite)
         print(out)
@@ -268,11 +267,25 @@ def convert(
     print("\n".join(map(str, files)))
 
 
+def _model(path: Path, settings: list[str]) -> Hamiltonian:
+    """The model in a file, in a folder of UppASD, or of a run."""
+    if _elite_of(str(path))[1] is None:
+        return config.read(path / "inpsd.dat" if path.is_dir() else path, settings).hamiltonian
+    if settings:
+        raise InputError(f"{path} is a run, whose model cannot change", "--set")
+    return storage.read(path).hamiltonian
+
+
 def _texture(name: str, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
     """Spins [site, 3] from a file, or from an elite of a run: OUT.h5, OUT.h5:3."""
     path, elite = _elite_of(name)
     if elite is None:
-        return formats.read_spins(path, hamiltonian.lattice, hamiltonian.vacancies)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always", UserWarning)
+            spins = formats.read_spins(path, hamiltonian.lattice, hamiltonian.vacancies)
+        for warning in said:
+            print(f"note: {warning.message}", file=sys.stderr)
+        return spins
     chosen = _elite(storage.read(path), path, elite).spins
     if len(chosen) != hamiltonian.lattice.sites:
         raise InputError(f"has {len(chosen)} spins; the lattice has {hamiltonian.lattice.sites} sites", path)
@@ -302,19 +315,13 @@ def _device(name: str) -> Device:
         raise InputError(str(error), f"--device {name}") from None
 
 
-def _store(out: Path, state: storage.Record) -> None:
-    try:
-        storage.write(out, state)
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror or error}", out) from None
-
-
 def main() -> None:
     """Entry point: what is wrong with an input is told in one line, exit code 2."""
     try:
         app()
     except InputError as error:
-        print(f"magsearch: {error}", file=sys.stderr)
+        if first() or not error.everywhere:
+            print(f"magsearch: {error}", file=sys.stderr)
         sys.exit(2)
     except MemoryError as error:
         print(f"magsearch: the model does not fit into memory: {error}", file=sys.stderr)

@@ -188,7 +188,8 @@ class Cpu(Device):
 
     @property
     def description(self) -> str:  # type: ignore[override]
-        return f"cpu ({self.instruction_set}, {os.environ.get('OMP_NUM_THREADS') or os.cpu_count()} threads)"
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return f"cpu ({self.instruction_set}, {os.environ.get('OMP_NUM_THREADS') or cores} threads)"
 
     def _scalar(self, kernel: str, place: int, kind: np.dtype, value: Any) -> Any:
         return super()._scalar(kernel, place, kind, value).item()  # nanobind takes Python's own numbers
@@ -215,7 +216,8 @@ class Cuda(Device):
     chunk = 8
     groups = 32
 
-    def __init__(self, index: int = 0) -> None:
+    def __init__(self, index: int | None = None, place: int = 0) -> None:
+        """The GPU ``index``; where None, one for each place in turn."""
         try:
             cupy = importlib.import_module("cupy")
             found = cupy.cuda.runtime.getDeviceCount()
@@ -223,6 +225,7 @@ class Cuda(Device):
             raise RuntimeError("no CuPy: pip install 'magsearch[cuda12]' or 'magsearch[cuda13]'") from None
         except Exception as error:  # the driver's own words, whatever class CuPy gives them
             raise RuntimeError(f"CuPy sees no GPU: {error}") from None
+        index = place % max(found, 1) if index is None else index
         if index >= found:
             raise RuntimeError(f"GPU {index} was asked for, {found} were found")
         cupy.cuda.Device(index).use()
@@ -246,16 +249,19 @@ class Cuda(Device):
         return self.xp.asnumpy(values)
 
 
-def choose(name: str = "auto") -> Device:
-    """The device for ``--device auto|cpu|cuda|cuda:N``. RuntimeError where a GPU is asked for and there is none."""
+def choose(name: str = "auto", place: int = 0) -> Device:
+    """The device for ``--device auto|cpu|cuda|cuda:N``. RuntimeError where a GPU is asked for and there is none.
+
+    place   of this process among those of its node: several share the GPUs that there are, in turn
+    """
     if name == "cpu":
         return Cpu()
     if name == "auto":
         try:
-            return Cuda()
+            return Cuda(place=place)
         except RuntimeError:
             return Cpu()
     kind, _, index = name.partition(":")
     if kind != "cuda" or (index and not index.isdigit()):
         raise RuntimeError(f"unknown device '{name}'; expected auto, cpu, cuda or cuda:N")
-    return Cuda(int(index or 0))
+    return Cuda(int(index) if index else None, place)

@@ -11,6 +11,7 @@ class Consumer(IntEnum):
     """Who draws. The values are part of a run's identity: never renumber."""
 
     OFFSPRING = 3
+    TOPOLOGY = 4
 
 
 def stream(

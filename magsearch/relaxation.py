@@ -6,6 +6,7 @@ every few iterations, and thins the population out when most of it rests.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -177,8 +178,17 @@ class Minimizer(Protocol):
         """Evaluate and step every moving replica."""
 
 
-def relax(minimizer: Minimizer, evaluator: Evaluator, textures: Any, tesla: Any = None) -> Relaxation:
-    """Relax textures [replica, site, 3] to nearby minima; ``tesla`` [3] or [replica, 3] overrides the model's field."""
+def relax(
+    minimizer: Minimizer,
+    evaluator: Evaluator,
+    textures: Any,
+    tesla: Any = None,
+    watch: Callable[[], None] = lambda: None,
+) -> Relaxation:
+    """Relax textures [replica, site, 3] to nearby minima; ``tesla`` [3] or [replica, 3] overrides the model's field.
+
+    ``watch`` is called at every look at the replicas; what it raises ends the relaxation.
+    """
     motion = Motion.start(evaluator, textures, tesla)
     minimizer.begin(motion)
     count = len(np.asarray(textures).reshape(-1, evaluator.sites, 3))
@@ -186,6 +196,7 @@ def relax(minimizer: Minimizer, evaluator: Evaluator, textures: Any, tesla: Any 
     final = np.empty((count, evaluator.sites, 3), dtype=evaluator.real)
     state = np.zeros((motion.flat["state"].shape[0], count))
     while True:
+        watch()
         for _ in range(min(LOOK, minimizer.convergence.steps - motion.iteration)):
             minimizer.iterate(motion)
             motion.iteration += 1

@@ -88,7 +88,7 @@ ENDINGS = {".npy": "npy", ".ovf": "ovf", ".omf": "ovf", ".xyz": "xyz", ".extxyz"
 def kind_of(path: str | Path) -> str | None:
     """The kind of a file of spins by its name; UppASD's are called restart.<simulation>.out."""
     path = Path(path)
-    return "restart" if path.name.startswith("restart") else ENDINGS.get(path.suffix.lower())
+    return "restart" if path.match("restart.*.out") else ENDINGS.get(path.suffix.lower())
 
 
 def write_spins(
