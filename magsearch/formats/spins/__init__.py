@@ -32,7 +32,8 @@ def read_spins(path: str | Path, lattice: Lattice, vacancies: Collection[int] = 
     spins = _read(path, lattice)
     if len(spins) != lattice.sites:
         raise InputError(f"holds {len(spins)} sites, the lattice has {lattice.sites}", path)
-    length = np.linalg.norm(spins, axis=1)
+    with np.errstate(over="ignore"):
+        length = np.linalg.norm(spins, axis=1)
     empty = np.zeros(lattice.sites, dtype=bool)
     empty[list(vacancies)] = True
     wrong = ~np.where(empty, length == 0, np.abs(length - 1) <= UNIT)

@@ -22,6 +22,7 @@ CHECK = {4: 1234567.0, 8: 123456789012345.0}  # the first number of binary data
 UNIT = 1e-3  # vectors of one length within this fraction are magnetisation in some unit, and are normalised
 FIRST = re.compile(rb"\s*#\s*OOMMF[:\s]", re.IGNORECASE)
 BEGIN = re.compile(rb"^#\s*begin:\s*data\s+(text|csv|binary\s*4|binary\s*8)[ \t]*\r?\n", re.IGNORECASE | re.MULTILINE)
+END = re.compile(rb"\s*(#\s*end:\s*data|\Z)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,10 @@ def read(path: Path, lattice: Lattice) -> NDArray[np.float64]:
     else:
         raise segment.error("meshtype", f"is {mesh[:40]}; expected rectangular or irregular")
     vectors = _values(segment, lattice.sites, mesh)
-    if not np.isfinite(vectors).all():
+    with np.errstate(over="ignore"):
+        length = np.linalg.norm(vectors, axis=1)
+    if not np.isfinite(length).all():
         raise InputError("holds vectors that are not finite", path)
-    length = np.linalg.norm(vectors, axis=1)
     longest = length.max()
     filled = length > 0
     if longest > 0 and abs(longest - 1) > UNIT and (np.abs(length[filled] / longest - 1) <= UNIT).all():
@@ -109,12 +111,16 @@ def _values(segment: Segment, sites: int, mesh: str) -> NDArray[np.float64]:
     if segment.kind in ("text", "csv"):
         return _text(segment, sites, widths)
     size = int(segment.kind[-1])
-    ends = re.search(rb"\r?\n?#\s*end:\s*data", segment.data[size * (1 + 3 * sites) :], re.IGNORECASE)
-    numbers = 3 * sites if ends is None else 3 * sites + ends.start() // size
-    width = numbers // sites
-    if width not in widths or len(segment.data) < size * (1 + width * sites):
-        found = len(segment.data) // size - 1
-        raise InputError(f"holds about {found} numbers for {sites} vectors", segment.path, segment.line)
+    for width in widths:
+        end = size * (1 + width * sites)
+        if len(segment.data) >= end and END.match(segment.data, end):
+            break
+    else:
+        raise InputError(
+            f"data do not end after {' or '.join(f'{w} x {sites}' for w in widths)} numbers of {size} bytes",
+            segment.path,
+            segment.line,
+        )
     values = np.frombuffer(segment.data, dtype=f"<f{size}", count=1 + width * sites)
     if values[0] != CHECK[size]:
         message = (

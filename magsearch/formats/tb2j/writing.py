@@ -19,7 +19,7 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
     h, lattice = expression.hamiltonian, expression.hamiltonian.lattice
     for atom, terms in enumerate(expression.atoms):
         if terms.cubic or any(K4 for *_, K4 in terms.uniaxial):
-            raise CannotExpress(TARGET, f"anisotropy of fourth order at atom {atom}")
+            raise CannotExpress(TARGET, f"anisotropy of fourth order (cubic, or K4) at atom {atom}")
     idle = sorted(set(range(lattice.atoms)) - set(h.bonds.i.tolist()))
     if idle:
         raise CannotExpress(TARGET, f"atom {idle[0]}, which has no couplings")
