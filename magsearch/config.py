@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from magsearch import formats
 from magsearch.errors import InputError
 from magsearch.formats import toml
+from magsearch.formats.build import too_large
 from magsearch.formats.source import Source
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.settings import IslandsTable, SearchTable, StorageTable
@@ -110,7 +111,9 @@ def _model(path: Path, text: str, tables: Mapping[str, Any], read: Hamiltonian, 
         periodic = _numbers("model.periodic", changes["periodic"], bool)
         read = replace(read, lattice=replace(read.lattice, periodic=periodic))
     if "size" in changes:
-        read = read.with_size(_numbers("model.size", changes["size"], int))
+        size = _numbers("model.size", changes["size"], int)
+        too_large(size, read.lattice.atoms)
+        read = read.with_size(size)
     if "field" in changes:
         tesla = changes["field"]
         along_z = isinstance(tesla, int | float)

@@ -6,10 +6,13 @@ convention of hamiltonian.py. A new one is a module and a place in FORMATS.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from magsearch.errors import InputError
+import numpy as np
+
+from magsearch.errors import InputError, printable
 from magsearch.formats import toml
 from magsearch.formats.spins import KINDS, kind_of, read_spins, write_restart, write_spins
 from magsearch.formats.spirit import reading as spirit
@@ -63,7 +66,10 @@ def read(path: str | Path, unpickle: bool = False) -> Hamiltonian:
             "or read exchange.xml, which holds the same numbers",
             path,
         )
-    return found.read(path)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflowed is refused where it should be finite
+        hamiltonian = found.read(path)
+    notes = tuple(printable(note) for note in hamiltonian.notes)  # they quote the file
+    return hamiltonian if notes == hamiltonian.notes else replace(hamiltonian, notes=notes)
 
 
 def source_text(path: str | Path) -> str:

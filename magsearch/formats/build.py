@@ -13,9 +13,7 @@ from magsearch.errors import InputError
 from magsearch.hamiltonian import Anisotropy, Hamiltonian, UniaxialAnisotropy
 from magsearch.lattice import Lattice
 
-SITES = (
-    10**8
-)  # a box with more sites than this is a slip of the pen: one texture in single precision is over a gigabyte
+SITES = 10**8  # a box with more is a slip of the pen: one texture in single precision is over a gigabyte
 SHORT = {0: 1, 1: 96, 2: 24, 3: 12}  # cells along a coupled axis of a crystal with so many coupled axes
 
 
@@ -38,11 +36,11 @@ def assemble(
     cell [3, 3] and basis [atom, 3] Cartesian, angstrom. InputError, with the path, for what makes no sense.
     """
     box = usual_size(bonds) if size is None else (size[0], size[1], size[2])
-    too_large(box, len(np.atleast_2d(basis)), path)
     said = list(notes)
     if size is None:
         said.append(f"{path}: gives no box: {' x '.join(map(str, box))} cells, unless --set model.size=[n1,n2,n3]")
     try:
+        too_large(box, len(np.atleast_2d(basis)))
         lattice = Lattice(np.asarray(cell), np.asarray(basis), box, periodic, tuple(species))
         x, y, z = field
         return Hamiltonian(
@@ -62,12 +60,12 @@ def usual_size(bonds: Bonds) -> tuple[int, int, int]:
     return n1, n2, n3
 
 
-def too_large(size: Sequence[int], atoms: int, path: Path) -> None:
-    """InputError for a box that has no chance to fit into memory."""
+def too_large(size: Sequence[int], atoms: int) -> None:
+    """ValueError for a box that has no chance to fit into memory."""
     sites = atoms * int(size[0]) * int(size[1]) * int(size[2])
     if sites > SITES:
         box = " x ".join(str(n) for n in size)
-        raise InputError(f"{box} cells are {sites} sites; expected at most {SITES}", path)
+        raise ValueError(f"{box} cells are {sites} sites; expected at most {SITES}")
 
 
 def quadratic(A: ArrayLike, atom: int) -> list[UniaxialAnisotropy]:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from magsearch.errors import InputError
+
+LARGEST = 1e60  # of a number in any unit; products of a few such numbers are finite
 
 
 def number(token: str) -> float:
@@ -18,6 +20,11 @@ def number(token: str) -> float:
         return float(token)
     except ValueError:
         return float(token.lower().replace("d", "e"))
+
+
+def sensible(values: ArrayLike) -> NDArray[np.bool_]:
+    """Which numbers are finite, and not so large that calculating with them overflows."""
+    return np.abs(np.asarray(values)) <= LARGEST
 
 
 def read_text(path: str | Path) -> str:
@@ -44,7 +51,7 @@ def numbers(tokens: Sequence[str], columns: Sequence[str], path: str | Path, lin
         values = [number(token) for token in found]
     except ValueError:
         values = []
-    if len(values) < len(columns) or not np.isfinite(values).all():
+    if len(values) < len(columns) or not sensible(values).all():
         told = " ".join(found)[:200]
         raise InputError(f"'{told}'; expected {len(columns)} numbers: {' '.join(columns)}", path, line)
     return values
@@ -95,7 +102,7 @@ class Table:
         if not rows:
             raise InputError(f"holds no rows; expected {' '.join(columns)}", path)
         table = cls(path, np.array(rows), np.array(lines))
-        wrong = ~np.isfinite(table.values)
+        wrong = ~sensible(table.values)
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
             raise table.error(row, f"{columns[column]} is {table.values[row, column]}; expected a finite number")

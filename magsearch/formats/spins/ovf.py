@@ -46,7 +46,7 @@ class Segment:
 
     def whole(self, name: str) -> int:
         value = self.word(name)
-        if not re.fullmatch(r"\d{1,12}", value) or int(value) < 1:
+        if not re.fullmatch(r"[0-9]{1,12}", value) or int(value) < 1:
             raise self.error(name, f"is '{value[:40]}'; expected a whole number of at least 1")
         return int(value)
 
@@ -99,8 +99,9 @@ def _segment(path: Path) -> Segment:
         name, colon, value = text.split("##")[0].lstrip("# \t").partition(":")
         if colon:
             header.setdefault("".join(name.lower().split()), (n, value.strip()))
-    if re.fullmatch(r"\d{1,9}", header.get("segmentcount", (0, "1"))[1]) and int(header["segmentcount"][1]) > 1:
-        warnings.warn(f"{path}: holds {int(header['segmentcount'][1])} segments; the first is read", stacklevel=5)
+    _, count = header.get("segmentcount", (0, "1"))
+    if re.fullmatch(r"[0-9]{1,9}", count) and int(count) > 1:
+        warnings.warn(f"{path}: holds {int(count)} segments; the first is read", stacklevel=5)
     kind = "".join(begin[1].decode().lower().split())
     return Segment(path, header, kind, len(lines) + 1, raw[begin.end() :])
 

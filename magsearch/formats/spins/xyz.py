@@ -26,7 +26,9 @@ def recognises(begin: bytes) -> bool:
     """A whole number alone on the first line, Properties= on the second."""
     lines = begin.decode("utf-8", errors="replace").splitlines()
     return (
-        len(lines) > 1 and re.fullmatch(r"\s*\d{1,12}\s*", lines[0]) is not None and "properties=" in lines[1].lower()
+        len(lines) > 1
+        and re.fullmatch(r"\s*[0-9]{1,12}\s*", lines[0]) is not None
+        and "properties=" in lines[1].lower()
     )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.errors import InputError
-from magsearch.formats.build import assemble, too_large
+from magsearch.formats.build import assemble
 from magsearch.formats.spirit import CONVENTIONS
 from magsearch.formats.spirit.cfg import Cfg, Listing
 from magsearch.formats.table import wholes
@@ -61,7 +61,6 @@ def read(path: Path) -> Hamiltonian:
         notes.append(f"{path}: no n_basis_cells: 100 x 100 x 1 cells as in Spirit, unless --set model.size")
     if "boundary_conditions" not in cfg:
         notes.append(f"{path}: no boundary_conditions: all axes are open as in Spirit, unless --set model.periodic")
-    too_large(size, len(basis), path)
     moments, said = _moments(cfg, len(basis))
     anisotropy, more = _anisotropy(cfg, len(basis))
     kind = cfg.word("hamiltonian", "heisenberg_neighbours")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from magsearch.errors import InputError
-from magsearch.formats.table import number, read_text
+from magsearch.formats.table import number, read_text, sensible
 
 READ = {
     "ncell",
@@ -127,7 +127,7 @@ class Inpsd:
         if len(given) < count or not all(_is_number(token) for token in given):
             raise self.error(keyword, f"is '{' '.join(given)}'; expected {count} number{'s' * (count > 1)}")
         values = np.array([number(token) for token in given])
-        if not np.isfinite(values).all():
+        if not sensible(values).all():
             raise self.error(keyword, f"is '{' '.join(given)}'; expected finite numbers")
         return values
 
