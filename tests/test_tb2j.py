@@ -204,6 +204,20 @@ def test_a_pickle_runs_nothing(tmp_path, capsys, content):
     assert capsys.readouterr().out == ""
 
 
+class Huge:
+    def __reduce__(self):
+        return np.zeros(1).__reduce__()[0], (np.ndarray, (10**14,), b"d")
+
+
+@pytest.mark.parametrize("content", [pickle.dumps(Huge()), b"\x80\x04]r\xf0\xff\xff\x3f."], ids=["array", "memo"])
+def test_a_pickle_takes_no_memory_that_it_does_not_fill(tmp_path, content):
+    """An array of 800 terabytes; and a list that calls itself the thousand-millionth object, for whose like there
+    would have to be room."""
+    (tmp_path / "TB2J.pickle").write_bytes(content)
+    with pytest.raises(InputError, match=r"memory would be taken|is not what TB2J pickles"):
+        formats.read(tmp_path / "TB2J.pickle", unpickle=True)
+
+
 BAD = [
     (HEAD, "has no line 'Exchange:'"),
     (HEAD + "Exchange:\n", "exchange.out: has no couplings"),

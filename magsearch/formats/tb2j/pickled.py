@@ -6,7 +6,9 @@ that knows NumPy arrays and plain containers; ASE's objects become bare records,
 
 from __future__ import annotations
 
+import io
 import pickle
+import pickletools
 from collections import OrderedDict, defaultdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.errors import InputError
 from magsearch.formats.build import assemble, quadratic
 from magsearch.formats.elements import SYMBOLS
+from magsearch.formats.table import read_bytes
 from magsearch.formats.tb2j import CONVENTIONS
 from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
 
@@ -33,25 +36,34 @@ PLAIN: dict[tuple[str, str], Any] = {
     ("builtins", "slice"): slice,
     ("collections", "OrderedDict"): OrderedDict,
     ("collections", "defaultdict"): defaultdict,
-    ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
 }
-# what NumPy rebuilds arrays and their numbers with
-REBUILD = (np.zeros(1).__reduce__()[0], np.zeros(1).__reduce_ex__(5)[0], np.float64().__reduce__()[0])
-NUMPY: dict[str, Any] = {function.__name__: function for function in REBUILD if callable(function)}
 
 
 class Record:
-    """Whatever an object of ASE held."""
+    """Whatever an object of ASE held; also stands for the class of arrays, which a pickle need not call."""
 
     def __init__(self, *_: Any) -> None: ...
+
+
+def empty_array(*_: Any) -> NDArray[Any]:
+    """What NumPy begins an array with, before its shape and numbers are set; a pickle may ask for a larger one."""
+    return np.ndarray((0,), np.int8)
+
+
+# what NumPy rebuilds arrays and their numbers with
+NUMPY: dict[str, Any] = {
+    "_reconstruct": empty_array,
+    "_frombuffer": np.zeros(1).__reduce_ex__(5)[0],
+    "scalar": np.float64().__reduce__()[0],
+}
 
 
 class Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in PLAIN:
             return PLAIN[module, name]
-        if module.split(".")[0] == "ase":
+        if module.split(".")[0] == "ase" or (module, name) == ("numpy", "ndarray"):
             return Record
         if module.startswith(("numpy.core.", "numpy._core.")) and name in NUMPY:
             return NUMPY[name]
@@ -67,8 +79,11 @@ def recognises(path: Path, text: str) -> bool:
 def read(path: Path) -> Hamiltonian:
     """The Hamiltonian of a TB2J.pickle. The caller has asked the user. InputError for what is not TB2J's."""
     try:
-        with open(path, "rb") as file:
-            stored = Unpickler(file).load()
+        content = read_bytes(path)
+        for opcode, argument, _ in pickletools.genops(content):
+            if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument) > len(content):
+                raise pickle.UnpicklingError(f"numbers an object {argument}, for which memory would be taken")
+        stored = Unpickler(io.BytesIO(content)).load()
     except pickle.UnpicklingError as error:
         raise InputError(str(error), path) from None
     except Exception as error:  # a broken pickle can raise anything
