@@ -81,7 +81,7 @@ def read(path: Path) -> Hamiltonian:
     try:
         content = read_bytes(path)
         for opcode, argument, _ in pickletools.genops(content):
-            if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument) > len(content):
+            if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > len(content):
                 raise pickle.UnpicklingError(f"numbers an object {argument}, for which memory would be taken")
         stored = Unpickler(io.BytesIO(content)).load()
     except pickle.UnpicklingError as error:
