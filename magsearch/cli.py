@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import warnings
+from os.path import isdir
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -270,7 +271,7 @@ def convert(
 def _model(path: Path, settings: list[str]) -> Hamiltonian:
     """The model in a file, in a folder of UppASD, or of a run."""
     if _elite_of(str(path))[1] is None:
-        return config.read(path / "inpsd.dat" if path.is_dir() else path, settings).hamiltonian
+        return config.read(path / "inpsd.dat" if isdir(path) else path, settings).hamiltonian
     if settings:
         raise InputError(f"{path} is a run, whose model cannot change", "--set")
     return storage.read(path).hamiltonian

@@ -182,9 +182,13 @@ class Hamiltonian:
                 term.add_to(atom_rows[atom])
         if not np.isfinite(atom_rows).all():
             raise ValueError("anisotropy constants and axes must be finite numbers")
-        if self.uniform:
+        if np.shape(self.moments) == (lattice.atoms,):
             atom_rows[:, 0] = self.moments
-            return np.tile(np.arange(lattice.atoms, dtype=np.int32), lattice.cells), atom_rows
+            kind = np.tile(np.arange(lattice.atoms, dtype=np.int32), lattice.cells)
+            if self.vacancies:
+                kind[list(self.vacancies)] = lattice.atoms
+                atom_rows = np.vstack([atom_rows, np.zeros(ONSITE_WIDTH)])
+            return kind, atom_rows
         rows = np.tile(atom_rows, (lattice.cells, 1))
         rows[:, 0] = self.site_moments
         rows[~self.occupied] = 0.0

@@ -108,6 +108,12 @@ def test_restart_files_that_do_not_fit(tmp_path, row, message):
         formats.read_spins(tmp_path / "restart", LATTICE)
 
 
+def test_names_that_no_file_can_have():
+    for name, message in (("a\0b", r"a\\x00b: is no name that a file can have"), ("a" * 300, "name too long")):
+        with pytest.raises(InputError, match=message):
+            formats.read_spins(name, LATTICE)
+
+
 def test_a_missing_file_is_said_to_be_missing(tmp_path):
     for name in ("s.npy", "restart"):
         with pytest.raises(InputError, match=f"{name}: cannot be read: No such file"):

@@ -33,6 +33,8 @@ def read_text(path: str | Path) -> str:
         return Path(path).read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path) from None
+    except ValueError:
+        raise InputError("is no name that a file can have", path) from None
 
 
 def read_bytes(path: str | Path, count: int = -1) -> bytes:
@@ -42,6 +44,8 @@ def read_bytes(path: str | Path, count: int = -1) -> bytes:
             return file.read(count)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path) from None
+    except ValueError:
+        raise InputError("is no name that a file can have", path) from None
 
 
 def numbers(tokens: Sequence[str], columns: Sequence[str], path: str | Path, line: int) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from os.path import exists
 from pathlib import Path
 
 from magsearch.errors import InputError
@@ -44,7 +45,7 @@ def write(
     if chosen not in TARGETS:
         raise InputError(f"says no format; expected one of {', '.join(TARGETS)}", path)
     files, notes = TARGETS[chosen](hamiltonian, path)
-    present = [file for file in files if file.exists()]
+    present = [file for file in files if exists(file)]
     if present and not overwrite:
         raise InputError("exists; give another name, or --overwrite", present[0])
     for file, text in files.items():

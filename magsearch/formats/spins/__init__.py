@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection
+from os.path import exists
 from pathlib import Path
 
 import numpy as np
@@ -107,7 +108,7 @@ def write_spins(
         raise InputError(f"is no kind of file for spins; expected {', '.join(ENDINGS)}", path)
     if texture.shape != (hamiltonian.lattice.sites, 3):
         raise InputError(f"spins are of shape {texture.shape}; the lattice has {hamiltonian.lattice.sites} sites", path)
-    if path.exists() and not overwrite:
+    if exists(path) and not overwrite:
         raise InputError("exists; give another name, or --overwrite", path)
     try:
         path.write_bytes(KINDS[kind](texture, hamiltonian))

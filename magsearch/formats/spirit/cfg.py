@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from os.path import isfile
 from pathlib import Path
 
 from magsearch.errors import InputError
@@ -85,7 +86,7 @@ class Cfg:
         if len(tokens) < 2:
             raise self.error(keyword, "has no value")
         for place in (self.path.parent / tokens[1], Path(tokens[1])):
-            if place.is_file():
+            if isfile(place):
                 return place
         raise self.error(keyword, f"names '{tokens[1]}', which does not exist")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os.path import isfile
 from pathlib import Path
 
 import numpy as np
@@ -146,7 +147,7 @@ class Inpsd:
     def file(self, keyword: str) -> Path:
         """The path of a file, relative to inpsd.dat. InputError where it does not exist."""
         path = self.path.parent / self.word(keyword)
-        if not path.is_file():
+        if not isfile(path):
             raise self.error(keyword, f"names '{path}', which does not exist")
         return path
 
