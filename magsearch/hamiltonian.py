@@ -192,8 +192,8 @@ class Hamiltonian:
         rows = np.tile(atom_rows, (lattice.cells, 1))
         rows[:, 0] = self.site_moments
         rows[~self.occupied] = 0.0
-        unique, kind = np.unique(rows, axis=0, return_inverse=True)
-        return kind.reshape(-1).astype(np.int32), unique
+        unique, which = np.unique(rows, axis=0, return_inverse=True)
+        return which.reshape(-1).astype(np.int32), unique
 
     @cached_property
     def directed(self) -> Bonds:
