@@ -210,7 +210,9 @@ def test_info_says_what_was_assumed(others, capsys):
         text = printed(capsys, "info", path)
         assert told[name]["format"] in text
         assert all(line in text for line in told[name]["conventions"].splitlines())
+        assert all(note in text for note in told[name]["notes"]), "brackets are no markup"
         assert len(text.splitlines()) < 40, "one screen"
+    assert "--set model.size=[n1,n2,n3]" in printed(capsys, "info", others["tb2j"])
 
 
 @pytest.mark.parametrize("name", ["spirit", "vampire", "tb2j"])
