@@ -49,10 +49,6 @@ class Row:
     D: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     Jani: list[list[float]] = field(default_factory=lambda: [[0.0] * 3] * 3)
 
-    @property
-    def matrix(self) -> NDArray[np.float64]:
-        return exchange_matrix(self.J) + dmi_matrix(self.D) + np.array(self.Jani)
-
 
 def recognises(path: Path, text: str) -> bool:
     return "Cell (Angstrom):" in text
@@ -214,10 +210,11 @@ def _bonds(path: Path, rows: list[Row], atoms: dict[str, Atom], spins: list[str]
             told = "({:.3f}, {:.3f}, {:.3f})".format(*vector)
             raise InputError(f"the vector is printed as {tuple(row.vector)}, atoms and R give {told}", path, row.line)
     index = {name: k for k, name in enumerate(spins)}
+    J = exchange_matrix(np.array([row.J for row in rows])) + dmi_matrix(np.array([row.D for row in rows]))
     return Bonds(
         np.array([index[row.i] for row in rows]),
         np.array([index[row.j] for row in rows]),
         np.array([row.R for row in rows]),
-        2 * np.array([row.matrix for row in rows]),
+        2 * (J + np.array([row.Jani for row in rows])),
         tuple(f"{path}:{row.line}" for row in rows),
     )

@@ -253,14 +253,17 @@ def _shells(name: str, entries: Sequence[Exchange | DMI], lattice: Lattice, sour
 
 
 def _pairs(entries: Sequence[Bond], lattice: Lattice, source: Source) -> Bonds:
-    bonds = Bonds.none()
+    listed: set[tuple[int, ...]] = set()
     for k, bond in enumerate(entries):
         if max(bond.i, bond.j) >= lattice.atoms:
             raise source.error(("bond", k), f"bond {bond.i} -> {bond.j}; the basis has atoms 0 to {lattice.atoms - 1}")
         if bond.i == bond.j and not any(bond.cells):
             raise source.error(("bond", k), f"couples atom {bond.i} to itself; expected two sites")
-        J = exchange_matrix(bond.J) + dmi_matrix(bond.D) + np.array(bond.matrix)
-        bonds += Bonds.pairs([bond.i], [bond.j], J[None], [bond.cells])
-        if len(bonds.merged()) < len(bonds):
+        if (bond.i, bond.j, *bond.cells) in listed:
             raise source.error(("bond", k), "this pair is listed before; expected each once, its reverse is added")
-    return bonds
+        listed |= {(bond.i, bond.j, *bond.cells), (bond.j, bond.i, *(-n for n in bond.cells))}
+    if not entries:
+        return Bonds.none()
+    J = exchange_matrix(np.array([bond.J for bond in entries])) + dmi_matrix(np.array([bond.D for bond in entries]))
+    J = J + np.array([bond.matrix for bond in entries])
+    return Bonds.pairs([b.i for b in entries], [b.j for b in entries], J, [b.cells for b in entries])
