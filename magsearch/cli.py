@@ -1,9 +1,11 @@
-"""The command line: magsearch run, energy, info, show, plot."""
+"""The command line: magsearch run, energy, info, show, plot, convert."""
 
 from __future__ import annotations
 
 import json
 import sys
+import warnings
+from os.path import isdir
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +34,11 @@ app = typer.Typer(
 )
 
 InputFile = Annotated[
-    Path, typer.Argument(metavar="INPUT", help="A .toml with a [model] table, or UppASD's inpsd.dat.")
+    Path,
+    typer.Argument(
+        metavar="INPUT",
+        help="A model: .toml, UppASD's inpsd.dat, a file of TB2J, Spirit's .cfg, VAMPIRE's .ucf or input.",
+    ),
 ]
 RunFile = Annotated[Path, typer.Argument(metavar="OUT.h5", help="The file of a run.")]
 Settings = Annotated[
@@ -107,7 +113,9 @@ def _report(console: Console, out: Path, ended_by: str, as_json: bool) -> None:
 @app.command()
 def energy(
     input_file: InputFile,
-    spins: Annotated[str, typer.Option(help=".npy [site, 3], UppASD restart file, or OUT.h5[:elite].")],
+    spins: Annotated[
+        str, typer.Option(help="OVF, .npy [site, 3], extended XYZ, UppASD restart file, or OUT.h5[:elite].")
+    ],
     unit: Annotated[str, typer.Option(help="meV or mRy.")] = "meV",
     settings: Settings = None,
     device: DeviceName = "cpu",
@@ -164,6 +172,8 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
         "bytes_of_checkpoint": size.checkpoint,
         "notes": list(hamiltonian.notes),
     }
+    format = formats.recognise(input_file)
+    result |= {"format": format.NAME, "conventions": format.CONVENTIONS}
     if hamiltonian.uniform:
         waves = softest_waves(hamiltonian, 1)
         q = (waves.index[0] / np.array(lattice.size)) @ lattice.reciprocal
@@ -188,6 +198,9 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
             highlight=False,
         )
     screen.memory(console, size, len(islands))
+    console.print(f"format     {format.NAME}", highlight=False)
+    for line in format.CONVENTIONS.splitlines():
+        console.print(f"           {line}", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -226,17 +239,76 @@ def plot(
 app.command()(sample)
 
 
+@app.command()
+def convert(
+    source: Annotated[str, typer.Argument(metavar="IN", help="A model, a file of spins, or OUT.h5[:elite].")],
+    out: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="A model: .toml, a folder or inpsd.dat (UppASD), .out (TB2J), .cfg (Spirit), .ucf (VAMPIRE). "
+            "Spins: .ovf, .npy, .xyz, .restart.",
+        ),
+    ],
+    to: Annotated[
+        str | None,
+        typer.Option(help=f"Where OUT's name does not say: {', '.join([*formats.TARGETS, *formats.KINDS])}."),
+    ] = None,
+    model: Annotated[Path | None, typer.Option(metavar="INPUT", help="The model that spins in IN belong to.")] = None,
+    settings: Settings = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace OUT where it exists.")] = False,
+) -> None:
+    """Write a model, or spins, in the format of another code; what that cannot express is refused."""
+    if to is not None and to not in (*formats.TARGETS, *formats.KINDS):
+        raise InputError(f"is no format; known are {', '.join([*formats.TARGETS, *formats.KINDS])}", f"--to {to}")
+    path, elite = _elite_of(source)
+    spins = to in formats.KINDS or (to is None and formats.kind_of(out) is not None)
+    if model and not spins:
+        raise InputError(f"belongs to spins, and {out} is to be a model", "--model")
+    if spins and model is None and elite is None:
+        raise InputError("says nothing of the lattice of its spins; give the model they belong to with --model", source)
+    hamiltonian = _model(model or path, settings or [])
+    if spins:
+        formats.write_spins(out, _texture(source, hamiltonian), hamiltonian, to, overwrite)
+        print(out)
+        return
+    files, notes = formats.write(hamiltonian, out, to, overwrite)
+    for note in (*hamiltonian.notes, *notes):
+        print(f"note: {note}", file=sys.stderr)
+    print("\n".join(map(str, files)))
+
+
+def _model(path: Path, settings: list[str]) -> Hamiltonian:
+    """The model in a file, in a folder of UppASD, or of a run."""
+    if _elite_of(str(path))[1] is None:
+        return config.read(path / "inpsd.dat" if isdir(path) else path, settings).hamiltonian
+    if settings:
+        raise InputError(f"{path} is a run, whose model cannot change", "--set")
+    return storage.read(path).hamiltonian
+
+
 def _texture(name: str, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
     """Spins [site, 3] from a file, or from an elite of a run: OUT.h5, OUT.h5:3."""
-    path, colon, elite = name.rpartition(":")
-    if not (colon and path.endswith((".h5", ".hdf5")) and elite.isdigit()):
-        path, elite = name, "0"
-    if not path.endswith((".h5", ".hdf5")):
-        return formats.read_spins(path, hamiltonian.lattice, hamiltonian.vacancies)
-    chosen = _elite(storage.read(path), Path(path), int(elite)).spins
+    path, elite = _elite_of(name)
+    if elite is None:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always", UserWarning)
+            spins = formats.read_spins(path, hamiltonian.lattice, hamiltonian.vacancies)
+        for warning in said:
+            print(f"note: {warning.message}", file=sys.stderr)
+        return spins
+    chosen = _elite(storage.read(path), path, elite).spins
     if len(chosen) != hamiltonian.lattice.sites:
         raise InputError(f"has {len(chosen)} spins; the lattice has {hamiltonian.lattice.sites} sites", path)
     return chosen
+
+
+def _elite_of(name: str) -> tuple[Path, int | None]:
+    """OUT.h5:3 as a path and the number of an elite, 0 where none is named; None for other files."""
+    path, colon, elite = name.rpartition(":")
+    if not (colon and path.endswith((".h5", ".hdf5")) and elite.isdigit()):
+        path, elite = name, "0"
+    return Path(path), int(elite) if path.endswith((".h5", ".hdf5")) else None
 
 
 def _elite(stored: storage.Record, path: Path, elite: int) -> storage.Elite:
