@@ -83,7 +83,8 @@ class Archipelago:
             for number, settings in enumerate(self.settings)
             if self.owners[number] == self.ranks.rank
         ]
-        self.history = History(_operators(self.settings), self.settings[0].elites, len(self.settings))
+        most = max(island.replicas for island in self.settings)
+        self.history = History(_operators(self.settings), self.settings[0].elites, len(self.settings), most)
         self.generations, self.elapsed, self.stopped, self.due = 0, 0.0, "", False
         self.elites: list[Candidate] = []
         self.waited = np.zeros(self.ranks.size)

@@ -26,11 +26,12 @@ MIGRATION = np.dtype(
 )  # fmt: skip
 
 
-def row_type(operators: int, elites: int) -> np.dtype:
+def row_type(operators: int, elites: int, candidates: int) -> np.dtype:
     """One generation of one island. Energies in meV per site, over the candidates that it keeps."""
     return np.dtype(
         [
             ("best", "f8"), ("mean", "f8"), ("deviation", "f8"),
+            ("energies", "f4", (candidates,)),  # of all, best first; nan where there are fewer
             ("charge", "f8"), ("origin", "i4"),  # of its best candidate; the operator that made it
             ("evaluations", "i8"),
             ("offspring", "i8", (operators,)), ("successes", "i8", (operators,)),
@@ -46,6 +47,7 @@ class History:
     operators    names, in the order of the columns that count offspring
     elites       of the archipelago: how many of the best distinct minima are followed
     islands      how many
+    candidates   that an island keeps at the most
     rows         [island] of ``row_type``, for each generation
     seconds      on the clock, after each generation
     levels       [elite] meV per site: energies of the archipelago's elites after each generation, nan where fewer
@@ -55,6 +57,7 @@ class History:
     operators: tuple[str, ...]
     elites: int
     islands: int = 1
+    candidates: int = 0
     rows: list[NDArray[np.void]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     levels: list[NDArray[np.float64]] = field(default_factory=list)
@@ -69,7 +72,7 @@ class History:
 
     @property
     def row_type(self) -> np.dtype:
-        return row_type(len(self.operators), self.elites)
+        return row_type(len(self.operators), self.elites, self.candidates)
 
     @property
     def _table(self) -> NDArray[np.void]:
@@ -83,7 +86,8 @@ class History:
         for kind in ("offspring", "successes"):
             row[kind] = [getattr(done, kind).get(name, 0) for name in self.operators]
         row["charge"], row["origin"] = charge, self.operators.index(elites[0].origin)
-        row["elites"]["energy"] = np.nan
+        row["energies"], row["elites"]["energy"] = np.nan, np.nan
+        row["energies"][: len(done.energies)] = done.energies
         for place, elite in enumerate(elites[: self.elites]):
             one = elite.fingerprint
             weights = (*one.weights, *(PEAKS - len(one.weights)) * (0.0,))

@@ -106,6 +106,7 @@ class Generation:
     best: float
     mean: float
     deviation: float
+    energies: NDArray[np.float64]  # [candidate], best first
     evaluations: int  # of this generation: energy and force of one replica
     offspring: dict[str, int]  # by operator
     successes: dict[str, int]  # offspring that were kept, by operator
@@ -161,6 +162,7 @@ class Island:
             best=float(energies[0]),
             mean=float(energies.mean()),
             deviation=float(energies.std()),
+            energies=energies,
             evaluations=evaluations + more,
             offspring={name: names.count(name) for name in sorted(set(names))},
             successes={name: sum(c.origin == name and id(c) in kept for c in new) for name in sorted(set(names))},

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from magsearch.archipelago import Archipelago
 from magsearch.config import Input
+from magsearch.density import energy_density
 from magsearch.evaluator import Evaluator
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.island import Candidate
@@ -20,7 +21,7 @@ from magsearch.observables import magnetization, topological_charge
 from magsearch.storage import Elite, Record
 
 
-def elite(candidate: Candidate, lattice: Lattice) -> Elite:
+def elite(candidate: Candidate, lattice: Lattice, energy_density: NDArray[np.float64] | None = None) -> Elite:
     return Elite(
         spins=candidate.texture,
         energy=candidate.energy,
@@ -30,6 +31,7 @@ def elite(candidate: Candidate, lattice: Lattice) -> Elite:
         origin=candidate.origin,
         generation=candidate.generation,
         island=candidate.island,
+        energy_density=energy_density,
     )
 
 
@@ -39,13 +41,14 @@ def record(given: Input, search: Archipelago, elites: Sequence[Candidate], stopp
     run   what a search does not know: created, command, layout, writing
     """
     lattice = given.hamiltonian.lattice
+    densities = energy_density(search.evaluator, [e.texture for e in elites]) if elites else ()
     return Record(
         hamiltonian=given.hamiltonian,
         input_path=str(given.path),
         input_text=given.text,
         settings=given.as_json(),
         history=search.history,
-        elites=tuple(elite(candidate, lattice) for candidate in elites),
+        elites=tuple(elite(e, lattice, density) for e, density in zip(elites, densities, strict=True)),
         stopped=stopped,
         seconds=search.elapsed,
         waited=tuple(search.waited.tolist()),

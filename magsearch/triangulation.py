@@ -54,21 +54,37 @@ def sheets(lattice: Lattice) -> list[NDArray[np.int64]]:
     return np.split(order, np.flatnonzero(apart) + 1)
 
 
-@lru_cache(maxsize=16)
 def triangles(lattice: Lattice) -> NDArray[np.int64]:
     """Delaunay triangles between the sites of every sheet of every layer, [triangle, 3] sites.
 
     Counterclockwise seen from the tip of the plane's normal (``plane_frame``). A sheet holds the atoms of one height.
     Triangles that would cross an open edge are left out; a chain has none. The array is shared: do not write to it.
     """
-    found = [np.empty((0, 3), dtype=np.int64)]
+    return _triangles(lattice)[0]
+
+
+def inside(lattice: Lattice) -> NDArray[np.bool_]:
+    """Which of ``triangles(lattice)`` can be drawn between the positions of their sites, [triangle].
+
+    The others reach over a periodic edge.
+    """
+    return _triangles(lattice)[1]
+
+
+@lru_cache(maxsize=16)
+def _triangles(lattice: Lattice) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    found, inner = [np.empty((0, 3), dtype=np.int64)], [np.empty(0, dtype=bool)]
     for sheet in sheets(lattice):
         for atoms, offsets in zip(*_cell_triangles(lattice, sheet), strict=True):
             cells = np.stack([lattice.neighbours(offset) for offset in offsets], axis=1)  # [cell, 3]
-            found.append((cells * lattice.atoms + atoms)[(cells >= 0).all(axis=1)])
-    corners = np.concatenate(found)
-    corners.flags.writeable = False
-    return corners
+            exist = (cells >= 0).all(axis=1)
+            found.append((cells * lattice.atoms + atoms)[exist])
+            target = lattice.coordinates[exist, None] + offsets
+            inner.append(((target >= 0) & (target < lattice.size)).all(axis=(1, 2)))
+    corners, whole = np.concatenate(found), np.concatenate(inner)
+    for array in (corners, whole):
+        array.flags.writeable = False
+    return corners, whole
 
 
 def _cell_triangles(lattice: Lattice, sheet: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -23,7 +23,7 @@ LAYERS = (
     ("evaluator",),
     ("crystal", "relaxation"),
     ("heatbath", "statistics"),
-    ("alignment", "minimizers", "operators", "selection", "observables"),
+    ("alignment", "density", "minimizers", "operators", "selection", "observables"),
     ("thermodynamics",),
     ("methods",),
     ("island",),

@@ -194,7 +194,7 @@ def test_old_parts_go_once_the_file_shows_the_new_ones(path):
         storage.write(path, stored(hamiltonian), in_parts(path, states, ranks, sites))
         assert len(os.listdir(f"{path}.parts")) == len(ranks)
     storage.write(path, stored(hamiltonian))
-    assert os.listdir(path.parent) == ["run.h5"]
+    assert sorted(os.listdir(path.parent)) == ["run.h5", "run.xdmf"]
 
 
 def test_parts_of_a_writing_that_failed_leave_the_file_as_it_was(path, monkeypatch):
@@ -288,7 +288,7 @@ def test_failing_write_leaves_the_old_file_and_nothing_else(function, path, monk
         storage.write(path, stored(MODELS["square_bloch"], stopped="after"))
     monkeypatch.undo()
     assert path.read_bytes() == before
-    assert os.listdir(path.parent) == ["run.h5"]
+    assert sorted(os.listdir(path.parent)) == ["run.h5", "run.xdmf"]
 
 
 def test_full_disk_leaves_the_old_file_and_nothing_else(path):
@@ -308,14 +308,14 @@ except OSError:
     other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (other.stdout, other.returncode) == ("refused\n", 0), other.stderr
     assert path.read_bytes() == before
-    assert os.listdir(path.parent) == ["run.h5"]
+    assert sorted(os.listdir(path.parent)) == ["run.h5", "run.xdmf"]
 
 
 def test_write_replaces_what_was_there(path):
     for stopped in ("", "now"):
         storage.write(path, stored(MODELS["one_cell"], stopped=stopped))
         assert storage.read(path).stopped == stopped
-    assert os.listdir(path.parent) == ["run.h5"]
+    assert sorted(os.listdir(path.parent)) == ["run.h5", "run.xdmf"]
 
 
 def test_open_file_remains_readable_while_it_is_replaced(path):

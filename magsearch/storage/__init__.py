@@ -20,9 +20,11 @@ from magsearch.errors import InputError
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.history import History
 from magsearch.island import State
-from magsearch.storage import model, progress
+from magsearch.observables import charge_density
+from magsearch.storage import model, progress, xdmf
 from magsearch.storage.files import SCHEMA, dataset, opened, replaced, texts, words
 from magsearch.storage.progress import write_part
+from magsearch.triangulation import inside, triangles
 
 __all__ = ["SCHEMA", "Elite", "Parts", "Populations", "Record", "read", "read_states", "write", "write_part"]
 
@@ -39,6 +41,7 @@ class Elite:
     origin: str
     generation: int
     island: int = 0
+    energy_density: NDArray[np.float64] | None = None  # [site] meV, where it has been worked out
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,15 +75,18 @@ class Parts:
 
 
 Populations = Mapping[int, State]
+PACKED: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 
 def write(path: str | Path, record: Record, populations: Populations | Parts | None = None) -> None:
-    """Replace the file as a whole. OSError where it cannot be written; the file that was there is then still there.
+    """Replace the file as a whole, and the .xdmf beside it that shows it to viewers.
+
+    OSError where it cannot be written; the file that was there is then still there.
 
     populations   of all islands, or the parts in which they are; None: the run cannot go on from this file
     """
     path, sites = Path(path), record.hamiltonian.lattice.sites
-    with replaced(path) as file:
+    with replaced(path, lambda file: xdmf.beside(path, file)) as file:
         _write(file, record)
         if populations is not None:
             checkpoint = file.create_group("checkpoint")
@@ -128,6 +134,7 @@ def _write(file: h5py.File, record: Record) -> None:
     model.write(file.create_group("model"), record.hamiltonian)
     progress.write_history(file.create_group("history"), record.history)
     _write_elites(file.create_group("elites"), record)
+    _write_densities(file["model"], file["elites"], record)
 
 
 def _write_elites(group: h5py.Group, record: Record) -> None:
@@ -135,8 +142,7 @@ def _write_elites(group: h5py.Group, record: Record) -> None:
     if n:
         real = np.result_type(*(elite.spins for elite in elites))
         spins, chunk = np.array([elite.spins for elite in elites], dtype=real), (1, min(sites, 65536), 3)
-        how: dict[str, Any] = {"chunks": chunk, "compression": "gzip", "compression_opts": 1, "shuffle": True}
-        dataset(group, "spins", spins, "1", "elite, site, xyz", **how)
+        dataset(group, "spins", spins, "1", "elite, site, xyz", chunks=chunk, **PACKED)
     dataset(group, "energy", [e.energy for e in elites], "meV", "elite")
     dataset(group, "energy_per_site", [e.energy / record.hamiltonian.spins for e in elites], "meV per site", "elite")
     dataset(group, "magnetization", np.reshape([e.magnetization for e in elites], (n, 3)), "1", "elite, xyz")
@@ -145,6 +151,20 @@ def _write_elites(group: h5py.Group, record: Record) -> None:
     dataset(group, "generation", np.array([e.generation for e in elites], dtype=np.int64), "", "elite")
     dataset(group, "island", np.array([e.island for e in elites], dtype=np.int64), "", "elite")
     dataset(group, "origin", texts(e.origin for e in elites), "", "elite")
+
+
+def _write_densities(model: h5py.Group, group: h5py.Group, record: Record) -> None:
+    """Energy of every site and charge of every triangle of the elites, for viewers; triangles in the box come first."""
+    elites, lattice = record.elites, record.hamiltonian.lattice
+    order = np.argsort(~inside(lattice), kind="stable")
+    corners = dataset(model, "triangles", triangles(lattice)[order].astype(np.int32), "", "triangle, site")
+    corners.attrs["inside"] = int(inside(lattice).sum())
+    if elites and len(order):
+        charge = np.array([charge_density(lattice, e.spins)[order] for e in elites], dtype=np.float32)
+        dataset(group, "charge_density", charge, "1", "elite, triangle", **PACKED)
+    if elites and all(e.energy_density is not None for e in elites):
+        energy = np.array([e.energy_density for e in elites], dtype=np.float32)
+        dataset(group, "energy_density", energy, "meV", "elite, site", **PACKED)
 
 
 def _read(file: h5py.File) -> Record:
@@ -174,6 +194,7 @@ def _read_elites(group: h5py.Group) -> list[Elite]:
         name: group[name][()] for name in ("energy", "magnetization", "charge", "torque", "generation", "island")
     }
     spins = group["spins"][()].astype(np.float64) if "spins" in group else ()
+    density = group["energy_density"][()].astype(np.float64) if "energy_density" in group else None
     return [
         Elite(
             spins=texture,
@@ -184,6 +205,7 @@ def _read_elites(group: h5py.Group) -> list[Elite]:
             origin=group["origin"][k].decode(),
             generation=int(columns["generation"][k]),
             island=int(columns["island"][k]),
+            energy_density=None if density is None else density[k],
         )
         for k, texture in enumerate(spins)
     ]

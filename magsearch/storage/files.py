@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
@@ -15,29 +15,37 @@ from numpy.typing import NDArray
 
 from magsearch.errors import InputError
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 @contextmanager
-def replaced(path: Path) -> Iterator[h5py.File]:
+def replaced(path: Path, beside: Callable[[h5py.File], Mapping[Path, str]] | None = None) -> Iterator[h5py.File]:
     """A file to be written, which takes the place of ``path`` as a whole once it is complete and on the disk.
 
     OSError where that fails; what was there is then still there. The file is made in memory first: HDF5 does not get
     over a disk that is full.
+
+    beside   texts about the file that belong to it, by where they go: they take their places right after it
     """
-    memory, aside = BytesIO(), path.with_name(f".{path.name}.incomplete")
+    memory = BytesIO()
     with h5py.File(memory, "w") as file:
         yield file
+        texts = beside(file) if beside else {}
+    contents = {path: bytes(memory.getbuffer()), **{place: text.encode() for place, text in texts.items()}}
+    aside = {place: place.with_name(f".{place.name}.incomplete") for place in contents}
     try:
-        with open(aside, "wb") as written:
-            written.write(memory.getbuffer())
-            written.flush()
-            os.fsync(written.fileno())
-        os.replace(aside, path)
+        for place, content in contents.items():
+            with open(aside[place], "wb") as written:
+                written.write(content)
+                written.flush()
+                os.fsync(written.fileno())
+        for place in contents:
+            os.replace(aside[place], place)
         _sync_folder(path.parent)
     finally:
-        with suppress(OSError):
-            aside.unlink()
+        for leftover in aside.values():
+            with suppress(OSError):
+                leftover.unlink()
 
 
 def _sync_folder(folder: Path) -> None:
@@ -56,7 +64,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
     if not path.exists():
         raise InputError("no such file", path)
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:  # nobody writes into a file that is there
             if "magsearch" not in file.attrs or "schema" not in file.attrs:
                 raise InputError("is HDF5, but not a run of magsearch", path)
             if int(file.attrs["schema"]) != SCHEMA:

@@ -23,7 +23,8 @@ from magsearch.migration import luggage, packed, unpacked
 from magsearch.storage.files import SCHEMA, dataset, replaced, texts, words
 
 HISTORY_UNITS = {
-    "best": "meV per site", "mean": "meV per site", "deviation": "meV per site", "charge": "1",
+    "best": "meV per site", "mean": "meV per site", "deviation": "meV per site", "energies": "meV per site",
+    "charge": "1",
     "evaluations": "energy and force of one replica", "origin": "operator",
     "offspring": "textures", "successes": "textures",
 }  # fmt: skip
@@ -43,15 +44,16 @@ def write_history(group: h5py.Group, history: History) -> None:
     dataset(group, "levels", levels, "meV per site", "generation, elite")
     for name, unit in HISTORY_UNITS.items():
         column = history[name]
-        dataset(group, name, column, unit, ", ".join(("generation", "island", "operator")[: column.ndim]))
+        last = "candidate" if name == "energies" else "operator"
+        dataset(group, name, column, unit, ", ".join(("generation", "island", last)[: column.ndim]))
     log = group.create_group("migrations")
     for name, unit in MIGRATION_UNITS.items():
         dataset(log, name, np.ascontiguousarray(history.migrations[name]), unit, "migration")
 
 
 def read_history(group: h5py.Group) -> History:
-    levels = group["levels"][()]
-    history = History(tuple(words(group.attrs["operators"])), levels.shape[1], int(group.attrs["islands"]))
+    levels, candidates = group["levels"][()], group["energies"].shape[2]
+    history = History(tuple(words(group.attrs["operators"])), levels.shape[1], int(group.attrs["islands"]), candidates)
     table = np.zeros((len(levels), history.islands), history.row_type)
     for name in HISTORY_UNITS:
         table[name] = group[name][()]

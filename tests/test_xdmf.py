@@ -1,0 +1,182 @@
+"""What viewers see of a run: the .xdmf beside it, read by the reader that ParaView calls "XDMF Reader"."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from models import MODELS
+from numpy.testing import assert_allclose, assert_array_equal
+from oracle import random_textures
+from test_storage import stored
+
+from magsearch import storage
+from magsearch.density import energy_density
+from magsearch.device import Cpu
+from magsearch.evaluator import Evaluator
+from magsearch.hamiltonian import Hamiltonian
+from magsearch.observables import charge_density, topological_charge
+from magsearch.storage import Record
+
+vtk = pytest.importorskip("vtkmodules.vtkIOXdmf2", reason="no vtk to read with: pip install 'magsearch[view]'")
+
+
+def record(hamiltonian: Hamiltonian, elites: int = 3, real: Any = np.float64) -> Record:
+    made = stored(hamiltonian, elites)
+    evaluator = Evaluator(hamiltonian, Cpu(), np.float64)
+    return replace(
+        made,
+        elites=tuple(
+            replace(e, spins=e.spins.astype(real), energy_density=energy_density(evaluator, e.spins))
+            for e in made.elites
+        ),
+    )
+
+
+def read(path: Path, elite: int) -> list[Any]:
+    """The grids of one elite, as VTK's reader makes them; failing where it complains."""
+    from vtkmodules.util.misc import calldata_type  # noqa: F401  loads the wrappers
+    from vtkmodules.vtkCommonDataModel import vtkCompositeDataSet
+
+    reader, said = vtk.vtkXdmfReader(), []
+    reader.AddObserver("ErrorEvent", lambda *_: said.append("error"))
+    reader.SetFileName(str(path))
+    reader.UpdateInformation()
+    information = reader.GetOutputInformation(0)
+    executive = reader.GetExecutive()
+    times = information.Get(executive.TIME_STEPS())
+    assert elite in times
+    information.Set(executive.UPDATE_TIME_STEP(), float(elite))
+    reader.Update()
+    assert not said
+    output, grids = reader.GetOutputDataObject(0), []
+    if not isinstance(output, vtkCompositeDataSet):
+        return [output]
+    iterator = output.NewIterator()
+    while not iterator.IsDoneWithTraversal():
+        grids.append(iterator.GetCurrentDataObject())
+        iterator.GoToNextItem()
+    return grids
+
+
+def points(grid: Any) -> np.ndarray:
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+
+    return vtk_to_numpy(grid.GetPoints().GetData())
+
+
+def array(data: Any, name: str) -> np.ndarray:
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+
+    assert data.GetArray(name) is not None, name
+    return vtk_to_numpy(data.GetArray(name))
+
+
+@pytest.mark.parametrize("real", [np.float32, np.float64])
+@pytest.mark.parametrize("elite", [0, 2])
+@pytest.mark.parametrize("name", ["square_bloch", "kagome_tensor", "honeycomb_dmi", "disordered", "open_chain", "one_cell"])
+def test_vtk_sees_positions_spins_and_densities_of_every_elite(name, elite, real, tmp_path):
+    hamiltonian, path = MODELS[name], tmp_path / "run.h5"
+    written = record(hamiltonian, real=real)
+    storage.write(path, written)
+    (grid,) = read(path.with_suffix(".xdmf"), elite)
+    shown = written.elites[elite]
+    assert_allclose(points(grid), hamiltonian.lattice.positions, rtol=1e-6)
+    assert_allclose(array(grid.GetPointData(), "spin"), shown.spins, rtol=1e-6)
+    assert_allclose(array(grid.GetPointData(), "energy (meV)"), shown.energy_density, rtol=1e-5, atol=1e-6)
+    assert_allclose(array(grid.GetFieldData(), "topological charge"), shown.charge)
+    assert_allclose(array(grid.GetFieldData(), "energy per site (meV)"), shown.energy / hamiltonian.spins)
+
+
+def test_triangles_lie_flat_in_the_box_and_carry_their_charge(tmp_path):
+    hamiltonian, path = MODELS["honeycomb_dmi"], tmp_path / "run.h5"
+    storage.write(path, record(hamiltonian))
+    (grid,) = read(path.with_suffix(".xdmf"), 1)
+    spins, seen = array(grid.GetPointData(), "spin"), array(grid.GetCellData(), "charge")
+    assert grid.GetNumberOfCells() == len(seen) > 0
+    reach = 1.2 * hamiltonian.lattice.shells(2)[-1].distance
+    for k in range(grid.GetNumberOfCells()):
+        corner = [grid.GetCell(k).GetPointId(c) for c in range(3)]
+        a, b, c = points(grid)[corner]
+        assert max(np.linalg.norm(a - b), np.linalg.norm(b - c), np.linalg.norm(c - a)) < reach
+        assert np.cross(b - a, c - a)[2] > 0
+        s, t, u = spins[corner]
+        solid = 2 * np.arctan2(s @ np.cross(t, u), 1 + s @ t + t @ u + u @ s)
+        assert seen[k] == pytest.approx(solid / (4 * np.pi), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["cubic_easy_axes", "left_handed", "fcc_every_anisotropy"])
+def test_a_crystal_is_a_structured_grid_for_each_atom_and_triangles_for_its_layers(name, tmp_path):
+    hamiltonian, path = MODELS[name], tmp_path / "run.h5"
+    lattice, written = hamiltonian.lattice, record(hamiltonian)
+    storage.write(path, written)
+    *atoms, layers = read(path.with_suffix(".xdmf"), 1)
+    assert len(atoms) == lattice.atoms
+    for atom, grid in enumerate(atoms):
+        assert grid.GetClassName() == "vtkStructuredGrid"
+        assert tuple(grid.GetDimensions()) == lattice.size
+        assert_allclose(points(grid), lattice.positions[atom :: lattice.atoms], atol=1e-6)
+        assert_allclose(array(grid.GetPointData(), "spin"), written.elites[1].spins[atom :: lattice.atoms])
+    assert_allclose(array(layers.GetPointData(), "spin"), written.elites[1].spins)
+    assert len(array(layers.GetCellData(), "charge")) == layers.GetNumberOfCells()
+
+
+def test_the_description_is_right_after_every_replacement(tmp_path):
+    """Elites come, and turn from single to double precision at the end of a run."""
+    path = tmp_path / "run.h5"
+    for elites, real in ((1, np.float32), (3, np.float32), (2, np.float64)):
+        written = record(MODELS["square_bloch"], elites, real)
+        storage.write(path, written)
+        for k in range(elites):
+            (grid,) = read(path.with_suffix(".xdmf"), k)
+            assert_allclose(array(grid.GetPointData(), "spin"), written.elites[k].spins, rtol=1e-6)
+
+
+def test_a_run_that_just_began_shows_nothing_yet(tmp_path):
+    storage.write(tmp_path / "run.h5", stored(MODELS["square_bloch"], 0, 0, stopped=""))
+    assert "<Attribute" not in (tmp_path / "run.xdmf").read_text()
+
+
+def test_names_that_xml_could_stumble_over(tmp_path):
+    path = tmp_path / "a & b <1>.h5"
+    storage.write(path, record(MODELS["square_bloch"]))
+    (grid,) = read(path.with_suffix(".xdmf"), 0)
+    assert len(points(grid)) == 30
+
+
+@pytest.mark.parametrize("name", ["square_bloch", "honeycomb_dmi", "cubic_easy_axes"])
+def test_stored_charges_add_up_to_the_charge(name, tmp_path):
+    hamiltonian, path = MODELS[name], tmp_path / "run.h5"
+    storage.write(path, record(hamiltonian))
+    lattice = hamiltonian.lattice
+    with h5py.File(path) as file:
+        stored_charge, spins = file["elites/charge_density"][()], file["elites/spins"][()]
+    layers = lattice.size[2]
+    assert_allclose(stored_charge.sum(axis=1) / layers, topological_charge(lattice, spins), atol=1e-5)
+    assert_array_equal(np.sort(stored_charge[0]), np.sort(charge_density(lattice, spins[0]).astype(np.float32)))
+
+
+@pytest.mark.parametrize("path", ["direct", "fourier"])
+def test_energies_of_sites_add_up_to_the_energy(path, model):
+    try:
+        evaluator = Evaluator(model, Cpu(), np.float64, path)
+    except ValueError:
+        pytest.skip("no Fourier path for this model")
+    textures = random_textures(model, 3)
+    assert_allclose(energy_density(evaluator, textures).sum(axis=1), evaluator.energies(textures), rtol=1e-12)
+    assert_allclose(energy_density(evaluator, textures[1]), energy_density(evaluator, textures)[1], rtol=1e-12)
+
+
+def test_energy_of_a_site_is_half_of_its_couplings_and_all_of_its_own_terms(model):
+    """Against sums over bonds, written out."""
+    spins, bonds = random_textures(model, 1)[0], model.directed
+    pair = np.zeros(len(spins))
+    np.add.at(pair, bonds.i, -0.5 * np.einsum("bx,bxy,by->b", spins[bonds.i], bonds.J, spins[bonds.j]))
+    bare = replace(model, bonds=type(bonds).none(), site_bonds=None)
+    alone = energy_density(Evaluator(bare, Cpu(), np.float64), spins)
+    found = energy_density(Evaluator(model, Cpu(), np.float64), spins)
+    assert_allclose(found, pair + alone, atol=1e-10)
