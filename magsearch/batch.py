@@ -62,6 +62,8 @@ class Beginning:
 def begin(input_file: Path, out: Path, settings: Sequence[str], overwrite: bool) -> Beginning:
     """A new run. InputError for what is wrong with its input, and where ``out`` is there already."""
     given = config.read(input_file, settings)
+    if out.suffix == ".xdmf":
+        raise InputError("is what a viewer opens, written beside a run; give the run itself another name, as .h5", out)
     if out.exists() and not overwrite:
         raise InputError("exists; give another -o, or --overwrite; a run that was stopped goes on with --resume", out)
     return Beginning(given, out, record.now(), shlex.join(sys.argv))

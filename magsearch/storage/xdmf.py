@@ -42,19 +42,15 @@ def _elite(file: h5py.File, name: str, elite: int) -> str:
 def _grids(file: h5py.File, name: str, elite: int) -> Iterator[str]:
     model, elites = file["model"], file["elites"]
     size, corners = model.attrs["size"], model["triangles"]
-    whole = "".join(
-        f'<Attribute Name={quoteattr(label)} AttributeType="Scalar" Center="Grid">\n'
-        f'<DataItem Format="XML" Dimensions="1" NumberType="Float" Precision="8">{elites[key][elite]!r}</DataItem>\n'
-        "</Attribute>\n"
-        for label, key in (("energy per site (meV)", "energy_per_site"), ("topological charge", "charge"))
-    )
+    numbers = {"energy per site (meV)": "energy_per_site", "topological charge": "charge"}
+    whole = "".join(_number(label, float(elites[key][elite])) for label, key in numbers.items())
 
-    def nodes(sites: slice, shape: str) -> str:
+    def nodes(sites: slice, shape: str, mesh: tuple[int, ...] = ()) -> str:
         place = f'<Geometry GeometryType="XYZ">\n{_item(model["positions"], name, (sites, slice(None)))}</Geometry>\n'
-        spin = _attribute("spin", "Vector", "Node", elites["spins"], name, (elite, sites, slice(None)))
+        spin = _attribute("spin", "Vector", "Node", elites["spins"], name, (elite, sites, slice(None)), mesh)
         if "energy_density" not in elites:
             return shape + place + spin + whole
-        density = _attribute("energy (meV)", "Scalar", "Node", elites["energy_density"], name, (elite, sites))
+        density = _attribute("energy (meV)", "Scalar", "Node", elites["energy_density"], name, (elite, sites), mesh)
         return shape + place + spin + density + whole
 
     def cells() -> tuple[str, str]:
@@ -68,10 +64,10 @@ def _grids(file: h5py.File, name: str, elite: int) -> Iterator[str]:
 
     every, triangular = slice(None), corners.attrs["inside"] > 0
     if min(size) > 1:
-        atoms, dimensions = len(model["basis"]), " ".join(str(n) for n in size[::-1])
-        shape = f'<Topology TopologyType="3DSMesh" Dimensions="{dimensions}"/>\n'
+        atoms, mesh = len(model["basis"]), tuple(size[::-1])
+        shape = f'<Topology TopologyType="3DSMesh" Dimensions="{_numbers(mesh)}"/>\n'
         for atom, species in enumerate(model.attrs["species"]):
-            yield grid(f"atom {atom} ({species})", nodes(slice(atom, None, atoms), shape))
+            yield grid(f"atom {atom} ({species})", nodes(slice(atom, None, atoms), shape, mesh))
     if triangular:
         shape, charge = cells()
         yield grid("layers" if min(size) > 1 else f"elite {elite}", nodes(every, shape) + charge)
@@ -80,29 +76,38 @@ def _grids(file: h5py.File, name: str, elite: int) -> Iterator[str]:
         yield grid(f"elite {elite}", nodes(every, shape))
 
 
-def _attribute(label: str, kind: str, centre: str, dataset: h5py.Dataset, name: str, slab: Slab) -> str:
+def _number(label: str, value: float) -> str:
+    """An attribute of a whole grid."""
+    item = f'<DataItem Format="XML" Dimensions="1" NumberType="Float" Precision="8">{value!r}</DataItem>\n'
+    return f'<Attribute Name={quoteattr(label)} AttributeType="Scalar" Center="Grid">\n{item}</Attribute>\n'
+
+
+def _attribute(
+    label: str, kind: str, centre: str, dataset: h5py.Dataset, name: str, slab: Slab, mesh: tuple[int, ...] = ()
+) -> str:
     head = f'<Attribute Name={quoteattr(label)} AttributeType="{kind}" Center="{centre}">\n'
-    return f"{head}{_item(dataset, name, slab)}</Attribute>\n"
+    return f"{head}{_item(dataset, name, slab, mesh)}</Attribute>\n"
 
 
-def _item(dataset: h5py.Dataset, name: str, slab: Slab) -> str:
-    """A part of a dataset; an axis from which one entry is taken is dropped."""
+def _item(dataset: h5py.Dataset, name: str, slab: Slab, mesh: tuple[int, ...] = ()) -> str:
+    """A part of a dataset; an axis from which one entry is taken is dropped, and sites become those of a mesh."""
     kind = {"f": "Float", "i": "Int"}[dataset.dtype.kind]
     ranges = [
         range(*s.indices(n)) if isinstance(s, slice) else range(s, s + 1)
         for s, n in zip(slab, dataset.shape, strict=True)
     ]
     kept = [len(r) for r, s in zip(ranges, slab, strict=True) if isinstance(s, slice)]
+    shape = (*mesh, *kept[1:]) if mesh else kept
     whole = _numbers(dataset.shape)
     source = (
         f'<DataItem Format="HDF" NumberType="{kind}" Precision="{dataset.dtype.itemsize}" Dimensions="{whole}">'
         f"{escape(name)}:{escape(dataset.name)}</DataItem>\n"
     )
-    if tuple(kept) == dataset.shape:
+    if tuple(shape) == dataset.shape:
         return source
     picked = _numbers(np.ravel([[r.start for r in ranges], [r.step for r in ranges], [len(r) for r in ranges]]))
     return (
-        f'<DataItem ItemType="HyperSlab" Type="HyperSlab" Dimensions="{_numbers(kept)}">\n'
+        f'<DataItem ItemType="HyperSlab" Type="HyperSlab" Dimensions="{_numbers(shape)}">\n'
         f'<DataItem Format="XML" Dimensions="3 {len(ranges)}">{picked}</DataItem>\n{source}</DataItem>\n'
     )
 
