@@ -5,9 +5,27 @@ import colorsys
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from models import MODELS
+from test_storage import stored
 
+from magsearch.history import MIGRATION, History
 from magsearch.lattice import Lattice
-from magsearch.plots import brillouin_zone, colours, convergence, layer, structure, summary, texture
+from magsearch.observables import topological_charge
+from magsearch.plots import (
+    PICTURES,
+    best_so_far,
+    brillouin_zone,
+    charge,
+    colours,
+    convergence,
+    layer,
+    migrations,
+    operators,
+    ridges,
+    structure,
+    summary,
+    texture,
+)
 
 LEFT_HANDED = Lattice([[0.5, 1.86, 0], [1.86, 0.5, 0], [0, 0, 9]], [[0, 0, 0]], (8, 8, 1), (True, True, False))
 PLANES = {
@@ -111,7 +129,7 @@ def test_three_dimensions_show_the_middle_layer_and_say_so():
     drawn = texture(panel, lattice, s)
     assert len(drawn.get_paths()) == 16
     assert np.allclose(drawn.get_facecolor(), 1)
-    assert panel.get_title() == "layer 3 of 5"
+    assert panel.get_title() == "layer 2 of 5 along c"
 
 
 def test_of_atoms_above_one_another_the_top_sheet_is_drawn():
@@ -180,3 +198,117 @@ def test_large_textures_are_rasterised(tmp_path):
     lattice = Lattice.named("square", (80, 80, 1))
     path = summary(lattice, spiral(lattice, (3, 0, 0)), history(), path=tmp_path / "a.svg")
     assert path.read_text().count("<path") < 2000
+
+
+# -- planes, charge, and how a search went -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("axis", "number"), [(0, 1), (1, 3), (2, 0)])
+def test_a_named_plane_of_a_crystal_holds_the_spins_of_its_sites(axis, number):
+    lattice = Lattice.named("cubic", (3, 4, 5))
+    s = np.random.default_rng(1).normal(size=(lattice.sites, 3))
+    plane, shown, words = layer(lattice, s, (axis, number))
+    assert np.array_equal(shown, s[lattice.coordinates[:, axis] == number])
+    assert plane.size == tuple(1 if k == axis else n for k, n in enumerate(lattice.size))
+    assert words == f"layer {number} of {lattice.size[axis]} along {'abc'[axis]}"
+
+
+def test_a_plane_that_is_not_there_is_refused():
+    lattice = Lattice.named("cubic", (3, 4, 5))
+    with pytest.raises(ValueError, match="no layer 4 along axis b; it has 0 to 3"):
+        layer(lattice, np.zeros((60, 3)), (1, 4))
+
+
+def skyrmion(lattice):
+    """Core down in the middle of an up background: charge -1."""
+    x, y = (lattice.positions - lattice.positions.mean(axis=0))[:, :2].T
+    polar = np.pi * (1 - np.hypot(x, y) / 7).clip(0, 1)
+    angle = np.arctan2(y, x)
+    return np.stack([np.sin(polar) * np.cos(angle), np.sin(polar) * np.sin(angle), np.cos(polar)], axis=1)
+
+
+@pytest.mark.parametrize("name", ["square", "triangular", "kagome", "honeycomb"])
+def test_the_charge_density_that_is_drawn_integrates_to_the_charge(name):
+    lattice = Lattice.named(name, (20, 20, 1))
+    s = skyrmion(lattice)
+    drawn = charge(axes(), lattice, s)
+    areas = np.array([area(path.vertices[:-1]) for path in drawn.get_paths()])
+    assert drawn.get_array() @ areas / 100 == pytest.approx(topological_charge(lattice, s), abs=1e-9)
+    assert topological_charge(lattice, s) == pytest.approx(-1, abs=1e-6)
+    box = np.linalg.norm(np.cross(*lattice.cell[:2])) * lattice.cells
+    assert areas.sum() == pytest.approx(box), "triangles tile the torus once"
+    low, high = drawn.get_clim()
+    assert low == -high, "white is no charge"
+
+
+def test_a_chain_has_no_charge_to_draw():
+    with pytest.raises(ValueError, match="no topological charge"):
+        charge(axes(), Lattice.named("chain", (12, 1, 1)), np.tile([0, 0, 1.0], (12, 1)))
+
+
+def searched(generations=5, islands=2):
+    """Energies that fall by 1 meV a generation; the second operator is never used."""
+    made = History(("HeatPatch", "PatchSplice", "RandomSpins"), 2, islands, 4)
+    rows = np.zeros((generations, islands), made.row_type)
+    g = np.arange(generations)[:, None]
+    rows["best"] = -g - np.arange(islands)
+    rows["energies"] = rows["best"][..., None] + np.array([0, 0.1, 0.2, np.nan])
+    rows["evaluations"] = 100
+    rows["offspring"], rows["successes"] = [4, 0, 2], [1, 0, 2]
+    made.rows, made.seconds = list(rows), [float(k) for k in range(generations)]
+    made.levels = [np.zeros(2)] * generations
+    return made
+
+
+def test_ridges_peak_at_the_energies_above_the_best():
+    panel, found = axes(), searched()
+    ridges(panel, found)
+    low = [collection.get_paths()[0].vertices for collection in panel.collections]
+    assert len(low) == len(found)
+    width = panel.get_xlim()
+    dots = {round(float(line.get_ydata()[0])): float(line.get_xdata()[0]) for line in panel.get_lines()[1::2]}
+    for generation in range(len(found)):
+        level = len(found) - 1 - generation
+        expected = 1e3 * (len(found) - 1 - generation)  # micro-eV above the best of the search
+        assert dots[level] == pytest.approx(min(expected, width[1]))
+    assert [text.get_text() for text in panel.get_yticklabels()] == ["4", "3", "2", "1", "0"]
+
+
+def test_best_so_far_never_rises_and_counts_all_islands():
+    panel, found = axes(), searched()
+    rows = found.rows
+    rows[3]["best"] = 5.0
+    best_so_far(panel, found)
+    (line,) = panel.get_lines()
+    assert np.array_equal(line.get_ydata(), [-1, -2, -3, -3, -5])
+    assert np.array_equal(line.get_xdata(), [200, 400, 600, 800, 1000])
+
+
+def test_operators_show_the_share_that_was_kept_and_leave_out_the_unused():
+    panel = axes()
+    operators(panel, searched())
+    assert np.allclose(panel.collections[0].get_array(), [[1] * 5, [0.25] * 5])
+    assert [label.get_text() for label in panel.get_yticklabels()] == ["RandomSpins  20/20", "HeatPatch  10/40"]
+
+
+def test_migrations_show_kept_of_sent_from_source_to_target():
+    found = searched()
+    found.migrations = np.zeros(2, MIGRATION)
+    for name, value in {"source": 0, "target": 1, "sent": [2, 2], "kept": [1, 0]}.items():
+        found.migrations[name] = value
+    panel = axes()
+    migrations(panel, found)
+    shown = panel.get_images()[0].get_array()
+    assert shown[1, 0] == pytest.approx(0.25)
+    assert np.isnan(shown.filled(np.nan)[0, 1])
+    with pytest.raises(ValueError, match="one island"):
+        migrations(axes(), searched(islands=1))
+
+
+@pytest.mark.parametrize("what", PICTURES)
+def test_every_picture_is_written(what, tmp_path):
+    record = stored(MODELS["square_bloch"], 3)
+    object.__setattr__(record, "history", searched())
+    path = tmp_path / "a.svg"
+    PICTURES[what](record, 1, "title", path, None)
+    assert path.stat().st_size > 10_000

@@ -25,9 +25,20 @@ def show(run_file: RunFile, as_json: Json = False) -> None:
 def plot(
     run_file: RunFile,
     out: Annotated[Path, typer.Option("-o", "--out", help="png, pdf or svg.")],
+    what: Annotated[
+        str, typer.Option(help="summary, texture, structure, charge, elites, generations, operators or migrations.")
+    ] = "summary",
     elite: Annotated[int, typer.Option(help="Which elite; 0 is the champion.")] = 0,
+    plane: Annotated[
+        str | None,
+        typer.Option(metavar="AXIS:LAYER", help="Of a crystal: c:0 is the first layer along the third axis."),
+    ] = None,
 ) -> None:
-    """Draw a texture, its structure factor in the Brillouin zone, and the convergence of the run."""
+    """Draw a run: its texture, structure factor, topological charge, elites, or how the search went."""
+    from magsearch import plots
+
+    if what not in plots.PICTURES:
+        raise InputError(f"is no picture; expected {', '.join(plots.PICTURES)}", f"--what {what}")
     stored = storage.read(run_file)
     chosen = elite_in(stored, run_file, elite)
     per_site = chosen.energy / stored.hamiltonian.spins
@@ -35,10 +46,18 @@ def plot(
         f"{Path(stored.input_path).name}, B = {record.vector(stored.hamiltonian.field, 2)} T: "
         f"{per_site:.6f} meV per site, Q = {chosen.charge + 0.0:.1f}"
     )
-    from magsearch import plots
-
     try:
-        plots.summary(stored.hamiltonian.lattice, chosen.spins, stored.history.overall(), title, out)
+        plots.PICTURES[what](stored, elite, title, out, _plane(plane))
     except (OSError, ValueError) as error:
         raise InputError(str(error), out) from None
     print(out)
+
+
+def _plane(given: str | None) -> tuple[int, int] | None:
+    """c:2 as (2, 2)."""
+    if given is None:
+        return None
+    axis, colon, number = given.partition(":")
+    if not (colon and len(axis) == 1 and axis in "abc" and number.isdigit()):
+        raise InputError(f"{given!r} is no plane; expected a cell axis and a layer, as c:0", "--plane")
+    return "abc".index(axis), int(number)

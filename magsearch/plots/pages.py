@@ -1,0 +1,146 @@
+"""Whole pictures of a run, each written to a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from magsearch.lattice import Lattice
+from magsearch.plots.generations import best_so_far, convergence, migrations, operators, ridges
+from magsearch.plots.planes import Plane
+from magsearch.plots.reciprocal import structure
+from magsearch.plots.textures import charge, colour_wheel, texture
+from magsearch.storage import Record
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SUFFIXES = (".png", ".pdf", ".svg")
+CATALOGUE, ACROSS = 12, 4  # elites that the catalogue shows, and how many side by side
+STYLE: dict[Any, Any] = {
+    "font.size": 8,
+    "figure.titlesize": 9,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "mathtext.fontset": "dejavusans",
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+}
+
+
+@contextmanager
+def page(path: str | Path, width: float, height: float, title: str = "") -> Iterator[Figure]:
+    """A figure of so many inches to draw on, then written to ``path``; png, pdf or svg by its suffix.
+
+    Raises ValueError for any other suffix.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"no picture of type '{path.suffix}'; expected {', '.join(SUFFIXES)}")
+
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure
+        if title:
+            figure.suptitle(title)
+        figure.savefig(path, dpi=300)
+
+
+def summary(
+    lattice: Lattice,
+    spins: ArrayLike,
+    history: Mapping[str, ArrayLike],
+    title: str = "",
+    path: str | Path = "summary.png",
+    plane: Plane | None = None,
+) -> Path:
+    """Write texture, structure factor and convergence side by side to ``path``; png, pdf or svg by its suffix.
+
+    history  generation, best, mean, deviation, each [g], energies in meV per site
+
+    Raises ValueError for any other suffix.
+    """
+    with page(path, 7.2, 3.9, title) as figure:
+        grid = figure.add_gridspec(2, 2, width_ratios=(1.6, 1), height_ratios=(1.25, 1))
+        texture(figure.add_subplot(grid[:, 0]), lattice, spins, plane=plane)
+        structure(figure.add_subplot(grid[0, 1]), lattice, spins, plane)
+        convergence(figure.add_subplot(grid[1, 1]), history)
+    return Path(path)
+
+
+def elites(record: Record, path: str | Path, plane: Plane | None = None) -> None:
+    """Write small textures of the best elites, with their energies above the champion and their charges."""
+    lattice, spins, shown = record.hamiltonian.lattice, record.hamiltonian.spins, record.elites[:CATALOGUE]
+    across = min(len(shown), ACROSS)
+    down = -(-len(shown) // across)
+    best = shown[0].energy / spins
+    with page(path, 7.2 if across > 2 else 3.6 * across, 0.4 + 2.1 * down * (ACROSS / max(across, 3))) as figure:
+        panels = np.ravel(figure.subplots(down, across, squeeze=False))
+        for k, (panel, elite) in enumerate(zip(panels, shown, strict=False)):
+            texture(panel, lattice, elite.spins, wheel=False, plane=plane)
+            panel.set(xlabel="", ylabel="", xticks=[], yticks=[])
+            panel.spines[:].set_visible(False)
+            above = 1e3 * (elite.energy / spins - best)
+            energy = f"{best:.6f} meV" if k == 0 else f"+{above:.3g} µeV"
+            panel.set_title(f"{k}: {energy}, Q = {elite.charge + 0.0:.1f}")
+        for panel in panels[len(shown) :]:
+            panel.set_axis_off()
+        colour_wheel(panels[across - 1])
+        figure.suptitle(
+            f"elites of {Path(record.input_path).name}; energies per site, from the second on above the first"
+        )
+
+
+Draw = Callable[[Record, int, str, Path, Plane | None], None]
+
+
+def _of_elite(panel: Callable[..., Any], width: float = 3.6, height: float = 3.4) -> Draw:
+    def draw(record: Record, elite: int, title: str, path: Path, plane: Plane | None) -> None:
+        with page(path, width, height, title.replace(" T: ", " T\n")) as figure:
+            panel(figure.add_subplot(), record.hamiltonian.lattice, record.elites[elite].spins, plane=plane)
+
+    return draw
+
+
+def _of_history(*panels: Callable[..., Any], width: float, height: float) -> Draw:
+    def draw(record: Record, elite: int, title: str, path: Path, plane: Plane | None) -> None:
+        if not len(record.history):
+            raise ValueError("the run has no generations yet")
+        with page(path, width, height, Path(record.input_path).name) as figure:
+            for axes, panel in zip(np.ravel(figure.subplots(1, len(panels), squeeze=False)), panels, strict=True):
+                panel(axes, record.history)
+
+    return draw
+
+
+def _summary(record: Record, elite: int, title: str, path: Path, plane: Plane | None) -> None:
+    lattice = record.hamiltonian.lattice
+    summary(lattice, record.elites[elite].spins, record.history.overall(), title, path, plane)
+
+
+PICTURES: dict[str, Draw] = {
+    "summary": _summary,
+    "texture": _of_elite(texture),
+    "structure": _of_elite(structure),
+    "charge": _of_elite(charge),
+    "generations": _of_history(ridges, best_so_far, width=7.2, height=3.2),
+    "elites": lambda record, elite, title, path, plane: elites(record, path, plane),
+    "operators": _of_history(operators, width=5.2, height=3.2),
+    "migrations": _of_history(migrations, width=3.6, height=3.2),
+}

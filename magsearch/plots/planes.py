@@ -1,0 +1,76 @@
+"""The plane that a picture shows, and the cells that fill it in real and reciprocal space."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import Voronoi
+
+from magsearch.lattice import SAME_PLACE, Lattice
+from magsearch.triangulation import combinations, plane_axes, plane_frame, sheets, stacking_axis
+
+Plane = tuple[int, int]  # a cell axis, and which of the layers along it, counted from 0
+AXES = "abc"
+
+
+def wigner_seitz(vectors: ArrayLike, points: ArrayLike = ((0.0, 0.0),)) -> list[NDArray[np.float64]]:
+    """The cell of everything closest to each of the points [point, 2], repeated by vectors [2, 2]: corners [corner, 2].
+
+    One point gives the Wigner-Seitz cell; of a reciprocal lattice, the first Brillouin zone.
+    """
+    vectors, points = np.asarray(vectors, dtype=np.float64), np.asarray(points, dtype=np.float64)
+    spread = np.linalg.norm(np.ptp(points, axis=0))
+    n = combinations(vectors, 1.5 * np.linalg.norm(vectors, axis=1).sum() + 2 * spread)
+    n = n[np.argsort((n != 0).any(axis=1), kind="stable")]  # the home copies first
+    diagram = Voronoi((points[None] + (n @ vectors)[:, None]).reshape(-1, 2))
+    cells = []
+    for k, point in enumerate(points):
+        corners = diagram.vertices[diagram.regions[diagram.point_region[k]]]
+        cells.append(corners[np.argsort(np.arctan2(*(corners - point).T[::-1]))])
+    return cells
+
+
+def layer(lattice: Lattice, spins: ArrayLike, plane: Plane | None = None) -> tuple[Lattice, NDArray[np.float64], str]:
+    """The plane that is drawn, as a lattice of its own with its spins, and words that say so where there are others.
+
+    The middle one of stacked layers where no plane is named; of sheets that hide one another, the top one. Raises
+    ValueError for a plane that the lattice does not have.
+    """
+    words = []
+    s = np.asarray(spins, dtype=np.float64).reshape(*lattice.grid, lattice.atoms, 3)
+    axis, number = plane or (stacking_axis(lattice), (lattice.size[stacking_axis(lattice)] - 1) // 2)
+    if not 0 <= number < lattice.size[axis]:
+        raise ValueError(f"no layer {number} along axis {AXES[axis]}; it has 0 to {lattice.size[axis] - 1}")
+    if lattice.size[axis] > 1:
+        s = np.take(s, [number], axis=2 - axis)
+        n1, n2, n3 = (1 if k == axis else n for k, n in enumerate(lattice.size))
+        words.append(f"layer {number} of {lattice.size[axis]} along {AXES[axis]}")
+        lattice = replace(lattice, size=(n1, n2, n3))
+    first, second = plane_axes(lattice)
+    place = lattice.basis @ np.linalg.pinv(lattice.cell[[first, second]])
+    apart = place[:, None] - place[None]
+    apart = np.linalg.norm((apart - np.rint(apart)) @ lattice.cell[[first, second]], axis=-1) + np.eye(lattice.atoms)
+    if apart.min() < SAME_PLACE * np.linalg.norm(lattice.cell, axis=1).min():
+        top = sheets(lattice)[-1]
+        s = s[..., top, :]
+        words.append(f"top sheet of {len(sheets(lattice))}")
+        lattice = replace(lattice, basis=lattice.basis[top], species=tuple(lattice.species[a] for a in top))
+    return lattice, s.reshape(-1, 3), ", ".join(words)
+
+
+def brillouin_zone(lattice: Lattice) -> NDArray[np.float64]:
+    """Corners of the first Brillouin zone of the plane, [corner, 2] along e1 and e2, 1/angstrom, counterclockwise."""
+    B = 2 * np.pi * np.linalg.pinv(lattice.cell[list(plane_axes(lattice))]).T
+    return wigner_seitz(B @ plane_frame(lattice)[:2].T)[0]
+
+
+def axis_names(frame: NDArray[np.float64]) -> list[str]:
+    """x, y, z or -z where an axis of the plane is Cartesian, else its number."""
+    cartesian = [
+        (tuple(sign * e), word + name)
+        for sign, word in ((1, ""), (-1, "-"))
+        for e, name in zip(np.eye(3), "xyz", strict=True)
+    ]
+    return [dict(cartesian).get(tuple(e.round(6)), str(k)) for k, e in enumerate(frame[:2], start=1)]

@@ -1,0 +1,71 @@
+"""The structure factor in the first Brillouin zone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from magsearch.lattice import Lattice
+from magsearch.observables import structure_factor
+from magsearch.plots.planes import Plane, axis_names, brillouin_zone, layer, wigner_seitz
+from magsearch.plots.textures import VECTOR_GRAPHICS
+from magsearch.triangulation import combinations, plane_axes, plane_frame
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PolyCollection
+
+DECADES = 5  # of the structure factor that are shown
+DOTS, DOT_DECADES = 61, 4  # how many peaks at most get a dot, and how far below the highest
+
+
+def structure(axes: Axes, lattice: Lattice, spins: ArrayLike, plane: Plane | None = None) -> PolyCollection:
+    """Draw |S(q)|^2 / N of the plane on a logarithmic scale over the first Brillouin zone; returns the cells of q."""
+    from matplotlib.collections import PolyCollection
+    from matplotlib.colors import LogNorm
+    from matplotlib.patches import Polygon
+
+    lattice, s, words = layer(lattice, spins, plane)
+    frame, spanned = plane_frame(lattice), list(plane_axes(lattice))
+    B = 2 * np.pi * np.linalg.pinv(lattice.cell[spanned]).T  # [2, 3], in the plane
+    step = B / np.array(lattice.size)[spanned][:, None]
+    zone = brillouin_zone(lattice)
+    tile = wigner_seitz(step @ frame[:2].T)[0]
+    reach = np.linalg.norm(zone, axis=1).max() + np.linalg.norm(tile, axis=1).max()
+    q = combinations(step, reach) @ step
+    S = structure_factor(lattice, s, q)
+    drawn = PolyCollection(tile + (q @ frame[:2].T)[:, None], cmap="magma", edgecolors="face", linewidths=0.1)
+    top = max(S.max(), 1e-300)
+    drawn.set(array=S.clip(min=top * 10.0**-DECADES), norm=LogNorm(top * 10.0**-DECADES, top))
+    drawn.set_rasterized(len(q) > VECTOR_GRAPHICS)
+    axes.add_patch(Polygon(zone, facecolor=drawn.cmap(0.0), linewidth=0))  # no seams between dark cells
+    axes.add_collection(drawn)
+    drawn.set_clip_path(axes.add_patch(Polygon(zone, fill=False, edgecolor="black", linewidth=0.8, joinstyle="miter")))
+    _peak_dots(axes, q @ frame[:2].T, S, drawn, zone)
+    width = 1.06 * np.abs(zone).max(axis=0)
+    axes.set(xlim=(-width[0], width[0]), ylim=(-width[1], width[1]), aspect="equal")
+    first, second = axis_names(frame)
+    axes.set(xlabel=f"$q_{{{first}}}$ (Å$^{{-1}}$)", ylabel=f"$q_{{{second}}}$ (Å$^{{-1}}$)")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.locator_params(nbins=5)
+    if words:
+        axes.set_title(words)
+    bar = axes.inset_axes((1.05, 0.0, 0.04, 1.0))
+    axes.figure.colorbar(drawn, cax=bar, label="$|S(q)|^2 / N$").minorticks_off()
+    return drawn
+
+
+def _peak_dots(axes: Axes, q: NDArray[np.float64], S: NDArray[np.float64], drawn: PolyCollection, zone: Any) -> None:
+    """Dots on the highest peaks, large enough to be seen where the cells of q are too small; area by the logarithm."""
+    if len(S) < VECTOR_GRAPHICS:
+        return
+    from matplotlib.path import Path as Outline
+
+    highest = np.argsort(S)[-DOTS:]  # the highest is drawn last
+    strength = 1 + np.log10(np.maximum(S[highest] / S.max(), 1e-300)) / DOT_DECADES  # 0 to 1
+    shown = (strength > 0) & Outline(zone).contains_points(q[highest])
+    highest, strength = highest[shown], strength[shown]
+    x, y = q[highest].T
+    axes.scatter(x, y, 10 * strength, S[highest], cmap=drawn.cmap, norm=drawn.norm, linewidths=0)  # type: ignore[arg-type]

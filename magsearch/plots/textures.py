@@ -1,0 +1,133 @@
+"""Textures and their topological charge, drawn to scale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from magsearch.lattice import Lattice
+from magsearch.observables import charge_density
+from magsearch.plots.planes import Plane, axis_names, layer, wigner_seitz
+from magsearch.plots.sphere import colours
+from magsearch.triangulation import plane_axes, plane_frame, triangles
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PolyCollection
+
+ARROWS = 900  # sites up to which spins are drawn as arrows, too
+VECTOR_GRAPHICS = 4000  # polygons up to which a pdf or svg keeps them as such
+
+
+def texture(
+    axes: Axes, lattice: Lattice, spins: ArrayLike, wheel: bool = True, plane: Plane | None = None
+) -> PolyCollection:
+    """Draw spins [site, 3] as coloured cells, one around each site, to scale; returns the cells.
+
+    Colours are those of ``colours``, explained by a small wheel; lattices of few sites carry arrows, too.
+    """
+    from matplotlib.collections import PolyCollection
+
+    lattice, s, words = layer(lattice, spins, plane)
+    frame = plane_frame(lattice)
+    site = lattice.positions @ frame[:2].T  # [site, 2]
+    polygons = cells_of(lattice)
+    turned = s @ frame.T
+    drawn = PolyCollection(polygons, facecolors=colours(turned), edgecolors="face", linewidths=0.5)
+    rim = PolyCollection(polygons, facecolors="none", edgecolors="0.5", linewidths=1.2)  # seen around the box only
+    for collection in (rim, drawn):
+        collection.set_rasterized(lattice.sites > VECTOR_GRAPHICS)
+        axes.add_collection(collection)
+    _window(axes, np.concatenate(polygons), frame, words)
+    if lattice.sites <= ARROWS:
+        area = np.linalg.norm(np.cross(*lattice.cell[list(plane_axes(lattice))]))
+        _arrows(axes, site, turned, np.sqrt(area / lattice.atoms))
+    if wheel:
+        colour_wheel(axes)
+    return drawn
+
+
+def cells_of(lattice: Lattice) -> list[NDArray[np.float64]]:
+    """The cell around every site of a plane, in its frame: [site] of [corner, 2], angstrom."""
+    frame = plane_frame(lattice)
+    home = lattice.basis @ frame[:2].T
+    cells = wigner_seitz(lattice.cell[list(plane_axes(lattice))] @ frame[:2].T, home)
+    atom = np.arange(lattice.sites) % lattice.atoms
+    return [cells[a] + (r - home[a]) for a, r in zip(atom, lattice.positions @ frame[:2].T, strict=True)]
+
+
+def charge(axes: Axes, lattice: Lattice, spins: ArrayLike, plane: Plane | None = None) -> PolyCollection:
+    """Draw the topological charge density of spins [site, 3] over the triangles between neighbours; returns those.
+
+    The charge of a triangle over its area, 1/nm^2, so that the integral over the plane is the charge. Triangles across
+    a periodic edge stick out of the box on one side. Raises ValueError for a lattice that has no triangles.
+    """
+    from matplotlib.collections import PolyCollection
+
+    lattice, s, words = layer(lattice, spins, plane)
+    if not len(triangles(lattice)):
+        raise ValueError("a chain has no triangles, and no topological charge")
+    frame, charges = plane_frame(lattice), charge_density(lattice, s)
+    corners = drawn_triangles(lattice)
+    (ax, ay), (bx, by) = np.moveaxis(corners[:, 1:] - corners[:, :1], 0, -1)
+    density = 100 * charges / np.abs(0.5 * (ax * by - ay * bx))  # per nm^2
+    top = max(np.abs(density).max(), 1e-12)
+    drawn = PolyCollection(list(corners), cmap="RdBu_r", edgecolors="face", linewidths=0.2)
+    drawn.set(array=density, clim=(-top, top))
+    drawn.set_rasterized(len(corners) > VECTOR_GRAPHICS)
+    axes.add_collection(drawn)
+    _window(axes, corners.reshape(-1, 2), frame, ", ".join([*([words] if words else []), f"Q = {charges.sum():.2f}"]))
+    bar = axes.inset_axes((1.04, 0.0, 0.04, 1.0))
+    axes.figure.colorbar(drawn, cax=bar, label="charge density (nm$^{-2}$)")
+    return drawn
+
+
+def drawn_triangles(lattice: Lattice) -> NDArray[np.float64]:
+    """``triangles(lattice)`` in the frame of the plane, [triangle, 3, 2] angstrom, each in one piece."""
+    frame = plane_frame(lattice)
+    corners = lattice.positions[triangles(lattice)]  # [triangle, 3, 3]
+    box = lattice.cell * np.array(lattice.size)[:, None]
+    turns = np.rint((corners - corners[:, :1]) @ np.linalg.inv(box)) * lattice.periodic
+    return np.asarray((corners - turns @ box) @ frame[:2].T)
+
+
+def _window(axes: Axes, corners: NDArray[np.float64], frame: NDArray[np.float64], words: str) -> None:
+    """Limits, equal scales and names of the axes of a picture in real space; corners [corner, 2]."""
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    margin = 0.01 * (high - low).max()
+    axes.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin), aspect="equal")
+    first, second = axis_names(frame)
+    axes.set(xlabel=f"$r_{{{first}}}$ (Å)", ylabel=f"$r_{{{second}}}$ (Å)")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.locator_params(nbins=6)
+    if words:
+        axes.set_title(words)
+
+
+def _arrows(axes: Axes, site: NDArray[np.float64], turned: NDArray[np.float64], spacing: float) -> None:
+    x, y, z = turned.T
+    ink = np.where(z > -0.3, 0.08, 0.92).astype(str)
+    scale = 0.8 * spacing
+    axes.quiver(
+        *site.T, scale * x, scale * y, color=ink, pivot="mid", units="xy", scale_units="xy", scale=1,
+        width=0.09 * spacing, headwidth=3.2, headlength=3.6, headaxislength=3.2, minlength=0.3,
+    )  # fmt: skip
+
+
+def colour_wheel(axes: Axes) -> None:
+    """The sphere seen from above, outside the upper right corner: up in the middle, down on the rim."""
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    y, x = np.indices((201, 201)) / 100.0 - 1.0
+    radius, angle = np.hypot(x, y), np.arctan2(y, x)
+    polar = np.pi * radius.clip(0, 1)
+    sphere = np.stack([np.sin(polar) * np.cos(angle), np.sin(polar) * np.sin(angle), np.cos(polar)], axis=-1)
+    opaque = ((1 - radius) * 100).clip(0, 1)[..., None]
+    image = OffsetImage(np.concatenate([colours(sphere), opaque], axis=-1), zoom=0.18, origin="lower")
+    outside: dict[str, Any] = {"xycoords": "axes fraction", "boxcoords": "offset points", "pad": 0, "frameon": False}
+    axes.add_artist(AnnotationBbox(image, (1, 1), (22, -20), **outside))
+    for sign, drop, ink in (("⊙", 20, "black"), ("⊗", 35, "white")):
+        middle: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 6, "color": ink}
+        axes.annotate(sign, (1, 1), (22, -drop), xycoords="axes fraction", textcoords="offset points", **middle)
