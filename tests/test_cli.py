@@ -226,6 +226,17 @@ def test_plot_draws_a_picture(finished, tmp_path, capsys, suffix):
     assert picture.read_bytes().startswith(begins[suffix])
 
 
+def test_report_is_written(finished, tmp_path, capsys):
+    pytest.importorskip("bokeh", reason="no bokeh: pip install 'magsearch[report]'")
+    assert printed(capsys, "report", finished[1], "-o", tmp_path / "a.html").strip() == str(tmp_path / "a.html")
+    assert "<!doctype html>" in (tmp_path / "a.html").read_text()
+
+
+def test_a_missing_extra_is_told_with_the_command_that_installs_it(finished, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("magsearch.cli.arguments.find_spec", lambda name: None)
+    assert "pip install 'magsearch[report]'" in refused(capsys, "report", finished[1], "-o", tmp_path / "a.html")
+
+
 def test_info_as_json(toml, capsys):
     told = json.loads(printed(capsys, "info", toml, "--json"))
     assert told["sites"] == 30
@@ -351,6 +362,8 @@ def test_energy_as_text(toml, texture, capsys):
         (("show", "{folder}"), "HDF5"),
         (("plot", "{none}.h5", "-o", "{out}.png"), "no such file"),
         (("plot", "{run}", "-o", "{out}.xyz"), ".png"),
+        (("report", "{none}.h5", "-o", "{out}.html"), "no such file"),
+        (("report", "{run}", "-o", "{none}/a.html"), "a.html"),
         (("plot", "{run}", "-o", "{none}/a.png"), "a.png"),
         (("plot", "{run}", "-o", "{out}.png", "--elite", "99"), "elites 0 to"),
     ],

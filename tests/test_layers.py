@@ -35,6 +35,7 @@ LAYERS = (
     ("record",),
     ("screen",),
     ("batch", "plots"),
+    ("report",),
     ("cli",),
 )
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}

@@ -9,6 +9,7 @@ import typer
 from magsearch.cli.convert import convert
 from magsearch.cli.energy import energy
 from magsearch.cli.info import info
+from magsearch.cli.report import report
 from magsearch.cli.results import plot, show
 from magsearch.cli.run import run
 from magsearch.cli.sample import sample
@@ -21,7 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, show, plot, info, energy, sample, convert):
+for command in (run, show, plot, report, info, energy, sample, convert):
     app.command()(command)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -71,3 +72,9 @@ def device_named(name: str) -> Device:
         return choose(name)
     except RuntimeError as error:
         raise InputError(str(error), f"--device {name}") from None
+
+
+def needs(library: str, extra: str) -> None:
+    """InputError, with what to do about it, where a library of an extra is not installed."""
+    if find_spec(library) is None:
+        raise InputError(f"needs {library}: pip install 'magsearch[{extra}]'", f"magsearch {extra}")

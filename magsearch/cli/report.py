@@ -1,0 +1,30 @@
+"""The command ``magsearch report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from magsearch import storage
+from magsearch.cli.arguments import RunFile, needs
+from magsearch.errors import InputError
+
+
+def report(
+    run_file: RunFile,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="PAGE.html", help="Where the page is written.")],
+) -> None:
+    """Write a run as one page for the browser that works offline: result, textures, structure factors, provenance."""
+    stored = storage.read(run_file)
+    needs("bokeh", "report")
+    from magsearch import report
+
+    try:
+        report.write(stored, out)
+    except ValueError as error:
+        raise InputError(str(error), run_file) from None
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror or error}", out) from None
+    print(out)

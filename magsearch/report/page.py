@@ -1,0 +1,146 @@
+"""The page of a run: what was found, how sure that is, what can be touched, and where it came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from magsearch.record import summary, vector
+from magsearch.report.panels import convergence, panels
+from magsearch.storage import Record
+
+SAME = 1e-4  # meV per site: islands whose best energies differ by less have found the same (observables.same)
+STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 1180px; margin: 2em auto; padding: 0 1em }
+h1 { font-size: 1.5em; margin-bottom: 0 } h2 { font-size: 1.15em; margin: 1.6em 0 0.4em }
+table { border-collapse: collapse } td, th { padding: 0.15em 1em 0.15em 0; text-align: left; vertical-align: top }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
+.panels { display: flex; flex-wrap: wrap; gap: 1em } .quiet { color: #666 }
+pre { background: #f5f5f5; padding: 0.8em; overflow: auto; max-height: 24em; font-size: 12px }
+"""
+
+
+def write(record: Record, path: str | Path) -> None:
+    """One self-contained HTML file. OSError where it cannot be written; ValueError for a run without elites."""
+    from bokeh.embed import components
+    from bokeh.resources import Resources
+
+    if not record.elites:
+        raise ValueError("the run has no elites yet")
+    inline = Resources(mode="inline", components=["bokeh", "bokeh-widgets"])
+    (slider, texture, zone), words = panels(record)
+    script, (slider, texture, zone, energies) = components((slider, texture, zone, convergence(record.history)))
+    name = escape(Path(record.input_path).name)
+    body = [
+        f"<h1>{name}</h1>",
+        f'<p class="quiet">magsearch {escape(record.version)}, {escape(record.created)}</p>',
+        "<h2>Result</h2>", table(result(record)),
+        "<h2>Elites</h2>", slider, f'<p class="quiet">{escape(words)}</p>' if words else "",
+        f'<div class="panels">{texture}{zone}</div>',
+        '<p class="quiet">Hue is the direction in the plane, white points at you, black away from you.</p>',
+        elites(record),
+        "<h2>Search</h2>", energies, table(course(record)),
+        "<h2>Provenance</h2>", table(provenance(record)),
+        "<h2>Settings</h2>", f"<pre>{escape(json.dumps(record.settings, indent=1))}</pre>",
+        f"<h2>Input</h2><pre>{escape(record.input_text)}</pre>",
+    ]  # fmt: skip
+    head = f'<meta charset="utf-8"><title>{name}</title><link rel="icon" href="data:,"><style>{STYLE}</style>'
+    text = "\n".join(["<!doctype html>", f'<html lang="en"><head>{head}', inline.render(), "</head><body>", *body])
+    Path(path).write_text(f"{text}\n{script}\n</body></html>\n", encoding="utf-8")
+
+
+def table(rows: Mapping[str, str]) -> str:
+    lines = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows.items())
+    return f"<table>{lines}</table>"
+
+
+def result(record: Record) -> dict[str, str]:
+    """The champion in words, and how sure it is."""
+    champion, hamiltonian = record.elites[0], record.hamiltonian
+    lattice = hamiltonian.lattice
+    size, atoms = " x ".join(map(str, lattice.size)), "1 atom" if lattice.atoms == 1 else f"{lattice.atoms} atoms"
+    return {
+        "model": f"{size} cells, {atoms} in the basis, {hamiltonian.coordination:.4g} couplings per site",
+        "field": f"{vector(hamiltonian.field)} T",
+        "energy": f"{champion.energy / hamiltonian.spins:.8f} meV per site",
+        "topological charge": f"{champion.charge + 0.0:.2f}",
+        "mean spin": vector(champion.magnetization),
+        "largest torque": f"{champion.torque:.1e} meV",
+        "bound": bound(summary(record).get("bound")),
+        "how sure": "; ".join(sureness(record)),
+    }
+
+
+def bound(proven: Mapping[str, Any] | None) -> str:
+    """What is proven about the champion."""
+    if proven is None:
+        return "no lower bound was computed"
+    below = f"no texture of this box has less than {proven['bound_per_site']:.8f} meV per site ({proven['method']})"
+    if proven["gap"] is None:
+        return below
+    if proven["tight"]:
+        return f"{below}: the champion is a ground state of this box, which is proven"
+    gap = f"the ground state is at most {max(proven['gap'], 0.0):.2g} meV per site below the champion"
+    return f"{below}: {gap}"
+
+
+def sureness(record: Record) -> list[str]:
+    """What speaks for the champion: how long it stands, which islands agree, and how the run ended."""
+    history = record.history
+    ended = f"stopped: {record.stopped}" if record.stopped else "the run goes on"
+    if not len(history):
+        return [ended]
+    best = np.minimum.accumulate(history.overall()["best"])
+    since = int(np.flatnonzero(best - best[-1] > SAME)[-1]) + 1 if best[0] - best[-1] > SAME else 0
+    said = [f"within {SAME:g} meV per site of the best since generation {since} of {len(history)}"]
+    if history.islands > 1:
+        own = history["best"].min(axis=0)
+        agree = int((own - own.min() <= SAME).sum())
+        said.append(f"{agree} of {history.islands} islands have found it (they exchange elites)")
+    if len(record.elites) > 1:
+        next_ = 1e3 * (record.elites[1].energy - record.elites[0].energy) / record.hamiltonian.spins
+        said.append(f"the next distinct minimum lies {next_:.3g} µeV per site higher")
+    return [*said, ended]
+
+
+def elites(record: Record) -> str:
+    spins, best = record.hamiltonian.spins, record.elites[0].energy
+    rows = (
+        (str(k), f"{e.energy / spins:.8f}", f"{1e3 * (e.energy - best) / spins:.3g}", f"{e.charge + 0.0:.2f}",
+         vector(e.magnetization, 3), f"{e.origin}, generation {e.generation}, island {e.island}")
+        for k, e in enumerate(record.elites)
+    )  # fmt: skip
+    names = ("", "meV per site", "µeV above", "charge", "mean spin", "made by")
+
+    def line(cells: Iterable[str], tag: str) -> str:
+        number = ' class="number"'
+        return "".join(f"<{tag}{number if k < 4 else ''}>{escape(c)}</{tag}>" for k, c in enumerate(cells))
+
+    body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
+    return f"<table><tr>{line(names, 'th')}</tr>{body}</table>"
+
+
+def course(record: Record) -> dict[str, str]:
+    history = record.history
+    return {
+        "generations": str(len(history)),
+        "islands": str(history.islands),
+        "evaluations": f"{int(history['evaluations'].sum())} of one replica",
+        "seconds": f"{record.seconds:.1f}",
+    }
+
+
+def provenance(record: Record) -> dict[str, str]:
+    return {
+        "input": record.input_path,
+        "command": record.command,
+        "created": record.created,
+        "device": record.device,
+        "layout": "; ".join(record.layout),
+        "notes of the reader": "; ".join(record.hamiltonian.notes) or "none",
+    }
