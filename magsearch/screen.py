@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from rich.box import SIMPLE
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.table import Table
 
+from magsearch import live
 from magsearch.archipelago import Archipelago
 from magsearch.evaluator import choose_path, cost
 from magsearch.footprint import Footprint
 from magsearch.hamiltonian import Hamiltonian
+from magsearch.history import History
 from magsearch.record import vector
 from magsearch.storage import Record
 
@@ -80,58 +84,44 @@ def path_line(hamiltonian: Hamiltonian, path: str) -> str:
 
 
 class Progression:
-    """One line for each generation: a bar on a terminal, plain lines in a batch log."""
+    """How a search gets on: a table on a terminal, a plain line for each generation in a batch log."""
 
     def __init__(self, console: Console, search: Archipelago):
         self.console, self.search, self.shown_before = console, search, len(search.history)
-        self.bar: Progress | None = None
-        if console.is_terminal and not console.quiet:
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn())
-            self.bar = Progress(*columns, console=console, transient=True)
+        self.limits = live.Limits(search.stop.generations, search.stop.seconds)
+        self.begin, self.doing = time.monotonic() - search.elapsed, "relaxing"
+        self.seen = _as_it_is(search.history)  # the table is drawn by a thread of its own
+        self.table = console.is_terminal and not console.quiet
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        if self.bar is None:
+        if not self.table:
             yield
             return
-        with self.bar:
-            begin = f"generation {self.search.generations}: relaxing"
-            self.task = self.bar.add_task(
-                f"{begin} the first textures" if self.search.generations == 0 else begin, total=1.0
-            )
+        with Live(console=self.console, get_renderable=self._now, refresh_per_second=2, transient=True):
             yield
+
+    def _now(self) -> RenderableType:
+        return live.table(self.seen, self.limits, time.monotonic() - self.begin, self.doing)
 
     def generations(self) -> None:
         """Those that have been heard of since the last call."""
         history = self.search.history
-        for number in range(self.shown_before, len(history)):
-            self._line(number)
-        self.shown_before = len(history)
-
-    def _line(self, number: int) -> None:
-        history, stop = self.search.history, self.search.stop
-        rows, overall = history.rows[number], history.overall(number)
-        best = rows[rows["best"].argmin()]
-        where = f" on island {rows['best'].argmin()}" if history.islands > 1 else ""
-        line = (
-            f"generation {number:4d}  best {overall['best']:.7f}  mean {overall['mean']:.6f}  "
-            f"deviation {overall['deviation']:.1e} meV per site  charge {best['charge'] + 0.0:7.2f}  "
-            f"by {history.operators[best['origin']]}{where}  {history.seconds[number]:.1f} s"
-        )
-        if self.bar is None:
-            self.console.print(line, highlight=False, soft_wrap=True)
-            return
-        done = (number + 1) / stop.generations
-        if stop.seconds is not None:
-            done = max(done, history.seconds[number] / stop.seconds)
-        self.bar.update(self.task, completed=min(done, 1.0), description=line)
+        if not self.table:
+            for number in range(self.shown_before, len(history)):
+                self.console.print(live.line(history, number), highlight=False, soft_wrap=True)
+        self.shown_before, self.seen = len(history), _as_it_is(history)
 
     def polishing(self) -> None:
         message = f"stopped: {self.search.stopped}; polishing the elites in double precision"
-        if self.bar is None:
+        if not self.table:
             self.console.print(message, highlight=False, soft_wrap=True)
-        else:
-            self.bar.update(self.task, description=message)
+        self.doing = "polishing the elites in double precision"
+
+
+def _as_it_is(history: History) -> History:
+    """What has happened so far, whatever happens next."""
+    return replace(history, rows=list(history.rows), seconds=list(history.seconds), levels=list(history.levels))
 
 
 def layout(console: Console, search: Archipelago, lines: Sequence[str]) -> None:

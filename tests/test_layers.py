@@ -32,7 +32,7 @@ LAYERS = (
     ("archipelago",),
     ("storage", "settings"),
     ("config", "footprint"),
-    ("record",),
+    ("live", "record"),
     ("screen",),
     ("batch", "plots"),
     ("report",),

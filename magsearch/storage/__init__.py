@@ -26,7 +26,19 @@ from magsearch.storage.files import SCHEMA, dataset, opened, replaced, texts, wo
 from magsearch.storage.progress import write_part
 from magsearch.triangulation import inside, triangles
 
-__all__ = ["SCHEMA", "Elite", "Parts", "Populations", "Record", "read", "read_states", "write", "write_part"]
+__all__ = [
+    "SCHEMA",
+    "Elite",
+    "Glance",
+    "Parts",
+    "Populations",
+    "Record",
+    "glance",
+    "read",
+    "read_states",
+    "write",
+    "write_part",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +86,18 @@ class Parts:
     islands: Sequence[int]
 
 
+@dataclass(frozen=True, eq=False)
+class Glance:
+    """What of a run can be read fast, however large its textures are."""
+
+    history: History
+    generations: int  # at the most
+    limit: float | None  # of seconds
+    stopped: str
+    seconds: float
+    written: float  # seconds since 1970
+
+
 Populations = Mapping[int, State]
 PACKED: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
@@ -103,6 +127,20 @@ def read(path: str | Path) -> Record:
     """The record in a run.h5. InputError for a file that is missing, not HDF5, or not magsearch's."""
     with opened(Path(path)) as file:
         return _read(file)
+
+
+def glance(path: str | Path) -> Glance:
+    """How far a run has got, without its textures. InputError as for ``read``."""
+    with opened(Path(path)) as file:
+        search = json.loads(file["config"]["settings"][()]).get("search", {})
+        return Glance(
+            history=progress.read_history(file["history"]),
+            generations=int(search.get("generations", len(file["history/generation"]))),
+            limit=search.get("seconds"),
+            stopped=str(file.attrs["stopped"]),
+            seconds=float(file.attrs["seconds"]),
+            written=Path(path).stat().st_mtime,
+        )
 
 
 def read_states(path: str | Path, islands: Collection[int] | None = None) -> dict[int, State]:

@@ -1,0 +1,133 @@
+"""What a terminal and a login node see of a run that goes on."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from models import MODELS
+from rich.console import Console
+from test_cli import printed, refused
+from test_plots import searched
+from test_storage import stored
+
+from magsearch import live, storage
+from magsearch.cli.watch import looks
+from magsearch.errors import InputError
+from magsearch.history import History
+
+
+def shown(history: History, limits: live.Limits, elapsed: float = 3.0, doing: str = "relaxing") -> list[str]:
+    console = Console(width=80, force_terminal=False)
+    with console.capture() as captured:
+        console.print(live.table(history, limits, elapsed, doing))
+    return captured.get().splitlines()
+
+
+@pytest.mark.parametrize("generations", [0, 1, 5])
+def test_the_table_fits_80_columns_without_a_break(generations):
+    found = searched(max(generations, 1), islands=128)
+    found = replace(found, operators=tuple(f"AnOperatorOfAVeryLongName{k}" for k in range(3)))
+    for row in found.rows:
+        row["best"] -= 123456.789
+    if not generations:
+        found = replace(found, rows=[], seconds=[])
+    lines = shown(found, live.Limits(200, 86400.0), 80000.0, "stopped: " + "elites vary " * 10)
+    assert all(len(line) <= 80 for line in lines)
+    assert sum(line.startswith(("generation", "best", "mean", "now")) for line in lines) == (4 if generations else 2)
+
+
+def test_the_table_counts_offspring_of_all_islands_over_the_latest_generations():
+    lines = shown(searched(8), live.Limits(200))
+    assert any(
+        "RandomSpins  20/20" in " ".join(line.split()).replace("RandomSpins ", "RandomSpins  ") for line in lines
+    )
+    assert any("10/40" in line for line in lines)
+    assert not any("PatchSplice" in line for line in lines), "it made nothing"
+
+
+def test_time_left_is_the_pace_times_the_generations_left_or_the_seconds_left():
+    """A second a generation: 95 generations are left after 5, of which one is half over."""
+    found = replace(searched(5), seconds=[1.0, 2.0, 3.0, 4.0, 5.0])
+    assert live.seconds_left(found, live.Limits(100), 5.0) == pytest.approx(95)
+    assert live.seconds_left(found, live.Limits(100), 5.5) == pytest.approx(94.5)
+    assert live.seconds_left(found, live.Limits(100, 20.0), 5.5) == pytest.approx(14.5)
+    assert live.seconds_left(found, live.Limits(5), 50.0) == 0
+    assert live.seconds_left(replace(found, rows=[], seconds=[]), live.Limits(100), 1.0) is None
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0, "0:00"), (59.6, "1:00"), (754, "12:34"), (3723, "1:02:03")])
+def test_durations(seconds, said):
+    assert live.duration(seconds) == said
+
+
+def write(path: Path, generations: int, stopped: str = "") -> None:
+    storage.write(path, stored(MODELS["square_bloch"], history=searched(generations), stopped=stopped))
+
+
+def test_a_glance_sees_the_history_and_the_limits(tmp_path):
+    path = tmp_path / "run.h5"
+    write(path, 5, "enough")
+    seen, whole = storage.glance(path), storage.read(path)
+    assert np.array_equal(seen.history["best"], whole.history["best"])
+    assert (seen.stopped, seen.seconds) == ("enough", whole.seconds)
+
+
+def test_a_look_is_taken_at_every_replacement_until_the_run_has_ended(tmp_path):
+    path, counts = tmp_path / "run.h5", []
+    write(path, 1)
+    for seen in looks(path, 0.01):
+        counts.append(len(seen.history))
+        if counts[-1] < 4:
+            write(path, counts[-1] + 1, stopped="done" if counts[-1] == 3 else "")
+    assert counts == [1, 2, 3, 4]
+
+
+def test_a_file_that_is_away_for_a_moment_is_waited_for(tmp_path):
+    path, counts = tmp_path / "run.h5", []
+    write(path, 1)
+
+    def back() -> None:
+        time.sleep(0.05)
+        write(path, 2, "done")
+
+    for seen in looks(path, 0.01):
+        counts.append(len(seen.history))
+        if len(counts) == 1:
+            os.unlink(path)
+            threading.Thread(target=back).start()
+    assert counts == [1, 2]
+
+
+def test_a_file_that_does_not_come_back_is_given_up(tmp_path):
+    path = tmp_path / "run.h5"
+    write(path, 1)
+    seen = looks(path, 0.0)
+    next(seen)
+    path.write_bytes(b"no HDF5")
+    with pytest.raises(InputError, match="HDF5"):
+        next(seen)
+
+
+def test_watch_prints_a_line_for_each_generation_and_ends_with_the_run(tmp_path, capsys):
+    path = tmp_path / "run.h5"
+    write(path, 3, "3 generations done")
+    lines = printed(capsys, "watch", path).splitlines()
+    assert [line.split()[1] for line in lines[:3]] == ["0", "1", "2"]
+    assert lines[3:] == ["stopped: 3 generations done"]
+    assert "no such file" in refused(capsys, "watch", tmp_path / "none.h5")
+
+
+def test_ctrl_c_ends_the_watching_and_nothing_else(tmp_path, capsys, monkeypatch):
+    def pressed(_: float) -> None:
+        raise KeyboardInterrupt
+
+    path = tmp_path / "run.h5"
+    write(path, 2)
+    monkeypatch.setattr(time, "sleep", pressed)
+    assert printed(capsys, "watch", path).splitlines()[-1] == "the run goes on"
