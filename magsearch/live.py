@@ -44,7 +44,7 @@ def table(history: History, limits: Limits, elapsed: float, doing: str) -> Rende
     """
     done = len(history)
     time = f"{duration(elapsed)} gone"
-    if done and (left := seconds_left(history, limits, elapsed)) is not None:
+    if 0 < done < limits.generations and (left := seconds_left(history, limits, elapsed)) is not None:
         time += f", {duration(left)} left at the most"
     lines = [f"generation  {done} of {limits.generations} at the most, {time}"]
     if done:

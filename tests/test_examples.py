@@ -1,0 +1,112 @@
+"""Every example does what its Result promises, in a small version."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+PARAGRAPHS = ("About", "Model", "Run", "Result")
+pytestmark = pytest.mark.skipif(not (ROOT / "examples").exists(), reason="the examples are not installed")
+
+
+def lines(*command: object) -> list[str]:
+    """What a command prints, run in the root of the repository."""
+    arguments = [str(part) for part in command]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=300, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def example(name: str, *arguments: object) -> list[str]:
+    return lines(sys.executable, ROOT / "examples" / name, *arguments)
+
+
+def numbers(line: str) -> list[float]:
+    return [float(number) for number in re.findall(r"[-+]?\d+\.?\d*(?:e[-+]?\d+)?", line)]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_example_is_a_page_with_the_same_paragraphs_and_says_how_it_is_run(name):
+    text = (ROOT / "examples" / name).read_text()
+    assert re.findall(r"^(\w+)$", text, re.MULTILINE)[:4] == list(PARAGRAPHS)
+    assert f"examples/{name}" in text.split("Run\n")[1].split("Result\n")[0]
+    assert len(text.splitlines()) < 75
+
+
+def test_1_the_field_unwinds_the_spiral():
+    zero, middle, high = (numbers(line) for line in example("1_ground_state.py", 12))
+    assert zero[1] > middle[1] > high[1], "the Zeeman energy only lowers the ground state"
+    assert zero[3] == pytest.approx(0, abs=0.01)
+    assert high[3] == pytest.approx(1, abs=1e-3)
+
+
+def test_2_reads_what_a_run_wrote(tmp_path):
+    run = tmp_path / "run.h5"
+    magsearch = [sys.executable, "-c", "from magsearch.cli import main; main()"]
+    small = ["--set", "model.size=[8,8,1]", "--set", "search.generations=1", "--set", "search.replicas=8"]
+    lines(*magsearch, "run", "inputs/square-bloch.toml", "-o", run, *small)
+    said = example("2_read_a_run.py", run)
+    assert "1 generation" in said[0]
+    assert any(line.startswith("elite 0: -") for line in said)
+    assert said[-1].startswith("most reversed spin")
+
+
+@pytest.mark.slow
+def test_3_every_method_finds_about_the_same_energy():
+    said = example("3_reference_methods.py")
+    best = [numbers(line[20:])[0] for line in said]
+    assert len(best) == 6
+    assert np.ptp(best) < 0.01 * abs(min(best))
+
+
+def test_5_couplings_of_tb2j_make_a_spiral_and_a_ferromagnet():
+    read, zero, _, high = example("5_from_tb2j.py", 12)
+    assert read == "6 couplings per site, moment 3 mu_B"
+    assert numbers(zero)[3] == pytest.approx(0, abs=0.01)
+    field, energy, _, up = numbers(high)
+    assert up == 1
+    assert energy == pytest.approx(-3 * 4 - 0.0578838 * 3 * field, abs=1e-4)  # three pairs of 4 meV a site, and Zeeman
+
+
+def test_6_the_helix_has_its_exact_energy():
+    energy, wave = example("6_helimagnet.py", 6)
+    assert abs(numbers(energy)[1]) < 1e-12
+    n = [min(int(k), 6 - int(k)) for k in numbers(wave)[:3]]
+    assert n == [1, 1, 1]
+    assert numbers(wave)[-1] == pytest.approx(1)
+
+
+def test_7_every_triangle_of_every_elite_adds_up_to_zero():
+    said = example("7_kagome.py", 6)
+    assert said
+    for line in said:
+        _, energy, largest, share = numbers(line)
+        assert energy == pytest.approx(-1, abs=1e-7)
+        assert largest < 1e-5
+        assert 0 < share <= 1 + 1e-6
+
+
+def test_8_the_champion_is_the_same_on_any_number_of_processes():
+    pytest.importorskip("mpi4py", reason="no mpi4py: pip install 'magsearch[mpi]'")
+    mpiexec = shutil.which("mpiexec", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    if mpiexec is None:
+        pytest.skip("no mpiexec on this machine")
+    arguments = [sys.executable, ROOT / "examples" / "8_islands.py", "inputs/square-bloch.toml", 8]
+    alone, together = lines(*arguments), lines(mpiexec, "-n", 2, *arguments)
+    assert alone == together
+    assert len(alone) == 5
+
+
+def test_every_example_is_run_here():
+    ran = {name.split("_")[1] for name in globals() if re.fullmatch(r"test_\d_\w+", name)}
+    assert {name.split("_")[0] for name in EXAMPLES} <= ran | {"4"}, "give it a test that runs a small version"
