@@ -35,7 +35,7 @@ LAYERS = (
     ("live", "record"),
     ("screen",),
     ("batch", "plots"),
-    ("report",),
+    ("report", "view"),
     ("cli",),
 )
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}

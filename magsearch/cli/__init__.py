@@ -13,6 +13,7 @@ from magsearch.cli.report import report
 from magsearch.cli.results import plot, show
 from magsearch.cli.run import run
 from magsearch.cli.sample import sample
+from magsearch.cli.view import view
 from magsearch.cli.watch import watch
 from magsearch.errors import InputError
 from magsearch.ranks import first
@@ -23,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, watch, show, plot, report, info, energy, sample, convert):
+for command in (run, watch, show, plot, report, view, info, energy, sample, convert):
     app.command()(command)
 
 

@@ -75,7 +75,7 @@ def best_so_far(axes: Axes, history: History) -> None:
     work, best = np.cumsum(overall["evaluations"]), np.minimum.accumulate(overall["best"])
     axes.plot(work, best, color=RED, lw=1.4, drawstyle="steps-post", marker="o", ms=2.5)
     axes.set(xlabel="evaluations of one replica", ylabel="best energy so far (meV per site)")
-    if len(work) > 1 and work[-1] > 10 * work[0]:
+    if len(work) > 1 and work[-1] > 100 * work[0]:
         axes.set_xscale("log")
     axes.ticklabel_format(axis="y", useOffset=False)
     axes.spines[["top", "right"]].set_visible(False)

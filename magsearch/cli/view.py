@@ -1,0 +1,53 @@
+"""The command ``magsearch view``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from magsearch import storage
+from magsearch.cli.arguments import RunFile, elite_in, needs
+from magsearch.errors import InputError
+
+
+def view(
+    run_file: RunFile,
+    elite: Annotated[int, typer.Option(help="Which elite; 0 is the champion.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Instead of a window: a picture (.png), or a grid (.vtu).")
+    ] = None,
+    isosurface: Annotated[
+        list[float] | None, typer.Option(metavar="M_Z", min=-1, max=1, help="Surfaces of one m_z (repeatable).")
+    ] = None,
+) -> None:
+    """Look at a texture in three dimensions: arrows, or isosurfaces of m_z."""
+    stored = storage.read(run_file)
+    chosen, lattice = elite_in(stored, run_file, elite), stored.hamiltonian.lattice
+    if out is not None and out.suffix not in (".png", ".vtu"):
+        raise InputError(f"no picture of type '{out.suffix}'; expected .png or .vtu", out)
+    if out is None and sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise InputError("there is no display to open a window on; -o FILE.png renders without one", "magsearch view")
+    needs("pyvista", "view")
+    from magsearch import view
+
+    title = f"{chosen.energy / stored.hamiltonian.spins:.6f} meV per site, Q = {chosen.charge + 0.0:.1f}"
+    try:
+        if out is not None and out.suffix == ".vtu":
+            out.open("wb").close()  # VTK only warns
+            view.grid(lattice, chosen).save(out)
+            print(out)
+            return
+        plotter = view.scene(lattice, chosen, title, isosurface or (), hidden=out is not None)
+        if out is None:
+            plotter.show()
+        else:
+            view.picture(plotter, out)
+            print(out)
+    except ValueError as error:
+        raise InputError(str(error), run_file) from None
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror or error}", out) from None
