@@ -27,7 +27,7 @@ LAYERS = (
     ("thermodynamics",),
     ("methods",),
     ("island",),
-    ("history", "migration"),
+    ("history", "migration", "cells"),
     ("stopping",),
     ("archipelago",),
     ("storage", "settings"),
