@@ -1,0 +1,168 @@
+"""The energy as a quadratic form of the spins of one cell, with one Hermitian matrix for each wave vector.
+
+With s_a(q) = N^-1/2 sum_T s_a(T) exp(-i q.T) over the N cells of a crystal,
+
+    E = - 1/2 sum_q s(q)* M(q) s(q) - sqrt(N) h . s(0) + N constant,    M(q) = J(q) + 2 A,    h_a = mu_B m_a B.
+
+Open edges and disorder have no wave vectors: there the "cell" is the whole box along that axis, and every spin of it
+counts as an atom of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from magsearch.hamiltonian import ONSITE, Hamiltonian
+from magsearch.units import MU_B
+
+
+@dataclass(frozen=True, eq=False)
+class QuadraticForm:
+    """Couplings between the spins of a cell and of its neighbours.
+
+    spins       n, spins of a cell
+    components  c: 3, or 1 where the energy depends on the angles between spins (and on their component along the
+                field) alone; then all matrices act on each component alike
+    i, j        [bond], 0 ... n - 1; the quadratic anisotropy is a bond of a spin with itself, J = 2 A
+    offset      [bond, 3], cells from i to j; zero along axes without wave vectors
+    J           [bond, c, c], meV
+    field       [spin, c], h = mu_B m B, meV; with one component along the field
+    constant    meV per cell: the least that anisotropy of fourth order adds
+    size        cells of the finite box along each axis; 1 along axes without wave vectors
+    sites       the site of the box that each spin of the cell at the origin is, [spin]
+    """
+
+    spins: int
+    components: int
+    i: NDArray[np.int64]
+    j: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    J: NDArray[np.float64]
+    field: NDArray[np.float64]
+    constant: float
+    size: tuple[int, int, int]
+    sites: NDArray[np.int64]
+
+    @property
+    def order(self) -> int:
+        """Rows of M(q)."""
+        return self.spins * self.components
+
+    @cached_property
+    def axes(self) -> tuple[int, ...]:
+        """Axes along which the energy of a wave depends on its wave vector."""
+        return tuple(axis for axis in range(3) if self.offset[:, axis].any())
+
+    @cached_property
+    def reach(self) -> float:
+        """No M(q) has a larger norm: the largest sum of |J_ij| over the bonds of one spin, meV."""
+        return float(self.row_sum(np.ones((1, len(self.i))))[0])
+
+    @cached_property
+    def scale(self) -> float:
+        """Couplings and field at the strongest spin, meV; what is small is compared with it."""
+        return max(self.reach, float(np.linalg.norm(self.field, axis=1).max(initial=0.0))) or 1.0
+
+    @cached_property
+    def strength(self) -> NDArray[np.float64]:
+        """Spectral norm of every bond's matrix, [bond] meV, rounded up."""
+        return np.linalg.norm(self.J, ord=2, axis=(1, 2)) * (1 + 1e-12)
+
+    @cached_property
+    def _incidence(self) -> sparse.csr_array:
+        """[spins, bond]: |J| of a bond in the row of its first spin."""
+        return sparse.csr_array((self.strength, (self.i, np.arange(len(self.i)))), shape=(self.spins, len(self.i)))
+
+    def row_sum(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The norm of sum_bonds weight J exp(...) at most: largest row sum of weight |J|; weight [q, bond] -> [q]."""
+        return np.asarray((self._incidence @ weight.T).max(axis=0))
+
+    @cached_property
+    def _entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Row and column of M that each number of each bond's matrix adds to, [bond c c]."""
+        c = np.arange(self.components)
+        row, column = np.broadcast_arrays(
+            self.i[:, None, None] * self.components + c[:, None], self.j[:, None, None] * self.components + c
+        )
+        return row.ravel(), column.ravel()
+
+    @cached_property
+    def _scatter(self) -> sparse.csr_array:
+        """[order^2, bond]: M(q) as a linear map of the phases exp(i q.T)."""
+        (row, column), bond = self._entries, np.repeat(np.arange(len(self.i)), self.components**2)
+        shape = (self.order**2, len(self.i))
+        return sparse.csr_array((self.J.ravel(), (row * self.order + column, bond)), shape=shape)
+
+    def matrices(self, k: ArrayLike, *derivative: int) -> NDArray[np.complex128]:
+        """M(q), q = sum_axis k_axis b_axis, or its derivatives by k_axis, [q, order, order] meV; k [q, 3]."""
+        phase = np.exp(2j * np.pi * (np.asarray(k, dtype=np.float64).reshape(-1, 3) @ self.offset.T))
+        for axis in derivative:
+            phase *= 2j * np.pi * self.offset[:, axis]
+        return np.asarray((self._scatter @ phase.T).T).reshape(-1, self.order, self.order)
+
+    @cached_property
+    def uniform(self) -> sparse.csr_array:
+        """M at q = 0, real; sparse for the sake of large clusters."""
+        return sparse.csr_array(sparse.coo_array((self.J.ravel(), self._entries), shape=(self.order, self.order)))
+
+    def wave_vectors(self) -> NDArray[np.float64]:
+        """All wave vectors of the finite box in units of the reciprocal vectors, one of q and -q, [q, 3]; 0 first."""
+        numbers = [np.arange(n if axis in self.axes else 1) for axis, n in enumerate(self.size)]
+        index = np.stack(np.meshgrid(*numbers, indexing="ij"), axis=-1).reshape(-1, 3)
+        opposite = -index % self.size
+        key, other = (np.ravel_multi_index(tuple(n.T), self.size) for n in (index, opposite))
+        return index[key <= other] / np.array(self.size)
+
+    def rounding(self) -> float:
+        """Matrices of this form, computed in double precision, are at most this far from the exact ones, meV.
+
+        exp(i q.T) is wrong by a few times |q.T| units in the last place, and a sum of b terms by b of them.
+        """
+        bonds = np.bincount(self.i, minlength=self.spins).max(initial=0)
+        turns = np.abs(self.offset).sum(axis=1).max(initial=0)
+        return float(np.finfo(float).eps * self.reach * (bonds + 64 + 128 * turns))
+
+
+def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
+    """The form whose minimum over spins of unit length is at most the energy, meV per cell.
+
+    Bilinear couplings, quadratic anisotropy and field are represented exactly. Of fourth order, u = (s . n)^2 lies
+    between 0 and 1, so - K4 u^2 >= - K4 u for an easy axis; a hard axis has 0, cubic anisotropy min(0, Kc / 3) at
+    least.
+    """
+    lattice, (kind, table) = hamiltonian.lattice, hamiltonian.onsite
+    if hamiltonian.uniform:
+        bonds = hamiltonian.bonds
+        crossed = (bonds.offset != 0).any(axis=0)
+        folded = crossed & ~np.array(lattice.periodic)  # the layers along an open axis are spins of one cell
+        slab = replace(lattice, size=tuple(np.where(folded, lattice.size, 1).tolist()))
+        there = np.stack([slab.neighbours(offset) for offset in bonds.offset]) if len(bonds) else np.empty((0, 1), int)
+        bond, cell = np.nonzero(there >= 0)
+        i, j = cell * lattice.atoms + bonds.i[bond], there[bond, cell] * lattice.atoms + bonds.j[bond]
+        offset, J = np.where(folded, 0, bonds.offset[bond]), bonds.J[bond]
+        z, y, x = (slab.coordinates[:, axis] for axis in (2, 1, 0))
+        corner = lattice.atoms * (x + lattice.size[0] * (y + lattice.size[1] * z))
+        sites = (corner[:, None] + np.arange(lattice.atoms)).ravel()
+        size = tuple(n if c and not f else 1 for n, c, f in zip(lattice.size, crossed, folded, strict=True))
+    else:
+        sites, size = np.flatnonzero(hamiltonian.occupied), (1, 1, 1)
+        number = np.cumsum(hamiltonian.occupied) - 1
+        directed = hamiltonian.directed
+        i, j, J = number[directed.i], number[directed.j], directed.J
+        offset = np.zeros((len(i), 3), dtype=np.int64)
+    rows, spin = table[kind[sites]], np.arange(len(sites))
+    K4, Kc, axis4 = rows[:, ONSITE["K4"]], rows[:, ONSITE["Kc"]], rows[:, ONSITE["axis"]]
+    A = rows[:, ONSITE["A"]].reshape(-1, 3, 3) + np.einsum("s,sa,sb->sab", np.maximum(K4[:, 0], 0), axis4, axis4)
+    i, j, J = np.concatenate([i, spin]), np.concatenate([j, spin]), np.concatenate([J, 2 * A])
+    offset = np.concatenate([offset, np.zeros((len(sites), 3), dtype=np.int64)])
+    B = np.array(hamiltonian.field)
+    field = MU_B * rows[:, ONSITE["moment"]] * B
+    if np.array_equal(J, J[:, :1, :1] * np.eye(3)):  # isotropic: the spins may be turned all together
+        J, field = J[:, :1, :1], MU_B * rows[:, ONSITE["moment"]] * np.linalg.norm(B)
+    constant = float(np.minimum(Kc / 3, 0).sum())
+    return QuadraticForm(len(sites), J.shape[1], i, j, offset, J, field, constant, size, sites)

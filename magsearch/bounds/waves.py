@@ -1,0 +1,167 @@
+"""Where multipliers are tried: the wave vectors of a finite box, or of the whole zone.
+
+A domain finds the wave vectors at which S(q) = Lambda - M(q) is softest, and proves that S is positive at all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from magsearch.bounds.form import QuadraticForm
+from magsearch.bounds.multipliers import best_multipliers, shifted
+from magsearch.bounds.proof import CHUNK, Counterexample, Proof, prove_box, prove_zone
+from magsearch.bounds.squares import prove_squares
+
+ROUNDS = 40  # times that wave vectors are added at the most
+AT_ONCE = 8  # wave vectors added in one round at the most
+EXACT = 1e-12  # eigenvalues above minus this, in units of form.scale, are not negative
+TOUCHING = 1e-7  # eigenvalues below this are zero
+SAME = 1e-6  # wave vectors closer than this (in reciprocal vectors) are one
+
+
+class Domain(Protocol):
+    """A set of wave vectors."""
+
+    form: QuadraticForm
+
+    def softest(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Wave vectors k [few, 3] at which the lowest eigenvalue [few] of S is least, ascending."""
+
+    def prove(self, values: NDArray[np.float64]) -> Proof:
+        """Proves S + shift 1 positive on the whole domain; Counterexample where it is not."""
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """The wave vectors of the finite box."""
+
+    form: QuadraticForm
+
+    @cached_property
+    def k(self) -> NDArray[np.float64]:
+        return self.form.wave_vectors()
+
+    def softest(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        lowest = lowest_eigenvalues(self.form, self.k, values)
+        few = np.argsort(lowest, kind="stable")[:AT_ONCE]
+        return self.k[few], lowest[few]
+
+    def prove(self, values: NDArray[np.float64]) -> Proof:
+        return prove_box(self.form, values)
+
+
+@dataclass(frozen=True, eq=False)
+class Zone:
+    """All wave vectors: the infinite crystal.
+
+    tolerance  how closely S is proven positive, in units of ``form.scale``
+    most       boxes at a time; where more are needed, the tolerance is loosened
+    """
+
+    form: QuadraticForm
+    tolerance: float = 1e-10
+    most: int = 40_000
+
+    @cached_property
+    def grid(self) -> NDArray[np.float64]:
+        """Half of the zone, several points to the shortest period of M(q)."""
+        points = [np.zeros(1)] * 3
+        for axis in self.form.axes:
+            n = 4 * int(np.abs(self.form.offset[:, axis]).max()) + 4
+            points[axis] = np.arange(n if axis != self.form.axes[0] else n // 2 + 1) / n
+        return np.stack(np.meshgrid(*points, indexing="ij"), axis=-1).reshape(-1, 3)
+
+    def softest(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        lowest = lowest_eigenvalues(self.form, self.grid, values)
+        found: list[tuple[float, NDArray[np.float64]]] = []
+        for start in self.grid[np.argsort(lowest, kind="stable")[:AT_ONCE]]:
+            value, k = self.descend(start, values)
+            if all(np.abs((k - other + 0.5) % 1 - 0.5).max() > SAME for _, other in found):
+                found.append((value, k))
+        found.sort(key=lambda pair: pair[0])
+        return np.array([k for _, k in found]), np.array([value for value, _ in found])
+
+    def descend(self, k: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """The nearby minimum over q of the lowest eigenvalue of S, and where it is."""
+        axes, place = list(self.form.axes), np.array(k, dtype=np.float64)
+
+        def lowest(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            place[axes] = x
+            value, wave = np.linalg.eigh(shifted(self.form, self.form.matrices(place), values)[0])
+            u = wave[:, 0]
+            slope = [-np.vdot(u, self.form.matrices(place, axis)[0] @ u).real for axis in axes]
+            return value[0] / self.form.scale, np.array(slope) / self.form.scale
+
+        best = minimize(lowest, place[axes], jac=True, method="BFGS", options={"gtol": 1e-9})
+        place[axes] = best.x
+        return float(best.fun) * self.form.scale, place
+
+    def prove(self, values: NDArray[np.float64]) -> Proof:
+        tolerance = self.tolerance * self.form.scale
+        proof = prove_zone(self.form, values, tolerance, self.most, loosen=False)
+        if proof is None:  # S is soft on lines or planes
+            proof = prove_squares(self.form, values, tolerance)
+        if proof is None:
+            proof = prove_zone(self.form, values, tolerance, self.most, loosen=True)
+        assert proof is not None
+        return proof
+
+
+def lowest_eigenvalues(
+    form: QuadraticForm, k: NDArray[np.float64], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Of S(q), [q] meV."""
+    parts = np.array_split(k, -(-len(k) * form.order**2 // CHUNK))
+    return np.concatenate([np.linalg.eigvalsh(shifted(form, form.matrices(part), values))[:, 0] for part in parts])
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """The best multipliers of a domain with the proof that they are allowed.
+
+    values    lambda [spin] meV; S(q) + proof.shift 1 is positive everywhere in the domain
+    touching  k [few, 3] at which S has an eigenvalue zero, or nearly so: the waves that a ground state is made of
+    """
+
+    values: NDArray[np.float64]
+    touching: NDArray[np.float64]
+    proof: Proof
+
+
+def solve(domain: Domain) -> Solution:
+    """Adds wave vectors at which S is negative until there are none, then proves it."""
+    form, active = domain.form, np.zeros((1, 3))
+    for rounds_left in range(ROUNDS, -1, -1):
+        values = best_multipliers(form, active)
+        k, lowest = domain.softest(values)
+        new = unlike(k[lowest < -EXACT * form.scale], active)
+        if len(new) and rounds_left:
+            active = np.concatenate([active, new])
+            continue
+        values = values - min(lowest[0], 0.0)
+        while True:
+            try:
+                proof = domain.prove(values)
+            except Counterexample as counterexample:  # a maximum that is narrower than the grid
+                missed = counterexample.k[None]
+                if rounds_left and len(unlike(missed, active)):
+                    active = np.concatenate([active, missed])
+                    break
+                values = values - lowest_eigenvalues(form, missed, values)[0]
+            else:
+                every = np.concatenate([active, unlike(k, active)])
+                near = lowest_eigenvalues(form, every, values) < TOUCHING * form.scale
+                return Solution(values, every[near], proof)
+    raise AssertionError("the last round always ends in a proof")
+
+
+def unlike(k: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Those of k [q, 3] that are neither among the others nor their opposites."""
+    away = np.stack([(k[:, None] + sign * others + 0.5) % 1 - 0.5 for sign in (1, -1)])
+    return k[(np.abs(away).max(axis=-1) > SAME).all(axis=(0, 2))]
