@@ -54,7 +54,7 @@ class Bound:
         return {"bound_per_site": values.pop("per_site"), **values}
 
 
-def lower_bound(hamiltonian: Hamiltonian, of: str = "box", tolerance: float = 1e-10) -> Bound:
+def lower_bound(hamiltonian: Hamiltonian, of: str = "box", tolerance: float = 1e-11) -> Bound:
     """A lower bound of the energy per site: Luttinger & Tisza's method with the best multipliers (docs/theory.md).
 
     tolerance  of the proof for the infinite crystal, as a fraction of the strongest spin's couplings

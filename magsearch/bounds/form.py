@@ -34,7 +34,7 @@ class QuadraticForm:
     field       [spin, c], h = mu_B m B, meV; with one component along the field
     constant    meV per cell: the least that anisotropy of fourth order adds
     size        cells of the finite box along each axis; 1 along axes without wave vectors
-    sites       the site of the box that each spin of the cell at the origin is, [spin]
+    spin_of     [site of the box], which spin of a cell it is; -1 at vacancies
     """
 
     spins: int
@@ -46,7 +46,7 @@ class QuadraticForm:
     field: NDArray[np.float64]
     constant: float
     size: tuple[int, int, int]
-    sites: NDArray[np.int64]
+    spin_of: NDArray[np.int64]
 
     @property
     def order(self) -> int:
@@ -128,6 +128,15 @@ class QuadraticForm:
         return float(np.finfo(float).eps * self.reach * (bonds + 64 + 128 * turns))
 
 
+def in_space(form: QuadraticForm, field: ArrayLike) -> QuadraticForm:
+    """The same form with three components for each spin; field [3] in any unit, for its direction."""
+    if form.components == 3:
+        return form
+    B = np.asarray(field, dtype=np.float64)
+    direction = B / np.linalg.norm(B) if B.any() else B
+    return replace(form, components=3, J=form.J * np.eye(3), field=form.field * direction)
+
+
 def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
     """The form whose minimum over spins of unit length is at most the energy, meV per cell.
 
@@ -145,24 +154,24 @@ def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
         bond, cell = np.nonzero(there >= 0)
         i, j = cell * lattice.atoms + bonds.i[bond], there[bond, cell] * lattice.atoms + bonds.j[bond]
         offset, J = np.where(folded, 0, bonds.offset[bond]), bonds.J[bond]
-        z, y, x = (slab.coordinates[:, axis] for axis in (2, 1, 0))
-        corner = lattice.atoms * (x + lattice.size[0] * (y + lattice.size[1] * z))
-        sites = (corner[:, None] + np.arange(lattice.atoms)).ravel()
+        layer = np.ravel_multi_index(tuple((lattice.coordinates * folded).T), slab.size, order="F")
+        spin_of = (layer[:, None] * lattice.atoms + np.arange(lattice.atoms)).ravel()
         size = tuple(n if c and not f else 1 for n, c, f in zip(lattice.size, crossed, folded, strict=True))
     else:
-        sites, size = np.flatnonzero(hamiltonian.occupied), (1, 1, 1)
-        number = np.cumsum(hamiltonian.occupied) - 1
-        directed = hamiltonian.directed
-        i, j, J = number[directed.i], number[directed.j], directed.J
+        size, directed = (1, 1, 1), hamiltonian.directed
+        spin_of = np.where(hamiltonian.occupied, np.cumsum(hamiltonian.occupied) - 1, -1)
+        i, j, J = spin_of[directed.i], spin_of[directed.j], directed.J
         offset = np.zeros((len(i), 3), dtype=np.int64)
-    rows, spin = table[kind[sites]], np.arange(len(sites))
+    spins = int(spin_of.max(initial=-1)) + 1
+    spin = np.arange(spins)
+    rows = table[kind[np.unique(spin_of, return_index=True)[1][-spins:]]]
     K4, Kc, axis4 = rows[:, ONSITE["K4"]], rows[:, ONSITE["Kc"]], rows[:, ONSITE["axis"]]
     A = rows[:, ONSITE["A"]].reshape(-1, 3, 3) + np.einsum("s,sa,sb->sab", np.maximum(K4[:, 0], 0), axis4, axis4)
     i, j, J = np.concatenate([i, spin]), np.concatenate([j, spin]), np.concatenate([J, 2 * A])
-    offset = np.concatenate([offset, np.zeros((len(sites), 3), dtype=np.int64)])
+    offset = np.concatenate([offset, np.zeros((spins, 3), dtype=np.int64)])
     B = np.array(hamiltonian.field)
     field = MU_B * rows[:, ONSITE["moment"]] * B
     if np.array_equal(J, J[:, :1, :1] * np.eye(3)):  # isotropic: the spins may be turned all together
         J, field = J[:, :1, :1], MU_B * rows[:, ONSITE["moment"]] * np.linalg.norm(B)
     constant = float(np.minimum(Kc / 3, 0).sum())
-    return QuadraticForm(len(sites), J.shape[1], i, j, offset, J, field, constant, size, sites)
+    return QuadraticForm(spins, J.shape[1], i, j, offset, J, field, constant, size, spin_of)

@@ -19,26 +19,32 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from magsearch.bounds.form import QuadraticForm
-from magsearch.bounds.proof import UNIT, Proof, factorisation_error, positive
+from magsearch.bounds.proof import LOOSER, UNIT, Proof, factorisation_error, positive
 
 LARGEST = 48  # rows of G at the most
 SMALLEST = 1e-13  # last t, in units of the first
 
 
 def prove_squares(form: QuadraticForm, values: NDArray[np.float64], tolerance: float) -> Proof | None:
-    """S + tolerance 1 is a sum of squares of patches; None where it is not, or a patch with every bond is too large."""
+    """S + shift 1 is a sum of squares of patches, with the shift ``tolerance`` if it can be, else the least.
+
+    None where a patch that holds every bond is too large.
+    """
     reach = np.abs(form.offset).max(axis=0)
     rows = int(np.prod(reach + 1)) * form.order
     if rows > LARGEST:
         return None
     number, energy, diagonal = _pairs(form, values, reach)
     G, shift = _share(number, energy, rows // form.order, tolerance / 4)
+    shift = max(shift, 0.0)
     energy[diagonal] += shift
-    missed = np.abs(energy - np.bincount(number.ravel(), G.ravel())).sum()  # rounding
-    error = factorisation_error(rows, float(np.abs(G).max())) + UNIT * rows * form.scale
-    if shift + missed + 2 * error * rows > tolerance or not positive((G + error * np.eye(rows))[None]):
-        return None
-    return Proof(tolerance + form.rounding(), f"S(q) a sum of squares on patches of {rows // form.order} cells")
+    lift = error = factorisation_error(rows, float(np.abs(G).max())) + UNIT * rows * form.scale
+    while not positive((G + lift * np.eye(rows))[None]):
+        lift *= LOOSER
+    missed = float(np.abs(energy - np.bincount(number.ravel(), G.ravel())).sum())
+    cells = rows // form.order
+    total = shift + missed + cells * (lift + error) + form.rounding()
+    return Proof(total, f"S(q) a sum of squares on patches of {cells} cells")
 
 
 def _share(

@@ -22,6 +22,7 @@ ROUNDS = 40  # times that wave vectors are added at the most
 AT_ONCE = 8  # wave vectors added in one round at the most
 EXACT = 1e-12  # eigenvalues above minus this, in units of form.scale, are not negative
 TOUCHING = 1e-7  # eigenvalues below this are zero
+CLOSE = 100.0  # times the tolerance: a sum of squares as good as that needs no comparison
 SAME = 1e-6  # wave vectors closer than this (in reciprocal vectors) are one
 
 
@@ -65,7 +66,7 @@ class Zone:
     """
 
     form: QuadraticForm
-    tolerance: float = 1e-10
+    tolerance: float = 1e-11
     most: int = 40_000
 
     @cached_property
@@ -105,12 +106,14 @@ class Zone:
     def prove(self, values: NDArray[np.float64]) -> Proof:
         tolerance = self.tolerance * self.form.scale
         proof = prove_zone(self.form, values, tolerance, self.most, loosen=False)
-        if proof is None:  # S is soft on lines or planes
-            proof = prove_squares(self.form, values, tolerance)
-        if proof is None:
-            proof = prove_zone(self.form, values, tolerance, self.most, loosen=True)
-        assert proof is not None
-        return proof
+        if proof is not None:
+            return proof
+        proof = prove_squares(self.form, values, tolerance)  # S is soft on lines or planes
+        if proof is not None and proof.shift <= CLOSE * tolerance:
+            return proof
+        looser = prove_zone(self.form, values, tolerance, self.most, loosen=True)
+        assert looser is not None
+        return looser if proof is None or looser.shift < proof.shift else proof
 
 
 def lowest_eigenvalues(
