@@ -133,15 +133,21 @@ def _first_boxes(form: QuadraticForm) -> tuple[NDArray[np.float64], NDArray[np.f
 
 
 def _remainder(form: QuadraticForm, k: NDArray[np.float64], half: NDArray[np.float64]) -> NDArray[np.float64]:
-    """R of every box: of second order, or the largest curvature at the middle and a rest of third order, meV [box]."""
+    """R of every box, meV [box]: by the range of the couplings, to second order.
+
+    With one spin in the cell, M(q) often curves downwards in all directions at its maximum: there R is the curvature at the
+    middle, where it is positive, and what is left of third order.
+    """
     axes = form.axes
     angle = 2 * np.pi * half @ np.abs(form.offset[:, axes]).T  # [box, bond], the largest change of q.T in the box
-    second = form.row_sum(angle**2 / 2)
+    second = form.row_sum(angle**2 / 2) * (1 + 1e-9)
+    if form.spins > 1:
+        return second
     curvature = np.empty((len(k), len(axes), form.order, len(axes), form.order), dtype=complex)
     for a, b in product(range(len(axes)), repeat=2):
         scale = (half[:, a] * half[:, b])[:, None, None]
         curvature[:, a, :, b] = form.matrices(k, axes[a], axes[b]) * scale
-    order = len(axes) * form.order
-    largest = np.linalg.eigvalsh(curvature.reshape(-1, order, order))[:, -1] + 1e-9 * second  # far more than rounding
-    third = len(axes) / 2 * np.maximum(largest, 0) + form.row_sum(angle**3 / 6)
-    return np.asarray(np.minimum(second, third) * (1 + 1e-9))
+    rows = len(axes) * form.order
+    largest = np.linalg.eigvalsh(curvature.reshape(-1, rows, rows))[:, -1] + 1e-9 * second  # far more than rounding
+    third = len(axes) / 2 * np.maximum(largest, 0) + form.row_sum(angle**3 / 6) * (1 + 1e-9)
+    return np.asarray(np.minimum(second, third))

@@ -62,7 +62,7 @@ class Zone:
     """All wave vectors: the infinite crystal.
 
     tolerance  how closely S is proven positive, in units of ``form.scale``
-    most       boxes at a time; where more are needed, the tolerance is loosened
+    most       boxes at a time before another proof is tried; four times as many before the tolerance is loosened
     """
 
     form: QuadraticForm
@@ -111,7 +111,7 @@ class Zone:
         proof = prove_squares(self.form, values, tolerance)  # S is soft on lines or planes
         if proof is not None and proof.shift <= CLOSE * tolerance:
             return proof
-        looser = prove_zone(self.form, values, tolerance, self.most, loosen=True)
+        looser = prove_zone(self.form, values, tolerance, 4 * self.most, loosen=True)
         assert looser is not None
         return looser if proof is None or looser.shift < proof.shift else proof
 
