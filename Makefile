@@ -25,6 +25,7 @@ lint: $(VENV)/linters
 
 benchmark: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/evaluation.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/heatbath.py
 
 $(VENV)/installed: $(SOURCES)
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)

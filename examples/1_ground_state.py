@@ -29,7 +29,7 @@ J = ms.exchange_matrix(np.ones(len(r))) + ms.dmi_matrix(0.5 * r)
 
 for field in (0.0, 2.5, 5.0):  # tesla
     hamiltonian = ms.Hamiltonian(lattice, ms.Bonds(shell.i, shell.j, shell.offset, J), moments=1.0, field=(0, 0, field))
-    search = ms.Search(hamiltonian, ms.choose("auto"), ms.GeneticTunneling(replicas=32, seed=1))
+    search = ms.Archipelago(hamiltonian, ms.choose("auto"), ms.GeneticTunneling(replicas=32, seed=1))
     for _ in search.run():
         pass
     champion = search.champion

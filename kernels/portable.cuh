@@ -21,7 +21,42 @@ template <typename real>
 constexpr int lanes = 1;
 using uint32 = unsigned int;
 using uint64 = unsigned long long;
+template <typename real>
+using word = uint32;  // 32 random bits for each lane
+template <typename real>
+struct twin;  // the integer as wide as a real
+template <>
+struct twin<float> {
+    using type = int;
+};
+template <>
+struct twin<double> {
+    using type = long long;
+};
+template <typename real>
+using whole = typename twin<real>::type;
 
+// the same bits, and a word as a number
+template <typename real>
+DEVICE whole<real> as_whole(real v) {
+    union {
+        real number;
+        whole<real> bits;
+    } both{v};
+    return both.bits;
+}
+template <typename real>
+DEVICE real as_real(whole<real> bits) {
+    const union {
+        whole<real> bits;
+        real number;
+    } both{bits};
+    return both.number;
+}
+template <typename real>
+DEVICE real number_of(uint32 w) {
+    return (real)w;
+}
 DEVICE float root(float v) { return sqrtf(v); }
 DEVICE double root(double v) { return sqrt(v); }
 template <typename real>
@@ -37,6 +72,9 @@ DEVICE void raise_to(double* largest, real v) {
 
 #include <cmath>
 #include <cstdint>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
 
 #define KERNEL static void
 #define DEVICE inline __attribute__((always_inline))
@@ -70,6 +108,25 @@ template <typename real>
 using lane = typename pack<real>::type;
 using uint32 = std::uint32_t;
 using uint64 = std::uint64_t;
+template <int bytes>
+struct words {
+    typedef uint32 type __attribute__((vector_size(bytes), aligned(4), may_alias));
+    typedef uint64 pairs __attribute__((vector_size(bytes), aligned(4), may_alias));
+};
+template <typename real>
+using word = typename words<4 * lanes<real> >::type;  // 32 random bits for each lane
+template <typename real>
+struct twin;  // integers as wide as the reals of a lane
+template <>
+struct twin<float> {
+    typedef int type __attribute__((vector_size(register_bytes), may_alias));
+};
+template <>
+struct twin<double> {
+    typedef long long type __attribute__((vector_size(register_bytes), may_alias));
+};
+template <typename real>
+using whole = typename twin<real>::type;
 using std::cos;
 using std::sin;
 using std::sqrt;
@@ -91,7 +148,50 @@ DEVICE void raise_to(double* largest, L v) {
         largest[k] = v[k] > largest[k] || v[k] != v[k] ? v[k] : largest[k];
 }
 
+// the same bits, and a word as a number
+template <typename real>
+DEVICE whole<real> as_whole(lane<real> v) {
+    return (whole<real>)v;
+}
+template <typename real>
+DEVICE lane<real> as_real(whole<real> bits) {
+    return (lane<real>)bits;
+}
+template <typename real>
+DEVICE lane<real> number_of(word<real> w) {
+    return __builtin_convertvector(w, lane<real>);
+}
+
+// products with m of the lower halves of 64-bit numbers
+template <typename Pairs>
+DEVICE Pairs times_lower(uint32 m, Pairs x) {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(Pairs) == 64) return (Pairs)_mm512_mul_epu32((__m512i)x, _mm512_set1_epi64(m));
 #endif
+#if defined(__AVX2__)
+    if constexpr (sizeof(Pairs) == 32) return (Pairs)_mm256_mul_epu32((__m256i)x, _mm256_set1_epi64x(m));
+#endif
+#if defined(__SSE2__)
+    if constexpr (sizeof(Pairs) == 16) return (Pairs)_mm_mul_epu32((__m128i)x, _mm_set1_epi64x(m));
+#endif
+    return (x & 0xFFFFFFFFu) * m;
+}
+// a * b as two words, for a register of words
+template <typename W>
+DEVICE void multiply_words(uint32 a, W b, W& high, W& low) {
+    using Pairs = typename words<(int)sizeof(W)>::pairs;
+    const Pairs lower = (Pairs)(W{} + 0xFFFFFFFFu) >> 32, even = times_lower(a, (Pairs)b),
+                odd = times_lower(a, (Pairs)b >> 32);
+    high = (W)((even >> 32) | (odd & ~lower));
+    low = (W)((even & lower) | (odd << 32));
+}
+
+#endif
+
+DEVICE void multiply_words(uint32 a, uint32 b, uint32& high, uint32& low) {
+    const uint64 product = (uint64)a * b;
+    high = (uint32)(product >> 32), low = (uint32)product;
+}
 
 // Replicas live in blocks of `width`: spins [block, site, 3, width]. Where site i of replica r begins:
 DEVICE long long place(int i, int r, int sites) { return ((long long)(r / width) * sites + i) * 3 * width + r % width; }
@@ -103,6 +203,10 @@ DEVICE lane<real> load(const real* p) {
 template <typename real>
 DEVICE void store(real* p, lane<real> v) {
     *(lane<real>*)p = v;
+}
+template <typename real>
+DEVICE word<real> load_words(const uint32* p) {
+    return *(const word<real>*)p;
 }
 template <typename M, typename L>
 DEVICE L where(M yes, L a, L b) {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,13 +12,16 @@ import typer
 from numpy.typing import NDArray
 from rich.console import Console
 
-from magsearch import config, formats, record, screen, storage
+from magsearch import batch, config, formats, record, screen, storage
 from magsearch.crystal import softest_waves
 from magsearch.device import Device, choose
 from magsearch.errors import InputError
 from magsearch.evaluator import Evaluator
+from magsearch.footprint import footprint
 from magsearch.hamiltonian import Hamiltonian
-from magsearch.search import Search
+from magsearch.ranks import first, launched
+from magsearch.sample import sample
+from magsearch.signals import Signals
 from magsearch.units import MRY
 
 app = typer.Typer(
@@ -28,7 +30,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-WAIT = 20  # a run's file is written again once this many times its last writing's duration have passed
 
 InputFile = Annotated[
     Path, typer.Argument(metavar="INPUT", help="A .toml with a [model] table, or UppASD's inpsd.dat.")
@@ -46,62 +47,61 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 
 @app.command()
 def run(
-    input_file: InputFile,
+    input_file: Annotated[
+        Path | None, typer.Argument(metavar="INPUT", help="A .toml with a [model] table, or UppASD's inpsd.dat.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Where the run is stored; INPUT's name with .h5 if not given.")
     ] = None,
     settings: Settings = None,
     device: DeviceName = "auto",
+    resume: Annotated[
+        Path | None, typer.Option(metavar="OUT.h5", help="Go on with a run that was stopped, instead of INPUT.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace OUT.h5 where it exists.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Search the ground state; the best textures and the history go to OUT.h5 as the run goes."""
-    console = screen.console(stderr=as_json)
-    given = config.read(input_file, settings or [])
-    out = out or Path(
-        input_file.resolve().parent.name if input_file.name == "inpsd.dat" else input_file.stem
-    ).with_suffix(".h5")
-    if out.exists() and not overwrite:
-        raise InputError("exists; give another -o, or --overwrite", out)
-    on = _device(device)
-    try:
-        search = Search(given.hamiltonian, on, given.search.settings(), given.search.stop(), given.search.path)
-    except ValueError as error:
-        raise InputError(str(error), input_file) from None
-    screen.describe(console, given.hamiltonian)
-    console.print(f"device     {search.device.description}", highlight=False)
-    console.print(f"path       {screen.path_line(given.hamiltonian, search.evaluator.path)}", highlight=False)
-    created = record.now()
-    _store(out, record.record(given, search, "", created))  # an unwritable place is known now, not at the end
-    console.print(f"storing    {out}", highlight=False)
-    stopped = _follow(console, search, out, lambda why: record.record(given, search, why, created))
+    """Search the ground state; the best textures and the history go to OUT.h5 as the run goes.
+
+    Under mpiexec or srun, the islands of the search are divided among the ranks. SIGTERM, SIGUSR1 and Ctrl-C end a run
+    with exit code 75 once its state is stored.
+    """
+    signals, ranks = Signals(), launched()
+    with batch.together(ranks):
+        console = screen.console(stderr=as_json, quiet=ranks.rank > 0)
+        start = ranks.on_first(lambda: _beginning(input_file, out, settings or [], resume, overwrite))
+        on = ranks.on_all(lambda: batch.device(device, ranks))
+        current = batch.Run(ranks, start, on, signals, console)
+        ended_by = current.go()
+        if ranks.rank == 0:
+            _report(console, start.out, ended_by, as_json)
+        ranks.settle()
+    if ended_by:
+        raise typer.Exit(batch.AGAIN)
+
+
+def _beginning(
+    input_file: Path | None, out: Path | None, settings: list[str], resume: Path | None, overwrite: bool
+) -> batch.Beginning:
+    if resume is not None:
+        if input_file or out or overwrite:
+            raise InputError(f"{resume} has its input in it; give no INPUT, -o or --overwrite besides", "--resume")
+        return batch.resume(resume, settings)
+    if input_file is None:
+        raise InputError("an INPUT is missing; or --resume OUT.h5 to go on with a run", "run")
+    name = input_file.resolve().parent.name if input_file.name == "inpsd.dat" else input_file.stem
+    return batch.begin(input_file, out or Path(name).with_suffix(".h5"), settings, overwrite)
+
+
+def _report(console: Console, out: Path, ended_by: str, as_json: bool) -> None:
+    stored = storage.read(out)
     if as_json:
-        print(json.dumps(record.summary(storage.read(out)), indent=1))
+        print(json.dumps(record.summary(stored), indent=1))
     else:
-        screen.show(console, storage.read(out))
-    if stopped == "interrupted":
-        raise typer.Exit(130)
-
-
-def _follow(console: Console, search: Search, out: Path, state: Any) -> str:
-    """Run the search, showing and storing every generation; why it ended."""
-    progression, last, took = screen.Progression(console, search), time.monotonic(), 0.0
-    try:
-        with progression.shown():
-            for _ in search.run():
-                progression.generation()
-                if time.monotonic() - last > WAIT * took or search.stopped:
-                    begin = time.monotonic()
-                    _store(out, state(""))
-                    last, took = time.monotonic(), time.monotonic() - begin
-                if search.stopped:
-                    progression.polishing()
-        stopped = search.stopped
-    except KeyboardInterrupt:
-        stopped = "interrupted"
-    if search.history:
-        _store(out, state(stopped))
-    return stopped
+        screen.show(console, stored)
+    if ended_by:
+        done = len(stored.history)
+        console.print(f"{ended_by} after {done} generations; go on with: magsearch run --resume {out}", soft_wrap=True)
 
 
 @app.command()
@@ -147,6 +147,8 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
     given = config.read(input_file, settings or [])
     hamiltonian, lattice = given.hamiltonian, given.hamiltonian.lattice
     evaluator = Evaluator(hamiltonian, choose("cpu"), np.float32, given.search.path)
+    islands = given.islands.islands(given.search)
+    size = footprint(hamiltonian, evaluator.path, islands)
     result: dict[str, Any] = {
         "size": list(lattice.size),
         "periodic": list(lattice.periodic),
@@ -156,7 +158,10 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
         "range": screen.reach(hamiltonian),
         "field": list(hamiltonian.field),
         "path": evaluator.path,
-        "bytes_per_replica": record.bytes_per_replica(lattice.sites, evaluator.path),
+        "bytes_per_replica": size.replica,
+        "bytes_on_device": size.device,
+        "bytes_on_host": size.host,
+        "bytes_of_checkpoint": size.checkpoint,
         "notes": list(hamiltonian.notes),
     }
     if hamiltonian.uniform:
@@ -182,7 +187,7 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
             f"J(q) alone: {soft['energy_per_site']:.6f} meV per site",
             highlight=False,
         )
-    console.print(f"memory     {result['bytes_per_replica'] / 1e6:.3g} MB per replica", highlight=False)
+    screen.memory(console, size, len(islands))
 
 
 @app.command()
@@ -212,10 +217,13 @@ def plot(
     from magsearch import plots
 
     try:
-        plots.summary(stored.hamiltonian.lattice, chosen.spins, stored.history, title, out)
+        plots.summary(stored.hamiltonian.lattice, chosen.spins, stored.history.overall(), title, out)
     except (OSError, ValueError) as error:
         raise InputError(str(error), out) from None
     print(out)
+
+
+app.command()(sample)
 
 
 def _texture(name: str, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
@@ -246,19 +254,13 @@ def _device(name: str) -> Device:
         raise InputError(str(error), f"--device {name}") from None
 
 
-def _store(out: Path, state: storage.Record) -> None:
-    try:
-        storage.write(out, state)
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror or error}", out) from None
-
-
 def main() -> None:
     """Entry point: what is wrong with an input is told in one line, exit code 2."""
     try:
         app()
     except InputError as error:
-        print(f"magsearch: {error}", file=sys.stderr)
+        if first() or not error.everywhere:
+            print(f"magsearch: {error}", file=sys.stderr)
         sys.exit(2)
     except MemoryError as error:
         print(f"magsearch: the model does not fit into memory: {error}", file=sys.stderr)

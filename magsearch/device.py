@@ -97,6 +97,7 @@ class Device:
     xp: Any  # numpy or cupy
     width: int  # replicas of a block: populations are padded to whole blocks
     chunk: int  # sites that one thread sums over
+    stretch: int  # consecutive sites that one thread updates one after the other (magsearch/tour.py)
     fft: Callable[..., Any]  # over given axes
     ifft: Callable[..., Any]
     groups: int  # parts in which the sums of a population arrive at the minimisers' rules
@@ -161,6 +162,7 @@ class Cpu(Device):
     xp = np
     width = 16
     chunk = 256
+    stretch = 256
     groups = 1
 
     @cached_property
@@ -188,7 +190,8 @@ class Cpu(Device):
 
     @property
     def description(self) -> str:  # type: ignore[override]
-        return f"cpu ({self.instruction_set}, {os.environ.get('OMP_NUM_THREADS') or os.cpu_count()} threads)"
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return f"cpu ({self.instruction_set}, {os.environ.get('OMP_NUM_THREADS') or cores} threads)"
 
     def _scalar(self, kernel: str, place: int, kind: np.dtype, value: Any) -> Any:
         return super()._scalar(kernel, place, kind, value).item()  # nanobind takes Python's own numbers
@@ -213,9 +216,11 @@ class Cuda(Device):
 
     width = 32
     chunk = 8
+    stretch = 1
     groups = 32
 
-    def __init__(self, index: int = 0) -> None:
+    def __init__(self, index: int | None = None, place: int = 0) -> None:
+        """The GPU ``index``; where None, one for each place in turn."""
         try:
             cupy = importlib.import_module("cupy")
             found = cupy.cuda.runtime.getDeviceCount()
@@ -223,12 +228,14 @@ class Cuda(Device):
             raise RuntimeError("no CuPy: pip install 'magsearch[cuda12]' or 'magsearch[cuda13]'") from None
         except Exception as error:  # the driver's own words, whatever class CuPy gives them
             raise RuntimeError(f"CuPy sees no GPU: {error}") from None
+        index = place % max(found, 1) if index is None else index
         if index >= found:
             raise RuntimeError(f"GPU {index} was asked for, {found} were found")
         cupy.cuda.Device(index).use()
         self.xp = cupy
         self.name = f"cuda:{index}"
         self.description = f"{self.name} ({cupy.cuda.runtime.getDeviceProperties(index)['name'].decode()})"
+        self._pinned = importlib.import_module("cupyx").empty_pinned
         self.fft = importlib.import_module("cupyx.scipy.fft").fftn
         self.ifft = importlib.import_module("cupyx.scipy.fft").ifftn
 
@@ -243,19 +250,26 @@ class Cuda(Device):
         self._module.get_function(name)(grid, threads, tuple(arguments))
 
     def host(self, values: Any) -> Any:
-        return self.xp.asnumpy(values)
+        """Through page-locked memory, which a GPU writes at the full speed of its bus."""
+        contiguous = self.xp.ascontiguousarray(values)
+        host = self._pinned(contiguous.shape, contiguous.dtype)
+        contiguous.get(out=host)
+        return host
 
 
-def choose(name: str = "auto") -> Device:
-    """The device for ``--device auto|cpu|cuda|cuda:N``. RuntimeError where a GPU is asked for and there is none."""
+def choose(name: str = "auto", place: int = 0) -> Device:
+    """The device for ``--device auto|cpu|cuda|cuda:N``. RuntimeError where a GPU is asked for and there is none.
+
+    place   of this process among those of its node: several share the GPUs that there are, in turn
+    """
     if name == "cpu":
         return Cpu()
     if name == "auto":
         try:
-            return Cuda()
+            return Cuda(place=place)
         except RuntimeError:
             return Cpu()
     kind, _, index = name.partition(":")
     if kind != "cuda" or (index and not index.isdigit()):
         raise RuntimeError(f"unknown device '{name}'; expected auto, cpu, cuda or cuda:N")
-    return Cuda(int(index or 0))
+    return Cuda(int(index) if index else None, place)

@@ -6,9 +6,16 @@ from pathlib import Path
 
 
 class InputError(ValueError):
-    """A wrong input, told as ``path:line: what was wrong; expected what``. The command line prints it and exits 2."""
+    """A wrong input, told as ``path:line: what was wrong; expected what``. The command line prints it and exits 2.
 
-    def __init__(self, message: str, path: str | Path | None = None, line: int | None = None):
-        self.message = message
+    everywhere   whether every rank of a run knows of it: one of them tells it
+    """
+
+    def __init__(self, message: str, path: str | Path | None = None, line: int | None = None, everywhere: bool = False):
+        self.message, self.everywhere = message, everywhere
         where = [str(part) for part in (path, line) if part is not None]
         super().__init__(": ".join([":".join(where), message]) if where else message)
+
+
+class Interrupted(Exception):
+    """A run was told to stop by a signal; its last checkpoint is good."""

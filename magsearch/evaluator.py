@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.device import Device, rows
-from magsearch.hamiltonian import ONSITE, Hamiltonian
+from magsearch.hamiltonian import ONSITE, Hamiltonian, onsite_order
+from magsearch.neighbours import Neighbours
+from magsearch.tour import Visits
 from magsearch.units import MU_B
 
 Path = Literal["direct", "fourier"]
@@ -78,7 +80,7 @@ class Evaluator:
         kind, table = hamiltonian.onsite
         self._kind = device.array(kind, np.int32)
         self._onsite = device.array(table, self.real)
-        self.order = 2 if table[:, [ONSITE["K4"].start, ONSITE["Kc"].start]].any() else 1 if table[:, 1:].any() else 0
+        self.order = onsite_order(table)
 
     @cached_property
     def stiffness(self) -> float:
@@ -100,21 +102,15 @@ class Evaluator:
 
     @cached_property
     def _neighbours(self) -> tuple[Any, Any, Any, Any]:
-        """start [site + 1], neighbour [bond], coupling [bond] and the matrices [coupling, 9] that it counts."""
         if self.path == "fourier":
             nothing = self.device.array(np.zeros(1), np.int32)
             return nothing, nothing, nothing, self.device.array(np.zeros(9), self.real)
-        bonds = self.hamiltonian.directed
-        start = np.searchsorted(bonds.i, np.arange(self.sites + 1))
-        matrices, coupling = np.unique(bonds.J.reshape(-1, 9), axis=0, return_inverse=True)
-        arrays = (start, np.append(bonds.j, 0), np.append(coupling.reshape(-1), 0))  # never empty
-        on_device = [self.device.array(a, np.int32) for a in arrays]
-        return (
-            on_device[0],
-            on_device[1],
-            on_device[2],
-            self.device.array(np.vstack([matrices, np.zeros(9)]), self.real),
-        )
+        return Neighbours.of(self.hamiltonian).on(self.device, self.real)
+
+    @cached_property
+    def visits(self) -> Visits:
+        """What updates of single spins need: neighbour lists, whatever the path, and an order of the sites."""
+        return Visits.of(self.hamiltonian, self.device, self.real)
 
     @cached_property
     def _modes(self) -> Any:

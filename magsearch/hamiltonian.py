@@ -27,6 +27,12 @@ ONSITE |= {"Kc": slice(14, 15), "cube": slice(15, 24)}
 ONSITE_WIDTH = 24
 
 
+def onsite_order(table: NDArray[np.float64]) -> int:
+    """What rows of on-site parameters [kind, ONSITE_WIDTH] hold: 0 Zeeman, 1 and quadratic, 2 and fourth order."""
+    fourth = table[:, [ONSITE["K4"].start, ONSITE["Kc"].start]]
+    return 2 if fourth.any() else 1 if table[:, 1:].any() else 0
+
+
 @dataclass(frozen=True)
 class UniaxialAnisotropy:
     """- K (s . axis)^2 - K4 (s . axis)^4, meV; on the listed atoms of the basis, or on all."""

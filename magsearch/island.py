@@ -8,16 +8,18 @@ the generation and the replica, so that a generation can be repeated alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from magsearch.alignment import Alignment
 from magsearch.crystal import Crystal
 from magsearch.evaluator import Evaluator
 from magsearch.minimizers import BarzilaiBorwein
-from magsearch.observables import Fingerprint, fingerprint, same
+from magsearch.observables import Fingerprint, distinct, fingerprint
 from magsearch.operators import (
     FourierSplice,
     HeatPatch,
@@ -36,8 +38,8 @@ from magsearch.operators import (
     StripeSplice,
 )
 from magsearch.operators.seeds import unit
-from magsearch.randomness import Consumer, stream
-from magsearch.relaxation import Convergence, Minimizer, VarianceControl, relax
+from magsearch.randomness import Consumer, key, stream
+from magsearch.relaxation import Convergence, Method, Minimizer, VarianceControl, relax
 from magsearch.selection import Selection, SteadyState
 
 Mixture = tuple[tuple[Operator, float], ...]
@@ -71,7 +73,7 @@ class GeneticTunneling:
     replicas: int = 64
     elites: int = 8
     seed: int = 1
-    minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
+    minimizer: Minimizer | Method = field(default_factory=BarzilaiBorwein)
     refinement: Minimizer = REFINEMENT
     polish: Minimizer = POLISH
     selection: Selection = field(default_factory=SteadyState)
@@ -90,6 +92,7 @@ class Candidate:
     generation: int
     fingerprint: Fingerprint
     refined: bool = False
+    island: int = 0  # where it was made
 
 
 NOWHERE = Fingerprint(np.inf, 0.0, 0.0, ())
@@ -108,6 +111,15 @@ class Generation:
     successes: dict[str, int]  # offspring that were kept, by operator
 
 
+@dataclass(frozen=True)
+class State:
+    """Everything that the next generation of an island depends on, apart from its settings."""
+
+    generation: int = 0
+    candidates: tuple[Candidate, ...] = ()  # distinct, best first
+    leaders: tuple[tuple[Candidate, float], ...] = ()  # who draws the next offspring, and how strongly
+
+
 @dataclass
 class Island:
     """A population of distinct minima that breeds.
@@ -115,83 +127,87 @@ class Island:
     crystal, evaluator   what is searched, and where
     settings             how
     number               which island of the archipelago this is
+    state                where it has got to
+    watch                called every now and then; what it raises ends a generation, and leaves the state as it was
     """
 
     crystal: Crystal
     evaluator: Evaluator
     settings: GeneticTunneling
     number: int = 0
-    generation: int = 0
-    candidates: list[Candidate] = field(default_factory=list)  # distinct, best first
+    state: State = State()
+    watch: Callable[[], None] = lambda: None
+
+    @property
+    def generation(self) -> int:
+        """Generations so far."""
+        return self.state.generation
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        return self.state.candidates
 
     def breed(self) -> Generation:
-        """One generation."""
+        """One generation. The state is that of its end, or of its beginning where it does not come to an end."""
         settings = self.settings
-        made = [self._offspring(replica) for replica in range(settings.replicas)]
-        new = [Candidate(texture, np.inf, np.inf, origin, self.generation, NOWHERE) for texture, origin in made]
-        new, evaluations = self.relaxed(new, settings.minimizer, self.evaluator)
-        self.merge(new)
-        kept = {id(candidate) for candidate in self.candidates}
-        evaluations += self.refine()
-        self.generation += 1
-        energies = np.array([candidate.energy for candidate in self.candidates]) / self.crystal.hamiltonian.spins
-        names = [origin for _, origin in made]
-        return Generation(
-            generation=self.generation - 1,
+        new, evaluations = self.relaxed(self._offspring(), settings.minimizer, self.evaluator)
+        candidates = self._best([*self.candidates, *new])
+        kept = {id(candidate) for candidate in candidates}
+        candidates, more = self._refined(candidates)
+        energies = np.array([candidate.energy for candidate in candidates]) / self.crystal.hamiltonian.spins
+        names = [candidate.origin for candidate in new]
+        done = Generation(
+            generation=self.generation,
             best=float(energies[0]),
             mean=float(energies.mean()),
             deviation=float(energies.std()),
-            evaluations=evaluations,
+            evaluations=evaluations + more,
             offspring={name: names.count(name) for name in sorted(set(names))},
             successes={name: sum(c.origin == name and id(c) in kept for c in new) for name in sorted(set(names))},
         )
+        self.state = State(self.generation + 1, tuple(candidates))
+        return done
 
     def relaxed(
-        self, candidates: list[Candidate], minimizer: Minimizer, evaluator: Evaluator, refined: bool = False
+        self,
+        candidates: Sequence[Candidate],
+        minimizer: Minimizer | Method,
+        evaluator: Evaluator,
+        refined: bool = False,
     ) -> tuple[list[Candidate], int]:
         """The candidates after a relaxation, and the evaluations that it took.
 
         They count as ``refined`` where the relaxation was a close one and came to rest.
         """
-        relaxed = relax(minimizer, evaluator, np.stack([candidate.texture for candidate in candidates]))
-        lattice = self.crystal.lattice
-        after = [
-            replace(
-                candidate,
-                texture=relaxed.textures[k],
-                energy=float(relaxed.energy[k]),
-                torque=float(relaxed.torque[k]),
-                fingerprint=fingerprint(lattice, relaxed.textures[k], relaxed.energy[k]),
-                refined=refined and relaxed.reason[k] != "moving",
+        textures = np.stack([candidate.texture for candidate in candidates])
+        who = Consumer.REFINEMENT if refined else Consumer.RELAXATION
+        random = key(self.settings.seed, who, self.number, self.generation)
+        relaxed = relax(minimizer, evaluator, textures, watch=self.watch, key=random)
+        after = []
+        for k, candidate in enumerate(candidates):
+            self.watch()
+            after.append(
+                replace(
+                    candidate,
+                    texture=relaxed.textures[k],
+                    energy=float(relaxed.energy[k]),
+                    torque=float(relaxed.torque[k]),
+                    fingerprint=fingerprint(self.crystal.lattice, relaxed.textures[k], relaxed.energy[k]),
+                    refined=refined and relaxed.reason[k] != "moving",
+                )
             )
-            for k, candidate in enumerate(candidates)
-        ]
         return after, relaxed.evaluations
 
     @property
     def elites(self) -> list[Candidate]:
         """The best candidates that have been relaxed closely: distinct minima, best first. Never empty."""
         refined = [candidate for candidate in self.candidates if candidate.refined]
-        return refined[: self.settings.elites] or self.candidates[:1]
+        return refined[: self.settings.elites] or list(self.candidates[:1])
 
     @property
     def rough(self) -> list[Candidate]:
         """As many of the best that have not been relaxed closely, or not far enough."""
-        return [candidate for candidate in self.candidates if not candidate.refined][: self.settings.elites]
-
-    def refine(self) -> int:
-        """Relax the best rough candidates closely; how many evaluations it took.
-
-        What turns out to be the same minimum as a better candidate is dropped.
-        """
-        rough = self.rough
-        if not rough:
-            return 0
-        refined, evaluations = self.relaxed(rough, self.settings.refinement, self.evaluator, refined=True)
-        known = {id(candidate) for candidate in rough}
-        self.candidates = [candidate for candidate in self.candidates if id(candidate) not in known]
-        self.merge(refined)
-        return evaluations
+        return self._rough(self.candidates)
 
     def polished(self) -> list[Candidate]:
         """Elites and the best rough candidates in double precision: as many distinct ones as there are elites."""
@@ -200,21 +216,54 @@ class Island:
         polished, _ = self.relaxed(list(chosen.values()), self.settings.polish, precise, refined=True)
         return self.distinct(polished)[: self.settings.elites]
 
-    def merge(self, new: list[Candidate]) -> None:
-        """Take candidates in; the best distinct ones stay."""
-        self.candidates = self.distinct(self.candidates + new)[: self.settings.replicas]
+    def merge(self, new: Sequence[Candidate]) -> int:
+        """Take candidates in; the best distinct ones stay. How many of the new ones do."""
+        known = {id(candidate) for candidate in self.candidates}
+        candidates = self._best([*self.candidates, *new])
+        self.state = replace(self.state, candidates=tuple(candidates))
+        return sum(id(candidate) not in known for candidate in candidates)
 
-    def distinct(self, candidates: list[Candidate]) -> list[Candidate]:
+    def follow(self, leaders: Sequence[tuple[Candidate, float]]) -> None:
+        """Draw the offspring of the next generation towards leaders, each with its strength, 0 to 1."""
+        self.state = replace(self.state, leaders=tuple(leaders))
+
+    def distinct(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Sorted by energy, those that differ by more than a symmetry of the Hamiltonian from every better one."""
-        tolerance = 1e-6 * self.evaluator.stiffness  # meV per site
-        kept: list[Candidate] = []
-        for candidate in sorted(candidates, key=lambda c: c.energy):
-            known = any(same(candidate.fingerprint, other.fingerprint, energy=tolerance) for other in kept)
-            if np.isfinite(candidate.energy) and not known:
-                kept.append(candidate)
-        return kept
+        ranked = sorted((c for c in candidates if np.isfinite(c.energy)), key=lambda c: c.energy)
+        kept = distinct([candidate.fingerprint for candidate in ranked], 1e-6 * self.evaluator.stiffness)
+        return [ranked[place] for place in kept]
 
-    def _offspring(self, replica: int) -> tuple[NDArray[Any], str]:
+    def _best(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        return self.distinct(candidates)[: self.settings.replicas]
+
+    def _rough(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        return [candidate for candidate in candidates if not candidate.refined][: self.settings.elites]
+
+    def _refined(self, candidates: Sequence[Candidate]) -> tuple[list[Candidate], int]:
+        """The candidates with the best rough ones relaxed closely, and how many evaluations it took.
+
+        What turns out to be the same minimum as a better candidate is dropped.
+        """
+        rough = self._rough(candidates)
+        if not rough:
+            return list(candidates), 0
+        refined, evaluations = self.relaxed(rough, self.settings.refinement, self.evaluator, refined=True)
+        known = {id(candidate) for candidate in rough}
+        return self._best([*(c for c in candidates if id(c) not in known), *refined]), evaluations
+
+    def _offspring(self) -> list[Candidate]:
+        """What one generation relaxes: textures on the sphere, not relaxed yet."""
+        leaders = [(Alignment(self.crystal, leader.texture), pull) for leader, pull in self.state.leaders]
+        new = []
+        for replica in range(self.settings.replicas):
+            self.watch()
+            texture, origin = self._child(replica)
+            for leader, pull in leaders:
+                texture = unit(texture + pull * (leader.onto(texture) - texture))
+            new.append(Candidate(texture, np.inf, np.inf, origin, self.generation, NOWHERE, island=self.number))
+        return new
+
+    def _child(self, replica: int) -> tuple[NDArray[Any], str]:
         """One texture on the sphere, and the name of the operator that made it."""
         settings, first = self.settings, self.generation == 0
         random = stream(settings.seed, Consumer.OFFSPRING, self.number, self.generation, replica)

@@ -6,6 +6,7 @@ A spin of length zero is a vacancy.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -136,7 +137,7 @@ def _spins_per_texture(spins: ArrayLike) -> int:
 class Fingerprint:
     """Numbers that lattice translations and point-group operations leave as they are, as time reversal at zero field.
 
-    energy         meV per site
+    energy         meV per site that carries a spin
     charge         topological charge; its sign may turn under operations that flip the normal; nan where neighbours
                    enclose more than a right angle: it then depends on how squares are cut into triangles
     magnetization  length of the mean spin
@@ -159,7 +160,7 @@ def fingerprint(lattice: Lattice, spins: ArrayLike, energy: float) -> Fingerprin
     corners = triangles(lattice)
     smooth = all((np.einsum("tx,tx->t", s[corners[:, k]], s[corners[:, k - 1]]) >= 0).all() for k in range(3))
     return Fingerprint(
-        energy=float(energy) / lattice.sites,
+        energy=float(energy) / count,
         charge=float(topological_charge(lattice, s)) if smooth else np.nan,
         magnetization=float(np.linalg.norm(magnetization(spins))),
         weights=tuple(float(w) for w in np.sort(weights)[::-1][:PEAKS]),
@@ -179,3 +180,12 @@ def same(a: Fingerprint, b: Fingerprint, tolerance: float = 1e-3, energy: float 
         and abs(a.wave_number - b.wave_number) <= tolerance * max(a.wave_number, b.wave_number, 1e-3)
         and bool(np.abs(np.subtract(a.weights, b.weights)).max(initial=0) <= tolerance)
     )
+
+
+def distinct(prints: Sequence[Fingerprint], energy: float = 1e-4) -> list[int]:
+    """Places of those that differ from every earlier one that is kept, as ``same`` has it."""
+    kept: list[int] = []
+    for place, one in enumerate(prints):
+        if not any(same(one, prints[other], energy=energy) for other in kept):
+            kept.append(place)
+    return kept

@@ -6,18 +6,21 @@ every few iterations, and thins the population out when most of it rests.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.device import rows
 from magsearch.evaluator import SUM, Evaluator
+from magsearch.randomness import Key
 
 STATE = rows("State")
 REASONS = ("moving", "torque", "variance", "padding")  # values of the row RESTING
 LOOK = 20  # iterations between two looks at the state
+Watch = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -81,17 +84,22 @@ class Relaxation:
 
 @dataclass
 class Motion:
-    """The arrays of a population that moves. ``blocked`` [..., block, site, 3, width], ``flat`` [..., replica]."""
+    """The arrays of a population that moves. ``blocked`` [..., block, site, 3, width], ``flat`` [..., replica].
+
+    ``key`` is that of the random numbers, for those who draw any.
+    """
 
     evaluator: Evaluator
     zeeman: Any  # [block, 3, width] meV
     blocked: dict[str, Any]
     flat: dict[str, Any]
     sums: Any  # [chunk, SUMS, replica]
+    count: int  # replicas without padding
+    key: Key = (0, 0)
     iteration: int = 0
 
     @classmethod
-    def start(cls, evaluator: Evaluator, textures: Any, tesla: Any = None) -> Motion:
+    def start(cls, evaluator: Evaluator, textures: Any, tesla: Any = None, key: Key = (0, 0)) -> Motion:
         spins = evaluator.spins(textures)
         replicas, xp = evaluator.replicas(spins), evaluator.device.xp
         count = len(np.asarray(textures).reshape(-1, evaluator.sites, 3))
@@ -106,11 +114,17 @@ class Motion:
             {"spins": spins, "force": xp.zeros_like(spins)},
             {"state": evaluator.device.array(state, np.float64)},
             xp.empty((evaluator.chunks, len(SUM) - 1, replicas)),
+            count,
+            key,
         )
 
     @property
     def replicas(self) -> int:
         return self.evaluator.replicas(self.blocked["spins"])
+
+    def textures(self) -> NDArray[Any]:
+        """[replica, site, 3], without padding."""
+        return self.evaluator.textures(self.blocked["spins"])[: self.count]
 
     def array(self, *shape: int, dtype: Any = None) -> Any:
         return self.evaluator.device.xp.zeros(shape, dtype=dtype or self.evaluator.real)
@@ -138,7 +152,7 @@ class Motion:
         )
 
     def thinned(self, keep: NDArray[np.int64]) -> Motion:
-        """The replicas ``keep`` alone, padded with resting copies."""
+        """The replicas ``keep`` alone (one may be there several times), padded with resting copies."""
         device = self.evaluator.device
         blocks = -(-len(keep) // device.width)
         padding = blocks * device.width - len(keep)
@@ -160,12 +174,16 @@ class Motion:
             {name: of(a) for name, a in self.blocked.items()},
             flat,
             device.xp.empty((self.evaluator.chunks, len(SUM) - 1, len(index))),
+            len(keep),
+            self.key,
             self.iteration,
         )
 
 
 class Minimizer(Protocol):
     """What one iteration is. ``convergence`` says when a replica rests."""
+
+    vectors: ClassVar[int]  # arrays as large as the population that it needs, besides spins and force
 
     @property
     def convergence(self) -> Convergence: ...
@@ -177,15 +195,41 @@ class Minimizer(Protocol):
         """Evaluate and step every moving replica."""
 
 
-def relax(minimizer: Minimizer, evaluator: Evaluator, textures: Any, tesla: Any = None) -> Relaxation:
-    """Relax textures [replica, site, 3] to nearby minima; ``tesla`` [3] or [replica, 3] overrides the model's field."""
-    motion = Motion.start(evaluator, textures, tesla)
+@runtime_checkable
+class Method(Protocol):
+    """What relaxes a batch of textures in a way of its own (magsearch/methods): tempering, annealing, hopping, ..."""
+
+    @property
+    def minimizer(self) -> Minimizer:
+        """What brings them to rest at last."""
+
+    def relaxed(self, evaluator: Evaluator, textures: Any, tesla: Any, watch: Watch, key: Key) -> Relaxation:
+        """What became of textures [replica, site, 3]; arguments as for ``relax``."""
+
+
+def relax(
+    minimizer: Minimizer | Method,
+    evaluator: Evaluator,
+    textures: Any,
+    tesla: Any = None,
+    watch: Watch = lambda: None,
+    key: Key = (0, 0),
+) -> Relaxation:
+    """Relax textures [replica, site, 3] to nearby minima; ``tesla`` [3] or [replica, 3] overrides the model's field.
+
+    ``watch`` is called at every look at the replicas; what it raises ends the relaxation. ``key`` is that of the random
+    numbers, where a minimiser draws any: the same key gives the same bits, whatever else runs.
+    """
+    if isinstance(minimizer, Method):
+        return minimizer.relaxed(evaluator, textures, tesla, watch, key)
+    motion = Motion.start(evaluator, textures, tesla, key)
     minimizer.begin(motion)
     count = len(np.asarray(textures).reshape(-1, evaluator.sites, 3))
     who = np.arange(count)  # which replica each column of the motion is; padding has none
     final = np.empty((count, evaluator.sites, 3), dtype=evaluator.real)
     state = np.zeros((motion.flat["state"].shape[0], count))
     while True:
+        watch()
         for _ in range(min(LOOK, minimizer.convergence.steps - motion.iteration)):
             minimizer.iterate(motion)
             motion.iteration += 1

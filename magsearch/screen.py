@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,18 +12,20 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from magsearch.archipelago import Archipelago
 from magsearch.evaluator import choose_path, cost
+from magsearch.footprint import Footprint
 from magsearch.hamiltonian import Hamiltonian
-from magsearch.observables import topological_charge
 from magsearch.record import vector
-from magsearch.search import Search
 from magsearch.storage import Record
 
+LINES = 16  # of the ranks of a run that are shown
 
-def console(stderr: bool = False) -> Console:
-    """As wide as the terminal; wide enough for every table in a batch log."""
-    found = Console(stderr=stderr)
-    return found if found.is_terminal else Console(stderr=stderr, width=160)
+
+def console(stderr: bool = False, quiet: bool = False) -> Console:
+    """As wide as the terminal; wide enough for every table in a batch log. A quiet one prints nothing."""
+    found = Console(stderr=stderr, quiet=quiet)
+    return found if found.is_terminal else Console(stderr=stderr, quiet=quiet, width=160)
 
 
 def describe(console: Console, hamiltonian: Hamiltonian) -> None:
@@ -79,10 +81,10 @@ def path_line(hamiltonian: Hamiltonian, path: str) -> str:
 class Progression:
     """One line for each generation: a bar on a terminal, plain lines in a batch log."""
 
-    def __init__(self, console: Console, search: Search):
-        self.console, self.search = console, search
+    def __init__(self, console: Console, search: Archipelago):
+        self.console, self.search, self.shown_before = console, search, len(search.history)
         self.bar: Progress | None = None
-        if console.is_terminal:
+        if console.is_terminal and not console.quiet:
             columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn())
             self.bar = Progress(*columns, console=console, transient=True)
 
@@ -92,23 +94,35 @@ class Progression:
             yield
             return
         with self.bar:
-            self.task = self.bar.add_task("generation 0: relaxing the first textures", total=1.0)
+            begin = f"generation {self.search.generations}: relaxing"
+            self.task = self.bar.add_task(
+                f"{begin} the first textures" if self.search.generations == 0 else begin, total=1.0
+            )
             yield
 
-    def generation(self) -> None:
-        search, now = self.search, self.search.history[-1]
-        champion = search.champion
-        charge = topological_charge(search.hamiltonian.lattice, champion.texture)
+    def generations(self) -> None:
+        """Those that have been heard of since the last call."""
+        history = self.search.history
+        for number in range(self.shown_before, len(history)):
+            self._line(number)
+        self.shown_before = len(history)
+
+    def _line(self, number: int) -> None:
+        history, stop = self.search.history, self.search.stop
+        rows, overall = history.rows[number], history.overall(number)
+        best = rows[rows["best"].argmin()]
+        where = f" on island {rows['best'].argmin()}" if history.islands > 1 else ""
         line = (
-            f"generation {now.generation:4d}  best {now.best:.7f}  mean {now.mean:.6f}  deviation {now.deviation:.1e} "
-            f"meV per site  charge {charge + 0.0:7.2f}  by {champion.origin}  {search.elapsed:.1f} s"
+            f"generation {number:4d}  best {overall['best']:.7f}  mean {overall['mean']:.6f}  "
+            f"deviation {overall['deviation']:.1e} meV per site  charge {best['charge'] + 0.0:7.2f}  "
+            f"by {history.operators[best['origin']]}{where}  {history.seconds[number]:.1f} s"
         )
         if self.bar is None:
             self.console.print(line, highlight=False, soft_wrap=True)
             return
-        done = len(search.history) / search.stop.generations
-        if search.stop.seconds is not None:
-            done = max(done, search.elapsed / search.stop.seconds)
+        done = (number + 1) / stop.generations
+        if stop.seconds is not None:
+            done = max(done, history.seconds[number] / stop.seconds)
         self.bar.update(self.task, completed=min(done, 1.0), description=line)
 
     def polishing(self) -> None:
@@ -117,6 +131,38 @@ class Progression:
             self.console.print(message, highlight=False, soft_wrap=True)
         else:
             self.bar.update(self.task, description=message)
+
+
+def layout(console: Console, search: Archipelago, lines: Sequence[str]) -> None:
+    """What runs where: every rank of a small run, the first ones of a large one."""
+    islands, ranks = len(search.settings), search.ranks.size
+    nodes = len({line.split(" on ")[1].split(":")[0] for line in lines})
+    counted = f"{_count(islands, 'island')} on {_count(ranks, 'rank')} and {_count(nodes, 'node')}"
+    console.print(f"layout     {counted}", highlight=False, soft_wrap=True)
+    shown = lines if len(lines) <= LINES else [*lines[: LINES - 1], f"... and {len(lines) - LINES + 1} more"]
+    for line in shown:
+        console.print(f"           {line}", highlight=False, soft_wrap=True)
+    if islands < ranks:
+        idle = (
+            f"{ranks - islands} of {ranks} ranks have nothing to do: --set islands.count={ranks} gives each an island"
+        )
+        console.print(f"note       {idle}", style="yellow", highlight=False, soft_wrap=True)
+
+
+def memory(console: Console, size: Footprint, islands: int) -> None:
+    """What a run of one rank takes."""
+    where = f"{_mega(size.replica)} per replica, {_mega(size.device)} on the device, {_mega(size.host)} on the host"
+    console.print(f"memory     {where} for {_count(islands, 'island')} on one rank", highlight=False, soft_wrap=True)
+    stored = f"{_mega(size.checkpoint)} while the run goes on, {_mega(size.elite)} for every elite"
+    console.print(f"file       {stored}", highlight=False, soft_wrap=True)
+
+
+def _mega(size: int) -> str:
+    return f"{size / 1e6:.3g} MB"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def show(console: Console, record: Record) -> None:
@@ -133,17 +179,18 @@ def show(console: Console, record: Record) -> None:
             f"{elite.origin}, generation {elite.generation}",
         )  # fmt: skip
     console.print(table)
-    generations, evaluations = len(record.history["generation"]), int(np.sum(record.history["evaluations"]))
-    ended = (
-        f"stopped: {record.stopped}"
-        if record.stopped
-        else "the run goes on, or was killed: numbers of its last writing"
-    )
-    console.print(ended, highlight=False)
-    console.print(
-        f"{generations} generations, {evaluations} evaluations, {record.seconds:.1f} s on {record.device}",
-        highlight=False,
-    )
+    history = record.history
+    evaluations = int(history["evaluations"].sum())
+    done = [
+        _count(len(history), "generation"),
+        f"{evaluations} evaluations",
+        f"{record.seconds:.1f} s on {record.device}",
+    ]
+    if history.islands > 1:
+        done.insert(1, f"{history.islands} islands, {_count(len(history.migrations), 'migration')}")
+        share = 100 * np.mean(record.waited) / max(record.seconds, 1e-9)
+        done.append(f"{len(record.waited)} ranks, which waited {share:.1f} % of the time")
+    console.print(", ".join(done), highlight=False)
 
 
 def table_of(console: Console, rows: dict[str, Any]) -> None:

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from magsearch import config
+from magsearch.archipelago import Checkpoints, Stop
 from magsearch.errors import InputError
 from magsearch.island import OPERATORS, SEEDS
+from magsearch.migration import Exchange, Leader
 from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, VelocityProjection
 from magsearch.operators import HeatPatch, PatchSplice, RandomSpins
-from magsearch.search import Stop
 from magsearch.selection import Roulette, SteadyState, Tournament
+from magsearch.settings import IslandsTable, SearchTable, StorageTable
+from magsearch.topology import Complete, Isolated, RandomGraph, Ring, Torus
 
 MODEL = """\
 [model]
@@ -67,9 +70,9 @@ def fails(path: Path, *overrides: str) -> str:
 
 def test_input_without_a_search_table_has_the_defaults(tmp_path):
     given = config.read(toml(tmp_path))
-    assert given.search == config.SearchTable()
-    assert given.search.settings().operators == OPERATORS
-    assert given.search.settings().seeds == SEEDS
+    assert given.search == SearchTable()
+    assert given.search.island().operators == OPERATORS
+    assert given.search.island().seeds == SEEDS
     assert given.text == given.path.read_text()
 
 
@@ -91,7 +94,7 @@ seeds = {RandomSpins = 1}
 operators = {PatchSplice = 2.5, HeatPatch = 1}
 path = "direct"
 """))  # fmt: skip
-    settings = given.search.settings()
+    settings = given.search.island()
     assert (settings.replicas, settings.elites, settings.seed) == (20, 3, 11)
     assert isinstance(settings.minimizer, LBFGS)
     assert settings.minimizer.convergence.steps == 300
@@ -114,7 +117,7 @@ path = "direct"
     ],
 )
 def test_minimizers_by_name(tmp_path, name, kind):
-    assert isinstance(config.read(toml(tmp_path), [f"search.minimizer={name}"]).search.settings().minimizer, kind)
+    assert isinstance(config.read(toml(tmp_path), [f"search.minimizer={name}"]).search.island().minimizer, kind)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +132,7 @@ def test_minimizers_by_name(tmp_path, name, kind):
     ],
 )
 def test_temperature_asks_for_the_roulette(tmp_path, overrides, selection):
-    assert config.read(toml(tmp_path), overrides).search.settings().selection == selection
+    assert config.read(toml(tmp_path), overrides).search.island().selection == selection
 
 
 def test_temperature_contradicts_other_selections(tmp_path):
@@ -141,7 +144,116 @@ def test_temperature_contradicts_other_selections(tmp_path):
 
 def test_operator_of_weight_zero_is_left_out(tmp_path):
     given = config.read(toml(tmp_path, "[search]\noperators = {PatchSplice = 1, HeatPatch = 0}\n"))
-    assert given.search.settings().operators == ((PatchSplice(), 1.0),)
+    assert given.search.island().operators == ((PatchSplice(), 1.0),)
+
+
+# -- islands and storage -----------------------------------------------------------------------------------------------
+
+
+def test_one_island_that_keeps_its_file_small_is_the_default(tmp_path):
+    given = config.read(toml(tmp_path))
+    assert (given.islands, given.storage) == (IslandsTable(), StorageTable())
+    assert given.islands.islands(given.search) == (given.search.island(),)
+    assert given.storage.checkpoints() == Checkpoints()
+
+
+@pytest.mark.parametrize(
+    ("table", "migration"),
+    [
+        ("", Exchange()),
+        ('topology = "torus"\nevery = 3\nelites = 4', Exchange(Torus(), 3, 4)),
+        ('topology = "complete"', Exchange(Complete())),
+        ('topology = "isolated"', Exchange(Isolated())),
+        ('topology = "random"', Exchange(RandomGraph())),
+        ('topology = "random"\ndegree = 5', Exchange(RandomGraph(5))),
+        ('scheme = "leader"', Leader()),
+        (
+            'scheme = "leader"\ngroups = 3\ngroup_pull = 0.5\nglobal_pull = 0.25',
+            Leader(Ring(), groups=3, group_pull=0.5, global_pull=0.25),
+        ),
+    ],
+)
+def test_migrations_by_name(tmp_path, table, migration):
+    given = config.read(toml(tmp_path, f"[islands]\ncount = 6\n{table}\n"))
+    assert given.islands.migration() == migration
+    assert len(given.islands.islands(given.search)) == 6
+
+
+def test_islands_have_settings_of_their_own(tmp_path):
+    given = config.read(toml(tmp_path, """
+[search]
+replicas = 20
+[islands]
+count = 4
+[[islands.own]]
+islands = [1, 2]
+minimizer = "lbfgs"
+[[islands.own]]
+islands = [2]
+seed = 9
+operators = {HeatPatch = 1}
+"""))  # fmt: skip
+    islands = given.islands.islands(given.search)
+    assert islands[0] == islands[3] == given.search.island()
+    assert [isinstance(island.minimizer, LBFGS) for island in islands] == [False, True, True, False]
+    assert [island.seed for island in islands] == [1, 1, 9, 1]
+    assert islands[2].operators == ((HeatPatch(), 1.0),)
+    assert all(island.replicas == 20 for island in islands)
+
+
+def test_every_storage_setting_reaches_the_run(tmp_path):
+    given = config.read(toml(tmp_path, "[storage]\ngenerations = 5\nseconds = 1.5\nshare = 0.5\nlimit = 3.0\n"))
+    assert given.storage.checkpoints() == Checkpoints(5, 1.5, 0.5)
+    assert given.storage.limit == 3.0
+    assert given.as_json()["storage"]["gather"] == StorageTable().gather
+
+
+@pytest.mark.parametrize(
+    ("table", "line", "told"),
+    [
+        ("[islands]\ncount = 0", 10, "count is 0"),
+        ('[islands]\ntopology = "star"', 10, "ring"),
+        ("[islands]\ndegree = 3", 10, "the random graph's"),
+        ("[islands]\ncount = 3\ngroup_pull = 0.5", 11, "the leader scheme's"),
+        ('[islands]\nscheme = "leader"\nglobal_pull = 1.5', 11, "global_pull is 1.5"),
+        ("[islands]\ncount = 2\n[[islands.own]]\nislands = [2]", 11, "there are islands 0 to 1"),
+        ("[islands]\n[[islands.own]]\nislands = [0]\ngenerations = 3", 12, "unknown key 'generations'"),
+        ("[islands]\n[[islands.own]]\nislands = [0]\noperators = {Splice = 1}", 10, "no operator 'Splice'"),
+        ("[storage]\nshare = 0.0", 10, "share is 0.0"),
+        ("[storage]\nlimit = -1", 10, "limit is -1"),
+    ],
+)
+def test_errors_in_other_tables_name_file_and_line(tmp_path, table, line, told):
+    message = fails(toml(tmp_path, table + "\n"))
+    assert told in message
+    assert message.startswith(f"{tmp_path / 'in.toml'}:{line}: ")
+
+
+# -- a run that goes on ------------------------------------------------------------------------------------------------
+
+
+def again(path: Path, *overrides: str) -> config.Input:
+    given = config.read(path, ["search.seed=4", "islands.count=3"])
+    return config.again(str(path), given.text, given.hamiltonian, given.as_json(), overrides)
+
+
+def test_run_that_goes_on_has_the_settings_that_it_began_with(tmp_path):
+    path = toml(tmp_path, "[islands]\n[[islands.own]]\nislands = [0]\nseed = 8\n")
+    given, before = again(path), config.read(path, ["search.seed=4", "islands.count=3"])
+    assert given.as_json() == before.as_json()
+    assert given.islands.islands(given.search) == before.islands.islands(before.search)
+
+
+def test_end_and_storage_of_a_run_that_goes_on_can_change(tmp_path):
+    given = again(toml(tmp_path), "search.generations=400", "search.seconds=60", "storage.generations=2")
+    assert given.search.stop() == Stop(400, 60.0)
+    assert given.storage.checkpoints().generations == 2
+
+
+@pytest.mark.parametrize("override", ["search.seed=5", "search.replicas=8", "islands.count=2", "model.field=3"])
+def test_course_of_a_run_that_goes_on_cannot_change(tmp_path, override):
+    with pytest.raises(InputError, match="cannot change in a run that goes on"):
+        again(toml(tmp_path), override)
 
 
 # -- --set -------------------------------------------------------------------------------------------------------------
@@ -156,7 +268,7 @@ def test_set_overrules_the_file(tmp_path):
     assert given.search.replicas == 32
     assert given.hamiltonian.lattice.size == (8, 2, 1)
     assert given.hamiltonian.field == (0, 1.5, 0)
-    assert isinstance(given.search.settings().minimizer, Fire)
+    assert isinstance(given.search.island().minimizer, Fire)
     assert config.read(path).hamiltonian.lattice.size == (6, 4, 1), "the file is as it was"
 
 

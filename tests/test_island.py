@@ -15,7 +15,7 @@ from magsearch.crystal import Crystal
 from magsearch.device import Cpu
 from magsearch.evaluator import Evaluator
 from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
-from magsearch.island import NOWHERE, Candidate, GeneticTunneling, Island
+from magsearch.island import NOWHERE, Candidate, GeneticTunneling, Island, State
 from magsearch.lattice import Lattice
 from magsearch.minimizers import LBFGS, Fire, VelocityProjection
 from magsearch.observables import fingerprint
@@ -87,7 +87,7 @@ def test_operators_are_drawn_by_their_weights():
     populated = island(
         MODELS["square_bloch"], replicas=400, seeds=((RandomSpins(), 1.0), (SoftWaves(), 3.0), (HeatPatch(), 0.0))
     )
-    names = [populated._offspring(replica)[1] for replica in range(400)]
+    names = [populated._child(replica)[1] for replica in range(400)]
     assert names.count("SoftWaves") == pytest.approx(300, abs=45)  # five standard deviations
     assert names.count("HeatPatch") == 0
 
@@ -95,13 +95,13 @@ def test_operators_are_drawn_by_their_weights():
 def test_offspring_depend_on_seed_island_generation_and_replica():
     hamiltonian = MODELS["square_bloch"]
     one = island(hamiltonian, seeds=((RandomSpins(), 1.0),))
-    texture = one._offspring(5)[0]
-    assert (texture == one._offspring(5)[0]).all(), "a generation can be repeated alone"
+    texture = one._child(5)[0]
+    assert (texture == one._child(5)[0]).all(), "a generation can be repeated alone"
     others = [
-        one._offspring(4)[0],
-        replace(one, number=1)._offspring(5)[0],
-        island(hamiltonian, seeds=((RandomSpins(), 1.0),), seed=2)._offspring(5)[0],
-        replace(one, settings=replace(one.settings, operators=one.settings.seeds), generation=1)._offspring(5)[0],
+        one._child(4)[0],
+        replace(one, number=1)._child(5)[0],
+        island(hamiltonian, seeds=((RandomSpins(), 1.0),), seed=2)._child(5)[0],
+        replace(one, settings=replace(one.settings, operators=one.settings.seeds), state=State(1))._child(5)[0],
     ]
     assert len({t.tobytes() for t in [texture, *others]}) == 5
 
@@ -184,7 +184,7 @@ def test_candidates_without_a_finite_energy_are_not_kept():
     good = candidate(hamiltonian, random_textures(hamiltonian, 1)[0])
     populated = island(hamiltonian)
     populated.merge([replace(good, energy=np.nan), replace(good, energy=np.inf, fingerprint=NOWHERE), good])
-    assert populated.candidates == [good]
+    assert populated.candidates == (good,)
 
 
 def test_no_more_candidates_than_replicas_are_kept_and_the_best_are():

@@ -17,7 +17,7 @@ import pytest
 from magsearch.device import kernel_text, signatures
 
 ARCHITECTURES = ("sm_80", "sm_90")
-HOT = ("evaluate<float>", "descend<float>", "glide<float>")
+HOT = ("evaluate<float>", "descend<float>", "glide<float>", "visit<float>")
 EXPRESSIONS = [f"{kernel}<{real}>" for kernel in signatures() if kernel != "convolve" for real in ("float", "double")]
 
 

@@ -14,24 +14,30 @@ PACKAGE = Path(magsearch.__file__).parent
 
 # Each layer uses only what stands above it. A package (formats, minimizers, operators) is one module here.
 LAYERS = (
-    ("errors", "units", "randomness"),
-    ("device", "lattice", "topology"),
+    ("errors", "units", "randomness", "signals"),
+    ("device", "lattice", "topology", "ranks"),
     ("bonds", "triangulation"),
     ("hamiltonian",),
-    ("formats", "evaluator", "symmetry"),
-    ("crystal", "population", "relaxation"),
-    ("minimizers", "operators", "selection", "observables", "bounds"),
+    ("formats", "neighbours", "symmetry"),
+    ("tour",),
+    ("evaluator",),
+    ("crystal", "relaxation"),
+    ("heatbath", "statistics"),
+    ("alignment", "minimizers", "operators", "selection", "observables"),
+    ("thermodynamics",),
+    ("methods",),
     ("island",),
-    ("search", "migration"),
+    ("history", "migration"),
     ("archipelago",),
-    ("storage", "config"),
+    ("storage", "settings"),
+    ("config", "footprint"),
     ("record",),
-    ("scan", "screen"),
-    ("plots", "report"),
+    ("screen",),
+    ("batch", "plots", "sample"),
     ("cli",),
 )
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
-ONLY = {"cupy": {"device"}, "cupyx": {"device"}, "h5py": {"storage"}, "mpi4py": {"migration", "archipelago"}}
+ONLY = {"cupy": {"device"}, "cupyx": {"device"}, "h5py": {"storage"}, "mpi4py": {"ranks"}}
 
 SOURCES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
 SOURCES = {

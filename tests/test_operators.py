@@ -81,7 +81,7 @@ def test_island_puts_offspring_on_the_sphere(operator, crystal):
     island = Island(crystal, Evaluator(hamiltonian, Cpu()), settings)
     island.breed()
     for replica in range(3):
-        child, name = island._offspring(replica)
+        child, name = island._child(replica)
         assert name == operator.__name__
         assert_allclose(np.linalg.norm(child, axis=1), hamiltonian.occupied, atol=1e-12)
 

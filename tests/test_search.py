@@ -11,13 +11,13 @@ from models import MODELS, bloch, exchange, icosahedron, shell_bonds
 from numpy.testing import assert_array_equal
 from oracle import energy
 
+from magsearch.archipelago import Archipelago, Stop
 from magsearch.crystal import grid_indices
 from magsearch.device import Cpu
 from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
 from magsearch.island import GeneticTunneling
 from magsearch.lattice import Lattice
 from magsearch.observables import magnetization, structure_factor
-from magsearch.search import Search, Stop
 from magsearch.units import MU_B
 
 
@@ -28,16 +28,16 @@ def model(name: str, size: tuple[int, int, int], *couplings: Any, **rest: Any) -
 
 def search(
     hamiltonian: Hamiltonian, generations: int = 4, replicas: int = 16, device: Any = None, **settings: Any
-) -> Search:
+) -> Archipelago:
     """A search that has ended."""
     chosen = GeneticTunneling(**{"replicas": replicas, "elites": 4} | settings)
-    ended = Search(hamiltonian, device or Cpu(), chosen, Stop(generations, window=1000))
+    ended = Archipelago(hamiltonian, device or Cpu(), chosen, stop=Stop(generations, window=1000))
     for _ in ended.run():
         pass
     return ended
 
 
-def per_site(ended: Search) -> float:
+def per_site(ended: Archipelago) -> float:
     return ended.champion.energy / ended.hamiltonian.spins
 
 
@@ -159,7 +159,7 @@ def test_elites_are_reported_in_double_precision_best_first():
     for elite in ended.elites:
         assert elite.torque < 1e-8
         assert elite.energy == pytest.approx(float(energy(ended.hamiltonian, elite.texture)), rel=1e-12)
-    best = [generation.best for generation in ended.history]
+    best = ended.history["best"][:, 0]
     assert (np.diff(best) <= 2e-7 * np.abs(best[1:])).all()
     assert per_site(ended) <= best[-1] + 2e-7 * abs(best[-1])
 
@@ -167,8 +167,8 @@ def test_elites_are_reported_in_double_precision_best_first():
 # -- repetition --------------------------------------------------------------------------------------------------------
 
 
-def outcome(ended: Search) -> list[bytes]:
-    return [elite.texture.tobytes() for elite in ended.elites] + [repr(ended.history).encode()]
+def outcome(ended: Archipelago) -> list[bytes]:
+    return [elite.texture.tobytes() for elite in ended.elites] + [rows.tobytes() for rows in ended.history.rows]
 
 
 @pytest.mark.parametrize("name", ["kagome_tensor", "square_bloch", "large_film"])
@@ -185,7 +185,7 @@ def test_runs_in_one_process_do_not_talk():
     """Two searches, a generation of one after a generation of the other, with global random numbers drawn between."""
     alone = [search(MODELS[name], 3, 8) for name in ("kagome_tensor", "square_bloch")]
     stop = Stop(3, window=1000)
-    pair = [Search(a.hamiltonian, Cpu(), GeneticTunneling(replicas=8, elites=4), stop) for a in alone]
+    pair = [Archipelago(a.hamiltonian, Cpu(), GeneticTunneling(replicas=8, elites=4), stop=stop) for a in alone]
     for _ in zip(*(one.run() for one in pair), strict=False):
         np.random.seed(0)  # noqa: NPY002
         np.random.random(7)  # noqa: NPY002
@@ -200,13 +200,12 @@ def test_runs_in_one_process_do_not_talk():
 # -- stopping rules ----------------------------------------------------------------------------------------------------
 
 
-def stopped(hamiltonian: Hamiltonian, stop: Stop) -> Search:
-    ended = Search(hamiltonian, Cpu(), GeneticTunneling(replicas=8, elites=2), stop)
+def stopped(hamiltonian: Hamiltonian, stop: Stop) -> Archipelago:
+    ended = Archipelago(hamiltonian, Cpu(), GeneticTunneling(replicas=8, elites=2), stop=stop)
     count = sum(1 for _ in ended.run())
-    assert count == len(ended.history) == len(ended.seconds) >= 1
-    assert [generation.generation for generation in ended.history] == list(range(count))
-    assert (np.diff(ended.seconds) >= 0).all()
-    assert ended.elapsed >= ended.seconds[-1]
+    assert count == ended.generations == len(ended.history) == len(ended.history.seconds) >= 1
+    assert (np.diff(ended.history.seconds) >= 0).all()
+    assert ended.elapsed >= ended.history.seconds[-1]
     return ended
 
 
@@ -219,8 +218,8 @@ def test_generations_end_a_search():
 def test_seconds_end_a_search():
     ended = stopped(MODELS["kagome_tensor"], Stop(generations=10**6, seconds=0.2, window=10**6))
     assert ended.stopped == "0.2 seconds spent"
-    assert ended.seconds[-1] >= 0.2
-    assert len(ended.seconds) == 1 or ended.seconds[-2] < 0.2
+    assert ended.history.seconds[-1] >= 0.2
+    assert len(ended.history.seconds) == 1 or ended.history.seconds[-2] < 0.2
 
 
 def test_elites_that_vary_no_more_end_a_search():
@@ -232,7 +231,7 @@ def test_elites_that_vary_no_more_end_a_search():
 
 def test_a_deviation_of_zero_needs_energies_that_are_equal():
     ended = stopped(MODELS["left_handed"], Stop(generations=60, window=3, deviation=0.0))
-    last = [g.best for g in ended.history[-3:]]
-    assert "vary" not in ended.stopped or max(last) == min(last)
+    last = ended.history["best"][-3:, 0]
+    assert "vary" not in ended.stopped or np.ptp(last) == 0
     generous = stopped(MODELS["left_handed"], Stop(generations=60, window=3, deviation=100.0))
     assert len(generous.history) <= len(ended.history)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,33 +19,84 @@ from numpy.testing import assert_array_equal
 from oracle import energies, random_textures
 
 from magsearch import record, storage
-from magsearch.config import Input, SearchTable
+from magsearch.archipelago import Archipelago, Stop
+from magsearch.config import Input
 from magsearch.device import Cpu
 from magsearch.errors import InputError
 from magsearch.evaluator import Evaluator
 from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
-from magsearch.island import GeneticTunneling
-from magsearch.search import Search, Stop
-from magsearch.storage import Elite, Record
+from magsearch.history import MIGRATION, History
+from magsearch.island import Candidate, GeneticTunneling, State
+from magsearch.observables import fingerprint
+from magsearch.settings import SearchTable
+from magsearch.storage import Elite, Record, progress
+
+
+def random_history(elites: int, generations: int, islands: int = 2) -> History:
+    rng = np.random.default_rng(6)
+    history = History(("HeatPatch", "PatchSplice"), elites, islands)
+    rows = np.zeros((generations, islands), history.row_type)
+    for name in progress.HISTORY_UNITS:
+        random = (
+            rng.normal(size=rows[name].shape)
+            if rows[name].dtype.kind == "f"
+            else rng.integers(9, size=rows[name].shape)
+        )
+        rows[name] = random
+    history.rows, history.seconds = list(rows), rng.random(generations).tolist()
+    history.levels = list(rng.normal(size=(generations, elites)))
+    history.migrations = np.zeros(3, MIGRATION)
+    for name in MIGRATION.names or ():
+        history.migrations[name] = rng.integers(9, size=3)
+    return history
 
 
 def stored(hamiltonian: Hamiltonian, elites: int = 3, generations: int = 4, **rest: Any) -> Record:
     """A record full of random numbers."""
     rng = np.random.default_rng(5)
     spins = random_textures(hamiltonian, elites)
-    history = {name: rng.normal(size=generations) for name in storage.HISTORY_UNITS}
-    counts = [{name: rng.integers(9, size=generations) for name in ("PatchSplice", "HeatPatch")} for _ in range(2)]
     made = tuple(
-        Elite(s, *rng.normal(size=1), rng.normal(size=3), *rng.normal(size=2), f"operator {k}", k)
+        Elite(s, *rng.normal(size=1), rng.normal(size=3), *rng.normal(size=2), f"operator {k}", k, 1)
         for k, s in enumerate(spins)
     )
     values: dict[str, Any] = {
         "hamiltonian": hamiltonian, "input_path": "in.toml", "input_text": "# Grüße\n[model]\n",
-        "settings": {"search": {"seed": 2}}, "history": history, "offspring": counts[0], "successes": counts[1],
-        "elites": made, "stopped": "4 generations done", "seconds": 1.25, "device": "CPU",
-        "created": "2026-01-01T00:00:00", "version": "0.1", "command": "magsearch run",
+        "settings": {"search": {"seed": 2}}, "history": random_history(max(elites, 1), generations), "elites": made,
+        "stopped": "4 generations done", "seconds": 1.25, "device": "CPU", "created": "2026-01-01T00:00:00",
+        "version": "0.1", "command": "magsearch run", "layout": ("rank 0 on a: islands 0 to 1, cpu",),
+        "waited": (0.25,), "writing": 0.5,
     }  # fmt: skip
     return Record(**values | rest)
+
+
+def random_states(hamiltonian: Hamiltonian, islands: int = 3) -> dict[int, State]:
+    """Islands with different numbers of candidates, one of them with none, and leaders."""
+    textures = random_textures(hamiltonian, 5 * islands).astype(np.float32).reshape(islands, 5, -1, 3)
+    e = iter(np.random.default_rng(4).normal(size=5 * islands))
+
+    def candidate(texture: np.ndarray, k: int) -> Candidate:
+        energy = float(next(e))
+        print_ = fingerprint(hamiltonian.lattice, texture, energy)
+        return Candidate(texture, energy, 0.5 * k, "HeatPatch", k, print_, refined=k % 2 == 0, island=k)
+
+    states = {}
+    for island in range(islands):
+        made = [candidate(texture, k) for k, texture in enumerate(textures[island])]
+        led = ((made[4], 0.3), (made[3], 0.1)) if island == 1 else ()
+        states[island] = State(4, tuple(made[: 2 * island]), led)
+    return states
+
+
+def assert_same_states(a: Mapping[int, State], b: Mapping[int, State]) -> None:
+    assert a.keys() == b.keys()
+    for island in a:
+        assert a[island].generation == b[island].generation
+        assert [pull for _, pull in a[island].leaders] == [pull for _, pull in b[island].leaders]
+        everyone = [[*state.candidates, *(leader for leader, _ in state.leaders)] for state in (a[island], b[island])]
+        for one, other in zip(*everyone, strict=True):
+            assert one.texture.dtype == other.texture.dtype == np.float32
+            for field in fields(Candidate):
+                assert_array_equal(getattr(one, field.name), getattr(other, field.name))
 
 
 @pytest.fixture
@@ -76,10 +128,12 @@ def test_record_is_the_same_after_reading(path):
     again = storage.read(path)
     for f in fields(Record):
         a, b = getattr(given, f.name), getattr(again, f.name)
-        if f.name in ("history", "offspring", "successes"):
-            assert a.keys() == b.keys()
-            for name in a:
+        if f.name == "history":
+            assert (a.operators, a.elites, a.islands, a.seconds) == (b.operators, b.elites, b.islands, b.seconds)
+            for name in progress.HISTORY_UNITS:
                 assert_array_equal(a[name], b[name])
+            assert_array_equal(a.levels, b.levels)
+            assert_array_equal(a.migrations, b.migrations)
         elif f.name == "elites":
             for one, other in zip(a, b, strict=True):
                 for g in fields(Elite):
@@ -89,11 +143,91 @@ def test_record_is_the_same_after_reading(path):
 
 
 def test_record_of_a_run_that_just_began_is_readable(path):
-    nothing = {name: np.zeros(0) for name in storage.HISTORY_UNITS}
-    storage.write(path, stored(MODELS["square_bloch"], 0, 0, history=nothing, offspring={}, successes={}, stopped=""))
+    storage.write(path, stored(MODELS["square_bloch"], 0, 0, stopped=""), {0: State(), 1: State()})
     again = storage.read(path)
-    assert (again.elites, again.offspring, again.stopped) == ((), {}, "")
+    assert (again.elites, len(again.history), again.stopped, again.resumable) == ((), 0, "", True)
+    assert_same_states(storage.read_states(path), {0: State(), 1: State()})
     assert record.summary(again)["champion"] is None
+
+
+# -- populations -------------------------------------------------------------------------------------------------------
+
+
+def in_parts(path: Path, states: Mapping[int, State], ranks: Sequence[Sequence[int]], sites: int) -> storage.Parts:
+    made = [
+        storage.write_part(path, rank, 4, {island: states[island] for island in islands}, sites)
+        for rank, islands in enumerate(ranks)
+    ]
+    return storage.Parts(made, list(states))
+
+
+def test_populations_are_the_same_after_reading(model, path):
+    states = random_states(model)
+    storage.write(path, stored(model), states)
+    assert_same_states(storage.read_states(path), states)
+    assert_same_states(storage.read_states(path, [2]), {2: states[2]})
+    assert storage.read(path).resumable
+
+
+@pytest.mark.parametrize("ranks", [[[0, 1, 2]], [[0, 1], [2]], [[0], [1], [2], []]])
+def test_populations_in_parts_are_those_in_one_file(ranks, path, monkeypatch):
+    hamiltonian = MODELS["kagome_tensor"]
+    states, sites = random_states(hamiltonian), hamiltonian.lattice.sites
+    whole = path.with_name("whole.h5")
+    storage.write(whole, stored(hamiltonian), states)
+    storage.write(path, stored(hamiltonian), in_parts(path, states, ranks, sites))
+    assert storage.in_parts(path)
+    assert not storage.in_parts(whole)
+    monkeypatch.chdir("/")  # parts are found beside the file, wherever one stands
+    assert_same_states(storage.read_states(path), states)
+    assert_same_states(storage.read_states(path, [0, 2]), {k: states[k] for k in (0, 2)})
+    with h5py.File(path) as one, h5py.File(whole) as other:
+        for name in other["checkpoint"]:
+            assert_array_equal(one["checkpoint"][name], other["checkpoint"][name])
+
+
+def test_old_parts_go_once_the_file_shows_the_new_ones(path):
+    hamiltonian = MODELS["square_bloch"]
+    states, sites = random_states(hamiltonian), hamiltonian.lattice.sites
+    for ranks in ([[0, 1], [2]], [[0], [1, 2]], [[0, 1, 2]]):
+        storage.write(path, stored(hamiltonian), in_parts(path, states, ranks, sites))
+        assert len(os.listdir(f"{path}.parts")) == len(ranks)
+    storage.write(path, stored(hamiltonian))
+    assert os.listdir(path.parent) == ["run.h5"]
+
+
+def test_parts_of_a_writing_that_failed_leave_the_file_as_it_was(path, monkeypatch):
+    hamiltonian = MODELS["square_bloch"]
+    states, sites = random_states(hamiltonian), hamiltonian.lattice.sites
+    storage.write(path, stored(hamiltonian), in_parts(path, states, [[0, 1], [2]], sites))
+    later = {island: replace(state, generation=5, candidates=state.candidates[:1]) for island, state in states.items()}
+    storage.write_part(path, 0, 5, later, sites)
+    assert_same_states(storage.read_states(path), states)
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        storage.write_part(path, 1, 5, later, sites)
+    assert_same_states(storage.read_states(path), states)
+
+
+def test_missing_part_is_an_input_error_that_names_it(path):
+    hamiltonian = MODELS["square_bloch"]
+    states, sites = random_states(hamiltonian), hamiltonian.lattice.sites
+    storage.write(path, stored(hamiltonian), in_parts(path, states, [[0, 1], [2]], sites))
+    gone = sorted(Path(f"{path}.parts").iterdir())[1]
+    gone.unlink()
+    with pytest.raises(InputError, match=gone.name):
+        storage.read_states(path)
+    assert len(storage.read(path).elites) == 3  # the rest can be read
+
+
+def test_run_without_populations_cannot_go_on(path):
+    storage.write(path, stored(MODELS["one_cell"]))
+    assert not storage.read(path).resumable
+    with pytest.raises(InputError, match="no populations"):
+        storage.read_states(path)
+
+
+# -- details -----------------------------------------------------------------------------------------------------------
 
 
 def test_numbers_of_numpy_in_an_anisotropy_can_be_stored(path):
@@ -115,7 +249,7 @@ def test_input_text_of_any_length_is_kept(path):
 
 @pytest.mark.parametrize("name", ["fcc_every_anisotropy", "disordered", "icosahedron"])
 def test_every_array_says_its_unit_and_axes(name, path):
-    storage.write(path, stored(MODELS[name]))
+    storage.write(path, stored(MODELS[name]), random_states(MODELS[name]))
     seen = []
 
     def visit(where: str, item: Any) -> None:
@@ -127,7 +261,7 @@ def test_every_array_says_its_unit_and_axes(name, path):
     with h5py.File(path) as file:
         file.visititems(visit)
         assert {"schema", "magsearch", "device", "command"} <= set(file.attrs)
-    assert {"elites/spins", "elites/energy", "model/positions", "history/best"} <= set(seen)
+    assert {"elites/spins", "elites/energy", "model/positions", "history/best", "checkpoint/texture"} <= set(seen)
 
 
 def test_stored_energy_per_site_counts_spins_not_vacancies(path):
@@ -144,11 +278,11 @@ def refuse(*_: Any, **__: Any) -> None:
     raise OSError(28, "No space left on device")
 
 
-@pytest.mark.parametrize(("owner", "function"), [(os, "replace"), (os, "fsync"), (h5py, "File"), (h5py.File, "flush")])
-def test_failing_write_leaves_the_old_file_and_nothing_else(owner, function, path, monkeypatch):
+@pytest.mark.parametrize("function", ["replace", "fsync"])
+def test_failing_write_leaves_the_old_file_and_nothing_else(function, path, monkeypatch):
     storage.write(path, stored(MODELS["square_bloch"], stopped="before"))
     before = path.read_bytes()
-    monkeypatch.setattr(owner, function, refuse)
+    monkeypatch.setattr(os, function, refuse)
     with pytest.raises(OSError, match="No space left"):
         storage.write(path, stored(MODELS["square_bloch"], stopped="after"))
     monkeypatch.undo()
@@ -170,8 +304,8 @@ try:
 except OSError:
     print("refused")
 """
-    other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)  # HDF5 does not get over it
-    assert other.stdout == "refused\n", other.stderr
+    other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (other.stdout, other.returncode) == ("refused\n", 0), other.stderr
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == ["run.h5"]
 
@@ -242,11 +376,12 @@ def test_missing_part_is_an_input_error(missing, path):
 
 def test_second_process_reads_a_run_while_it_goes_on(path):
     hamiltonian = MODELS["disordered"]
-    search = Search(hamiltonian, Cpu(), GeneticTunneling(replicas=8, elites=2), Stop(3, window=9))
+    search = Archipelago(hamiltonian, Cpu(), GeneticTunneling(replicas=8, elites=2), stop=Stop(3, window=9))
     given = Input(Path("in.toml"), "", hamiltonian, SearchTable())
+    about = {"created": record.now(), "command": "magsearch run"}
     seen = []
     for _ in search.run():
-        storage.write(path, record.record(given, search, "", record.now()))
+        storage.write(path, record.record(given, search, search.collected(), "", **about))
         shown = subprocess.run(
             [sys.executable, "-c", "from magsearch.cli import main; main()", "show", str(path), "--json"],
             capture_output=True, text=True, check=True,
@@ -254,15 +389,14 @@ def test_second_process_reads_a_run_while_it_goes_on(path):
         seen.append(json.loads(shown.stdout))
     assert [one["generations"] for one in seen] == [1, 2, 3]
     assert all(one["stopped"] is None for one in seen)
-    assert seen[-1]["champion"]["energy_per_site"] == pytest.approx(search.history[-1].best)
+    assert seen[-1]["champion"]["energy_per_site"] == pytest.approx(search.history["best"][-1, 0])
 
-    storage.write(path, record.record(given, search, search.stopped, record.now()))
+    storage.write(path, record.record(given, search, search.elites, search.stopped, **about))
     last = storage.read(path)
     assert last.stopped == "3 generations done"
     assert [e.energy for e in last.elites] == [c.energy for c in search.elites]
-    assert_array_equal(last.history["best"], [g.best for g in search.history])
-    total = sum(int(counts.sum()) for counts in last.offspring.values())
-    assert total == 3 * 8
+    assert_array_equal(last.history["best"], search.history["best"])
+    assert last.history["offspring"].sum() == 3 * 8
     for elite in last.elites:  # the stored spins have the stored energy
         spins = elite.spins[None]
         assert Evaluator(last.hamiltonian, Cpu(), np.float64).energies(spins)[0] == pytest.approx(

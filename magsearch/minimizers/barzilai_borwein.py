@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from magsearch.relaxation import Convergence, Motion
 
@@ -15,6 +16,7 @@ class BarzilaiBorwein:
     longest_turn   radians, of the spin that turns most in one step
     """
 
+    vectors: ClassVar[int] = 0
     convergence: Convergence = field(default_factory=Convergence)
     longest_turn: float = 1.0
 

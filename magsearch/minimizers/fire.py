@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from magsearch.minimizers.velocity import add_velocity, glide
 from magsearch.relaxation import Convergence, Motion
@@ -15,6 +16,7 @@ class Fire:
     longest_turn   radians, root mean square over the spins
     """
 
+    vectors: ClassVar[int] = 1
     convergence: Convergence = field(default_factory=Convergence)
     time_step: float = 0.3
     longest_step: float = 1.0

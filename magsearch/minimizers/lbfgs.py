@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,6 +23,7 @@ class LBFGS:
     longest_turn   radians, of any spin in one step
     """
 
+    vectors: ClassVar[int] = VECTORS
     convergence: Convergence = field(default_factory=Convergence)
     longest_turn: float = 0.5
 

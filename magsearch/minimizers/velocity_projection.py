@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from magsearch.minimizers.velocity import add_velocity, glide
 from magsearch.relaxation import Convergence, Motion
@@ -16,6 +17,7 @@ class VelocityProjection:
     longest_turn   radians, of the spin that turns most in one step
     """
 
+    vectors: ClassVar[int] = 1
     convergence: Convergence = field(default_factory=Convergence)
     time_step: float = 0.5
     longest_turn: float = 1.0

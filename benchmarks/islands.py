@@ -1,0 +1,75 @@
+"""Islands that exchange elites against islands that do not: evaluations until an energy is reached.
+
+    python benchmarks/islands.py INPUT --target -3.83935 --unit mRy [--set model.size=[96,96,1] ...] [--seeds 10]
+
+Prints, for every topology and seed, the evaluations (energy and force of one replica) that all islands together had
+done when the first of them was at or below the target, then medians, quartiles and the ratio of each topology to
+isolated islands, seed by seed. A run that has not arrived after --generations counts with all its evaluations, as a
+lower bound, and is marked with >.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+import magsearch as ms
+from magsearch import config
+from magsearch.units import MRY
+
+SCHEMES = {
+    "isolated": ms.Exchange(ms.Isolated()),
+    "ring": ms.Exchange(ms.Ring()),
+    "complete": ms.Exchange(ms.Complete()),
+    "leader": ms.Leader(ms.Ring()),
+}
+
+
+def evaluations(
+    given: config.Input, scheme: ms.Exchange, seed: int, target: float, generations: int
+) -> tuple[int, bool]:
+    """How many it took, and whether it arrived; target in meV per site."""
+    own = [ms.GeneticTunneling(replicas=given.search.replicas, elites=given.search.elites, seed=seed)]
+    stop = ms.Stop(generations=generations, window=10**6)
+    search = ms.Archipelago(given.hamiltonian, ms.choose("auto"), own * given.islands.count, scheme, stop)
+    for _ in search.run():
+        best = search.history.overall()
+        arrived = np.flatnonzero(best["best"] <= target)
+        if len(arrived):
+            return int(best["evaluations"][: arrived[0] + 1].sum()), True
+        if search.stopped:
+            break
+    return int(search.history["evaluations"].sum()), False
+
+
+def main(
+    input_file: Path,
+    target: Annotated[float, typer.Option(help="Energy per site to be reached.")],
+    unit: str = "meV",
+    settings: Annotated[list[str] | None, typer.Option("--set")] = None,
+    seeds: int = 10,
+    generations: int = 60,
+    schemes: str = "isolated,ring",
+) -> None:
+    given = config.read(input_file, settings or [])
+    scale = MRY if unit == "mRy" else 1.0
+    found: dict[str, list[int]] = {name: [] for name in schemes.split(",")}
+    for seed in range(1, seeds + 1):
+        for name, counts in found.items():
+            count, arrived = evaluations(given, SCHEMES[name], seed, target * scale, generations)
+            counts.append(count)
+            print(f"seed {seed:3d}  {name:9s} {'' if arrived else '>'}{count}", flush=True)
+    for name, counts in found.items():
+        low, median, high = np.percentile(counts, (25, 50, 75))
+        print(f"{name:9s} median {median:.0f}, quartiles {low:.0f} to {high:.0f}")
+        if "isolated" in found and name != "isolated":
+            ratios = np.array(counts) / np.array(found["isolated"])
+            fewer = f"fewer in {(ratios < 1).sum()} of {len(ratios)}"
+            print(f"{name:9s} over isolated: median {np.median(ratios):.2f}, {fewer}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

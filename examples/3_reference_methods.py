@@ -1,0 +1,68 @@
+"""What other methods find with the same work.
+
+About
+    Simulated annealing, parallel tempering, population annealing, random restarts and basin hopping run in the same
+    engine as the search, on the same number of replicas, each given about as many sweeps of a replica.
+
+Model
+    The file named on the command line; by default a square lattice with skyrmions as its ground state.
+
+Run
+    python examples/3_reference_methods.py [inputs/square-bloch.toml]
+
+Result
+    One line for each method: best and mean energy over the replicas, topological charge of the best, sweeps of a
+    replica (an evaluation counts as one), seconds. The last line is three generations of the search and its elites.
+"""
+
+import sys
+import time
+
+import numpy as np
+
+import magsearch as ms
+from magsearch.heatbath import random_textures
+from magsearch.methods import (
+    BasinHopping,
+    ParallelTempering,
+    PopulationAnnealing,
+    RandomRestarts,
+    SimulatedAnnealing,
+)
+from magsearch.randomness import Consumer, key
+
+REPLICAS = 32
+METHODS = (
+    SimulatedAnnealing(sweeps=2000),
+    ParallelTempering(sweeps=2000),
+    PopulationAnnealing(sweeps=3),
+    RandomRestarts(restarts=3),
+    BasinHopping(hops=10, angle=1.5),
+)
+
+hamiltonian = ms.read(sys.argv[1] if len(sys.argv) > 1 else "inputs/square-bloch.toml")
+evaluator = ms.Evaluator(hamiltonian, ms.choose("auto"))
+start = random_textures(evaluator, REPLICAS, key(1, Consumer.START))
+
+
+def report(name: str, energy: np.ndarray, champion: np.ndarray, sweeps: float, seconds: float) -> None:
+    charge = float(ms.topological_charge(hamiltonian.lattice, champion))
+    best, mean = energy.min() / hamiltonian.spins, energy.mean() / hamiltonian.spins
+    print(f"{name:20} {best:.6f} {mean:.6f} meV per spin  charge {charge:+6.1f}  {sweeps:6.0f} sweeps {seconds:6.1f} s")
+
+
+for method in METHODS:
+    begin = time.perf_counter()
+    found = ms.relax(method, evaluator, start, key=key(1, Consumer.RELAXATION))
+    seconds = time.perf_counter() - begin
+    champion = found.textures[found.energy.argmin()]
+    report(type(method).__name__, found.energy, champion, found.steps.mean(), seconds)
+
+begin = time.perf_counter()
+island, stop = ms.GeneticTunneling(replicas=REPLICAS), ms.Stop(generations=3)
+search = ms.Archipelago(hamiltonian, evaluator.device, island, stop=stop)
+for _ in search.run():
+    pass
+sweeps = search.history["evaluations"].sum() / REPLICAS
+energies = np.array([elite.energy for elite in search.elites])
+report("GeneticTunneling", energies, search.champion.texture, sweeps, time.perf_counter() - begin)

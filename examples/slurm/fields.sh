@@ -1,0 +1,30 @@
+#!/bin/bash
+# A job array: one search for each field, each in a file of its own.
+#
+#     sbatch fields.sh model.toml
+#
+# A task that was stopped is put back by itself; scontrol requeue takes the array's name for it.
+#SBATCH --job-name=fields
+#SBATCH --array=0-9
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=2
+#SBATCH --time=01:00:00
+#SBATCH --signal=USR1@60
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --output=%x-%A_%a.log
+
+input=$1
+field=$(python3 -c "print(0.5 * $SLURM_ARRAY_TASK_ID)") # tesla, along z
+out=field-$field.h5
+export OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK
+
+if [ -e "$out" ]; then
+    srun magsearch run --resume "$out"
+else
+    srun magsearch run "$input" -o "$out" --set model.field="$field"
+fi
+code=$?
+
+if [ $code -eq 75 ]; then scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"; fi
+exit $code

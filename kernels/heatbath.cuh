@@ -1,0 +1,160 @@
+// Monte Carlo at a temperature: single-spin updates of every replica, one site after the other.
+#pragma once
+#include "elementary.cuh"
+#include "philox.cuh"
+#include "rules.cuh"
+
+// How a spin is updated when it is visited. Python reads these names from here.
+enum Move {
+    HEATBATH,    // drawn anew from exp(h.s / kT), h being the field of the terms linear in s
+    CONE,        // Metropolis: uniform in a cone about where it is
+    REFLECTION,  // microcanonical: reflected at h
+    MOVES
+};
+
+// What a sweep sums over the spins. Python reads these names from here.
+enum Swept { CHANGE, SX, SY, SZ, ACCEPTED, ACCEPTED_CONES, ACCEPTED_REFLECTIONS, SWEPT };
+
+// 1 - cos of the angle to h, drawn from exp(a cos) by inversion of its distribution; a = 1 / t = |h| / kT, u uniform.
+// Where a is small and rounding spoils the logarithm: the first cumulants of the same formula.
+template <typename real>
+DEVICE lane<real> inclination(lane<real> a, lane<real> t, lane<real> u) {
+    const lane<real> x = 2 * u - 1, xx = x * x;
+    const lane<real> third = real(1. / 3) * x - real(1. / 12) * a * (3 * xx - 1);
+    const lane<real> soft = x + (1 - xx) * a * (real(0.5) - a * third);
+    const lane<real> drawn = -t * logarithm<real>(u + (1 - u) * decay<real>(2 * a));
+    return where(a < real(1. / 128), 1 - soft, drawn);
+}
+
+// The unit vector with 1 - cos = d from n whose azimuth about n is x turns; the frame is that of Duff et al., J.
+// Comput. Graph. Tech. 6, 1 (2017).
+template <typename real>
+DEVICE vec<lane<real>> inclined(vec<lane<real>> n, lane<real> d, lane<real> x) {
+    lane<real> cosine, sine;
+    turn<real>(x, cosine, sine);
+    const lane<real> one = lane<real>{} + 1, sign = where(n.z < 0, -one, one), a = -1 / (sign + n.z), b = n.x * n.y * a;
+    const vec<lane<real>> e1{1 + sign * n.x * n.x * a, sign * b, -sign * n.x}, e2{b, sign + n.y * n.y * a, -n.y};
+    const lane<real> sine2 = d * (2 - d), radius = root(where(sine2 > 0, sine2, one * 0));
+    return (1 - d) * n + radius * (cosine * e1 + sine * e2);
+}
+
+// |s| is 1 up to rounding, which must not add up: one step of Newton's method for 1 / |s|
+template <typename L>
+DEVICE vec<L> trimmed(vec<L> s) {
+    return (L{} + 1.5f - 0.5f * dot(s, s)) * s;
+}
+
+// Energy of the anisotropy of one site: what is not linear in its spin.
+template <typename real>
+DEVICE lane<real> anisotropy(const real* p, int order, vec<lane<real>> s) {
+    vec<lane<real>> unused{};
+    const vec<lane<real>> none{};
+    return onsite(p, order, none, s, unused);
+}
+
+// Visits the sites of the parts first, first + 1, ..., last - 1 of a tour, part after part on its own thread, the sites
+// of a part in order. Parts of one launch must not feel each other. At each visit the moves whose bits are set in
+// `moves` are made in turn; the field h of the neighbours is summed once. Adds to the sums; replicas that are not awake
+// keep every bit.
+template <typename real>
+KERNEL visit(real* __restrict__ spins, const int* __restrict__ start, const int* __restrict__ neighbour,
+             const int* __restrict__ coupling, const real* __restrict__ matrices, const int* __restrict__ kind,
+             const real* __restrict__ onsite_rows, int order, const real* __restrict__ zeeman,
+             const int* __restrict__ tour, const int* __restrict__ part, int first, int last,
+             const real* __restrict__ kT, const real* __restrict__ cone, const real* __restrict__ awake,
+             const uint32* __restrict__ number, uint32 key0, uint32 key1, uint32 sweep, int moves,
+             double* __restrict__ sums, int sites, int replicas) {
+    FOR_EACH (c, last - first, r, replicas) {
+        const lane<real> temperature = load(kT + r), beta = 1 / temperature;
+        const lane<real> width_of_cone = load(cone + r), moving = load(awake + r);
+        const auto B = load3(zeeman + place(0, r, 1));
+        const word<real> replica = load_words<real>(number + r);
+        real* mine = spins + place(0, r, sites);
+        double* sum = sums + (long long)c * SWEPT * replicas + r;
+        lane<real> change{}, accepted[MOVES];
+        for (int m = 0; m < MOVES; ++m) accepted[m] = lane<real>{};
+        vec<lane<real>> total{};
+        const int begin = part[first + c], end = part[first + c + 1];
+        for (int n = begin; n < end; ++n) {
+            const int i = tour[n];
+            const real* p = onsite_rows + onsite_width * kind[i];
+            real* here = mine + (long long)i * 3 * width;
+            auto s = load3(here);
+            const auto h = bilinear(mine, neighbour, coupling, matrices, start[i], start[i + 1]) + p[0] * B;
+            const lane<real> square = dot(h, h), one = lane<real>{} + 1;
+            const lane<real> inverse = 1 / root(where(square > 0, square, one));
+            const auto felt = where(square > 0, inverse * h, vec<lane<real>>{one * 0, one * 0, one});
+            for (int m = 0; m < MOVES; ++m) {
+                if (!(moves >> m & 1)) continue;
+                const word<real> zero{};
+                Four<word<real>> random{{zero + (uint32)i, replica, zero + sweep, zero + (uint32)m}};
+                if (order > 0 || m != REFLECTION) random = philox(random, key0, key1);
+                const lane<real> u = uniform<real>(random.v[0]), x = uniform<real>(random.v[1]) - real(0.5);
+                vec<lane<real>> next;
+                if (m == HEATBATH)
+                    next =
+                        inclined<real>(felt, inclination<real>(beta * square * inverse, temperature * inverse, u), x);
+                else if (m == CONE)
+                    next = inclined<real>(s, width_of_cone * u, x);
+                else
+                    next = 2 * dot(s, felt) * felt - s;
+                next = trimmed(next);
+                const lane<real> linear = -dot(h, next - s);
+                auto yes = moving > 0;
+                lane<real> cost = linear;
+                if (order > 0 || m == CONE) {
+                    const lane<real> own = anisotropy(p, order, next) - anisotropy(p, order, s);
+                    cost = linear + own;
+                    const lane<real> against = m == CONE ? cost : own;  // the rest is in the proposal already
+                    const lane<real> rise = beta * where(against > 0, against, one * 0);
+                    yes = yes & (uniform<real>(random.v[2]) <= decay<real>(rise));
+                }
+                s = where(yes, next, s);
+                change = change + where(yes, cost, one * 0);
+                accepted[m] = accepted[m] + where(yes, one, one * 0);
+            }
+            store3<real>(here, s);
+            total = total + s;
+            if (n % 32 == 31 || n + 1 == end) {
+                add_to(sum + CHANGE * replicas, change), add_to(sum + SX * replicas, total.x);
+                add_to(sum + SY * replicas, total.y), add_to(sum + SZ * replicas, total.z);
+                for (int m = 0; m < MOVES; ++m) add_to(sum + (ACCEPTED + m) * replicas, accepted[m]);
+                change = one * 0, total = vec<lane<real>>{change, change, change};
+                for (int m = 0; m < MOVES; ++m) accepted[m] = change;
+            }
+        }
+    }
+}
+
+// What a sweep did, taken into the state of every replica; `energies`, where they are exact, are the sums of a full
+// evaluation, else energies follow from their changes. Variance control as for minimisers, torque where it is known.
+// While `adapting`, cones are widened or narrowed towards an acceptance of one half.
+template <typename real>
+KERNEL thermal(const double* __restrict__ swept, int parts, const double* __restrict__ energies, int groups, int exact,
+               double* __restrict__ state, real* __restrict__ awake, real* __restrict__ cone, int moves, int adapting,
+               int spins, int sites, int window, double torque, double energy_variance, double moment_variance,
+               int replicas) {
+    FOR_EACH_REPLICA (r, replicas) {
+        const Column s{state + r, replicas};
+        awake[r] = s[RESTING] == 0;
+        if (s[RESTING] != 0) continue;
+        double sum[SWEPT];
+        for (int q = 0; q < SWEPT; ++q) {
+            sum[q] = 0;
+            for (int c = 0; c < parts; ++c) sum[q] += swept[((long long)c * SWEPT + q) * replicas + r];
+        }
+        s[ENERGY_NOW] = exact ? summed(energies, ENERGY, groups, r, replicas) : s[ENERGY_NOW] + sum[CHANGE];
+        for (int k = 0; k < 3; ++k) s[MEAN_X + k] = sum[SX + k] / sites;
+        s[STEPS] += 1;
+        if (adapting && moves >> CONE & 1) {
+            const double wider = sum[ACCEPTED + CONE] > 0.5 * spins ? 1.1 : 1 / 1.1, c = wider * cone[r];
+            cone[r] = (real)(c < 2 ? c : 2);
+        }
+        if (exact) s[TORQUE] = root(summed(energies, LARGEST2, groups, r, replicas));
+        if (exact && s[TORQUE] < torque)
+            s[RESTING] = 1;
+        else if (window > 0 && varies_no_more(s, s[ENERGY_NOW] / sites, window, energy_variance, moment_variance))
+            s[RESTING] = 2;
+        awake[r] = s[RESTING] == 0;
+    }
+}

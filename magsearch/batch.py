@@ -1,0 +1,223 @@
+"""A run from its input to its file, on however many ranks, and whatever happens to them on the way."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from magsearch import config, record, screen, storage
+from magsearch.archipelago import Archipelago
+from magsearch.config import Input
+from magsearch.device import Device, choose
+from magsearch.errors import InputError, Interrupted
+from magsearch.footprint import footprint
+from magsearch.island import State
+from magsearch.ranks import Ranks
+from magsearch.signals import Signals
+
+AGAIN = 75  # exit code of a run that was told to stop and can go on (EX_TEMPFAIL of sysexits.h)
+
+
+@contextmanager
+def together(ranks: Ranks) -> Iterator[None]:
+    """An error that only one rank knows of ends all of them."""
+    try:
+        yield
+    except InputError as error:
+        if ranks.size > 1 and not error.everywhere:
+            print(f"magsearch: rank {ranks.rank} on {ranks.host}: {error}", file=sys.stderr, flush=True)
+            ranks.abort(2)
+        raise
+    except Exception:
+        if ranks.size > 1:
+            print(f"magsearch: rank {ranks.rank} on {ranks.host} failed:", file=sys.stderr)
+            traceback.print_exc()
+            sys.stderr.flush()
+            ranks.abort(1)
+        raise
+
+
+@dataclass(frozen=True, eq=False)
+class Beginning:
+    """Where a run begins: an input, and what has been done already."""
+
+    given: Input
+    out: Path
+    created: str
+    command: str
+    before: storage.Record | None = None
+    in_parts: bool = False
+
+
+def begin(input_file: Path, out: Path, settings: Sequence[str], overwrite: bool) -> Beginning:
+    """A new run. InputError for what is wrong with its input, and where ``out`` is there already."""
+    given = config.read(input_file, settings)
+    if out.exists() and not overwrite:
+        raise InputError("exists; give another -o, or --overwrite; a run that was stopped goes on with --resume", out)
+    return Beginning(given, out, record.now(), shlex.join(sys.argv))
+
+
+def resume(out: Path, settings: Sequence[str]) -> Beginning:
+    """A run that goes on. InputError where it cannot."""
+    before = storage.read(out)
+    if not before.resumable:
+        why = before.stopped or "it was written by something else"
+        raise InputError(f"cannot go on: the run has ended ({why}) and its populations are not kept", out)
+    given = config.again(before.input_path, before.input_text, before.hamiltonian, before.settings, settings)
+    command = f"{before.command}\n{shlex.join(sys.argv)}"
+    return Beginning(given, out, before.created, command, replace(before, elites=()), storage.in_parts(out))
+
+
+class Run:
+    """One run under way on all ranks; rank 0 speaks and keeps the file.
+
+    search    the archipelago
+    signals   whether it is told to stop
+    """
+
+    def __init__(self, ranks: Ranks, start: Beginning, device: Device, signals: Signals, console: Any):
+        given, self.ranks, self.start, self.out = start.given, ranks, start, start.out
+        self.console, self.signals, self.writing = console, signals, 0.0
+        try:
+            self.search = Archipelago(
+                given.hamiltonian, device, given.islands.islands(given.search), given.islands.migration(),
+                given.search.stop(), given.storage.checkpoints(), given.search.path, ranks, signals,
+            )  # fmt: skip
+        except ValueError as error:  # the same on all ranks
+            raise InputError(str(error), given.path, everywhere=True) from None
+        self.size = footprint(given.hamiltonian, self.search.evaluator.path, self.search.settings, ranks.size)
+        self.layout = ranks.broadcast(ranks.gather(self._own_line()))
+        screen.describe(console, given.hamiltonian)
+        screen.layout(console, self.search, self.layout)
+        path = screen.path_line(given.hamiltonian, self.search.evaluator.path)
+        console.print(f"path       {path}", highlight=False, soft_wrap=True)
+        if start.before is not None:
+            self.writing, ranks.waited = start.before.writing, float(np.mean(start.before.waited))
+            self._go_on(start.before)
+        else:
+            self.store()  # an unwritable place is known now, not at the end
+        console.print(f"storing    {self.out}", highlight=False, soft_wrap=True)
+
+    def _own_line(self) -> str:
+        numbers = [island.number for island in self.search.islands]
+        which = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else str(numbers[0]) if numbers else "none"
+        return f"rank {self.ranks.rank} on {self.ranks.host}: islands {which}, {self.search.device.description}"
+
+    def _go_on(self, before: storage.Record) -> None:
+        ranks, owners, every = self.ranks, self.search.owners, dict[int, State]()
+        own = [[island for island, owner in enumerate(owners) if owner == rank] for rank in range(ranks.size)]
+        if self.start.in_parts:
+            states = ranks.on_all(lambda: storage.read_states(self.out, own[ranks.rank]))
+        else:
+            ranks.on_first(lambda: every.update(storage.read_states(self.out)))
+            states = ranks.scatter([{i: every[i] for i in mine} for mine in own] if ranks.rank == 0 else [])
+        self.search.resume(states, before.history, before.seconds)
+        self.console.print(f"going on   after {len(before.history)} generations, {before.seconds:.1f} s")
+        if before.device != self.search.device.description:
+            said = f"begun on {before.device}: on another kind of device the same run ends with other bits"
+            self.console.print(f"note       {said}", style="yellow", highlight=False, soft_wrap=True)
+
+    def go(self) -> str:
+        """Search, showing and storing as it goes. The signal that ended it early; empty where none did.
+
+        InputError where the file cannot be written at the end: in between, it is said, and what the file held before
+        stays.
+        """
+        search = self.search
+        progression = screen.Progression(self.console, search)
+        try:
+            with progression.shown():
+                if search.stopped:
+                    progression.polishing()
+                for _ in search.run():
+                    progression.generations()
+                    if search.due or search.stopped:
+                        self._try_to_store()
+                    if search.stopped:
+                        progression.polishing()
+        except Interrupted:
+            self._try_to_store()
+            return next(
+                (name for name in self.ranks.broadcast(self.ranks.gather(self.signals.name)) if name), "SIGTERM"
+            )
+        self.store(search.stopped)
+        return ""
+
+    def _try_to_store(self) -> None:
+        try:
+            self.store()
+        except InputError as error:
+            self.console.print(f"warning    {error}; the checkpoint before is still good", style="red", soft_wrap=True)
+
+    def store(self, stopped: str = "") -> None:
+        """Replace the file by the present state; ``stopped`` says why the run ended, and is empty while it goes on."""
+        begin, search = time.monotonic(), self.search
+        best, populations = search.collected(), None
+        elites = search.elites or best
+        if not stopped or self._worth_keeping(len(elites)):
+            populations = self._populations()
+        if stopped:
+            elites = elites[: self._affordable()]
+
+        def write() -> None:
+            state = record.record(
+                self.start.given, search, elites, stopped, created=self.start.created, command=self.start.command,
+                layout=tuple(self.layout), writing=self.writing,
+            )  # fmt: skip
+            _written(self.out, lambda: storage.write(self.out, state, populations))
+
+        try:
+            self.ranks.on_first(write)
+        finally:
+            took = time.monotonic() - begin
+            self.writing += took
+            search.written(took)
+
+    def _populations(self) -> storage.Populations | storage.Parts:
+        """The states of all islands on rank 0, or what the ranks have written themselves."""
+        search, ranks, sites = self.search, self.ranks, self.search.hamiltonian.lattice.sites
+        if self.size.checkpoint <= 1e6 * self.start.given.storage.gather:
+            return {island: state for part in ranks.gather(search.states) for island, state in part.items()}
+
+        def write() -> tuple[str, int]:
+            number = search.generations
+            return _written(self.out, lambda: storage.write_part(self.out, ranks.rank, number, search.states, sites))
+
+        return storage.Parts(ranks.gather(ranks.on_all(write)), range(len(search.settings)))
+
+    def _worth_keeping(self, elites: int) -> bool:
+        """Whether a run that has ended can go on, and its populations are within the limit."""
+        limit, spent = self.start.given.storage.limit, "vary" not in self.search.stopped
+        return spent and (limit is None or self.size.checkpoint + elites * self.size.elite <= 1e6 * limit)
+
+    def _affordable(self) -> int:
+        """How many elites the limit allows, at least one."""
+        limit = self.start.given.storage.limit
+        return len(self.search.elites) if limit is None else max(1, int(1e6 * limit / self.size.elite))
+
+
+def _written(path: Path, write: Any) -> Any:
+    try:
+        return write()
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror or error}", path) from None
+
+
+def device(name: str, ranks: Ranks) -> Device:
+    """The device of this rank: of several GPUs, the one of its place on its node. InputError where there is none."""
+    if ranks.size > 1:  # before the kernels are loaded
+        os.environ.setdefault("OMP_NUM_THREADS", str(ranks.threads))
+    try:
+        return choose(name, ranks.local[0])
+    except RuntimeError as error:
+        raise InputError(str(error), f"--device {name}") from None

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.evaluator import Evaluator
+from magsearch.heatbath import energies, enter, run, warm
+from magsearch.methods.annealing import ends
+from magsearch.methods.outcome import with_steps
+from magsearch.minimizers import BarzilaiBorwein
+from magsearch.randomness import Consumer, Key, derived, keyed
+from magsearch.relaxation import Minimizer, Motion, Relaxation, Watch, relax
+from magsearch.units import K_B
+
+
+@dataclass(frozen=True, eq=False)
+class Rungs:
+    """The replicas on their ladders after an exchange.
+
+    replica    [ladder, rung]  which one stands there, coldest rung first
+    energy     [ladder, rung]  meV, of the whole replica
+    accepted   [rung - 1]      ladders on which this exchange (rung and the next) was accepted; nan where none was tried
+    """
+
+    replica: NDArray[np.int64]
+    energy: NDArray[np.float64]
+    accepted: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ParallelTempering:
+    """Replicas at a ladder of temperatures that exchange them. Hukushima & Nemoto, J. Phys. Soc. Jpn. 65, 1604 (1996).
+
+    hottest, coldest   kelvin, geometric in between; None: 1 and 1e-3 of the stiffest coupling over k_B
+    rungs              temperatures of a ladder; None: all replicas stand on one. They must divide the replicas.
+    sweeps             of every replica
+    every              sweeps between two exchanges
+    reflections        over-relaxation sweeps with each sweep
+    """
+
+    hottest: float | None = None
+    coldest: float | None = None
+    rungs: int | None = None
+    sweeps: int = 1000
+    every: int = 1
+    reflections: int = 0
+    minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
+
+    def temperatures(self, evaluator: Evaluator, replicas: int) -> NDArray[np.float64]:
+        """[rung] kelvin, coldest first. ValueError where the ladders do not come out even."""
+        hot, cold = ends(self.hottest, self.coldest, evaluator.stiffness / K_B)
+        rungs = self.rungs or replicas
+        if replicas % rungs:
+            raise ValueError(f"{replicas} replicas do not make whole ladders of {rungs} rungs")
+        return np.geomspace(cold, hot, rungs)
+
+    def climb(self, motion: Motion, replicas: int, watch: Watch = lambda: None) -> Iterator[Rungs]:
+        """Sweep and exchange until the sweeps are done, and show the ladders after every exchange."""
+        kelvin = self.temperatures(motion.evaluator, replicas)
+        beta, pairs = 1 / (K_B * kelvin), np.arange(len(kelvin) - 1)
+        replica = np.arange(replicas).reshape(-1, len(kelvin))
+        enter(motion, np.tile(kelvin, len(replica)))
+        for turn in range(self.sweeps // self.every):
+            run(motion, self.every, self.reflections, watch)
+            energy = energies(motion)[replica]  # [ladder, rung]
+            tried = pairs[pairs % 2 == turn % 2]
+            gain = (beta[tried] - beta[tried + 1]) * (energy[:, tried] - energy[:, tried + 1])
+            draw = keyed(motion.key, Consumer.EXCHANGE, turn).random(gain.shape)
+            swap = draw < np.exp(np.minimum(gain, 0.0))
+            for array in (replica, energy):
+                low, high = array[:, tried].copy(), array[:, tried + 1].copy()
+                array[:, tried], array[:, tried + 1] = np.where(swap, high, low), np.where(swap, low, high)
+            at = np.empty(replicas)
+            at[replica] = kelvin
+            warm(motion, at)
+            accepted = np.full(len(pairs), np.nan)
+            accepted[tried] = swap.sum(axis=0)
+            yield Rungs(replica.copy(), energy, accepted)
+
+    def relaxed(self, evaluator: Evaluator, textures: Any, tesla: Any, watch: Watch, key: Key) -> Relaxation:
+        motion = Motion.start(evaluator, textures, tesla, key)
+        for _ in self.climb(motion, motion.count, watch):
+            pass
+        steps = self.sweeps // self.every * self.every * (1 + self.reflections)
+        own = derived(key, Consumer.RELAXATION)
+        return with_steps(relax(self.minimizer, evaluator, motion.textures(), tesla, watch, own), steps)

@@ -1,0 +1,141 @@
+"""The command ``magsearch sample``: thermal averages of a model at one temperature or several."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.box import SIMPLE
+from rich.table import Table
+
+from magsearch import config, formats, screen
+from magsearch.device import choose
+from magsearch.errors import InputError
+from magsearch.evaluator import Evaluator
+from magsearch.randomness import Consumer, key
+from magsearch.statistics import Estimate
+from magsearch.thermodynamics import Averages, averages, chains_for
+from magsearch.thermodynamics import sample as measure
+
+
+def sample(
+    input_file: Annotated[
+        Path, typer.Argument(metavar="INPUT", help=r"A .toml with a \[model] table, or UppASD's inpsd.dat.")
+    ],
+    temperature: Annotated[str, typer.Option(metavar="T[,T...]", help="Kelvin; several ride in one batch.")],
+    sweeps: Annotated[int, typer.Option(min=1, help="Measured sweeps of every chain.")],
+    warmup: Annotated[
+        int | None, typer.Option(min=0, help="Sweeps before them: cooling, then equilibration. As many as SWEEPS / 2.")
+    ] = None,
+    chains: Annotated[
+        int | None, typer.Option(min=1, help="Independent replicas of each temperature; as many as fill a register.")
+    ] = None,
+    reflections: Annotated[int, typer.Option(min=0, help="Over-relaxation sweeps with each sweep.")] = 1,
+    start: Annotated[
+        Path | None, typer.Option(help=r".npy \[site, 3] or UppASD restart file to start from, without cooling.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 1,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="model.size=[64,64,1], model.field=2.7, ...")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Thermal averages with their errors: energy, specific heat, magnetisation, charge."""
+    kelvin = temperatures(temperature)
+    given = config.read(input_file, settings or [])
+    texture = formats.read_spins(start, given.hamiltonian.lattice, given.hamiltonian.vacancies) if start else None
+    try:
+        on = choose(device)
+    except RuntimeError as error:
+        raise InputError(str(error), f"--device {device}") from None
+    evaluator = Evaluator(given.hamiltonian, on, np.float32, given.search.path)
+    if chains is None:
+        chains = chains_for(len(kelvin), on.width)
+    if warmup is None:
+        warmup = sweeps // 2
+    console = screen.console(stderr=as_json)
+    screen.describe(console, given.hamiltonian)
+    console.print(f"device     {on.description}", highlight=False)
+    console.print(
+        f"sampling   {len(kelvin)} temperatures x {chains} chains, {warmup} + {sweeps} sweeps, each with {reflections} "
+        "of over-relaxation",
+        highlight=False,
+    )
+    random = key(seed, Consumer.SAMPLING)
+    found = averages(measure(evaluator, kelvin, sweeps, warmup, chains, random, reflections, texture))
+    for point in found:
+        if (slow := slowest(point)) * 50 > sweeps:
+            console.print(
+                f"note       {point.kelvin:g} K: measurements are correlated over {2 * slow:.0f} sweeps; errors can be "
+                f"trusted from about {50 * slow:.0f} sweeps on",
+                style="yellow",
+                highlight=False,
+            )
+    if as_json:
+        points = [as_dict(point, sweeps) for point in found]
+        print(json.dumps(points[0] if len(points) == 1 else {"points": points, "sweeps": sweeps}, indent=1))
+    else:
+        console.print(table(found))
+
+
+def temperatures(given: str) -> list[float]:
+    """InputError for what is not a list of positive numbers."""
+    try:
+        kelvin = [float(part) for part in given.split(",")]
+    except ValueError:
+        kelvin = []
+    if not kelvin or not all(0 < t < math.inf for t in kelvin):
+        raise InputError(
+            f"{given!r} is not a list of temperatures; expected positive numbers in kelvin", "--temperature"
+        )
+    return kelvin
+
+
+def slowest(point: Averages) -> float:
+    """The longest integrated autocorrelation time of the quantities measured after every sweep."""
+    measured = (point.energy, point.specific_heat, *point.magnetization, point.length)
+    return max(estimate.correlation for estimate in measured)
+
+
+def as_dict(point: Averages, sweeps: int) -> dict[str, Any]:
+    """Energies in meV per spin, the specific heat in k_B per spin, magnetisation as mean spin."""
+    return {
+        "temperature": point.kelvin,
+        "energy": point.energy.as_json(),
+        "specific_heat": point.specific_heat.as_json(),
+        "magnetization": {
+            "mean": [estimate.mean for estimate in point.magnetization],
+            "error": [estimate.error for estimate in point.magnetization],
+        },
+        "magnetization_length": point.length.as_json(),
+        "charge": point.charge.as_json(),
+        "correlation": 2 * slowest(point),
+        "sweeps": sweeps,
+    }
+
+
+def table(found: list[Averages]) -> Table:
+    """One line for each temperature, every number with its error."""
+    made = Table(box=SIMPLE)
+    for name in ("T (K)", "energy (meV/spin)", "specific heat (k_B/spin)", "m_x", "m_y", "m_z", "|m|", "charge"):
+        made.add_column(name, justify="right", no_wrap=True)
+    for point in found:
+        quantities = (point.energy, point.specific_heat, *point.magnetization, point.length, point.charge)
+        made.add_row(f"{point.kelvin:g}", *(with_error(estimate) for estimate in quantities))
+    return made
+
+
+def with_error(estimate: Estimate) -> str:
+    """-1.2345(67): the last digits' error in brackets."""
+    if estimate.error <= 0:
+        return f"{estimate.mean + 0.0:.6g}"
+    digits = max(0, 1 - math.floor(math.log10(estimate.error)))
+    error = round(estimate.error * 10**digits)
+    return (
+        f"{estimate.mean + 0.0:.{digits}f}({error})" if digits else f"{estimate.mean + 0.0:.0f}({estimate.error:.0f})"
+    )

@@ -1,0 +1,189 @@
+"""run.h5: everything about a run in one HDF5 file (docs/storage.md). Only this package imports h5py.
+
+The file is written aside and renamed, so that whoever opens it, while the run goes on or after it was killed, finds a
+complete file. Units and axis names are attributes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.errors import InputError
+from magsearch.hamiltonian import Hamiltonian
+from magsearch.history import History
+from magsearch.island import State
+from magsearch.storage import model, progress
+from magsearch.storage.files import SCHEMA, dataset, opened, replaced, texts, words
+from magsearch.storage.progress import write_part
+
+__all__ = ["SCHEMA", "Elite", "Parts", "Populations", "Record", "read", "read_states", "write", "write_part"]
+
+
+@dataclass(frozen=True, eq=False)
+class Elite:
+    """One of the best minima of a run. energy in meV of the whole texture, torque in meV."""
+
+    spins: NDArray[np.float64]  # [site, 3]
+    energy: float
+    magnetization: NDArray[np.float64]  # [3] mean spin
+    charge: float
+    torque: float
+    origin: str
+    generation: int
+    island: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What a run.h5 holds, but for the populations that a run goes on from."""
+
+    hamiltonian: Hamiltonian
+    input_path: str
+    input_text: str
+    settings: dict[str, Any]
+    history: History
+    elites: tuple[Elite, ...]  # best first
+    stopped: str  # why the run ended; empty while it goes on
+    seconds: float
+    device: str
+    created: str
+    version: str
+    command: str
+    layout: tuple[str, ...] = ()  # what ran where, a line for each rank
+    waited: tuple[float, ...] = ()  # [rank] seconds, for other ranks
+    writing: float = 0.0  # seconds that rank 0 spent on files
+    resumable: bool = False
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Populations that the ranks have written already: name and number of candidates of each part, and all islands."""
+
+    parts: Sequence[tuple[str, int]]
+    islands: Sequence[int]
+
+
+Populations = Mapping[int, State]
+
+
+def write(path: str | Path, record: Record, populations: Populations | Parts | None = None) -> None:
+    """Replace the file as a whole. OSError where it cannot be written; the file that was there is then still there.
+
+    populations   of all islands, or the parts in which they are; None: the run cannot go on from this file
+    """
+    path, sites = Path(path), record.hamiltonian.lattice.sites
+    with replaced(path) as file:
+        _write(file, record)
+        if populations is not None:
+            checkpoint = file.create_group("checkpoint")
+            checkpoint.attrs["generations"] = len(record.history)
+            if isinstance(populations, Parts):
+                progress.join_parts(checkpoint, populations.parts, populations.islands, sites)
+            else:
+                progress.write_states(checkpoint, populations, sites)
+    kept = [name for name, _ in populations.parts] if isinstance(populations, Parts) else []
+    progress.sweep_parts(path, kept)
+
+
+def read(path: str | Path) -> Record:
+    """The record in a run.h5. InputError for a file that is missing, not HDF5, or not magsearch's."""
+    with opened(Path(path)) as file:
+        return _read(file)
+
+
+def read_states(path: str | Path, islands: Collection[int] | None = None) -> dict[int, State]:
+    """The populations that a run goes on from: of all islands, or of some. InputError where there are none."""
+    path = Path(path)
+    with opened(path) as file:
+        if "checkpoint" not in file:
+            raise InputError("holds no populations to go on from", path)
+        group, lattice = file["checkpoint"], model.read(file["model"]).lattice
+        every = group.attrs["islands"].tolist()
+        return progress.read_states(group, every if islands is None else islands, lattice)
+
+
+def in_parts(path: str | Path) -> bool:
+    """Whether every rank has to read its own islands."""
+    with opened(Path(path)) as file:
+        return "parts" in file["checkpoint"].attrs if "checkpoint" in file else False
+
+
+def _write(file: h5py.File, record: Record) -> None:
+    file.attrs.update(
+        schema=SCHEMA, magsearch=record.version, created=record.created, device=record.device, command=record.command,
+        stopped=record.stopped, seconds=record.seconds, layout=texts(record.layout),
+        waited=np.array(record.waited), writing=record.writing,
+    )  # fmt: skip
+    config = file.create_group("config")
+    config.attrs["input"] = record.input_path
+    config["text"], config["settings"] = record.input_text, json.dumps(record.settings)
+    model.write(file.create_group("model"), record.hamiltonian)
+    progress.write_history(file.create_group("history"), record.history)
+    _write_elites(file.create_group("elites"), record)
+
+
+def _write_elites(group: h5py.Group, record: Record) -> None:
+    elites, n, sites = record.elites, len(record.elites), record.hamiltonian.lattice.sites
+    if n:
+        real = np.result_type(*(elite.spins for elite in elites))
+        spins, chunk = np.array([elite.spins for elite in elites], dtype=real), (1, min(sites, 65536), 3)
+        how: dict[str, Any] = {"chunks": chunk, "compression": "gzip", "compression_opts": 1, "shuffle": True}
+        dataset(group, "spins", spins, "1", "elite, site, xyz", **how)
+    dataset(group, "energy", [e.energy for e in elites], "meV", "elite")
+    dataset(group, "energy_per_site", [e.energy / record.hamiltonian.spins for e in elites], "meV per site", "elite")
+    dataset(group, "magnetization", np.reshape([e.magnetization for e in elites], (n, 3)), "1", "elite, xyz")
+    dataset(group, "charge", [e.charge for e in elites], "1", "elite")
+    dataset(group, "torque", [e.torque for e in elites], "meV", "elite")
+    dataset(group, "generation", np.array([e.generation for e in elites], dtype=np.int64), "", "elite")
+    dataset(group, "island", np.array([e.island for e in elites], dtype=np.int64), "", "elite")
+    dataset(group, "origin", texts(e.origin for e in elites), "", "elite")
+
+
+def _read(file: h5py.File) -> Record:
+    attrs = file.attrs
+    return Record(
+        hamiltonian=model.read(file["model"]),
+        input_path=str(file["config"].attrs["input"]),
+        input_text=file["config"]["text"][()].decode(),
+        settings=json.loads(file["config"]["settings"][()]),
+        history=progress.read_history(file["history"]),
+        elites=tuple(_read_elites(file["elites"])),
+        stopped=str(attrs["stopped"]),
+        seconds=float(attrs["seconds"]),
+        device=str(attrs["device"]),
+        created=str(attrs["created"]),
+        version=str(attrs["magsearch"]),
+        command=str(attrs["command"]),
+        layout=tuple(words(attrs["layout"])),
+        waited=tuple(attrs["waited"].tolist()),
+        writing=float(attrs["writing"]),
+        resumable="checkpoint" in file,
+    )
+
+
+def _read_elites(group: h5py.Group) -> list[Elite]:
+    columns = {
+        name: group[name][()] for name in ("energy", "magnetization", "charge", "torque", "generation", "island")
+    }
+    spins = group["spins"][()].astype(np.float64) if "spins" in group else ()
+    return [
+        Elite(
+            spins=texture,
+            energy=float(columns["energy"][k]),
+            magnetization=columns["magnetization"][k],
+            charge=float(columns["charge"][k]),
+            torque=float(columns["torque"][k]),
+            origin=group["origin"][k].decode(),
+            generation=int(columns["generation"][k]),
+            island=int(columns["island"][k]),
+        )
+        for k, texture in enumerate(spins)
+    ]

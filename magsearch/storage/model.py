@@ -1,0 +1,72 @@
+"""/model: everything that is needed to rebuild a Hamiltonian."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+from typing import Any
+
+import h5py
+import numpy as np
+
+from magsearch.bonds import Bonds
+from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.lattice import Lattice
+from magsearch.storage.files import dataset, texts
+
+TERMS: dict[str, type] = {term.__name__: term for term in (UniaxialAnisotropy, CubicAnisotropy)}
+
+
+def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
+    lattice = hamiltonian.lattice
+    model.attrs.update(
+        convention="E = - 1/2 sum_ij s_i J_ij s_j - sum_i K (s_i n)^2 - mu_B sum_i m_i B s_i",
+        size=lattice.size, periodic=lattice.periodic, species=texts(lattice.species), notes=texts(hamiltonian.notes),
+        anisotropy=json.dumps(
+            [{"term": type(term).__name__, **asdict(term)} for term in hamiltonian.anisotropy], default=np.generic.item
+        ),
+    )  # fmt: skip
+    dataset(model, "cell", lattice.cell, "angstrom", "vector, xyz")
+    dataset(model, "basis", lattice.basis, "angstrom", "atom, xyz")
+    dataset(model, "positions", lattice.positions, "angstrom", "site, xyz")
+    dataset(model, "moments", hamiltonian.moments, "Bohr magneton", "atom or site")
+    dataset(model, "field", np.array(hamiltonian.field), "tesla", "xyz")
+    dataset(model, "vacancies", np.array(hamiltonian.vacancies, dtype=np.int64), "", "site")
+    for name in ("bonds", "site_bonds"):
+        bonds = getattr(hamiltonian, name)
+        if bonds is not None:
+            group = model.create_group(name)
+            dataset(group, "i", bonds.i, "", "bond")
+            dataset(group, "j", bonds.j, "", "bond")
+            dataset(group, "offset", bonds.offset, "cells", "bond, xyz")
+            dataset(group, "J", bonds.J, "meV", "bond, xyz, xyz")
+
+
+def read(model: h5py.Group) -> Hamiltonian:
+    def bonds(name: str) -> Bonds | None:
+        return Bonds(*(model[name][part][()] for part in ("i", "j", "offset", "J"))) if name in model else None
+
+    def term(values: dict[str, Any]) -> Any:
+        kind = TERMS[values.pop("term")]
+        listed = {f.name: values[f.name] for f in fields(kind)}
+        return kind(**{name: _tuples(value) for name, value in listed.items()})
+
+    attrs = model.attrs
+    lattice = Lattice(
+        model["cell"][()], model["basis"][()], tuple(attrs["size"]), tuple(attrs["periodic"]), tuple(attrs["species"])
+    )
+    unit_bonds = bonds("bonds")
+    return Hamiltonian(
+        lattice,
+        Bonds.none() if unit_bonds is None else unit_bonds,
+        moments=model["moments"][()],
+        anisotropy=tuple(term(values) for values in json.loads(attrs["anisotropy"])),
+        field=tuple(model["field"][()]),
+        site_bonds=bonds("site_bonds"),
+        vacancies=tuple(model["vacancies"][()]),
+        notes=tuple(attrs["notes"]),
+    )
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value

@@ -1,0 +1,103 @@
+"""Runs in processes of their own, alone or under mpiexec, and what their files have in common."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+COMMAND = [sys.executable, "-c", "from magsearch.cli import main; main()"]
+CLOCKS = {"history/seconds"}  # what two equal runs do not share
+
+MODEL = """\
+[model]
+lattice = "triangular"
+size = [8, 8, 1]
+moment = 2.0
+field = 3.0
+
+[[model.exchange]]
+J = [1.0, -0.2]
+
+[[model.dmi]]
+D = 0.6
+direction = "neel"
+
+[search]
+generations = 12
+window = 100
+replicas = 4
+elites = 3
+seed = 5
+
+[islands]
+count = 4
+every = 2
+"""
+LEADER = """\
+scheme = "leader"
+topology = "random"
+every = 3
+
+[[islands.own]]
+islands = [1, 3]
+minimizer = "lbfgs"
+operators = {HeatPatch = 1.0, PlantSkyrmion = 1.0}
+"""
+
+
+def launcher(ranks: int) -> list[str]:
+    """mpiexec of the mpich wheel beside this Python, or of the system; nothing for one process without MPI."""
+    if not ranks:
+        return []
+    pytest.importorskip("mpi4py")
+    beside = Path(sys.executable).with_name("mpiexec")
+    found = str(beside) if beside.exists() else shutil.which("mpiexec")
+    if found is None:
+        pytest.skip("no mpiexec: pip install mpich")
+    return [found, "-n", str(ranks)]
+
+
+def start(*arguments: Any, ranks: int = 0, **how: Any) -> subprocess.Popen[str]:
+    """magsearch in the background, on so many ranks; 0: without MPI. Its two output streams are one."""
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", **how.pop("env", {})}
+    command = [*launcher(ranks), *COMMAND, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env, **how)
+
+
+def done(*arguments: Any, ranks: int = 0, code: int = 0, **how: Any) -> str:
+    """What magsearch prints until it ends, with the exit code that is expected."""
+    process = start(*arguments, ranks=ranks, **how)
+    try:
+        out, _ = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == code, out
+    return out
+
+
+def datasets(path: Path) -> dict[str, bytes]:
+    """Every dataset of a file but the clocks, as bytes."""
+    found: dict[str, bytes] = {}
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and name not in CLOCKS:
+            value = np.asarray(item[()])
+            found[name] = repr(value.tolist()).encode() if value.dtype.kind == "O" else value.tobytes()
+
+    with h5py.File(path) as file:
+        file.visititems(visit)
+    return found
+
+
+def differences(one: Path, other: Path) -> set[str]:
+    """Names of the datasets in which two files differ."""
+    a, b = datasets(one), datasets(other)
+    return {name for name in a.keys() | b.keys() if a.get(name) != b.get(name)}

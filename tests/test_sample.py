@@ -1,0 +1,160 @@
+"""The command ``magsearch sample``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from magsearch.cli import main
+from magsearch.errors import InputError
+from magsearch.sample import temperatures, with_error
+from magsearch.statistics import Estimate
+from magsearch.units import K_B, MU_B
+
+PARAMAGNET = """
+[model]
+lattice = "square"
+size = [6, 6, 1]
+moment = 2.0
+field = [0.0, 6.0, 8.0]
+"""
+CHAIN = """
+[model]
+lattice = "chain"
+size = [5, 1, 1]
+periodic = [false, false, false]
+
+[[model.exchange]]
+J = 2.0
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def magsearch(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
+    """The command, run in this process."""
+
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["magsearch", *map(str, arguments), "--device", "cpu"])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        captured = capsys.readouterr()
+        return Done(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def paramagnet(tmp_path: Path) -> Path:
+    path = tmp_path / "paramagnet.toml"
+    path.write_text(PARAMAGNET)
+    return path
+
+
+def known(found: dict[str, float], exact: float) -> bool:
+    return found["error"] > 0 and abs(found["mean"] - exact) < 3.5 * found["error"]
+
+
+def test_a_paramagnet_follows_langevin(magsearch, paramagnet):
+    done = magsearch("sample", paramagnet, "--temperature", 4, "--sweeps", 400, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    x = 2 * MU_B * 10 / (K_B * 4)
+    L = 1 / np.tanh(x) - 1 / x
+    assert (found["sweeps"], found["temperature"]) == (400, 4.0)
+    assert known(found["energy"], -2 * MU_B * 10 * L)
+    assert known(found["specific_heat"], 1 - (x / np.sinh(x)) ** 2)
+    for mean, error, exact in zip(*found["magnetization"].values(), (0, 0.6 * L, 0.8 * L), strict=True):
+        assert abs(mean - exact) < 3.5 * error
+    assert abs(found["charge"]["mean"]) <= 4 * found["charge"]["error"]
+    assert found["correlation"] == pytest.approx(1, abs=0.2), "sweeps of free spins do not remember"
+
+
+def test_several_temperatures_ride_in_one_batch(magsearch, tmp_path):
+    path = tmp_path / "chain.toml"
+    path.write_text(CHAIN)
+    arguments = ("sample", path, "--temperature", "2,8,30", "--sweeps", 600, "--json", "--seed", 5)
+    done = magsearch(*arguments)
+    found = json.loads(done.stdout)
+    assert found["sweeps"] == 600
+    assert [point["temperature"] for point in found["points"]] == [2, 8, 30]
+    for point in found["points"]:
+        K = 2.0 / (K_B * point["temperature"])
+        assert known(point["energy"], -4 / 5 * 2.0 * (1 / np.tanh(K) - 1 / K))
+        assert known(point["specific_heat"], 4 / 5 * (1 - (K / np.sinh(K)) ** 2))
+        assert point["charge"] == {"mean": 0.0, "error": 0.0}
+    assert magsearch(*arguments).stdout == done.stdout, "the same seed gives the same digits"
+    assert magsearch(*arguments[:-1], 6).stdout != done.stdout
+
+
+def test_the_table_shows_every_temperature(magsearch, paramagnet):
+    done = magsearch("sample", paramagnet, "--temperature", "4,40", "--sweeps", 50, "--chains", 2, "--warmup", 10)
+    assert done.returncode == 0
+    assert "2 temperatures x 2 chains, 10 + 50 sweeps" in done.stdout
+    assert "energy (meV/spin)" in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines() if line.split()[:1] in (["4"], ["40"])]
+    assert [len(row) for row in rows] == [8, 8]
+
+
+def test_slow_measurements_are_pointed_out(magsearch, tmp_path):
+    """An easy-axis magnet near its transition, few sweeps: the errors cannot be trusted, and that is said."""
+    path = tmp_path / "magnet.toml"
+    path.write_text(
+        PARAMAGNET.replace("field = [0.0, 6.0, 8.0]", "")
+        + "[[model.exchange]]\nJ = 1.0\n[[model.anisotropy]]\nK = 0.3\n"
+    )
+    done = magsearch("sample", path, "--temperature", 8, "--sweeps", 60, "--json")
+    assert "errors can be trusted from about" in " ".join(done.stderr.split())
+    assert json.loads(done.stdout)["sweeps"] == 60
+
+
+def test_a_start_is_read_from_a_file(magsearch, paramagnet, tmp_path):
+    spins = tmp_path / "down.npy"
+    np.save(spins, np.tile([0.0, 0.0, -1.0], (36, 1)))
+    arguments = ("--temperature", 4, "--sweeps", 50, "--json", "--start", spins)
+    assert magsearch("sample", paramagnet, *arguments).returncode == 0
+    np.save(spins, np.zeros((5, 3)))
+    done = magsearch("sample", paramagnet, *arguments)
+    assert done.returncode == 2
+    assert "down.npy" in done.stderr
+
+
+@pytest.mark.parametrize("given", ["0", "-3", "2,x", "", "nan", "inf", "1,,2"])
+def test_temperatures_that_are_none_are_refused(given):
+    with pytest.raises(InputError, match="is not a list of temperatures; expected positive numbers in kelvin"):
+        temperatures(given)
+
+
+@pytest.mark.parametrize("options", [("--temperature=0", "--sweeps=10"), ("--temperature=1", "--sweeps=0")])
+def test_what_is_wrong_is_said_without_a_traceback(magsearch, options, paramagnet):
+    done = magsearch("sample", paramagnet, *options)
+    assert done.returncode == 2
+    assert done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_lists_of_temperatures():
+    assert temperatures("1, 2.5,1e2") == [1.0, 2.5, 100.0]
+
+
+@pytest.mark.parametrize(("mean", "error", "text"), [
+    (-1.23456, 0.0067, "-1.2346(67)"), (12.3, 4.56, "12.3(46)"), (120.0, 45.6, "120(46)"), (0.5, 0.0, "0.5"),
+    (-1e-9, 0.0, "-1e-09"), (3.0, 0.0996, "3.000(100)"), (0.0, 1e-9, "0.0000000000(10)"),
+])  # fmt: skip
+def test_errors_stand_in_brackets(mean, error, text):
+    assert with_error(Estimate(mean, error, 0.5)) == text

@@ -1,0 +1,94 @@
+"""The order in which sites are visited: every site once, and nobody beside a neighbour."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import oracle
+import pytest
+from models import disordered, exchange, shell_bonds, triangular_j1_j3
+from numpy.testing import assert_allclose, assert_array_equal
+
+from magsearch.hamiltonian import Hamiltonian
+from magsearch.lattice import Lattice
+from magsearch.neighbours import Neighbours
+from magsearch.tour import PARTS, Tour, colours
+
+
+def square(n: int) -> Hamiltonian:
+    lattice = Lattice.named("square", (n, n, 1))
+    return Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0)))
+
+
+def test_lists_are_those_of_the_oracle(model):
+    """Every ordered pair with its matrix, sorted by site."""
+    lists = Neighbours.of(model)
+    i, j, J = oracle.walk(model)
+    assert_array_equal(np.bincount(i, minlength=model.lattice.sites), np.diff(lists.start))
+    mine = np.column_stack([lists.site, lists.neighbour, lists.matrices[lists.coupling].reshape(-1, 9).round(12)])
+    theirs = np.column_stack([i, j, J.reshape(-1, 9).round(12)])
+    assert_allclose(mine[np.lexsort(mine.T[::-1])], theirs[np.lexsort(theirs.T[::-1])], atol=1e-12)
+
+
+def test_bonds_with_oneself_are_taken_out_and_summed(model):
+    lists = Neighbours.of(model)
+    others, own = lists.without_themselves()
+    assert (others.site != others.neighbour).all()
+    i, j, J = oracle.walk(model)
+    expected = np.zeros((model.lattice.sites, 3, 3))
+    np.add.at(expected, i[i == j], J[i == j])
+    assert_allclose(own, expected, atol=1e-12)
+    assert len(others.neighbour) == (i != j).sum()
+
+
+@pytest.mark.parametrize("stretch", [1, 7, 256])
+def test_every_spin_is_visited_once_and_no_parts_of_a_colour_touch(model, stretch):
+    lists = Neighbours.of(model).without_themselves()[0]
+    tour = Tour.of(lists, stretch, model.occupied)
+    assert_array_equal(np.sort(tour.sites), np.flatnonzero(model.occupied))
+    assert tour.part[-1] == len(tour.sites)
+    assert tour.colour[-1] == len(tour.part) - 1
+    assert tour.width == max(np.diff(tour.colour))
+    part_of, colour_of = np.full((2, model.lattice.sites), -1)
+    for c, (first, last) in enumerate(pairwise(tour.colour)):
+        for p in range(first, last):
+            part_of[tour.sites[tour.part[p] : tour.part[p + 1]]] = p
+            colour_of[tour.sites[tour.part[p] : tour.part[p + 1]]] = c
+    i, j, _ = oracle.walk(model)
+    assert not ((colour_of[i] == colour_of[j]) & (part_of[i] != part_of[j])).any()
+    if stretch == 1:
+        assert not (colour_of[i] == colour_of[j])[i != j].any()
+
+
+def test_sublattices_that_are_known(model):
+    """Two colours for an even square lattice, and rows of it; no more than the coordination plus one of any model."""
+    assert [len(group) for group in colours(Neighbours.of(square(8)), 1)] == [32, 32]
+    assert [len(group) for group in colours(Neighbours.of(square(32)), 64)] == [8, 8]
+    lists = Neighbours.of(model).without_themselves()[0]
+    assert len(colours(lists, 1)) <= np.diff(lists.start).max(initial=0) + 1
+
+
+def test_long_lists_need_few_colours_of_long_stretches():
+    """All within a distance of five: hundreds of colours site by site, few in stretches of rows."""
+    lattice = Lattice.named("square", (40, 40, 1))
+    shells = len([s for s in lattice.shells(20) if s.distance <= 5])
+    lists = Neighbours.of(Hamiltonian(lattice, shell_bonds(lattice, *[exchange(1.0)] * shells)))
+    assert len(colours(lists, 1)) > 20
+    assert len(colours(lists, 160)) <= 4
+
+
+def test_many_sites_share_a_part_where_there_are_more_than_a_machine_needs():
+    model = square(128)
+    tour = Tour.of(Neighbours.of(model), 1, model.occupied)
+    assert PARTS < 8192
+    assert_array_equal(np.diff(tour.colour), [4096, 4096])
+    assert_array_equal(np.diff(tour.part), 2)
+
+
+def test_vacancies_are_left_out_and_edges_cut_stretches_short():
+    model = disordered()
+    tour = Tour.of(Neighbours.of(model), 6, model.occupied)
+    assert set(tour.sites) == set(range(20)) - {3, 11, 12}
+    tour = Tour.of(Neighbours.of(triangular_j1_j3()), 256, np.ones(340, bool))
+    assert sorted(np.diff(tour.part)) == [84, 256]
