@@ -63,9 +63,9 @@ def lower_bound(hamiltonian: Hamiltonian, of: str = "box", tolerance: float = 1e
     form = quadratic_form(hamiltonian)
     if of not in ("box", "crystal"):
         raise ValueError(f"a bound is of the 'box' or of the 'crystal', not of '{of}'")
-    if of == "crystal" and not form.axes:
+    if of == "crystal" and not form.dimension:
         raise ValueError("no couplings along a periodic axis: there is no infinite crystal")
-    if form.axes:
+    if form.dimension:
         solution = solve(Zone(form, tolerance) if of == "crystal" else Box(form))
         values, proof, touching = solution.values, solution.proof, solution.touching
         S = shifted(form, form.uniform.toarray()[None], values + proof.shift)[0]
@@ -78,16 +78,23 @@ def lower_bound(hamiltonian: Hamiltonian, of: str = "box", tolerance: float = 1e
     mean = mean.reshape(form.field.shape)
     per_cell, rounding = certified(form, values + proof.shift, mean)
     margin = proof.shift * form.spins / 2 + rounding
-    spins = f"{form.spins} spin{'s' * (form.spins > 1)} of the {'cell' if form.axes else 'cluster'}"
+    spins = f"{form.spins} spin{'s' * (form.spins > 1)} of the {'cell' if form.dimension else 'cluster'}"
     return Bound(
         per_site=per_cell / form.spins,
         of=of,
         method=f"Luttinger-Tisza, best multipliers of {spins}; {proof.method}",
         margin=margin / form.spins,
-        q=tuple(map(tuple, touching.tolist())),
+        q=tuple(map(tuple, first_zone(touching).tolist())),
         multipliers=tuple((values + proof.shift).tolist()),
         mean=tuple(map(tuple, mean.tolist())),
     )
+
+
+def first_zone(k: NDArray[np.float64]) -> NDArray[np.float64]:
+    """k [q, 3] between - 1/2 and 1/2, of q and -q the one that begins with a positive number."""
+    inside = k - np.rint(k - 1e-9)
+    begins = np.take_along_axis(inside, (np.abs(inside) > 1e-9).argmax(axis=1)[:, None], axis=1)
+    return inside * np.where(begins < 0, -1.0, 1.0) + 0.0
 
 
 def certified(form: QuadraticForm, values: NDArray[np.float64], mean: NDArray[np.float64]) -> tuple[float, float]:

@@ -10,6 +10,7 @@ counts as an atom of its own.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from magsearch.bounds.periods import homes, periods
 from magsearch.hamiltonian import ONSITE, Hamiltonian
 from magsearch.units import MU_B
 
@@ -29,34 +31,43 @@ class QuadraticForm:
     components  c: 3, or 1 where the energy depends on the angles between spins (and on their component along the
                 field) alone; then all matrices act on each component alike
     i, j        [bond], 0 ... n - 1; the quadratic anisotropy is a bond of a spin with itself, J = 2 A
-    offset      [bond, 3], cells from i to j; zero along axes without wave vectors
+    period      [dimension, 3], cells: translations that generate all that the couplings can tell apart (``periods``)
+    offset      [bond, dimension], periods from i to j
     J           [bond, c, c], meV
     field       [spin, c], h = mu_B m B, meV; with one component along the field
     constant    meV per cell: the least that anisotropy of fourth order adds
-    size        cells of the finite box along each axis; 1 along axes without wave vectors
+    size        cells of the finite box along each axis; 1 where layers along an open axis are spins of one cell
     spin_of     [site of the box], which spin of a cell it is; -1 at vacancies
+    home        [spin, 3], the cell that a spin of the cell at the origin lies in (``homes``)
     """
 
     spins: int
     components: int
     i: NDArray[np.int64]
     j: NDArray[np.int64]
+    period: NDArray[np.int64]
     offset: NDArray[np.int64]
     J: NDArray[np.float64]
     field: NDArray[np.float64]
     constant: float
     size: tuple[int, int, int]
     spin_of: NDArray[np.int64]
+    home: NDArray[np.int64]
 
     @property
     def order(self) -> int:
         """Rows of M(q)."""
         return self.spins * self.components
 
+    @property
+    def dimension(self) -> int:
+        """Of the wave vectors; 0 for a cluster."""
+        return len(self.period)
+
     @cached_property
-    def axes(self) -> tuple[int, ...]:
-        """Axes along which the energy of a wave depends on its wave vector."""
-        return tuple(axis for axis in range(3) if self.offset[:, axis].any())
+    def dual(self) -> NDArray[np.float64]:
+        """[dimension, 3]: wave vectors k with period . dual = 1, in units of the reciprocal vectors."""
+        return np.linalg.pinv(self.period.astype(float).reshape(-1, 3)).T.reshape(-1, 3)
 
     @cached_property
     def reach(self) -> float:
@@ -99,10 +110,11 @@ class QuadraticForm:
         return sparse.csr_array((self.J.ravel(), (row * self.order + column, bond)), shape=shape)
 
     def matrices(self, k: ArrayLike, *derivative: int) -> NDArray[np.complex128]:
-        """M(q), q = sum_axis k_axis b_axis, or its derivatives by k_axis, [q, order, order] meV; k [q, 3]."""
-        phase = np.exp(2j * np.pi * (np.asarray(k, dtype=np.float64).reshape(-1, 3) @ self.offset.T))
-        for axis in derivative:
-            phase *= 2j * np.pi * self.offset[:, axis]
+        """M(q) [q, order, order] in meV, q = sum_axis k_axis b_axis, k [q, 3]; or its derivatives along ``dual`` vectors."""
+        turns = np.asarray(k, dtype=np.float64).reshape(-1, 3) @ self.period.T
+        phase = np.exp(2j * np.pi * (turns @ self.offset.T))
+        for along in derivative:
+            phase *= 2j * np.pi * self.offset[:, along]
         return np.asarray((self._scatter @ phase.T).T).reshape(-1, self.order, self.order)
 
     @cached_property
@@ -111,12 +123,16 @@ class QuadraticForm:
         return sparse.csr_array(sparse.coo_array((self.J.ravel(), self._entries), shape=(self.order, self.order)))
 
     def wave_vectors(self) -> NDArray[np.float64]:
-        """All wave vectors of the finite box in units of the reciprocal vectors, one of q and -q, [q, 3]; 0 first."""
-        numbers = [np.arange(n if axis in self.axes else 1) for axis, n in enumerate(self.size)]
-        index = np.stack(np.meshgrid(*numbers, indexing="ij"), axis=-1).reshape(-1, 3)
-        opposite = -index % self.size
-        key, other = (np.ravel_multi_index(tuple(n.T), self.size) for n in (index, opposite))
-        return index[key <= other] / np.array(self.size)
+        """k [q, 3] of the finite box that make different M(q); one of q and -q, 0 first."""
+        index = np.stack(np.meshgrid(*map(np.arange, self.size), indexing="ij"), axis=-1).reshape(-1, 3)
+        whole = math.lcm(*self.size)
+        turns = (index * (whole // np.array(self.size))) @ self.period.T % whole
+        place, shape = np.zeros(len(index), dtype=np.int64), (whole,) * self.dimension
+        if self.dimension:
+            place, opposite = (np.ravel_multi_index(tuple(t.T), shape) for t in (turns, -turns % whole))
+            place = np.minimum(place, opposite)
+        first = np.sort(np.unique(place, return_index=True)[1])
+        return index[first] / np.array(self.size)
 
     def rounding(self) -> float:
         """Matrices of this form, computed in double precision, are at most this far from the exact ones, meV.
@@ -124,7 +140,7 @@ class QuadraticForm:
         exp(i q.T) is wrong by a few times |q.T| units in the last place, and a sum of b terms by b of them.
         """
         bonds = np.bincount(self.i, minlength=self.spins).max(initial=0)
-        turns = np.abs(self.offset).sum(axis=1).max(initial=0)
+        turns = np.abs(self.offset @ self.period).sum(axis=1).max(initial=0)
         return float(np.finfo(float).eps * self.reach * (bonds + 64 + 128 * turns))
 
 
@@ -156,7 +172,7 @@ def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
         offset, J = np.where(folded, 0, bonds.offset[bond]), bonds.J[bond]
         layer = np.ravel_multi_index(tuple((lattice.coordinates * folded).T), slab.size, order="F")
         spin_of = (layer[:, None] * lattice.atoms + np.arange(lattice.atoms)).ravel()
-        size = tuple(n if c and not f else 1 for n, c, f in zip(lattice.size, crossed, folded, strict=True))
+        size = tuple(np.where(crossed & ~folded, lattice.size, 1).tolist())
     else:
         size, directed = (1, 1, 1), hamiltonian.directed
         spin_of = np.where(hamiltonian.occupied, np.cumsum(hamiltonian.occupied) - 1, -1)
@@ -167,11 +183,15 @@ def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
     rows = table[kind[np.unique(spin_of, return_index=True)[1][-spins:]]]
     K4, Kc, axis4 = rows[:, ONSITE["K4"]], rows[:, ONSITE["Kc"]], rows[:, ONSITE["axis"]]
     A = rows[:, ONSITE["A"]].reshape(-1, 3, 3) + np.einsum("s,sa,sb->sab", np.maximum(K4[:, 0], 0), axis4, axis4)
+    home = homes(spins, i, j, offset)
+    offset = offset - home[j] + home[i]
+    period = periods(offset)
     i, j, J = np.concatenate([i, spin]), np.concatenate([j, spin]), np.concatenate([J, 2 * A])
     offset = np.concatenate([offset, np.zeros((spins, 3), dtype=np.int64)])
+    offset = np.rint(offset @ np.linalg.pinv(period.astype(float).reshape(-1, 3))).astype(np.int64)
     B = np.array(hamiltonian.field)
     field = MU_B * rows[:, ONSITE["moment"]] * B
     if np.array_equal(J, J[:, :1, :1] * np.eye(3)):  # isotropic: the spins may be turned all together
         J, field = J[:, :1, :1], MU_B * rows[:, ONSITE["moment"]] * np.linalg.norm(B)
     constant = float(np.minimum(Kc / 3, 0).sum())
-    return QuadraticForm(spins, J.shape[1], i, j, offset, J, field, constant, size, spin_of)
+    return QuadraticForm(spins, J.shape[1], i, j, period, offset, J, field, constant, size, spin_of, home)

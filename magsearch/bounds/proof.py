@@ -63,7 +63,7 @@ def prove_box(form: QuadraticForm, values: NDArray[np.float64]) -> Proof:
     step = factorisation_error(form.order, form.scale + float(np.abs(values).max())) + form.rounding()
     shift = step
     for part in np.array_split(k, -(-len(k) * form.order**2 // CHUNK)):
-        S = shifted(form, form.matrices(part) if form.axes else form.uniform.toarray()[None], values)
+        S = shifted(form, form.matrices(part), values)
         while not positive(S + shift * np.eye(form.order)):
             shift *= LOOSER
     return Proof(shift + step, f"S(q) factorised at {len(k)} wave vectors of the box")
@@ -78,7 +78,7 @@ def prove_zone(
 
     Raises Counterexample where S + tolerance 1 is negative in the middle of a box.
     """
-    corners = np.array(list(product((1.0, -1.0), repeat=len(form.axes))))
+    corners = np.array(list(product((1.0, -1.0), repeat=form.dimension)))
     error = factorisation_error(form.order, 8 * form.scale + float(np.abs(values).max())) + 8 * form.rounding()
     middle, half = _first_boxes(form)
     done = 0
@@ -91,7 +91,7 @@ def prove_zone(
             tolerance *= LOOSER
             failed = failed[_negative_boxes(form, values, tolerance, middle[failed], half[failed], corners)]
         middle, half = middle[failed], half[failed] / 2
-        middle = (middle[:, None] + corners * half[:, None]).reshape(-1, len(form.axes))
+        middle = (middle[:, None] + corners * half[:, None]).reshape(-1, form.dimension)
         half = np.repeat(half, len(corners), axis=0)
     return Proof(tolerance + error, f"S(q) factorised in {done} boxes that cover the zone")
 
@@ -105,13 +105,12 @@ def _negative_boxes(
     corners: NDArray[np.float64],
 ) -> NDArray[np.int64]:
     """The boxes in which S + tolerance 1 may be negative; middles and half widths [box, axis]."""
-    axes, failed = list(form.axes), []
+    failed = []
     chunk = max(1, CHUNK // (form.order**2 * len(corners)))
     for first in range(0, len(middle), chunk):
-        k, width = np.zeros((len(middle[first : first + chunk]), 3)), half[first : first + chunk]
-        k[:, axes] = middle[first : first + chunk]
+        k, width = middle[first : first + chunk] @ form.dual, half[first : first + chunk]
         S = shifted(form, form.matrices(k), values + tolerance)
-        slope = np.stack([form.matrices(k, axis) for axis in axes], axis=1) * width[:, :, None, None]
+        slope = np.stack([form.matrices(k, along) for along in range(form.dimension)], axis=1) * width[:, :, None, None]
         linear = S[:, None] - np.einsum("xa,kaij->kxij", corners, slope)
         np.einsum("kxii->kxi", linear)[:] -= _remainder(form, k, width)[:, None, None]
         for n in range(len(k)):
@@ -124,9 +123,9 @@ def _negative_boxes(
 
 def _first_boxes(form: QuadraticForm) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Middles and half widths [box, axis] of a grid over half the zone (q and -q are alike), about as fine as J(q)."""
-    extent = np.ones(len(form.axes))
+    extent = np.ones(form.dimension)
     extent[0] = 0.5
-    cuts = np.maximum(1, np.ceil(2 * extent * np.abs(form.offset[:, list(form.axes)]).max(axis=0))).astype(int)
+    cuts = np.maximum(1, np.ceil(2 * extent * np.abs(form.offset).max(axis=0))).astype(int)
     places = [e * (np.arange(n) + 0.5) / n for e, n in zip(extent, cuts, strict=True)]
     middle = np.stack(np.meshgrid(*places, indexing="ij"), axis=-1).reshape(-1, len(cuts))
     return middle, np.broadcast_to(extent / cuts / 2, middle.shape).copy()
@@ -138,16 +137,16 @@ def _remainder(form: QuadraticForm, k: NDArray[np.float64], half: NDArray[np.flo
     With one spin in the cell, M(q) often curves downwards in all directions at its maximum: there R is the curvature at the
     middle, where it is positive, and what is left of third order.
     """
-    axes = form.axes
-    angle = 2 * np.pi * half @ np.abs(form.offset[:, axes]).T  # [box, bond], the largest change of q.T in the box
+    angle = 2 * np.pi * half @ np.abs(form.offset).T  # [box, bond], the largest change of q.T in the box
     second = form.row_sum(angle**2 / 2) * (1 + 1e-9)
     if form.spins > 1:
         return second
-    curvature = np.empty((len(k), len(axes), form.order, len(axes), form.order), dtype=complex)
-    for a, b in product(range(len(axes)), repeat=2):
+    dimension = form.dimension
+    curvature = np.empty((len(k), dimension, form.order, dimension, form.order), dtype=complex)
+    for a, b in product(range(dimension), repeat=2):
         scale = (half[:, a] * half[:, b])[:, None, None]
-        curvature[:, a, :, b] = form.matrices(k, axes[a], axes[b]) * scale
-    rows = len(axes) * form.order
+        curvature[:, a, :, b] = form.matrices(k, a, b) * scale
+    rows = dimension * form.order
     largest = np.linalg.eigvalsh(curvature.reshape(-1, rows, rows))[:, -1] + 1e-9 * second  # far more than rounding
-    third = len(axes) / 2 * np.maximum(largest, 0) + form.row_sum(angle**3 / 6) * (1 + 1e-9)
+    third = dimension / 2 * np.maximum(largest, 0) + form.row_sum(angle**3 / 6) * (1 + 1e-9)
     return np.asarray(np.minimum(second, third))

@@ -90,7 +90,7 @@ def _pairs(
     of the elements of S over all of them in a cell; diagonal, the numbers of squares.
     """
     order, c = form.order, form.components
-    cells = np.stack(np.meshgrid(*[np.arange(n + 1) for n in reach], indexing="ij"), axis=-1).reshape(-1, 3)
+    cells = np.stack(np.meshgrid(*[np.arange(n + 1) for n in reach], indexing="ij"), axis=-1).reshape(-1, form.dimension)
     row = np.arange(len(cells) * order)
     cell, component = np.divmod(row, order)
 
@@ -106,6 +106,6 @@ def _pairs(
     bonds = np.searchsorted(keys, key(np.repeat(form.offset, len(a), axis=0), first, second))
     energy = np.bincount(bonds, -form.J[:, a, b].ravel(), minlength=len(keys))
     every = np.arange(order)
-    diagonal = np.searchsorted(keys, key(np.zeros((order, 3), dtype=np.int64), every, every))
+    diagonal = np.searchsorted(keys, key(np.zeros((order, form.dimension), dtype=np.int64), every, every))
     energy[diagonal] += np.repeat(values, c)
     return number.reshape(len(row), len(row)), energy, diagonal

@@ -54,7 +54,7 @@ class Wave:
     @property
     def standing(self) -> bool:
         """Whether q and -q are one."""
-        return standing(self.k)
+        return standing(self.form, self.k)
 
     @property
     def unit(self) -> bool:
@@ -77,15 +77,16 @@ class Wave:
         return normalised(self.form, [self], lattice)
 
 
-def standing(k: NDArray[np.float64]) -> bool:
-    return bool(np.abs((2 * k + 0.5) % 1 - 0.5).max() < 1e-9)
+def standing(form: QuadraticForm, k: NDArray[np.float64]) -> bool:
+    return bool(np.abs((2 * form.period @ k + 0.5) % 1 - 0.5).max(initial=0.0) < 1e-9)
 
 
 def normalised(form: QuadraticForm, waves: list[Wave], lattice: Lattice) -> NDArray[np.float64]:
     """The sum of waves brought to unit length, [site, 3]."""
     spin, s = form.spin_of, waves[0].mean[form.spin_of]
+    cell = np.repeat(lattice.coordinates, lattice.atoms, axis=0)
     for wave in waves:
-        phase = np.repeat(np.exp(2j * np.pi * (lattice.coordinates @ wave.k)), lattice.atoms)
+        phase = np.exp(2j * np.pi * ((cell - form.home[spin]) @ wave.k))
         s = s + (phase[:, None] * wave.amplitude[spin]).real
     length = np.linalg.norm(s, axis=1, keepdims=True)
     s = np.where(length > 1e-12, s / np.where(length > 1e-12, length, 1.0), [0.0, 0.0, 1.0])
@@ -94,9 +95,9 @@ def normalised(form: QuadraticForm, waves: list[Wave], lattice: Lattice) -> NDAr
 
 def null_space(form: QuadraticForm, values: NDArray[np.float64], k: NDArray[np.float64]) -> NDArray[np.complex128]:
     """Orthonormal vectors [wave, spin, component] that S(q) takes to zero; real where q = -q."""
-    if form.axes or form.order < LARGE:
-        S = shifted(form, form.matrices(k) if form.axes else form.uniform.toarray()[None], values)[0]
-        eigenvalues, U = np.linalg.eigh(S.real if standing(k) else S)
+    if form.dimension or form.order < LARGE:
+        S = shifted(form, form.matrices(k), values)[0]
+        eigenvalues, U = np.linalg.eigh(S.real if standing(form, k) else S)
     else:
         band = Band(form)
         shift, factor = band.least_shift(values, 1e-9 * form.scale)
@@ -131,15 +132,15 @@ def soft_waves(hamiltonian: Hamiltonian, bound: Bound, random: np.random.Generat
         yield Wave(space, np.zeros(3), m / np.where(size > 0, size, 1.0), np.zeros_like(m, dtype=complex))
     for k in np.array(bound.q).reshape(-1, 3):
         columns = members(null_space(form, values, k), lengths)
-        room = len(across) if standing(k) else 1
-        length = 1.0 if standing(k) else np.sqrt(2.0)
+        room = len(across) if standing(form, k) else 1
+        length = 1.0 if standing(form, k) else np.sqrt(2.0)
         fits = 0 < len(columns) <= (room if free else 1)
         for _ in range(1 if fits else TRIES if len(columns) else 0):
-            mixture = random.normal(size=(len(columns), 2 if free and not standing(k) else room if free else 1))
-            if not standing(k):
+            mixture = random.normal(size=(len(columns), 2 if free and not standing(form, k) else room if free else 1))
+            if not standing(form, k):
                 mixture = mixture + 1j * random.normal(size=mixture.shape)
             if fits:
-                mixture = np.array([[1, -1j]]) / np.sqrt(2) if free and not standing(k) else np.eye(len(columns))
+                mixture = np.array([[1, -1j]]) / np.sqrt(2) if free and not standing(form, k) else np.eye(len(columns))
             directed = np.einsum("rac,rd->acd", columns, mixture)
             amplitude = length * (directed[:, 0] @ across[: directed.shape[2]] if free else directed[:, :, 0])
             size = (m**2).sum(axis=1) + (np.abs(amplitude) ** 2).sum(axis=1) / length**2

@@ -72,36 +72,33 @@ class Zone:
     @cached_property
     def grid(self) -> NDArray[np.float64]:
         """Half of the zone, several points to the shortest period of M(q)."""
-        points = [np.zeros(1)] * 3
-        for axis in self.form.axes:
-            n = 4 * int(np.abs(self.form.offset[:, axis]).max()) + 4
-            points[axis] = np.arange(n if axis != self.form.axes[0] else n // 2 + 1) / n
-        return np.stack(np.meshgrid(*points, indexing="ij"), axis=-1).reshape(-1, 3)
+        points = [np.arange(n) / n for n in 4 * np.abs(self.form.offset).max(axis=0) + 4]
+        points[0] = points[0][: len(points[0]) // 2 + 1]
+        return np.stack(np.meshgrid(*points, indexing="ij"), axis=-1).reshape(-1, len(points)) @ self.form.dual
 
     def softest(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         lowest = lowest_eigenvalues(self.form, self.grid, values)
         found: list[tuple[float, NDArray[np.float64]]] = []
         for start in self.grid[np.argsort(lowest, kind="stable")[:AT_ONCE]]:
             value, k = self.descend(start, values)
-            if all(np.abs((k - other + 0.5) % 1 - 0.5).max() > SAME for _, other in found):
+            if not found or len(unlike(self.form, k[None], np.array([other for _, other in found]))):
                 found.append((value, k))
         found.sort(key=lambda pair: pair[0])
         return np.array([k for _, k in found]), np.array([value for value, _ in found])
 
     def descend(self, k: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """The nearby minimum over q of the lowest eigenvalue of S, and where it is."""
-        axes, place = list(self.form.axes), np.array(k, dtype=np.float64)
+        form = self.form
 
-        def lowest(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-            place[axes] = x
-            value, wave = np.linalg.eigh(shifted(self.form, self.form.matrices(place), values)[0])
+        def lowest(turns: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            place = turns @ form.dual
+            value, wave = np.linalg.eigh(shifted(form, form.matrices(place), values)[0])
             u = wave[:, 0]
-            slope = [-np.vdot(u, self.form.matrices(place, axis)[0] @ u).real for axis in axes]
-            return value[0] / self.form.scale, np.array(slope) / self.form.scale
+            slope = [-np.vdot(u, form.matrices(place, along)[0] @ u).real for along in range(form.dimension)]
+            return value[0] / form.scale, np.array(slope) / form.scale
 
-        best = minimize(lowest, place[axes], jac=True, method="BFGS", options={"gtol": 1e-9})
-        place[axes] = best.x
-        return float(best.fun) * self.form.scale, place
+        best = minimize(lowest, form.period @ k, jac=True, method="BFGS", options={"gtol": 1e-9})
+        return float(best.fun) * form.scale, best.x @ form.dual
 
     def prove(self, values: NDArray[np.float64]) -> Proof:
         tolerance = self.tolerance * self.form.scale
@@ -143,7 +140,7 @@ def solve(domain: Domain) -> Solution:
     for rounds_left in range(ROUNDS, -1, -1):
         values = best_multipliers(form, active)
         k, lowest = domain.softest(values)
-        new = unlike(k[lowest < -EXACT * form.scale], active)
+        new = unlike(form, k[lowest < -EXACT * form.scale], active)
         if len(new) and rounds_left:
             active = np.concatenate([active, new])
             continue
@@ -153,18 +150,19 @@ def solve(domain: Domain) -> Solution:
                 proof = domain.prove(values)
             except Counterexample as counterexample:  # a maximum that is narrower than the grid
                 missed = counterexample.k[None]
-                if rounds_left and len(unlike(missed, active)):
+                if rounds_left and len(unlike(form, missed, active)):
                     active = np.concatenate([active, missed])
                     break
                 values = values - lowest_eigenvalues(form, missed, values)[0]
             else:
-                every = np.concatenate([active, unlike(k, active)])
+                every = np.concatenate([active, unlike(form, k, active)])
                 near = lowest_eigenvalues(form, every, values) < TOUCHING * form.scale
                 return Solution(values, every[near], proof)
     raise AssertionError("the last round always ends in a proof")
 
 
-def unlike(k: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Those of k [q, 3] that are neither among the others nor their opposites."""
-    away = np.stack([(k[:, None] + sign * others + 0.5) % 1 - 0.5 for sign in (1, -1)])
+def unlike(form: QuadraticForm, k: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Those of k [q, 3] that are neither among the others nor their opposites, as far as couplings can tell."""
+    turns, among = k @ form.period.T, others @ form.period.T
+    away = np.stack([(turns[:, None] + sign * among + 0.5) % 1 - 0.5 for sign in (1, -1)])
     return k[(np.abs(away).max(axis=-1) > SAME).all(axis=(0, 2))]
