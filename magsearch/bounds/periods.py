@@ -46,7 +46,8 @@ def periods(offset: NDArray[np.int64]) -> NDArray[np.int64]:
             rows[1:] = [[x - row[column] // pivot[column] * p for x, p in zip(row, pivot, strict=True)] for row in rows[1:]]
             rows.sort(key=lambda row: abs(row[column]) or np.inf)
         if rows and rows[0][column]:
-            pivot = rows.pop(0)
+            sign = 1 if rows[0][column] > 0 else -1
+            pivot = [sign * x for x in rows.pop(0)]
             for n, row in enumerate(basis):
                 times = row[column] // pivot[column]
                 basis[n] = [x - times * p for x, p in zip(row, pivot, strict=True)]
