@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from magsearch import batch, config, formats, record, screen, storage
+from magsearch.bound import bound
 from magsearch.crystal import softest_waves
 from magsearch.device import Device, choose
 from magsearch.errors import InputError
@@ -224,6 +225,7 @@ def plot(
 
 
 app.command()(sample)
+app.command()(bound)
 
 
 def _texture(name: str, hamiltonian: Hamiltonian) -> NDArray[np.float64]:

@@ -24,7 +24,7 @@ LAYERS = (
     ("crystal", "relaxation"),
     ("heatbath", "statistics"),
     ("alignment", "minimizers", "operators", "selection", "observables"),
-    ("thermodynamics",),
+    ("bounds", "thermodynamics"),
     ("methods",),
     ("island",),
     ("history", "migration"),
@@ -33,7 +33,7 @@ LAYERS = (
     ("config", "footprint"),
     ("record",),
     ("screen",),
-    ("batch", "plots", "sample"),
+    ("batch", "bound", "plots", "sample"),
     ("cli",),
 )
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}

@@ -16,7 +16,6 @@ convex problem have the symmetry of the lattice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,13 +24,13 @@ from numpy.typing import NDArray
 from magsearch.bounds.form import QuadraticForm
 from magsearch.bounds.moments import unfolded
 from magsearch.bounds.program import Patch, Program, Solution
-from magsearch.bounds.proof import UNIT
-from magsearch.bounds.waves import Domain, Zone, unlike
+from magsearch.bounds.proof import UNIT, certified
+from magsearch.bounds.waves import EXACT, Box, Domain, unlike
 
 ROUNDS = 25  # times that wave vectors are added at the most
 GRID = 3  # wave vectors along each period to begin with
-ENOUGH = 1e-8  # eigenvalues above minus this, in units of form.scale, need no more wave vectors
-PATCHES = 6
+ENOUGH = 1e-9  # eigenvalues above minus this, in units of form.scale, need no more wave vectors
+PATCHES = 12
 STRONG = 0.3  # bonds with more than this part of the strongest one hold a patch together
 
 
@@ -43,51 +42,48 @@ class Shared:
     floor: float
 
 
-def neighbouring_triples(form: QuadraticForm) -> tuple[Patch, ...]:
-    """Triples of spins joined by the strongest bonds: triangles and straight lines first, bent ones if there are none."""
+def neighbouring_triples(form: QuadraticForm) -> tuple[tuple[Patch, ...], ...]:
+    """Triples of spins that the strongest bonds join: all triangles, all straight lines; bent lines if there are neither."""
     strong = form.strength * (form.offset.any(axis=1) | (form.i != form.j))
-    strong = np.where(strong >= STRONG * strong.max(initial=0.0), strong, 0.0)
-    bonds = {
-        (i, j, tuple(T)): s
-        for i, j, T, s in zip(form.i.tolist(), form.j.tolist(), form.offset.tolist(), strong.tolist(), strict=True)
-        if s > 0
-    }
-    found: dict[Patch, tuple[int, float]] = {}
+    kept = strong > STRONG * strong.max(initial=0.0)
+    ends = zip(form.i[kept].tolist(), form.j[kept].tolist(), map(tuple, form.offset[kept].tolist()), strict=True)
+    bonds = dict(zip(ends, strong[kept].tolist(), strict=True))
+    here = (0,) * form.dimension
+    found: tuple[dict[Patch, float], ...] = ({}, {}, {})  # triangles, straight and bent lines, and how strong they are
     for (a, b, first), s in bonds.items():
         for (d, c, second), t in bonds.items():
             there = tuple(x + y for x, y in zip(first, second, strict=True))
-            if d != b or (c, there) == (a, (0,) * form.dimension):
-                continue
-            third = bonds.get((a, c, there), 0.0)
-            kind = 0 if third else 1 if (a, b, first) == (d, c, second) else 2
-            patch = _placed(((a, (0,) * form.dimension), (b, first), (c, there)))
-            found[patch] = min(found.get(patch, (3, 0.0)), (kind, -s - t - third))
-    ranked = sorted(found, key=lambda patch: (found[patch], patch))
-    chosen = [patch for patch in ranked if found[patch][0] < 2] or ranked
-    return tuple(chosen[:PATCHES])
+            if d == b and (c, there) != (a, here):
+                third = bonds.get((a, c, there), 0.0)
+                kind = 0 if third else 1 if (a, first) == (d, second) else 2
+                found[kind][_placed(((a, here), (b, first), (c, there)))] = s + t + third
+    ranked = [tuple(sorted(kind, key=lambda patch, of=kind: (-of[patch], patch))[:PATCHES]) for kind in found]
+    return tuple(kind for kind in ranked[:2] if kind) or (ranked[2],)
 
 
 def _placed(sites: Patch) -> Patch:
     """The same patch, moved and ordered in the way that all its translations share."""
     moved = [
-        tuple(sorted((a, tuple(x - y for x, y in zip(T, origin, strict=True))) for a, T in sites)) for _, origin in sites
+        tuple(sorted((a, tuple(x - y for x, y in zip(T, origin, strict=True))) for a, T in sites))
+        for _, origin in sites
     ]
     return min(moved)
 
 
-def share(domain: Domain, patches: Iterable[Patch]) -> Shared:
+def share(domain: Domain, patches: tuple[Patch, ...]) -> Shared:
     """Moves couplings of the domain's form (of three components) to patches, as well as a convex program finds.
 
     ImportError where Clarabel is not installed (the extra ``sdp``).
     """
-    form, patches = domain.form, tuple(patches)
+    form = domain.form
     active, best, reached = _first_waves(domain), Shared(form, 0.0), -np.inf
     for _ in range(ROUNDS):
         program = Program(form, active, patches)
         solution = program.solve()
         shared = _shared(program, solution)
         k, lowest = replace(domain, form=shared.rest).softest(solution.values)
-        value = solution.energy + form.spins * min(float(lowest[0]), 0.0) / 2
+        values = solution.values - min(float(lowest[0]), 0.0) + EXACT * form.scale
+        value = shared.floor + certified(shared.rest, values, solution.mean)[0]
         if value > reached:
             best, reached = shared, value
         new = unlike(form, k[lowest < -ENOUGH * form.scale], active)
@@ -98,12 +94,15 @@ def share(domain: Domain, patches: Iterable[Patch]) -> Shared:
 
 
 def _first_waves(domain: Domain) -> NDArray[np.float64]:
-    """k = 0 and, for the infinite crystal, a coarse grid."""
+    """k = 0 and a few more, evenly spread."""
     form, active = domain.form, np.zeros((1, 3))
-    if isinstance(domain, Zone):
-        turns = np.stack(np.meshgrid(*[np.arange(GRID) / GRID] * form.dimension, indexing="ij"), axis=-1)
-        for k in turns.reshape(-1, form.dimension) @ form.dual:
-            active = np.concatenate([active, unlike(form, k[None], active)])
+    if not form.dimension:
+        return active
+    if isinstance(domain, Box):
+        return domain.k[:: -(-len(domain.k) // GRID**form.dimension)]
+    turns = np.stack(np.meshgrid(*[np.arange(GRID) / GRID] * form.dimension, indexing="ij"), axis=-1)
+    for k in turns.reshape(-1, form.dimension) @ form.dual:
+        active = np.concatenate([active, unlike(form, k[None], active)])
     return active
 
 

@@ -43,7 +43,9 @@ def periods(offset: NDArray[np.int64]) -> NDArray[np.int64]:
         rows.sort(key=lambda row: abs(row[column]) or np.inf)
         while sum(row[column] != 0 for row in rows) > 1:
             pivot = rows[0]
-            rows[1:] = [[x - row[column] // pivot[column] * p for x, p in zip(row, pivot, strict=True)] for row in rows[1:]]
+            rows[1:] = [
+                [x - row[column] // pivot[column] * p for x, p in zip(row, pivot, strict=True)] for row in rows[1:]
+            ]
             rows.sort(key=lambda row: abs(row[column]) or np.inf)
         if rows and rows[0][column]:
             sign = 1 if rows[0][column] > 0 else -1

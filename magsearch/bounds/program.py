@@ -22,6 +22,7 @@ from magsearch.bounds.moments import LINEAR, ONE, QUADRATIC, Moments, moments
 
 Patch = tuple[tuple[int, tuple[int, ...]], ...]  # (spin, cell in periods) of each site
 TOLERANCE = 1e-10
+REFINEMENTS = 50  # of the solution of a linear system
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,10 @@ class Link:
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """energy per cell; multipliers [spin]; sums of squares [patch] of [element], as in ``Moments``; meV."""
+    """Multipliers [spin] and sums of squares [patch] of [element], as in ``Moments``, meV; uniform part m [spin, 3]."""
 
-    energy: float
     values: NDArray[np.float64]
+    mean: NDArray[np.float64]
     squares: tuple[NDArray[np.float64], ...]
 
 
@@ -97,9 +98,7 @@ class Program:
         for (p, (i, T)), (q, (j, U)) in combinations(enumerate(patch), 2):
             between = tuple(u - t for t, u in zip(T, U, strict=True))
             for a, x in enumerate(LINEAR):
-                yield from (
-                    Link(moment((p, x), (q, y)), 3 * i + a, 3 * j + b, between) for b, y in enumerate(LINEAR)
-                )
+                yield from (Link(moment((p, x), (q, y)), 3 * i + a, 3 * j + b, between) for b, y in enumerate(LINEAR))
 
     def correlation(self, link: Link) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """<s_a(0) s_b(T)> = sum_q Re[X_ab(q)* exp(i q.T)], or m_a: which unknowns, and their factors."""
@@ -190,6 +189,8 @@ class Program:
         settings = clarabel.DefaultSettings()
         settings.verbose, settings.max_threads = False, 1
         settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = TOLERANCE
+        settings.iterative_refinement_max_iter = REFINEMENTS
+        settings.iterative_refinement_reltol = settings.iterative_refinement_abstol = 1e-15
         unknowns = int(self.first[-1])
         solution = clarabel.DefaultSolver(
             sparse.csc_matrix((unknowns, unknowns)), self.energy(), sparse.csc_matrix(sparse.vstack(matrices)),
@@ -199,4 +200,6 @@ class Program:
         ends = np.cumsum([len(constant) for constant in constants])
         squares = [z[end - len(c) : end] for end, c in zip(ends, constants, strict=True)][1 + len(self.k) :]
         scale = self.form.scale
-        return Solution(scale * float(solution.obj_val), 2 * scale * z[: self.form.spins], tuple(scale * s for s in squares))
+        mean = np.array(solution.x)[self.mean : self.mean + self.form.order * self.odd]
+        mean = mean.reshape(-1, 3) if self.odd else np.zeros((self.form.spins, 3))
+        return Solution(2 * scale * z[: self.form.spins], mean, tuple(scale * s for s in squares))

@@ -150,3 +150,19 @@ def _remainder(form: QuadraticForm, k: NDArray[np.float64], half: NDArray[np.flo
     largest = np.linalg.eigvalsh(curvature.reshape(-1, rows, rows))[:, -1] + 1e-9 * second  # far more than rounding
     third = dimension / 2 * np.maximum(largest, 0) + form.row_sum(angle**3 / 6) * (1 + 1e-9)
     return np.asarray(np.minimum(second, third))
+
+
+def certified(form: QuadraticForm, values: NDArray[np.float64], mean: NDArray[np.float64]) -> tuple[float, float]:
+    """The bound in meV per cell, and the rounding in it, given that S(q) is positive for all q of the domain.
+
+    With |m_a| <= 1 for the uniform part m of any spins, and any y instead of the best one, S(0)^-1 h,
+
+        1/2 m.S m - h.m = 1/2 (m - y).S (m - y) + (S y - h).m - 1/2 y.S y >= - 1/2 y.S y - sum_a |S y - h|_a.
+    """
+    turned = values[:, None] * mean - (form.uniform @ mean.ravel()).reshape(mean.shape)  # S y
+    missed = np.linalg.norm(form.field - turned, axis=1)
+    below = 0.5 * values.sum() + 0.5 * (mean * turned).sum() + missed.sum()
+    length = float(np.linalg.norm(mean, axis=1).max(initial=0.0))
+    terms = np.abs(values).sum() + form.spins * (1 + length) ** 2 * (form.scale + np.abs(values).max(initial=0.0))
+    rounding = UNIT * (form.spins + 64) * float(terms) + abs(form.constant) * UNIT
+    return float(form.constant - below - rounding), rounding

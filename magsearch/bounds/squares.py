@@ -90,7 +90,9 @@ def _pairs(
     of the elements of S over all of them in a cell; diagonal, the numbers of squares.
     """
     order, c = form.order, form.components
-    cells = np.stack(np.meshgrid(*[np.arange(n + 1) for n in reach], indexing="ij"), axis=-1).reshape(-1, form.dimension)
+    cells = np.stack(np.meshgrid(*[np.arange(n + 1) for n in reach], indexing="ij"), axis=-1).reshape(
+        -1, form.dimension
+    )
     row = np.arange(len(cells) * order)
     cell, component = np.divmod(row, order)
 

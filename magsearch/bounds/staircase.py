@@ -77,10 +77,9 @@ class _Spins:
             step = self.newton(V, values, force)
             now, fraction = self.energy(V), 1.0
             slope = 2 * float((force * step).sum())
-            while (
-                fraction > 1e-4
-                and self.energy(_unit(V + fraction * step)) > now - 1e-4 * fraction * slope + 1e-14 * abs(now)
-            ):
+            while fraction > 1e-4 and self.energy(
+                _unit(V + fraction * step)
+            ) > now - 1e-4 * fraction * slope + 1e-14 * abs(now):
                 fraction /= 2
             V = _unit(V + fraction * step)
         return V, values

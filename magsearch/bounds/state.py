@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from magsearch.bounds.band import Band
-from magsearch.bounds.bound import Bound
+from magsearch.bounds.bound import Bound, lower_bound
 from magsearch.bounds.form import QuadraticForm, in_space, quadratic_form
 from magsearch.bounds.multipliers import shifted
 from magsearch.device import Cpu
@@ -34,6 +34,7 @@ LARGE = 600  # rows from which on a cluster's null space is found by Lanczos' me
 WAVES = 24  # and how many vectors of it at the most
 TRIES = 16  # random members of a null space where none has unit length; textures that are relaxed
 STEPS = 1000  # of a relaxation at the most
+NUDGE = 0.03  # random part of what is relaxed: waves may be saddles
 UNIT_LENGTH = 1e-7  # | |s|^2 - 1 | of spins that have unit length
 
 
@@ -121,6 +122,8 @@ def members(U: NDArray[np.complex128], lengths: NDArray[np.float64]) -> NDArray[
 
 def soft_waves(hamiltonian: Hamiltonian, bound: Bound, random: np.random.Generator) -> Iterator[Wave]:
     """Waves that touch the bound, of unit length on average; several random ones where a null space leaves a choice."""
+    if bound.moments:
+        bound = lower_bound(hamiltonian, bound.of)
     form = quadratic_form(hamiltonian)
     space, free = in_space(form, hamiltonian.field), form.components == 1
     values, mean = np.array(bound.multipliers), np.array(bound.mean).reshape(form.field.shape)
@@ -186,8 +189,10 @@ def lowest_state(hamiltonian: Hamiltonian, bound: Bound) -> tuple[NDArray[np.flo
         several = [random.choice(len(waves), size=min(3, len(waves)), replace=False) for _ in range(TRIES // 2)]
         mixed = [normalised(form, [waves[n] for n in some], lattice) for some in several]
         best = textures[np.argsort(energies, kind="stable")[: TRIES // 2]]
-        closely = BarzilaiBorwein(Convergence(steps=STEPS, variance=None))
-        relaxed = relax(closely, evaluator, np.concatenate([best, mixed]))
+        start = np.concatenate([best, mixed])
+        start = start + NUDGE * random.normal(size=start.shape) * (form.spin_of >= 0)[:, None]
+        start /= np.where(form.spin_of >= 0, np.linalg.norm(start, axis=2), 1.0)[..., None]
+        relaxed = relax(BarzilaiBorwein(Convergence(steps=STEPS, variance=None)), evaluator, start)
         textures = relaxed.textures
         energies = evaluator.energies(textures) / hamiltonian.spins
     lowest = int(energies.argmin())

@@ -1,4 +1,4 @@
-"""Where multipliers are tried: the wave vectors of a finite box, or of the whole zone.
+"""Where multipliers are tried: the wave vectors of a finite box, the whole zone, or a cluster, which has none.
 
 A domain finds the wave vectors at which S(q) = Lambda - M(q) is softest, and proves that S is positive at all of them.
 """
@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from magsearch.bounds.band import Band
 from magsearch.bounds.form import QuadraticForm
 from magsearch.bounds.multipliers import best_multipliers, shifted
 from magsearch.bounds.proof import CHUNK, Counterexample, Proof, prove_box, prove_zone
 from magsearch.bounds.squares import prove_squares
+from magsearch.bounds.staircase import climb
 
 ROUNDS = 40  # times that wave vectors are added at the most
 AT_ONCE = 8  # wave vectors added in one round at the most
@@ -26,10 +28,29 @@ CLOSE = 100.0  # times the tolerance: a sum of squares as good as that needs no 
 SAME = 1e-6  # wave vectors closer than this (in reciprocal vectors) are one
 
 
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """The best multipliers of a domain with the proof that they are allowed.
+
+    values    lambda [spin] meV; S(q) + proof.shift 1 is positive everywhere in the domain
+    mean      [spin, component], the uniform part of the spins that goes with them, (S(0) + proof.shift 1)^-1 h
+    touching  k [few, 3] at which S has an eigenvalue zero, or nearly so: the waves that a ground state is made of
+    """
+
+    values: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    touching: NDArray[np.float64]
+    proof: Proof
+
+
 class Domain(Protocol):
     """A set of wave vectors."""
 
-    form: QuadraticForm
+    @property
+    def form(self) -> QuadraticForm: ...
+
+    def solve(self) -> Solution:
+        """The best multipliers."""
 
     def softest(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Wave vectors k [few, 3] at which the lowest eigenvalue [few] of S is least, ascending."""
@@ -52,6 +73,9 @@ class Box:
         lowest = lowest_eigenvalues(self.form, self.k, values)
         few = np.argsort(lowest, kind="stable")[:AT_ONCE]
         return self.k[few], lowest[few]
+
+    def solve(self) -> Solution:
+        return search(self)
 
     def prove(self, values: NDArray[np.float64]) -> Proof:
         return prove_box(self.form, values)
@@ -100,6 +124,9 @@ class Zone:
         best = minimize(lowest, form.period @ k, jac=True, method="BFGS", options={"gtol": 1e-9})
         return float(best.fun) * form.scale, best.x @ form.dual
 
+    def solve(self) -> Solution:
+        return search(self)
+
     def prove(self, values: NDArray[np.float64]) -> Proof:
         tolerance = self.tolerance * self.form.scale
         proof = prove_zone(self.form, values, tolerance, self.most, loosen=False)
@@ -113,28 +140,42 @@ class Zone:
         return looser if proof is None or looser.shift < proof.shift else proof
 
 
-def lowest_eigenvalues(
-    form: QuadraticForm, k: NDArray[np.float64], values: NDArray[np.float64]
-) -> NDArray[np.float64]:
+@dataclass(frozen=True, eq=False)
+class Cluster:
+    """Spins without translations: one matrix, a multiplier for each spin."""
+
+    form: QuadraticForm
+
+    def softest(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return np.zeros((1, 3)), lowest_eigenvalues(self.form, np.zeros((1, 3)), values)
+
+    def solve(self) -> Solution:
+        form, band, values = self.form, Band(self.form), climb(self.form)
+        proof = band.prove(values)
+        _, factor = band.least_shift(values, proof.shift)
+        mean = band.solve(factor, form.field.ravel()).reshape(form.field.shape)
+        return Solution(values, mean, np.zeros((1, 3)), proof)
+
+    def prove(self, values: NDArray[np.float64]) -> Proof:
+        return Band(self.form).prove(values)
+
+
+def domain_of(form: QuadraticForm, of: str, tolerance: float) -> Domain:
+    """Of the "box" or of the "crystal". ValueError for the crystal of a cluster."""
+    if of not in ("box", "crystal"):
+        raise ValueError(f"a bound is of the 'box' or of the 'crystal', not of '{of}'")
+    if of == "crystal" and not form.dimension:
+        raise ValueError("no couplings lead from cell to cell along a periodic axis: there is no infinite crystal")
+    return Zone(form, tolerance) if of == "crystal" else Box(form) if form.dimension else Cluster(form)
+
+
+def lowest_eigenvalues(form: QuadraticForm, k: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Of S(q), [q] meV."""
     parts = np.array_split(k, -(-len(k) * form.order**2 // CHUNK))
     return np.concatenate([np.linalg.eigvalsh(shifted(form, form.matrices(part), values))[:, 0] for part in parts])
 
 
-@dataclass(frozen=True, eq=False)
-class Solution:
-    """The best multipliers of a domain with the proof that they are allowed.
-
-    values    lambda [spin] meV; S(q) + proof.shift 1 is positive everywhere in the domain
-    touching  k [few, 3] at which S has an eigenvalue zero, or nearly so: the waves that a ground state is made of
-    """
-
-    values: NDArray[np.float64]
-    touching: NDArray[np.float64]
-    proof: Proof
-
-
-def solve(domain: Domain) -> Solution:
+def search(domain: Box | Zone) -> Solution:
     """Adds wave vectors at which S is negative until there are none, then proves it."""
     form, active = domain.form, np.zeros((1, 3))
     for rounds_left in range(ROUNDS, -1, -1):
@@ -157,7 +198,9 @@ def solve(domain: Domain) -> Solution:
             else:
                 every = np.concatenate([active, unlike(form, k, active)])
                 near = lowest_eigenvalues(form, every, values) < TOUCHING * form.scale
-                return Solution(values, every[near], proof)
+                S = shifted(form, form.uniform.toarray()[None], values + proof.shift)[0]
+                mean = np.linalg.solve(S, form.field.ravel()).reshape(form.field.shape)
+                return Solution(values, mean, every[near], proof)
     raise AssertionError("the last round always ends in a proof")
 
 
@@ -165,4 +208,4 @@ def unlike(form: QuadraticForm, k: NDArray[np.float64], others: NDArray[np.float
     """Those of k [q, 3] that are neither among the others nor their opposites, as far as couplings can tell."""
     turns, among = k @ form.period.T, others @ form.period.T
     away = np.stack([(turns[:, None] + sign * among + 0.5) % 1 - 0.5 for sign in (1, -1)])
-    return k[(np.abs(away).max(axis=-1) > SAME).all(axis=(0, 2))]
+    return k[(np.abs(away).max(axis=-1, initial=0.0) > SAME).all(axis=(0, 2))]
