@@ -157,7 +157,7 @@ def test_helix_of_a_chain_with_dmi(axis):
 
 
 def test_pdfeir111_without_anisotropy_is_a_spiral():
-    """Cycloids fit the box and the crystal: both bounds are reached. With anisotropy they lie below all that is known."""
+    """Cycloids fit the box and the crystal: both bounds are reached. With anisotropy they lie below the cycloid."""
     model = replace(read("inputs/pdfeir111.toml"), field=(0, 0, 0))
     free = replace(model, anisotropy=())
     for of in ("box", "crystal"):
@@ -174,7 +174,7 @@ def test_pdfeir111_without_anisotropy_is_a_spiral():
 
 
 def test_one_spin_is_solved_exactly():
-    """Quadratic anisotropy of any kind and a field: the bound is the minimum over the sphere (a trust-region problem)."""
+    """Quadratic anisotropy of any kind and a field: the bound is the minimum over the sphere."""
     theta, phi = np.meshgrid(np.linspace(0, np.pi, 361), np.linspace(0, 2 * np.pi, 721), indexing="ij")
     sphere = np.stack([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)], axis=-1).reshape(
         -1, 1, 3

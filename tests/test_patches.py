@@ -1,4 +1,4 @@
-"""Moments of fourth order and patches: identities of polynomials on spheres, and bounds that Luttinger & Tisza do not reach."""
+"""Moments of fourth order and patches: polynomials on spheres, and bounds beyond those of Luttinger & Tisza."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_the_matrix_of_moments_of_one_arrangement_has_rank_one(odd, count):
 
 
 def test_triples_of_neighbours():
-    """Triangular lattice: two triangles and three lines; honeycomb: three bends at each of two atoms; a dimer: nothing."""
+    """Triangular lattice: two triangles and three lines; honeycomb: three bends at each atom; a dimer: nothing."""
 
     def triples(name: str) -> list[int]:
         lattice = Lattice.named(name, (4, 4, 1))
@@ -91,7 +91,7 @@ def easy_triangles(K: float, field: tuple[float, float, float] = (0, 0, 0)) -> H
 
 @pytest.mark.parametrize("of", ["box", "crystal"])
 def test_triangular_antiferromagnet_with_an_easy_axis(of):
-    """One spin along the axis, two at an angle t to it with cos t = 1 / (2 - 2 K / 3): E = - 1 - K / 3 - cos t for J = -1.
+    """One spin along the axis, two at an angle t to it, cos t = 1 / (2 - 2 K / 3): E = - 1 - K / 3 - cos t for J = -1.
 
     Miyashita & Kawamura, J. Phys. Soc. Jpn. 54, 3385 (1985). Luttinger & Tisza's bound is an ellipse, - 3/2 - K.
     """
@@ -103,7 +103,7 @@ def test_triangular_antiferromagnet_with_an_easy_axis(of):
     assert 0 <= raised.gap(energy) < 3e-8
     assert raised.moments
     assert "moments" in raised.method
-    spins, lowest = lowest_state(model, raised)
+    _, lowest = lowest_state(model, raised)
     assert lowest == pytest.approx(energy, abs=1e-9)
     assert raised.reached(lowest)
 
@@ -171,7 +171,7 @@ def test_moments_of_large_cells_are_refused():
 
 @pytest.mark.slow
 def test_moments_raise_the_bound_of_a_chiral_magnet_in_a_field():
-    """Square lattice, D/J = 0.5, h = 0.15: the bound comes closer to the best skyrmion lattice, -2.1636, and stays below."""
+    """Square lattice, D/J = 0.5, h = 0.15: the bound comes closer to the best skyrmion lattice, -2.1636."""
     lattice = Lattice.named("square", (12, 12, 1))
     model = Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, 0.5)), field=(0, 0, 2.5914))
     plain, raised = lower_bound(model, "crystal"), lower_bound(model, "crystal", moments=True)

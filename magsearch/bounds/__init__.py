@@ -4,9 +4,9 @@
     crystal = lower_bound(hamiltonian, "crystal")  # of the infinite crystal
     spins, energy = lowest_state(hamiltonian, bound)
 
-The theory is in docs/theory.md. form: the energy as a quadratic form for each wave vector · multipliers, waves, staircase: the
-best multipliers of crystals and of clusters · proof, band, squares: why the bound holds · moments, program, patches: a better
-one where waves of unit length on average are too good · state: the spins.
+The theory is in docs/theory.md. form: the energy as a quadratic form for each wave vector · multipliers, waves,
+staircase: the best multipliers of crystals and of clusters · proof, band, squares: why the bound holds · moments,
+program, patches: a better one where waves of unit length on average are too good · state: the spins.
 """
 
 from magsearch.bounds.bound import Bound, lower_bound

@@ -1,4 +1,4 @@
-"""Cholesky factors of a large cluster's S = Lambda - M: sparse, a band once the spins are numbered by Cuthill & McKee."""
+"""Cholesky factors of a large cluster's S = Lambda - M: a band once the spins are numbered by Cuthill & McKee."""
 
 from __future__ import annotations
 

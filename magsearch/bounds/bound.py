@@ -61,8 +61,8 @@ def lower_bound(hamiltonian: Hamiltonian, of: str = "box", moments: bool = False
     of         "box" or "crystal"
     moments    try to raise it with moments of fourth order on triples of neighbours (``patches``): up to minutes
     tolerance  of the proof for the infinite crystal, as a fraction of the strongest spin's couplings
-    Raises ValueError for the crystal of a model that has none (a cluster, or couplings that differ from cell to cell), and
-    for moments of cells with many spins; ImportError for moments without Clarabel.
+    Raises ValueError for the crystal of a model that has none (a cluster, or couplings that differ from cell to
+    cell), and for moments of cells with many spins; ImportError for moments without Clarabel.
     """
     form = quadratic_form(hamiltonian)
     domain = domain_of(form, of, tolerance)

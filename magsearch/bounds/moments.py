@@ -1,15 +1,15 @@
-"""Moments of a few spins up to fourth order: which polynomials of unit vectors are the same, and the matrix of moments.
+"""Moments of a few spins up to fourth order: which polynomials of unit vectors are the same, and their matrix.
 
-A polynomial of spins is written in monomials with at most one factor z per spin, since z^2 = 1 - x^2 - y^2. With the vector v
-of all monomials up to second order (1, s_i, s_i s_i, s_i s_j), any polynomial v.G v with a positive matrix G is positive for
-all spins, and <v v^T> is positive for any distribution of spins: the second level of Lasserre's hierarchy, SIAM J. Optim. 11,
-796 (2001), on a patch of the lattice.
+A polynomial of spins is written in monomials with at most one factor z per spin, since z^2 = 1 - x^2 - y^2. With the
+vector v of all monomials up to second order (1, s_i, s_i s_i, s_i s_j), any polynomial v.G v with a positive matrix G
+is positive for all spins, and <v v^T> is positive for any distribution of spins: the second level of Lasserre's
+hierarchy, SIAM J. Optim. 11, 796 (2001), on a patch of the lattice.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from itertools import combinations, product
 
 import numpy as np
@@ -21,7 +21,7 @@ ONE, LINEAR = (0, 0, 0), ((1, 0, 0), (0, 1, 0), (0, 0, 1))
 QUADRATIC = ((2, 0, 0), (1, 1, 0), (1, 0, 1), (0, 2, 0), (0, 1, 1))  # z^2 is not independent
 
 
-@lru_cache(maxsize=None)
+@cache
 def reduced(x: int, y: int, z: int) -> tuple[tuple[tuple[int, int, int], float], ...]:
     """The monomial of one spin with these exponents, in monomials with at most one factor z."""
     if z < 2:
@@ -63,7 +63,7 @@ class Moments:
         return 1 + 2 * spins + spins * (spins - 1) / 2
 
 
-@lru_cache(maxsize=None)
+@cache
 def moments(spins: int, odd: bool) -> Moments:
     """Of so many spins; without odd moments, where s and -s have the same energy."""
     vector: list[Monomial] = [(ONE,) * spins]

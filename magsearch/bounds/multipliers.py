@@ -1,4 +1,4 @@
-"""The best multipliers: min sum_a lambda_a + h . S(0)^-1 h, where S(q) = Lambda - M(q) is positive at some wave vectors.
+"""The best multipliers: min sum_a lambda_a + h . S(0)^-1 h with S(q) = Lambda - M(q) positive at some wave vectors.
 
 Convex; solved by following the central path of the barrier - t sum_q log det S(q) with Newton steps, t -> 0 (Boyd &
 Vandenberghe, Convex Optimization (2004), chapter 11). The derivative by lambda_a vanishes where
@@ -12,6 +12,7 @@ constraint with a multiplier for each sublattice: Lyons & Kaplan, Phys. Rev. 120
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ NEWTON = 60  # steps for each t at the most
 
 def best_multipliers(form: QuadraticForm, k: NDArray[np.float64]) -> NDArray[np.float64]:
     """lambda [spin] in meV, best for waves with k [q, 3] alone, in units of the reciprocal vectors; k[0] = 0."""
-    M = form.matrices(k)
+    M: NDArray[Any] = form.matrices(k)
     if not k.any():
         M = M.real.copy()
     path = _Path(form, M)
@@ -44,9 +45,9 @@ class _Path:
     """f(lambda) = sum lambda + h . S(0)^-1 h - t sum_q log det S(q); M [q, order, order]."""
 
     form: QuadraticForm
-    M: NDArray[np.complex128]
+    M: NDArray[Any]
 
-    def S(self, values: NDArray[np.float64]) -> NDArray[np.complex128]:
+    def S(self, values: NDArray[np.float64]) -> NDArray[Any]:
         return shifted(self.form, self.M, values)
 
     def value(self, values: NDArray[np.float64], t: float) -> float:
@@ -82,7 +83,7 @@ class _Path:
         return values
 
 
-def shifted(form: QuadraticForm, M: NDArray[np.complex128], values: NDArray[np.float64]) -> NDArray[np.complex128]:
+def shifted(form: QuadraticForm, M: NDArray[Any], values: NDArray[np.float64]) -> NDArray[Any]:
     """S = Lambda - M, [q, order, order]."""
     S = -M
     np.einsum("qii->qi", S)[:] += np.repeat(values, form.components)

@@ -4,14 +4,15 @@ For any quadratic functions f_p of the spins of a few patches, repeated in every
 
     E = [E - sum_cells sum_p f_p] + sum_cells sum_p f_p >= bound of the rest + cells sum_p min f_p.
 
-Luttinger & Tisza's method replaces unit lengths by lengths that are one on average, which elliptical waves use; the minimum of f_p
-is over true unit vectors, and is bounded by a sum of squares of fourth order (``moments``). The best f_p follow from one convex
-program over the correlations of all waves and the moments of the patches: Paul & Refael, arXiv:2605.06784, with the whole of the
-long-ranged rest in one matrix for each wave vector. Whatever the solver returns, what is used of it is made exact: f_p is
-read off the matrix of the sum of squares, and the rest is bounded by the proofs of this package.
+Luttinger & Tisza's method replaces unit lengths by lengths that are one on average, which elliptical waves use; the
+minimum of f_p is over true unit vectors, and is bounded by a sum of squares of fourth order (``moments``). The best
+f_p follow from one convex program over the correlations of all waves and the moments of the patches: Paul & Refael,
+arXiv:2605.06784, with the whole of the long-ranged rest in one matrix for each wave vector. Whatever the solver
+returns, what is used of it is made exact: f_p is read off the matrix of the sum of squares, and the rest is bounded
+by the proofs of this package.
 
-Several multipliers for each sublattice, or Shor's relaxation of the whole box, would add nothing: the best multipliers of a
-convex problem have the symmetry of the lattice.
+Several multipliers for each sublattice, or Shor's relaxation of the whole box, would add nothing: the best
+multipliers of a convex problem have the symmetry of the lattice.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Shared:
 
 
 def neighbouring_triples(form: QuadraticForm) -> tuple[tuple[Patch, ...], ...]:
-    """Triples of spins that the strongest bonds join: all triangles, all straight lines; bent lines if there are neither."""
+    """Triples of spins that the strongest bonds join: triangles, straight lines; bent lines if there are neither."""
     strong = form.strength * (form.offset.any(axis=1) | (form.i != form.j))
     kept = strong > STRONG * strong.max(initial=0.0)
     ends = zip(form.i[kept].tolist(), form.j[kept].tolist(), map(tuple, form.offset[kept].tolist()), strict=True)
@@ -57,8 +58,9 @@ def neighbouring_triples(form: QuadraticForm) -> tuple[tuple[Patch, ...], ...]:
                 third = bonds.get((a, c, there), 0.0)
                 kind = 0 if third else 1 if (a, first) == (d, second) else 2
                 found[kind][_placed(((a, here), (b, first), (c, there)))] = s + t + third
-    ranked = [tuple(sorted(kind, key=lambda patch, of=kind: (-of[patch], patch))[:PATCHES]) for kind in found]
-    return tuple(kind for kind in ranked[:2] if kind) or (ranked[2],)
+    ranked = [sorted(kind.items(), key=lambda pair: (-pair[1], pair[0])) for kind in found]
+    chosen = [tuple(patch for patch, _ in kind[:PATCHES]) for kind in ranked]
+    return tuple(kind for kind in chosen[:2] if kind) or (chosen[2],)
 
 
 def _placed(sites: Patch) -> Patch:
@@ -109,8 +111,8 @@ def _first_waves(domain: Domain) -> NDArray[np.float64]:
 def _shared(program: Program, solution: Solution) -> Shared:
     """f_p = v.G v - <1, G> up to second order, with the G that the solver found, made a sum of squares again.
 
-    Moments of third and fourth order must cancel in v.G v: G is moved as little as possible until they do. What rounding
-    leaves of them, each at most one, and a negative eigenvalue of G are taken from the floor.
+    Moments of third and fourth order must cancel in v.G v: G is moved as little as possible until they do. What
+    rounding leaves of them, each at most one, and a negative eigenvalue of G are taken from the floor.
     """
     form = program.form
     i, j, offset, J, field = [form.i], [form.j], [form.offset], [form.J], form.field.copy()

@@ -1,7 +1,8 @@
 """The translations that couplings can tell apart: chains and planes in a crystal need fewer wave vectors than its axes.
 
-Which cell a spin of the basis is counted to is a convention. Here connected spins are counted to one cell; what is left are
-the offsets of closed paths. They span a lattice of 0 to 3 dimensions, and M(q) depends on q along these alone.
+Which cell a spin of the basis is counted to is a convention. Here connected spins are counted to one cell; what is
+left are the offsets of closed paths. They span a lattice of 0 to 3 dimensions, and M(q) depends on q along these
+alone.
 """
 
 from __future__ import annotations

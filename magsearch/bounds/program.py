@@ -1,9 +1,10 @@
-"""The convex program behind ``patches``: correlations of waves and moments of patches that agree where they are the same.
+"""The convex program behind ``patches``: correlations of waves, and moments of patches that agree with them.
 
-    min - 1/2 sum_q tr M(q) X(q) - h.m,   X(q) = <s(q) s(q)*> positive, sum_q tr X(q)_aa = 1, <v v^T> positive on each patch
+    min - 1/2 sum_q tr M(q) X(q) - h.m,    X(q) = <s(q) s(q)*> positive, sum_q tr X(q)_aa = 1,
+                                           <v v^T> positive on each patch
 
-Solved by Clarabel (Goulart & Chen, arXiv:2405.12762), an interior-point method that takes positive matrices directly; the
-extra ``sdp`` installs it. Nothing here need be exact: what is used of the solution is proven elsewhere.
+Solved by Clarabel (Goulart & Chen, arXiv:2405.12762), an interior-point method that takes positive matrices directly;
+the extra ``sdp`` installs it. Nothing here need be exact: what is used of the solution is proven elsewhere.
 """
 
 from __future__ import annotations

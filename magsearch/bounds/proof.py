@@ -6,14 +6,15 @@ finite box has finitely many wave vectors. For the infinite crystal the zone is 
 
     M(q + x) <= M(q) + x . M'(q) + R 1,    x in the box:
 
-the linear part is largest (as a quadratic form, at any given wave) in a corner, and R bounds the rest of Taylor's series
-by the range of the couplings. A box whose corners cannot be factorised is cut in two along every axis.
+the linear part is largest (as a quadratic form, at any given wave) in a corner, and R bounds the rest of Taylor's
+series by the range of the couplings. A box whose corners cannot be factorised is cut in two along every axis.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ class Counterexample(Exception):
         super().__init__(f"S is not positive at {k.tolist()}")
 
 
-def positive(S: NDArray[np.complex128]) -> bool:
+def positive(S: NDArray[Any]) -> bool:
     """Whether the Cholesky factorisations of all matrices [..., order, order] succeed."""
     factorise = lapack.zpotrf if np.iscomplexobj(S) else lapack.dpotrf
     return all(factorise(matrix, lower=1)[1] == 0 for matrix in S.reshape(-1, *S.shape[-2:]))
@@ -134,8 +135,8 @@ def _first_boxes(form: QuadraticForm) -> tuple[NDArray[np.float64], NDArray[np.f
 def _remainder(form: QuadraticForm, k: NDArray[np.float64], half: NDArray[np.float64]) -> NDArray[np.float64]:
     """R of every box, meV [box]: by the range of the couplings, to second order.
 
-    With one spin in the cell, M(q) often curves downwards in all directions at its maximum: there R is the curvature at the
-    middle, where it is positive, and what is left of third order.
+    With one spin in the cell, M(q) often curves downwards in all directions at its maximum: there R is the curvature
+    at the middle, where it is positive, and what is left of third order.
     """
     angle = 2 * np.pi * half @ np.abs(form.offset).T  # [box, bond], the largest change of q.T in the box
     second = form.row_sum(angle**2 / 2) * (1 + 1e-9)

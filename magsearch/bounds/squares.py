@@ -1,15 +1,15 @@
-"""S(q) as a sum of squares: the proof where S is soft on whole lines, planes or everywhere (spin liquids, spiral surfaces).
+"""S(q) as a sum of squares: the proof where S is soft on lines, planes or everywhere (spin liquids, spiral surfaces).
 
 There no cutting of the zone ends. But where S joins the cells of a small patch only, it may be shared out over all
 patches of the crystal,
 
     s* S s = sum over all translations of v* G v,    v = the spins of one patch,
 
-and then S(q) is positive everywhere if the one real matrix G is. The kagome antiferromagnet is the example: its energy is
-the sum of (s_1 + s_2 + s_3)^2 over triangles.
+and then S(q) is positive everywhere if the one real matrix G is. The kagome antiferromagnet is the example: its
+energy is the sum of (s_1 + s_2 + s_3)^2 over triangles.
 
-Many G add up to the same S. The one for which S + shift 1 = sum of squares with the least shift is found by following the
-central path of shift - t log det G.
+Many G add up to the same S. The one for which S + shift 1 = sum of squares with the least shift is found by following
+the central path of shift - t log det G.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def prove_squares(form: QuadraticForm, values: NDArray[np.float64], tolerance: f
 
 
 def _share(
-    number: NDArray[np.int64], energy: NDArray[np.float64], cells: int, enough: float
+    number: NDArray[np.intp], energy: NDArray[np.float64], cells: int, enough: float
 ) -> tuple[NDArray[np.float64], float]:
-    """G [row, row], positive, whose translations add up to S + shift 1, and the shift: ``enough``, or the least, meV."""
+    """G [row, row], positive, whose translations add up to S + shift 1, and the shift: ``enough`` or the least, meV."""
     rows = len(number)
     times = np.bincount(number.ravel())
     G0 = (energy / times)[number]
@@ -83,7 +83,7 @@ def _share(
 
 def _pairs(
     form: QuadraticForm, values: NDArray[np.float64], reach: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp]]:
     """Which pairs of components of the patch's spins are translations of each other, and what S holds of each.
 
     The patch has the cells 0 ... reach. number [row, row] is the same for pairs that are alike, energy [number] the sum
@@ -106,7 +106,7 @@ def _pairs(
     a, b = (index.ravel() for index in np.meshgrid(range(c), range(c), indexing="ij"))
     first, second = (form.i[:, None] * c + a).ravel(), (form.j[:, None] * c + b).ravel()
     bonds = np.searchsorted(keys, key(np.repeat(form.offset, len(a), axis=0), first, second))
-    energy = np.bincount(bonds, -form.J[:, a, b].ravel(), minlength=len(keys))
+    energy = np.bincount(bonds, -form.J[:, a, b].ravel(), minlength=len(keys)).astype(np.float64)
     every = np.arange(order)
     diagonal = np.searchsorted(keys, key(np.zeros((order, form.dimension), dtype=np.int64), every, every))
     energy[diagonal] += np.repeat(values, c)

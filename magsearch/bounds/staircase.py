@@ -1,11 +1,11 @@
 """The best multipliers of a large cluster, from spins with more than three components.
 
-The dual of the best multipliers is the lowest energy of correlations X, positive, with tr X_aa = 1 for every spin. Written
-as X = V V^T with ``rank`` columns, it is the ground state of spins V_a with c x rank components: smooth, and without false
-minima once the rank is large enough (Burer & Monteiro, Math. Program. 95, 329 (2003); Boumal, Voroninski & Bandeira, Commun.
-Pure Appl. Math. 73, 581 (2020)). It is relaxed by Newton's method, lambda_a = V_a . (M V + h)_a. Where S = Lambda - M then has
-a negative eigenvalue, the eigenvector becomes one more column, until it has none. In a field the first column is the
-uniform part m of the spins.
+The dual of the best multipliers is the lowest energy of correlations X, positive, with tr X_aa = 1 for every spin.
+Written as X = V V^T with ``rank`` columns, it is the ground state of spins V_a with c x rank components: smooth, and
+without false minima once the rank is large enough (Burer & Monteiro, Math. Program. 95, 329 (2003); Boumal,
+Voroninski & Bandeira, Commun. Pure Appl. Math. 73, 581 (2020)). It is relaxed by Newton's method, lambda_a = V_a . (M
+V + h)_a. Where S = Lambda - M then has a negative eigenvalue, the eigenvector becomes one more column, until it has
+none. In a field the first column is the uniform part m of the spins.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@ At the best multipliers every state that reaches the bound lies in the null spac
 
     s_a(T) = m_a + Re[w_a exp(i q.T)],    S(q) w = 0,    m = S(0)^-1 h,
 
-and has unit length everywhere if m_a.w_a = 0 = w_a.w_a and |m_a|^2 + |w_a|^2 / 2 = 1; where q = - q, if m_a.w_a = 0 and
-|m_a|^2 + |w_a|^2 = 1. Isotropic couplings leave the directions of spins free: a complex vector of the null space turns in a
-plane, and up to three real ones stand at right angles; the field takes one direction.
+and has unit length everywhere if m_a.w_a = 0 = w_a.w_a and |m_a|^2 + |w_a|^2 / 2 = 1; where q = - q, if m_a.w_a = 0
+and |m_a|^2 + |w_a|^2 = 1. Isotropic couplings leave the directions of spins free: a complex vector of the null space
+turns in a plane, and up to three real ones stand at right angles; the field takes one direction.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,22 +40,6 @@ class Solution:
     mean: NDArray[np.float64]
     touching: NDArray[np.float64]
     proof: Proof
-
-
-class Domain(Protocol):
-    """A set of wave vectors."""
-
-    @property
-    def form(self) -> QuadraticForm: ...
-
-    def solve(self) -> Solution:
-        """The best multipliers."""
-
-    def softest(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Wave vectors k [few, 3] at which the lowest eigenvalue [few] of S is least, ascending."""
-
-    def prove(self, values: NDArray[np.float64]) -> Proof:
-        """Proves S + shift 1 positive on the whole domain; Counterexample where it is not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +141,9 @@ class Cluster:
 
     def prove(self, values: NDArray[np.float64]) -> Proof:
         return Band(self.form).prove(values)
+
+
+Domain = Box | Zone | Cluster
 
 
 def domain_of(form: QuadraticForm, of: str, tolerance: float) -> Domain:
