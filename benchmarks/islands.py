@@ -10,6 +10,7 @@ lower bound, and is marked with >.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -21,10 +22,10 @@ from magsearch import config
 from magsearch.units import MRY
 
 SCHEMES = {
-    "isolated": ms.Exchange(ms.Isolated()),
-    "ring": ms.Exchange(ms.Ring()),
-    "complete": ms.Exchange(ms.Complete()),
-    "leader": ms.Leader(ms.Ring()),
+    "isolated": {"topology": "isolated", "scheme": "exchange"},
+    "ring": {"topology": "ring", "scheme": "exchange"},
+    "complete": {"topology": "complete", "scheme": "exchange"},
+    "leader": {"topology": "ring", "scheme": "leader"},
 }
 
 
@@ -32,9 +33,9 @@ def evaluations(
     given: config.Input, scheme: ms.Exchange, seed: int, target: float, generations: int
 ) -> tuple[int, bool]:
     """How many it took, and whether it arrived; target in meV per site."""
-    own = [ms.GeneticTunneling(replicas=given.search.replicas, elites=given.search.elites, seed=seed)]
+    islands = [replace(island, seed=seed) for island in given.islands.islands(given.search)]
     stop = ms.Stop(generations=generations, window=10**6)
-    search = ms.Archipelago(given.hamiltonian, ms.choose("auto"), own * given.islands.count, scheme, stop)
+    search = ms.Archipelago(given.hamiltonian, ms.choose("auto"), islands, scheme, stop)
     for _ in search.run():
         best = search.history.overall()
         arrived = np.flatnonzero(best["best"] <= target)
@@ -59,7 +60,8 @@ def main(
     found: dict[str, list[int]] = {name: [] for name in schemes.split(",")}
     for seed in range(1, seeds + 1):
         for name, counts in found.items():
-            count, arrived = evaluations(given, SCHEMES[name], seed, target * scale, generations)
+            scheme = replace(given.islands, **SCHEMES[name]).migration()  # the input's every and elites
+            count, arrived = evaluations(given, scheme, seed, target * scale, generations)
             counts.append(count)
             print(f"seed {seed:3d}  {name:9s} {'' if arrived else '>'}{count}", flush=True)
     for name, counts in found.items():

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from magsearch import config
-from magsearch.archipelago import Checkpoints, Stop
 from magsearch.errors import InputError
 from magsearch.island import OPERATORS, SEEDS
 from magsearch.migration import Exchange, Leader
@@ -16,6 +15,7 @@ from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, VelocityProjectio
 from magsearch.operators import HeatPatch, PatchSplice, RandomSpins
 from magsearch.selection import Roulette, SteadyState, Tournament
 from magsearch.settings import IslandsTable, SearchTable, StorageTable
+from magsearch.stopping import Checkpoints, Stop
 from magsearch.topology import Complete, Isolated, RandomGraph, Ring, Torus
 
 MODEL = """\

@@ -28,6 +28,7 @@ LAYERS = (
     ("methods",),
     ("island",),
     ("history", "migration"),
+    ("stopping",),
     ("archipelago",),
     ("storage", "settings"),
     ("config", "footprint"),
