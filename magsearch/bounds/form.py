@@ -110,7 +110,7 @@ class QuadraticForm:
         return sparse.csr_array((self.J.ravel(), (row * self.order + column, bond)), shape=shape)
 
     def matrices(self, k: ArrayLike, *derivative: int) -> NDArray[np.complex128]:
-        """M(q) [q, order, order] in meV, q = sum_axis k_axis b_axis, k [q, 3]; or derivatives along ``dual`` vectors."""
+        """M(q) [q, order, order] in meV, q = sum_axis k_axis b_axis, k [q, 3]; derivatives along ``dual``."""
         turns = np.asarray(k, dtype=np.float64).reshape(-1, 3) @ self.period.T
         phase = np.exp(2j * np.pi * (turns @ self.offset.T))
         for along in derivative:

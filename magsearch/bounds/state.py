@@ -26,7 +26,7 @@ from magsearch.device import Cpu
 from magsearch.evaluator import Evaluator
 from magsearch.hamiltonian import ONSITE, Hamiltonian
 from magsearch.lattice import Lattice
-from magsearch.minimizers import BarzilaiBorwein
+from magsearch.minimizers import LBFGS
 from magsearch.relaxation import Convergence, relax
 
 SOFT = 1e-6  # eigenvalues of S below this, in units of form.scale, are zero
@@ -192,7 +192,7 @@ def lowest_state(hamiltonian: Hamiltonian, bound: Bound) -> tuple[NDArray[np.flo
         start = np.concatenate([best, mixed])
         start = start + NUDGE * random.normal(size=start.shape) * (form.spin_of >= 0)[:, None]
         start /= np.where(form.spin_of >= 0, np.linalg.norm(start, axis=2), 1.0)[..., None]
-        relaxed = relax(BarzilaiBorwein(Convergence(steps=STEPS, variance=None)), evaluator, start)
+        relaxed = relax(LBFGS(Convergence(steps=STEPS, variance=None)), evaluator, start)
         textures = relaxed.textures
         energies = evaluator.energies(textures) / hamiltonian.spins
     lowest = int(energies.argmin())
