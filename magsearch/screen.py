@@ -50,7 +50,7 @@ def describe(console: Console, hamiltonian: Hamiltonian) -> None:
         soft_wrap=True,
     )
     for note in hamiltonian.notes:
-        console.print(f"note       {note}", style="yellow", highlight=False, soft_wrap=True)
+        console.print(f"note       {note}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 def reach(hamiltonian: Hamiltonian) -> float:

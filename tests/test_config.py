@@ -303,7 +303,7 @@ def test_size_and_field_can_be_set_for_uppasd(inpsd):
         ("model.field=[1,2]", "three numbers"),
         ("model.field=[true,2,3]", "three numbers"),
         ("model.field=nan", "three numbers in tesla"),
-        ("model.lattice=cubic", "model.size and model.field"),
+        ("model.lattice=cubic", "model.size, model.field, model.periodic can"),
     ],
 )
 def test_wrong_settings_of_an_uppasd_model(inpsd, override, told):

@@ -34,7 +34,7 @@ LAYERS = (
     ("config", "footprint"),
     ("record",),
     ("screen",),
-    ("batch", "bound", "plots", "sample"),
+    ("batch", "plots"),
     ("cli",),
 )
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}

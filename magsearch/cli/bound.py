@@ -11,9 +11,10 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from magsearch import config, formats, screen, storage
+from magsearch import config, screen
 from magsearch.bounds import Bound, lower_bound, lowest_state, spiral
 from magsearch.bounds.form import quadratic_form
+from magsearch.cli.arguments import InputFile, Json, Settings, texture_of
 from magsearch.device import Cpu
 from magsearch.errors import InputError
 from magsearch.evaluator import Evaluator
@@ -25,14 +26,10 @@ LONG = ("multipliers", "mean")
 
 
 def bound(
-    input_file: Annotated[
-        Path, typer.Argument(metavar="INPUT", help=r"A .toml with a \[model] table, or UppASD's inpsd.dat.")
-    ],
+    input_file: InputFile,
     energy: Annotated[
         str | None,
-        typer.Option(
-            metavar="E", help="What to compare: meV per site, or a texture: .npy, UppASD restart file, OUT.h5 of a run."
-        ),
+        typer.Option(metavar="E", help="What to compare: meV per site, or spins as for energy --spins."),
     ] = None,
     moments: Annotated[
         bool, typer.Option("--moments", help="Raise bounds by moments of fourth order (extra sdp; up to minutes).")
@@ -40,10 +37,8 @@ def bound(
     spins: Annotated[
         Path | None, typer.Option(metavar="OUT.npy", help="Store the lowest state that was made of the softest waves.")
     ] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="model.size=[64,64,1], model.field=2.7, ...")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    settings: Settings = None,
+    as_json: Json = False,
 ) -> None:
     """A proven lower bound of the energy per site: of the model in its box, and of the infinite crystal."""
     begin = time.monotonic()
@@ -121,15 +116,7 @@ def _energy(given: str, hamiltonian: Hamiltonian) -> float:
         return float(given)
     except ValueError:
         pass
-    if given.endswith((".h5", ".hdf5")):
-        elites = storage.read(given).elites
-        if not elites:
-            raise InputError("has no elites yet", given)
-        texture = elites[0].spins
-        if len(texture) != hamiltonian.lattice.sites:
-            raise InputError(f"has {len(texture)} spins; the lattice has {hamiltonian.lattice.sites} sites", given)
-    else:
-        texture = formats.read_spins(given, hamiltonian.lattice, hamiltonian.vacancies)
+    texture = texture_of(given, hamiltonian)
     return float(Evaluator(hamiltonian, Cpu(), np.float64).energies(texture)[0]) / hamiltonian.spins
 
 
