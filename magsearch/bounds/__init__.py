@@ -9,7 +9,7 @@ staircase: the best multipliers of crystals and of clusters · proof, band, squa
 program, patches: a better one where waves of unit length on average are too good · state: the spins.
 """
 
-from magsearch.bounds.bound import Bound, lower_bound
+from magsearch.bounds.bound import Bound, lower_bound, takes_seconds
 from magsearch.bounds.state import Wave, lowest_state, spiral
 
-__all__ = ["Bound", "Wave", "lower_bound", "lowest_state", "spiral"]
+__all__ = ["Bound", "Wave", "lower_bound", "lowest_state", "spiral", "takes_seconds"]

@@ -50,10 +50,10 @@ class Band:
         turned[self.place] = x
         return np.asarray(lapack.dpbtrs(factor, turned, lower=1)[0][self.place]).reshape(x.shape)
 
-    def error(self, values: NDArray[np.float64]) -> float:
-        """A factorised matrix is at most this much below zero, meV: as in a dense one, but rows are short."""
+    def error(self, values: NDArray[np.float64], shift: float = 0.0) -> float:
+        """Factorised, S + shift 1 is at most this much below zero, meV: as a dense matrix, but rows are short."""
         width = len(self.minus_M)
-        diagonal = self.form.scale + float(np.abs(values).max())
+        diagonal = self.form.scale + float(np.abs(values).max()) + shift
         return UNIT * (width + 16) * min(2 * width, self.form.order) * diagonal
 
     def least_shift(self, values: NDArray[np.float64], first: float) -> tuple[float, NDArray[np.float64]]:
@@ -65,6 +65,5 @@ class Band:
 
     def prove(self, values: NDArray[np.float64]) -> Proof:
         """S + shift 1 is positive."""
-        error = self.error(values) + self.form.rounding()
-        shift, _ = self.least_shift(values, error)
-        return Proof(shift + error, "S factorised")
+        shift, _ = self.least_shift(values, self.error(values) + self.form.rounding())
+        return Proof(shift + self.error(values, shift) + self.form.rounding(), "S factorised")

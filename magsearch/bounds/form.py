@@ -80,6 +80,11 @@ class QuadraticForm:
         return max(self.reach, float(np.linalg.norm(self.field, axis=1).max(initial=0.0))) or 1.0
 
     @cached_property
+    def most_bonds(self) -> int:
+        """Of one spin."""
+        return int(np.bincount(self.i, minlength=self.spins).max(initial=0))
+
+    @cached_property
     def strength(self) -> NDArray[np.float64]:
         """Spectral norm of every bond's matrix, [bond] meV, rounded up."""
         return np.linalg.norm(self.J, ord=2, axis=(1, 2)) * (1 + 1e-12)
@@ -139,9 +144,8 @@ class QuadraticForm:
 
         exp(i q.T) is wrong by a few times |q.T| units in the last place, and a sum of b terms by b of them.
         """
-        bonds = np.bincount(self.i, minlength=self.spins).max(initial=0)
         turns = np.abs(self.offset @ self.period).sum(axis=1).max(initial=0)
-        return float(np.finfo(float).eps * self.reach * (bonds + 64 + 128 * turns))
+        return float(np.finfo(float).eps * self.reach * (self.most_bonds + 64 + 128 * turns))
 
 
 def in_space(form: QuadraticForm, field: ArrayLike) -> QuadraticForm:
@@ -151,6 +155,19 @@ def in_space(form: QuadraticForm, field: ArrayLike) -> QuadraticForm:
     B = np.asarray(field, dtype=np.float64)
     direction = B / np.linalg.norm(B) if B.any() else B
     return replace(form, components=3, J=form.J * np.eye(3), field=form.field * direction)
+
+
+def _axes(hamiltonian: Hamiltonian) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which axes couplings cross, and which of these are open: the layers along them are spins of one cell."""
+    crossed = (hamiltonian.bonds.offset != 0).any(axis=0)
+    return crossed, crossed & ~np.array(hamiltonian.lattice.periodic)
+
+
+def bonds_of_cell(hamiltonian: Hamiltonian) -> float:
+    """How many bonds the form has, about."""
+    layers = np.where(_axes(hamiltonian)[1], hamiltonian.lattice.size, 1).prod()
+    spins = layers * hamiltonian.lattice.atoms if hamiltonian.uniform else hamiltonian.spins
+    return float(spins * hamiltonian.coordination)
 
 
 def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
@@ -163,8 +180,7 @@ def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
     lattice, (kind, table) = hamiltonian.lattice, hamiltonian.onsite
     if hamiltonian.uniform:
         bonds = hamiltonian.bonds
-        crossed = (bonds.offset != 0).any(axis=0)
-        folded = crossed & ~np.array(lattice.periodic)  # the layers along an open axis are spins of one cell
+        crossed, folded = _axes(hamiltonian)
         slab = replace(lattice, size=tuple(np.where(folded, lattice.size, 1).tolist()))
         there = np.stack([slab.neighbours(offset) for offset in bonds.offset]) if len(bonds) else np.empty((0, 1), int)
         bond, cell = np.nonzero(there >= 0)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from magsearch.bounds.form import QuadraticForm
 from magsearch.bounds.moments import unfolded
 from magsearch.bounds.program import Patch, Program, Solution
-from magsearch.bounds.proof import UNIT, certified
+from magsearch.bounds.proof import LOOSER, UNIT, certified, factorisation_error, positive
 from magsearch.bounds.waves import EXACT, Box, Domain, unlike
 
 ROUNDS = 25  # times that wave vectors are added at the most
@@ -124,9 +124,11 @@ def _shared(program: Program, solution: Solution) -> Shared:
         unwanted = of.map[:, others].toarray()
         squares = squares - unwanted @ np.linalg.solve(unwanted.T @ unwanted, unwanted.T @ squares)
         sums = of.map.T @ squares
-        lowest = float(np.linalg.eigvalsh(unfolded(squares, of.size))[0])
-        rounding = UNIT * of.size**2 * float(np.abs(squares).max(initial=0.0))
-        lift = max(-lowest, 0.0) + rounding
+        largest = float(np.abs(squares).max(initial=0.0))
+        rounding, lift = UNIT * of.size**2 * largest, factorisation_error(of.size, largest)
+        while not positive(unfolded(squares, of.size) + lift * np.eye(of.size)):
+            lift *= LOOSER
+        lift += factorisation_error(of.size, largest + lift)
         floor -= float(of.constant @ squares) + float(np.abs(sums[others]).sum())
         floor -= lift * of.square(len(patch)) + rounding * of.map.shape[1]
         for link in links:

@@ -60,14 +60,14 @@ def factorisation_error(order: int, diagonal: float) -> float:
 
 def prove_box(form: QuadraticForm, values: NDArray[np.float64]) -> Proof:
     """For all wave vectors of the finite box."""
-    k = form.wave_vectors()
-    step = factorisation_error(form.order, form.scale + float(np.abs(values).max())) + form.rounding()
-    shift = step
+    k, diagonal = form.wave_vectors(), form.scale + float(np.abs(values).max())
+    shift = factorisation_error(form.order, diagonal) + form.rounding()
     for part in np.array_split(k, -(-len(k) * form.order**2 // CHUNK)):
         S = shifted(form, form.matrices(part), values)
         while not positive(S + shift * np.eye(form.order)):
             shift *= LOOSER
-    return Proof(shift + step, f"S(q) factorised at {len(k)} wave vectors of the box")
+    error = factorisation_error(form.order, diagonal + shift) + form.rounding()
+    return Proof(shift + error, f"S(q) factorised at {len(k)} wave vectors of the box")
 
 
 def prove_zone(
@@ -165,5 +165,5 @@ def certified(form: QuadraticForm, values: NDArray[np.float64], mean: NDArray[np
     below = 0.5 * values.sum() + 0.5 * (mean * turned).sum() + missed.sum()
     length = float(np.linalg.norm(mean, axis=1).max(initial=0.0))
     terms = np.abs(values).sum() + form.spins * (1 + length) ** 2 * (form.scale + np.abs(values).max(initial=0.0))
-    rounding = UNIT * (form.spins + 64) * float(terms) + abs(form.constant) * UNIT
+    rounding = UNIT * (form.spins + form.most_bonds + 64) * float(terms) + abs(form.constant) * UNIT
     return float(form.constant - below - rounding), rounding

@@ -38,11 +38,12 @@ def prove_squares(form: QuadraticForm, values: NDArray[np.float64], tolerance: f
     G, shift = _share(number, energy, rows // form.order, tolerance / 4)
     shift = max(shift, 0.0)
     energy[diagonal] += shift
-    lift = error = factorisation_error(rows, float(np.abs(G).max())) + UNIT * rows * form.scale
+    lift = factorisation_error(rows, float(np.abs(G).max())) + UNIT * rows * form.scale
     while not positive((G + lift * np.eye(rows))[None]):
         lift *= LOOSER
     missed = float(np.abs(energy - np.bincount(number.ravel(), G.ravel())).sum())
     cells = rows // form.order
+    error = factorisation_error(rows, float(np.abs(G).max()) + lift) + UNIT * rows * form.scale
     total = shift + missed + cells * (lift + error) + form.rounding()
     return Proof(total, f"S(q) a sum of squares on patches of {cells} cells")
 
