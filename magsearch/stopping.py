@@ -41,9 +41,8 @@ class Stop:
             varied = recent[:, ~np.isnan(recent[0])].std(axis=0).max()
             if varied <= allowed:
                 return f"elites' energies vary by {varied:.1e} meV per site over {self.window} generations"
-        if self.gap is not None and known:
-            if history.rows[known - 1]["best"].min() - self.bound <= self.gap:
-                return f"best energy within {self.gap:g} meV per site of the lower bound"
+        if self.gap is not None and known and history.rows[known - 1]["best"].min() - self.bound <= self.gap:
+            return f"best energy within {self.gap:g} meV per site of the lower bound"
         if self.seconds is not None and known and history.seconds[known - 1] >= self.seconds:
             return f"{self.seconds:g} seconds spent"
         return f"{generations} generations done" if generations >= self.generations else ""
