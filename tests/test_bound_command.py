@@ -19,7 +19,18 @@ size = [6, 6, 1]
 [[model.exchange]]
 J = -1.0
 """
-EASY = MODEL + "\n[[model.anisotropy]]\nK = 0.3\n"
+TRIANGLE = """\
+[model]
+cell = [[9, 0, 0], [0, 9, 0], [0, 0, 9]]
+size = [1, 1, 1]
+periodic = [false, false, false]
+cartesian = true
+basis = [{position = [0, 0, 0]}, {position = [1, 0, 0]}, {position = [0.5, 0.8660254, 0]}]
+
+[[model.exchange]]
+J = -1.0
+
+"""
 
 
 @pytest.fixture
@@ -52,14 +63,9 @@ def test_bound_as_json(capsys, toml):
 
 
 def test_bound_of_a_molecule_has_no_crystal(capsys, tmp_path):
-    corners = [[0, 0, 0], [1, 0, 0], [0.5, 0.8660254, 0]]
-    (tmp_path / "in.toml").write_text(
-        "[model]\ncell = [[9, 0, 0], [0, 9, 0], [0, 0, 9]]\nsize = [1, 1, 1]\nperiodic = [false, false, false]\n"
-        f"cartesian = true\nbasis = [{', '.join(f'{{position = {c}}}' for c in corners)}]\n"
-        "[[model.exchange]]\nJ = -2.0\n"
-    )
+    (tmp_path / "in.toml").write_text(TRIANGLE)
     found = json.loads(printed(capsys, "bound", tmp_path / "in.toml", "--json"))
-    assert found["bound_per_site"] == pytest.approx(-1.0, abs=1e-10)  # three bonds of cos 120 degrees
+    assert found["bound_per_site"] == pytest.approx(-0.5, abs=1e-10)  # three bonds of cos 120 degrees
     assert found["tight"] is True
     assert found["crystal"] is None
 
@@ -107,15 +113,13 @@ def test_what_is_wrong_is_told(capsys, toml, arguments, message):
 
 
 def test_moments_raise_the_bound(capsys, tmp_path):
-    (tmp_path / "in.toml").write_text(EASY)
-    plain = json.loads(printed(capsys, "bound", tmp_path / "in.toml", "--json", "--set", "model.size=[3,3,1]"))
+    """Antiferromagnetic triangle with an easy axis: one spin along it, two at an angle t, cos t = 1 / (2 - 2K)."""
+    (tmp_path / "in.toml").write_text(TRIANGLE + "[[model.anisotropy]]\nK = 0.3\n")
+    plain = json.loads(printed(capsys, "bound", tmp_path / "in.toml", "--json"))
     assert plain["tight"] is False
-    raised = json.loads(
-        printed(capsys, "bound", tmp_path / "in.toml", "--json", "--moments", "--set", "model.size=[3,3,1]")
-    )
+    raised = json.loads(printed(capsys, "bound", tmp_path / "in.toml", "--json", "--moments"))
     assert raised["tight"] is True
-    assert raised["crystal"]["tight"] is True  # by the box, repeated
-    assert plain["bound_per_site"] < raised["bound_per_site"] == pytest.approx(-1.6555555556, abs=3e-8)
+    assert plain["bound_per_site"] < raised["bound_per_site"] == pytest.approx(-(1.3 + 1 / 1.4) / 3, abs=1e-8)
 
 
 def test_moments_without_their_solver(capsys, toml, monkeypatch):

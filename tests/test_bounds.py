@@ -248,8 +248,8 @@ def no_energy_is_below(seed: int) -> bool:
 
 def test_no_energy_is_below_the_bound():
     """Random lattices, tensors, anisotropy, fields, edges, vacancies; in more than a third the bound is reached."""
-    reached = sum(no_energy_is_below(seed) for seed in range(250))
-    assert reached > 80
+    reached = sum(no_energy_is_below(seed) for seed in range(120))
+    assert reached > 40
 
 
 @pytest.mark.slow
