@@ -92,6 +92,15 @@ def test_energies_are_compared(capsys, toml, tmp_path):
     )
 
 
+def test_a_number_is_no_state(capsys, tmp_path):
+    """Whoever claims the energy of the bound has not shown that spins reach it."""
+    (tmp_path / "in.toml").write_text(TRIANGLE + "[[model.anisotropy]]\nK = 0.3\n")
+    bound = json.loads(printed(capsys, "bound", tmp_path / "in.toml", "--json"))["bound_per_site"]
+    claimed = json.loads(printed(capsys, "bound", tmp_path / "in.toml", "--json", "--energy", f"{bound:.12f}"))
+    assert claimed["tight"] is False
+    assert claimed["given"]["lowest"] is True
+
+
 def test_a_run_is_compared_with_the_bound(capsys, toml, tmp_path):
     run = tmp_path / "out.h5"
     printed(capsys, "run", toml, "-o", run, "--set", "search.generations=2", "--set", "search.replicas=8")

@@ -45,9 +45,9 @@ def bound(
     hamiltonian = config.read(input_file, settings or []).hamiltonian
     if not hamiltonian.spins:
         raise InputError("has no spins", input_file)
-    given = None if energy is None else _energy(energy, hamiltonian)
+    given, is_state = (None, False) if energy is None else _energy(energy, hamiltonian)
     box = _bound(hamiltonian, "box", moments, input_file)
-    if given is not None and box.gap(given) < -box.margin - 1e-9 * abs(box.per_site):
+    if given is not None and box.gap(given) < -1e-9 * box.scale:  # digits that a user left out
         raise InputError(
             f"{given:.10g} meV per site is below the bound, {box.per_site:.10g}: it is not an energy of this model",
             "--energy",
@@ -55,7 +55,7 @@ def bound(
     state, made = lowest_state(hamiltonian, box)
     if spins is not None:
         _store(spins, state)
-    best = made if given is None else min(made, given)
+    best = min(made, given) if given is not None and is_state else made  # a number alone proves nothing
     result = {**_as_json(box), "tight": box.reached(best), "energy_per_site": made, "gap": box.gap(made)}
     if given is not None:
         result["given"] = {"energy_per_site": given, "gap": box.gap(given), "lowest": box.reached(given)}
@@ -95,7 +95,7 @@ def _bound(hamiltonian: Hamiltonian, of: str, moments: bool, path: Path) -> Boun
 
 
 def _gap(bound: Bound, energy: float) -> str:
-    return f"gap {bound.gap(energy):.2e}" + (": no state is lower" if bound.reached(energy) else "")
+    return f"gap {bound.gap(energy):.2g} meV per site" + (": no state is lower" if bound.reached(energy) else "")
 
 
 def _size(hamiltonian: Hamiltonian) -> str:
@@ -110,14 +110,14 @@ def _as_json(bound: Bound) -> dict[str, Any]:
     return values if len(bound.multipliers) <= LISTED else {k: v for k, v in values.items() if k not in LONG}
 
 
-def _energy(given: str, hamiltonian: Hamiltonian) -> float:
-    """meV per site, as a number or of a texture."""
+def _energy(given: str, hamiltonian: Hamiltonian) -> tuple[float, bool]:
+    """meV per site, as a number or of a texture, and whether it is that of a texture."""
     try:
-        return float(given)
+        return float(given), False
     except ValueError:
         pass
     texture = texture_of(given, hamiltonian)
-    return float(Evaluator(hamiltonian, Cpu(), np.float64).energies(texture)[0]) / hamiltonian.spins
+    return float(Evaluator(hamiltonian, Cpu(), np.float64).energies(texture)[0]) / hamiltonian.spins, True
 
 
 def _store(path: Path, spins: NDArray[np.float64]) -> None:
