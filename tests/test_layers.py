@@ -27,7 +27,7 @@ LAYERS = (
     ("bounds", "thermodynamics"),
     ("methods",),
     ("island",),
-    ("history", "migration"),
+    ("history", "migration", "cells"),
     ("stopping",),
     ("archipelago",),
     ("storage", "settings"),
