@@ -24,7 +24,7 @@ LAYERS = (
     ("crystal", "relaxation"),
     ("heatbath", "statistics"),
     ("alignment", "minimizers", "operators", "selection", "observables"),
-    ("thermodynamics",),
+    ("bounds", "thermodynamics"),
     ("methods",),
     ("island",),
     ("history", "migration", "cells"),
