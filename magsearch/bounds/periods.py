@@ -26,7 +26,8 @@ def homes(spins: int, i: NDArray[np.int64], j: NDArray[np.int64], offset: NDArra
     lightest = lightest[np.unique(i[lightest] * spins + j[lightest], return_index=True)[1]]
     of = {(a, b): offset[n] for a, b, n in zip(i[lightest].tolist(), j[lightest].tolist(), lightest, strict=True)}
     weight = 1.0 + length[lightest]
-    graph = sparse.csr_array((weight, (i[lightest], j[lightest])), shape=(spins, spins))
+    ends = i[lightest].astype(np.int32), j[lightest].astype(np.int32)  # what SciPy before 1.17 asks for
+    graph = sparse.csr_array((weight, ends), shape=(spins, spins))
     tree = minimum_spanning_tree(graph)
     label = connected_components(tree, directed=False)[1]
     for root in np.unique(label, return_index=True)[1]:
