@@ -9,8 +9,8 @@ run, to 1e-6 of the stiffest coupling per site. With p(t) the fraction of runs t
 
     TTS = min over t of t max[1, ln 0.01 / ln(1 - p(t))],
 
-evaluations until it is found with 99 % probability if runs are cut off at t and repeated (Ronnow et al., Science 345, 420
-(2014)).
+evaluations until it is found with 99 % probability if runs are cut off at t and repeated (Ronnow et al., Science 345,
+420 (2014)).
 """
 
 from __future__ import annotations

@@ -47,6 +47,7 @@ def again_and_again(method: Method | Minimizer) -> Callable[[ms.Hamiltonian, ms.
 
 METHODS: dict[str, Callable[[ms.Hamiltonian, ms.Device, int], Trace]] = {
     "genetic tunneling": tunneling(),
+    "tunneling, adaptive": tunneling(adaptation=0.5),
     "random restarts": again_and_again(ms.BarzilaiBorwein()),
     "annealing, 300 sweeps": again_and_again(methods.SimulatedAnnealing(sweeps=300)),
     "annealing, 3000 sweeps": again_and_again(methods.SimulatedAnnealing(sweeps=3000)),
