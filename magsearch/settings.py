@@ -45,6 +45,8 @@ class SearchTable:
     seed          of everything random
     window        generations in which the elites' energies must not vary for the search to end
     deviation     meV per site, below which they do not vary; default: 1e-7 of the stiffest coupling
+    gap           meV per site: the search ends when its best minimum is no more than this above the lower bound
+    bound         whether a lower bound is computed; default: with a gap, and wherever it takes seconds
     minimizer     a key of MINIMIZERS
     steps         of one relaxation, at the most
     torque        meV, at which a relaxation may end; default: 1e-6 of the stiffest coupling
@@ -52,6 +54,7 @@ class SearchTable:
     temperature   kelvin, of the roulette's Boltzmann weights (asks for the roulette)
     seeds         weights of the operators that make the first generation
     operators     weights of the operators that make offspring
+    adaptation    0 to 1: how far operators follow what has paid off rather than these weights
     path          direct or fourier, where the cost model is to be overruled
     """
 
@@ -63,6 +66,8 @@ class SearchTable:
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 1
     window: Annotated[int, Field(strict=True, ge=2)] = 10
     deviation: Annotated[float, Field(strict=True, ge=0)] | None = None
+    gap: Positive | None = None
+    bound: bool | None = None
     minimizer: Literal["barzilai-borwein", "lbfgs", "velocity-projection", "fire"] = "barzilai-borwein"
     steps: Count = 2000
     torque: Positive | None = None
@@ -70,6 +75,7 @@ class SearchTable:
     temperature: Positive | None = None
     seeds: Weights = field(default_factory=dict)
     operators: Weights = field(default_factory=dict)
+    adaptation: Share = 0.0
     path: Literal["direct", "fourier"] | None = None
 
     def island(self) -> GeneticTunneling:
@@ -83,10 +89,14 @@ class SearchTable:
             selection=self._selection(),
             seeds=_mixture("seeds", self.seeds, SEEDS),
             operators=_mixture("operators", self.operators, OPERATORS),
+            adaptation=self.adaptation,
         )
 
     def stop(self) -> Stop:
-        return Stop(self.generations, self.seconds, self.window, self.deviation)
+        """ValueError for keys that do not go together."""
+        if self.gap is not None and self.bound is False:
+            raise ValueError("search.gap is measured from the lower bound, but search.bound is false")
+        return Stop(self.generations, self.seconds, self.window, self.deviation, self.gap)
 
     def _selection(self) -> Selection:
         name = self.selection or ("roulette" if self.temperature else "steady-state")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from magsearch.record import summary, vector
+from magsearch.record import certificate, vector
 from magsearch.report.panels import convergence, panels
 from magsearch.storage import Record
 
@@ -71,7 +71,7 @@ def result(record: Record) -> dict[str, str]:
         "topological charge": f"{champion.charge + 0.0:.2f}",
         "mean spin": vector(champion.magnetization),
         "largest torque": f"{champion.torque:.1e} meV",
-        "bound": bound(summary(record).get("bound")),
+        "bound": bound(certificate(record)),
         "how sure": "; ".join(sureness(record)),
     }
 
