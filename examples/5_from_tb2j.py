@@ -11,11 +11,11 @@ Model
 Run
     python examples/5_from_tb2j.py [cells]
 
-    The same from the shell: magsearch run examples/5_exchange.out --set model.size=[24,24,1] --set model.field=5
+    The same from the shell: magsearch run examples/5_exchange.out --set model.size=[16,16,1] --set model.field=5
 
 Result
-    What the reader understood, then one line for each field: a spiral, a lattice of skyrmions (charge -1 each), and
-    the ferromagnet.
+    What the reader understood, then one line for each field: a spiral, a lattice of skyrmions (one in this box:
+    charge -1), and the ferromagnet.
 """
 
 import sys
@@ -24,7 +24,7 @@ from pathlib import Path
 
 import magsearch as ms
 
-cells = int(sys.argv[1]) if len(sys.argv) > 1 else 24
+cells = int(sys.argv[1]) if len(sys.argv) > 1 else 16
 
 model = ms.read(Path(__file__).with_name("5_exchange.out")).with_size((cells, cells, 1))
 print(f"{model.coordination:g} couplings per site, moment {model.moments.max():g} mu_B")

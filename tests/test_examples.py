@@ -69,10 +69,11 @@ def test_3_every_method_finds_about_the_same_energy():
     assert np.ptp(best) < 0.01 * abs(min(best))
 
 
-def test_5_couplings_of_tb2j_make_a_spiral_and_a_ferromagnet():
-    read, zero, _, high = example("5_from_tb2j.py", 12)
+def test_5_couplings_of_tb2j_make_a_spiral_a_skyrmion_and_a_ferromagnet():
+    read, zero, middle, high = example("5_from_tb2j.py", 12)
     assert read == "6 couplings per site, moment 3 mu_B"
     assert numbers(zero)[3] == pytest.approx(0, abs=0.01)
+    assert numbers(middle)[2] == -1
     field, energy, _, up = numbers(high)
     assert up == 1
     assert energy == pytest.approx(-3 * 4 - 0.0578838 * 3 * field, abs=1e-4)  # three pairs of 4 meV a site, and Zeeman
