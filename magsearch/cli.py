@@ -21,6 +21,9 @@ from magsearch.footprint import footprint
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.ranks import first, launched
 from magsearch.sample import sample
+from magsearch.scan.command import scan
+from magsearch.scan.command import show as show_scan
+from magsearch.scan.view import phases
 from magsearch.signals import Signals
 from magsearch.units import MRY
 
@@ -193,6 +196,9 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
 @app.command()
 def show(run_file: RunFile, as_json: Json = False) -> None:
     """Champion and elites of a run: energy, charge, magnetisation, torque. Works while the run goes on."""
+    if storage.is_scan(run_file):
+        show_scan(screen.console(), storage.read_scan(run_file), as_json)
+        return
     stored = storage.read(run_file)
     if as_json:
         print(json.dumps(record.summary(stored), indent=1))
@@ -224,6 +230,8 @@ def plot(
 
 
 app.command()(sample)
+app.command()(scan)
+app.command()(phases)
 
 
 def _texture(name: str, hamiltonian: Hamiltonian) -> NDArray[np.float64]:

@@ -132,7 +132,7 @@ def table(found: list[Averages]) -> Table:
 
 def with_error(estimate: Estimate) -> str:
     """-1.2345(67): the last digits' error in brackets."""
-    if estimate.error <= 0:
+    if estimate.error <= 1e-12 * max(abs(estimate.mean), 1.0):  # nothing varies
         return f"{estimate.mean + 0.0:.6g}"
     digits = max(0, 1 - math.floor(math.log10(estimate.error)))
     error = round(estimate.error * 10**digits)
