@@ -38,7 +38,7 @@ class ScanTable:
     temperature   kelvin; 0: the search for the ground state; above: an equilibrated thermal state
     field         tesla: vectors, or numbers along z
     axes          dotted key: values of any other setting of the input
-    combine       grid: every value of an axis with every value of the others; list: first with first, second with second
+    combine       grid: every value of an axis with every one of the others; list: first with first, second with second
     refine        points that are added one after the other where the phase boundary is least certain
     at_once       how many of them before the next look
     surrogate     what says where: gaussian-process, or random-features; default: the former up to three axes

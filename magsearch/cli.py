@@ -9,16 +9,14 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
 from rich.console import Console
 
-from magsearch import batch, config, formats, record, screen, storage
+from magsearch import batch, config, record, screen, storage, textures
 from magsearch.crystal import softest_waves
 from magsearch.device import Device, choose
 from magsearch.errors import InputError
 from magsearch.evaluator import Evaluator
 from magsearch.footprint import footprint
-from magsearch.hamiltonian import Hamiltonian
 from magsearch.ranks import first, launched
 from magsearch.sample import sample
 from magsearch.scan.command import scan
@@ -62,6 +60,10 @@ def run(
         Path | None, typer.Option(metavar="OUT.h5", help="Go on with a run that was stopped, instead of INPUT.")
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace OUT.h5 where it exists.")] = False,
+    seeds: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="Textures to begin with: .npy, restart file, OUT.h5, SCAN.h5 (repeatable)."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Search the ground state; the best textures and the history go to OUT.h5 as the run goes.
@@ -72,7 +74,7 @@ def run(
     signals, ranks = Signals(), launched()
     with batch.together(ranks):
         console = screen.console(stderr=as_json, quiet=ranks.rank > 0)
-        start = ranks.on_first(lambda: _beginning(input_file, out, settings or [], resume, overwrite))
+        start = ranks.on_first(lambda: _beginning(input_file, out, settings or [], resume, overwrite, seeds or []))
         on = ranks.on_all(lambda: batch.device(device, ranks))
         current = batch.Run(ranks, start, on, signals, console)
         ended_by = current.go()
@@ -84,16 +86,22 @@ def run(
 
 
 def _beginning(
-    input_file: Path | None, out: Path | None, settings: list[str], resume: Path | None, overwrite: bool
+    input_file: Path | None,
+    out: Path | None,
+    settings: list[str],
+    resume: Path | None,
+    overwrite: bool,
+    seeds: list[str],
 ) -> batch.Beginning:
     if resume is not None:
-        if input_file or out or overwrite:
-            raise InputError(f"{resume} has its input in it; give no INPUT, -o or --overwrite besides", "--resume")
+        if input_file or out or overwrite or seeds:
+            told = "give no INPUT, -o, --overwrite or --seeds besides"
+            raise InputError(f"{resume} has its input in it; {told}", "--resume")
         return batch.resume(resume, settings)
     if input_file is None:
         raise InputError("an INPUT is missing; or --resume OUT.h5 to go on with a run", "run")
     name = input_file.resolve().parent.name if input_file.name == "inpsd.dat" else input_file.stem
-    return batch.begin(input_file, out or Path(name).with_suffix(".h5"), settings, overwrite)
+    return batch.begin(input_file, out or Path(name).with_suffix(".h5"), settings, overwrite, seeds)
 
 
 def _report(console: Console, out: Path, ended_by: str, as_json: bool) -> None:
@@ -110,7 +118,7 @@ def _report(console: Console, out: Path, ended_by: str, as_json: bool) -> None:
 @app.command()
 def energy(
     input_file: InputFile,
-    spins: Annotated[str, typer.Option(help=".npy [site, 3], UppASD restart file, or OUT.h5[:elite].")],
+    spins: Annotated[str, typer.Option(help=".npy [site, 3], UppASD restart file, OUT.h5[:elite], SCAN.h5[:column].")],
     unit: Annotated[str, typer.Option(help="meV or mRy.")] = "meV",
     settings: Settings = None,
     device: DeviceName = "cpu",
@@ -120,7 +128,7 @@ def energy(
     if unit not in ("meV", "mRy"):
         raise InputError(f"{unit!r} is not a unit of energy here; expected meV or mRy", "--unit")
     hamiltonian = config.read(input_file, settings or []).hamiltonian
-    texture = _texture(spins, hamiltonian)
+    texture = textures.read(spins, hamiltonian)[0]
     scale, on = (1.0 if unit == "meV" else 1 / MRY), _device(device)
     whole = Evaluator(hamiltonian, on, np.float64)
     terms = record.energies({n: Evaluator(h, on, np.float64) for n, h in hamiltonian.terms().items()}, texture)
@@ -214,7 +222,7 @@ def plot(
 ) -> None:
     """Draw a texture, its structure factor in the Brillouin zone, and the convergence of the run."""
     stored = storage.read(run_file)
-    chosen = _elite(stored, run_file, elite)
+    chosen = textures.elite(stored, run_file, elite)
     per_site = chosen.energy / stored.hamiltonian.spins
     title = (
         f"{Path(stored.input_path).name}, B = {record.vector(stored.hamiltonian.field, 2)} T: "
@@ -232,27 +240,6 @@ def plot(
 app.command()(sample)
 app.command()(scan)
 app.command()(phases)
-
-
-def _texture(name: str, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
-    """Spins [site, 3] from a file, or from an elite of a run: OUT.h5, OUT.h5:3."""
-    path, colon, elite = name.rpartition(":")
-    if not (colon and path.endswith((".h5", ".hdf5")) and elite.isdigit()):
-        path, elite = name, "0"
-    if not path.endswith((".h5", ".hdf5")):
-        return formats.read_spins(path, hamiltonian.lattice, hamiltonian.vacancies)
-    chosen = _elite(storage.read(path), Path(path), int(elite)).spins
-    if len(chosen) != hamiltonian.lattice.sites:
-        raise InputError(f"has {len(chosen)} spins; the lattice has {hamiltonian.lattice.sites} sites", path)
-    return chosen
-
-
-def _elite(stored: storage.Record, path: Path, elite: int) -> storage.Elite:
-    if not 0 <= elite < len(stored.elites):
-        raise InputError(
-            f"has elites 0 to {len(stored.elites) - 1}, not {elite}" if stored.elites else "has no elites yet", path
-        )
-    return stored.elites[elite]
 
 
 def _device(name: str) -> Device:

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CloughTocher2DInterpolator
 from scipy.spatial import cKDTree
 
+from magsearch.crossings import Crossing, Row, crossings, curve
 from magsearch.plots import STYLE, SUFFIXES
-from magsearch.scan.crossings import Crossing, Row, crossings, curve
 from magsearch.states import Column, Minimum, ThermalState
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def colour(label: str, labels: Sequence[str]) -> str:
 def regions(axes: Axes, points: Sequence[Point], energies: bool) -> list[str]:
     """Colour every place by its phase; the labels that are shown, most frequent first.
 
-    energies   take the phase with the lowest interpolated energy (all points are minima); else that of the nearest point
+    energies   take the phase of lowest interpolated energy (all points are minima); else that of the nearest point
     """
     from matplotlib.colors import ListedColormap
 
@@ -87,7 +87,8 @@ def regions(axes: Axes, points: Sequence[Point], energies: bool) -> list[str]:
     for sure in (True, False):
         shown = where[[point.sure == sure for point in points]]
         face = "0.15" if sure else "none"
-        axes.scatter(*shown.T, s=7, facecolors=face, edgecolors="0.15", linewidths=0.6, zorder=3, clip_on=False)
+        how: dict[str, Any] = {"s": 7, "facecolors": face, "edgecolors": "0.15", "linewidths": 0.6, "zorder": 3}
+        axes.scatter(shown[:, 0], shown[:, 1], clip_on=False, **how)
     axes.set(xlim=extent[:2], ylim=extent[2:])
     return labels
 
@@ -130,7 +131,15 @@ def diagram(
         labels = regions(axes, points, energies=not thermal)
         for crossing in at_zero:
             axes.errorbar(
-                crossing.at, axes.get_ylim()[0], fmt="^", ms=6, color="black", mec="white", mew=0.6, clip_on=False, zorder=4
+                crossing.at,
+                axes.get_ylim()[0],
+                fmt="^",
+                ms=6,
+                color="black",
+                mec="white",
+                mew=0.6,
+                clip_on=False,
+                zorder=4,
             )
         axes.set(xlabel=names[0], ylabel=names[1])
         handles = [Patch(facecolor=colour(label, labels), label=label) for label in labels]
@@ -143,7 +152,7 @@ def diagram(
 
 
 def branches(axes: Axes, row: Row, found: Sequence[Crossing]) -> None:
-    """Energies of the phases of a row relative to the one that is known in most of its columns, with their crossings."""
+    """Energies of a row's phases relative to the one that is known in most columns, with their crossings."""
     labels = row.labels
     reference = max(labels, key=lambda label: sum(m is not None for m in row.branch(label)))
     x0, e0 = curve(row, reference)
@@ -173,7 +182,7 @@ def marked(axes: Axes, found: Sequence[Crossing]) -> None:
 
 
 def curves(points: Sequence[Point], row: Row | None, name: str, title: str, path: str | Path) -> Path:
-    """Write energies and order parameters over one axis; ``row``: of the minima, where the axis is not a temperature."""
+    """Write energies and order parameters over one axis; ``row``: of the minima, where it is no temperature."""
 
     def draw(figure: Figure) -> None:
         labels = list(dict.fromkeys(point.label for point in points))
@@ -195,7 +204,9 @@ def curves(points: Sequence[Point], row: Row | None, name: str, title: str, path
         for axes, value in ((middle, lambda p: p.found.portrait.along), (bottom, lambda p: _charge(p))):
             for label in labels:
                 own = [point for point in points if point.label == label]
-                axes.plot([p.x for p in own], [value(p) for p in own], "o", ms=3.5, color=colour(label, labels), label=label)
+                axes.plot(
+                    [p.x for p in own], [value(p) for p in own], "o", ms=3.5, color=colour(label, labels), label=label
+                )
             for crossing in found:
                 axes.axvline(crossing.at, color="0.5", lw=0.6, ls=":")
         marked(top, found)
@@ -236,5 +247,3 @@ def _written(draw: Callable[[Figure], None], size: tuple[float, float], title: s
         figure.suptitle(title)
         figure.savefig(path, dpi=300)
     return path
-
-

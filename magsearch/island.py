@@ -206,7 +206,10 @@ class Island:
 
     @property
     def elites(self) -> list[Candidate]:
-        """The best candidates that have been relaxed closely: distinct minima, best first. One at least, once it has bred."""
+        """The best candidates that have been relaxed closely: distinct minima, best first.
+
+        One at least, once the island has bred.
+        """
         refined = [candidate for candidate in self.candidates if candidate.refined]
         return refined[: self.settings.elites] or [c for c in self.candidates[:1] if np.isfinite(c.energy)]
 

@@ -112,7 +112,7 @@ class ThermalState:
         return self.averages.energy.mean
 
     def summary(self) -> dict[str, Any]:
-        """Its figures as plain numbers: energies in meV, the specific heat in k_B per site; means, with their errors."""
+        """Its figures as plain numbers, means with errors: energies in meV, the specific heat in k_B per site."""
         means = self.averages
         return {
             "energy_per_site": self.per_site,

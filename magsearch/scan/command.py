@@ -22,7 +22,6 @@ from magsearch.signals import Signals
 from magsearch.states import Column, Minimum, ThermalState
 from magsearch.storage import ScanRecord
 
-
 HEADS = {"model.field": "B (T)"}
 
 
@@ -32,12 +31,15 @@ def scan(
         typer.Argument(metavar="INPUT", help=r"A .toml with a \[model] table, or UppASD's inpsd.dat."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Where the scan is stored; INPUT's name with -scan.h5 if not given.")
+        Path | None,
+        typer.Option("-o", "--out", help="Where the scan is stored; INPUT's name with -scan.h5 if not given."),
     ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help=r"scan.field=\[0,1,2], scan.temperature=\[0,10], scan.model.moment=..., ..."
+            "--set",
+            metavar="KEY=VALUE",
+            help=r"scan.field=\[0,1,2], scan.temperature=\[0,10], scan.model.moment=..., ...",
         ),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
@@ -47,7 +49,8 @@ def scan(
     points: Annotated[
         str | None,
         typer.Option(
-            metavar="I/N", help="Compute share I (from 0) of N, as one task of a job array; 75: others have to do theirs."
+            metavar="I/N",
+            help="Compute share I (from 0) of N, as one task of a job array; 75: others have to do theirs.",
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace SCAN.h5 where it exists.")] = False,
@@ -82,7 +85,9 @@ def _beginning(
 ) -> scanning.Beginning:
     if resume is not None:
         if input_file or out or overwrite or points:
-            raise InputError(f"{resume} has its input in it; give no INPUT, -o, --points or --overwrite besides", "--resume")
+            raise InputError(
+                f"{resume} has its input in it; give no INPUT, -o, --points or --overwrite besides", "--resume"
+            )
         return scanning.resume(resume, settings)
     if input_file is None:
         raise InputError("an INPUT is missing; or --resume SCAN.h5 to go on with a scan", "scan")
@@ -150,7 +155,13 @@ def _cells(column: Column, found: Minimum | ThermalState | None) -> tuple[str, .
         second = column.minima[1]
         following = f"{second.label}, {second.per_site - found.per_site:.1e} above"
     figures = found.portrait
-    return found.label, f"{found.per_site:.7f}", f"{round(figures.charge, 2) + 0.0:.2f}", f"{figures.along:.3f}", following
+    return (
+        found.label,
+        f"{found.per_site:.7f}",
+        f"{round(figures.charge, 2) + 0.0:.2f}",
+        f"{figures.along:.3f}",
+        following,
+    )
 
 
 def summary(record: ScanRecord) -> dict[str, Any]:

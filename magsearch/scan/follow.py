@@ -1,7 +1,7 @@
 """Phases followed over a scan: every column's minima relaxed under the settings of its neighbours.
 
-What is lower than a column's own minimum of the same phase, or of a phase that it had not, takes its place; then it is the
-neighbours' turn, until nothing changes. Thus each phase has a branch of energies over the whole scan, as far as it is
+What is lower than a column's own minimum of the same phase takes its place, and so does a phase that it had not; then it
+is its neighbours' turn, until nothing changes. Thus each phase has a branch of energies over the whole scan, as far as it is
 metastable, and the champion of a column is at least as good as what any neighbour knows.
 
 Columns that differ in nothing but the field are relaxed in one batch, every replica in its own field. Batches have one

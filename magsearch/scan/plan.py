@@ -81,5 +81,5 @@ def _points(axes: dict[str, list[Any]], combine: str, given: Input) -> Sequence[
     lengths = {len(values) for values in axes.values()}
     if len(lengths) > 1:
         told = ", ".join(f"{key} {len(values)}" for key, values in axes.items())
-        raise InputError(f"scan.combine = \"list\" asks for axes of one length; there are: {told}", given.path)
+        raise InputError(f'scan.combine = "list" asks for axes of one length; there are: {told}', given.path)
     return [dict(zip(axes, values, strict=True)) for values in zip(*axes.values(), strict=True)]

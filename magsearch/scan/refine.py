@@ -51,9 +51,9 @@ class Branches:
         return cls(scaled(x), energy, slope)
 
     def gaps(self, model: Surrogate, where: Array) -> tuple[list[str], Array, Array]:
-        """Labels, and energies relative to one phase with standard deviations, [label, point], at x [point, coordinate].
+        """Labels; energies relative to one phase with standard deviations, [label, point], at x [point, coordinate].
 
-        The one that is known in most columns.
+        Relative to the phase that is known in most columns.
         """
         reference = max(self.energy, key=lambda label: int(np.isfinite(self.energy[label]).sum()))
         labels, means, deviations = [reference], [np.zeros(len(where))], [np.zeros(len(where))]
@@ -81,14 +81,15 @@ class Branches:
         if len(labels) < 2:
             return np.zeros(len(where))
         first, second = np.argsort(mean[:, points], axis=0, kind="stable")[:2]
-        gap = [mean[second, k * len(where) + points] - mean[first, k * len(where) + points] for k in range(len(beside) + 1)]
+        gap = [
+            mean[second, k * len(where) + points] - mean[first, k * len(where) + points] for k in range(len(beside) + 1)
+        ]
         lean = np.sqrt(sum(((moved - gap[0]) / step) ** 2 for moved in gap[1:]))
         s = np.hypot(deviation[first, points], deviation[second, points]) + 1e-12 * np.abs(mean).max()
         return np.asarray(s / np.maximum(lean, 1e-300) * np.exp(-0.5 * (gap[0] / s) ** 2))
 
-
     def believing(self, model: Surrogate, x: Array) -> Branches:
-        """The same with a column at x [coordinate] as it is expected to be ("kriging believer", Ginsbourger et al. 2010)."""
+        """The same with a column at x [coordinate], as it is expected ("kriging believer", Ginsbourger et al. 2010)."""
         labels, mean, _ = self.gaps(model, x[None])
         unknown = np.full((1, self.x.shape[1]), np.nan)
         expected = dict(zip(labels, mean[:, 0].tolist(), strict=True))

@@ -8,7 +8,7 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ class Beginning:
     given: Input
     out: Path
     before: ScanRecord
-    share: Share = Share()
+    share: Share = field(default_factory=Share)
 
 
 def begin(input_file: Path, out: Path, settings: Sequence[str], overwrite: bool, share: Share | None) -> Beginning:
@@ -99,7 +99,7 @@ class ScanRun:
         self._say(f"storing    {self.out}")
 
     def go(self) -> str:
-        """Scan to the end. The signal that ended it early, or ``WAITING`` for other jobs; empty where it came to its end.
+        """Scan to the end. The signal that ended it early, or ``WAITING`` for other jobs; else empty.
 
         InputError where the file cannot be written at the end; in between, it is said.
         """

@@ -22,7 +22,7 @@ from magsearch.archipelago import Archipelago
 from magsearch.axes import ScanTable
 from magsearch.config import Input
 from magsearch.device import Device
-from magsearch.errors import Interrupted
+from magsearch.errors import InputError, Interrupted
 from magsearch.evaluator import Evaluator
 from magsearch.randomness import Consumer, key
 from magsearch.ranks import Ranks
@@ -142,10 +142,15 @@ class Scan:
     def _searched(self, task: tuple[Column, list[Any]]) -> Column:
         column, seeds = task
         begin, at = monotonic(), plan.at(self.given, column)
-        search = Archipelago(
-            at.hamiltonian, self.device, at.islands.islands(at.search), at.islands.migration(), at.search.stop(),
-            path=at.search.path, ranks=self.team, told=self._told, seeds=seeds,
-        )  # fmt: skip
+        islands = at.islands.islands(at.search)
+        room = sum(island.replicas for island in islands) // 2  # as much is left for what is new
+        try:
+            search = Archipelago(
+                at.hamiltonian, self.device, islands, at.islands.migration(), at.search.stop(), path=at.search.path,
+                ranks=self.team, told=self._told, seeds=seeds[:room],
+            )  # fmt: skip
+        except ValueError as error:
+            raise InputError(f"at {plan.describe(column.settings)}: {error}", self.given.path) from None
         for _ in search.run():
             pass
         minima = lowest(
@@ -171,7 +176,7 @@ class Scan:
         if followed:
             pairs = zip(self.columns, followed.polished(polished), strict=True)
             tasks = [replace(column, minima=own) for column, own in pairs]
-        space = self.ranks.broadcast(self._space if self.ranks.rank == 0 else None)
+        space = self._space
         self._put(self._spread(tasks, lambda column: leaning(column, self.given, space, self.device)))
         if followed:
             self.followed = 1 + max(column.round for column in self.columns)

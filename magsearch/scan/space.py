@@ -79,7 +79,6 @@ class Space:
         }  # fmt: skip
         return json.dumps(own, sort_keys=True)
 
-
     def families(self, columns: Sequence[Column]) -> list[list[int]]:
         """Places of the columns that may exchange textures."""
         found: dict[str, list[int]] = {}

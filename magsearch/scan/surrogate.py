@@ -52,7 +52,9 @@ class GaussianProcess:
             ) from None
         x, energy = _with_slopes(x, energy, slope)
         kernel = ConstantKernel(1.0, (1e-2, 1e4)) * RBF(np.ones(x.shape[1]), (0.05, 20.0))
-        process = GaussianProcessRegressor(kernel, alpha=ROUGH, normalize_y=True, n_restarts_optimizer=2, random_state=0)
+        process = GaussianProcessRegressor(
+            kernel, alpha=ROUGH, normalize_y=True, n_restarts_optimizer=2, random_state=0
+        )
         import warnings
 
         with warnings.catch_warnings():  # a length at its bound is no error: the energy does not depend on it
@@ -73,7 +75,7 @@ class RandomFeatures:
     Random Fourier features (Rahimi & Recht, NeurIPS 20 (2007)), sparse in the sense of Hashemi, Schaeffer, Shi, Topcu,
     Tran & Ward (Appl. Comput. Harmon. Anal. 62, 310 (2023)): a feature cos(w . z + b) has weights w on ``order`` of the
     inputs only. The inputs z are those directions in which the energy bends and leans at all: the leading eigenvectors
-    of the mean g g^T of the slopes g (active subspaces: Constantine, Dow & Wang, SIAM J. Sci. Comput. 36, A1500 (2014)).
+    of the mean g g^T of the slopes g (active subspaces: Constantine, Dow & Wang, SIAM J. Sci. Comput. 36, A1500, 2014).
     The slopes come with every minimum for nothing, so that no labels are asked for: the reduction supervises itself.
     Slopes enter the fit as they are, by the features' derivatives.
 

@@ -110,7 +110,8 @@ def sampled(
             climbed.charge[None, place][..., like], hamiltonian.spins,
         )  # fmt: skip
         portraits = [
-            [portrait(lattice, s, hamiltonian.field, rungs[rung]) for s in climbed.spectra[place][ladder]] for ladder in like
+            [portrait(lattice, s, hamiltonian.field, rungs[rung]) for s in climbed.spectra[place][ladder]]
+            for ladder in like
         ]
         found.append(
             ThermalState(
@@ -155,7 +156,9 @@ def _climb(
         accepted += np.where(tried, [np.nan_to_num(stands.accepted), ladders * tried], 0.0)
         if (sweep + 1) % every == 0:
             textures = motion.textures()
-            measured = [[spectrum(lattice, textures[stands.replica[k, rung]]) for k in range(ladders)] for rung in wanted]
+            measured = [
+                [spectrum(lattice, textures[stands.replica[k, rung]]) for k in range(ladders)] for rung in wanted
+            ]
             charge.append([[round(s.charge, 9) + 0.0 for s in own] for own in measured])
             full = len(charge) % max(1, SPECTRA // BLOCKS) == 0 or sweep + 1 == sweeps
             for place, own in enumerate(measured):
@@ -187,4 +190,3 @@ def _agree(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
         return True
     a, b = estimate(one), estimate(other)
     return abs(a.mean - b.mean) <= APART * np.hypot(a.error, b.error) + 1e-9 * max(abs(a.mean), 1.0)
-

@@ -12,8 +12,8 @@ import numpy as np
 import typer
 
 from magsearch import diagram, screen, storage
+from magsearch.crossings import Crossing, Row, crossings
 from magsearch.errors import InputError
-from magsearch.scan.crossings import Crossing, Row, crossings
 from magsearch.scan.space import FIELD, Space
 from magsearch.states import Column
 from magsearch.storage import ScanRecord
@@ -57,7 +57,9 @@ def phases(
         except (OSError, ValueError) as error:
             raise InputError(str(error), out) from None
     if as_json:
-        of = [{**row_of, **asdict(c)} for row, row_of in zip(cut.rows, _places(cut), strict=True) for c in crossings(row)]
+        of = [
+            {**row_of, **asdict(c)} for row, row_of in zip(cut.rows, _places(cut), strict=True) for c in crossings(row)
+        ]
         print(json.dumps({"axes": list(cut.names), "at": cut.fixed, "crossings": of}, indent=1))
         return
     console = screen.console()
@@ -93,7 +95,9 @@ def cut_of(record: ScanRecord, path: Path, x: str | None, y: str | None, at: Seq
 
     def value(column: Column, name: str) -> float | str:
         settings = column.settings
-        return float(space.coordinates(settings)[space.names.index(name)]) if name in space.names else str(settings[name])
+        return (
+            float(space.coordinates(settings)[space.names.index(name)]) if name in space.names else str(settings[name])
+        )
 
     fixed: dict[str, float | str] = {}
     others = [name for name in (*space.names, *columns[0].settings) if name not in names]
@@ -123,7 +127,10 @@ def _rows(columns: Sequence[Column], names: tuple[str, ...], space: Space) -> li
         return []
     lines: dict[float, list[Column]] = {}
     other = [name for name in names if name not in (along, TEMPERATURE)]
-    x = {id(column): dict(zip(space.names, space.coordinates(column.settings).tolist(), strict=True)) for column in columns}
+    x = {
+        id(column): dict(zip(space.names, space.coordinates(column.settings).tolist(), strict=True))
+        for column in columns
+    }
     for column in columns:
         lines.setdefault(x[id(column)][other[0]] if other else 0.0, []).append(column)
     made = [Row.of(along, [x[id(c)][along] for c in line], line) for _, line in sorted(lines.items())]
@@ -139,7 +146,8 @@ def _places(cut: Cut) -> list[dict[str, float]]:
 
 def _draw(record: ScanRecord, cut: Cut, out: Path) -> None:
     title = Path(record.input_path).name + "".join(
-        f", {name} = {value:g}" if isinstance(value, float) else f", {name} = {value}" for name, value in cut.fixed.items()
+        f", {name} = {value:g}" if isinstance(value, float) else f", {name} = {value}"
+        for name, value in cut.fixed.items()
     )
     if len(cut.points) < 2:
         raise ValueError("fewer than two points are done: nothing to draw yet")

@@ -22,8 +22,9 @@ from magsearch.hamiltonian import Hamiltonian
 from magsearch.phases import Arm, Portrait
 from magsearch.states import Column, Minimum, ThermalState
 from magsearch.statistics import Estimate
-from magsearch.storage import model
 from magsearch.storage.files import SCHEMA, dataset, opened, replaced, texts
+from magsearch.storage.model import read as read_model
+from magsearch.storage.model import write as write_model
 from magsearch.thermodynamics import Averages
 
 Kind = Literal["minima", "states"]
@@ -60,7 +61,7 @@ class ScanRecord:
 
 
 def is_scan(path: str | Path) -> bool:
-    """Whether a file is a scan rather than a run. InputError for a file that is missing, not HDF5, or not magsearch's."""
+    """Whether a file is a scan, not a run. InputError for a file that is missing, not HDF5, or not magsearch's."""
     with opened(Path(path)) as file:
         return "columns" in file
 
@@ -80,7 +81,7 @@ def write_scan(path: str | Path, record: ScanRecord) -> None:
         config.attrs["input"] = record.input_path
         config["text"], config["settings"] = record.input_text, json.dumps(record.settings)
         config["model"] = json.dumps(record.model)
-        model.write(file.create_group("model"), record.hamiltonian)
+        write_model(file.create_group("model"), record.hamiltonian)
         _write_points(file.create_group("points"), record.columns, record.hamiltonian)
         columns = file.create_group("columns")
         for column in record.columns:
@@ -97,7 +98,7 @@ def read_scan(path: str | Path) -> ScanRecord:
         attrs = file.attrs
         record = ScanRecord(
             name=str(attrs["scan"]),
-            hamiltonian=model.read(file["model"]),
+            hamiltonian=read_model(file["model"]),
             input_path=str(file["config"].attrs["input"]),
             input_text=file["config"]["text"][()].decode(),
             settings=json.loads(file["config"]["settings"][()]),
@@ -134,7 +135,10 @@ def sweep_columns(path: str | Path, columns: Sequence[Column] | None = None) -> 
     """Delete the parts of what some columns hold; of all, where None."""
     folder = Path(path).with_name(f"{Path(path).name}.parts")
     known = {
-        _part(Path(path), column.number, kind) for column in columns or () for kind in KINDS if getattr(column, kind) is not None
+        _part(Path(path), column.number, kind)
+        for column in columns or ()
+        for kind in KINDS
+        if getattr(column, kind) is not None
     }
     with suppress(OSError):
         for part in folder.glob("*.h5"):

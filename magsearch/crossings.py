@@ -1,9 +1,9 @@
 """Energies of phases along one coordinate of a scan, and where they cross.
 
-The slope of a minimum's energy is known exactly (follow.py), so that between two columns a branch is a cubic with the
-right values and slopes at both ends. Energies are linear in fields and couplings for a texture that is held, so that a
-branch of minima is concave: it lies below its tangents and above its chord, which brackets every crossing. (A setting in
-which the energy is not linear makes of the bracket an estimate.)
+The slope of a minimum's energy is known exactly (scan/follow.py), so that between two columns a branch is a cubic with
+the right values and slopes at both ends. While a texture is held, its energy is linear in fields and couplings, so that
+a branch of minima is concave: it lies below its tangents and above its chord, which brackets every crossing. (Where an
+energy is not linear in a setting, the bracket is an estimate.)
 """
 
 from __future__ import annotations
