@@ -58,7 +58,7 @@ class ScanTable:
     at_once: Count = 1
     surrogate: Literal["gaussian-process", "random-features"] | None = None
     ladders: Annotated[int, Field(strict=True, ge=2)] = 3
-    rungs: Count = 64
+    rungs: Count = 128
     hottest: Annotated[float, Field(strict=True, gt=0)] | None = None
     sweeps: Count = 2000
     warmup: Whole | None = None

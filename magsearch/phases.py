@@ -91,8 +91,9 @@ class Portrait:
 
     @property
     def crystalline(self) -> bool:
-        """Whether a wave stands: any in a minimum of the energy, a heavy and sharp one in a thermal state."""
-        return any(self.kelvin == 0 or (arm.weight > 0.05 and arm.sharp > 0.4) for arm in self.arms[:1])
+        """Whether the heaviest wave stands: its peak rises from what lies around it, most clearly in a thermal state."""
+        sharp = 0.15 if self.kelvin == 0 else 0.4
+        return any(arm.sharp > sharp and (self.kelvin == 0 or arm.weight > 0.05) for arm in self.arms[:1])
 
 
 # -- rules -------------------------------------------------------------------------------------------------------------
@@ -144,7 +145,7 @@ RULES = (
         lambda p: p.staggered > max(0.25, p.modulated),
     ),
     Rule("paramagnet", "nothing stands in a thermal state", lambda p: p.kelvin > 0 and not p.crystalline),
-    Rule("disordered", "a minimum without any wave that holds a fiftieth of the weight", lambda p: not p.crystalline),
+    Rule("disordered", "no wave stands in a minimum of the energy", lambda p: not p.crystalline),
     Rule("multi-q", "two or more waves stand", lambda p: len(p.waves) > 1),
     Rule(
         "antiferromagnet",

@@ -1,8 +1,8 @@
 """Phases followed over a scan: every column's minima relaxed under the settings of its neighbours.
 
-What is lower than a column's own minimum of the same phase takes its place, and so does a phase that it had not; then it
-is its neighbours' turn, until nothing changes. Thus each phase has a branch of energies over the whole scan, as far as it is
-metastable, and the champion of a column is at least as good as what any neighbour knows.
+What is lower than a column's own minimum of the same phase takes its place, and so does a phase that it had not; then
+it is its neighbours' turn, until nothing changes. Thus each phase has a branch of energies over the whole scan, as far
+as it is metastable, and the champion of a column is at least as good as what any neighbour knows.
 
 Columns that differ in nothing but the field are relaxed in one batch, every replica in its own field. Batches have one
 composition, whoever relaxes them: two replicas share a Fourier transform and see each other's rounding.

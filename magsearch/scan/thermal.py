@@ -29,7 +29,7 @@ from magsearch.statistics import estimate
 from magsearch.thermodynamics import Trajectory, averages
 from magsearch.units import K_B
 
-STEP = 2.4  # T'/T - 1 of neighbouring rungs in units of 1 / sqrt(N): a quarter of the exchanges, for N k_B
+STEP = 2.0  # T'/T - 1 of neighbouring rungs in units of 1 / sqrt(N): a sixth of the exchanges is accepted for N k_B
 SPECTRA, BLOCKS = 100, 5  # textures of each temperature and ladder that are measured, and averages that they make
 APART = 4.0  # standard errors by which ladders differ that do not agree
 
@@ -54,8 +54,8 @@ class Tempering:
     def ladder(self, kelvin: Sequence[float], spins: int) -> tuple[float, ...]:
         """The rungs, kelvin, rising: the wanted temperatures, and others between them so that energies overlap.
 
-        Those of neighbouring rungs do while T'/T - 1 is about ``STEP`` / sqrt(N), for a heat capacity of N k_B (Kofke,
-        J. Chem. Phys. 117, 6911 (2002)). Steps are wider where there would be more than ``rungs``.
+        For a heat capacity of N k_B a share erfc(sqrt(N) ln(T' / T) / 2) of the exchanges is accepted (Predescu, Predescu
+        & Ciobanu, J. Chem. Phys. 120, 4119 (2004)). Steps are wider where there would be more than ``rungs``.
         """
         wanted = sorted({*kelvin, max(self.hottest or 0.0, *kelvin)})
         ratio = np.array([np.log(high / low) for low, high in pairwise(wanted)])
