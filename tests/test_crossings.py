@@ -75,7 +75,9 @@ def test_a_phase_that_is_lowest_between_two_columns_is_not_missed():
 def test_a_branch_that_ends_is_drawn_out_by_its_slope():
     """The first phase is unstable at the last column: its tangent says where it would have crossed."""
     ending = (FLAT[0], FLAT[1], lambda x: x < 1)
-    (crossing,) = crossings(row((0.0, 3.0), antiferromagnet=ending, ferromagnet=(lambda x: -0.4 * x, lambda x: -0.4, everywhere)))
+    (crossing,) = crossings(
+        row((0.0, 3.0), antiferromagnet=ending, ferromagnet=(lambda x: -0.4 * x, lambda x: -0.4, everywhere))
+    )
     assert crossing.at == pytest.approx(0.2 / 0.15)
     assert crossing.high == 3.0, "nothing bounds it from above"
 
