@@ -15,8 +15,8 @@ from magsearch import formats
 from magsearch.axes import ScanTable, gathered
 from magsearch.errors import InputError
 from magsearch.formats import toml
+from magsearch.formats.build import too_large
 from magsearch.formats.source import Source
-from magsearch.formats.table import read_text
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.settings import IslandsTable, SearchTable, StorageTable
 
@@ -53,7 +53,9 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Input:
     InputError, with file and line, for what is wrong.
     """
     path = Path(path)
-    hamiltonian, text = formats.read(path), read_text(path)
+    changes = _overrides(overrides)
+    unpickle = changes.get("model", {}).get("unpickle") is True
+    hamiltonian, text = formats.read(path, unpickle), formats.source_text(path)
     tables = formats.read_toml(path) if formats.is_toml(path, text) else {}
     for name in tables:
         if name not in KNOWN:
@@ -61,7 +63,7 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Input:
     given = {name: tables.get(name, {}) for name in TABLES}
     sources = {name: Source(path, text, name) for name in TABLES}
     made = Input(path, text, hamiltonian, **_settings(given, sources), model=tables.get("model"))
-    return _overruled(made, given, _overrides(overrides)) if overrides else made
+    return _overruled(made, given, changes) if overrides else made
 
 
 def varied(given: Input, settings: Mapping[str, Any]) -> Input:
@@ -162,11 +164,18 @@ def _model(made: Input, changes: Mapping[str, Any]) -> tuple[dict[str, Any] | No
     if made.model is not None:
         model = _changed("model", made.model, changes)
         return model, toml.hamiltonian(model, made.text, made.path)
-    unknown = sorted(set(changes) - {"size", "field"})
+    settable = ("size", "field", "periodic", "unpickle")
+    unknown = sorted(set(changes) - set(settable))
     if unknown:
-        raise InputError(f"model.{unknown[0]} cannot be set for this format; model.size and model.field can", "--set")
+        known = ", ".join(f"model.{key}" for key in settable[:-1])
+        raise InputError(f"model.{unknown[0]} cannot be set for this format; {known} can", "--set")
+    if "periodic" in changes:
+        periodic = _numbers("model.periodic", changes["periodic"], bool)
+        read = replace(read, lattice=replace(read.lattice, periodic=periodic))
     if "size" in changes:
-        read = read.with_size(_numbers("model.size", changes["size"], int))
+        size = _numbers("model.size", changes["size"], int)
+        too_large(size, read.lattice.atoms)
+        read = read.with_size(size)
     if "field" in changes:
         tesla = changes["field"]
         along_z = isinstance(tesla, int | float)
@@ -175,9 +184,10 @@ def _model(made: Input, changes: Mapping[str, Any]) -> tuple[dict[str, Any] | No
 
 
 def _numbers(name: str, value: Any, kind: type) -> tuple[Any, ...]:
-    expected = (int,) if kind is int else (int, float)
+    expected = (int, float) if kind is float else (kind,)
     if not isinstance(value, list) or len(value) != 3 or any(type(v) not in expected for v in value):
-        raise InputError(f"{name} is {value!r}; expected three {'whole ' if kind is int else ''}numbers", "--set")
+        what = {bool: "of true and false", int: "whole numbers", float: "numbers"}[kind]
+        raise InputError(f"{name} is {value!r}; expected three {what}", "--set")
     return tuple(np.array(value, dtype=kind).tolist())
 
 

@@ -91,7 +91,7 @@ class Portrait:
 
     @property
     def crystalline(self) -> bool:
-        """Whether the heaviest wave stands: its peak rises from what lies around it, most clearly in a thermal state."""
+        """Whether the heaviest wave stands: its peak rises from what lies around it, more so in a thermal state."""
         sharp = 0.15 if self.kelvin == 0 else 0.4
         return any(arm.sharp > sharp and (self.kelvin == 0 or arm.weight > 0.05) for arm in self.arms[:1])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,9 +18,11 @@ from magsearch.evaluator import choose_path, cost
 from magsearch.footprint import Footprint
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.record import vector
+from magsearch.statistics import Estimate
 from magsearch.storage import Record
 
 LINES = 16  # of the ranks of a run that are shown
+WIDE = 110  # columns of a terminal from which on a table has room for words
 
 
 def console(stderr: bool = False, quiet: bool = False) -> Console:
@@ -49,7 +52,7 @@ def describe(console: Console, hamiltonian: Hamiltonian) -> None:
         soft_wrap=True,
     )
     for note in hamiltonian.notes:
-        console.print(f"note       {note}", style="yellow", highlight=False, soft_wrap=True)
+        console.print(f"note       {note}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 def reach(hamiltonian: Hamiltonian) -> float:
@@ -168,16 +171,18 @@ def _count(number: int, what: str) -> str:
 def show(console: Console, record: Record) -> None:
     """The elites of a run as a table, and how the run went."""
     spins = record.hamiltonian.spins
-    title = f"{record.input_path}, field {vector(record.hamiltonian.field)} T; energies and torques in meV"
-    table = Table(title=title, box=SIMPLE, title_justify="left")
-    for name in ("elite", "energy per site", "above", "charge", "magnetization", "torque", "made by"):
+    title = f"{record.input_path}, field {vector(record.hamiltonian.field)} T; torques in meV"
+    wide = console.width >= WIDE
+    names = ["", "meV per site", "above", "charge", "magnetization", "torque", *(("made by",) if wide else ())]
+    table = Table(title=title, box=SIMPLE, title_justify="left", padding=(0, 1))
+    for name in names:
         table.add_column(name, justify="left" if name == "made by" else "right", no_wrap=True)
     for k, elite in enumerate(record.elites):
-        table.add_row(
+        row = [
             str(k), f"{elite.energy / spins:.8f}", f"{(elite.energy - record.elites[0].energy) / spins:.2e}",
-            f"{elite.charge + 0.0:.3f}", vector(elite.magnetization), f"{elite.torque:.1e}",
-            f"{elite.origin}, generation {elite.generation}",
-        )  # fmt: skip
+            f"{elite.charge + 0.0:.2f}", vector(elite.magnetization, 3), f"{elite.torque:.0e}",
+        ]  # fmt: skip
+        table.add_row(*row, *((f"{elite.origin}, generation {elite.generation}",) if wide else ()))
     console.print(table)
     history = record.history
     evaluations = int(history["evaluations"].sum())
@@ -189,8 +194,8 @@ def show(console: Console, record: Record) -> None:
     if history.islands > 1:
         done.insert(1, f"{history.islands} islands, {_count(len(history.migrations), 'migration')}")
         share = 100 * np.mean(record.waited) / max(record.seconds, 1e-9)
-        done.append(f"{len(record.waited)} ranks, which waited {share:.1f} % of the time")
-    console.print(", ".join(done), highlight=False)
+        done.append(f"{_count(len(record.waited), 'rank')}: waited {share:.1f} % of the time")
+    console.print(", ".join(done), highlight=False, soft_wrap=True)
 
 
 def table_of(console: Console, rows: dict[str, Any]) -> None:
@@ -198,3 +203,14 @@ def table_of(console: Console, rows: dict[str, Any]) -> None:
     width = max(len(name) for name in rows)
     for name, value in rows.items():
         console.print(f"{name:{width}}  {value}", highlight=False, soft_wrap=True)
+
+
+def with_error(estimate: Estimate) -> str:
+    """-1.2345(67): the last digits' error in brackets."""
+    if estimate.error <= 1e-12 * max(abs(estimate.mean), 1.0):  # nothing varies
+        return f"{estimate.mean + 0.0:.6g}"
+    digits = max(0, 1 - math.floor(math.log10(estimate.error)))
+    error = round(estimate.error * 10**digits)
+    return (
+        f"{estimate.mean + 0.0:.{digits}f}({error})" if digits else f"{estimate.mean + 0.0:.0f}({estimate.error:.0f})"
+    )

@@ -17,7 +17,7 @@ LABELS = {  # figures that a label is given for
     "disordered": replace(FIGURES, magnetization=(0.0, 0.0, 0.1)),
     "antiferromagnet": replace(FIGURES, magnetization=(0.0, 0.0, 0.0), staggered=1.0),
 }
-SPINS = np.zeros((1, 3)) + [0, 0, 1]
+SPINS = np.array([[0.0, 0.0, 1.0]])
 
 
 def minimum(label, energy, slope=None):

@@ -156,10 +156,9 @@ def figures(p: Portrait) -> list[float]:
 def test_symmetries_of_the_model_leave_figures_and_name(name):
     hamiltonian = MODELS[name]
     lattice, random = hamiltonian.lattice, np.random.default_rng(3)
-    smooth = sum(
-        np.cos(phase(lattice, *(random.integers(0, 2, 3) * (np.array(lattice.size) > 1))))[:, None] * random.normal(size=3)
-        for _ in range(3)
-    ) + random.normal(size=(lattice.sites, 3)) * 0.1  # fmt: skip
+    waves = [phase(lattice, *(random.integers(0, 2, 3) * (np.array(lattice.size) > 1))) for _ in range(3)]
+    smooth = sum(np.outer(np.cos(wave), random.normal(size=3)) for wave in waves)
+    smooth = smooth + random.normal(size=(lattice.sites, 3)) * 0.1
     s = unit(smooth)
     first = portrait(lattice, spectrum(lattice, s), hamiltonian.field)
     for operation in operations(hamiltonian):

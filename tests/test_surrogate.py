@@ -53,7 +53,7 @@ def test_slopes_help(model):
 
 
 def test_directions_in_which_nothing_happens_are_left_out():
-    """Eight settings, of which two combinations matter: the features have two inputs, and predict from twenty points."""
+    """Eight settings, of which two combinations matter: features have two inputs, and predict from twenty points."""
     random = np.random.default_rng(3)
     axes = np.linalg.qr(random.normal(size=(8, 2)))[0]
 

@@ -54,8 +54,8 @@ class Tempering:
     def ladder(self, kelvin: Sequence[float], spins: int) -> tuple[float, ...]:
         """The rungs, kelvin, rising: the wanted temperatures, and others between them so that energies overlap.
 
-        For a heat capacity of N k_B a share erfc(sqrt(N) ln(T' / T) / 2) of the exchanges is accepted (Predescu, Predescu
-        & Ciobanu, J. Chem. Phys. 120, 4119 (2004)). Steps are wider where there would be more than ``rungs``.
+        For a heat capacity of N k_B a share erfc(sqrt(N) ln(T' / T) / 2) of the exchanges is accepted (Predescu,
+        Predescu & Ciobanu, J. Chem. Phys. 120, 4119 (2004)). Steps are wider where there would be more than ``rungs``.
         """
         wanted = sorted({*kelvin, max(self.hottest or 0.0, *kelvin)})
         ratio = np.array([np.log(high / low) for low, high in pairwise(wanted)])

@@ -1,18 +1,15 @@
-"""The command ``magsearch phases``: a cut through a scan, where its phases cross, and a picture of it."""
+"""A cut through a scan: its points over one setting or two, everything else held."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import typer
 
-from magsearch import diagram, screen, storage
-from magsearch.crossings import Crossing, Row, crossings
+from magsearch import diagram
+from magsearch.crossings import Row
 from magsearch.errors import InputError
 from magsearch.scan.space import FIELD, Space
 from magsearch.states import Column
@@ -36,44 +33,12 @@ class Cut:
     rows: list[Row]
     fixed: dict[str, float | str]
 
-
-def phases(
-    scan_file: Annotated[Path, typer.Argument(metavar="SCAN.h5", help="The file of a scan.")],
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="png, pdf or svg.")] = None,
-    x: Annotated[str | None, typer.Option(help="field, temperature, model.moment, ...")] = None,
-    y: Annotated[str | None, typer.Option(help="The other axis of a diagram; none: curves over x.")] = None,
-    at: Annotated[
-        list[str] | None, typer.Option("--at", metavar="NAME=VALUE", help="Hold another setting there (repeatable).")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
-) -> None:
-    """Draw the phases of a scan over two axes, or energies and order parameters over one; say where phases cross."""
-    record = storage.read_scan(scan_file)
-    cut = cut_of(record, scan_file, x, y, at or [])
-    found = [crossing for row in cut.rows for crossing in crossings(row)]
-    if out is not None:
-        try:
-            _draw(record, cut, out)
-        except (OSError, ValueError) as error:
-            raise InputError(str(error), out) from None
-    if as_json:
-        of = [
-            {**row_of, **asdict(c)} for row, row_of in zip(cut.rows, _places(cut), strict=True) for c in crossings(row)
-        ]
-        print(json.dumps({"axes": list(cut.names), "at": cut.fixed, "crossings": of}, indent=1))
-        return
-    console = screen.console()
-    for row, place in zip(cut.rows, _places(cut), strict=True):
-        where = "".join(f", {name} = {value:g}" for name, value in place.items())
-        for c in crossings(row):
-            console.print(
-                f"{c.before} -> {c.after} at {row.name} = {c.at:.6g} (from {c.low:.6g} to {c.high:.6g}){where}",
-                highlight=False, soft_wrap=True,
-            )  # fmt: skip
-    if not found and cut.rows:
-        console.print("one phase alone at temperature 0", highlight=False)
-    if out is not None:
-        console.print(str(out), highlight=False, soft_wrap=True)
+    @property
+    def places(self) -> list[dict[str, float]]:
+        """The other axis' value on each row, where it is no temperature."""
+        other = [name for name in self.names if self.rows and name not in (self.rows[0].name, TEMPERATURE)]
+        values = {id(point.column): (point.x, point.y) for point in self.points}
+        return [{name: values[id(row.columns[0])][self.names.index(name)] for name in other} for row in self.rows]
 
 
 def cut_of(record: ScanRecord, path: Path, x: str | None, y: str | None, at: Sequence[str]) -> Cut:
@@ -135,35 +100,6 @@ def _rows(columns: Sequence[Column], names: tuple[str, ...], space: Space) -> li
         lines.setdefault(x[id(column)][other[0]] if other else 0.0, []).append(column)
     made = [Row.of(along, [x[id(c)][along] for c in line], line) for _, line in sorted(lines.items())]
     return [row for row in made if len(row.columns) > 1]
-
-
-def _places(cut: Cut) -> list[dict[str, float]]:
-    """The other axis' value on each row of a diagram over two settings."""
-    other = [name for name in cut.names if cut.rows and name not in (cut.rows[0].name, TEMPERATURE)]
-    values = {id(point.column): (point.x, point.y) for point in cut.points}
-    return [{name: values[id(row.columns[0])][cut.names.index(name)] for name in other} for row in cut.rows]
-
-
-def _draw(record: ScanRecord, cut: Cut, out: Path) -> None:
-    title = Path(record.input_path).name + "".join(
-        f", {name} = {value:g}" if isinstance(value, float) else f", {name} = {value}"
-        for name, value in cut.fixed.items()
-    )
-    if len(cut.points) < 2:
-        raise ValueError("fewer than two points are done: nothing to draw yet")
-    axes = [_axis(name) for name in cut.names]
-    if len(cut.names) == 1:
-        points = sorted(cut.points, key=lambda point: point.x)
-        diagram.curves(points, cut.rows[0] if cut.rows else None, axes[0], title, out)
-        return
-    cold: list[Crossing] = crossings(cut.rows[0]) if cut.names[1] == TEMPERATURE and cut.rows else []
-    diagram.diagram(cut.points, (axes[0], axes[1]), title, out, cold)
-
-
-def _axis(name: str) -> str:
-    if name == TEMPERATURE:
-        return "temperature (K)"
-    return f"{name} (T)" if name.startswith(FIELD) else name
 
 
 def _pair(text: str) -> tuple[str, str]:
