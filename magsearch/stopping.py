@@ -18,19 +18,22 @@ class Stop:
     window        generations over which the elites' energies must not vary (Xu et al. 2023)
     deviation     meV per site, largest standard deviation of an elite's energy that counts as not varying;
                   None: 1e-7 of the stiffest coupling
+    elites        how many of the best must not vary; None: all
     """
 
     generations: int = 200
     seconds: float | None = None
     window: int = 10
     deviation: float | None = None
+    elites: int | None = None
 
     def reason(self, history: History, generations: int, known: int, stiffness: float) -> str:
         """Why a search ends after so many generations, by the first ``known`` of them; empty while it goes on.
 
         stiffness   meV, of the stiffest coupling
         """
-        recent = np.array(history.levels[max(known - self.window, 0) : known])  # [generation, elite]
+        levels = np.array(history.levels[max(known - self.window, 0) : known])  # [generation, elite]
+        recent = levels[..., : self.elites]
         allowed = 1e-7 * stiffness if self.deviation is None else self.deviation
         if len(recent) == self.window and (np.isnan(recent) == np.isnan(recent[0])).all():
             varied = recent[:, ~np.isnan(recent[0])].std(axis=0).max()

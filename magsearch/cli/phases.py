@@ -42,10 +42,12 @@ def phases(
         print(json.dumps({"axes": list(cut.names), "at": cut.fixed, "crossings": of}, indent=1))
         return
     console = screen.console()
+    cold = ", at 0 K" if any(column.warm for column in record.columns) else ""
     for place, c in found:
         where = "".join(f", {name} = {value:g}" for name, value in place.items())
         console.print(
-            f"{c.before} -> {c.after} at {cut.rows[0].name} = {c.at:.6g} (from {c.low:.6g} to {c.high:.6g}){where}",
+            f"{c.before} -> {c.after} at {cut.rows[0].name} = {c.at:.6g} "
+            f"(from {c.low:.6g} to {c.high:.6g}){where}{cold}",
             highlight=False, soft_wrap=True,
         )  # fmt: skip
     if not found and cut.rows:

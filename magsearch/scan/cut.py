@@ -11,7 +11,7 @@ import numpy as np
 from magsearch import diagram
 from magsearch.crossings import Row
 from magsearch.errors import InputError
-from magsearch.scan.space import FIELD, Space
+from magsearch.scan.space import Space
 from magsearch.states import Column
 from magsearch.storage import ScanRecord
 
@@ -24,8 +24,8 @@ class Cut:
 
     names   of the axes
     points  that are done
-    rows    columns along each direction of the first axis that is no temperature, at temperature 0
-    fixed   what the others are held at
+    rows    columns along the first axis that is a coordinate of the model, at temperature 0
+    fixed   what the other settings are held at
     """
 
     names: tuple[str, ...]
@@ -37,68 +37,68 @@ class Cut:
     def places(self) -> list[dict[str, float]]:
         """The other axis' value on each row, where it is no temperature."""
         other = [name for name in self.names if self.rows and name not in (self.rows[0].name, TEMPERATURE)]
-        values = {id(point.column): (point.x, point.y) for point in self.points}
-        return [{name: values[id(row.columns[0])][self.names.index(name)] for name in other} for row in self.rows]
+        values = {point.column.number: (point.x, point.y) for point in self.points}
+        return [{name: values[row.columns[0].number][self.names.index(name)] for name in other} for row in self.rows]
 
 
 def cut_of(record: ScanRecord, path: Path, x: str | None, y: str | None, at: Sequence[str]) -> Cut:
     """The cut that is asked for, or the first that there is. InputError for axes that the scan has not."""
-    columns = [column for column in record.columns if column.minima or column.states]
-    if not columns:
-        raise InputError("holds no points yet", path)
+    columns = [column for column in record.columns if column.minima]
     space = Space.of([column.settings for column in record.columns if column.round == 0])
-    held = dict(_pair(text) for text in at)
+    places = {column.number: _place(column, space) for column in columns}
     kelvin = sorted({t for column in columns for t in column.temperatures})
-    free = [name for name in (*space.names, *([TEMPERATURE] if len(kelvin) > 1 else [])) if name not in held]
-    names = tuple(name for name in (x, y) if name) or tuple(free[:2])
-    known = [*space.names, TEMPERATURE]
+    known = {
+        name: [place[name] for place in places.values()] for name in (places[columns[0].number] if columns else ())
+    }
+    known = {name: values for name, values in known.items() if len(set(values)) > 1}
+    if len(kelvin) > 1:
+        known[TEMPERATURE] = list(kelvin)
+    if not known:
+        raise InputError("has no two points yet: nothing to draw", path)
+    held = dict(_pair(text) for text in at)
+    numbers = [name for name, values in known.items() if all(isinstance(value, float) for value in values)]
+    names = tuple(name for name in (x, y) if name) or tuple([name for name in numbers if name not in held][:2])
     for name in (*names, *held):
-        if name not in known and not any(name in column.settings for column in columns):
+        if name not in known or (name in names and name not in numbers):
             raise InputError(f"has no axis {name!r}; its axes are {', '.join(known)}", path)
     if not names:
-        raise InputError("has one point alone: nothing to draw", path)
-
-    def value(column: Column, name: str) -> float | str:
-        settings = column.settings
-        return (
-            float(space.coordinates(settings)[space.names.index(name)]) if name in space.names else str(settings[name])
-        )
+        raise InputError("holds numbers along no axis, or along those of --at alone: nothing to draw", path)
 
     fixed: dict[str, float | str] = {}
-    others = [name for name in (*space.names, *columns[0].settings) if name not in names]
-    for name in dict.fromkeys(others):
-        if name == "model.field" and any(axis.startswith(FIELD) for axis in space.names):
-            continue
-        values = [value(column, name) for column in columns]
-        if len(set(values)) > 1:
-            fixed[name] = _nearest(held.get(name), values)
-            columns = [column for column, own in zip(columns, values, strict=True) if own == fixed[name]]
-    if TEMPERATURE not in names and len(kelvin) > 1:
-        fixed[TEMPERATURE] = _nearest(held.get(TEMPERATURE), kelvin)
+    for name in (name for name in known if name not in (*names, TEMPERATURE)):
+        fixed[name] = _nearest(held.get(name), [places[column.number][name] for column in columns])
+        columns = [column for column in columns if places[column.number][name] == fixed[name]]
+    if TEMPERATURE in known and TEMPERATURE not in names:
+        fixed[TEMPERATURE] = _nearest(held.get(TEMPERATURE), list(kelvin))
     points = []
     for column in columns:
         for t, found in column.points():
             if found is not None and t == fixed.get(TEMPERATURE, t):
-                place = [t if name == TEMPERATURE else float(value(column, name)) for name in names]
-                points.append(diagram.Point(place[0], place[-1], found, column))
-    cold = fixed.get(TEMPERATURE, kelvin[0] if TEMPERATURE not in names else 0.0) == 0.0
-    return Cut(names, points, _rows(columns, names, space) if cold else [], fixed)
+                where = [t if name == TEMPERATURE else float(places[column.number][name]) for name in names]
+                points.append(diagram.Point(where[0], where[-1], found, column))
+    cold = fixed.get(TEMPERATURE, 0.0) == 0.0
+    along = next((name for name in names if name in space.names), None)
+    return Cut(names, points, _rows(columns, along, names, places) if cold and along else [], fixed)
 
 
-def _rows(columns: Sequence[Column], names: tuple[str, ...], space: Space) -> list[Row]:
-    """The lines of columns along the first axis that is no temperature: the others' values are equal on each."""
-    along = next((name for name in names if name != TEMPERATURE), None)
-    if along is None:
-        return []
-    lines: dict[float, list[Column]] = {}
-    other = [name for name in names if name not in (along, TEMPERATURE)]
-    x = {
-        id(column): dict(zip(space.names, space.coordinates(column.settings).tolist(), strict=True))
-        for column in columns
+Place = dict[str, float | str]
+
+
+def _place(column: Column, space: Space) -> Place:
+    """A column's coordinates, and what else was scanned: a number where it is one."""
+    others = {key: value for key, value in column.settings.items() if key != "model.field" and key not in space.names}
+    return dict(zip(space.names, space.coordinates(column.settings).tolist(), strict=True)) | {
+        key: float(value) if isinstance(value, int | float) else str(value) for key, value in others.items()
     }
+
+
+def _rows(columns: Sequence[Column], along: str, names: tuple[str, ...], places: dict[int, Place]) -> list[Row]:
+    """The lines of columns along a coordinate: the other axis' values are equal on each."""
+    other = [name for name in names if name not in (along, TEMPERATURE)]
+    lines: dict[tuple[float, ...], list[Column]] = {}
     for column in columns:
-        lines.setdefault(x[id(column)][other[0]] if other else 0.0, []).append(column)
-    made = [Row.of(along, [x[id(c)][along] for c in line], line) for _, line in sorted(lines.items())]
+        lines.setdefault(tuple(float(places[column.number][name]) for name in other), []).append(column)
+    made = [Row.of(along, [float(places[c.number][along]) for c in line], line) for _, line in sorted(lines.items())]
     return [row for row in made if len(row.columns) > 1]
 
 

@@ -1,6 +1,7 @@
 """A scan on the ranks that there are: from its columns to their phases.
 
-    search    every other column from nothing, then those between, which begin with the minima of their neighbours
+    search    every other column from nothing, then those between, which begin with the minima of their neighbours;
+              a column's search ends when its champion varies no more: its other phases come from its neighbours
     follow    every phase over all columns (follow.py)
     place     a column where a phase boundary is least certain, as often as is asked for; search and follow again
     sample    the thermal states of all columns, from the phases that compete there (thermal.py)
@@ -146,8 +147,8 @@ class Scan:
         room = sum(island.replicas for island in islands) // 2  # as much is left for what is new
         try:
             search = Archipelago(
-                at.hamiltonian, self.device, islands, at.islands.migration(), at.search.stop(), path=at.search.path,
-                ranks=self.team, told=self._told, seeds=seeds[:room],
+                at.hamiltonian, self.device, islands, at.islands.migration(), replace(at.search.stop(), elites=1),
+                path=at.search.path, ranks=self.team, told=self._told, seeds=seeds[:room],
             )  # fmt: skip
         except ValueError as error:
             raise InputError(f"at {plan.describe(column.settings)}: {error}", self.given.path) from None
