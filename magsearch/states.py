@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.hamiltonian import Hamiltonian
-from magsearch.phases import Portrait, label, portrait, spectrum
+from magsearch.phases import label
+from magsearch.portraits import Portrait, portrait, spectrum
 from magsearch.statistics import Estimate
 from magsearch.thermodynamics import Averages
 
@@ -184,6 +185,7 @@ def _figures(portrait: Portrait) -> dict[str, Any]:
         "along_field": portrait.along,
         "skyrmions_per_cell": portrait.density,
         "staggered": portrait.staggered,
+        "waves_together": portrait.together,
         "waves": [
             {"q": list(arm.q), "weight": arm.weight, "sharp": arm.sharp, "circular": arm.circular}
             for arm in portrait.arms

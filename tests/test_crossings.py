@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from magsearch.crossings import Row, crossings, curve
-from magsearch.phases import Portrait
+from magsearch.portraits import Portrait
 from magsearch.states import Column, Minimum, lowest
 
-FIGURES = Portrait(0.0, (0.0, 0.0, 1.0), 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, ())
+FIGURES = Portrait(0.0, (0.0, 0.0, 1.0), 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, ())
 LABELS = {  # figures that a label is given for
     "ferromagnet": FIGURES,
     "disordered": replace(FIGURES, magnetization=(0.0, 0.0, 0.1)),

@@ -9,7 +9,8 @@ import pytest
 from models import MODELS
 
 from magsearch.lattice import Lattice
-from magsearch.phases import RULES, Portrait, label, portrait, spectrum
+from magsearch.phases import RULES, label
+from magsearch.portraits import Portrait, portrait, spectrum
 from magsearch.symmetry import operations
 
 SQUARE = Lattice.named("square", (24, 24, 1))
@@ -136,7 +137,7 @@ def test_a_perfect_skyrmion_lattice_has_one_skyrmion_in_every_cell():
     p = portrait(TRIANGULAR, spectrum(TRIANGULAR, skyrmions(TRIANGULAR)), (0, 0, 1))
     assert p.charge == pytest.approx(-9)
     assert p.density == pytest.approx(1, abs=1e-6)
-    assert len(p.waves) == 3
+    assert p.together == 3
 
 
 def test_multiples_of_a_wave_are_overtones():
@@ -145,7 +146,7 @@ def test_multiples_of_a_wave_are_overtones():
     s = np.stack([np.sin(angle), 0 * angle, np.cos(angle)], axis=1)
     p = portrait(SQUARE, spectrum(SQUARE, s))
     assert len(p.arms) > 1
-    assert len(p.waves) == 1
+    assert p.together == 1
 
 
 def figures(p: Portrait) -> list[float]:
@@ -176,6 +177,15 @@ def test_thermal_states_stand_where_their_waves_are_sharp():
     noise = np.random.default_rng(2).normal(size=(SQUARE.sites, 3)) * 0.5
     warm = portrait(SQUARE, spectrum(SQUARE, unit(cycloid(SQUARE, (3, 0, 0), 0.2) + noise)), (0, 0, 1), kelvin=10.0)
     assert label(warm) == "spiral"
+
+
+def test_domains_of_a_spiral_that_come_one_after_the_other_are_no_multi_q_state():
+    domains = [spectrum(SQUARE, cycloid(SQUARE, q, 0.2)) for q in ((3, 0, 0), (0, 3, 0))]
+    averaged = portrait(SQUARE, (domains[0] + domains[1]) / 2, (0, 0, 1), kelvin=10.0)
+    assert len(averaged.arms) == 2
+    assert label(averaged) == "spiral"
+    lattice, s = KNOWN["multi-q"]
+    assert label(portrait(lattice, spectrum(lattice, s), kelvin=10.0)) == "multi-q"
 
 
 def test_a_paramagnet_in_a_field_becomes_a_ferromagnet_at_half_of_its_length():

@@ -110,6 +110,7 @@ def test_scan_on_ranks_equals_the_scan_on_one(alone, ranks, tmp_path):
     assert not Path(f"{out}.parts").exists()
 
 
+@pytest.mark.slow
 def test_more_ranks_than_columns_share_the_islands(alone, tmp_path):
     one, four = tmp_path / "one.h5", tmp_path / "four.h5"
     few = ("--set", "scan.field=[13.0,20.0]", "--set", "scan.temperature=[0]")
@@ -168,7 +169,10 @@ def test_scan_that_is_killed_again_and_again_ends_as_if_nothing_had_been(alone, 
     assert differences(alone.with_suffix(".h5"), out) == set()
 
 
-@pytest.mark.parametrize(("ranks", "moment"), [(0, "field (0, 0, 13) T: "), (2, "field (0, 0, 6) T, 4 K")])
+@pytest.mark.parametrize(
+    ("ranks", "moment"),
+    [(0, "field (0, 0, 13) T: "), pytest.param(2, "field (0, 0, 6) T, 4 K", marks=pytest.mark.slow)],
+)
 def test_signal_stops_a_scan_which_goes_on(alone, moment, ranks, tmp_path):
     """What is found but not joined yet is in parts beside the file; show knows of it."""
     out = tmp_path / "out.h5"

@@ -21,7 +21,7 @@ from scipy.integrate import cumulative_trapezoid
 
 from magsearch.evaluator import Evaluator
 from magsearch.methods import ParallelTempering
-from magsearch.phases import Spectrum, portrait, spectrum
+from magsearch.portraits import Spectrum, portrait, spectrum
 from magsearch.randomness import Key
 from magsearch.relaxation import STATE, Motion, Watch
 from magsearch.states import ALL, Minimum, ThermalState

@@ -19,7 +19,7 @@ import numpy as np
 
 from magsearch.errors import InputError
 from magsearch.hamiltonian import Hamiltonian
-from magsearch.phases import Arm, Portrait
+from magsearch.portraits import Arm, Portrait
 from magsearch.states import Column, Minimum, ThermalState
 from magsearch.statistics import Estimate
 from magsearch.storage.files import SCHEMA, dataset, opened, replaced, texts
