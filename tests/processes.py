@@ -75,11 +75,11 @@ def start(*arguments: Any, ranks: int = 0, **how: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env, **how)
 
 
-def done(*arguments: Any, ranks: int = 0, code: int = 0, **how: Any) -> str:
+def done(*arguments: Any, ranks: int = 0, code: int = 0, seconds: float = 120, **how: Any) -> str:
     """What magsearch prints until it ends, with the exit code that is expected."""
     process = start(*arguments, ranks=ranks, **how)
     try:
-        out, _ = process.communicate(timeout=120)
+        out, _ = process.communicate(timeout=seconds)
     finally:
         process.kill()
     assert process.returncode == code, out

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.evaluator import Evaluator
-from magsearch.heatbath import energies, enter, run, warm
+from magsearch.heatbath import bath, energies, enter, warm
 from magsearch.methods.annealing import ends
 from magsearch.methods.outcome import with_steps
 from magsearch.minimizers import BarzilaiBorwein
@@ -72,8 +72,11 @@ class ParallelTempering:
         beta, pairs = 1 / (K_B * kelvin), np.arange(len(kelvin) - 1)
         replica = np.arange(replicas).reshape(-1, len(kelvin))
         enter(motion, np.tile(kelvin, len(replica)))
+        adapting, still = bath(motion, self.reflections), bath(motion, self.reflections, adapting=False)
         for turn in range(self.sweeps // self.every):
-            run(motion, self.every, self.reflections, watch, warmup is None or turn * self.every < warmup)
+            for _ in range(self.every):
+                watch()
+                (adapting if warmup is None or turn * self.every < warmup else still)()
             energy = energies(motion)[replica]  # [ladder, rung]
             tried = pairs[pairs % 2 == turn % 2]
             gain = (beta[tried] - beta[tried + 1]) * (energy[:, tried] - energy[:, tried + 1])
