@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,6 +114,11 @@ def test_every_rule_says_what_it_asks_for():
     for rule in RULES:
         assert len(rule.sentence.split()) > 3
         assert not rule.sentence.endswith(".")
+
+
+def test_documentation_lists_the_rules_as_they_are():
+    text = (Path(__file__).parent.parent / "docs" / "scans.md").read_text()
+    assert "".join(f"| {rule.name} | {rule.sentence} |\n" for rule in RULES) in text
 
 
 def test_weights_of_unit_spins_add_up_to_one():

@@ -4,7 +4,7 @@
 #     sbatch scan.sh model.toml scan.h5
 #
 # A task ends with 75 when its time is nearly up, or when what is left of its share waits for what other tasks have to
-# find first; it is put back into the queue, not to begin before some minutes have passed.
+# find first; it is put back into the queue, and asks again.
 #SBATCH --job-name=scan
 #SBATCH --array=0-7
 #SBATCH --ntasks=1

@@ -61,6 +61,8 @@ def cut_of(record: ScanRecord, path: Path, x: str | None, y: str | None, at: Seq
     for name in (*names, *held):
         if name not in known or (name in names and name not in numbers):
             raise InputError(f"has no axis {name!r}; its axes are {', '.join(known)}", path)
+    if both := [name for name in names if name in held]:
+        raise InputError(f"{both[0]} is an axis of the picture; it cannot be held besides", "--at")
     if not names:
         raise InputError("holds numbers along no axis, or along those of --at alone: nothing to draw", path)
 
