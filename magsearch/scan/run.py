@@ -83,8 +83,8 @@ class ScanRun:
         self.ranks, self.start, self.console, self.signals = ranks, start, console, signals
         self.out, self.begun = start.out, time.monotonic()
         self.scan = Scan(
-            start.given, start.before.columns, start.before.followed, device, ranks, signals, self._keep, start.share,
-            self._reread,
+            start.given, start.before.columns, start.before.followed, device, ranks, signals, self._keep, self._tell,
+            start.share, self._reread,
         )  # fmt: skip
         self.own = screen.console(console.stderr, quiet=self.scan.team.rank > 0)
         before = start.before

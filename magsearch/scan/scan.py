@@ -57,6 +57,7 @@ class Scan:
     ranks     all; ``team`` are those that share this rank's columns
     told      asked again and again whether the scan shall be interrupted
     keep      called when a column's minima or states have been found, on the first rank of a team
+    tell      called with a line when a team begins a search
     share     the columns that are computed here, where other jobs compute the others
     reread    the columns with what other jobs have found meanwhile, on rank 0
     """
@@ -70,11 +71,12 @@ class Scan:
         ranks: Ranks,
         told: Callable[[], bool] = lambda: False,
         keep: Callable[[Column, Kind], None] = lambda column, kind: None,
+        tell: Callable[[str], None] = lambda line: None,
         share: Share | None = None,
         reread: Callable[[Sequence[Column]], Sequence[Column]] = lambda columns: columns,
     ):
         self.given, self.columns, self.followed, self.device, self.ranks = given, list(columns), followed, device, ranks
-        self.told, self.keep, self.share, self.reread = told, keep, share or Share(), reread
+        self.told, self.keep, self.tell, self.share, self.reread = told, keep, tell, share or Share(), reread
         size = max(1, min(given.islands.count, ranks.size // len(columns)))  # more ranks than columns share islands
         self.teams = [min(rank // size, ranks.size // size - 1) for rank in range(ranks.size)]  # [rank]
         self.team = ranks.split(self.teams[ranks.rank])
@@ -144,6 +146,7 @@ class Scan:
         column, seeds = task
         begin, at = monotonic(), plan.at(self.given, column)
         islands = at.islands.islands(at.search)
+        self.tell(f"searching  {plan.describe(column.settings)}")
         room = sum(island.replicas for island in islands) // 2  # as much is left for what is new
         try:
             search = Archipelago(
