@@ -27,7 +27,7 @@ LAYERS = (
     ("thermodynamics", "portraits"),
     ("methods", "phases"),
     ("island", "states"),
-    ("history", "migration", "crossings"),
+    ("history", "migration", "cells", "crossings"),
     ("stopping",),
     ("archipelago",),
     ("storage", "settings", "axes"),
