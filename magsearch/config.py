@@ -24,7 +24,10 @@ TABLES: dict[str, type] = {
     "search": SearchTable, "islands": IslandsTable, "storage": StorageTable, "scan": ScanTable,
 }  # fmt: skip
 KNOWN = ("model", *TABLES)
-LATER = {"search": ("generations", "seconds", "window", "deviation"), "storage": None}  # what a resumed run may change
+LATER = {
+    "search": ("generations", "seconds", "window", "deviation", "gap", "bound"),
+    "storage": None,
+}  # what a resumed run may change
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,6 +205,7 @@ def _settings(given: Mapping[str, dict[str, Any]], sources: Mapping[str, Source]
             raise sources[name].invalid(error, given[name], schema) from None
     checks = (
         ("search", lambda: made["search"].island()),
+        ("search", lambda: made["search"].stop()),
         ("islands", lambda: made["islands"].migration()),
         ("islands", lambda: made["islands"].islands(made["search"])),
     )

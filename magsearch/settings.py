@@ -45,6 +45,8 @@ class SearchTable:
     seed          of everything random
     window        generations in which the elites' energies must not vary for the search to end
     deviation     meV per site, below which they do not vary; default: 1e-7 of the stiffest coupling
+    gap           meV per site: the search ends when its best minimum is no more than this above the lower bound
+    bound         whether a lower bound is computed; default: with a gap, and wherever it takes seconds
     minimizer     a key of MINIMIZERS
     steps         of one relaxation, at the most
     torque        meV, at which a relaxation may end; default: 1e-6 of the stiffest coupling
@@ -63,6 +65,8 @@ class SearchTable:
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 1
     window: Annotated[int, Field(strict=True, ge=2)] = 10
     deviation: Annotated[float, Field(strict=True, ge=0)] | None = None
+    gap: Positive | None = None
+    bound: bool | None = None
     minimizer: Literal["barzilai-borwein", "lbfgs", "velocity-projection", "fire"] = "barzilai-borwein"
     steps: Count = 2000
     torque: Positive | None = None
@@ -86,7 +90,10 @@ class SearchTable:
         )
 
     def stop(self) -> Stop:
-        return Stop(self.generations, self.seconds, self.window, self.deviation)
+        """ValueError for keys that do not go together."""
+        if self.gap is not None and self.bound is False:
+            raise ValueError("search.gap is measured from the lower bound, but search.bound is false")
+        return Stop(self.generations, self.seconds, self.window, self.deviation, self.gap)
 
     def _selection(self) -> Selection:
         name = self.selection or ("roulette" if self.temperature else "steady-state")

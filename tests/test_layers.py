@@ -24,7 +24,7 @@ LAYERS = (
     ("crystal", "relaxation"),
     ("heatbath", "statistics"),
     ("alignment", "minimizers", "operators", "selection", "observables"),
-    ("thermodynamics", "portraits"),
+    ("bounds", "thermodynamics", "portraits"),
     ("methods", "phases"),
     ("island", "states"),
     ("history", "migration", "cells", "crossings"),

@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from magsearch.cli.bound import bound
 from magsearch.cli.cells import cells
 from magsearch.cli.convert import convert
 from magsearch.cli.energy import energy
@@ -24,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, scan, show, plot, phases, info, cells, energy, sample, convert):
+for command in (run, scan, show, plot, phases, info, cells, energy, bound, sample, convert):
     app.command()(command)
 
 
