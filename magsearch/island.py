@@ -68,6 +68,9 @@ class GeneticTunneling:
     selection    who becomes a parent
     seeds        mixture of operators that make the first generation
     operators    mixture of operators that make offspring
+    adaptation   0 to 1: share of the offspring whose operator is drawn from those that made the candidates that are
+                 kept, as often as they did (Spears, Proc. Evolutionary Programming 1995: a candidate hands its
+                 operator down); the others follow the weights
     """
 
     replicas: int = 64
@@ -79,6 +82,7 @@ class GeneticTunneling:
     selection: Selection = field(default_factory=SteadyState)
     seeds: Mixture = SEEDS
     operators: Mixture = OPERATORS
+    adaptation: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -280,8 +284,7 @@ class Island:
         settings, first = self.settings, self.generation == 0
         random = stream(settings.seed, Consumer.OFFSPRING, self.number, self.generation, replica)
         mixture = settings.seeds if first else settings.operators
-        weights = np.array([weight for _, weight in mixture])
-        operator = mixture[random.choice(len(mixture), p=weights / weights.sum())][0]
+        operator = mixture[random.choice(len(mixture), p=self._shares(mixture))][0]
         parents = np.empty((0, self.crystal.lattice.sites, 3))
         if operator.parents:
             energy = np.array([candidate.energy for candidate in self.candidates])
@@ -291,3 +294,13 @@ class Island:
         empty = ~child.any(axis=1)
         child[empty] = unit(random.normal(size=(int(empty.sum()), 3)))
         return child * self.crystal.hamiltonian.occupied[:, None], type(operator).__name__
+
+    def _shares(self, mixture: Mixture) -> NDArray[np.float64]:
+        """Of the operators of a mixture in the offspring; what is bred pays off, what a search begins with does not."""
+        weights = np.array([weight for _, weight in mixture])
+        shares = weights / weights.sum()
+        names = [candidate.origin for candidate in self.candidates if candidate.generation > 0]
+        made = np.array([names.count(type(operator).__name__) for operator, _ in mixture])
+        if self.settings.adaptation and made.any():
+            shares += self.settings.adaptation * (made / made.sum() - shares)
+        return shares
