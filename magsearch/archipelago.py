@@ -27,6 +27,7 @@ from magsearch.errors import Interrupted
 from magsearch.evaluator import Evaluator, Path
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.history import History, migrations
+from magsearch.interruption import Interruption
 from magsearch.island import GIVEN, Candidate, Generation, GeneticTunneling, Island, State, given
 from magsearch.migration import Exchange, Mail, Role
 from magsearch.observables import distinct, topological_charge
@@ -74,7 +75,8 @@ class Archipelago:
     ):
         every = islands or GeneticTunneling()
         self.settings = (every,) if isinstance(every, GeneticTunneling) else tuple(every)
-        self.hamiltonian, self.device, self.ranks, self.told = hamiltonian, device, ranks or Ranks(), told
+        self.hamiltonian, self.device, self.ranks = hamiltonian, device, ranks or Ranks()
+        self.interruption = Interruption(self.ranks, told)
         self.migration, self.stop = migration or Exchange(), stop or Stop()
         self.checkpoints = checkpoints or Checkpoints()
         self.evaluator = Evaluator(hamiltonian, device, np.float32, path)
@@ -82,7 +84,7 @@ class Archipelago:
         self.owners = owners(len(self.settings), self.ranks.size)
         self._counts = [self.owners.count(rank) for rank in range(self.ranks.size)]
         self.islands = [
-            Island(self.crystal, self.evaluator, settings, number, self._dealt(seeds, number), self._watch)
+            Island(self.crystal, self.evaluator, settings, number, self._dealt(seeds, number), self.interruption.watch)
             for number, settings in enumerate(self.settings)
             if self.owners[number] == self.ranks.rank
         ]
@@ -97,7 +99,7 @@ class Archipelago:
         self._news: Pending | None = None
         self._arrivals: list[tuple[Any, ...]] = []  # on this rank, of ``history.MIGRATION``
         self._wanted: list[bool] = []  # by generation: whether the clock asked for a checkpoint
-        self._asked, self._interrupted = False, False
+        self._asked = False
         self._written, self._pause = time.monotonic(), self.checkpoints.seconds
 
     def _dealt(self, seeds: Sequence[NDArray[Any]], number: int) -> State:
@@ -135,7 +137,7 @@ class Archipelago:
 
         Raises Interrupted where one is told to stop: on all ranks, and with the same number of generations done.
         """
-        self.ranks.watch = self._look
+        self.ranks.watch = self.interruption.look
         self._begin = time.monotonic() - self.elapsed
         self._decide()
         while not self.stopped:
@@ -222,18 +224,6 @@ class Archipelago:
         self.generations = done
         raise Interrupted
 
-    def _look(self) -> None:
-        """Hear whether this rank, or another, is told to stop; pass it on."""
-        if not self._interrupted and self.told():
-            self._interrupted = True
-            self.ranks.alarm()
-        self._interrupted |= self.ranks.alarmed()
-
-    def _watch(self) -> None:
-        self._look()
-        if self._interrupted:
-            raise Interrupted
-
     # -- elites --------------------------------------------------------------------------------------------------------
 
     def _send(self, generations: int) -> None:
@@ -283,7 +273,7 @@ class Archipelago:
         finalists = self._best(lambda island: island.elites) + self._best(lambda island: island.rough)
         polished: list[Candidate] | None = None
         if self.ranks.rank == 0:
-            pool = Island(self.crystal, self.evaluator, self.settings[0], watch=self._watch)
+            pool = Island(self.crystal, self.evaluator, self.settings[0], watch=self.interruption.watch)
             pool.merge(finalists)
             with suppress(Interrupted):
                 polished = pool.polished()

@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from magsearch import config, record, screen, storage, textures
 from magsearch.archipelago import Archipelago
 from magsearch.bounds import Bound, lower_bound, takes_seconds
+from magsearch.cells import Race
 from magsearch.config import Input
 from magsearch.device import Device, choose
 from magsearch.errors import InputError, Interrupted
 from magsearch.footprint import footprint
 from magsearch.hamiltonian import Hamiltonian
+from magsearch.interruption import Interruption
 from magsearch.island import State
 from magsearch.ranks import Ranks
 from magsearch.signals import Signals
@@ -83,6 +85,35 @@ def resume(out: Path, settings: Sequence[str]) -> Beginning:
     given = config.again(before.input_path, before.input_text, before.hamiltonian, before.settings, settings)
     command = f"{before.command}\n{shlex.join(sys.argv)}"
     return Beginning(given, out, before.created, command, replace(before, elites=()), storage.in_parts(out))
+
+
+def in_best_box(start: Beginning, device: Device, ranks: Ranks, told: Callable[[], bool], console: Any) -> Beginning:
+    """The run as it begins where its box is to be chosen: in the box that wins a race, with the texture that won it.
+
+    Raises InputError where the box cannot be chosen, Interrupted where one of the ranks is told to stop.
+    """
+    given = start.given
+    if given.search.cells is None or start.before is not None:
+        return start
+    if start.seeds:
+        raise InputError(
+            "are textures of the box of the input, but search.cells chooses another", "--seeds", everywhere=True
+        )
+
+    def say(words: str) -> None:
+        console.print(f"boxes      {words}", highlight=False, soft_wrap=True)
+
+    interruption = Interruption(ranks, told)
+    ranks.watch = interruption.look
+    race = Race(given.hamiltonian, device, given.search.sites, given.search.seed, ranks, say, interruption.watch)
+    try:
+        best = race.run()
+    except ValueError as error:
+        raise InputError(f"search.cells: {error}", given.path, everywhere=True) from None
+    shown = best.shown()
+    note = f"of all boxes of up to {race.sites} sites, the best one that was found has {best.box}"
+    hamiltonian = replace(shown.box.hamiltonian, notes=(*given.hamiltonian.notes, note))
+    return replace(start, given=replace(given, hamiltonian=hamiltonian), seeds=(shown.texture,))
 
 
 class Run:
@@ -175,9 +206,7 @@ class Run:
                         progression.polishing()
         except Interrupted:
             self._try_to_store()
-            return next(
-                (name for name in self.ranks.broadcast(self.ranks.gather(self.signals.name)) if name), "SIGTERM"
-            )
+            return heard(self.ranks, self.signals)
         self.store(search.stopped)
         return ""
 
@@ -242,6 +271,11 @@ def bound_of(hamiltonian: Hamiltonian, asked: bool) -> tuple[Bound | None, str]:
         return None, "it would take long; search.bound=true asks for it all the same"
     except Exception as error:  # whatever it is, a search does not fail because of it
         return None, " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def heard(ranks: Ranks, signals: Signals) -> str:
+    """The signal that one of the ranks was told."""
+    return next((name for name in ranks.broadcast(ranks.gather(signals.name)) if name), "SIGTERM")
 
 
 def _written(path: Path, write: Any) -> Any:

@@ -16,7 +16,7 @@ PACKAGE = Path(magsearch.__file__).parent
 LAYERS = (
     ("errors", "units", "randomness", "signals"),
     ("device", "lattice", "topology", "ranks"),
-    ("bonds", "triangulation"),
+    ("bonds", "triangulation", "interruption"),
     ("hamiltonian",),
     ("formats", "neighbours", "symmetry"),
     ("tour",),

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from magsearch import batch, record, screen, storage
 from magsearch.cli.arguments import DeviceName, Json, Settings
-from magsearch.errors import InputError
+from magsearch.errors import InputError, Interrupted
 from magsearch.ranks import launched
 from magsearch.signals import Signals
 
@@ -45,8 +45,14 @@ def run(
         console = screen.console(stderr=as_json, quiet=ranks.rank > 0)
         start = ranks.on_first(lambda: _beginning(input_file, out, settings or [], resume, overwrite, seeds or []))
         on = ranks.on_all(lambda: batch.device(device, ranks))
-        current = batch.Run(ranks, start, on, signals, console)
-        ended_by = current.go()
+        try:
+            start = batch.in_best_box(start, on, ranks, signals, console)
+        except Interrupted:
+            told = f"{batch.heard(ranks, signals)} while boxes were compared: nothing is stored yet, begin again"
+            console.print(told, soft_wrap=True)
+            ranks.settle()
+            raise typer.Exit(batch.AGAIN) from None
+        ended_by = batch.Run(ranks, start, on, signals, console).go()
         if ranks.rank == 0:
             _report(console, start.out, ended_by, as_json)
         ranks.settle()

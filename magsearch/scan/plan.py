@@ -20,6 +20,8 @@ VARIED = ("model", "search", "islands")  # tables whose keys can be scanned
 def columns(given: Input) -> list[Column]:
     """What an input asks for; every column has been tried out. InputError for what makes no sense."""
     axes = _axes(given.scan)
+    if given.search.cells is not None:
+        raise InputError("search.cells chooses a box for one run; the points of a scan share theirs", given.path)
     if not axes:
         raise InputError("nothing to scan: [scan] names no settings; for instance scan.field=[0, 1, 2]", given.path)
     for key, values in axes.items():

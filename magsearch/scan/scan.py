@@ -25,6 +25,7 @@ from magsearch.config import Input
 from magsearch.device import Device
 from magsearch.errors import InputError, Interrupted
 from magsearch.evaluator import Evaluator
+from magsearch.interruption import Interruption
 from magsearch.randomness import Consumer, key
 from magsearch.ranks import Ranks
 from magsearch.scan import plan
@@ -76,12 +77,12 @@ class Scan:
         reread: Callable[[Sequence[Column]], Sequence[Column]] = lambda columns: columns,
     ):
         self.given, self.columns, self.followed, self.device, self.ranks = given, list(columns), followed, device, ranks
-        self.told, self.keep, self.tell, self.share, self.reread = told, keep, tell, share or Share(), reread
+        self.keep, self.tell, self.share, self.reread = keep, tell, share or Share(), reread
         size = max(1, min(given.islands.count, ranks.size // len(columns)))  # more ranks than columns share islands
         self.teams = [min(rank // size, ranks.size // size - 1) for rank in range(ranks.size)]  # [rank]
         self.team = ranks.split(self.teams[ranks.rank])
-        self._interrupted = False
-        ranks.watch = self._look
+        self.interruption = Interruption(ranks, told)
+        ranks.watch = self.interruption.look
 
     # -- what comes next -----------------------------------------------------------------------------------------------
 
@@ -151,7 +152,7 @@ class Scan:
         try:
             search = Archipelago(
                 at.hamiltonian, self.device, islands, at.islands.migration(), replace(at.search.stop(), elites=1),
-                path=at.search.path, ranks=self.team, told=self._told, seeds=seeds[:room],
+                path=at.search.path, ranks=self.team, told=self.interruption.look, seeds=seeds[:room],
             )  # fmt: skip
         except ValueError as error:
             raise InputError(f"at {plan.describe(column.settings)}: {error}", self.given.path) from None
@@ -188,7 +189,7 @@ class Scan:
     def _relaxed(self, trials: Sequence[Trial], precise: bool) -> list[tuple[int, Minimum]]:
         """What became of rank 0's trials."""
         todo = batches(trials, self.columns, precise)
-        done = self._spread(todo, lambda batch: relaxed(batch, self.given, self.device, self._watch))
+        done = self._spread(todo, lambda batch: relaxed(batch, self.given, self.device, self.interruption.watch))
         return [minimum for batch in done for minimum in batch]
 
     def _place(self, _: Sequence[int]) -> None:
@@ -223,7 +224,7 @@ class Scan:
         begin, at, scan = monotonic(), plan.at(self.given, column), self.given.scan
         evaluator = Evaluator(at.hamiltonian, self.device, np.float32, at.search.path)
         random = key(at.search.seed, Consumer.SAMPLING, column.number)
-        states = sampled(evaluator, column.warm, column.minima or (), tempering(scan), random, self._watch)
+        states = sampled(evaluator, column.warm, column.minima or (), tempering(scan), random, self.interruption.watch)
         return self._kept(replace(column, states=states, seconds=(column.seconds[0], monotonic() - begin)), "states")
 
     def _kept(self, column: Column, kind: Kind) -> Column:
@@ -257,21 +258,6 @@ class Scan:
     def _put(self, columns: Sequence[Any]) -> None:
         for column in columns:
             self.columns[column.number] = column
-
-    def _look(self) -> None:
-        """Hear whether this rank, or another, is told to stop; pass it on."""
-        if not self._interrupted and self.told():
-            self._interrupted = True
-            self.ranks.alarm()
-        self._interrupted |= self.ranks.alarmed()
-
-    def _told(self) -> bool:
-        self._look()
-        return self._interrupted
-
-    def _watch(self) -> None:
-        if self._told():
-            raise Interrupted
 
     def settle(self) -> None:
         """No rank has anything more to say."""
