@@ -19,6 +19,7 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from magsearch.crystal import Crystal
 from magsearch.device import Device
@@ -26,7 +27,8 @@ from magsearch.errors import Interrupted
 from magsearch.evaluator import Evaluator, Path
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.history import History, migrations
-from magsearch.island import Candidate, Generation, GeneticTunneling, Island, State
+from magsearch.interruption import Interruption
+from magsearch.island import GIVEN, Candidate, Generation, GeneticTunneling, Island, State, given
 from magsearch.migration import Exchange, Mail, Role
 from magsearch.observables import distinct, topological_charge
 from magsearch.ranks import Pending, Ranks
@@ -45,6 +47,7 @@ class Archipelago:
     path          direct or fourier; chosen by the cost model where None
     ranks         the processes among which the islands are divided
     told          asked again and again whether the search shall be interrupted
+    seeds         textures [site, 3] that the first generation begins with, dealt to the islands in turn
 
     What can be read between generations, the same on all ranks but for ``islands``:
 
@@ -68,10 +71,12 @@ class Archipelago:
         path: Path | None = None,
         ranks: Ranks | None = None,
         told: Callable[[], bool] = lambda: False,
+        seeds: Sequence[NDArray[Any]] = (),
     ):
         every = islands or GeneticTunneling()
         self.settings = (every,) if isinstance(every, GeneticTunneling) else tuple(every)
-        self.hamiltonian, self.device, self.ranks, self.told = hamiltonian, device, ranks or Ranks(), told
+        self.hamiltonian, self.device, self.ranks = hamiltonian, device, ranks or Ranks()
+        self.interruption = Interruption(self.ranks, told)
         self.migration, self.stop = migration or Exchange(), stop or Stop()
         self.checkpoints = checkpoints or Checkpoints()
         self.evaluator = Evaluator(hamiltonian, device, np.float32, path)
@@ -79,12 +84,13 @@ class Archipelago:
         self.owners = owners(len(self.settings), self.ranks.size)
         self._counts = [self.owners.count(rank) for rank in range(self.ranks.size)]
         self.islands = [
-            Island(self.crystal, self.evaluator, settings, number, watch=self._watch)
+            Island(self.crystal, self.evaluator, settings, number, self._dealt(seeds, number), self.interruption.watch)
             for number, settings in enumerate(self.settings)
             if self.owners[number] == self.ranks.rank
         ]
         most = max(island.replicas for island in self.settings)
-        self.history = History(_operators(self.settings), self.settings[0].elites, len(self.settings), most)
+        operators = _operators(self.settings, bool(len(seeds)))
+        self.history = History(operators, self.settings[0].elites, len(self.settings), most)
         self.generations, self.elapsed, self.stopped, self.due = 0, 0.0, "", False
         self.elites: list[Candidate] = []
         self.waited = np.zeros(self.ranks.size)
@@ -95,8 +101,12 @@ class Archipelago:
         self._news: Pending | None = None
         self._arrivals: list[tuple[Any, ...]] = []  # on this rank, of ``history.MIGRATION``
         self._wanted: list[bool] = []  # by generation: whether the clock asked for a checkpoint
-        self._asked, self._interrupted = False, False
+        self._asked = False
         self._written, self._pause = time.monotonic(), self.checkpoints.seconds
+
+    def _dealt(self, seeds: Sequence[NDArray[Any]], number: int) -> State:
+        """Where an island begins."""
+        return State(candidates=tuple(given(texture) for texture in seeds[number :: len(self.settings)]))
 
     @property
     def states(self) -> dict[int, State]:
@@ -129,7 +139,7 @@ class Archipelago:
 
         Raises Interrupted where one is told to stop: on all ranks, and with the same number of generations done.
         """
-        self.ranks.watch = self._look
+        self.ranks.watch = self.interruption.look
         self._begin = time.monotonic() - self.elapsed
         self._decide()
         while not self.stopped:
@@ -216,18 +226,6 @@ class Archipelago:
         self.generations = done
         raise Interrupted
 
-    def _look(self) -> None:
-        """Hear whether this rank, or another, is told to stop; pass it on."""
-        if not self._interrupted and self.told():
-            self._interrupted = True
-            self.ranks.alarm()
-        self._interrupted |= self.ranks.alarmed()
-
-    def _watch(self) -> None:
-        self._look()
-        if self._interrupted:
-            raise Interrupted
-
     # -- elites --------------------------------------------------------------------------------------------------------
 
     def _send(self, generations: int) -> None:
@@ -277,7 +275,7 @@ class Archipelago:
         finalists = self._best(lambda island: island.elites) + self._best(lambda island: island.rough)
         polished: list[Candidate] | None = None
         if self.ranks.rank == 0:
-            pool = Island(self.crystal, self.evaluator, self.settings[0], watch=self._watch)
+            pool = Island(self.crystal, self.evaluator, self.settings[0], watch=self.interruption.watch)
             pool.merge(finalists)
             with suppress(Interrupted):
                 polished = pool.polished()
@@ -293,7 +291,7 @@ def owners(islands: int, ranks: int) -> list[int]:
     return [rank for rank, part in enumerate(parts) for _ in part]
 
 
-def _operators(settings: Sequence[GeneticTunneling]) -> tuple[str, ...]:
-    """Names of all operators that the islands may use."""
+def _operators(settings: Sequence[GeneticTunneling], seeded: bool) -> tuple[str, ...]:
+    """Names of all operators that the islands may use, and of what they are given."""
     used = {type(o).__name__ for island in settings for o, _ in (*island.seeds, *island.operators)}
-    return tuple(sorted(used))
+    return tuple(sorted(used | ({GIVEN} if seeded else set())))

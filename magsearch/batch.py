@@ -7,22 +7,25 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from magsearch import config, record, screen, storage
+from magsearch import config, record, screen, storage, textures
 from magsearch.archipelago import Archipelago
 from magsearch.bounds import Bound, lower_bound, takes_seconds
+from magsearch.cells import Race
 from magsearch.config import Input
 from magsearch.device import Device, choose
 from magsearch.errors import InputError, Interrupted
 from magsearch.footprint import footprint
 from magsearch.hamiltonian import Hamiltonian
+from magsearch.interruption import Interruption
 from magsearch.island import State
 from magsearch.ranks import Ranks
 from magsearch.signals import Signals
@@ -59,16 +62,20 @@ class Beginning:
     command: str
     before: storage.Record | None = None
     in_parts: bool = False
+    seeds: tuple[NDArray[Any], ...] = ()  # textures [site, 3] that the search begins with
 
 
-def begin(input_file: Path, out: Path, settings: Sequence[str], overwrite: bool) -> Beginning:
-    """A new run. InputError for what is wrong with its input, and where ``out`` is there already."""
+def begin(
+    input_file: Path, out: Path, settings: Sequence[str], overwrite: bool, seeds: Sequence[str] = ()
+) -> Beginning:
+    """A new run, begun with the textures of some files. InputError for what is wrong, and where ``out`` is there."""
     given = config.read(input_file, settings)
     if out.suffix == ".xdmf":
         raise InputError("is what a viewer opens, written beside a run; give the run itself another name, as .h5", out)
     if out.exists() and not overwrite:
         raise InputError("exists; give another -o, or --overwrite; a run that was stopped goes on with --resume", out)
-    return Beginning(given, out, record.now(), shlex.join(sys.argv))
+    given_textures = tuple(texture for name in seeds for texture in textures.read(name, given.hamiltonian))
+    return Beginning(given, out, record.now(), shlex.join(sys.argv), seeds=given_textures)
 
 
 def resume(out: Path, settings: Sequence[str]) -> Beginning:
@@ -80,6 +87,35 @@ def resume(out: Path, settings: Sequence[str]) -> Beginning:
     given = config.again(before.input_path, before.input_text, before.hamiltonian, before.settings, settings)
     command = f"{before.command}\n{shlex.join(sys.argv)}"
     return Beginning(given, out, before.created, command, replace(before, elites=()), storage.in_parts(out))
+
+
+def in_best_box(start: Beginning, device: Device, ranks: Ranks, told: Callable[[], bool], console: Any) -> Beginning:
+    """The run as it begins where its box is to be chosen: in the box that wins a race, with the texture that won it.
+
+    Raises InputError where the box cannot be chosen, Interrupted where one of the ranks is told to stop.
+    """
+    given = start.given
+    if given.search.cells is None or start.before is not None:
+        return start
+    if start.seeds:
+        raise InputError(
+            "are textures of the box of the input, but search.cells chooses another", "--seeds", everywhere=True
+        )
+
+    def say(words: str) -> None:
+        console.print(f"boxes      {words}", highlight=False, soft_wrap=True)
+
+    interruption = Interruption(ranks, told)
+    ranks.watch = interruption.look
+    race = Race(given.hamiltonian, device, given.search.sites, given.search.seed, ranks, say, interruption.watch)
+    try:
+        best = race.run()
+    except ValueError as error:
+        raise InputError(f"search.cells: {error}", given.path, everywhere=True) from None
+    shown = best.shown()
+    note = f"of all boxes of up to {race.sites} sites, the best one that was found has {best.box}"
+    hamiltonian = replace(shown.box.hamiltonian, notes=(*given.hamiltonian.notes, note))
+    return replace(start, given=replace(given, hamiltonian=hamiltonian), seeds=(shown.texture,))
 
 
 class Run:
@@ -96,7 +132,7 @@ class Run:
         try:
             self.search = Archipelago(
                 given.hamiltonian, device, given.islands.islands(given.search), given.islands.migration(),
-                given.search.stop(), given.storage.checkpoints(), given.search.path, ranks, signals,
+                given.search.stop(), given.storage.checkpoints(), given.search.path, ranks, signals, start.seeds,
             )  # fmt: skip
         except ValueError as error:  # the same on all ranks
             raise InputError(str(error), given.path, everywhere=True) from None
@@ -106,6 +142,10 @@ class Run:
         screen.layout(console, self.search, self.layout)
         path = screen.path_line(given.hamiltonian, self.search.evaluator.path)
         console.print(f"path       {path}", highlight=False, soft_wrap=True)
+        dealt = [len(start.seeds[k :: len(self.search.settings)]) for k in range(len(self.search.settings))]
+        spare = sum(max(0, n - own.replicas) for n, own in zip(dealt, self.search.settings, strict=True))
+        if spare:
+            console.print(f"note       {spare} seeds find no place in the first generation", style="yellow")
         if start.before is not None:
             self.writing, ranks.waited = start.before.writing, float(np.mean(start.before.waited))
             self._certify()
@@ -168,9 +208,7 @@ class Run:
                         progression.polishing()
         except Interrupted:
             self._try_to_store()
-            return next(
-                (name for name in self.ranks.broadcast(self.ranks.gather(self.signals.name)) if name), "SIGTERM"
-            )
+            return heard(self.ranks, self.signals)
         self.store(search.stopped)
         return ""
 
@@ -235,6 +273,11 @@ def bound_of(hamiltonian: Hamiltonian, asked: bool) -> tuple[Bound | None, str]:
         return None, "it would take long; search.bound=true asks for it all the same"
     except Exception as error:  # whatever it is, a search does not fail because of it
         return None, " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def heard(ranks: Ranks, signals: Signals) -> str:
+    """The signal that one of the ranks was told."""
+    return next((name for name in ranks.broadcast(ranks.gather(signals.name)) if name), "SIGTERM")
 
 
 def _written(path: Path, write: Any) -> Any:

@@ -100,6 +100,12 @@ class Candidate:
 
 
 NOWHERE = Fingerprint(np.inf, 0.0, 0.0, ())
+GIVEN = "Given"  # the origin of textures that a search begins with
+
+
+def given(texture: NDArray[Any]) -> Candidate:
+    """A texture [site, 3] from elsewhere, to be relaxed in the first generation."""
+    return Candidate(texture, np.inf, np.inf, GIVEN, 0, NOWHERE)
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,7 @@ class State:
     """Everything that the next generation of an island depends on, apart from its settings."""
 
     generation: int = 0
-    candidates: tuple[Candidate, ...] = ()  # distinct, best first
+    candidates: tuple[Candidate, ...] = ()  # distinct, best first; before the first generation: those that are given
     leaders: tuple[tuple[Candidate, float], ...] = ()  # who draws the next offspring, and how strongly
 
 
@@ -206,9 +212,12 @@ class Island:
 
     @property
     def elites(self) -> list[Candidate]:
-        """The best candidates that have been relaxed closely: distinct minima, best first. Never empty."""
+        """The best candidates that have been relaxed closely: distinct minima, best first.
+
+        One at least, once the island has bred.
+        """
         refined = [candidate for candidate in self.candidates if candidate.refined]
-        return refined[: self.settings.elites] or list(self.candidates[:1])
+        return refined[: self.settings.elites] or [c for c in self.candidates[:1] if np.isfinite(c.energy)]
 
     @property
     def rough(self) -> list[Candidate]:
@@ -258,10 +267,13 @@ class Island:
         return self._best([*(c for c in candidates if id(c) not in known), *refined]), evaluations
 
     def _offspring(self) -> list[Candidate]:
-        """What one generation relaxes: textures on the sphere, not relaxed yet."""
+        """What one generation relaxes: textures on the sphere, not relaxed yet.
+
+        The candidates of an island that has not bred are textures that it was given: they come first.
+        """
         leaders = [(Alignment(self.crystal, leader.texture), pull) for leader, pull in self.state.leaders]
-        new = []
-        for replica in range(self.settings.replicas):
+        new = list(self.candidates[: self.settings.replicas]) if self.generation == 0 else []
+        for replica in range(len(new), self.settings.replicas):
             self.watch()
             texture, origin = self._child(replica)
             for leader, pull in leaders:

@@ -19,6 +19,7 @@ class Consumer(IntEnum):
     RESAMPLING = 15
     START = 16
     ACCEPTANCE = 17
+    FEATURES = 18
 
 
 def stream(

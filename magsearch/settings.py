@@ -56,6 +56,8 @@ class SearchTable:
     operators     weights of the operators that make offspring
     adaptation    0 to 1: how far operators follow what has paid off rather than these weights
     path          direct or fourier, where the cost model is to be overruled
+    cells         "auto": boxes of the crystal compete first, and the best one is searched; default: the input's box
+    sites         of a box that competes, at the most
     """
 
     __pydantic_config__ = STRICT
@@ -77,6 +79,8 @@ class SearchTable:
     operators: Weights = field(default_factory=dict)
     adaptation: Share = 0.0
     path: Literal["direct", "fourier"] | None = None
+    cells: Literal["auto"] | None = None
+    sites: Count = 1200
 
     def island(self) -> GeneticTunneling:
         """The settings of an island as values. ValueError for operators that do not exist."""

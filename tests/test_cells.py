@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from models import bloch, exchange, shell_bonds, tensor
 from numpy.testing import assert_allclose, assert_array_equal
+from processes import differences, done
 
 import magsearch as ms
+from magsearch import storage
 from magsearch.cells import Box, Race, boxes, own_box, ranked, soft_modes
 from magsearch.cells.box import compact, diagonalized, hermite
 from magsearch.lattice import Lattice
@@ -250,6 +252,48 @@ def test_the_best_of_all_commensurate_spirals_is_found():
 
 def test_what_is_shown_is_the_same_state_in_a_wider_box():
     best = raced(chain(-0.37), 20)
-    shown = best.shown((0,))
+    shown = best.shown()
     assert shown.box.hamiltonian.lattice.size[0] > 1
     assert_allclose(per_site(shown.box.hamiltonian, shown.texture.astype(np.float64)), best.energy, rtol=1e-6)
+
+
+# -- a run in the best box ---------------------------------------------------------------------------------------------
+
+MODEL = """\
+[model]
+lattice = "triangular"
+size = [4, 5, 1]
+
+[[model.exchange]]
+J = -1.0
+
+[search]
+cells = "auto"
+sites = 30
+generations = 2
+replicas = 8
+"""
+
+
+def test_a_run_goes_on_in_the_box_that_won_on_any_number_of_ranks(tmp_path):
+    """The three sublattices of the triangular antiferromagnet do not fit into 4 x 5."""
+    model = tmp_path / "model.toml"
+    model.write_text(MODEL)
+    files = [tmp_path / f"{ranks}.h5" for ranks in (0, 2)]
+    for out, ranks in zip(files, (0, 2), strict=True):
+        assert "of all boxes of up to 30 sites" in done("run", model, "-o", out, ranks=ranks)
+    assert not differences(*files)
+    found = storage.read(files[0])
+    assert found.elites[0].energy / found.hamiltonian.spins == pytest.approx(-1.5, abs=1e-9)
+
+
+def test_what_does_not_go_with_a_chosen_box_is_refused(tmp_path):
+    model = tmp_path / "model.toml"
+    model.write_text(MODEL)
+    for arguments, told in (
+        (("run", "--set", "model.periodic=[false,false,false]"), "there is no box to be chosen"),
+        (("scan", "--set", "scan.field=[0,1]"), "search.cells chooses a box for one run"),
+    ):
+        said = done(arguments[0], model, "-o", tmp_path / "out.h5", *arguments[1:], code=2)
+        assert told in said
+        assert "Traceback" not in said

@@ -50,8 +50,9 @@ class Best:
         box = self.box.tiled(times)
         return Best(box, self.box.repeated(self.texture, box), self.energy)
 
-    def shown(self, axes: tuple[int, ...]) -> Best:
+    def shown(self) -> Best:
         """Copies side by side until the box is about as wide as it is long, with several cells along each free axis."""
+        axes = free_axes(self.box.crystal)
         edges = np.linalg.norm(self.box.H @ self.box.crystal.lattice.cell, axis=1)
         times = np.ones(3, dtype=np.int64)
         times[list(axes)] = np.maximum(1, np.rint(edges.max() / edges))[list(axes)]

@@ -11,10 +11,12 @@ from magsearch.cli.cells import cells
 from magsearch.cli.convert import convert
 from magsearch.cli.energy import energy
 from magsearch.cli.info import info
+from magsearch.cli.phases import phases
 from magsearch.cli.report import report
 from magsearch.cli.results import plot, show
 from magsearch.cli.run import run
 from magsearch.cli.sample import sample
+from magsearch.cli.scan import scan
 from magsearch.cli.view import view
 from magsearch.cli.watch import watch
 from magsearch.errors import InputError
@@ -26,7 +28,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, watch, show, plot, report, view, info, cells, energy, bound, sample, convert):
+for command in (run, watch, scan, show, plot, phases, report, view, info, cells, energy, bound, sample, convert):
     app.command()(command)
 
 

@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from magsearch import storage
-from magsearch.cli.arguments import RunFile, elite_in, needs
+from magsearch.cli.arguments import RunFile, needs
 from magsearch.errors import InputError
+from magsearch.textures import elite_in
 
 
 def view(
