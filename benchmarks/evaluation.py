@@ -63,7 +63,7 @@ def ours(hamiltonian: ms.Hamiltonian, textures: np.ndarray, path: str, device: s
     force, sums = xp.zeros_like(spins), xp.empty((evaluator.chunks, len(SUM) - 1, len(textures)))
     zeeman = evaluator.zeeman(hamiltonian.field, len(textures))
     finish = (lambda: None) if device == "cpu" else xp.cuda.Device().synchronize
-    return median(lambda: evaluator.evaluate(spins, zeeman, force, force, sums), repeat, finish)
+    return median(evaluator.evaluation(spins, zeeman, force, force, sums), repeat, finish)
 
 
 def onsite(s: np.ndarray, b: np.ndarray, K: float, B: float) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,9 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
+#include <functional>
+#include <vector>
+
 #include "advance.cuh"
 #include "convolution.hpp"
 #include "heatbath.cuh"
@@ -22,13 +25,21 @@ struct argument<T*> {
     static T* pass(const type& array) { return array.data(); }
 };
 
+// Kernels with their arguments, which it keeps alive; calling it runs them in turn.
+struct Launch {
+    std::vector<std::function<void()>> kernels;
+    void operator()() const {
+        nb::gil_scoped_release unlocked;
+        for (const auto& kernel : kernels) kernel();
+    }
+};
+
 template <typename... Args>
 void bind(nb::module_& m, const char* name, void (*kernel)(Args...)) {
     m.def(
         name,
         [kernel](typename argument<Args>::type... args) {
-            nb::gil_scoped_release unlocked;
-            kernel(argument<Args>::pass(args)...);
+            return Launch{{[=] { kernel(argument<Args>::pass(args)...); }}};
         },
         ((void)sizeof(Args), nb::arg().noconvert())...);
 }
@@ -36,7 +47,14 @@ void bind(nb::module_& m, const char* name, void (*kernel)(Args...)) {
 #define BIND(name) bind(m, #name "<float>", name<float>), bind(m, #name "<double>", name<double>)
 
 NB_MODULE(MODULE, m) {
-    BIND(field), BIND(evaluate), BIND(fold), BIND(descend), BIND(glide);
+    nb::class_<Launch>(m, "Launch").def("__call__", &Launch::operator());
+    m.def("chain", [](nb::args launches) {
+        Launch all;
+        for (nb::handle launch : launches)
+            for (const auto& kernel : nb::cast<const Launch&>(launch).kernels) all.kernels.push_back(kernel);
+        return all;
+    });
+    BIND(field), BIND(evaluate), BIND(clear), BIND(fold), BIND(descend), BIND(glide);
     BIND(barzilai_borwein), BIND(velocity_projection), BIND(fire), BIND(gram), BIND(lbfgs), BIND(rotate);
     BIND(multiply), BIND(scatter), BIND(convolve);
     BIND(visit), BIND(thermal);

@@ -95,6 +95,13 @@ KERNEL evaluate(const real* __restrict__ spins, int direct, const real* bilinear
     }
 }
 
+// Sums to which several launches add begin at zero.
+template <typename real>
+KERNEL clear(double* __restrict__ sums, int rows, int replicas) {
+    FOR_FEW (q, rows, r, replicas)
+        for (int k = r; k < r + lanes<real>; ++k) sums[(long long)q * replicas + k] = 0;
+}
+
 // Adds the sums of many chunks up to those of a few groups, in one order; row `largest` holds a maximum instead.
 template <typename real>
 KERNEL fold(const double* __restrict__ sums, double* __restrict__ folded, int chunks, int groups, int quantities,

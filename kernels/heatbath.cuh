@@ -55,20 +55,20 @@ DEVICE lane<real> anisotropy(const real* p, int order, vec<lane<real>> s) {
 // Visits the sites of the parts first, first + 1, ..., last - 1 of a tour, part after part on its own thread, the sites
 // of a part in order. Parts of one launch must not feel each other. At each visit the moves whose bits are set in
 // `moves` are made in turn; the field h of the neighbours is summed once. Adds to the sums; replicas that are not awake
-// keep every bit.
+// keep every bit. `number` [replica] and `turn` [replica], the number of this sweep, count the random numbers.
 template <typename real>
 KERNEL visit(real* __restrict__ spins, const int* __restrict__ start, const int* __restrict__ neighbour,
              const int* __restrict__ coupling, const real* __restrict__ matrices, const int* __restrict__ kind,
              const real* __restrict__ onsite_rows, int order, const real* __restrict__ zeeman,
              const int* __restrict__ tour, const int* __restrict__ part, int first, int last,
              const real* __restrict__ kT, const real* __restrict__ cone, const real* __restrict__ awake,
-             const uint32* __restrict__ number, uint32 key0, uint32 key1, uint32 sweep, int moves,
+             const uint32* __restrict__ number, const uint32* __restrict__ turn, uint32 key0, uint32 key1, int moves,
              double* __restrict__ sums, int sites, int replicas) {
     FOR_EACH (c, last - first, r, replicas) {
         const lane<real> temperature = load(kT + r), beta = 1 / temperature;
         const lane<real> width_of_cone = load(cone + r), moving = load(awake + r);
         const auto B = load3(zeeman + place(0, r, 1));
-        const word<real> replica = load_words<real>(number + r);
+        const word<real> replica = load_words<real>(number + r), sweep = load_words<real>(turn + r);
         real* mine = spins + place(0, r, sites);
         double* sum = sums + (long long)c * SWEPT * replicas + r;
         lane<real> change{}, accepted[MOVES];
@@ -87,7 +87,7 @@ KERNEL visit(real* __restrict__ spins, const int* __restrict__ start, const int*
             for (int m = 0; m < MOVES; ++m) {
                 if (!(moves >> m & 1)) continue;
                 const word<real> zero{};
-                Four<word<real>> random{{zero + (uint32)i, replica, zero + sweep, zero + (uint32)m}};
+                Four<word<real>> random{{zero + (uint32)i, replica, sweep, zero + (uint32)m}};
                 if (order > 0 || m != REFLECTION) random = philox(random, key0, key1);
                 const lane<real> u = uniform<real>(random.v[0]), x = uniform<real>(random.v[1]) - real(0.5);
                 vec<lane<real>> next;
@@ -131,11 +131,12 @@ KERNEL visit(real* __restrict__ spins, const int* __restrict__ start, const int*
 // While `adapting`, cones are widened or narrowed towards an acceptance of one half.
 template <typename real>
 KERNEL thermal(const double* __restrict__ swept, int parts, const double* __restrict__ energies, int groups, int exact,
-               double* __restrict__ state, real* __restrict__ awake, real* __restrict__ cone, int moves, int adapting,
-               int spins, int sites, int window, double torque, double energy_variance, double moment_variance,
-               int replicas) {
+               double* __restrict__ state, real* __restrict__ awake, real* __restrict__ cone, uint32* __restrict__ turn,
+               int moves, int adapting, int spins, int sites, int window, double torque, double energy_variance,
+               double moment_variance, int replicas) {
     FOR_EACH_REPLICA (r, replicas) {
         const Column s{state + r, replicas};
+        turn[r] += 1;
         awake[r] = s[RESTING] == 0;
         if (s[RESTING] != 0) continue;
         double sum[SWEPT];

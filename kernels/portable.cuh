@@ -78,10 +78,11 @@ DEVICE void raise_to(double* largest, real v) {
 
 #define KERNEL static void
 #define DEVICE inline __attribute__((always_inline))
+#define PRAGMA(...) _Pragma(#__VA_ARGS__)
 // clang-format off
-#define FOR_EACH(block, blocks, r, replicas)                 \
-    _Pragma("omp parallel for collapse(2) schedule(static)") \
-    for (int block = 0; block < (blocks); ++block)           \
+#define FOR_EACH(block, blocks, r, replicas)                                                                     \
+    PRAGMA(omp parallel for collapse(2) schedule(static) if ((long long)(blocks) * (replicas) > lanes<real>)) \
+    for (int block = 0; block < (blocks); ++block)                                                               \
         for (int r = 0; r < (replicas); r += lanes<real>)
 // clang-format on
 #define FOR_FEW(block, blocks, r, replicas)        \

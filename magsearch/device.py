@@ -1,7 +1,8 @@
 """The machine that runs the kernels: a CPU through compiled modules, a GPU through CuPy.
 
-Both devices read the same kernel text (kernels/*.cuh). A kernel is launched by name; its C++ signature, read from the
-text, says what every argument must be, and each argument is checked against it before the launch.
+Both devices read the same kernel text (kernels/*.cuh). A kernel is bound to its arguments by name; its C++ signature,
+read from the text, says what every argument must be, and each argument is checked against it then. What is bound can be
+called again and again, as long as its arrays stay where they are.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import operator
 import os
 import re
 from collections.abc import Callable
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import scipy.fft
 _HERE = Path(__file__).resolve().parent
 KERNELS = next((d for d in (_HERE / "kernels", _HERE.parent / "kernels") if (d / "portable.cuh").exists()), _HERE)
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")  # each includes those before it
+Launch = Callable[[], None]  # a kernel with its arguments
 CTYPES: dict[str, Any] = {"float": np.float32, "double": np.float64, "int": np.int32, "uint32": np.uint32}
 
 
@@ -102,8 +104,11 @@ class Device:
     ifft: Callable[..., Any]
     groups: int  # parts in which the sums of a population arrive at the minimisers' rules
 
-    def launch(self, kernel: str, real: Any, *arguments: Any, blocks: int, replicas: int) -> None:
-        """Run ``kernel<real>`` over ``blocks`` x ``replicas``. TypeError for an argument that its signature forbids."""
+    def bind(self, kernel: str, real: Any, *arguments: Any, blocks: int, replicas: int) -> Launch:
+        """``kernel<real>`` over ``blocks`` x ``replicas`` with its arguments; calling it runs it.
+
+        TypeError for an argument that the kernel's signature forbids.
+        """
         name, declared = _declared(kernel, np.dtype(real))
         if len(arguments) != len(declared):
             raise TypeError(f"{kernel} takes {len(declared)} arguments, {len(arguments)} were given")
@@ -111,7 +116,20 @@ class Device:
             self._array(kernel, k, kind, value) if pointer else self._scalar(kernel, k, kind, value)
             for k, ((kind, pointer), value) in enumerate(zip(declared, arguments, strict=True))
         ]
-        self._run(name, checked, blocks, replicas)
+        return self._bound(name, checked, blocks, replicas)
+
+    def launch(self, kernel: str, real: Any, *arguments: Any, blocks: int, replicas: int) -> None:
+        """The same, run at once."""
+        self.bind(kernel, real, *arguments, blocks=blocks, replicas=replicas)()
+
+    def chain(self, *launches: Launch) -> Launch:
+        """Launches in turn, as one."""
+
+        def every() -> None:
+            for launch in launches:
+                launch()
+
+        return every
 
     def _array(self, kernel: str, place: int, kind: np.dtype, value: Any) -> Any:
         if isinstance(value, self.xp.ndarray) and value.dtype == kind and value.flags.c_contiguous:
@@ -126,10 +144,12 @@ class Device:
             return kind.type(operator.index(value))
         raise TypeError(f"argument {place} of {kernel} must be a {kind.name}, not {value!r}")
 
-    def _run(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> None:
+    def _bound(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> Launch:
         raise NotImplementedError
 
-    def convolve(self, real: Any, spins: Any, modes: Any, field: Any, size: tuple[int, int, int], atoms: int) -> None:
+    def convolution(
+        self, real: Any, spins: Any, modes: Any, field: Any, size: tuple[int, int, int], atoms: int
+    ) -> Launch:
         """field = J * spins on a periodic lattice; both [block, site, 3, width], modes [cell, 3 atoms, 3 atoms].
 
         Between two library transforms here, with neighbouring replicas as real and imaginary part.
@@ -137,14 +157,18 @@ class Device:
         complex_ = np.complex64 if np.dtype(real) == np.float32 else np.complex128
         pairs, cells = spins.shape[0] * spins.shape[-1] // 2, int(np.prod(size))
         waves = spins.view(complex_).reshape(len(spins), *size[::-1], 3 * atoms, -1)
-        before = self.xp.ascontiguousarray(self.fft(waves, axes=(1, 2, 3)))
-        after = self.xp.empty_like(before)
-        self.launch(
-            "multiply", real, before.view(real), modes.view(real), after.view(real), cells, 3 * atoms, self.chunk,
-            pairs, blocks=-(-cells // self.chunk), replicas=pairs,
-        )  # fmt: skip
-        back = self.ifft(after, axes=(1, 2, 3), norm="forward", overwrite_x=True)
-        field[...] = self.xp.ascontiguousarray(back).view(real).reshape(field.shape)
+
+        def convolve() -> None:
+            before = self.xp.ascontiguousarray(self.fft(waves, axes=(1, 2, 3)))
+            after = self.xp.empty_like(before)
+            self.launch(
+                "multiply", real, before.view(real), modes.view(real), after.view(real), cells, 3 * atoms, self.chunk,
+                pairs, blocks=-(-cells // self.chunk), replicas=pairs,
+            )  # fmt: skip
+            back = self.ifft(after, axes=(1, 2, 3), norm="forward", overwrite_x=True)
+            field[...] = self.xp.ascontiguousarray(back).view(real).reshape(field.shape)
+
+        return convolve
 
     def array(self, values: Any, dtype: Any) -> Any:
         """A contiguous array on this device."""
@@ -196,16 +220,22 @@ class Cpu(Device):
     def _scalar(self, kernel: str, place: int, kind: np.dtype, value: Any) -> Any:
         return super()._scalar(kernel, place, kind, value).item()  # nanobind takes Python's own numbers
 
-    def _run(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> None:
-        getattr(self._module, name)(*arguments)
+    def _bound(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> Launch:
+        return getattr(self._module, name)(*arguments)
+
+    def chain(self, *launches: Launch) -> Launch:
+        """The same without a return to Python in between."""
+        return self._module.chain(*launches)
 
     fft: Callable[..., Any] = staticmethod(scipy.fft.fftn)
     ifft: Callable[..., Any] = staticmethod(scipy.fft.ifftn)
 
-    def convolve(self, real: Any, spins: Any, modes: Any, field: Any, size: tuple[int, int, int], atoms: int) -> None:
+    def convolution(
+        self, real: Any, spins: Any, modes: Any, field: Any, size: tuple[int, int, int], atoms: int
+    ) -> Launch:
         """The same in one kernel whose transforms keep replicas as lanes (kernels/convolution.hpp)."""
         roots = [_roots(n, np.dtype(real).name) for n in size]
-        self.launch(
+        return self.bind(
             "convolve", real, spins, modes.view(real), *roots, field, *size, 3 * atoms,
             spins.shape[0] * spins.shape[-1], blocks=1, replicas=1,
         )  # fmt: skip
@@ -244,10 +274,10 @@ class Cuda(Device):
         names = [f"{kernel}<{real}>" for kernel in signatures() if kernel != "convolve" for real in ("float", "double")]
         return self.xp.RawModule(code=kernel_text(), options=("-std=c++17",), name_expressions=names)
 
-    def _run(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> None:
+    def _bound(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> Launch:
         threads = (32, 8)
         grid = (-(-replicas // threads[0]), min(-(-blocks // threads[1]), 65535))
-        self._module.get_function(name)(grid, threads, tuple(arguments))
+        return partial(self._module.get_function(name), grid, threads, tuple(arguments))
 
     def host(self, values: Any) -> Any:
         """Through page-locked memory, which a GPU writes at the full speed of its bus."""

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.device import Device, rows
+from magsearch.device import Device, Launch, rows
 from magsearch.hamiltonian import ONSITE, Hamiltonian, onsite_order
 from magsearch.neighbours import Neighbours
 from magsearch.tour import Visits
@@ -130,34 +130,46 @@ class Evaluator:
         b = np.broadcast_to(MU_B * np.asarray(field, dtype=np.float64), (replicas, 3))
         return self.device.array(b.reshape(-1, self.device.width, 3).transpose(0, 2, 1), self.real)
 
-    def evaluate(self, spins: Any, zeeman: Any, other: Any, force: Any, sums: Any) -> None:
-        """Write the force (tangential part of -dE/ds, meV) and the sums over chunks, [chunk, SUMS, replica] float64.
+    def evaluation(self, spins: Any, zeeman: Any, other: Any, force: Any, sums: Any) -> Launch:
+        """What writes the force (tangential part of -dE/ds, meV) and the sums over chunks, [chunk, SUMS, replica].
 
         spins, other, force [block, site, 3, width]; ``other`` is what the force is multiplied with in the sum OVERLAP.
         """
-        replicas = self.replicas(spins)
-        field = self._convolve(spins) if self.path == "fourier" else spins
-        self._launch(
+        convolve, field = self.bilinear(spins)
+        evaluate = self.bind(
             "evaluate", spins, int(self.path == "direct"), field, *self._neighbours, self._kind, self._onsite,
-            self.order, zeeman, other, force, sums, self.sites, self.device.chunk, replicas,
+            self.order, zeeman, other, force, sums, self.sites, self.device.chunk, self.replicas(spins),
         )  # fmt: skip
+        return self.device.chain(*convolve, evaluate)
 
-    def fold(self, sums: Any, quantities: int, largest: int) -> Any:
-        """Sums over chunks [chunk, quantity, replica] added up to the few groups that a rule reads."""
+    def bilinear(self, spins: Any) -> tuple[list[Launch], Any]:
+        """What a kernel needs before it can take the bilinear field of ``spins``, and the array that it reads.
+
+        On the direct path nothing, and the spins themselves: the kernel sums over neighbours.
+        """
+        if self.path == "direct":
+            return [], spins
+        lattice, field = self.hamiltonian.lattice, self.device.xp.empty_like(spins)
+        return [self.device.convolution(self.real, spins, self._modes, field, lattice.size, lattice.atoms)], field
+
+    def folding(self, sums: Any, quantities: int, largest: int) -> tuple[Launch, Any]:
+        """What adds sums over chunks [chunk, quantity, replica] up to the few groups that a rule reads, and these."""
         chunks, replicas = sums.shape[0], sums.shape[2]
         groups = min(self.device.groups, chunks)
         folded = self.device.xp.empty((groups, quantities, replicas), dtype=np.float64)
         arguments = (sums, folded, chunks, groups, quantities, largest, replicas)
-        self.device.launch("fold", self.real, *arguments, blocks=groups * quantities, replicas=replicas)
+        return self.bind("fold", *arguments, blocks=groups * quantities), folded
+
+    def fold(self, sums: Any, quantities: int, largest: int) -> Any:
+        """The same, done at once."""
+        fold, folded = self.folding(sums, quantities, largest)
+        fold()
         return folded
 
-    def _launch(self, kernel: str, *arguments: Any) -> None:
-        self.device.launch(kernel, self.real, *arguments, blocks=self.chunks, replicas=arguments[-1])
-
-    def _convolve(self, spins: Any) -> Any:
-        lattice, field = self.hamiltonian.lattice, self.device.xp.empty_like(spins)
-        self.device.convolve(self.real, spins, self._modes, field, lattice.size, lattice.atoms)
-        return field
+    def bind(self, kernel: str, *arguments: Any, blocks: int | None = None) -> Launch:
+        """A kernel over the chunks of sites, or so many blocks, and the replicas, whose number is its last argument."""
+        over = self.chunks if blocks is None else blocks
+        return self.device.bind(kernel, self.real, *arguments, blocks=over, replicas=arguments[-1])
 
     # -- the same for textures, in plain numbers -------------------------------------------------------------------
 
@@ -190,7 +202,7 @@ class Evaluator:
         spins = self.spins(textures)
         replicas = self.replicas(spins)
         force, sums = self.device.xp.zeros_like(spins), self.device.xp.empty((self.chunks, len(SUM) - 1, replicas))
-        self.evaluate(spins, self.zeeman(self.hamiltonian.field, replicas), force, force, sums)
+        self.evaluation(spins, self.zeeman(self.hamiltonian.field, replicas), force, force, sums)()
         total = self.device.host(sums)
         result = total.sum(axis=0)
         result[SUM["LARGEST2"]] = total[:, SUM["LARGEST2"]].max(axis=0)
@@ -207,9 +219,10 @@ class Evaluator:
         replicas = self.replicas(spins)
         out = self.device.xp.empty_like(spins)
         zeeman = self.zeeman(self.hamiltonian.field, replicas)
-        bilinear = self._convolve(spins) if self.path == "fourier" else spins
-        self._launch(
+        convolve, bilinear = self.bilinear(spins)
+        field = self.bind(
             "field", spins, int(self.path == "direct"), bilinear, *self._neighbours, self._kind, self._onsite,
             self.order, zeeman, out, self.sites, self.device.chunk, replicas,
         )  # fmt: skip
+        self.device.chain(*convolve, field)()
         return self.textures(out)[: given.reshape(-1, self.sites, 3).shape[0]].reshape(given.shape)

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch.device import rows
+from magsearch.device import Launch, rows
 from magsearch.evaluator import SUM, Evaluator
 from magsearch.randomness import Key
 from magsearch.relaxation import STATE, Convergence, Motion, Watch
@@ -42,6 +42,7 @@ def enter(motion: Motion, kelvin: ArrayLike) -> None:
     evaluator, device = motion.evaluator, motion.evaluator.device
     motion.flat["kT"] = motion.array(motion.replicas)
     motion.flat["cone"] = motion.array(motion.replicas) + 1
+    motion.flat["turn"] = motion.array(motion.replicas, dtype=np.uint32)
     renumber(motion)
     motion.flat["awake"] = device.array(motion.flat["state"][STATE["RESTING"]] == 0, evaluator.real)
     warm(motion, kelvin)
@@ -56,21 +57,30 @@ def warm(motion: Motion, kelvin: ArrayLike) -> None:
     motion.flat["kT"][...] = motion.evaluator.device.array(every, motion.evaluator.real)
 
 
-def sweep(motion: Motion, kinds: int, draw: int) -> Any:
-    """Visit every spin once; the sums over spins, [group, SWEPT, replica].
-
-    ``draw`` tells this sweep from all others under the motion's key.
-    """
-    evaluator, flat = motion.evaluator, motion.flat
-    visits, xp = evaluator.visits, evaluator.device.xp
-    sums = xp.zeros((visits.width, len(SWEPT) - 1, motion.replicas))
-    for first, last in pairwise(visits.colour.tolist()):
-        motion.launch(
+def sweeping(motion: Motion, kinds: int) -> tuple[Launch, Any]:
+    """What visits every spin once, and the sums over spins that it leaves, [group, SWEPT, replica]."""
+    evaluator, flat, visits = motion.evaluator, motion.flat, motion.evaluator.visits
+    rows = len(SWEPT) - 1
+    sums = motion.array(visits.width, rows, motion.replicas, dtype=np.float64)
+    parts = [
+        motion.bind(
             "visit", motion.blocked["spins"], *visits.model, motion.zeeman, *visits.tour, first, last, flat["kT"],
-            flat["cone"], flat["awake"], flat["number"], *motion.key, draw, kinds, sums, evaluator.sites,
-            motion.replicas, blocks=last - first,
-        )  # fmt: skip
-    return evaluator.fold(sums, len(SWEPT) - 1, -1)
+            flat["cone"], flat["awake"], flat["number"], flat["turn"], *motion.key, kinds, sums, evaluator.sites,
+            blocks=last - first,
+        )
+        for first, last in pairwise(visits.colour.tolist())
+    ]  # fmt: skip
+    clear = motion.bind("clear", sums, visits.width * rows, blocks=visits.width * rows)
+    fold, folded = evaluator.folding(sums, rows, -1)
+    return motion.chain(clear, *parts, fold), folded
+
+
+def sweep(motion: Motion, kinds: int, draw: int) -> Any:
+    """The same at once; ``draw`` tells this sweep from all others under the motion's key."""
+    motion.flat["turn"][...] = draw
+    visit, swept = sweeping(motion, kinds)
+    visit()
+    return swept
 
 
 @dataclass(frozen=True)
@@ -90,38 +100,60 @@ class HeatBath:
     def begin(self, motion: Motion) -> None:
         enter(motion, self.temperature)
 
-    def iterate(self, motion: Motion) -> None:
-        step(motion, self.convergence, self.reflections)
+    def iteration(self, motion: Motion) -> Launch:
+        return stepping(motion, self.convergence, self.reflections)
 
 
-def step(motion: Motion, convergence: Convergence, reflections: int = 0, adapting: bool = True) -> None:
+def stepping(motion: Motion, convergence: Convergence, reflections: int = 0, adapting: bool = True) -> Launch:
     """One sweep of every replica that is awake: heat bath (and cones, where there is anisotropy), then reflections.
 
     Energies follow from their changes; at the end of every window of variance control (without one: every ``RESUM``
     sweeps) they are summed anew. The widths of cones stay as they are unless ``adapting``.
     """
-    evaluator, flat = motion.evaluator, motion.flat
+    evaluator, flat, visits = motion.evaluator, motion.flat, motion.evaluator.visits
     window, *thresholds = convergence.thresholds(evaluator)
-    first = motion.iteration * (1 + reflections)
-    for k in range(1 + reflections):
-        names = ("REFLECTION",) if k else ("HEATBATH", "CONE") if evaluator.visits.order else ("HEATBATH",)
-        swept = sweep(motion, moves(*names), first + k)
-        last = k == reflections
-        exact = last and (motion.iteration + 1) % (window or RESUM) == 0
-        summed = motion.evaluate("force") if exact else swept
-        motion.launch(
-            "thermal", swept, len(swept), summed, len(summed), int(exact), flat["state"], flat["awake"], flat["cone"],
-            moves(*names), int(adapting), evaluator.visits.spins, evaluator.sites, window if last else 0, *thresholds,
-            motion.replicas, blocks=1,
+    kinds = moves("HEATBATH", "CONE") if visits.order else moves("HEATBATH")
+    evaluate, summed = motion.evaluation("force")
+
+    def then(visit: Launch, swept: Any, kinds: int, last: bool, exact: bool) -> list[Launch]:
+        sums = summed if exact else swept
+        thermal = motion.bind(
+            "thermal", swept, len(swept), sums, len(sums), int(exact), flat["state"], flat["awake"], flat["cone"],
+            flat["turn"], kinds, int(adapting), visits.spins, evaluator.sites, window if last else 0, *thresholds,
+            blocks=1,
         )  # fmt: skip
+        return [visit, evaluate, thermal] if exact else [visit, thermal]
+
+    sweeps = [(*sweeping(motion, kinds), kinds)]
+    if reflections:
+        sweeps += [(*sweeping(motion, moves("REFLECTION")), moves("REFLECTION"))] * reflections
+    *before, last = sweeps
+    first = [launch for each in before for launch in then(*each, last=False, exact=False)]
+    changes, exact = (motion.chain(*first, *then(*last, last=True, exact=exact)) for exact in (False, True))
+
+    def step() -> None:
+        (exact if (motion.iteration + 1) % (window or RESUM) == 0 else changes)()
+
+    return step
+
+
+def bath(motion: Motion, reflections: int, adapting: bool = True) -> Launch:
+    """One sweep of every replica, none of which rests; counts the motion's iterations."""
+    step = stepping(motion, ENDLESS, reflections, adapting)
+
+    def once() -> None:
+        step()
+        motion.iteration += 1
+
+    return once
 
 
 def run(motion: Motion, sweeps: int, reflections: int, watch: Watch = lambda: None, adapting: bool = True) -> None:
-    """So many sweeps of every replica, none of which rests."""
+    """So many of them."""
+    once = bath(motion, reflections, adapting)
     for _ in range(sweeps):
         watch()
-        step(motion, ENDLESS, reflections, adapting)
-        motion.iteration += 1
+        once()
 
 
 def energies(motion: Motion) -> NDArray[np.float64]:

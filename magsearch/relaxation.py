@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.device import rows
+from magsearch.device import Launch, rows
 from magsearch.evaluator import SUM, Evaluator
 from magsearch.randomness import Key
 
@@ -86,7 +86,8 @@ class Relaxation:
 class Motion:
     """The arrays of a population that moves. ``blocked`` [..., block, site, 3, width], ``flat`` [..., replica].
 
-    ``key`` is that of the random numbers, for those who draw any.
+    They stay where they are, so that launches on them can be bound once. ``key`` is that of the random numbers, for
+    those who draw any.
     """
 
     evaluator: Evaluator
@@ -129,11 +130,18 @@ class Motion:
     def array(self, *shape: int, dtype: Any = None) -> Any:
         return self.evaluator.device.xp.zeros(shape, dtype=dtype or self.evaluator.real)
 
-    def evaluate(self, other: str) -> Any:
-        """Force and sums of where the spins are now; returns the folded sums that the rules read."""
+    def evaluation(self, other: str) -> tuple[Launch, Any]:
+        """What evaluates force and sums of where the spins are then, and the folded sums that the rules read."""
         b = self.blocked
-        self.evaluator.evaluate(b["spins"], self.zeeman, b[other], b["force"], self.sums)
-        return self.evaluator.fold(self.sums, len(SUM) - 1, SUM["LARGEST2"])
+        evaluate = self.evaluator.evaluation(b["spins"], self.zeeman, b[other], b["force"], self.sums)
+        fold, sums = self.evaluator.folding(self.sums, len(SUM) - 1, SUM["LARGEST2"])
+        return self.chain(evaluate, fold), sums
+
+    def evaluate(self, other: str) -> Any:
+        """The sums of where the spins are now."""
+        evaluate, sums = self.evaluation(other)
+        evaluate()
+        return sums
 
     def seen(self, columns: NDArray[np.int64]) -> NDArray[np.float64]:
         """The state of replicas that moved after they were last looked at, with the numbers of where they are now."""
@@ -145,11 +153,12 @@ class Motion:
         state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1] = total[SUM["MX"] : SUM["MZ"] + 1] / self.evaluator.sites
         return state
 
-    def launch(self, kernel: str, *arguments: Any, blocks: int | None = None) -> None:
-        evaluator = self.evaluator
-        evaluator.device.launch(
-            kernel, evaluator.real, *arguments, blocks=blocks or evaluator.chunks, replicas=self.replicas
-        )
+    def bind(self, kernel: str, *arguments: Any, blocks: int | None = None) -> Launch:
+        """A kernel on this population: its last argument, the number of replicas, is added."""
+        return self.evaluator.bind(kernel, *arguments, self.replicas, blocks=blocks)
+
+    def chain(self, *launches: Launch) -> Launch:
+        return self.evaluator.device.chain(*launches)
 
     def thinned(self, keep: NDArray[np.int64]) -> Motion:
         """The replicas ``keep`` alone (one may be there several times), padded with resting copies."""
@@ -191,8 +200,8 @@ class Minimizer(Protocol):
     def begin(self, motion: Motion) -> None:
         """Add the arrays that the minimiser needs."""
 
-    def iterate(self, motion: Motion) -> None:
-        """Evaluate and step every moving replica."""
+    def iteration(self, motion: Motion) -> Launch:
+        """What evaluates and steps every moving replica; good for as long as the arrays of the motion are these."""
 
 
 @runtime_checkable
@@ -224,6 +233,7 @@ def relax(
         return minimizer.relaxed(evaluator, textures, tesla, watch, key)
     motion = Motion.start(evaluator, textures, tesla, key)
     minimizer.begin(motion)
+    iterate = minimizer.iteration(motion)
     count = len(np.asarray(textures).reshape(-1, evaluator.sites, 3))
     who = np.arange(count)  # which replica each column of the motion is; padding has none
     final = np.empty((count, evaluator.sites, 3), dtype=evaluator.real)
@@ -231,7 +241,7 @@ def relax(
     while True:
         watch()
         for _ in range(min(LOOK, minimizer.convergence.steps - motion.iteration)):
-            minimizer.iterate(motion)
+            iterate()
             motion.iteration += 1
         now = evaluator.device.host(motion.flat["state"])[:, : len(who)]
         state[:, who] = now
@@ -243,6 +253,7 @@ def relax(
                 state[:, who[moving]] = motion.seen(moving)
                 break
             motion, who = motion.thinned(moving), who[moving]
+            iterate = minimizer.iteration(motion)
     return Relaxation(
         textures=final,
         energy=state[STATE["ENERGY_NOW"]],

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.evaluator import Evaluator
-from magsearch.heatbath import enter, random_textures, run, warm
+from magsearch.heatbath import bath, enter, random_textures, warm
 from magsearch.observables import topological_charge
 from magsearch.randomness import Key
 from magsearch.relaxation import STATE, Motion, Watch
@@ -83,15 +83,19 @@ def sample(
     motion = Motion.start(evaluator, np.broadcast_to(first, (len(every), evaluator.sites, 3)), key=key)
     enter(motion, every)
     hot = np.maximum(every, evaluator.stiffness / K_B)
+    sweep = bath(motion, reflections)
     for k in range(warmup):
+        watch()
         if textures is None:
             warm(motion, every * (hot / every) ** max(0.0, 1 - 2 * (k + 1) / warmup))
-        run(motion, 1, reflections, watch)
+        sweep()
     warm(motion, every)
+    sweep = bath(motion, reflections, adapting=False)
     flat = bool(len(triangles(evaluator.hamiltonian.lattice)))
     energy, spin, charge = np.empty((sweeps, len(every))), np.empty((sweeps, len(every), 3)), []
     for k in range(sweeps):
-        run(motion, 1, reflections, watch, adapting=False)
+        watch()
+        sweep()
         state = evaluator.device.host(motion.flat["state"])[:, : len(every)]
         energy[k], spin[k] = state[STATE["ENERGY_NOW"]], state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1].T
         if flat and (k + 1) % max(1, sweeps // CHARGES) == 0:

@@ -161,6 +161,58 @@ def test_a_wrong_count_of_arguments_is_refused(target):
         descend(target, one_too_many=1)
 
 
+def bound_descent(device: Any, spins: Any, force: Any, step: Any) -> Any:
+    _, sites, _, width = spins.shape
+    return device.bind("descend", np.float32, spins, force, step, sites, device.chunk, width, blocks=1, replicas=width)
+
+
+def test_what_is_bound_can_be_run_again_on_what_its_arrays_hold_by_then(target):
+    width = target.width
+    random = np.random.default_rng(3).normal(size=(2, 1, 3, 3, width))
+    once, again, force = (target.array(a, np.float32) for a in (random[0], random[0], random[1]))
+    step = target.array(np.full(width, 0.1), np.float32)
+    descent = bound_descent(target, again, force, step)
+    assert_array_equal(target.host(again), target.host(once), "bound is not run")
+    for length in (0.1, 0.3):
+        step[...] = length
+        target.launch("descend", np.float32, once, force, step, 3, target.chunk, width, blocks=1, replicas=width)
+        descent()
+        assert_array_equal(target.host(again), target.host(once))
+    assert (target.host(again) != random[0].astype(np.float32)).all()
+
+
+def test_a_chain_runs_in_turn(target):
+    """Towards a far point along x, then along y: the other way round ends elsewhere."""
+    width = target.width
+    along = [target.array(np.broadcast_to(np.eye(3)[k][:, None], (1, 1, 3, width)), np.float32) for k in range(3)]
+    step = target.array(np.full(width, 2.0), np.float32)
+    ends = []
+    for first, second in ((0, 1), (1, 0)):
+        spins = along[2].copy()
+        parts = [bound_descent(target, spins, along[k], step) for k in (first, second)]
+        target.chain(target.chain(parts[0]), parts[1])()
+        ends.append(target.host(spins)[0, 0, :, 0])
+    s = np.array([2.0, 0.0, 1.0]) / np.sqrt(5.0) + [0.0, 2.0, 0.0]
+    assert_allclose(ends[0], s / np.linalg.norm(s), rtol=1e-6)
+    assert_allclose(ends[1], ends[0][[1, 0, 2]], rtol=1e-6)
+
+
+def test_what_is_bound_keeps_its_arrays(target):
+    """The launch alone holds them: what is read and written later is neither freed nor given to somebody else."""
+    width = target.width
+    spins = target.array(np.broadcast_to(np.eye(3)[2][:, None], (1, 5000, 3, width)), np.float32)
+
+    def bound() -> Any:
+        force = target.array(np.broadcast_to(np.eye(3)[0][:, None], spins.shape), np.float32)
+        return bound_descent(target, spins, force, target.array(np.ones(width), np.float32))
+
+    descent = bound()
+    others = [target.array(np.full(spins.shape, np.nan), np.float32) for _ in range(3)]
+    descent()
+    assert_allclose(target.host(spins)[0, :, 0], np.sqrt(0.5), rtol=1e-6)
+    assert len(others) == 3
+
+
 # -- every replica is handled once -----------------------------------------------------------------------------------
 
 

@@ -48,7 +48,7 @@ def evaluated(evaluator: Evaluator, textures: Any, other: Any = None, tesla: Any
     force, sums = xp.zeros_like(spins), xp.zeros((evaluator.chunks, len(SUM) - 1, replicas))
     compared = force if other is None else evaluator.spins(other)
     tesla = evaluator.hamiltonian.field if tesla is None else tesla
-    evaluator.evaluate(spins, evaluator.zeeman(tesla, replicas), compared, force, sums)
+    evaluator.evaluation(spins, evaluator.zeeman(tesla, replicas), compared, force, sums)()
     host = evaluator.device.host(sums)
     total = host.sum(axis=0)
     total[SUM["LARGEST2"]] = host[:, SUM["LARGEST2"]].max(axis=0)

@@ -32,7 +32,7 @@ from magsearch.heatbath import (
     moves,
     random_textures,
     run,
-    step,
+    stepping,
     sweep,
     warm,
 )
@@ -336,7 +336,7 @@ def test_cones_adapt_to_an_acceptance_of_one_half(device, real):
     cone = device.host(motion.flat["cone"])[:16]
     assert (np.diff(cone) > -0.1).all()
     assert ((np.abs(accepted - 0.5) < 0.1) | (cone == 2)).all()
-    step(motion, ENDLESS, adapting=False)
+    stepping(motion, ENDLESS, adapting=False)()
     assert_array_equal(device.host(motion.flat["cone"])[:16], cone)
 
 

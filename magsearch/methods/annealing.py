@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from magsearch.evaluator import Evaluator
-from magsearch.heatbath import enter, run, warm
+from magsearch.heatbath import bath, enter, warm
 from magsearch.methods.outcome import with_steps
 from magsearch.minimizers import BarzilaiBorwein
 from magsearch.randomness import Consumer, Key, derived
@@ -67,9 +67,11 @@ class SimulatedAnnealing:
     def relaxed(self, evaluator: Evaluator, textures: Any, tesla: Any, watch: Watch, key: Key) -> Relaxation:
         motion, scale = Motion.start(evaluator, textures, tesla, key), evaluator.stiffness / K_B
         enter(motion, self.schedule(0.0, scale))
+        sweep = bath(motion, self.reflections)
         for k in range(self.sweeps):
+            watch()
             warm(motion, self.schedule(k / max(1, self.sweeps - 1), scale))
-            run(motion, 1, self.reflections, watch)
+            sweep()
         own = derived(key, Consumer.RELAXATION)
         cold = relax(self.minimizer, evaluator, motion.textures(), tesla, watch, own)
         return with_steps(cold, self.sweeps * (1 + self.reflections))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.evaluator import Evaluator
-from magsearch.heatbath import energies, enter, run, warm
+from magsearch.heatbath import bath, energies, enter, warm
 from magsearch.methods.annealing import ends
 from magsearch.methods.outcome import with_steps
 from magsearch.minimizers import BarzilaiBorwein
@@ -64,8 +64,11 @@ class ParallelTempering:
         beta, pairs = 1 / (K_B * kelvin), np.arange(len(kelvin) - 1)
         replica = np.arange(replicas).reshape(-1, len(kelvin))
         enter(motion, np.tile(kelvin, len(replica)))
+        sweep = bath(motion, self.reflections)
         for turn in range(self.sweeps // self.every):
-            run(motion, self.every, self.reflections, watch)
+            for _ in range(self.every):
+                watch()
+                sweep()
             energy = energies(motion)[replica]  # [ladder, rung]
             tried = pairs[pairs % 2 == turn % 2]
             gain = (beta[tried] - beta[tried + 1]) * (energy[:, tried] - energy[:, tried + 1])

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from magsearch.device import Launch
 from magsearch.relaxation import Convergence, Motion
 
 
@@ -23,14 +24,13 @@ class BarzilaiBorwein:
     def begin(self, motion: Motion) -> None:
         motion.flat["step"] = motion.array(motion.replicas)
 
-    def iterate(self, motion: Motion) -> None:
+    def iteration(self, motion: Motion) -> Launch:
         evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
-        sums = motion.evaluate("force")
-        motion.launch(
+        evaluate, sums = motion.evaluation("force")
+        choose = motion.bind(
             "barzilai_borwein", sums, f["state"], f["step"], len(sums), evaluator.sites,
             *self.convergence.thresholds(evaluator), 0.5 / evaluator.stiffness, self.longest_turn, evaluator.rounding,
-            motion.replicas, blocks=1,
+            blocks=1,
         )  # fmt: skip
-        motion.launch(
-            "descend", b["spins"], b["force"], f["step"], evaluator.sites, evaluator.device.chunk, motion.replicas
-        )
+        descend = motion.bind("descend", b["spins"], b["force"], f["step"], evaluator.sites, evaluator.device.chunk)
+        return motion.chain(evaluate, choose, descend)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from magsearch.device import Launch
 from magsearch.minimizers.velocity import add_velocity, glide
 from magsearch.relaxation import Convergence, Motion
 
@@ -25,12 +26,12 @@ class Fire:
     def begin(self, motion: Motion) -> None:
         add_velocity(motion)
 
-    def iterate(self, motion: Motion) -> None:
-        evaluator, f = motion.evaluator, motion.flat
-        sums, unit = motion.evaluate("velocity"), evaluator.stiffness**-0.5
-        motion.launch(
+    def iteration(self, motion: Motion) -> Launch:
+        evaluator, f, unit = motion.evaluator, motion.flat, motion.evaluator.stiffness**-0.5
+        evaluate, sums = motion.evaluation("velocity")
+        choose = motion.bind(
             "fire", sums, f["state"], f["keep"], f["push"], f["step"], len(sums), evaluator.sites,
             *self.convergence.thresholds(evaluator), self.time_step * unit, self.longest_step * unit, self.longest_turn,
-            motion.replicas, blocks=1,
+            blocks=1,
         )  # fmt: skip
-        glide(motion)
+        return motion.chain(evaluate, choose, glide(motion))

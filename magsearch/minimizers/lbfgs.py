@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from magsearch.device import constant
+from magsearch.device import Launch, constant
 from magsearch.relaxation import Convergence, Motion
 
 HISTORY = constant("history")
@@ -34,16 +34,27 @@ class LBFGS:
         motion.flat["weights"] = motion.array(VECTORS, motion.replicas)
         motion.flat["step"] = motion.array(motion.replicas)
 
-    def iterate(self, motion: Motion) -> None:
+    def iteration(self, motion: Motion) -> Launch:
         evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
-        newest, after = motion.iteration % HISTORY, (motion.iteration + 1) % HISTORY
-        shape = (evaluator.sites, evaluator.device.chunk, motion.replicas)
-        sums = motion.evaluate("force")
+        shape = (evaluator.sites, evaluator.device.chunk)
         products = motion.array(evaluator.chunks, PRODUCTS, motion.replicas, dtype=np.float64)
-        motion.launch("gram", b["spins"], b["force"], b["stored"], products, newest, *shape)
-        motion.launch(
-            "lbfgs", sums, evaluator.fold(products, PRODUCTS, -1), f["state"], f["table"], f["pairs"], f["weights"],
-            f["step"], newest, len(sums), evaluator.sites, *self.convergence.thresholds(evaluator),
-            0.5 / evaluator.stiffness, self.longest_turn, evaluator.rounding, motion.replicas, blocks=1,
-        )  # fmt: skip
-        motion.launch("rotate", b["spins"], b["stored"], f["weights"], f["step"], after, *shape)
+        evaluate, sums = motion.evaluation("force")
+        fold, folded = evaluator.folding(products, PRODUCTS, -1)
+
+        def turn(newest: int) -> Launch:
+            gram = motion.bind("gram", b["spins"], b["force"], b["stored"], products, newest, *shape)
+            choose = motion.bind(
+                "lbfgs", sums, folded, f["state"], f["table"], f["pairs"], f["weights"], f["step"], newest, len(sums),
+                evaluator.sites, *self.convergence.thresholds(evaluator), 0.5 / evaluator.stiffness, self.longest_turn,
+                evaluator.rounding, blocks=1,
+            )  # fmt: skip
+            after = (newest + 1) % HISTORY
+            rotate = motion.bind("rotate", b["spins"], b["stored"], f["weights"], f["step"], after, *shape)
+            return motion.chain(evaluate, gram, fold, choose, rotate)
+
+        turns = [turn(newest) for newest in range(HISTORY)]  # the newest pair takes the place of the oldest
+
+        def iterate() -> None:
+            turns[motion.iteration % HISTORY]()
+
+        return iterate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from magsearch.device import Launch
 from magsearch.relaxation import Motion
 
 
@@ -12,10 +13,10 @@ def add_velocity(motion: Motion) -> None:
         motion.flat[name] = motion.array(motion.replicas)
 
 
-def glide(motion: Motion) -> None:
+def glide(motion: Motion) -> Launch:
     """v <- keep v + push force; s <- unit(s + step v)."""
     evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
-    motion.launch(
+    return motion.bind(
         "glide", b["spins"], b["velocity"], b["force"], f["keep"], f["push"], f["step"], evaluator.sites,
-        evaluator.device.chunk, motion.replicas,
+        evaluator.device.chunk,
     )  # fmt: skip

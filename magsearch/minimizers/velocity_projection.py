@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from magsearch.device import Launch
 from magsearch.minimizers.velocity import add_velocity, glide
 from magsearch.relaxation import Convergence, Motion
 
@@ -25,12 +26,12 @@ class VelocityProjection:
     def begin(self, motion: Motion) -> None:
         add_velocity(motion)
 
-    def iterate(self, motion: Motion) -> None:
+    def iteration(self, motion: Motion) -> Launch:
         evaluator, f = motion.evaluator, motion.flat
-        sums = motion.evaluate("velocity")
-        motion.launch(
+        evaluate, sums = motion.evaluation("velocity")
+        choose = motion.bind(
             "velocity_projection", sums, f["state"], f["keep"], f["push"], f["step"], len(sums), evaluator.sites,
             *self.convergence.thresholds(evaluator), self.time_step / evaluator.stiffness**0.5, self.longest_turn,
-            motion.replicas, blocks=1,
+            blocks=1,
         )  # fmt: skip
-        glide(motion)
+        return motion.chain(evaluate, choose, glide(motion))
