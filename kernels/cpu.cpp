@@ -8,7 +8,9 @@
 #include "advance.cuh"
 #include "convolution.hpp"
 #include "heatbath.cuh"
+#include "hessian.cuh"
 #include "lbfgs.cuh"
+#include "llg.cuh"
 #include "multiply.cuh"
 #include "philox.cuh"
 
@@ -57,7 +59,8 @@ NB_MODULE(MODULE, m) {
     BIND(field), BIND(evaluate), BIND(clear), BIND(fold), BIND(descend), BIND(glide);
     BIND(barzilai_borwein), BIND(velocity_projection), BIND(fire), BIND(gram), BIND(lbfgs), BIND(rotate);
     BIND(multiply), BIND(scatter), BIND(convolve);
-    BIND(visit), BIND(thermal);
+    BIND(visit), BIND(thermal), BIND(landau_lifshitz), BIND(predict), BIND(correct);
+    BIND(curve), BIND(project), BIND(lanczos), BIND(recur), BIND(gather);
     m.def("instruction_set", [] {
 #if defined(__x86_64__)
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) return "avx512";

@@ -19,6 +19,8 @@ class Consumer(IntEnum):
     RESAMPLING = 15
     START = 16
     ACCEPTANCE = 17
+    MODES = 18
+    FITNESS = 19
 
 
 def stream(
