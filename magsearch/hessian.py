@@ -82,6 +82,11 @@ def dense(evaluator: Evaluator, texture: ArrayLike, tesla: Any = None) -> tuple[
     basis = np.zeros((len(where), 2, evaluator.sites, 3))
     basis[np.arange(len(where)), :, where] = frames(s)[where]
     basis = basis.reshape(-1, evaluator.sites, 3)
-    many = np.broadcast_to(s, basis.shape)
-    H = np.einsum("aix,bix->ab", basis, Hessian(evaluator, many, tesla)(basis).astype(np.float64))
+    image = Hessian(evaluator, np.broadcast_to(s, basis.shape), tesla)(basis).astype(np.float64)
+    H = flat(basis) @ flat(image).T
     return 0.5 * (H + H.T), basis
+
+
+def flat(vectors: NDArray[Any]) -> NDArray[Any]:
+    """Vectors [..., site, 3] as rows of numbers."""
+    return vectors.reshape(*vectors.shape[:-2], -1)

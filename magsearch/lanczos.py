@@ -178,4 +178,3 @@ def _repetitions(
         else:
             groups.append([k])
     return groups
-

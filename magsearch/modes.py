@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from magsearch.evaluator import Evaluator
-from magsearch.hessian import Hessian, dense
+from magsearch.hessian import Hessian, dense, flat
 from magsearch.lanczos import Lanczos
 from magsearch.randomness import Consumer, stream
 
@@ -52,11 +52,12 @@ def softest(
     count: int = 4,
     tesla: Any = None,
     watch: Callable[[], None] = lambda: None,
+    steps: int = STEPS,
 ) -> Modes:
     """The ``count`` softest modes of textures [replica, site, 3]; ``tesla`` and ``watch`` as for ``relax``.
 
-    The whole matrix for small systems; Lanczos's recursion in lockstep for large ones, which may miss a third mode of
-    the same value.
+    The whole matrix for small systems; Lanczos's recursion of up to ``steps`` in lockstep for large ones, which may miss
+    a third mode of the same value.
     """
     s = np.reshape(np.asarray(textures, dtype=np.float64), (-1, evaluator.sites, 3))
     hessian = Hessian(evaluator, s, tesla)
@@ -66,7 +67,7 @@ def softest(
         basis = [_whole(evaluator, s[k], field[k], turned[:, k], count, watch) for k in range(len(s))]
         vectors = np.stack(basis)
     else:
-        vectors = _recursion(evaluator, s, tesla, turned, count, watch)
+        vectors = _recursion(evaluator, s, tesla, turned, count, watch, steps)
     values, vectors, residuals = ritz(hessian, vectors, count)
     return Modes(values, vectors, residuals, (turned != 0).any(axis=(2, 3)).sum(axis=0))
 
@@ -124,16 +125,22 @@ def _whole(
     """The lowest eigenvectors of one texture by diagonalisation, [count, site, 3]."""
     watch()
     H, basis = dense(evaluator, s, tesla)
-    w = np.einsum("aix,kix->ka", basis, turned)
+    w = flat(turned) @ flat(basis).T
     values, c = np.linalg.eigh(H + 1e3 * evaluator.stiffness * w.T @ w)
     kept = min(count, len(values) - int((turned != 0).any(axis=(1, 2)).sum()))
     vectors = np.zeros((count, *s.shape))
-    vectors[:kept] = np.einsum("ak,aix->kix", c[:, :kept], basis)
+    vectors[:kept] = (c[:, :kept].T @ flat(basis)).reshape(kept, *s.shape)
     return vectors
 
 
 def _recursion(
-    evaluator: Evaluator, s: NDArray[np.float64], tesla: Any, turned: NDArray[np.float64], count: int, watch: Any
+    evaluator: Evaluator,
+    s: NDArray[np.float64],
+    tesla: Any,
+    turned: NDArray[np.float64],
+    count: int,
+    watch: Callable[[], None],
+    steps: int,
 ) -> NDArray[np.float64]:
     """What spans the lowest eigenvectors, [replica, STARTS * count, site, 3]: Lanczos's recursion from several starts."""
     n = len(s)
@@ -142,10 +149,10 @@ def _recursion(
     start = [stream(0, Consumer.MODES, replica=k).normal(size=s.shape[1:]) for k in range(STARTS)]
     first, left_out = np.repeat(start, n, axis=0), np.tile(turned, (1, STARTS, 1, 1))
     left_out = left_out[(left_out != 0).any(axis=(1, 2, 3))]
-    recursion, close = Lanczos(hessian, first, STEPS, left_out), zero(evaluator)
+    recursion, close = Lanczos(hessian, first, steps, left_out), zero(evaluator)
     recursion.run(50, watch)
     found = recursion.ritz(count, CLOSE, close)
-    while recursion.done < STEPS:
+    while recursion.done < steps:
         before = found.values
         recursion.run(recursion.done // 3, watch)
         found = recursion.ritz(count, CLOSE, close)
