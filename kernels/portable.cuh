@@ -128,7 +128,6 @@ struct twin<double> {
 };
 template <typename real>
 using whole = typename twin<real>::type;
-using std::acos;
 using std::cos;
 using std::sin;
 using std::sqrt;

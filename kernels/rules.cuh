@@ -18,9 +18,6 @@ enum State {
     FORCE2_BEFORE,  // |force|^2 at the previous evaluation
     UPHILL,         // FIRE: steps since the last uphill one
     MIXING,         // FIRE: share of the force in the velocity
-    TURN,           // AutoDrop: radians by which the force has turned in this window,
-    TURN_STEPS,     // in so many steps,
-    TURN_BEFORE,    // and in a step of the window before; negative where there was none
     WINDOW_STEPS,
     WINDOW_E0,
     WINDOW_E,

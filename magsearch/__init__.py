@@ -10,7 +10,7 @@ for _ in search.run():
 print(search.champion.energy / hamiltonian.spins, ms.topological_charge(hamiltonian.lattice, search.champion.texture))
 """
 
-from magsearch.archipelago import Archipelago, Checkpoints, Stop
+from magsearch.archipelago import Archipelago
 from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.device import choose
 from magsearch.errors import InputError
@@ -25,6 +25,7 @@ from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, VelocityProjectio
 from magsearch.observables import magnetization, structure_factor, topological_charge
 from magsearch.ranks import launched
 from magsearch.relaxation import Convergence, VarianceControl, relax
+from magsearch.stopping import Checkpoints, Stop
 from magsearch.topology import Complete, Isolated, RandomGraph, Ring, Torus
 
 __all__ = [

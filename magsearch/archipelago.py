@@ -16,7 +16,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,37 +30,7 @@ from magsearch.island import Candidate, Generation, GeneticTunneling, Island, St
 from magsearch.migration import Exchange, Mail, Role
 from magsearch.observables import distinct, topological_charge
 from magsearch.ranks import Pending, Ranks
-
-
-@dataclass(frozen=True)
-class Stop:
-    """When a search ends: whichever comes first.
-
-    generations   at the most
-    seconds       at the most, on the wall clock; None: no limit
-    window        generations over which the elites' energies must not vary (Xu et al. 2023)
-    deviation     meV per site, largest standard deviation of an elite's energy that counts as not varying;
-                  None: 1e-7 of the stiffest coupling
-    """
-
-    generations: int = 200
-    seconds: float | None = None
-    window: int = 10
-    deviation: float | None = None
-
-
-@dataclass(frozen=True)
-class Checkpoints:
-    """When a run's state should be written, besides its end.
-
-    generations   from one to the next; None: as the clock has it
-    seconds       from one to the next, at least
-    share         of the wall time that writing may take
-    """
-
-    generations: int | None = None
-    seconds: float = 10.0
-    share: float = 0.01
+from magsearch.stopping import Checkpoints, Stop
 
 
 class Archipelago:
@@ -108,6 +77,7 @@ class Archipelago:
         self.evaluator = Evaluator(hamiltonian, device, np.float32, path)
         self.crystal = Crystal(hamiltonian)
         self.owners = owners(len(self.settings), self.ranks.size)
+        self._counts = [self.owners.count(rank) for rank in range(self.ranks.size)]
         self.islands = [
             Island(self.crystal, self.evaluator, settings, number, watch=self._watch)
             for number, settings in enumerate(self.settings)
@@ -188,22 +158,8 @@ class Archipelago:
     def _decide(self) -> None:
         """Whether the search ends here, and whether its state should be written: from what everyone knows by now."""
         known, every = self.generations - self._lag, self.checkpoints.generations
-        self.stopped = self._reason(max(known, 0))
+        self.stopped = self.stop.reason(self.history, self.generations, max(known, 0), self.evaluator.stiffness)
         self.due = (known > 0 and self._wanted[known - 1]) or (every is not None and self.generations % every == 0)
-
-    def _reason(self, known: int) -> str:
-        """Why the search ends, by its first ``known`` generations; empty while it goes on."""
-        stop, recent = self.stop, np.array(self.history.levels[max(known - self.stop.window, 0) : known])
-        allowed = 1e-7 * self.evaluator.stiffness if stop.deviation is None else stop.deviation
-        if len(recent) == stop.window and (np.isnan(recent) == np.isnan(recent[0])).all():
-            varied = recent[:, ~np.isnan(recent[0])].std(axis=0).max()
-            if varied <= allowed:
-                return f"elites' energies vary by {varied:.1e} meV per site over {stop.window} generations"
-        if stop.seconds is not None and known and self.history.seconds[known - 1] >= stop.seconds:
-            return f"{stop.seconds:g} seconds spent"
-        if self.generations >= stop.generations:
-            return f"{self.generations} generations done"
-        return ""
 
     def written(self, seconds: float) -> None:
         """The state has been written, which took so long."""
@@ -214,11 +170,10 @@ class Archipelago:
 
     @property
     def _news_type(self) -> np.dtype:
-        most = max(self.owners.count(rank) for rank in range(self.ranks.size))
         return np.dtype(
             [
                 ("interrupted", "?"), ("checkpoint", "?"), ("seconds", "f8"), ("waited", "f8"),
-                ("islands", self.history.row_type, (most,)),
+                ("islands", self.history.row_type, (max(self._counts),)),
             ]
         )  # fmt: skip
 
@@ -241,7 +196,7 @@ class Archipelago:
         news, self._news = self._news.wait(), None
         if news["interrupted"].any():
             self._give_up(len(self.history))
-        rows = [news["islands"][rank][: self.owners.count(rank)] for rank in range(self.ranks.size)]
+        rows = [islands[:count] for islands, count in zip(news["islands"], self._counts, strict=True)]
         self.history.add(np.concatenate(rows), float(news["seconds"][0]), self.tolerance)
         self._wanted.append(bool(news["checkpoint"][0]))
         self.waited = news["waited"]

@@ -14,8 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 from magsearch import formats
 from magsearch.errors import InputError
 from magsearch.formats import toml
+from magsearch.formats.build import too_large
 from magsearch.formats.source import Source
-from magsearch.formats.table import read_text
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.settings import IslandsTable, SearchTable, StorageTable
 
@@ -45,7 +45,9 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Input:
     InputError, with file and line, for what is wrong.
     """
     path = Path(path)
-    hamiltonian, text = formats.read(path), read_text(path)
+    changes = _overrides(overrides)
+    unpickle = changes.get("model", {}).get("unpickle") is True
+    hamiltonian, text = formats.read(path, unpickle), formats.source_text(path)
     tables = formats.read_toml(path) if formats.is_toml(path, text) else {}
     for name in tables:
         if name not in KNOWN:
@@ -54,7 +56,6 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Input:
     sources = {name: Source(path, text, name) for name in TABLES}
     settings = _settings(given, sources)
     if overrides:
-        changes = _overrides(overrides)
         try:
             hamiltonian = _model(path, text, tables, hamiltonian, changes.pop("model", {}))
             given = {name: {**given[name], **changes.get(name, {})} for name in TABLES}
@@ -101,11 +102,18 @@ def _model(path: Path, text: str, tables: Mapping[str, Any], read: Hamiltonian, 
         return read
     if tables:
         return toml.hamiltonian({**tables["model"], **changes}, text, path)
-    unknown = sorted(set(changes) - {"size", "field"})
+    settable = ("size", "field", "periodic", "unpickle")
+    unknown = sorted(set(changes) - set(settable))
     if unknown:
-        raise InputError(f"model.{unknown[0]} cannot be set for this format; model.size and model.field can", "--set")
+        known = ", ".join(f"model.{key}" for key in settable[:-1])
+        raise InputError(f"model.{unknown[0]} cannot be set for this format; {known} can", "--set")
+    if "periodic" in changes:
+        periodic = _numbers("model.periodic", changes["periodic"], bool)
+        read = replace(read, lattice=replace(read.lattice, periodic=periodic))
     if "size" in changes:
-        read = read.with_size(_numbers("model.size", changes["size"], int))
+        size = _numbers("model.size", changes["size"], int)
+        too_large(size, read.lattice.atoms)
+        read = read.with_size(size)
     if "field" in changes:
         tesla = changes["field"]
         along_z = isinstance(tesla, int | float)
@@ -114,9 +122,10 @@ def _model(path: Path, text: str, tables: Mapping[str, Any], read: Hamiltonian, 
 
 
 def _numbers(name: str, value: Any, kind: type) -> tuple[Any, ...]:
-    expected = (int,) if kind is int else (int, float)
+    expected = (int, float) if kind is float else (kind,)
     if not isinstance(value, list) or len(value) != 3 or any(type(v) not in expected for v in value):
-        raise InputError(f"{name} is {value!r}; expected three {'whole ' if kind is int else ''}numbers", "--set")
+        what = {bool: "of true and false", int: "whole numbers", float: "numbers"}[kind]
+        raise InputError(f"{name} is {value!r}; expected three {what}", "--set")
     return tuple(np.array(value, dtype=kind).tolist())
 
 

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+LONG = 1000
+
+
+def printable(text: str) -> str:
+    """One line, not too long, and for terminals only text: a broken file may hold bells, or commands to them."""
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return escaped if len(escaped) <= LONG else f"{escaped[: LONG // 2]} ... {escaped[-LONG // 2 :]}"
+
 
 class InputError(ValueError):
     """A wrong input, told as ``path:line: what was wrong; expected what``. The command line prints it and exits 2.
@@ -14,7 +22,7 @@ class InputError(ValueError):
     def __init__(self, message: str, path: str | Path | None = None, line: int | None = None, everywhere: bool = False):
         self.message, self.everywhere = message, everywhere
         where = [str(part) for part in (path, line) if part is not None]
-        super().__init__(": ".join([":".join(where), message]) if where else message)
+        super().__init__(printable(": ".join([":".join(where), message]) if where else message))
 
 
 class Interrupted(Exception):

@@ -188,14 +188,18 @@ class Hamiltonian:
                 term.add_to(atom_rows[atom])
         if not np.isfinite(atom_rows).all():
             raise ValueError("anisotropy constants and axes must be finite numbers")
-        if self.uniform:
+        if np.shape(self.moments) == (lattice.atoms,):
             atom_rows[:, 0] = self.moments
-            return np.tile(np.arange(lattice.atoms, dtype=np.int32), lattice.cells), atom_rows
+            kind = np.tile(np.arange(lattice.atoms, dtype=np.int32), lattice.cells)
+            if self.vacancies:
+                kind[list(self.vacancies)] = lattice.atoms
+                atom_rows = np.vstack([atom_rows, np.zeros(ONSITE_WIDTH)])
+            return kind, atom_rows
         rows = np.tile(atom_rows, (lattice.cells, 1))
         rows[:, 0] = self.site_moments
         rows[~self.occupied] = 0.0
-        unique, kind = np.unique(rows, axis=0, return_inverse=True)
-        return kind.reshape(-1).astype(np.int32), unique
+        unique, which = np.unique(rows, axis=0, return_inverse=True)
+        return which.reshape(-1).astype(np.int32), unique
 
     @cached_property
     def directed(self) -> Bonds:

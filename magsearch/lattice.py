@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import KDTree
 
 SAME_PLACE = 1e-4  # two lengths closer than this fraction of the shortest cell vector are one
+PAIRS = 10**7  # of sites, that a search for shells may look at; a gigabyte
 HEXAGONAL = ((1.0, 0.0, 0.0), (-0.5, np.sqrt(0.75), 0.0), (0.0, 0.0, 1.0))
 
 # name: cell in units of the lattice constant, basis in fractions of the cell, periodic axes
@@ -79,7 +81,7 @@ class Lattice:
         set_(self, "species", tuple(self.species) or ("A",) * len(self.basis))
         if not np.isfinite(self.cell).all() or not np.isfinite(self.basis).all():
             raise ValueError("cell and basis must be finite numbers")
-        if abs(np.linalg.det(self.cell)) < 1e-12 * np.linalg.norm(self.cell, axis=1).prod():
+        if abs(np.linalg.det(self.cell)) <= 1e-12 * np.linalg.norm(self.cell, axis=1).prod():
             raise ValueError(f"the cell vectors {self.cell.tolist()} do not span a volume")
         if len(self.species) != self.atoms:
             raise ValueError(f"{len(self.species)} species for {self.atoms} atoms of the basis")
@@ -171,29 +173,33 @@ class Lattice:
         """
         reach = 1
         while True:
-            shells = list(self._shells_within(reach))
-            further = list(self._shells_within(2 * reach))
-            safe = len(shells) >= count and all(
+            shells = list(islice(self._shells_within(reach), count))
+            further = list(islice(self._shells_within(2 * reach), count))
+            safe = len(shells) == len(further) == count and all(
                 np.isclose(a.distance, b.distance) and len(a.i) == len(b.i)
-                for a, b in zip(shells[:count], further[:count], strict=True)
+                for a, b in zip(shells, further, strict=True)
             )
             if safe:
-                return shells[:count]
-            if len(shells) == len(further):
+                return shells
+            if len(shells) == len(further) < count:
                 raise ValueError(f"the lattice has {len(shells)} shells, {count} were asked for")
             reach *= 2
 
     def _shells_within(self, reach: int) -> Iterator[Shell]:
         follow = [p or n > 1 for p, n in zip(self.periodic, self.size, strict=True)]
         ranges = [np.arange(-reach, reach + 1) if f else np.zeros(1, int) for f in follow]
+        pairs = (self.atoms, self.atoms, int(np.prod([len(r) for r in ranges])))
+        if np.prod(pairs) > PAIRS:
+            raise ValueError(f"shells that reach {reach} cells far; expected less than {PAIRS} pairs of sites in reach")
         offset = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 3)
-        i, j, cell = (
-            a.ravel() for a in np.meshgrid(range(self.atoms), range(self.atoms), range(len(offset)), indexing="ij")
-        )
-        distance = np.linalg.norm(self.basis[j] - self.basis[i] + offset[cell] @ self.cell, axis=1)
+        apart = (self.basis - self.basis[:, None])[:, :, None] + offset @ self.cell
+        distance = np.linalg.norm(apart, axis=-1).ravel()
         same = SAME_PLACE * np.linalg.norm(self.cell, axis=1).min()
         order = np.argsort(distance, kind="stable")
         order = order[distance[order] > same]
-        for members in np.split(order, np.flatnonzero(np.diff(distance[order]) > same) + 1):
-            if len(members):
-                yield Shell(float(distance[members].mean()), i[members], j[members], offset[cell[members]])
+        ends = np.append(np.flatnonzero(np.diff(distance[order]) > same) + 1, len(order))
+        for begin, end in zip(np.append(0, ends), ends, strict=False):
+            if end > begin:
+                members = order[begin:end]
+                i, j, cell = np.unravel_index(members, pairs)
+                yield Shell(float(distance[members].mean()), i, j, offset[cell])

@@ -20,7 +20,6 @@ class Consumer(IntEnum):
     START = 16
     ACCEPTANCE = 17
     MODES = 18
-    FITNESS = 19
 
 
 def stream(

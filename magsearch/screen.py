@@ -20,6 +20,7 @@ from magsearch.record import vector
 from magsearch.storage import Record
 
 LINES = 16  # of the ranks of a run that are shown
+WIDE = 110  # columns of a terminal from which on a table has room for words
 
 
 def console(stderr: bool = False, quiet: bool = False) -> Console:
@@ -49,7 +50,7 @@ def describe(console: Console, hamiltonian: Hamiltonian) -> None:
         soft_wrap=True,
     )
     for note in hamiltonian.notes:
-        console.print(f"note       {note}", style="yellow", highlight=False, soft_wrap=True)
+        console.print(f"note       {note}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 def reach(hamiltonian: Hamiltonian) -> float:
@@ -168,16 +169,18 @@ def _count(number: int, what: str) -> str:
 def show(console: Console, record: Record) -> None:
     """The elites of a run as a table, and how the run went."""
     spins = record.hamiltonian.spins
-    title = f"{record.input_path}, field {vector(record.hamiltonian.field)} T; energies and torques in meV"
-    table = Table(title=title, box=SIMPLE, title_justify="left")
-    for name in ("elite", "energy per site", "above", "charge", "magnetization", "torque", "made by"):
+    title = f"{record.input_path}, field {vector(record.hamiltonian.field)} T; torques in meV"
+    wide = console.width >= WIDE
+    names = ["", "meV per site", "above", "charge", "magnetization", "torque", *(("made by",) if wide else ())]
+    table = Table(title=title, box=SIMPLE, title_justify="left", padding=(0, 1))
+    for name in names:
         table.add_column(name, justify="left" if name == "made by" else "right", no_wrap=True)
     for k, elite in enumerate(record.elites):
-        table.add_row(
+        row = [
             str(k), f"{elite.energy / spins:.8f}", f"{(elite.energy - record.elites[0].energy) / spins:.2e}",
-            f"{elite.charge + 0.0:.3f}", vector(elite.magnetization), f"{elite.torque:.1e}",
-            f"{elite.origin}, generation {elite.generation}",
-        )  # fmt: skip
+            f"{elite.charge + 0.0:.2f}", vector(elite.magnetization, 3), f"{elite.torque:.0e}",
+        ]  # fmt: skip
+        table.add_row(*row, *((f"{elite.origin}, generation {elite.generation}",) if wide else ()))
     console.print(table)
     history = record.history
     evaluations = int(history["evaluations"].sum())
@@ -189,8 +192,8 @@ def show(console: Console, record: Record) -> None:
     if history.islands > 1:
         done.insert(1, f"{history.islands} islands, {_count(len(history.migrations), 'migration')}")
         share = 100 * np.mean(record.waited) / max(record.seconds, 1e-9)
-        done.append(f"{len(record.waited)} ranks, which waited {share:.1f} % of the time")
-    console.print(", ".join(done), highlight=False)
+        done.append(f"{_count(len(record.waited), 'rank')}: waited {share:.1f} % of the time")
+    console.print(", ".join(done), highlight=False, soft_wrap=True)
 
 
 def table_of(console: Console, rows: dict[str, Any]) -> None:

@@ -11,13 +11,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from magsearch.archipelago import Checkpoints, Stop
 from magsearch.island import OPERATORS, SEEDS, GeneticTunneling, Mixture
 from magsearch.migration import Exchange, Leader
 from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, VelocityProjection
 from magsearch.operators import OPERATORS as NAMED_OPERATORS
 from magsearch.relaxation import Convergence, Minimizer, VarianceControl
 from magsearch.selection import Roulette, Selection, SteadyState, Tournament
+from magsearch.stopping import Checkpoints, Stop
 from magsearch.topology import Complete, Isolated, RandomGraph, Ring, Topology, Torus
 
 MINIMIZERS: dict[str, type] = {

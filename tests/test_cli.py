@@ -400,4 +400,4 @@ def test_usage_errors_exit_with_two(capsys):
 
 def test_help_names_every_command(capsys):
     text = printed(capsys, "--help")
-    assert all(command in text for command in ("run", "energy", "info", "show", "plot"))
+    assert all(command in text for command in ("run", "energy", "info", "show", "plot", "convert"))

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from magsearch import config
-from magsearch.archipelago import Checkpoints, Stop
 from magsearch.errors import InputError
 from magsearch.island import OPERATORS, SEEDS
 from magsearch.migration import Exchange, Leader
@@ -16,6 +15,7 @@ from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, VelocityProjectio
 from magsearch.operators import HeatPatch, PatchSplice, RandomSpins
 from magsearch.selection import Roulette, SteadyState, Tournament
 from magsearch.settings import IslandsTable, SearchTable, StorageTable
+from magsearch.stopping import Checkpoints, Stop
 from magsearch.topology import Complete, Isolated, RandomGraph, Ring, Torus
 
 MODEL = """\
@@ -303,7 +303,7 @@ def test_size_and_field_can_be_set_for_uppasd(inpsd):
         ("model.field=[1,2]", "three numbers"),
         ("model.field=[true,2,3]", "three numbers"),
         ("model.field=nan", "three numbers in tesla"),
-        ("model.lattice=cubic", "model.size and model.field"),
+        ("model.lattice=cubic", "model.size, model.field, model.periodic can"),
     ],
 )
 def test_wrong_settings_of_an_uppasd_model(inpsd, override, told):

@@ -27,6 +27,7 @@ def test_units_are_those_of_nature():
     assert pytest.approx(1e3 * scipy.constants.Boltzmann / e, rel=1e-8) == units.K_B
     assert pytest.approx(scipy.constants.Rydberg * scipy.constants.h * scipy.constants.c / e, rel=1e-9) == units.MRY
     assert pytest.approx(1e3 / e, rel=1e-12) == units.JOULE
+    assert pytest.approx(1e10 * scipy.constants.physical_constants["Bohr radius"][0], rel=1e-9) == units.BOHR
 
 
 # -- couplings -------------------------------------------------------------------------------------------------------

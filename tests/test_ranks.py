@@ -98,7 +98,7 @@ def test_unwritable_folder_is_told_before_the_search(alone, tmp_path):
 
 FAULT = """
 import sys
-from magsearch import cli, island, ranks
+from magsearch import cli, errors, island
 breed = island.Island.breed
 def third(self):
     if self.generation == 3 and self.number == 3:
@@ -113,7 +113,7 @@ cli.main()
     ("error", "code", "told"),
     [
         ("ArithmeticError('the kernel is upset')", 1, r"rank 1 on \S+ failed:\n(.|\n)*the kernel is upset"),
-        ("cli.InputError('device lost', 'cuda:1')", 2, r"magsearch: rank 1 on \S+: cuda:1: device lost\n"),
+        ("errors.InputError('device lost', 'cuda:1')", 2, r"magsearch: rank 1 on \S+: cuda:1: device lost\n"),
     ],
 )
 def test_error_on_one_rank_ends_all_with_its_message(alone, error, code, told, tmp_path):

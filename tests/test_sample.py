@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from magsearch.cli import main
+from magsearch.cli.sample import temperatures, with_error
 from magsearch.errors import InputError
-from magsearch.sample import temperatures, with_error
 from magsearch.statistics import Estimate
 from magsearch.units import K_B, MU_B
 

@@ -11,13 +11,14 @@ from models import MODELS, bloch, exchange, icosahedron, shell_bonds
 from numpy.testing import assert_array_equal
 from oracle import energy
 
-from magsearch.archipelago import Archipelago, Stop
+from magsearch.archipelago import Archipelago
 from magsearch.crystal import grid_indices
 from magsearch.device import Cpu
 from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
 from magsearch.island import GeneticTunneling
 from magsearch.lattice import Lattice
 from magsearch.observables import magnetization, structure_factor
+from magsearch.stopping import Stop
 from magsearch.units import MU_B
 
 

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from magsearch import formats
+from magsearch.bonds import Bonds
 from magsearch.errors import InputError
+from magsearch.hamiltonian import Hamiltonian
 from magsearch.lattice import Lattice
 
 LATTICE = Lattice.named("square", (4, 3, 1))
+MODEL = Hamiltonian(LATTICE, Bonds.none())
 
 
 @pytest.fixture
@@ -105,7 +108,55 @@ def test_restart_files_that_do_not_fit(tmp_path, row, message):
         formats.read_spins(tmp_path / "restart", LATTICE)
 
 
+def test_names_that_no_file_can_have():
+    for name, message in (("a\0b", r"a\\x00b: is no name that a file can have"), ("a" * 300, "name too long")):
+        with pytest.raises(InputError, match=message):
+            formats.read_spins(name, LATTICE)
+
+
 def test_a_missing_file_is_said_to_be_missing(tmp_path):
     for name in ("s.npy", "restart"):
         with pytest.raises(InputError, match=f"{name}: cannot be read: No such file"):
             formats.read_spins(tmp_path / name, LATTICE)
+
+
+def test_arrays_come_back_and_do_not_believe_their_header(tmp_path, spins):
+    path = tmp_path / "s.npy"
+    formats.write_spins(path, spins, MODEL)
+    assert np.array_equal(np.load(path), spins)
+    true, lie = b"(12, 3), }         ", b"(12000000000, 3), }"
+    assert path.read_bytes().count(true) == 1
+    path.write_bytes(path.read_bytes().replace(true, lie))
+    with pytest.raises(InputError, match=r"s\.npy: is not an array of numbers"):
+        formats.read_spins(path, LATTICE)
+
+
+def test_kinds_are_told_by_content(tmp_path, spins):
+    """Whatever the file is called; only .npy is believed, since an empty one is no restart file."""
+    for kind in formats.KINDS:
+        formats.write_spins(tmp_path / "file", spins, MODEL, kind, overwrite=True)
+        assert np.allclose(formats.read_spins(tmp_path / "file", LATTICE), spins, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("a.npy", "npy"), ("a.OVF", "ovf"), ("a.omf", "ovf"), ("a.extxyz", "xyz"), ("restart.a.out", "restart"),
+     ("a.restart", "restart"), ("exchange.out", None), ("restart.toml", None), ("restart", None)],
+)  # fmt: skip
+def test_kinds_of_files_by_name(name, kind):
+    assert formats.kind_of(name) == kind
+
+
+def test_nothing_is_written_that_makes_no_sense(tmp_path, spins):
+    with pytest.raises(InputError, match=r"s\.txt: is no kind of file for spins; expected \.npy, \.ovf"):
+        formats.write_spins(tmp_path / "s.txt", spins, MODEL)
+    with pytest.raises(InputError, match=r"spins are of shape \(11, 3\); the lattice has 12 sites"):
+        formats.write_spins(tmp_path / "s.npy", spins[:-1], MODEL)
+    with pytest.raises(InputError, match="cannot be written: No such file"):
+        formats.write_spins(tmp_path / "none" / "s.npy", spins, MODEL)
+    (tmp_path / "s.ovf").write_text("mine")
+    with pytest.raises(InputError, match="exists; give another name, or --overwrite"):
+        formats.write_spins(tmp_path / "s.ovf", spins, MODEL)
+    assert (tmp_path / "s.ovf").read_text() == "mine"
+    formats.write_spins(tmp_path / "s.ovf", spins, MODEL, overwrite=True)
+    assert np.allclose(formats.read_spins(tmp_path / "s.ovf", LATTICE), spins)

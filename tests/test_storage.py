@@ -19,7 +19,7 @@ from numpy.testing import assert_array_equal
 from oracle import energies, random_textures
 
 from magsearch import record, storage
-from magsearch.archipelago import Archipelago, Stop
+from magsearch.archipelago import Archipelago
 from magsearch.config import Input
 from magsearch.device import Cpu
 from magsearch.errors import InputError
@@ -29,6 +29,7 @@ from magsearch.history import MIGRATION, History
 from magsearch.island import Candidate, GeneticTunneling, State
 from magsearch.observables import fingerprint
 from magsearch.settings import SearchTable
+from magsearch.stopping import Stop
 from magsearch.storage import Elite, Record, progress
 
 

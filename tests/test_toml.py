@@ -204,6 +204,8 @@ BAD = [
     ("J = [1.0]", "J = [1.0]\nJx = 2", "11: unknown key 'Jx'; known are J, shell, between"),
     ("size = [4, 4, 1]", "size = [4, 4, 1]\nfeld = 1", "5: unknown key 'feld'; known are size, title,"),
     ("size = [4, 4, 1]", "", "2: size is missing"),
+    ("size = [4, 4, 1]", "size = [40000, 4000, 1]", "4: 40000 x 4000 x 1 cells are 160000000 sites; expected at most"),
+    ("J = [1.0]", "J = [1.0]\nshell = 4000000000", "8: reaches to shell 4000000000; expected at most 1000"),
     ("size = [4, 4, 1]", "size = [4, 4]", "4: size is .*expected 3 items"),
     ("size = [4, 4, 1]", "size = [4, 0, 1]", "4: size is 0; expected greater than or equal to 1"),
     ("size = [4, 4, 1]", "size = [4, 4, 1.5]", "4: size is 1.5; expected"),

@@ -1,48 +1,87 @@
-"""Models and spins in files, by what is written in them. Each format converts to the convention of hamiltonian.py."""
+"""Models and spins in files, told apart by what is written in them.
+
+Each format is a module with a NAME, its CONVENTIONS in a few lines, ``recognises`` and ``read``, and converts to the
+convention of hamiltonian.py. A new one is a module and a place in FORMATS.
+"""
 
 from __future__ import annotations
 
-import tomllib
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from magsearch.errors import InputError
-from magsearch.formats import toml, uppasd
-from magsearch.formats.inpsd import Inpsd
-from magsearch.formats.spins import read_spins, write_restart
+import numpy as np
+
+from magsearch.errors import InputError, printable
+from magsearch.formats import toml
+from magsearch.formats.spins import KINDS, kind_of, read_spins, write_restart, write_spins
+from magsearch.formats.spirit import reading as spirit
 from magsearch.formats.table import read_text
+from magsearch.formats.tb2j import exchange_out, multibinit, pickled
+from magsearch.formats.uppasd import reading as uppasd
+from magsearch.formats.vampire import main as vampire
+from magsearch.formats.vampire import unit_cell
+from magsearch.formats.writing import TARGETS, write
 from magsearch.hamiltonian import Hamiltonian
 
-__all__ = ["read", "read_spins", "read_toml", "write_restart"]
+__all__ = [
+    "FORMATS", "KINDS", "TARGETS", "Format", "is_toml", "kind_of", "read", "read_spins", "read_toml", "recognise",
+    "source_text", "write", "write_restart", "write_spins",
+]  # fmt: skip
 
 
-def read(path: str | Path) -> Hamiltonian:
-    """The Hamiltonian in a file: magsearch's own TOML with a [model] table, or UppASD's inpsd.dat.
+class Format(Protocol):
+    NAME: str
+    CONVENTIONS: str
 
-    InputError, with file and line, for what is wrong.
-    """
+    def recognises(self, path: Path, text: str) -> bool: ...
+
+    def read(self, path: Path) -> Hamiltonian: ...
+
+
+FORMATS: tuple[Format, ...] = (pickled, toml, multibinit, exchange_out, vampire, unit_cell, spirit, uppasd)
+
+
+def recognise(path: str | Path) -> Format:
+    """The format of a file, by its content. InputError where it is no model."""
     path = Path(path)
     text = read_text(path)
-    if is_toml(path, text):
-        tables = read_toml(path)
-        if not isinstance(tables.get("model"), dict):
-            raise InputError("has no [model] table", path)
-        return toml.hamiltonian(tables["model"], text, path)
-    if {"ncell", "cell"} & Inpsd.read(path).entries.keys():
-        return uppasd.read(path)
-    raise InputError("is no model; expected a .toml file with a [model] table, or UppASD's inpsd.dat", path)
+    for known in FORMATS:
+        if known.recognises(path, text):
+            return known
+    names = "; ".join(known.NAME for known in FORMATS)
+    raise InputError(f"is no model; expected one of: {names}", path)
+
+
+def read(path: str | Path, unpickle: bool = False) -> Hamiltonian:
+    """The Hamiltonian in a file of any of the FORMATS; ``unpickle`` allows TB2J.pickle, which is a program.
+
+    InputError, with file and line, for what is wrong; what was not used, and what is worth knowing, is in its notes.
+    """
+    path = Path(path)
+    found = recognise(path)
+    if found is pickled and not unpickle:
+        raise InputError(
+            "is a pickle, and reading one can run what it says; where you trust it, add --set model.unpickle=true, "
+            "or read exchange.xml, which holds the same numbers",
+            path,
+        )
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflowed is refused where it should be finite
+        hamiltonian = found.read(path)
+    notes = tuple(printable(note) for note in hamiltonian.notes)  # they quote the file
+    return hamiltonian if notes == hamiltonian.notes else replace(hamiltonian, notes=notes)
+
+
+def source_text(path: str | Path) -> str:
+    """The text of a model's file, to be kept with a run; nothing for a pickle."""
+    return "" if recognise(path) is pickled else read_text(path)
 
 
 def is_toml(path: str | Path, text: str) -> bool:
     """Whether a file is magsearch's own TOML: by its suffix, or by a [model] table."""
-    return Path(path).suffix == ".toml" or any(line.split() == ["[model]"] for line in text.splitlines())
+    return toml.recognises(Path(path), text)
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
     """The tables of a TOML file. InputError, with the line, where it is not TOML."""
-    try:
-        return tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        reason, _, where = str(error).partition(" (at line ")
-        line = where.split(",")[0]
-        raise InputError(f"not valid TOML: {reason}", path, int(line) if line.isdigit() else None) from None
+    return toml.read_tables(path)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from magsearch.errors import InputError
+
+LARGEST = 1e60  # of a number in any unit; products of a few such numbers are finite
 
 
 def number(token: str) -> float:
@@ -19,12 +22,52 @@ def number(token: str) -> float:
         return float(token.lower().replace("d", "e"))
 
 
+def sensible(values: ArrayLike) -> NDArray[np.bool_]:
+    """Which numbers are finite, and not so large that calculating with them overflows."""
+    return np.abs(np.asarray(values)) <= LARGEST
+
+
 def read_text(path: str | Path) -> str:
     """The text of a file; InputError where there is none."""
     try:
-        return Path(path).read_text(encoding="utf-8", errors="replace")
+        return Path(path).read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path) from None
+    except ValueError:
+        raise InputError("is no name that a file can have", path) from None
+
+
+def read_bytes(path: str | Path, count: int = -1) -> bytes:
+    """The first bytes of a file, or all; InputError where there is none."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(count)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path) from None
+    except ValueError:
+        raise InputError("is no name that a file can have", path) from None
+
+
+def numbers(tokens: Sequence[str], columns: Sequence[str], path: str | Path, line: int) -> list[float]:
+    """The first tokens of a line as finite numbers, one for each column. InputError where they are not."""
+    found = tokens[: len(columns)]
+    try:
+        values = [number(token) for token in found]
+    except ValueError:
+        values = []
+    if len(values) < len(columns) or not all(abs(v) <= LARGEST for v in values):  # nor nan
+        told = " ".join(found)[:200]
+        raise InputError(f"'{told}'; expected {len(columns)} numbers: {' '.join(columns)}", path, line)
+    return values
+
+
+def wholes(tokens: Sequence[str], columns: Sequence[str], path: str | Path, line: int) -> list[int]:
+    """The same for whole numbers, smaller than 2^31."""
+    values = numbers(tokens, columns, path, line)
+    if any(v != int(v) or abs(v) >= 2**31 for v in values):
+        told = " ".join(tokens[: len(columns)])[:200]
+        raise InputError(f"'{told}'; expected whole numbers: {' '.join(columns)}", path, line)
+    return [int(v) for v in values]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +106,7 @@ class Table:
         if not rows:
             raise InputError(f"holds no rows; expected {' '.join(columns)}", path)
         table = cls(path, np.array(rows), np.array(lines))
-        wrong = ~np.isfinite(table.values)
+        wrong = ~sensible(table.values)
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
             raise table.error(row, f"{columns[column]} is {table.values[row, column]}; expected a finite number")

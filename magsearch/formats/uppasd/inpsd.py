@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os.path import isfile
 from pathlib import Path
 
 import numpy as np
 
 from magsearch.errors import InputError
-from magsearch.formats.table import number, read_text
+from magsearch.formats.table import number, read_text, sensible
 
 READ = {
     "ncell",
@@ -83,10 +84,14 @@ class Inpsd:
 
     @classmethod
     def read(cls, path: Path) -> Inpsd:
+        return cls.parse(path, read_text(path))
+
+    @classmethod
+    def parse(cls, path: Path, text: str) -> Inpsd:
         entries: dict[str, Entry] = {}
         last = ""
-        for line, text in enumerate(read_text(path).splitlines(), start=1):
-            tokens = text.replace(",", " ").split()
+        for line, row in enumerate(text.splitlines(), start=1):
+            tokens = row.replace(",", " ").split()
             if not tokens or tokens[0][0] in "%#*=!":
                 continue
             if last and _is_number(tokens[0]):
@@ -123,7 +128,7 @@ class Inpsd:
         if len(given) < count or not all(_is_number(token) for token in given):
             raise self.error(keyword, f"is '{' '.join(given)}'; expected {count} number{'s' * (count > 1)}")
         values = np.array([number(token) for token in given])
-        if not np.isfinite(values).all():
+        if not sensible(values).all():
             raise self.error(keyword, f"is '{' '.join(given)}'; expected finite numbers")
         return values
 
@@ -142,7 +147,7 @@ class Inpsd:
     def file(self, keyword: str) -> Path:
         """The path of a file, relative to inpsd.dat. InputError where it does not exist."""
         path = self.path.parent / self.word(keyword)
-        if not path.is_file():
+        if not isfile(path):
             raise self.error(keyword, f"names '{path}', which does not exist")
         return path
 

@@ -1,10 +1,4 @@
-"""UppASD: inpsd.dat and the files it names. In UppASD every ordered pair counts, without a half:
-
-    E = - sum_{i != j} [J_ij e_i . e_j + D_ij . (e_i x e_j)] + sum_i K1 (e_i . n)^2 - sum_i m_i B . e_i
-
-with J, D and K1 in mRy: a coupling of a pair here is 2 x 13.6057 meV times the number in the file, and K = - K1 in meV.
-The signs were checked against energies that UppASD 6.1 printed; docs/formats.md has the columns of each file.
-"""
+"""UppASD's inpsd.dat as a Hamiltonian."""
 
 from __future__ import annotations
 
@@ -15,16 +9,24 @@ from numpy.typing import NDArray
 
 from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.errors import InputError
-from magsearch.formats.inpsd import Inpsd
-from magsearch.formats.sites import Sites, in_order
-from magsearch.formats.symmetry import operations
 from magsearch.formats.table import Table
+from magsearch.formats.uppasd import CONVENTIONS
+from magsearch.formats.uppasd.inpsd import Inpsd
+from magsearch.formats.uppasd.sites import Sites, in_order
+from magsearch.formats.uppasd.symmetry import operations
 from magsearch.hamiltonian import Anisotropy, CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
 from magsearch.lattice import Lattice
 from magsearch.units import MRY, MU_B
 
+__all__ = ["CONVENTIONS", "NAME", "read", "recognises"]
+
+NAME = "UppASD, inpsd.dat"
 BOND = ("i", "j", "rx", "ry", "rz")
 TENSOR = tuple(f"J{a}{b}" for a in "xyz" for b in "xyz")
+
+
+def recognises(path: Path, text: str) -> bool:
+    return bool({"ncell", "cell"} & Inpsd.parse(path, text).entries.keys())
 
 
 def read(path: str | Path) -> Hamiltonian:

@@ -17,12 +17,14 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.errors import InputError
+from magsearch.formats.build import too_large
 from magsearch.formats.source import Source
 from magsearch.hamiltonian import ONSITE_WIDTH, Anisotropy, CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
 from magsearch.lattice import NAMED, Lattice
 from magsearch.units import JOULE, MRY
 
 UNITS = {"meV": 1.0, "mRy": MRY, "J": JOULE}
+SHELLS = 1000  # far beyond couplings that anyone has; the search for them is not for free
 FORBID = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 THREE = Field(min_length=3, max_length=3)
@@ -206,9 +208,11 @@ def _lattice(model: Model, source: Source) -> Lattice:
             raise source.error(("lattice",), f"unknown lattice '{model.lattice}'; known are {', '.join(NAMED)}")
         if model.basis is not None:
             raise source.error(("basis",), f"lattice '{model.lattice}' has its own basis; expected cell with basis")
+        _fits(size, len(NAMED[model.lattice][1]), source)
         return Lattice.named(model.lattice, size, model.constant, periodic)
     cell = model.constant * np.array(model.cell)
     atoms = model.basis or [ORIGIN]
+    _fits(size, len(atoms), source)
     positions = np.array([atom.position for atom in atoms]) @ (model.constant * np.eye(3) if model.cartesian else cell)
     try:
         return Lattice(cell, positions, size, periodic or (True, True, True), tuple(atom.species for atom in atoms))
@@ -216,11 +220,20 @@ def _lattice(model: Model, source: Source) -> Lattice:
         raise source.error(("basis" if "basis" in str(error) else "cell",), str(error)) from None
 
 
+def _fits(size: tuple[int, int, int], atoms: int, source: Source) -> None:
+    try:
+        too_large(size, atoms)
+    except ValueError as error:
+        raise source.error(("size",), str(error)) from None
+
+
 def _shells(name: str, entries: Sequence[Exchange | DMI], lattice: Lattice, source: Source) -> Bonds:
     shells = cache(lattice.shells)
     bonds = Bonds.none()
     for k, entry in enumerate(entries):
         first, last = entry.shell, entry.shell + len(entry.strengths) - 1
+        if last > SHELLS:
+            raise source.error((name, k), f"reaches to shell {last}; expected at most {SHELLS}")
         try:
             found = shells(last)[first - 1 :]
         except ValueError as error:
@@ -240,14 +253,17 @@ def _shells(name: str, entries: Sequence[Exchange | DMI], lattice: Lattice, sour
 
 
 def _pairs(entries: Sequence[Bond], lattice: Lattice, source: Source) -> Bonds:
-    bonds = Bonds.none()
+    listed: set[tuple[int, ...]] = set()
     for k, bond in enumerate(entries):
         if max(bond.i, bond.j) >= lattice.atoms:
             raise source.error(("bond", k), f"bond {bond.i} -> {bond.j}; the basis has atoms 0 to {lattice.atoms - 1}")
         if bond.i == bond.j and not any(bond.cells):
             raise source.error(("bond", k), f"couples atom {bond.i} to itself; expected two sites")
-        J = exchange_matrix(bond.J) + dmi_matrix(bond.D) + np.array(bond.matrix)
-        bonds += Bonds.pairs([bond.i], [bond.j], J[None], [bond.cells])
-        if len(bonds.merged()) < len(bonds):
+        if (bond.i, bond.j, *bond.cells) in listed:
             raise source.error(("bond", k), "this pair is listed before; expected each once, its reverse is added")
-    return bonds
+        listed |= {(bond.i, bond.j, *bond.cells), (bond.j, bond.i, *(-n for n in bond.cells))}
+    if not entries:
+        return Bonds.none()
+    J = exchange_matrix(np.array([bond.J for bond in entries])) + dmi_matrix(np.array([bond.D for bond in entries]))
+    J = J + np.array([bond.matrix for bond in entries])
+    return Bonds.pairs([b.i for b in entries], [b.j for b in entries], J, [b.cells for b in entries])

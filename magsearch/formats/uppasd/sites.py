@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from magsearch.bonds import ROUNDING, Bonds
 from magsearch.errors import InputError
-from magsearch.formats.inpsd import Inpsd
+from magsearch.formats.build import too_large
 from magsearch.formats.table import Table
+from magsearch.formats.uppasd.inpsd import Inpsd
 from magsearch.lattice import Lattice
 
 SITE = 1e-3  # a vector ends on a site if it comes this close, in units of the shortest distance between sites
@@ -47,7 +48,7 @@ class Sites:
         if maptype not in (1, 2, 3):
             raise inpsd.error("maptype", f"is {maptype}; expected 1, 2 or 3")
         cell = length * inpsd.numbers("cell", 9).reshape(3, 3)
-        if abs(np.linalg.det(cell)) < 1e-9 * np.linalg.norm(cell, axis=1).prod():
+        if abs(np.linalg.det(cell)) <= 1e-9 * np.linalg.norm(cell, axis=1).prod():
             raise inpsd.error("cell", "has three vectors in one plane; expected a volume")
         direct = inpsd.choice("posfiletype", ("C", "D"), "C") == "D"
         table = Table.read(inpsd.file("posfile"), ("site", "type", "x", "y", "z"))
@@ -60,6 +61,10 @@ class Sites:
         if len(boundary) < 3 or not set(boundary) <= {"P", "0"}:
             raise inpsd.error("bc", f"is '{' '.join(boundary)}'; expected P or 0 for each of three axes")
         periodic = (boundary[0] == "P", boundary[1] == "P", boundary[2] == "P")
+        try:
+            too_large(size, len(basis))
+        except ValueError as error:
+            raise inpsd.error("ncell", f"is too large: {error}") from None
         try:
             lattice = Lattice(cell, basis, (size[0], size[1], size[2]), periodic, tuple(str(t) for t in types))
         except ValueError as error:

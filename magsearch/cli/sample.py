@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,8 +11,8 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
-from magsearch import config, formats, screen
-from magsearch.device import choose
+from magsearch import config, screen
+from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, device_named, texture_of
 from magsearch.errors import InputError
 from magsearch.evaluator import Evaluator
 from magsearch.randomness import Consumer, key
@@ -23,9 +22,7 @@ from magsearch.thermodynamics import sample as measure
 
 
 def sample(
-    input_file: Annotated[
-        Path, typer.Argument(metavar="INPUT", help=r"A .toml with a \[model] table, or UppASD's inpsd.dat.")
-    ],
+    input_file: InputFile,
     temperature: Annotated[str, typer.Option(metavar="T[,T...]", help="Kelvin; several ride in one batch.")],
     sweeps: Annotated[int, typer.Option(min=1, help="Measured sweeps of every chain.")],
     warmup: Annotated[
@@ -36,23 +33,18 @@ def sample(
     ] = None,
     reflections: Annotated[int, typer.Option(min=0, help="Over-relaxation sweeps with each sweep.")] = 1,
     start: Annotated[
-        Path | None, typer.Option(help=r".npy \[site, 3] or UppASD restart file to start from, without cooling.")
+        str | None,
+        typer.Option(help="Spins to start from, without cooling: a file as for energy --spins, OUT.h5[:elite]."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 1,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="model.size=[64,64,1], model.field=2.7, ...")
-    ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    settings: Settings = None,
+    device: DeviceName = "auto",
+    as_json: Json = False,
 ) -> None:
     """Thermal averages with their errors: energy, specific heat, magnetisation, charge."""
     kelvin = temperatures(temperature)
     given = config.read(input_file, settings or [])
-    texture = formats.read_spins(start, given.hamiltonian.lattice, given.hamiltonian.vacancies) if start else None
-    try:
-        on = choose(device)
-    except RuntimeError as error:
-        raise InputError(str(error), f"--device {device}") from None
+    texture, on = texture_of(start, given.hamiltonian) if start else None, device_named(device)
     evaluator = Evaluator(given.hamiltonian, on, np.float32, given.search.path)
     if chains is None:
         chains = chains_for(len(kelvin), on.width)

@@ -1,0 +1,62 @@
+"""The command ``magsearch convert``."""
+
+from __future__ import annotations
+
+import sys
+from os.path import isdir
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from magsearch import config, formats, storage
+from magsearch.cli.arguments import Settings, elite_of, texture_of
+from magsearch.errors import InputError
+from magsearch.hamiltonian import Hamiltonian
+
+
+def convert(
+    source: Annotated[str, typer.Argument(metavar="IN", help="A model, a file of spins, or OUT.h5[:elite].")],
+    out: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="A model: .toml, a folder or inpsd.dat (UppASD), .out (TB2J), .cfg (Spirit), .ucf (VAMPIRE). "
+            "Spins: .ovf, .npy, .xyz, .restart.",
+        ),
+    ],
+    to: Annotated[
+        str | None,
+        typer.Option(help=f"Where OUT's name does not say: {', '.join([*formats.TARGETS, *formats.KINDS])}."),
+    ] = None,
+    model: Annotated[Path | None, typer.Option(metavar="INPUT", help="The model that spins in IN belong to.")] = None,
+    settings: Settings = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace OUT where it exists.")] = False,
+) -> None:
+    """Write a model, or spins, in the format of another code; what that cannot express is refused."""
+    if to is not None and to not in (*formats.TARGETS, *formats.KINDS):
+        raise InputError(f"is no format; known are {', '.join([*formats.TARGETS, *formats.KINDS])}", f"--to {to}")
+    path, elite = elite_of(source)
+    spins = to in formats.KINDS or (to is None and formats.kind_of(out) is not None)
+    if model and not spins:
+        raise InputError(f"belongs to spins, and {out} is to be a model", "--model")
+    if spins and model is None and elite is None:
+        raise InputError("says nothing of the lattice of its spins; give the model they belong to with --model", source)
+    hamiltonian = _model(model or path, settings or [])
+    if spins:
+        formats.write_spins(out, texture_of(source, hamiltonian), hamiltonian, to, overwrite)
+        print(out)
+        return
+    files, notes = formats.write(hamiltonian, out, to, overwrite)
+    for note in (*hamiltonian.notes, *notes):
+        print(f"note: {note}", file=sys.stderr)
+    print("\n".join(map(str, files)))
+
+
+def _model(path: Path, settings: list[str]) -> Hamiltonian:
+    """The model in a file, in a folder of UppASD, or of a run."""
+    if elite_of(str(path))[1] is None:
+        return config.read(path / "inpsd.dat" if isdir(path) else path, settings).hamiltonian
+    if settings:
+        raise InputError(f"{path} is a run, whose model cannot change", "--set")
+    return storage.read(path).hamiltonian

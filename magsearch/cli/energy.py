@@ -1,0 +1,53 @@
+"""The command ``magsearch energy``."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from magsearch import config, record, screen
+from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, device_named, texture_of
+from magsearch.errors import InputError
+from magsearch.evaluator import Evaluator
+from magsearch.units import MRY
+
+
+def energy(
+    input_file: InputFile,
+    spins: Annotated[
+        str, typer.Option(help="OVF, .npy [site, 3], extended XYZ, UppASD restart file, or OUT.h5[:elite].")
+    ],
+    unit: Annotated[str, typer.Option(help="meV or mRy.")] = "meV",
+    settings: Settings = None,
+    device: DeviceName = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Energy per site of a texture, in total and by term, and the largest torque."""
+    if unit not in ("meV", "mRy"):
+        raise InputError(f"{unit!r} is not a unit of energy here; expected meV or mRy", "--unit")
+    hamiltonian = config.read(input_file, settings or []).hamiltonian
+    texture = texture_of(spins, hamiltonian)
+    scale, on = (1.0 if unit == "meV" else 1 / MRY), device_named(device)
+    whole = Evaluator(hamiltonian, on, np.float64)
+    terms = record.energies({n: Evaluator(h, on, np.float64) for n, h in hamiltonian.terms().items()}, texture)
+    total = float(whole.energies(texture)[0]) / hamiltonian.spins
+    torque = record.largest_torque(hamiltonian, whole.field(texture), texture)
+    result = {
+        "unit": unit,
+        "energy_per_site": total * scale,
+        "terms": {name: value * scale for name, value in terms.items()},
+        "torque": torque * scale,
+        "sites": hamiltonian.lattice.sites,
+    }
+    if as_json:
+        print(json.dumps(result, indent=1))
+        return
+    rows = {"total": total, **terms}
+    screen.table_of(
+        screen.console(),
+        {n: f"{v * scale:18.10f} {unit} per site" for n, v in rows.items()}
+        | {"torque": f"{torque * scale:18.3e} {unit}, largest"},
+    )

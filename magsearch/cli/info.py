@@ -1,0 +1,68 @@
+"""The command ``magsearch info``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from magsearch import config, formats, record, screen
+from magsearch.cli.arguments import InputFile, Json, Settings
+from magsearch.crystal import softest_waves
+from magsearch.device import choose
+from magsearch.evaluator import Evaluator
+from magsearch.footprint import footprint
+
+
+def info(input_file: InputFile, settings: Settings = None, as_json: Json = False) -> None:
+    """What is in an input: lattice, couplings, softest waves of J(q), path, memory."""
+    given = config.read(input_file, settings or [])
+    hamiltonian, lattice = given.hamiltonian, given.hamiltonian.lattice
+    evaluator = Evaluator(hamiltonian, choose("cpu"), np.float32, given.search.path)
+    islands = given.islands.islands(given.search)
+    size = footprint(hamiltonian, evaluator.path, islands)
+    result: dict[str, Any] = {
+        "size": list(lattice.size),
+        "periodic": list(lattice.periodic),
+        "atoms": lattice.atoms,
+        "sites": lattice.sites,
+        "bonds_per_site": hamiltonian.coordination,
+        "range": screen.reach(hamiltonian),
+        "field": list(hamiltonian.field),
+        "path": evaluator.path,
+        "bytes_per_replica": size.replica,
+        "bytes_on_device": size.device,
+        "bytes_on_host": size.host,
+        "bytes_of_checkpoint": size.checkpoint,
+        "notes": list(hamiltonian.notes),
+    }
+    format = formats.recognise(input_file)
+    result |= {"format": format.NAME, "conventions": format.CONVENTIONS}
+    if hamiltonian.uniform:
+        waves = softest_waves(hamiltonian, 1)
+        q = (waves.index[0] / np.array(lattice.size)) @ lattice.reciprocal
+        result["softest_q"] = {
+            "index": waves.index[0].tolist(),
+            "fractions": (waves.index[0] / np.array(lattice.size)).tolist(),
+            "q": q.tolist(),
+            "energy_per_site": float(waves.energy[0]),
+        }
+    if as_json:
+        print(json.dumps(result, indent=1))
+        return
+    console = screen.console()
+    screen.describe(console, hamiltonian)
+    console.print(f"path       {screen.path_line(hamiltonian, evaluator.path)}", highlight=False)
+    if "softest_q" in result:
+        soft = result["softest_q"]
+        length = f"period {2 * np.pi / np.linalg.norm(q):.4g} angstrom" if np.linalg.norm(q) > 0 else "uniform"
+        console.print(
+            f"softest q  {record.vector(soft['fractions'])} of the reciprocal vectors ({length}); "
+            f"J(q) alone: {soft['energy_per_site']:.6f} meV per site",
+            highlight=False,
+        )
+    screen.memory(console, size, len(islands))
+    console.print(f"format     {format.NAME}", highlight=False)
+    for line in format.CONVENTIONS.splitlines():
+        console.print(f"           {line}", highlight=False, markup=False, soft_wrap=True)

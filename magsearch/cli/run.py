@@ -1,0 +1,74 @@
+"""The command ``magsearch run``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from magsearch import batch, record, screen, storage
+from magsearch.cli.arguments import DeviceName, Json, Settings
+from magsearch.errors import InputError
+from magsearch.ranks import launched
+from magsearch.signals import Signals
+
+
+def run(
+    input_file: Annotated[
+        Path | None, typer.Argument(metavar="INPUT", help="A model in any format; docs/formats.md lists them.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Where the run is stored; INPUT's name with .h5 if not given.")
+    ] = None,
+    settings: Settings = None,
+    device: DeviceName = "auto",
+    resume: Annotated[
+        Path | None, typer.Option(metavar="OUT.h5", help="Go on with a run that was stopped, instead of INPUT.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace OUT.h5 where it exists.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Search the ground state; the best textures and the history go to OUT.h5 as the run goes.
+
+    Under mpiexec or srun, the islands of the search are divided among the ranks. SIGTERM, SIGUSR1 and Ctrl-C end a run
+    with exit code 75 once its state is stored.
+    """
+    signals, ranks = Signals(), launched()
+    with batch.together(ranks):
+        console = screen.console(stderr=as_json, quiet=ranks.rank > 0)
+        start = ranks.on_first(lambda: _beginning(input_file, out, settings or [], resume, overwrite))
+        on = ranks.on_all(lambda: batch.device(device, ranks))
+        current = batch.Run(ranks, start, on, signals, console)
+        ended_by = current.go()
+        if ranks.rank == 0:
+            _report(console, start.out, ended_by, as_json)
+        ranks.settle()
+    if ended_by:
+        raise typer.Exit(batch.AGAIN)
+
+
+def _beginning(
+    input_file: Path | None, out: Path | None, settings: list[str], resume: Path | None, overwrite: bool
+) -> batch.Beginning:
+    if resume is not None:
+        if input_file or out or overwrite:
+            raise InputError(f"{resume} has its input in it; give no INPUT, -o or --overwrite besides", "--resume")
+        return batch.resume(resume, settings)
+    if input_file is None:
+        raise InputError("an INPUT is missing; or --resume OUT.h5 to go on with a run", "run")
+    name = input_file.resolve().parent.name if input_file.name == "inpsd.dat" else input_file.stem
+    return batch.begin(input_file, out or Path(name).with_suffix(".h5"), settings, overwrite)
+
+
+def _report(console: Console, out: Path, ended_by: str, as_json: bool) -> None:
+    stored = storage.read(out)
+    if as_json:
+        print(json.dumps(record.summary(stored), indent=1))
+    else:
+        screen.show(console, stored)
+    if ended_by:
+        done = len(stored.history)
+        console.print(f"{ended_by} after {done} generations; go on with: magsearch run --resume {out}", soft_wrap=True)

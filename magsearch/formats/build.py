@@ -1,0 +1,79 @@
+"""What a reader found in a file, put together as a Hamiltonian; and the box of a model whose file gives none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from magsearch.bonds import Bonds
+from magsearch.errors import InputError
+from magsearch.hamiltonian import Anisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.lattice import Lattice
+
+SITES = 10**8  # a box with more is a slip of the pen: one texture in single precision is over a gigabyte
+SHORT = {0: 1, 1: 96, 2: 24, 3: 12}  # cells along a coupled axis of a crystal with so many coupled axes
+
+
+def assemble(
+    path: Path,
+    cell: ArrayLike,
+    basis: ArrayLike,
+    bonds: Bonds,
+    *,
+    size: Sequence[int] | None = None,
+    periodic: tuple[bool, bool, bool] = (True, True, True),
+    species: Sequence[str] = (),
+    moments: ArrayLike = 1.0,
+    anisotropy: Sequence[Anisotropy] = (),
+    field: Sequence[float] = (0.0, 0.0, 0.0),
+    notes: Sequence[str] = (),
+) -> Hamiltonian:
+    """The Hamiltonian of a file. Without a size it gets ``usual_size`` and a note that says so.
+
+    cell [3, 3] and basis [atom, 3] Cartesian, angstrom. InputError, with the path, for what makes no sense.
+    """
+    box = usual_size(bonds) if size is None else (size[0], size[1], size[2])
+    said = list(notes)
+    if size is None:
+        said.append(f"{path}: gives no box: {' x '.join(map(str, box))} cells, unless --set model.size=[n1,n2,n3]")
+    try:
+        too_large(box, len(np.atleast_2d(basis)))
+        lattice = Lattice(np.asarray(cell), np.asarray(basis), box, periodic, tuple(species))
+        x, y, z = field
+        return Hamiltonian(
+            lattice, bonds, np.asarray(moments, dtype=np.float64), tuple(anisotropy), (x, y, z), notes=tuple(said)
+        )
+    except ValueError as error:
+        told = any(source and str(error).startswith(source) for source in set(bonds.source))
+        raise InputError(str(error), None if told else path) from None
+
+
+def usual_size(bonds: Bonds) -> tuple[int, int, int]:
+    """A box for a crystal that comes without one: one cell along axes that no coupling follows; a multiple of 12 cells,
+    which holds waves with periods of 2, 3, 4 and 6 cells, along the others, longer than twice the range."""
+    reach = np.abs(bonds.offset).max(axis=0, initial=0)
+    short = SHORT[int((reach > 0).sum())]
+    n1, n2, n3 = (12 * -(-max(short, 2 * int(r) + 1) // 12) if r else 1 for r in reach)
+    return n1, n2, n3
+
+
+def too_large(size: Sequence[int], atoms: int) -> None:
+    """ValueError for a box that has no chance to fit into memory."""
+    sites = atoms * int(size[0]) * int(size[1]) * int(size[2])
+    if sites > SITES:
+        box = " x ".join(str(n) for n in size)
+        raise ValueError(f"{box} cells are {sites} sites; expected at most {SITES}")
+
+
+def quadratic(A: ArrayLike, atom: int) -> list[UniaxialAnisotropy]:
+    """- s . A s of one atom as uniaxial terms along the eigenvectors of A [3, 3], meV; zero eigenvalues need none."""
+    matrix: NDArray[np.float64] = np.asarray(A, dtype=np.float64)
+    K, axes = np.linalg.eigh(0.5 * (matrix + matrix.T))
+    large = np.abs(K) > 1e-12 * np.abs(K).max(initial=0.0)
+    return [
+        UniaxialAnisotropy(float(k), (float(n[0]), float(n[1]), float(n[2])), atoms=(atom,))
+        for k, n in zip(K[large], axes.T[large], strict=True)
+    ]

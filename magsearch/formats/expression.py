@@ -1,0 +1,157 @@
+"""A Hamiltonian taken apart into what formats are made of: pairs that are listed once, J and D of a bond, the terms of
+an atom; and what a format cannot express, said by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.bonds import Bonds
+from magsearch.errors import InputError
+from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+
+NOISE = 1e-12  # of the largest coupling: what sums in another order leave
+ALIKE = 1e-9  # two unit vectors whose components differ by less are one
+
+Vector = tuple[float, float, float]
+
+
+class CannotExpress(InputError):
+    """A term that a format has no place for."""
+
+    def __init__(self, target: str, what: str):
+        super().__init__(f"{target} cannot express {what}")
+
+
+@dataclass(frozen=True)
+class Atom:
+    """The terms of one atom of the basis, meV: K and K4 along each axis (parallel axes are one), Kc in each frame."""
+
+    uniaxial: tuple[tuple[Vector, float, float], ...]
+    cubic: tuple[tuple[float, tuple[Vector, Vector, Vector]], ...]
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A Hamiltonian without disorder, for a target that is called by its name in errors."""
+
+    hamiltonian: Hamiltonian
+    target: str
+
+    @classmethod
+    def of(cls, hamiltonian: Hamiltonian, target: str, vacancies: bool = False) -> Expression:
+        """CannotExpress for couplings and moments of single sites, and (unless allowed) for vacancies.
+
+        In a single cell sites are atoms, and couplings between sites are bonds like any other.
+        """
+        lattice = hamiltonian.lattice
+        if hamiltonian.site_bonds is not None and len(hamiltonian.site_bonds):
+            if lattice.cells > 1:
+                raise CannotExpress(target, "couplings that differ from cell to cell")
+            hamiltonian = replace(hamiltonian, bonds=hamiltonian.bonds + hamiltonian.site_bonds, site_bonds=None)
+        if hamiltonian.vacancies and not vacancies:
+            raise CannotExpress(target, "vacancies")
+        if np.shape(hamiltonian.moments) != (lattice.atoms,):
+            raise CannotExpress(target, "moments that differ from cell to cell")
+        return cls(hamiltonian, target)
+
+    @property
+    def moments(self) -> NDArray[np.float64]:
+        """[atom] Bohr magnetons."""
+        return np.asarray(self.hamiltonian.moments, dtype=np.float64)
+
+    @cached_property
+    def pairs(self) -> Bonds:
+        """Every pair of the unit cell once."""
+        bonds = self.hamiltonian.bonds
+        forward = np.column_stack([bonds.offset, bonds.i, bonds.j])
+        backward = np.column_stack([-bonds.offset, bonds.j, bonds.i])
+        first = [tuple(f) >= tuple(b) for f, b in zip(forward.tolist(), backward.tolist(), strict=True)]
+        kept = np.flatnonzero(first)
+        return Bonds(bonds.i[kept], bonds.j[kept], bonds.offset[kept], bonds.J[kept])
+
+    @cached_property
+    def noise(self) -> float:
+        return float(NOISE * np.abs(self.hamiltonian.bonds.J).max(initial=0.0))
+
+    def parts(self, J: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """J of J 1, D of the antisymmetric part, and the symmetric traceless rest of matrices [bond, 3, 3]."""
+        even, odd = 0.5 * (J + J.swapaxes(1, 2)), 0.5 * (J - J.swapaxes(1, 2))
+        mean = np.trace(even, axis1=1, axis2=2) / 3
+        rest = even - mean[:, None, None] * np.eye(3)
+        D = np.stack([odd[:, 1, 2], odd[:, 2, 0], odd[:, 0, 1]], axis=1)
+        return mean, np.where(np.abs(D) > self.noise, D, 0.0), np.where(np.abs(rest) > self.noise, rest, 0.0)
+
+    @cached_property
+    def atoms(self) -> list[Atom]:
+        terms = self.hamiltonian.anisotropy
+        return [self._atom(atom, terms) for atom in range(self.hamiltonian.lattice.atoms)]
+
+    def _atom(self, atom: int, terms: Sequence[UniaxialAnisotropy | CubicAnisotropy]) -> Atom:
+        uniaxial: list[tuple[NDArray[np.float64], float, float]] = []
+        cubic: list[tuple[float, NDArray[np.float64]]] = []
+        for term in terms:
+            if term.atoms is not None and atom not in term.atoms:
+                continue
+            if isinstance(term, UniaxialAnisotropy):
+                n = np.array(term.axis) / np.linalg.norm(term.axis)
+                at = next((k for k, (m, *_) in enumerate(uniaxial) if abs(abs(m @ n) - 1) < ALIKE), None)
+                if at is None:
+                    uniaxial.append((n, term.K, term.K4))
+                else:
+                    m, K, K4 = uniaxial[at]
+                    uniaxial[at] = (m, K + term.K, K4 + term.K4)
+            else:
+                frame = np.array(term.axes)
+                if cubic and np.abs(np.abs(frame @ cubic[0][1].T).max(axis=1) - 1).max() < ALIKE:
+                    cubic[0] = (cubic[0][0] + term.Kc, cubic[0][1])  # the same cube, its axes in another order
+                else:
+                    cubic.append((term.Kc, frame))
+        return Atom(
+            tuple((_vector(n), float(K), float(K4)) for n, K, K4 in uniaxial if K or K4),
+            tuple((float(Kc), (_vector(a), _vector(b), _vector(c))) for Kc, (a, b, c) in cubic if Kc),
+        )
+
+    def isotropic(self) -> None:
+        """CannotExpress where a bond is more than J and D."""
+        pairs = self.pairs
+        anisotropic = np.abs(self.parts(pairs.J)[2]).max(axis=(1, 2), initial=0.0) > 0
+        if anisotropic.any():
+            bond = pairs.describe(int(anisotropic.argmax()))
+            raise CannotExpress(self.target, f"anisotropic exchange: {bond} has more than J and D")
+
+    def folded(self) -> tuple[Expression, list[str]]:
+        """The same crystal with every atom inside the home cell, and a note where one was moved.
+
+        CannotExpress where that would cut an open edge elsewhere.
+        """
+        h, lattice = self.hamiltonian, self.hamiltonian.lattice
+        fractions = lattice.basis @ np.linalg.inv(lattice.cell)
+        cells = np.floor(fractions + 1e-7).astype(np.int64)
+        if not cells.any():
+            return self, []
+        moved = np.flatnonzero(cells.any(axis=1))
+        if (cells[:, ~np.array(lattice.periodic)] != 0).any():
+            raise CannotExpress(self.target, f"atom {moved[0]}, which lies outside of its cell along an open axis")
+        inside = replace(lattice, basis=(fractions - cells) @ lattice.cell)
+        offset = h.bonds.offset + cells[h.bonds.j] - cells[h.bonds.i]
+        bonds = Bonds(h.bonds.i, h.bonds.j, offset, h.bonds.J)
+        told = f"atoms {', '.join(map(str, moved))} are moved into the cell; spins of the model move along"
+        return replace(self, hamiltonian=replace(h, lattice=inside, bonds=bonds)), [f"{self.target}: {told}"]
+
+
+def _vector(n: NDArray[np.float64]) -> Vector:
+    return float(n[0]), float(n[1]), float(n[2])
+
+
+def number(x: float) -> str:
+    """All digits of a number, as short as can be."""
+    return repr(float(x) + 0.0)
+
+
+def row(values: Sequence[float] | NDArray[np.float64]) -> str:
+    return " ".join(number(x) for x in values)

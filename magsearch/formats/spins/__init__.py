@@ -1,0 +1,121 @@
+"""Spins of every site in files: NumPy arrays, OVF 2.0, extended XYZ, and UppASD's restart files.
+
+Sites are numbered with the atom of the basis fastest, then the first, second and third axis, as in OOMMF, Spirit and
+UppASD.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection
+from os.path import exists
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from magsearch.errors import InputError
+from magsearch.formats.spins import ovf, restart, xyz
+from magsearch.formats.table import read_bytes
+from magsearch.hamiltonian import Hamiltonian
+from magsearch.lattice import Lattice
+
+UNIT = 1e-3  # spins may differ from unit length by what single precision or a few printed digits leave
+
+
+def read_spins(path: str | Path, lattice: Lattice, vacancies: Collection[int] = ()) -> NDArray[np.float64]:
+    """Unit vectors [site, 3] from a file of spins, whose kind is seen from its first bytes.
+
+    Sites listed as vacancies, and no others, may hold (0, 0, 0). Of several ensembles or segments the first is read,
+    with a warning. InputError where the file does not fit the lattice.
+    """
+    path = Path(path)
+    spins = _read(path, lattice)
+    if len(spins) != lattice.sites:
+        raise InputError(f"holds {len(spins)} sites, the lattice has {lattice.sites}", path)
+    with np.errstate(over="ignore"):
+        length = np.linalg.norm(spins, axis=1)
+    empty = np.zeros(lattice.sites, dtype=bool)
+    empty[list(vacancies)] = True
+    wrong = ~np.where(empty, length == 0, np.abs(length - 1) <= UNIT)
+    if wrong.any():
+        site = int(wrong.argmax())
+        expected = "0 at a vacancy" if empty[site] else "a unit vector"
+        raise InputError(f"the spin of site {site + 1} has length {length[site]:.6g}; expected {expected}", path)
+    return spins / np.where(empty, 1.0, length)[:, None]
+
+
+def _read(path: Path, lattice: Lattice) -> NDArray[np.float64]:
+    begin = read_bytes(path, 4096)
+    if begin.startswith(b"\x93NUMPY") or path.suffix == ".npy":
+        return _array(path)
+    if ovf.recognises(begin):
+        return ovf.read(path, lattice)
+    if xyz.recognises(begin):
+        return xyz.read(path, lattice)
+    return restart.read(path, lattice)
+
+
+def _array(path: Path) -> NDArray[np.float64]:
+    try:
+        spins = np.load(path, mmap_mode="r", allow_pickle=False)  # a map cannot be longer than its file
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", path) from None
+    except Exception:  # a broken header can raise anything
+        raise InputError("is not an array of numbers written by numpy.save", path) from None
+    if not isinstance(spins, np.ndarray) or spins.ndim != 2 or spins.shape[1] != 3 or spins.dtype.kind != "f":
+        shape = f"an array {spins.shape} of {spins.dtype}" if isinstance(spins, np.ndarray) else "an archive"
+        raise InputError(f"holds {shape}; expected floating-point numbers of shape (site, 3)", path)
+    return np.array(spins, dtype=np.float64)
+
+
+def _npy(spins: NDArray[np.float64], hamiltonian: Hamiltonian) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, spins)
+    return buffer.getvalue()
+
+
+# what a file of spins can be written as, and the endings that say so
+KINDS = {
+    "npy": _npy,
+    "ovf": lambda spins, h: ovf.data(spins, h.lattice, "Binary 8"),
+    "ovf-binary4": lambda spins, h: ovf.data(spins, h.lattice, "Binary 4"),
+    "ovf-text": lambda spins, h: ovf.data(spins, h.lattice, "Text"),
+    "xyz": lambda spins, h: xyz.text(spins, h.lattice, h.site_moments).encode(),
+    "restart": lambda spins, h: restart.text(spins, h.site_moments).encode(),
+}
+ENDINGS = {".npy": "npy", ".ovf": "ovf", ".omf": "ovf", ".xyz": "xyz", ".extxyz": "xyz", ".restart": "restart"}
+
+
+def kind_of(path: str | Path) -> str | None:
+    """The kind of a file of spins by its name; UppASD's are called restart.<simulation>.out."""
+    path = Path(path)
+    return "restart" if path.match("restart.*.out") else ENDINGS.get(path.suffix.lower())
+
+
+def write_spins(
+    path: str | Path, spins: ArrayLike, hamiltonian: Hamiltonian, kind: str | None = None, overwrite: bool = False
+) -> None:
+    """Write unit vectors [site, 3] as a file of the given kind (a key of KINDS), or the one that its name says.
+
+    InputError for a name that says nothing, spins that do not fit, a file that exists (unless ``overwrite``), and
+    places that cannot be written.
+    """
+    path = Path(path)
+    texture = np.asarray(spins, dtype=np.float64)
+    kind = kind or kind_of(path)
+    if kind not in KINDS:
+        raise InputError(f"is no kind of file for spins; expected {', '.join(ENDINGS)}", path)
+    if texture.shape != (hamiltonian.lattice.sites, 3):
+        raise InputError(f"spins are of shape {texture.shape}; the lattice has {hamiltonian.lattice.sites} sites", path)
+    if exists(path) and not overwrite:
+        raise InputError("exists; give another name, or --overwrite", path)
+    try:
+        path.write_bytes(KINDS[kind](texture, hamiltonian))
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror or error}", path) from None
+
+
+def write_restart(path: str | Path, spins: ArrayLike, moments: ArrayLike, name: str = "magsearch") -> None:
+    """Write spins [site, 3] and moments [site] (Bohr magnetons) as a restart file that UppASD reads with initmag 4."""
+    Path(path).write_text(restart.text(spins, moments, name))

@@ -1,0 +1,103 @@
+"""Extended XYZ, as ASE and OVITO read it: species, position and moment of every site in the rows of a text file.
+
+The moment is in the column ``initial_magmoms`` when written; when read, in any of COLUMNS. Its direction is the spin.
+Rows are put in the order of the lattice by their positions.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import KDTree
+
+from magsearch.errors import InputError
+from magsearch.formats.elements import SYMBOLS
+from magsearch.formats.table import numbers, read_text
+from magsearch.lattice import Lattice
+
+COLUMNS = ("initial_magmoms", "magmoms", "magmom", "moments", "moment", "spins", "spin", "s", "vector_field")
+NEAR = 0.01  # of the shortest distance between sites: a row belongs to the site that it comes this close to
+
+
+def recognises(begin: bytes) -> bool:
+    """A whole number alone on the first line, Properties= on the second."""
+    lines = begin.decode("utf-8", errors="replace").splitlines()
+    return (
+        len(lines) > 1
+        and re.fullmatch(r"\s*[0-9]{1,12}\s*", lines[0]) is not None
+        and "properties=" in lines[1].lower()
+    )
+
+
+def read(path: Path, lattice: Lattice) -> NDArray[np.float64]:
+    """Directions [site, 3] of the first frame, zero where the moment is. InputError, with file and line."""
+    lines = read_text(path).splitlines()
+    count = int(lines[0])
+    if count != lattice.sites:
+        raise InputError(f"holds {count} sites, the lattice has {lattice.sites}", path, 1)
+    columns = _columns(path, lines[1])
+    width = max(first + size for first, size in columns.values())
+    name = next((name for name in COLUMNS if name in columns), None)
+    if name is None:
+        raise InputError(f"has no column of moments; expected one of {', '.join(COLUMNS)}", path, 2)
+    for needed in ("pos", name):
+        if columns.get(needed, (0, 0))[1] != 3:
+            raise InputError(f"{needed} does not have three components", path, 2)
+    if len(lines) < 2 + count:
+        raise InputError(f"ends after {len(lines) - 2} sites; expected {count}", path, len(lines))
+    positions, moments = np.empty((count, 3)), np.empty((count, 3))
+    for row, text in enumerate(lines[2 : 2 + count]):
+        tokens = text.split()
+        if len(tokens) < width:
+            raise InputError(f"{len(tokens)} columns; expected {width}", path, row + 3)
+        for target, column in ((positions, "pos"), (moments, name)):
+            first = columns[column][0]
+            target[row] = numbers(tokens[first : first + 3], [f"{column}{a}" for a in "xyz"], path, row + 3)
+    length = np.linalg.norm(moments, axis=1, keepdims=True)
+    spins = np.empty_like(moments)
+    spins[_sites(path, positions, lattice)] = moments / np.where(length > 0, length, 1.0)
+    return spins
+
+
+def _columns(path: Path, comment: str) -> dict[str, tuple[int, int]]:
+    """Name, first column and width of each property: species:S:1:pos:R:3:..."""
+    match = re.search(r"properties=\"?([^\s\"]+)", comment, re.IGNORECASE)
+    parts = match[1].split(":") if match else []
+    columns, first = {}, 0
+    for name, kind, size in zip(parts[0::3], parts[1::3], parts[2::3], strict=False):
+        if not re.fullmatch(r"[1-9]\d?", size) or kind.upper() not in "SRIL":
+            raise InputError(f"property {name}:{kind}:{size} makes no sense; expected name:R:3 and the like", path, 2)
+        columns[name.lower()] = (first, int(size))
+        first += int(size)
+    if not columns or len(parts) % 3:
+        raise InputError("Properties= makes no sense; expected species:S:1:pos:R:3 and the like", path, 2)
+    return columns
+
+
+def _sites(path: Path, positions: NDArray[np.float64], lattice: Lattice) -> NDArray[np.int64]:
+    """The site of each row, by position."""
+    tree = KDTree(lattice.positions)
+    apart = tree.query(lattice.positions, k=2)[0][:, 1].min()  # infinite for a single site
+    distance, site = tree.query(positions)
+    if (distance > NEAR * apart).any() or len(np.unique(site)) < len(site):
+        row = int(np.argmax(distance))
+        told = "({:g}, {:g}, {:g})".format(*positions[row])
+        raise InputError(f"positions are not those of the lattice: {told} is {distance[row]:.3g} A off", path, row + 3)
+    return np.asarray(site, dtype=np.int64)
+
+
+def text(spins: ArrayLike, lattice: Lattice, moments: ArrayLike) -> str:
+    """Spins [site, 3] with moments [site] in Bohr magnetons."""
+    box = " ".join(f"{x:.16g}" for x in (lattice.cell * np.array(lattice.size)[:, None]).ravel())
+    flags = " ".join("T" if p else "F" for p in lattice.periodic)
+    symbols = [label if label in SYMBOLS else "X" for label in lattice.species] * lattice.cells
+    vectors = np.asarray(spins) * np.asarray(moments)[:, None]
+    rows = (
+        f"{symbol:2s}" + "".join(f" {x:.16g}" for x in (*position, *vector))
+        for symbol, position, vector in zip(symbols, lattice.positions.tolist(), vectors.tolist(), strict=True)
+    )
+    properties = "species:S:1:pos:R:3:initial_magmoms:R:3"
+    return "\n".join([str(lattice.sites), f'Lattice="{box}" Properties={properties} pbc="{flags}"', *rows]) + "\n"

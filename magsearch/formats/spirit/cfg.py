@@ -1,0 +1,167 @@
+"""The lines of a Spirit input file as Spirit sees them: without comments and the separators | and +, keywords in the
+first column, the first line of a keyword counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from os.path import isfile
+from pathlib import Path
+
+from magsearch.errors import InputError
+from magsearch.formats.table import numbers, read_text, wholes
+
+GROUPS = ("llg_", "mc_", "gneb_", "ema_", "mmf_", "log_", "output_", "save_", "ddi_", "pin_")
+
+
+@dataclass(frozen=True)
+class Line:
+    number: int
+    text: str
+
+    @property
+    def tokens(self) -> list[str]:
+        return self.text.split()
+
+
+@dataclass(frozen=True)
+class Cfg:
+    """Lines that are not comments (blank ones count, as in Spirit), and the indices of those that were used."""
+
+    path: Path
+    lines: tuple[Line, ...]
+    used: set[int] = field(default_factory=set)
+
+    @classmethod
+    def read(cls, path: Path) -> Cfg:
+        return cls.parse(path, read_text(path))
+
+    @classmethod
+    def parse(cls, path: Path, text: str) -> Cfg:
+        bare = str.maketrans("", "", "|+")
+        lines = [(n, line.translate(bare)) for n, line in enumerate(text.splitlines(), start=1)]
+        kept = [Line(n, line.split("#")[0]) for n, line in lines if not line.startswith("#")]
+        return cls(path, tuple(kept))
+
+    def find(self, keyword: str) -> int | None:
+        """The index of the first line that begins with a keyword, in upper or lower case.
+
+        Spirit takes whatever begins with the keyword's letters; InputError where that is another word.
+        """
+        for k, line in enumerate(self.lines):
+            if line.text[: len(keyword)].lower() != keyword:
+                continue
+            if line.tokens[0].lower() != keyword:
+                message = (
+                    f"'{line.tokens[0]}' begins like {keyword}, for which Spirit would take it; expected {keyword}"
+                )
+                raise InputError(message, self.path, line.number)
+            self.used.add(k)
+            return k
+        return None
+
+    def __contains__(self, keyword: str) -> bool:
+        return self.find(keyword) is not None
+
+    def error(self, keyword: str, message: str) -> InputError:
+        k = self.find(keyword)
+        return InputError(f"{keyword} {message}", self.path, None if k is None else self.lines[k].number)
+
+    def word(self, keyword: str, default: str) -> str:
+        """What follows a keyword, in lower case."""
+        k = self.find(keyword)
+        if k is None:
+            return default
+        tokens = self.lines[k].tokens
+        if len(tokens) < 2:
+            raise self.error(keyword, "has no value")
+        return tokens[1].lower()
+
+    def file(self, keyword: str) -> Path | None:
+        """The file that a keyword names: relative to this one, or to where the program runs, as in Spirit."""
+        k = self.find(keyword)
+        if k is None:
+            return None
+        tokens = self.lines[k].tokens
+        if len(tokens) < 2:
+            raise self.error(keyword, "has no value")
+        for place in (self.path.parent / tokens[1], Path(tokens[1])):
+            if isfile(place):
+                return place
+        raise self.error(keyword, f"names '{tokens[1]}', which does not exist")
+
+    def numbers(self, keyword: str, count: int, default: Sequence[float]) -> list[float]:
+        k = self.find(keyword)
+        if k is None:
+            return list(default)
+        line = self.lines[k]
+        return numbers(line.tokens[1:], [keyword] * count, self.path, line.number)
+
+    def wholes(self, keyword: str, count: int, default: Sequence[int]) -> list[int]:
+        k = self.find(keyword)
+        if k is None:
+            return list(default)
+        line = self.lines[k]
+        return wholes(line.tokens[1:], [keyword] * count, self.path, line.number)
+
+    def block(self, start: int, count: int, columns: Sequence[str]) -> list[list[float]]:
+        """Rows of numbers on ``count`` lines from an index on."""
+        return [numbers(line.tokens, columns, self.path, line.number) for line in self.rows(start, count)]
+
+    def rows(self, start: int, count: int) -> list[Line]:
+        """``count`` lines from an index on. InputError where they are blank (Spirit would count them) or missing."""
+        found = list(self.lines[start : start + count])
+        for line in found:
+            if not line.tokens:
+                raise InputError("blank line within a table: Spirit counts it as a row", self.path, line.number)
+        if len(found) < count:
+            end = self.lines[-1].number if self.lines else None
+            raise InputError(f"ends after {len(found)} rows of a table; expected {count}", self.path, end)
+        self.used.update(range(start, start + count))
+        return found
+
+    def unused(self) -> list[str]:
+        """Keywords that nobody asked for; those of one method as one."""
+        words = [line.tokens[0] for k, line in enumerate(self.lines) if k not in self.used and line.tokens]
+        grouped = [next((f"{g}*" for g in GROUPS if word.lower().startswith(g)), word[:40]) for word in words]
+        return list(dict.fromkeys(grouped))
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A table with a header line: its columns by name, in lower case, and the line of each row."""
+
+    path: Path
+    columns: dict[str, list[float]]
+    line: list[int]
+
+    @classmethod
+    def read(cls, cfg: Cfg, counter: str, allowed: Sequence[str], needed: Sequence[str]) -> Listing:
+        """The table below the keyword ``counter`` of a file, or a file that is nothing but a table."""
+        k = cfg.find(counter)
+        if k is None:
+            filled = [n for n, line in enumerate(cfg.lines) if line.tokens]
+            if not filled:
+                raise InputError("is empty; expected a table with a header", cfg.path)
+            head, rows = cfg.lines[filled[0]], [cfg.lines[n] for n in filled[1:]]
+        else:
+            (count,) = wholes(cfg.lines[k].tokens[1:], (counter,), cfg.path, cfg.lines[k].number)
+            if count < 0:
+                raise cfg.error(counter, f"is {count}; expected at least 0")
+            head, rows = cfg.rows(k + 1, 1)[0], cfg.rows(k + 2, count)
+        names = [token.lower() for token in head.tokens]
+        lacking = [name for name in needed if name not in names]
+        twice = [name for name in names if names.count(name) > 1]
+        wrong = [name for name in names if name not in allowed]
+        if lacking or twice or wrong:
+            told = f"has no {lacking[0]}" if lacking else f"has {(twice + wrong)[0]!r}"
+            raise InputError(f"the header {told}; expected once each of {' '.join(allowed)}", cfg.path, head.number)
+        values = [numbers(row.tokens, names, cfg.path, row.number) for row in rows]
+        columns = {name: [row[c] for row in values] for c, name in enumerate(names)}
+        return cls(cfg.path, columns, [row.number for row in rows])
+
+    def __len__(self) -> int:
+        return len(self.line)
+
+    def column(self, name: str) -> list[float]:
+        return self.columns.get(name, [0.0] * len(self))

@@ -1,0 +1,254 @@
+"""A Spirit .cfg as a Hamiltonian."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.errors import InputError
+from magsearch.formats.build import assemble
+from magsearch.formats.spirit import CONVENTIONS
+from magsearch.formats.spirit.cfg import Cfg, Listing
+from magsearch.formats.table import wholes
+from magsearch.hamiltonian import Anisotropy, CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+
+__all__ = ["CONVENTIONS", "NAME", "read", "recognises"]
+
+NAME = "Spirit, cfg"
+HALF, EDGE = 0.5, np.sqrt(0.75)
+# as Spirit 2.2 places its sites; the vectors are in units of the lattice constant
+BRAVAIS = {
+    "sc": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "fcc": ((HALF, 0, HALF), (HALF, HALF, 0), (0, HALF, HALF)),
+    "bcc": ((HALF, HALF, -HALF), (-HALF, HALF, -HALF), (HALF, -HALF, -HALF)),
+    "hex2d": ((EDGE, -HALF, 0), (EDGE, HALF, 0), (0, 0, 1)),
+    "hex2d60": ((EDGE, -HALF, 0), (EDGE, HALF, 0), (0, 0, 1)),
+    "hex2d120": ((HALF, -EDGE, 0), (HALF, EDGE, 0), (0, 0, 1)),
+}
+SHELL_WIDTH = 1e-3  # angstrom, within which Spirit takes two distances for one
+MOST_SHELLS = 100
+PAIR = ("i", "j", "da", "db", "dc")
+REFUSED = ("n_interaction_quadruplets", "interaction_quadruplets_file", "n_defects", "defects_from_file", "atom_types")
+SIGNS = (
+    "bravais_lattice", "bravais_vectors", "bravais_matrix", "n_basis_cells", "n_interaction_pairs",
+    "interaction_pairs_file", "n_shells_exchange", "n_shells_dmi", "external_field_magnitude",
+)  # fmt: skip
+
+
+def recognises(path: Path, text: str) -> bool:
+    first = {line.split()[0].lower() for line in text.splitlines() if line.strip()}
+    return bool(first & set(SIGNS))
+
+
+def read(path: Path) -> Hamiltonian:
+    """The Hamiltonian of a Spirit .cfg, and of the files of pairs and anisotropies that it names.
+
+    InputError, with file and line, for what is wrong, and for terms that cannot be read.
+    """
+    cfg = Cfg.read(path)
+    _refuse(cfg)
+    cell, basis = _geometry(cfg)
+    size = cfg.wholes("n_basis_cells", 3, (100, 100, 1))
+    if min(size) < 1:
+        raise cfg.error("n_basis_cells", f"is {size}; expected three whole numbers of at least 1")
+    a, b, c = (flag != 0 for flag in cfg.wholes("boundary_conditions", 3, (0, 0, 0)))
+    notes = []
+    if "n_basis_cells" not in cfg:
+        notes.append(f"{path}: no n_basis_cells: 100 x 100 x 1 cells as in Spirit, unless --set model.size")
+    if "boundary_conditions" not in cfg:
+        notes.append(f"{path}: no boundary_conditions: all axes are open as in Spirit, unless --set model.periodic")
+    moments, said = _moments(cfg, len(basis))
+    anisotropy, more = _anisotropy(cfg, len(basis))
+    kind = cfg.word("hamiltonian", "heisenberg_neighbours")
+    if kind == "heisenberg_pairs":
+        bonds = _pairs(cfg, len(basis))
+    elif kind == "heisenberg_neighbours":
+        bonds = _shells(cfg, cell, len(basis), size)
+    else:
+        raise cfg.error("hamiltonian", f"is {kind}; expected heisenberg_pairs or heisenberg_neighbours")
+    strength, normal = cfg.numbers("external_field_magnitude", 1, (0.0,))[0], _normal(cfg, "external_field_normal")
+    once = [n if kind == "heisenberg_pairs" else n - 1 for n in size]
+    notes += said + more + _remarks(cfg, bonds, once, (a, b, c))
+    return assemble(
+        path, cell, basis @ cell, bonds, size=size, periodic=(a, b, c), moments=moments,
+        anisotropy=anisotropy, field=(strength * normal).tolist(), notes=notes,
+    )  # fmt: skip
+
+
+def _refuse(cfg: Cfg) -> None:
+    """InputError for what changes the energy in a way that cannot be read."""
+    for keyword in REFUSED:
+        if keyword in cfg and cfg.word(keyword, "0") != "0":
+            what = "four-spin couplings (quadruplets)" if "quadruplets" in keyword else "disorder"
+            raise cfg.error(keyword, f"asks for {what}, which magsearch has no term for")
+    if cfg.word("ddi_method", "none") != "none":
+        raise cfg.error("ddi_method", "asks for dipolar interactions, which magsearch has no term for")
+
+
+def _geometry(cfg: Cfg) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Cell vectors as rows (angstrom), and the basis in fractions of them."""
+    (constant,) = cfg.numbers("lattice_constant", 1, (1.0,))
+    if constant <= 0:
+        raise cfg.error("lattice_constant", f"is {constant:g}; expected a positive length in angstrom")
+    if "bravais_lattice" in cfg:
+        name = cfg.word("bravais_lattice", "")
+        if name not in BRAVAIS:
+            raise cfg.error("bravais_lattice", f"is {name}; expected {', '.join(BRAVAIS)}")
+        vectors = np.array(BRAVAIS[name], dtype=np.float64)
+    elif (k := cfg.find("bravais_vectors")) is not None:
+        vectors = np.array(cfg.block(k + 1, 3, ("x", "y", "z")))
+    elif (k := cfg.find("bravais_matrix")) is not None:
+        vectors = np.array(cfg.block(k + 1, 3, ("a", "b", "c"))).T
+    else:
+        vectors = np.eye(3)
+    basis = np.zeros((1, 3))
+    if (k := cfg.find("basis")) is not None:
+        count_line = cfg.rows(k + 1, 1)[0]
+        (count,) = wholes(count_line.tokens, ("the number of atoms",), cfg.path, count_line.number)
+        if count < 1:
+            raise InputError(f"{count} atoms in the basis; expected at least 1", cfg.path, count_line.number)
+        basis = np.array(cfg.block(k + 2, count, ("a", "b", "c")))
+    return constant * vectors, basis
+
+
+def _normal(cfg: Cfg, keyword: str) -> NDArray[np.float64]:
+    """A direction, z where none is given (Spirit normalises; a field without direction is along z)."""
+    vector = np.array(cfg.numbers(keyword, 3, (0.0, 0.0, 1.0)))
+    length = np.linalg.norm(vector)
+    if not 0 < length < np.inf:
+        raise cfg.error(keyword, "has no direction")
+    return vector / length
+
+
+def _moments(cfg: Cfg, atoms: int) -> tuple[list[float], list[str]]:
+    k = cfg.find("mu_s")
+    if k is None:
+        return [1.0] * atoms, [f"{cfg.path}: no mu_s; moments of 1 mu_B are taken, as in Spirit"]
+    tokens = cfg.lines[k].tokens[1 : atoms + 1]
+    moments = cfg.numbers("mu_s", max(len(tokens), 1), ())
+    if len(moments) == atoms:
+        return moments, []
+    told = (
+        f"{cfg.path}:{cfg.lines[k].number}: {len(moments)} moments for {atoms} atoms; the first is taken for the rest"
+    )
+    return moments + [moments[0]] * (atoms - len(moments)), [f"{told}, as in Spirit"]
+
+
+def _anisotropy(cfg: Cfg, atoms: int) -> tuple[list[Anisotropy], list[str]]:
+    """Uniaxial terms of a table or of all atoms, and the cubic term of all atoms."""
+    terms: list[Anisotropy] = []
+    named = None if "n_anisotropy" in cfg else cfg.file("anisotropy_file")
+    if "n_anisotropy" in cfg or named is not None:
+        listed = cfg if named is None else Cfg.read(named)
+        table = Listing.read(listed, "n_anisotropy", ("i", "k", "kx", "ky", "kz"), ("kx", "ky", "kz"))
+        for row, line in enumerate(table.line):
+            (atom,) = wholes([str(table.column("i")[row])], ("i",), table.path, line)
+            x, y, z = (table.column(name)[row] for name in ("kx", "ky", "kz"))
+            length = float(np.linalg.norm([x, y, z]))
+            if not 0 <= atom < atoms:
+                raise InputError(f"atom {atom} does not exist; expected 0 to {atoms - 1}", table.path, line)
+            K = table.columns["k"][row] if "k" in table.columns else length
+            axis = (x, y, z) if length else (0.0, 0.0, 1.0)
+            if K:
+                terms.append(UniaxialAnisotropy(K, axis, atoms=(atom,)))
+    else:
+        (K,) = cfg.numbers("anisotropy_magnitude", 1, (0.0,))
+        if K:
+            x, y, z = _normal(cfg, "anisotropy_normal")
+            terms.append(UniaxialAnisotropy(K, (float(x), float(y), float(z))))
+    (K4,) = cfg.numbers("cubic_anisotropy_magnitude", 1, (0.0,))
+    if not K4:
+        return terms, []
+    constant = f"{cfg.path}: the constant {-K4 / 2:g} meV per spin of Spirit's cubic anisotropy is left out"
+    return [*terms, CubicAnisotropy(K4)], [constant]
+
+
+def _pairs(cfg: Cfg, atoms: int) -> Bonds:
+    """Rows of pairs, each one bond with its reverse; what is listed twice adds up, as in Spirit."""
+    named = None if "n_interaction_pairs" in cfg else cfg.file("interaction_pairs_file")
+    if named is None and "n_interaction_pairs" not in cfg:
+        return Bonds.none()
+    listed = cfg if named is None else Cfg.read(named)
+    allowed = (*PAIR, "jij", "dij", "dijx", "dijy", "dijz")
+    table = Listing.read(listed, "n_interaction_pairs", allowed, PAIR)
+    if not len(table):
+        return Bonds.none()
+    keys: NDArray[np.int64] = np.array(
+        [
+            wholes([str(table.column(name)[row]) for name in PAIR], PAIR, table.path, line)
+            for row, line in enumerate(table.line)
+        ]
+    )
+    for (i, j, *offset), line in zip(keys.tolist(), table.line, strict=True):
+        if not (0 <= i < atoms and 0 <= j < atoms):
+            raise InputError(f"couples atoms {i} and {j}; expected 0 to {atoms - 1}", table.path, line)
+        if i == j and not any(offset):
+            raise InputError("couples a site to itself; expected two sites", table.path, line)
+    D = np.array([table.column(name) for name in ("dijx", "dijy", "dijz")]).T
+    if "dij" in table.columns:  # then the vector is a direction
+        length = np.linalg.norm(D, axis=1, keepdims=True)
+        D = np.array(table.column("dij"))[:, None] * D / np.where(length > 0, length, 1.0)
+    J = exchange_matrix(table.column("jij")) + dmi_matrix(D)
+    bonds = Bonds.pairs(keys[:, 0], keys[:, 1], J, keys[:, 2:])
+    where = tuple(f"{table.path}:{line}" for line in table.line)
+    return Bonds(bonds.i, bonds.j, bonds.offset, bonds.J, where + where)
+
+
+def _shells(cfg: Cfg, cell: NDArray[np.float64], atoms: int, size: list[int]) -> Bonds:
+    """Couplings by shell of neighbours. Spirit looks for neighbours along axes with more than one cell."""
+    J = _strengths(cfg, "n_shells_exchange", "jij")
+    D = _strengths(cfg, "n_shells_dmi", "dij")
+    (chirality,) = cfg.wholes("dm_chirality", 1, (1,))
+    if not J and not D:
+        return Bonds.none()
+    if atoms > 1:
+        keyword = "n_shells_exchange" if J else "n_shells_dmi"
+        raise cfg.error(
+            keyword,
+            f"with {atoms} atoms in the cell: Spirit misses neighbours then; expected hamiltonian heisenberg_pairs",
+        )
+    if abs(chirality) not in (1, 2):
+        raise cfg.error("dm_chirality", f"is {chirality}; expected 1, 2, -1 or -2")
+    count = max(len(J), len(D))
+    reach = [0 if n == 1 else count + 2 for n in size]
+    offset = np.array(list(product(*(range(-r, r + 1) for r in reach))))
+    vector = offset @ cell
+    distance = np.linalg.norm(vector, axis=1)
+    order = np.argsort(distance, kind="stable")[1:]  # without the site itself
+    shell = np.cumsum(np.diff(distance[order], prepend=0.0) > SHELL_WIDTH) - 1
+    if not len(shell) or shell[-1] + 1 < count:
+        raise cfg.error("n_basis_cells", f"{size} has no {count} shells of neighbours")
+    order, shell = order[shell < count], shell[shell < count]
+    r = vector[order] / distance[order, None]
+    along = r if abs(chirality) == 1 else np.cross(r, [0.0, 0.0, 1.0])
+    padded_J, padded_D = np.array(J + [0.0] * (count - len(J))), np.array(D + [0.0] * (count - len(D)))
+    matrices = exchange_matrix(padded_J[shell]) + dmi_matrix(np.sign(chirality) * padded_D[shell, None] * along)
+    nought = np.zeros(len(order), dtype=np.int64)
+    return Bonds(nought, nought, offset[order], matrices)
+
+
+def _strengths(cfg: Cfg, counter: str, keyword: str) -> list[float]:
+    (count,) = cfg.wholes(counter, 1, (0,))
+    if not 0 <= count <= MOST_SHELLS:
+        raise cfg.error(counter, f"is {count}; expected 0 to {MOST_SHELLS}")
+    if count and keyword not in cfg:
+        raise cfg.error(counter, f"is {count}, but there is no {keyword}")
+    return cfg.numbers(keyword, count, ()) if count else []
+
+
+def _remarks(cfg: Cfg, bonds: Bonds, once: list[int], periodic: tuple[bool, bool, bool]) -> list[str]:
+    """``once``: how many cells far Spirit follows a coupling along each axis."""
+    notes = []
+    unused = cfg.unused()
+    if unused:
+        notes.append(f"{cfg.path}: not used: {', '.join(unused)}")
+    reach = np.abs(bonds.offset).max(axis=0, initial=0)
+    if any(p and r > n for p, r, n in zip(periodic, reach, once, strict=True)):
+        notes.append(
+            f"{cfg.path}: some couplings go further than once around the box; here they count, Spirit leaves them out"
+        )
+    return notes

@@ -1,0 +1,77 @@
+"""A Hamiltonian as one Spirit .cfg that holds its tables itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from magsearch.formats.expression import CannotExpress, Expression, row
+from magsearch.hamiltonian import Hamiltonian
+
+TARGET = "Spirit"
+
+
+def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[str]]:
+    """One file, with all digits."""
+    expression = Expression.of(hamiltonian, TARGET)
+    expression.isotropic()
+    h, lattice = expression.hamiltonian, expression.hamiltonian.lattice
+    pairs = expression.pairs
+    J, D, _ = expression.parts(pairs.J)
+    reach = np.abs(pairs.offset).max(axis=0, initial=0)
+    if any(p and r > n for p, r, n in zip(lattice.periodic, reach, lattice.size, strict=True)):
+        raise CannotExpress(
+            TARGET, f"couplings over {reach.max()} cells in a box of {lattice.size}; enlarge model.size"
+        )
+    strength = float(np.linalg.norm(h.field))
+    normal = np.array(h.field) / strength if strength else np.array([0.0, 0.0, 1.0])
+    table = [
+        (atom, K, axis)
+        for atom, terms in enumerate(expression.atoms)
+        for axis, K, K4 in _uniaxial(atom, terms.uniaxial)
+    ]
+    Kc = _cubic(expression)
+    lines = [
+        "lattice_constant 1.0",
+        "bravais_vectors",
+        *(row(vector) for vector in lattice.cell),
+        "basis",
+        str(lattice.atoms),
+        *(row(x) for x in lattice.basis @ np.linalg.inv(lattice.cell)),
+        f"n_basis_cells {' '.join(map(str, lattice.size))}",
+        f"boundary_conditions {' '.join(str(int(p)) for p in lattice.periodic)}",
+        f"mu_s {row(expression.moments)}",
+        f"external_field_magnitude {row([strength])}",
+        f"external_field_normal {row(normal)}",
+        "hamiltonian heisenberg_pairs",
+    ]
+    if Kc:
+        lines.append(f"cubic_anisotropy_magnitude {row([Kc])}")
+    if table:
+        lines += [f"n_anisotropy {len(table)}", "i K Kx Ky Kz", *(f"{i} {row([K, *axis])}" for i, K, axis in table)]
+    keys = [f"{i} {j} {a} {b} {c}" for i, j, (a, b, c) in zip(pairs.i, pairs.j, pairs.offset, strict=True)]
+    lines += [f"n_interaction_pairs {len(pairs)}", "i j da db dc Jij Dijx Dijy Dijz"]
+    lines += [f"{key} {row([j, *d])}" for key, j, d in zip(keys, J, D, strict=True)]
+    notes = [f"Spirit adds the constant {-Kc / 2:g} meV per spin to the cubic anisotropy"] if Kc else []
+    return {path: "\n".join(lines) + "\n"}, notes
+
+
+def _uniaxial(
+    atom: int, terms: tuple[tuple[tuple[float, float, float], float, float], ...]
+) -> tuple[tuple[tuple[float, float, float], float, float], ...]:
+    if any(K4 for *_, K4 in terms):
+        raise CannotExpress(TARGET, f"anisotropy of fourth order (K4) at atom {atom}")
+    return terms
+
+
+def _cubic(expression: Expression) -> float:
+    """Kc of all atoms, which Spirit has along x, y, z and for all alike."""
+    found = {terms.cubic for terms in expression.atoms}
+    strengths = {tuple(Kc for Kc, _ in cubic) for cubic in found}
+    frames = [np.array(frame) for cubic in found for _, frame in cubic]
+    if len(strengths) > 1 or len(next(iter(strengths))) > 1:
+        raise CannotExpress(TARGET, "cubic anisotropy that differs from atom to atom")
+    if any(np.abs(np.abs(frame).max(axis=1) - 1).max() > 1e-9 for frame in frames):
+        raise CannotExpress(TARGET, "cubic anisotropy whose axes are not x, y and z")
+    return next(iter(strengths))[0] if frames else 0.0

@@ -1,0 +1,192 @@
+"""Multibinit's exchange.xml, as TB2J writes it: lengths in bohr, couplings in electronvolts with six digits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.parsers import expat
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.bonds import Bonds, dmi_matrix
+from magsearch.errors import InputError
+from magsearch.formats.build import assemble, quadratic
+from magsearch.formats.table import numbers, read_text, wholes
+from magsearch.formats.tb2j import CONVENTIONS
+from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.units import BOHR
+
+__all__ = ["CONVENTIONS", "NAME", "read", "recognises"]
+
+NAME = "TB2J, Multibinit's exchange.xml"
+LENGTHS = {"bohrradius": BOHR, "bohr": BOHR, "angstrom": 1.0}
+ENERGIES = {"ev": 1e3, "mev": 1.0}
+IJR = ("i", "j", "R1", "R2", "R3")
+# list, its terms, numbers of a term, what they are as a 3x3 matrix
+COUPLINGS = (
+    ("spin_exchange_list", "spin_exchange_term", 3, lambda J: J[:, :, None] * np.eye(3)),
+    ("spin_dmi_list", "spin_dmi_term", 3, dmi_matrix),
+    ("spin_bilinear_list", "spin_bilinear_term", 9, lambda J: J.reshape(-1, 3, 3)),
+)
+KNOWN = {"unit_cell", "atom", "description", "spin_uniaxial_sia_list", "spin_sia_tensor_list"}
+KNOWN |= {name for name, *_ in COUPLINGS}
+
+
+@dataclass
+class Element:
+    """An element of the file, with the line that it begins on. Names are in lower case."""
+
+    name: str
+    line: int
+    attributes: dict[str, str]
+    text: str = ""
+    children: list[Element] = field(default_factory=list)
+
+    def all(self, name: str) -> list[Element]:
+        return [child for child in self.children if child.name == name]
+
+
+def recognises(path: Path, text: str) -> bool:
+    return text.lstrip().startswith("<") and "System_definition" in text
+
+
+def read(path: Path) -> Hamiltonian:
+    """The Hamiltonian of an exchange.xml. InputError, with file and line, for what is wrong."""
+    root = _parse(path)
+    cell_element = _one(root, "unit_cell", path)
+    cell = np.reshape(_numbers(cell_element, 9, path), (3, 3)) * _unit(cell_element, LENGTHS, "bohrradius", path)
+    atoms = _spins(root, path)
+    bonds = Bonds.none()
+    for name, term, count, matrix in COUPLINGS:
+        for listed in root.all(name):
+            bonds += _couplings(listed, term, count, matrix, len(atoms), path)
+    if not len(bonds):
+        raise InputError("has no couplings; expected spin_exchange_list", path)
+    unused = sorted({child.name for child in root.children} - KNOWN)
+    notes = [f"{path}: not used: {', '.join(unused)}"] if unused else []
+    places, moments = zip(*atoms, strict=True)
+    return assemble(
+        path, cell, places, bonds, moments=moments, anisotropy=_single_ion(root, len(atoms), path), notes=notes
+    )
+
+
+def _parse(path: Path) -> Element:
+    """The tree of an XML file without a document type (whose entities can be made to explode)."""
+    parser = expat.ParserCreate()
+    root = Element("", 0, {})
+    open_elements = [root]
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        element = Element(name.lower(), parser.CurrentLineNumber, {k.lower(): v for k, v in attributes.items()})
+        open_elements[-1].children.append(element)
+        open_elements.append(element)
+
+    def end(_: str) -> None:
+        open_elements.pop()
+
+    def characters(text: str) -> None:
+        open_elements[-1].text += text
+
+    def doctype(*_: object) -> None:
+        raise InputError("has a document type; expected plain elements", path, parser.CurrentLineNumber)
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = characters, doctype
+    parser.buffer_text = True
+    try:
+        parser.Parse(read_text(path), True)
+    except expat.ExpatError as error:
+        raise InputError(f"not valid XML: {expat.ErrorString(error.code)}", path, error.lineno) from None
+    return root.children[0]
+
+
+def _one(parent: Element, name: str, path: Path) -> Element:
+    found = parent.all(name)
+    if len(found) != 1:
+        raise InputError(f"<{parent.name}> has {len(found)} <{name}>; expected one", path, parent.line)
+    return found[0]
+
+
+def _numbers(element: Element, count: int, path: Path) -> list[float]:
+    tokens = element.text.split()
+    if len(tokens) != count:
+        raise InputError(f"<{element.name}> holds {len(tokens)} numbers; expected {count}", path, element.line)
+    return numbers(tokens, [element.name] * count, path, element.line)
+
+
+def _unit(element: Element, known: dict[str, float], usual: str, path: Path) -> float:
+    name = element.attributes.get("units", usual)
+    if name.lower() not in known:
+        raise InputError(f"units of <{element.name}> are '{name}'; expected {' or '.join(known)}", path, element.line)
+    return known[name.lower()]
+
+
+def _spins(root: Element, path: Path) -> list[tuple[list[float], float]]:
+    """Position (angstrom) and moment of every atom with a spin, in the order of index_spin, which counts from 1."""
+    found: dict[int, tuple[list[float], float]] = {}
+    for atom in root.all("atom"):
+        (index,) = wholes([atom.attributes.get("index_spin", "")], ("index_spin",), path, atom.line)
+        if index < 1:  # not magnetic
+            continue
+        if index in found:
+            raise InputError(f"a second atom has index_spin {index}", path, atom.line)
+        position = _one(atom, "position", path)
+        length = _unit(position, LENGTHS, "bohrradius", path)
+        moment = float(np.linalg.norm(_numbers(_one(atom, "spinat", path), 3, path)))
+        found[index] = ([length * x for x in _numbers(position, 3, path)], moment)
+    if not found or max(found) != len(found):
+        raise InputError(f"index_spin of the atoms are {sorted(found)}; expected 1, 2, 3, ...", path, root.line)
+    return [found[index] for index in sorted(found)]
+
+
+def _couplings(listed: Element, term: str, count: int, matrix: object, atoms: int, path: Path) -> Bonds:
+    assert callable(matrix)
+    unit = _unit(listed, ENERGIES, "eV", path)
+    keys, values, where = [], [], []
+    seen: dict[tuple[int, ...], int] = {}
+    for element in listed.all(term):
+        ijR = _one(element, "ijr", path)
+        key = wholes(ijR.text.split(), IJR, path, ijR.line)
+        if not all(1 <= atom <= atoms for atom in key[:2]):
+            raise InputError(f"couples spins {key[0]} and {key[1]}; expected 1 to {atoms}", path, ijR.line)
+        if key[0] == key[1] and not any(key[2:]):
+            raise InputError("couples a spin to itself; expected two sites", path, ijR.line)
+        earlier = seen.setdefault(tuple(key), ijR.line)
+        if earlier != ijR.line:
+            raise InputError(f"this pair is in the list on line {earlier}, too; expected it once", path, ijR.line)
+        keys.append(key)
+        values.append(_numbers(_one(element, "data", path), count, path))
+        where.append(f"{path}:{element.line}")
+    if not keys:
+        return Bonds.none()
+    ij: NDArray[np.int64] = np.array(keys)
+    J = 2 * unit * matrix(np.array(values))
+    return Bonds(ij[:, 0] - 1, ij[:, 1] - 1, ij[:, 2:], J, tuple(where))
+
+
+def _single_ion(root: Element, atoms: int, path: Path) -> list[UniaxialAnisotropy]:
+    """K with its axis, or the matrix A, for each spin."""
+    terms: list[UniaxialAnisotropy] = []
+    for listed in root.all("spin_uniaxial_sia_list"):
+        unit = _unit(listed, ENERGIES, "eV", path)
+        for element in listed.all("spin_uniaxial_sia_term"):
+            atom = _spin(element, atoms, path)
+            (K,) = _numbers(_one(element, "amplitude", path), 1, path)
+            x, y, z = _numbers(_one(element, "direction", path), 3, path)
+            if K:
+                terms.append(UniaxialAnisotropy(unit * K, (x, y, z), atoms=(atom,)))
+    for listed in root.all("spin_sia_tensor_list"):
+        unit = _unit(listed, ENERGIES, "eV", path)
+        for element in listed.all("spin_sia_tensor_term"):
+            A = unit * np.reshape(_numbers(_one(element, "data", path), 9, path), (3, 3))
+            terms += quadratic(A, _spin(element, atoms, path))
+    return terms
+
+
+def _spin(element: Element, atoms: int, path: Path) -> int:
+    index = _one(element, "i", path)
+    (spin,) = wholes(index.text.split(), ("i",), path, index.line)
+    if not 1 <= spin <= atoms:
+        raise InputError(f"spin {spin} does not exist; expected 1 to {atoms}", path, index.line)
+    return spin - 1

@@ -1,0 +1,147 @@
+"""TB2J.pickle: the numbers of a TB2J run with all their digits, in electronvolts, as a pickled dictionary.
+
+A pickle is a program. It is read only when the user asks for it (--set model.unpickle=true), and then by an unpickler
+that knows NumPy arrays and plain containers; ASE's objects become bare records, and anything else is refused.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import pickletools
+from collections import OrderedDict, defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.errors import InputError
+from magsearch.formats.build import assemble, quadratic
+from magsearch.formats.elements import SYMBOLS
+from magsearch.formats.table import read_bytes
+from magsearch.formats.tb2j import CONVENTIONS
+from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
+
+__all__ = ["CONVENTIONS", "NAME", "read", "recognises"]
+
+NAME = "TB2J, TB2J.pickle"
+EV = 1e3  # meV
+UNUSED = ("biquadratic_Jdict", "NJT_Jdict", "NJT_ddict", "dJdx", "dJdx2", "Jiso_orb", "DMI_orb", "Jani_orb")
+PLAIN: dict[tuple[str, str], Any] = {
+    ("builtins", "complex"): complex,
+    ("builtins", "set"): set,
+    ("builtins", "frozenset"): frozenset,
+    ("builtins", "slice"): slice,
+    ("collections", "OrderedDict"): OrderedDict,
+    ("collections", "defaultdict"): defaultdict,
+    ("numpy", "dtype"): np.dtype,
+}
+
+
+class Record:
+    """Whatever an object of ASE held; also stands for the class of arrays, which a pickle need not call."""
+
+    def __init__(self, *_: Any) -> None: ...
+
+
+def empty_array(*_: Any) -> NDArray[Any]:
+    """What NumPy begins an array with, before its shape and numbers are set; a pickle may ask for a larger one."""
+    return np.ndarray((0,), np.int8)
+
+
+# what NumPy rebuilds arrays and their numbers with
+NUMPY: dict[str, Any] = {
+    "_reconstruct": empty_array,
+    "_frombuffer": np.zeros(1).__reduce_ex__(5)[0],
+    "scalar": np.float64().__reduce__()[0],
+}
+
+
+class Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in PLAIN:
+            return PLAIN[module, name]
+        if module.split(".")[0] == "ase" or (module, name) == ("numpy", "ndarray"):
+            return Record
+        if module.startswith(("numpy.core.", "numpy._core.")) and name in NUMPY:
+            return NUMPY[name]
+        raise pickle.UnpicklingError(f"holds an object of {module}.{name}; expected numbers, arrays and ASE's atoms")
+
+
+def recognises(path: Path, text: str) -> bool:
+    """A pickle of protocol 2 or later begins with the byte 0x80, which is no text."""
+    with open(path, "rb") as file:
+        return file.read(1) == b"\x80"
+
+
+def read(path: Path) -> Hamiltonian:
+    """The Hamiltonian of a TB2J.pickle. The caller has asked the user. InputError for what is not TB2J's."""
+    try:
+        content = read_bytes(path)
+        for opcode, argument, _ in pickletools.genops(content):
+            if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > len(content):
+                raise pickle.UnpicklingError(f"numbers an object {argument}, for which memory would be taken")
+        stored = Unpickler(io.BytesIO(content)).load()
+    except pickle.UnpicklingError as error:
+        raise InputError(str(error), path) from None
+    except Exception as error:  # a broken pickle can raise anything
+        raise InputError(f"is no pickle that can be read: {error or type(error).__name__}", path) from None
+    try:
+        return _hamiltonian(stored, path)
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        told = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise InputError(f"is not what TB2J pickles: {told}", path) from None
+
+
+def _hamiltonian(stored: dict[str, Any], path: Path) -> Hamiltonian:
+    atoms, index_spin = stored["atoms"], np.asarray(stored["index_spin"], dtype=np.int64)
+    cell = atoms._cellobj.array if hasattr(atoms, "_cellobj") else atoms._cell
+    spinat = np.asarray(stored["spinat"], dtype=np.float64).reshape(len(index_spin), 3)
+    sites = np.flatnonzero(index_spin >= 0)
+    sites = sites[np.argsort(index_spin[sites])]
+    if not len(sites) or (index_spin[sites] != np.arange(len(sites))).any():
+        raise ValueError(f"index_spin is {index_spin.tolist()}; expected every spin once")
+    tensors: dict[tuple[Any, int, int], NDArray[np.float64]] = {}
+    for name, matrix in (
+        ("exchange_Jdict", exchange_matrix),
+        ("dmi_ddict", dmi_matrix),
+        ("Jani_dict", lambda J: np.asarray(J).reshape(3, 3)),
+    ):
+        for key, value in (stored.get(name) or {}).items():
+            tensors[key] = tensors.get(key, 0) + matrix(np.real(value))
+    if not tensors:
+        raise ValueError("exchange_Jdict is empty")
+    keys = np.array([(i, j, *R) for R, i, j in tensors], dtype=np.int64)
+    if keys[:, :2].min() < 0 or keys[:, :2].max() >= len(sites) or np.abs(keys).max() >= 2**31:
+        raise ValueError(f"a coupling names a spin that does not exist; expected 0 to {len(sites) - 1}")
+    unused = [name for name in UNUSED if stored.get(name)]
+    numbers = np.asarray(atoms.arrays["numbers"])[sites]
+    return assemble(
+        path,
+        np.asarray(cell, dtype=np.float64).reshape(3, 3),
+        np.asarray(atoms.arrays["positions"], dtype=np.float64)[sites],
+        Bonds(keys[:, 0], keys[:, 1], keys[:, 2:], 2 * EV * np.array(list(tensors.values()))),
+        species=[SYMBOLS[int(number)] for number in numbers],
+        moments=np.linalg.norm(spinat[sites], axis=1),
+        anisotropy=_single_ion(stored, len(sites)),
+        notes=[f"{path}: not used: {', '.join(unused)}"] if unused else [],
+    )
+
+
+def _single_ion(stored: dict[str, Any], spins: int) -> list[UniaxialAnisotropy]:
+    """A of each spin; before TB2J 0.9.13, K with its axis."""
+    terms: list[UniaxialAnisotropy] = []
+    for spin, A in (stored.get("sia_tensor") or {}).items():
+        if not 0 <= int(spin) < spins:
+            raise ValueError(f"sia_tensor names spin {spin}; expected 0 to {spins - 1}")
+        terms += quadratic(EV * np.real(A).reshape(3, 3), int(spin))
+    if stored.get("k1") is not None and stored.get("k1dir") is not None:
+        for spin, (K, axis) in enumerate(zip(stored["k1"], stored["k1dir"], strict=True)):
+            if K:
+                x, y, z = (float(v) for v in axis)
+                terms.append(UniaxialAnisotropy(EV * float(K), (x, y, z), atoms=(spin,)))
+    return terms

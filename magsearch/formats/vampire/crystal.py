@@ -1,0 +1,103 @@
+"""VAMPIRE's unit cell and materials, put together as a Hamiltonian."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.bonds import Bonds
+from magsearch.errors import InputError
+from magsearch.formats.build import SITES, assemble
+from magsearch.formats.vampire.materials import Material, read_materials
+from magsearch.formats.vampire.ucf import UnitCell, read_cell
+from magsearch.hamiltonian import Anisotropy, Hamiltonian
+from magsearch.units import JOULE
+
+
+def put_together(
+    ucf: Path,
+    mat: Path,
+    *,
+    system: tuple[float, float, float] | None = None,
+    periodic: tuple[bool, bool, bool] = (True, True, True),
+    field: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    factor: float = 1.0,
+    notes: list[str] | None = None,
+) -> Hamiltonian:
+    """Cell and materials as a Hamiltonian: in a box of lengths ``system`` (angstrom), field in tesla, numbers of the
+    exchange matrices multiplied by ``factor``."""
+    cell = read_cell(ucf)
+    materials, unused = read_materials(mat)
+    said = list(notes or [])
+    if unused:
+        said.append(f"{mat}: not used: {', '.join(unused)}")
+    of_atom = []
+    for atom, number in enumerate(cell.material):
+        if number + 1 not in materials:
+            raise InputError(f"atom {atom} is of material {number}, which {mat.name} does not describe", ucf)
+        of_atom.append(materials[number + 1])
+    magnetic = np.array([material.magnetic for material in of_atom])
+    if not magnetic.any():
+        raise InputError("has no magnetic atom", ucf)
+    kept = np.flatnonzero(magnetic)
+    if len(kept) < len(magnetic):
+        said.append(f"{ucf}: atoms of materials that are not magnetic are left out")
+    J = _matrices(cell, of_atom, factor, mat, said)
+    new = np.cumsum(magnetic) - 1
+    links, joins = cell.links, np.all(magnetic[cell.links[:, :2]], axis=1)
+    where = tuple(f"{ucf}:{line}" for line, join in zip(cell.line, joins, strict=True) if join)
+    bonds = Bonds(new[links[joins, 0]], new[links[joins, 1]], links[joins, 2:], J[joins], where)
+    anisotropy: list[Anisotropy] = []
+    for atom, old in enumerate(kept.tolist()):
+        anisotropy += of_atom[old].anisotropy(atom)
+    constant = {m.number: m.kc / 2 for m in of_atom if m.magnetic and m.kc}
+    if constant:
+        told = ", ".join(f"{-c:g} meV (material {number})" for number, c in constant.items())
+        said.append(f"{mat}: the constants {told} of each spin's cubic anisotropy are left out")
+    return assemble(
+        ucf,
+        cell.cell,
+        cell.positions[kept] @ cell.cell,
+        bonds,
+        size=None if system is None else _cells(system, np.linalg.norm(cell.cell, axis=1), ucf, said),
+        periodic=periodic,
+        species=[of_atom[k].species or f"M{of_atom[k].number}" for k in kept],
+        moments=[of_atom[k].moment or 0.0 for k in kept],
+        anisotropy=anisotropy,
+        field=field,
+        notes=said,
+    )
+
+
+def _matrices(
+    cell: UnitCell, materials: list[Material], factor: float, mat: Path, said: list[str]
+) -> NDArray[np.float64]:
+    """Couplings in meV, [bond, 3, 3]."""
+    if not cell.normalised:
+        return JOULE * cell.J
+    diagonal = cell.J * np.eye(3)
+    if (diagonal != cell.J).any():
+        said.append("normalised-tensorial: what is off the diagonal is left out, as in VAMPIRE")
+    for k, (i, j) in enumerate(cell.links[:, :2].tolist()):
+        one, other = materials[i], materials[j]
+        if one.magnetic and other.magnetic:
+            if other.number not in one.exchange:
+                raise InputError(f"has no material[{one.number}]:exchange-matrix[{other.number}]", mat)
+            diagonal[k] *= factor * np.array(one.exchange[other.number])
+    return diagonal
+
+
+def _cells(system: tuple[float, float, float], lengths: NDArray[np.float64], ucf: Path, said: list[str]) -> list[int]:
+    """Whole cells in a box, as VAMPIRE counts them along each length of the cell."""
+    if (lengths <= 0).any():
+        raise InputError("a cell vector has no length", ucf)
+    exact = np.array(system) / lengths
+    if exact.max() > SITES:
+        raise InputError(f"the system is {exact.max():.3g} cells long; expected at most {SITES}", ucf)
+    cells = [max(1, round(n)) for n in exact.tolist()]
+    if np.abs(exact - cells).max() > 1e-3:
+        told = " x ".join(f"{n:.4g}" for n in exact)
+        said.append(f"{ucf}: the system is {told} cells; {' x '.join(map(str, cells))} are taken")
+    return cells

@@ -1,0 +1,100 @@
+"""VAMPIRE's main file, usually called ``input``: where cell and materials are, box, boundaries, field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from magsearch.errors import InputError
+from magsearch.formats.vampire import CONVENTIONS
+from magsearch.formats.vampire.crystal import put_together
+from magsearch.formats.vampire.statements import FIELD, LENGTH, Statement, statements
+from magsearch.hamiltonian import Hamiltonian
+
+__all__ = ["CONVENTIONS", "NAME", "files", "read", "recognises"]
+
+NAME = "VAMPIRE, input file"
+AXES = "xyz"
+SHAPES = {"cube", "cylinder", "ellipsoid", "sphere", "truncated-octahedron", "tear-drop", "faceted-particle", "cone"}
+SHAPES |= {"bubble", "particle-array", "hexagonal-particle-array", "voronoi-film", "grains", "granular-film", "ellipse"}
+SHAPES |= {"multilayers", "interfacial-roughness", "material-interfacial-roughness", "single-spin"}
+READ = {"material:file", "material:unit-cell-file", "create:full", "create:particle", "exchange:ab-initio"}
+READ |= {"sim:applied-field-strength", "sim:applied-field-unit-vector", "dimensions:system-size"}
+READ |= {f"create:periodic-boundaries{end}" for end in ("", "-x", "-y", "-z")}
+READ |= {f"dimensions:system-size-{axis}" for axis in AXES}
+
+
+@dataclass(frozen=True)
+class Files:
+    ucf: Path
+    mat: Path
+
+
+def recognises(path: Path, text: str) -> bool:
+    bare = text.replace(" ", "").replace("\t", "")
+    return any(line.startswith(("material:file=", "material:unit-cell-file=")) for line in bare.splitlines())
+
+
+def files(path: Path) -> Files | None:
+    """The cell and the materials that a main file names, relative to it; None where it names no cell."""
+    named = {s.word: s.value for s in statements(path) if s.key == "material" and not s.index}
+    if not named.get("unit-cell-file") or not named.get("file"):
+        return None
+    return Files(path.parent / named["unit-cell-file"], path.parent / named["file"])
+
+
+def read(path: Path) -> Hamiltonian:
+    """The Hamiltonian of a VAMPIRE calculation with a unit cell file. InputError, with file and line."""
+    named = files(path)
+    if named is None:
+        raise InputError("names no material:unit-cell-file; VAMPIRE's built-in crystals are not read", path)
+    system: dict[str, float] = {}
+    periodic = dict.fromkeys(AXES, False)
+    strength, direction, factor = 0.0, (0.0, 0.0, 1.0), 1.0
+    unused: list[str] = []
+    for statement in statements(path):
+        name = f"{statement.key}:{statement.word}"
+        _refuse(statement)
+        if name not in READ:
+            unused.append(name)
+        elif name.startswith("dimensions:system-size"):
+            for axis in statement.word[-1] if statement.word[-2] == "-" else AXES:
+                system[axis] = statement.number(LENGTH)
+        elif name.startswith("create:periodic-boundaries"):
+            axes = statement.word[-1] if statement.word[-2] == "-" else statement.value.replace(",", "") or AXES
+            periodic |= dict.fromkeys(axes, True)
+        elif name == "sim:applied-field-strength":
+            strength = statement.number(FIELD)
+        elif name == "sim:applied-field-unit-vector":
+            direction = statement.direction()
+        elif name == "exchange:ab-initio":
+            factor = 1.0 if statement.value == "false" else 2.0
+    if system and (len(system) < 3 or min(system.values()) <= 0):
+        raise InputError(f"dimensions:system-size is {system}; expected a length for each of x, y and z", path)
+    if set(periodic) != set(AXES):
+        raise InputError(f"create:periodic-boundaries names {set(periodic) - set(AXES)}; expected x, y and z", path)
+    Bx, By, Bz = (strength * np.array(direction) / np.linalg.norm(direction)).tolist()
+    return put_together(
+        named.ucf,
+        named.mat,
+        system=(system["x"], system["y"], system["z"]) if system else None,
+        periodic=(periodic["x"], periodic["y"], periodic["z"]),
+        field=(Bx, By, Bz),
+        factor=factor,
+        notes=[f"{path}: not used: {', '.join(dict.fromkeys(unused))}"] if unused else [],
+    )
+
+
+def _refuse(statement: Statement) -> None:
+    """InputError for what changes the energy or cuts a shape out of the crystal."""
+    name = f"{statement.key}:{statement.word}"
+    if statement.value == "false":
+        return
+    if statement.key == "create" and statement.word in SHAPES:
+        raise statement.error("cuts a shape, which magsearch does not read")
+    if statement.key == "dipole" or name == "sim:enable-dipole-fields":
+        raise statement.error("asks for dipolar interactions, which magsearch has no term for")
+    if statement.key == "anisotropy" or statement.word.startswith("demagnetisation-factor"):
+        raise statement.error("asks for an energy that magsearch does not read")

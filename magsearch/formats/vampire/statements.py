@@ -1,0 +1,71 @@
+"""Lines like ``material[1]:exchange-matrix[2] = 1e-21 !J`` of VAMPIRE's main and material files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from magsearch.errors import InputError
+from magsearch.formats.table import numbers, read_text
+from magsearch.units import JOULE, MRY, MU_B
+
+STATEMENT = re.compile(r"([\w-]+)(?:\[(\d{1,6})\])?:([\w-]+)(?:\[(\d{1,6})\])?(?:=([^!=]*))?(?:!(.*))?")
+ENERGY = {"": JOULE, "J": JOULE, "J/atom": JOULE, "J/link": JOULE, "zJ": 1e-21 * JOULE, "erg": 1e-7 * JOULE, "eV": 1e3}
+ENERGY |= {"meV": 1.0, "mRyd": MRY, "Ryd": 1e3 * MRY, "Ht": 2e3 * MRY}  # meV
+MOMENT = {"muB": 1.0, "": JOULE / MU_B, "J/T": JOULE / MU_B, "Amm": JOULE / MU_B}  # Bohr magnetons
+MOMENT |= {"erg/G": 1e-3 * JOULE / MU_B, "erg/Oe": 1e-3 * JOULE / MU_B, "eV/T": 1e3 / MU_B}
+LENGTH = {"": 1.0, "A": 1.0, "pm": 1e-2, "nm": 10.0, "um": 1e4, "mm": 1e7, "cm": 1e8, "m": 1e10}  # angstrom
+FIELD = {"": 1.0, "T": 1.0, "mT": 1e-3, "uT": 1e-6, "Oe": 1e-4, "kOe": 0.1}  # tesla
+
+
+@dataclass(frozen=True)
+class Statement:
+    """key[index]:word[sub] = value !unit; index and sub are 0 where there is none."""
+
+    path: Path
+    line: int
+    key: str
+    index: int
+    word: str
+    sub: int
+    value: str
+    unit: str
+
+    def error(self, message: str) -> InputError:
+        return InputError(f"{self.key}:{self.word} {message}", self.path, self.line)
+
+    def numbers(self, counts: Sequence[int], units: dict[str, float]) -> list[float]:
+        """Numbers between commas, as many as one of ``counts``, in the unit that ``units`` lead to."""
+        tokens = self.value.split(",") if self.value else []
+        if len(tokens) not in counts:
+            expected = " or ".join(str(count) for count in counts)
+            raise self.error(f"has {len(tokens)} numbers; expected {expected}")
+        if self.unit not in units:
+            raise self.error(f"has the unit '{self.unit[:20]}'; expected {', '.join(u for u in units if u)}")
+        return [units[self.unit] * v for v in numbers(tokens, [self.word] * len(tokens), self.path, self.line)]
+
+    def number(self, units: dict[str, float]) -> float:
+        return self.numbers((1,), units)[0]
+
+    def direction(self) -> tuple[float, float, float]:
+        x, y, z = self.numbers((3,), {"": 1.0})
+        if not (x or y or z):
+            raise self.error("has no direction")
+        return x, y, z
+
+
+def statements(path: Path) -> list[Statement]:
+    """The statements of a file; blanks, tabs and quotes do not count, # begins a comment. InputError for the rest."""
+    found = []
+    for line, text in enumerate(read_text(path).splitlines(), start=1):
+        bare = re.sub(r"[\s\"]", "", text.split("#")[0])
+        if not bare:
+            continue
+        match = STATEMENT.fullmatch(bare)
+        if match is None:
+            raise InputError(f"'{text.strip()[:80]}'; expected key:word = value !unit", path, line)
+        key, index, word, sub, value, unit = match.groups(default="")
+        found.append(Statement(path, line, key, int(index or 0), word, int(sub or 0), value, unit))
+    return found

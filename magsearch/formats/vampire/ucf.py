@@ -1,0 +1,148 @@
+"""VAMPIRE's unit cell file, line by line as VAMPIRE reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.errors import InputError
+from magsearch.formats.table import number, numbers, read_text, wholes
+
+# type of exchange: numbers in a row, whether the material's exchange matrix multiplies them; older files have a digit
+TYPES = {
+    "isotropic": (1, False), "vectorial": (3, False), "tensorial": (9, False),
+    "normalised-isotropic": (1, True), "normalised-vectorial": (3, True), "normalised-tensorial": (9, True),
+    "0": (1, False), "1": (3, False), "2": (9, False), "-1": (0, True),
+}  # fmt: skip
+LINK = ("id", "i", "j", "dx", "dy", "dz")
+
+
+@dataclass(frozen=True)
+class UnitCell:
+    """What a .ucf file says; couplings in joule or, where ``normalised``, as factors.
+
+    cell [3, 3]  rows, angstrom         positions [atom, 3]  fractions of the cell
+    material [atom], from 0             links [bond, 5]  i, j and the cells from i to j
+    J [bond, 3, 3]                      line [bond]
+    """
+
+    cell: NDArray[np.float64]
+    positions: NDArray[np.float64]
+    material: list[int]
+    links: NDArray[np.int64]
+    J: NDArray[np.float64]
+    line: list[int]
+    normalised: bool
+
+
+class Reader:
+    """Goes through the lines of a file; headings may have blank lines and comments above them, rows may not."""
+
+    def __init__(self, path: Path):
+        self.path, self.lines, self.at = path, read_text(path).splitlines(), 0
+
+    def heading(self, what: str) -> list[str]:
+        found = self.optional_heading()
+        if found is None:
+            raise InputError(f"ends here; expected {what}", self.path, max(len(self.lines), 1))
+        return found
+
+    def optional_heading(self) -> list[str] | None:
+        """The next line without a # anywhere, as tokens; None at the end."""
+        while self.at < len(self.lines):
+            text = self.lines[self.at]
+            self.at += 1
+            if "#" not in text and text.strip():
+                return text.split()
+        return None
+
+    def row(self, what: str) -> list[str]:
+        if self.at >= len(self.lines):
+            raise InputError(f"ends here; expected {what}", self.path, max(len(self.lines), 1))
+        self.at += 1
+        return self.lines[self.at - 1].split()
+
+    def numbers(self, tokens: list[str], columns: Sequence[str]) -> list[float]:
+        return numbers(tokens, columns, self.path, self.at)
+
+    def wholes(self, tokens: list[str], columns: Sequence[str]) -> list[int]:
+        return wholes(tokens, columns, self.path, self.at)
+
+    def error(self, message: str) -> InputError:
+        return InputError(message, self.path, self.at)
+
+
+def recognises(path: Path, text: str) -> bool:
+    """Four lines of three numbers, then one or two whole numbers, comments aside."""
+    heads = [line.split() for line in text.splitlines() if "#" not in line and line.strip()][:5]
+    if len(heads) < 5 or any(len(head) != 3 for head in heads[:4]) or len(heads[4]) > 2:
+        return False
+    try:
+        return all(np.isfinite(number(token)) for head in heads for token in head) and heads[4][0].isdigit()
+    except ValueError:
+        return False
+
+
+def read_cell(path: Path) -> UnitCell:
+    """A unit cell file. InputError, with file and line, for what is wrong."""
+    reader = Reader(path)
+    xyz = ("x", "y", "z")
+    lengths = np.array(reader.numbers(reader.heading("the lengths of the cell"), xyz))
+    shape = np.array([reader.numbers(reader.heading("three cell vectors"), xyz) for _ in range(3)])
+    head = reader.heading("the number of atoms")
+    (count,) = reader.wholes(head, ("the number of atoms",))
+    if count < 1:
+        raise reader.error(f"{count} atoms; expected at least 1")
+    positions, material = [], []
+    for _ in range(count):
+        tokens = reader.row("a row for each atom: id x y z material")
+        _, *position = reader.numbers(tokens, ("id", *xyz))
+        if not all(0 <= x <= 1 for x in position):
+            raise reader.error(f"the position {tuple(position)} is outside of the cell; expected numbers from 0 to 1")
+        positions.append(position)
+        material += reader.wholes(tokens[4:5] or ["0"], ("material",))
+    links, J, line, normalised = _links(reader, count)
+    return UnitCell(_cell(lengths, shape), np.array(positions), material, links, J, line, normalised)
+
+
+def _cell(lengths: NDArray[np.float64], shape: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cell vectors as rows: length times row of the shape. TB2J divides the columns by the lengths instead, which is
+    seen by the lengths that come out. (VAMPIRE itself places atoms as if the cell were a box with these lengths.)"""
+    rows, columns = lengths[:, None] * shape, shape * lengths
+    if np.allclose(np.linalg.norm(columns, axis=1), lengths, rtol=1e-4) and not np.allclose(
+        np.linalg.norm(rows, axis=1), lengths, rtol=1e-4
+    ):
+        return columns
+    return rows
+
+
+def _links(reader: Reader, atoms: int) -> tuple[NDArray[np.int64], NDArray[np.float64], list[int], bool]:
+    head = reader.heading("the number of interactions and their type")
+    (count,) = reader.wholes(head, ("the number of interactions",))
+    kind = head[1] if len(head) > 1 else "missing"
+    if kind not in TYPES:
+        raise reader.error(f"the type of exchange is {kind[:40]}; expected {', '.join(TYPES)}")
+    width, normalised = TYPES[kind]
+    columns = [*LINK, *("J",) * width]
+    links, values, line = [], [], []
+    for _ in range(count):
+        tokens = reader.row("a row for each interaction: id i j dx dy dz J ...")
+        _, i, j, *offset = reader.wholes(tokens, LINK)
+        if not (0 <= i < atoms and 0 <= j < atoms):
+            raise reader.error(f"couples atoms {i} and {j}; expected 0 to {atoms - 1}")
+        if i == j and not any(offset):
+            raise reader.error("couples a site to itself; expected two sites")
+        links.append([i, j, *offset])
+        values.append(reader.numbers(tokens, columns)[6:])
+        line.append(reader.at)
+    more = reader.optional_heading()
+    if more is not None and more[0] != "0":
+        raise reader.error(f"'{' '.join(more)[:60]}' begins biquadratic interactions, which magsearch has no term for")
+    J = np.array(values).reshape(len(links), width)
+    if width < 9:  # the diagonal: three numbers, one for all, or none where the material gives it
+        J = (J if width else np.ones((len(links), 1)))[:, :, None] * np.eye(3)
+    return np.array(links, dtype=np.int64).reshape(-1, 5), J.reshape(-1, 3, 3), line, normalised

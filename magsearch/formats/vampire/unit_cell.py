@@ -1,0 +1,37 @@
+"""A unit cell file (.ucf) and the material file that belongs to it, as a Hamiltonian."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from magsearch.errors import InputError
+from magsearch.formats.vampire import CONVENTIONS, main
+from magsearch.formats.vampire.crystal import put_together
+from magsearch.formats.vampire.ucf import recognises
+from magsearch.hamiltonian import Hamiltonian
+
+__all__ = ["CONVENTIONS", "NAME", "read", "recognises"]
+
+NAME = "VAMPIRE, unit cell file"
+
+
+def read(path: Path) -> Hamiltonian:
+    """The Hamiltonian of a .ucf and of the .mat that belongs to it: of the same name, else named beside this .ucf in
+    VAMPIRE's ``input``, else the only one in the folder. InputError, with file and line, for what is wrong."""
+    note = f"{path}: a .ucf has no boundaries and no field: all axes are periodic; read VAMPIRE's input to have them"
+    return put_together(path, _materials_beside(path), notes=[note])
+
+
+def _materials_beside(ucf: Path) -> Path:
+    same = ucf.with_suffix(".mat")
+    if same.is_file():
+        return same
+    beside = ucf.parent / "input"
+    if beside.is_file():
+        named = main.files(beside)
+        if named is not None and named.ucf.name == ucf.name:
+            return named.mat
+    others = sorted(ucf.parent.glob("*.mat"))
+    if len(others) == 1:
+        return others[0]
+    raise InputError(f"moments are in a material file; expected {same.name} beside it", ucf)

@@ -1,0 +1,57 @@
+"""Models written in the formats that ``magsearch convert`` knows, each by a module with a function ``texts``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from os.path import exists
+from pathlib import Path
+
+from magsearch.errors import InputError
+from magsearch.formats.spirit import writing as spirit
+from magsearch.formats.tb2j import writing as tb2j
+from magsearch.formats.toml import writing as toml
+from magsearch.formats.uppasd import writing as uppasd
+from magsearch.formats.vampire import writing as vampire
+from magsearch.hamiltonian import Hamiltonian
+
+# the files of a model, by path, and what the user should know about them
+Texts = tuple[dict[Path, str], list[str]]
+
+TARGETS: dict[str, Callable[[Hamiltonian, Path], Texts]] = {
+    "toml": toml.texts,
+    "uppasd": uppasd.texts,
+    "tb2j": tb2j.texts,
+    "spirit": spirit.texts,
+    "vampire": vampire.texts,
+}
+ENDINGS = {".toml": "toml", ".out": "tb2j", ".cfg": "spirit", ".ucf": "vampire", ".dat": "uppasd", "": "uppasd"}
+
+
+def target_of(path: str | Path) -> str | None:
+    """The format that a name asks for: .toml, .out (TB2J), .cfg (Spirit), .ucf (VAMPIRE), inpsd.dat or a folder."""
+    return ENDINGS.get(Path(path).suffix.lower())
+
+
+def write(
+    hamiltonian: Hamiltonian, path: str | Path, target: str | None = None, overwrite: bool = False
+) -> tuple[list[Path], list[str]]:
+    """Write a model as the given target (a key of TARGETS), or the one that the path's name asks for.
+
+    The files that were written, and what is to be said about them. InputError for what the target cannot express, for
+    files that exist (unless ``overwrite``), and places that cannot be written.
+    """
+    path = Path(path)
+    chosen = target or target_of(path)
+    if chosen not in TARGETS:
+        raise InputError(f"says no format; expected one of {', '.join(TARGETS)}", path)
+    files, notes = TARGETS[chosen](hamiltonian, path)
+    present = [file for file in files if exists(file)]
+    if present and not overwrite:
+        raise InputError("exists; give another name, or --overwrite", present[0])
+    for file, text in files.items():
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        except OSError as error:
+            raise InputError(f"cannot be written: {error.strerror or error}", file) from None
+    return list(files), notes

@@ -1,0 +1,55 @@
+"""When a search ends, and when its state should be written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from magsearch.history import History
+
+
+@dataclass(frozen=True)
+class Stop:
+    """When a search ends: whichever comes first.
+
+    generations   at the most
+    seconds       at the most, on the wall clock; None: no limit
+    window        generations over which the elites' energies must not vary (Xu et al. 2023)
+    deviation     meV per site, largest standard deviation of an elite's energy that counts as not varying;
+                  None: 1e-7 of the stiffest coupling
+    """
+
+    generations: int = 200
+    seconds: float | None = None
+    window: int = 10
+    deviation: float | None = None
+
+    def reason(self, history: History, generations: int, known: int, stiffness: float) -> str:
+        """Why a search ends after so many generations, by the first ``known`` of them; empty while it goes on.
+
+        stiffness   meV, of the stiffest coupling
+        """
+        recent = np.array(history.levels[max(known - self.window, 0) : known])  # [generation, elite]
+        allowed = 1e-7 * stiffness if self.deviation is None else self.deviation
+        if len(recent) == self.window and (np.isnan(recent) == np.isnan(recent[0])).all():
+            varied = recent[:, ~np.isnan(recent[0])].std(axis=0).max()
+            if varied <= allowed:
+                return f"elites' energies vary by {varied:.1e} meV per site over {self.window} generations"
+        if self.seconds is not None and known and history.seconds[known - 1] >= self.seconds:
+            return f"{self.seconds:g} seconds spent"
+        return f"{generations} generations done" if generations >= self.generations else ""
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """When a run's state should be written, besides its end.
+
+    generations   from one to the next; None: as the clock has it
+    seconds       from one to the next, at least
+    share         of the wall time that writing may take
+    """
+
+    generations: int | None = None
+    seconds: float = 10.0
+    share: float = 0.01
