@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from magsearch.alignment import Alignment
 from magsearch.crystal import Crystal
 from magsearch.evaluator import Evaluator
-from magsearch.minimizers import BarzilaiBorwein
+from magsearch.minimizers import LBFGS, BarzilaiBorwein
 from magsearch.observables import Fingerprint, distinct, fingerprint
 from magsearch.operators import (
     FourierSplice,
@@ -41,6 +41,7 @@ from magsearch.operators.seeds import unit
 from magsearch.randomness import Consumer, key, stream
 from magsearch.relaxation import Convergence, Method, Minimizer, VarianceControl, relax
 from magsearch.selection import Selection, SteadyState
+from magsearch.stability import Stability, pushed, stability
 
 Mixture = tuple[tuple[Operator, float], ...]
 
@@ -52,6 +53,10 @@ OPERATORS: Mixture = (
 )  # fmt: skip
 
 REFINEMENT = BarzilaiBorwein(Convergence(steps=2000, variance=VarianceControl(200, relative=1e-8)))
+OFF_SADDLES = LBFGS(
+    Convergence(steps=20000, variance=None)
+)  # where a saddle is so shallow that gradients alone take long
+PUSHES = 3  # times that what turns out to be a saddle is pushed off and relaxed again, at the most
 POLISH = BarzilaiBorwein(Convergence(steps=20000, variance=None))
 
 
@@ -65,6 +70,7 @@ class GeneticTunneling:
     minimizer    local back-end of all offspring
     refinement   the same for elites, which must be compared more closely
     polish       the same in double precision, for the elites whose numbers are reported
+    modes        softest modes of those, by which saddles are found and pushed off; 0: none
     selection    who becomes a parent
     seeds        mixture of operators that make the first generation
     operators    mixture of operators that make offspring
@@ -76,6 +82,7 @@ class GeneticTunneling:
     minimizer: Minimizer | Method = field(default_factory=BarzilaiBorwein)
     refinement: Minimizer = REFINEMENT
     polish: Minimizer = POLISH
+    modes: int = 4
     selection: Selection = field(default_factory=SteadyState)
     seeds: Mixture = SEEDS
     operators: Mixture = OPERATORS
@@ -93,6 +100,7 @@ class Candidate:
     fingerprint: Fingerprint
     refined: bool = False
     island: int = 0  # where it was made
+    stability: Stability | None = None  # of polished ones
 
 
 NOWHERE = Fingerprint(np.inf, 0.0, 0.0, ())
@@ -214,7 +222,27 @@ class Island:
         precise = Evaluator(self.crystal.hamiltonian, self.evaluator.device, np.float64, self.evaluator.path)
         chosen = {id(candidate): candidate for candidate in self.elites + self.rough}
         polished, _ = self.relaxed(list(chosen.values()), self.settings.polish, precise, refined=True)
-        return self.distinct(polished)[: self.settings.elites]
+        return self._settled(self.distinct(polished), precise)[: self.settings.elites]
+
+    def _settled(self, candidates: list[Candidate], precise: Evaluator) -> list[Candidate]:
+        """The same with the stability of the elites among them: saddles are pushed off, both ways, and relaxed again."""
+        elites, count = self.settings.elites, self.settings.modes
+        for push in range(PUSHES + 1 if count else 0):
+            new = [place for place, c in enumerate(candidates[:elites]) if c.stability is None]
+            if not new:
+                break
+            found, lowest = stability(precise, [candidates[place].texture for place in new], count, self.watch)
+            off = []
+            for place, known, mode in zip(new, found, lowest, strict=True):
+                candidate = candidates[place]
+                candidates[place] = replace(candidate, stability=known)
+                if known.kind == "saddle" and push < PUSHES:
+                    off += [replace(candidate, texture=texture) for texture in pushed(candidate.texture, mode)]
+            if off:
+                fallen, _ = self.relaxed(off, OFF_SADDLES, precise, refined=True)
+                left = [c for c in candidates if c.stability is None or c.stability.kind != "saddle"]
+                candidates = self.distinct([*left, *fallen])
+        return candidates
 
     def merge(self, new: Sequence[Candidate]) -> int:
         """Take candidates in; the best distinct ones stay. How many of the new ones do."""

@@ -42,8 +42,12 @@ class Modes:
 
 
 def zero(evaluator: Evaluator) -> float:
-    """meV: eigenvalues closer to 0 count as 0, 1e-5 of the stiffest coupling; Lanczos's recursion resolves no less."""
-    return 1e-5 * evaluator.stiffness
+    """meV: eigenvalues closer to 0 count as 0, and are found as closely as that.
+
+    1e-5 of the stiffest coupling in single precision. In double, 1e-7 of it, and no less than the torque of a polished
+    texture leaves uncertain.
+    """
+    return 1e-5 * evaluator.stiffness if evaluator.real == np.float32 else 1e-7 * max(evaluator.stiffness, 1.0)
 
 
 def softest(

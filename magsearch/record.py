@@ -30,6 +30,7 @@ def elite(candidate: Candidate, lattice: Lattice) -> Elite:
         origin=candidate.origin,
         generation=candidate.generation,
         island=candidate.island,
+        stability=candidate.stability,
     )
 
 
@@ -72,6 +73,9 @@ def summary(record: Record) -> dict[str, Any]:
             "origin": elite.origin,
             "generation": elite.generation,
             "island": elite.island,
+            "stability": elite.stability.kind if elite.stability else None,
+            "modes": list(elite.stability.modes) if elite.stability else [],
+            "zero_modes": elite.stability.zero_modes if elite.stability else None,
         }
 
     elites, history = [of(e) for e in record.elites], record.history

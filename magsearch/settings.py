@@ -40,6 +40,7 @@ class SearchTable:
 
     replicas      offspring of a generation
     elites        minima that are stored
+    modes         softest modes of each of them, by which saddles are found, pushed off and relaxed again; 0: none
     generations   at the most
     seconds       at the most, on the wall clock; the elites' polish comes after
     seed          of everything random
@@ -58,6 +59,7 @@ class SearchTable:
     __pydantic_config__ = STRICT
     replicas: Annotated[int, Field(strict=True, ge=2)] = 64
     elites: Count = 8
+    modes: Annotated[int, Field(strict=True, ge=0, le=64)] = 4
     generations: Count = 200
     seconds: Positive | None = None
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 1
@@ -79,6 +81,7 @@ class SearchTable:
             replicas=self.replicas,
             elites=self.elites,
             seed=self.seed,
+            modes=self.modes,
             minimizer=minimizer,
             selection=self._selection(),
             seeds=_mixture("seeds", self.seeds, SEEDS),

@@ -24,6 +24,7 @@ LAYERS = (
     ("crystal", "hessian", "relaxation"),
     ("heatbath", "lanczos", "statistics"),
     ("modes",),
+    ("stability",),
     ("alignment", "minimizers", "operators", "selection", "observables"),
     ("thermodynamics",),
     ("methods",),

@@ -20,6 +20,7 @@ from magsearch.errors import InputError
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.history import History
 from magsearch.island import State
+from magsearch.stability import Stability
 from magsearch.storage import model, progress
 from magsearch.storage.files import SCHEMA, dataset, opened, replaced, texts, words
 from magsearch.storage.progress import write_part
@@ -39,6 +40,7 @@ class Elite:
     origin: str
     generation: int
     island: int = 0
+    stability: Stability | None = None  # of polished ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +147,13 @@ def _write_elites(group: h5py.Group, record: Record) -> None:
     dataset(group, "generation", np.array([e.generation for e in elites], dtype=np.int64), "", "elite")
     dataset(group, "island", np.array([e.island for e in elites], dtype=np.int64), "", "elite")
     dataset(group, "origin", texts(e.origin for e in elites), "", "elite")
+    known = [e.stability or Stability("", (), 0) for e in elites]
+    modes = np.full((n, max((len(s.modes) for s in known), default=0)), np.nan)
+    for row, one in zip(modes, known, strict=True):
+        row[: len(one.modes)] = one.modes
+    dataset(group, "modes", modes, "meV", "elite, mode")
+    dataset(group, "zero_modes", np.array([s.zero_modes for s in known], dtype=np.int64), "", "elite")
+    dataset(group, "stability", texts(s.kind for s in known), "", "elite")
 
 
 def _read(file: h5py.File) -> Record:
@@ -184,6 +193,15 @@ def _read_elites(group: h5py.Group) -> list[Elite]:
             origin=group["origin"][k].decode(),
             generation=int(columns["generation"][k]),
             island=int(columns["island"][k]),
+            stability=_read_stability(group, k),
         )
         for k, texture in enumerate(spins)
     ]
+
+
+def _read_stability(group: h5py.Group, place: int) -> Stability | None:
+    kind = group["stability"][place].decode() if "stability" in group else ""  # runs of early versions have none
+    if not kind:
+        return None
+    modes = group["modes"][place]
+    return Stability(kind, tuple(modes[np.isfinite(modes)].tolist()), int(group["zero_modes"][place]))
