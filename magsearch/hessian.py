@@ -1,7 +1,7 @@
 """Second derivatives of the energy along the product of spheres, for every replica at once.
 
-A displacement of a texture is a tangent vector: three numbers for each site, perpendicular to its spin. The Hessian takes
-it to another one,
+A displacement of a texture is a tangent vector: three numbers for each site, perpendicular to its spin. The Hessian
+takes it to another one,
 
     (H v)_i = P_i [ (s_i . b_i) v_i - sum_j J_ij v_j - (d b_i / d s_i on site) v_i ],    P_i = 1 - s_i s_i^T,
 
@@ -36,7 +36,7 @@ class Hessian:
         self.held = (self.spins * evaluator.fields(self.spins, zeeman)).sum(axis=2)
 
     def tangents(self, vectors: ArrayLike) -> Any:
-        """Vectors [site, 3] of all replicas, or [replica, site, 3], on the device without their part along the spins."""
+        """Vectors [site, 3] of all replicas, or [replica, site, 3], on the device, without what is along the spins."""
         occupied = self.evaluator.hamiltonian.occupied[:, None]
         v = np.broadcast_to(np.asarray(vectors) * occupied, (self.count, self.evaluator.sites, 3))
         v = self.evaluator.spins(v)
@@ -79,9 +79,9 @@ def dense(evaluator: Evaluator, texture: ArrayLike, tesla: Any = None) -> tuple[
     """
     s = np.asarray(texture, dtype=np.float64)
     where = np.flatnonzero(evaluator.hamiltonian.occupied)
-    basis = np.zeros((len(where), 2, evaluator.sites, 3))
-    basis[np.arange(len(where)), :, where] = frames(s)[where]
-    basis = basis.reshape(-1, evaluator.sites, 3)
+    pairs = np.zeros((len(where), 2, evaluator.sites, 3))
+    pairs[np.arange(len(where)), :, where] = frames(s)[where]
+    basis = pairs.reshape(-1, evaluator.sites, 3)
     image = Hessian(evaluator, np.broadcast_to(s, basis.shape), tesla)(basis).astype(np.float64)
     H = flat(basis) @ flat(image).T
     return 0.5 * (H + H.T), basis

@@ -225,7 +225,7 @@ class Island:
         return self._settled(self.distinct(polished), precise)[: self.settings.elites]
 
     def _settled(self, candidates: list[Candidate], precise: Evaluator) -> list[Candidate]:
-        """The same with the stability of the elites among them: saddles are pushed off, both ways, and relaxed again."""
+        """With the stability of the elites known; saddles are pushed off, both ways, and relaxed again."""
         elites, count = self.settings.elites, self.settings.modes
         for push in range(PUSHES + 1 if count else 0):
             new = [place for place, c in enumerate(candidates[:elites]) if c.stability is None]

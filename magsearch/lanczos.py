@@ -1,9 +1,9 @@
 """Lanczos's recursion on the Hessians of all replicas in lockstep.
 
-It writes a Hessian as a tridiagonal matrix T in the space of v, H v, H^2 v, ... Only two vectors and a product are kept:
-nothing is made orthogonal again, so that T repeats eigenvalues that it has found already (ghosts; Cullum & Willoughby,
-Lanczos Algorithms for Large Symmetric Eigenvalue Computations, 1985). Averages over the spectrum do not mind, and where
-single values are wanted, repetitions are left out.
+It writes a Hessian as a tridiagonal matrix T in the space of v, H v, H^2 v, ... Only two vectors and a product are
+kept: nothing is made orthogonal again, so that T repeats eigenvalues that it has found already (ghosts; Cullum &
+Willoughby, Lanczos Algorithms for Large Symmetric Eigenvalue Computations, 1985). Averages over the spectrum do not
+mind, and where single values are wanted, repetitions are left out.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Lanczos:
         return Ritz(values, residuals, weights)
 
     def average(self, f: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> NDArray[np.float64]:
-        """v . f(H) v / |v|^2 of the first vector, [replica]: Gauss's quadrature with the eigenvalues of T as its nodes."""
+        """v . f(H) v / |v|^2 of the first vector, [replica]: Gauss's quadrature, the eigenvalues of T its nodes."""
         diagonal, beside = self.matrices()
         found = np.empty(diagonal.shape[1])
         for r in range(len(found)):

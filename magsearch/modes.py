@@ -60,8 +60,8 @@ def softest(
 ) -> Modes:
     """The ``count`` softest modes of textures [replica, site, 3]; ``tesla`` and ``watch`` as for ``relax``.
 
-    The whole matrix for small systems; Lanczos's recursion of up to ``steps`` in lockstep for large ones, which may miss
-    a third mode of the same value.
+    The whole matrix for small systems; Lanczos's recursion of up to ``steps`` in lockstep for large ones, which may
+    miss a third mode of the same value.
     """
     s = np.reshape(np.asarray(textures, dtype=np.float64), (-1, evaluator.sites, 3))
     hessian = Hessian(evaluator, s, tesla)
@@ -146,7 +146,7 @@ def _recursion(
     watch: Callable[[], None],
     steps: int,
 ) -> NDArray[np.float64]:
-    """What spans the lowest eigenvectors, [replica, STARTS * count, site, 3]: Lanczos's recursion from several starts."""
+    """What spans the lowest eigenvectors, [replica, STARTS * count, site, 3]: recursions from several starts."""
     n = len(s)
     field = tesla if tesla is None else np.tile(np.broadcast_to(tesla, (n, 3)), (STARTS, 1))
     hessian = Hessian(evaluator, np.tile(s, (STARTS, 1, 1)), field)

@@ -1,4 +1,4 @@
-"""What a stationary texture is: a minimum, a saddle, or one of many that share its energy; and the ways off a saddle."""
+"""What a stationary texture is: a minimum, a saddle, or one of many of the same energy; and the ways off a saddle."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PUSH = 0.1  # radians, by which the spin that moves most is turned off a saddle
 class Stability:
     """The softest modes of one texture, and what they make it.
 
-    kind         saddle: a mode is below zero; zero modes: none is, and some do not cost energy; minimum: all cost energy;
+    kind         saddle: a mode is below zero; zero modes: none is, and some cost no energy; minimum: all cost energy;
                  unresolved: the recursion ended before it was known
     modes        meV, lowest first; global rotations are not among them
     zero_modes   as far as they are known: global rotations that cost no energy, and those among ``modes``
