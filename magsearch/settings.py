@@ -1,37 +1,37 @@
 """The tables of an input besides [model]: strings and numbers, as a user writes them, and the values that they become.
 
-Strings turn into values here and nowhere else.
+Strings turn into values here (those of back-ends in ``backends``) and nowhere else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
+from magsearch.backends import (
+    MINIMIZERS,
+    STRICT,
+    BackendTable,
+    Count,
+    MinimizerName,
+    NotNegative,
+    Positive,
+    VarianceTable,
+)
 from magsearch.island import OPERATORS, SEEDS, GeneticTunneling, Mixture
 from magsearch.migration import Exchange, Leader
-from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, VelocityProjection
 from magsearch.operators import OPERATORS as NAMED_OPERATORS
-from magsearch.relaxation import Convergence, Minimizer, VarianceControl
+from magsearch.relaxation import Convergence
 from magsearch.selection import Roulette, Selection, SteadyState, Tournament
 from magsearch.stopping import Checkpoints, Stop
 from magsearch.topology import Complete, Isolated, RandomGraph, Ring, Topology, Torus
 
-MINIMIZERS: dict[str, type] = {
-    "barzilai-borwein": BarzilaiBorwein,
-    "lbfgs": LBFGS,
-    "velocity-projection": VelocityProjection,
-    "fire": Fire,
-}
 TOPOLOGIES: dict[str, type] = {"ring": Ring, "torus": Torus, "complete": Complete, "isolated": Isolated}
-Positive = Annotated[float, Field(strict=True, gt=0)]
-Count = Annotated[int, Field(strict=True, ge=1)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 Weights = dict[str, Annotated[float, Field(ge=0)]]
-STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,11 @@ class SearchTable:
     seed          of everything random
     window        generations in which the elites' energies must not vary for the search to end
     deviation     meV per site, below which they do not vary; default: 1e-7 of the stiffest coupling
-    minimizer     a key of MINIMIZERS
-    steps         of one relaxation, at the most
-    torque        meV, at which a relaxation may end; default: 1e-6 of the stiffest coupling
+    minimizer     a key of MINIMIZERS: relaxes offspring, alone or at the end of a back-end
+    steps         of one relaxation, or sweeps of the heat bath, at the most
+    torque        meV, at which a relaxation may end, 0: never; default: 1e-6 of the stiffest coupling
+    variance      when variance control ends one
+    backend       what relaxes offspring instead of a minimiser alone
     selection     steady-state, tournament or roulette
     temperature   kelvin, of the roulette's Boltzmann weights (asks for the roulette)
     seeds         weights of the operators that make the first generation
@@ -64,10 +66,12 @@ class SearchTable:
     seconds: Positive | None = None
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 1
     window: Annotated[int, Field(strict=True, ge=2)] = 10
-    deviation: Annotated[float, Field(strict=True, ge=0)] | None = None
-    minimizer: Literal["barzilai-borwein", "lbfgs", "velocity-projection", "fire"] = "barzilai-borwein"
+    deviation: NotNegative | None = None
+    minimizer: MinimizerName = "barzilai-borwein"
     steps: Count = 2000
-    torque: Positive | None = None
+    torque: NotNegative | None = None
+    variance: VarianceTable = field(default_factory=VarianceTable)
+    backend: BackendTable | None = None
     selection: Literal["steady-state", "tournament", "roulette"] | None = None
     temperature: Positive | None = None
     seeds: Weights = field(default_factory=dict)
@@ -75,14 +79,15 @@ class SearchTable:
     path: Literal["direct", "fourier"] | None = None
 
     def island(self) -> GeneticTunneling:
-        """The settings of an island as values. ValueError for operators that do not exist."""
-        minimizer: Minimizer = MINIMIZERS[self.minimizer](Convergence(self.torque, self.steps, VarianceControl()))
+        """The settings of an island as values. ValueError for operators that do not exist, and keys at odds."""
+        convergence = Convergence(self.torque, self.steps, self.variance.control())
+        minimizer = MINIMIZERS[self.minimizer](convergence)
         return GeneticTunneling(
             replicas=self.replicas,
             elites=self.elites,
             seed=self.seed,
             modes=self.modes,
-            minimizer=minimizer,
+            minimizer=self.backend.backend(convergence, minimizer, self.replicas) if self.backend else minimizer,
             selection=self._selection(),
             seeds=_mixture("seeds", self.seeds, SEEDS),
             operators=_mixture("operators", self.operators, OPERATORS),
@@ -123,16 +128,19 @@ class OwnTable:
     islands: list[Annotated[int, Field(strict=True, ge=0)]]
     replicas: Annotated[int, Field(strict=True, ge=2)] | None = None
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] | None = None
-    minimizer: Literal["barzilai-borwein", "lbfgs", "velocity-projection", "fire"] | None = None
+    minimizer: MinimizerName | None = None
     steps: Count | None = None
-    torque: Positive | None = None
+    torque: NotNegative | None = None
+    variance: VarianceTable | None = None
+    backend: BackendTable | None = None
     selection: Literal["steady-state", "tournament", "roulette"] | None = None
     temperature: Positive | None = None
     seeds: Weights | None = None
     operators: Weights | None = None
 
     def changes(self) -> dict[str, Any]:
-        return {key: value for key, value in asdict(self).items() if key != "islands" and value is not None}
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "islands"}
+        return {key: value for key, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ LAYERS = (
     ("thermodynamics",),
     ("methods",),
     ("island",),
-    ("history", "migration"),
+    ("backends", "history", "migration"),
     ("stopping",),
     ("archipelago",),
     ("storage", "settings"),
