@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from magsearch.alignment import Alignment
 from magsearch.crystal import Crystal
 from magsearch.evaluator import Evaluator
+from magsearch.fitness import Energy, Fitness
 from magsearch.minimizers import LBFGS, BarzilaiBorwein
 from magsearch.observables import Fingerprint, distinct, fingerprint
 from magsearch.operators import (
@@ -71,6 +72,7 @@ class GeneticTunneling:
     refinement   the same for elites, which must be compared more closely
     polish       the same in double precision, for the elites whose numbers are reported
     modes        softest modes of those, by which saddles are found and pushed off; 0: none
+    fitness      what candidates are ranked by: their energy, or a local free energy
     selection    who becomes a parent
     seeds        mixture of operators that make the first generation
     operators    mixture of operators that make offspring
@@ -83,6 +85,7 @@ class GeneticTunneling:
     refinement: Minimizer = REFINEMENT
     polish: Minimizer = POLISH
     modes: int = 4
+    fitness: Fitness = field(default_factory=Energy)
     selection: Selection = field(default_factory=SteadyState)
     seeds: Mixture = SEEDS
     operators: Mixture = OPERATORS
@@ -101,6 +104,12 @@ class Candidate:
     refined: bool = False
     island: int = 0  # where it was made
     stability: Stability | None = None  # of polished ones
+    free_energy: float | None = None  # meV, of the surroundings, where the fitness is one
+
+    @property
+    def worth(self) -> float:
+        """What it is ranked by, meV, lowest first."""
+        return self.energy if self.free_energy is None else self.free_energy
 
 
 NOWHERE = Fingerprint(np.inf, 0.0, 0.0, ())
@@ -191,6 +200,8 @@ class Island:
         who = Consumer.REFINEMENT if refined else Consumer.RELAXATION
         random = key(self.settings.seed, who, self.number, self.generation)
         relaxed = relax(minimizer, evaluator, textures, watch=self.watch, key=random)
+        always = key(self.settings.seed, Consumer.FITNESS)  # what is drawn is the same for all, ever
+        worth = self.settings.fitness(evaluator, relaxed.textures, relaxed.energy, self.watch, always)
         after = []
         for k, candidate in enumerate(candidates):
             self.watch()
@@ -202,6 +213,7 @@ class Island:
                     torque=float(relaxed.torque[k]),
                     fingerprint=fingerprint(self.crystal.lattice, relaxed.textures[k], relaxed.energy[k]),
                     refined=refined and relaxed.reason[k] != "moving",
+                    free_energy=None if worth is None else float(worth.value[k]),
                 )
             )
         return after, relaxed.evaluations
@@ -256,8 +268,8 @@ class Island:
         self.state = replace(self.state, leaders=tuple(leaders))
 
     def distinct(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Sorted by energy, those that differ by more than a symmetry of the Hamiltonian from every better one."""
-        ranked = sorted((c for c in candidates if np.isfinite(c.energy)), key=lambda c: c.energy)
+        """Sorted by worth, those that differ by more than a symmetry of the Hamiltonian from every better one."""
+        ranked = sorted((c for c in candidates if np.isfinite(c.energy)), key=lambda c: c.worth)
         kept = distinct([candidate.fingerprint for candidate in ranked], 1e-6 * self.evaluator.stiffness)
         return [ranked[place] for place in kept]
 
@@ -300,8 +312,8 @@ class Island:
         operator = mixture[random.choice(len(mixture), p=weights / weights.sum())][0]
         parents = np.empty((0, self.crystal.lattice.sites, 3))
         if operator.parents:
-            energy = np.array([candidate.energy for candidate in self.candidates])
-            places = settings.selection(energy, operator.parents, random)
+            worth = np.array([candidate.worth for candidate in self.candidates])
+            places = settings.selection(worth, operator.parents, random)
             parents = np.stack([self.candidates[place].texture for place in places]).astype(np.float64)
         child = unit(operator(self.crystal, parents, random))
         empty = ~child.any(axis=1)

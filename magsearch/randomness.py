@@ -20,6 +20,7 @@ class Consumer(IntEnum):
     START = 16
     ACCEPTANCE = 17
     MODES = 18
+    FITNESS = 19
 
 
 def stream(

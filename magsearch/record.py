@@ -31,6 +31,7 @@ def elite(candidate: Candidate, lattice: Lattice) -> Elite:
         generation=candidate.generation,
         island=candidate.island,
         stability=candidate.stability,
+        free_energy=candidate.free_energy,
     )
 
 
@@ -67,6 +68,7 @@ def summary(record: Record) -> dict[str, Any]:
     def of(elite: Elite) -> dict[str, Any]:
         return {
             "energy_per_site": elite.energy / spins,
+            "free_energy_per_site": None if elite.free_energy is None else elite.free_energy / spins,
             "charge": elite.charge,
             "magnetization": elite.magnetization.tolist(),
             "torque": elite.torque,

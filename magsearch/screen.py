@@ -171,22 +171,18 @@ def show(console: Console, record: Record) -> None:
     spins = record.hamiltonian.spins
     title = f"{record.input_path}, field {vector(record.hamiltonian.field)} T; torques in meV"
     wide = console.width >= WIDE
+    free = any(elite.free_energy is not None for elite in record.elites)
     names = [
-        "",
-        "meV per site",
-        "above",
-        "charge",
-        "magnetization",
-        "torque",
-        "stability",
-        *(("made by",) if wide else ()),
-    ]
+        "", "meV per site", "above", *(("free energy",) if free else ()), "charge", "magnetization", "torque",
+        "stability", *(("made by",) if wide else ()),
+    ]  # fmt: skip
     table = Table(title=title, box=SIMPLE, title_justify="left", padding=(0, 1))
     for name in names:
         table.add_column(name, justify="left" if name in ("stability", "made by") else "right", no_wrap=True)
     for k, elite in enumerate(record.elites):
         row = [
             str(k), f"{elite.energy / spins:.8f}", f"{(elite.energy - record.elites[0].energy) / spins:.2e}",
+            *((f"{np.nan if elite.free_energy is None else elite.free_energy / spins:.6f}",) if free else ()),
             f"{elite.charge + 0.0:.2f}", vector(elite.magnetization, 3), f"{elite.torque:.0e}", stable(elite),
         ]  # fmt: skip
         table.add_row(*row, *((f"{elite.origin}, generation {elite.generation}",) if wide else ()))

@@ -21,6 +21,7 @@ from magsearch.backends import (
     Positive,
     VarianceTable,
 )
+from magsearch.fitness import Energy, Fitness, Harmonic, LocalEntropy
 from magsearch.island import OPERATORS, SEEDS, GeneticTunneling, Mixture
 from magsearch.migration import Exchange, Leader
 from magsearch.operators import OPERATORS as NAMED_OPERATORS
@@ -51,6 +52,10 @@ class SearchTable:
     torque        meV, at which a relaxation may end, 0: never; default: 1e-6 of the stiffest coupling
     variance      when variance control ends one
     backend       what relaxes offspring instead of a minimiser alone
+    fitness       energy, or what candidates are ranked by instead: harmonic or local-entropy, both free energies
+    fitness_temperature   kelvin, of those
+    scope         meV, of local-entropy: the weaker, the further the surroundings reach; default: 0.01 of the stiffest
+                  coupling
     selection     steady-state, tournament or roulette
     temperature   kelvin, of the roulette's Boltzmann weights (asks for the roulette)
     seeds         weights of the operators that make the first generation
@@ -72,6 +77,9 @@ class SearchTable:
     torque: NotNegative | None = None
     variance: VarianceTable = field(default_factory=VarianceTable)
     backend: BackendTable | None = None
+    fitness: Literal["energy", "harmonic", "local-entropy"] = "energy"
+    fitness_temperature: Positive | None = None
+    scope: Positive | None = None
     selection: Literal["steady-state", "tournament", "roulette"] | None = None
     temperature: Positive | None = None
     seeds: Weights = field(default_factory=dict)
@@ -88,6 +96,7 @@ class SearchTable:
             seed=self.seed,
             modes=self.modes,
             minimizer=self.backend.backend(convergence, minimizer, self.replicas) if self.backend else minimizer,
+            fitness=self._fitness(),
             selection=self._selection(),
             seeds=_mixture("seeds", self.seeds, SEEDS),
             operators=_mixture("operators", self.operators, OPERATORS),
@@ -95,6 +104,19 @@ class SearchTable:
 
     def stop(self) -> Stop:
         return Stop(self.generations, self.seconds, self.window, self.deviation)
+
+    def _fitness(self) -> Fitness:
+        if self.scope is not None and self.fitness != "local-entropy":
+            raise ValueError(f"search.scope is the local entropy's, but search.fitness is {self.fitness}")
+        if self.fitness == "energy":
+            if self.fitness_temperature is not None:
+                raise ValueError("search.fitness_temperature is a free energy's, but search.fitness is energy")
+            return Energy()
+        if self.fitness_temperature is None:
+            raise ValueError(f"search.fitness is {self.fitness}, a free energy; it needs search.fitness_temperature")
+        if self.fitness == "harmonic":
+            return Harmonic(self.fitness_temperature)
+        return LocalEntropy(self.fitness_temperature, self.scope)
 
     def _selection(self) -> Selection:
         name = self.selection or ("roulette" if self.temperature else "steady-state")

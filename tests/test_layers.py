@@ -24,7 +24,7 @@ LAYERS = (
     ("crystal", "hessian", "relaxation"),
     ("heatbath", "lanczos", "statistics"),
     ("modes",),
-    ("stability",),
+    ("fitness", "stability"),
     ("alignment", "minimizers", "operators", "selection", "observables"),
     ("thermodynamics",),
     ("methods",),

@@ -41,6 +41,7 @@ class Elite:
     generation: int
     island: int = 0
     stability: Stability | None = None  # of polished ones
+    free_energy: float | None = None  # meV of the whole texture, where it is ranked by that
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +148,8 @@ def _write_elites(group: h5py.Group, record: Record) -> None:
     dataset(group, "generation", np.array([e.generation for e in elites], dtype=np.int64), "", "elite")
     dataset(group, "island", np.array([e.island for e in elites], dtype=np.int64), "", "elite")
     dataset(group, "origin", texts(e.origin for e in elites), "", "elite")
+    free = [np.nan if e.free_energy is None else e.free_energy for e in elites]
+    dataset(group, "free_energy", free, "meV", "elite")
     known = [e.stability or Stability("", (), 0) for e in elites]
     modes = np.full((n, max((len(s.modes) for s in known), default=0)), np.nan)
     for row, one in zip(modes, known, strict=True):
@@ -194,6 +197,7 @@ def _read_elites(group: h5py.Group) -> list[Elite]:
             generation=int(columns["generation"][k]),
             island=int(columns["island"][k]),
             stability=_read_stability(group, k),
+            free_energy=_read_free_energy(group, k),
         )
         for k, texture in enumerate(spins)
     ]
@@ -205,3 +209,8 @@ def _read_stability(group: h5py.Group, place: int) -> Stability | None:
         return None
     modes = group["modes"][place]
     return Stability(kind, tuple(modes[np.isfinite(modes)].tolist()), int(group["zero_modes"][place]))
+
+
+def _read_free_energy(group: h5py.Group, place: int) -> float | None:
+    found = float(group["free_energy"][place]) if "free_energy" in group else np.nan
+    return None if np.isnan(found) else found
