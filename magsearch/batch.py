@@ -17,10 +17,12 @@ import numpy as np
 
 from magsearch import config, record, screen, storage
 from magsearch.archipelago import Archipelago
+from magsearch.bounds import Bound, lower_bound, takes_seconds
 from magsearch.config import Input
 from magsearch.device import Device, choose
 from magsearch.errors import InputError, Interrupted
 from magsearch.footprint import footprint
+from magsearch.hamiltonian import Hamiltonian
 from magsearch.island import State
 from magsearch.ranks import Ranks
 from magsearch.signals import Signals
@@ -88,6 +90,7 @@ class Run:
     def __init__(self, ranks: Ranks, start: Beginning, device: Device, signals: Signals, console: Any):
         given, self.ranks, self.start, self.out = start.given, ranks, start, start.out
         self.console, self.signals, self.writing = console, signals, 0.0
+        self.bound: Bound | None = start.before.bound if start.before else None
         try:
             self.search = Archipelago(
                 given.hamiltonian, device, given.islands.islands(given.search), given.islands.migration(),
@@ -103,15 +106,31 @@ class Run:
         console.print(f"path       {path}", highlight=False, soft_wrap=True)
         if start.before is not None:
             self.writing, ranks.waited = start.before.writing, float(np.mean(start.before.waited))
+            self._certify()
             self._go_on(start.before)
         else:
             self.store()  # an unwritable place is known now, not at the end
+            self._certify()
         console.print(f"storing    {self.out}", highlight=False, soft_wrap=True)
 
     def _own_line(self) -> str:
         numbers = [island.number for island in self.search.islands]
         which = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else str(numbers[0]) if numbers else "none"
         return f"rank {self.ranks.rank} on {self.ranks.host}: islands {which}, {self.search.device.description}"
+
+    def _certify(self) -> None:
+        """The lower bound, where it is asked for or takes seconds; a run does without where there is none."""
+        search, hamiltonian = self.start.given.search, self.start.given.hamiltonian
+        if self.bound is None and search.bound is not False:
+            asked = search.bound is True or search.gap is not None
+            self.bound, why = self.ranks.on_first(lambda: bound_of(hamiltonian, asked))
+            if why:
+                said = f"no lower bound: {why}"
+                self.console.print(f"note       {said}", style="yellow", highlight=False, soft_wrap=True)
+        if self.bound is not None:
+            self.search.stop = replace(self.search.stop, bound=self.bound.per_site)
+            said = f"{self.bound.per_site:.8f} meV per site: no texture of this box has less"
+            self.console.print(f"bound      {said}", highlight=False, soft_wrap=True)
 
     def _go_on(self, before: storage.Record) -> None:
         ranks, owners, every = self.ranks, self.search.owners, dict[int, State]()
@@ -172,7 +191,7 @@ class Run:
         def write() -> None:
             state = record.record(
                 self.start.given, search, elites, stopped, created=self.start.created, command=self.start.command,
-                layout=tuple(self.layout), writing=self.writing,
+                layout=tuple(self.layout), writing=self.writing, bound=self.bound,
             )  # fmt: skip
             _written(self.out, lambda: storage.write(self.out, state, populations))
 
@@ -204,6 +223,16 @@ class Run:
         """How many elites the limit allows, at least one."""
         limit = self.start.given.storage.limit
         return len(self.search.elites) if limit is None else max(1, int(1e6 * limit / self.size.elite))
+
+
+def bound_of(hamiltonian: Hamiltonian, asked: bool) -> tuple[Bound | None, str]:
+    """The bound of the box, or why there is none."""
+    try:
+        if asked or takes_seconds(hamiltonian):
+            return lower_bound(hamiltonian), ""
+        return None, "it would take long; search.bound=true asks for it all the same"
+    except Exception as error:  # whatever it is, a search does not fail because of it
+        return None, " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _written(path: Path, write: Any) -> Any:

@@ -21,7 +21,10 @@ from magsearch.settings import IslandsTable, SearchTable, StorageTable
 
 TABLES: dict[str, type] = {"search": SearchTable, "islands": IslandsTable, "storage": StorageTable}
 KNOWN = ("model", *TABLES)
-LATER = {"search": ("generations", "seconds", "window", "deviation"), "storage": None}  # what a resumed run may change
+LATER = {
+    "search": ("generations", "seconds", "window", "deviation", "gap", "bound"),
+    "storage": None,
+}  # what a resumed run may change
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +142,7 @@ def _settings(given: Mapping[str, dict[str, Any]], sources: Mapping[str, Source]
             raise sources[name].invalid(error, given[name], schema) from None
     checks = (
         ("search", lambda: made["search"].island()),
+        ("search", lambda: made["search"].stop()),
         ("islands", lambda: made["islands"].migration()),
         ("islands", lambda: made["islands"].islands(made["search"])),
     )

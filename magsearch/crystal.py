@@ -68,7 +68,7 @@ class Crystal:
     @cached_property
     def fractions(self) -> NDArray[np.float64]:
         """Place of every site in units of the box, [site, 3] in [0, 1) along periodic axes."""
-        return self.lattice.positions @ np.linalg.inv(self.lattice.cell * np.array(self.lattice.size)[:, None])
+        return self.lattice.positions @ np.linalg.inv(self.lattice.box)
 
     @cached_property
     def waves(self) -> Waves:
@@ -86,7 +86,7 @@ class Crystal:
         """Vectors from a place (fractions of the box) to every site, around the torus, [site, 3] angstrom."""
         away = self.fractions - np.asarray(centre)
         away -= np.rint(away) * np.array(self.lattice.periodic)
-        return away @ (self.lattice.cell * np.array(self.lattice.size)[:, None])
+        return away @ self.lattice.box
 
     def anywhere(self, random: np.random.Generator) -> NDArray[np.float64]:
         """The place of a random site, fractions of the box: never in the vacuum above a film."""
@@ -100,7 +100,7 @@ class Crystal:
     @cached_property
     def extent(self) -> float:
         """Shortest edge of the box along an extended axis, angstrom; of a single cell (a molecule), its longest."""
-        edges = np.linalg.norm(self.lattice.cell, axis=1) * np.array(self.lattice.size)
+        edges = np.linalg.norm(self.lattice.box, axis=1)
         return float(edges[list(self.extended)].min() if self.extended else edges.max())
 
     @cached_property

@@ -43,6 +43,28 @@ NAMED: dict[str, tuple[Any, Any, tuple[bool, bool, bool]]] = {
 }
 
 
+def shortest(vectors: ArrayLike, along: ArrayLike | None = None) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """Shorter vectors that span the same lattice, and ``along`` changed with them; both [..., k, 3].
+
+    Each vector is shortened by whole multiples of the others until none can be (Lagrange and Gauss; for three vectors
+    after I. Semaev, 2001, with one other at a time). Vectors that cannot be shortened stay as they are, bit for bit.
+    """
+    v = np.array(vectors, dtype=np.float64)
+    other = v.copy() if along is None else np.array(along)
+    for _ in range(1000):
+        changed = False
+        for i, j in ((i, j) for i in range(v.shape[-2]) for j in range(v.shape[-2]) if i != j):
+            square = (v[..., j, :] ** 2).sum(axis=-1)
+            times = np.rint((v[..., i, :] * v[..., j, :]).sum(axis=-1) / square * (1 - SAME_PLACE))
+            if times.any():
+                changed = True
+                v[..., i, :] -= times[..., None] * v[..., j, :]
+                other[..., i, :] -= (times[..., None] * other[..., j, :]).astype(other.dtype)
+        if not changed:
+            break
+    return v, other
+
+
 @dataclass(frozen=True)
 class Shell:
     """Bonds of equal length: directed, (i, j, offset) for every atom i of the basis."""
@@ -139,9 +161,27 @@ class Lattice:
         return np.stack([x, y, z], axis=1)
 
     @cached_property
+    def box(self) -> NDArray[np.float64]:
+        """Cartesian edges of the box in rows, [3, 3] angstrom: ``size`` cells each, or shorter ones for a sheared box.
+
+        Along extended periodic axes the vectors after which the lattice repeats can be chosen: they are as short as
+        can be.
+        """
+        box = self.cell * np.array(self.size)[:, None]
+        box[self._repeating] = shortest(box[self._repeating])[0]
+        return box
+
+    @property
+    def _repeating(self) -> list[int]:
+        """Extended periodic axes."""
+        return [axis for axis in range(3) if self.periodic[axis] and self.size[axis] > 1]
+
+    @cached_property
     def positions(self) -> NDArray[np.float64]:
-        """Cartesian positions in angstrom, [site, 3]."""
+        """Cartesian positions in angstrom, [site, 3]: inside ``box`` where the cell vectors are far from compact."""
         corners = self.coordinates @ self.cell
+        if (shortest(self.cell[self._repeating])[1] != self.cell[self._repeating]).any():
+            corners = corners - np.floor(corners @ np.linalg.inv(self.box) + SAME_PLACE) * self.periodic @ self.box
         return (corners[:, None] + self.basis[None]).reshape(-1, 3)
 
     @cached_property

@@ -83,6 +83,7 @@ def summary(record: Record) -> dict[str, Any]:
     elites, history = [of(e) for e in record.elites], record.history
     return {
         "champion": elites[0] if elites else None,
+        "bound": certificate(record),
         "elites": elites,
         "generations": len(history),
         "islands": history.islands,
@@ -96,6 +97,21 @@ def summary(record: Record) -> dict[str, Any]:
         "field": list(record.hamiltonian.field),
         "version": record.version,
         "created": record.created,
+    }
+
+
+def certificate(record: Record) -> dict[str, Any] | None:
+    """How far the champion can be from the ground state; None where no bound was computed. meV per site."""
+    bound = record.bound
+    if bound is None:
+        return None
+    champion = record.elites[0].energy / record.hamiltonian.spins if record.elites else None
+    return {
+        "bound_per_site": bound.per_site,
+        "gap": None if champion is None else bound.gap(champion),
+        "tight": champion is not None and bound.reached(champion),
+        "method": bound.method,
+        "margin": bound.margin,
     }
 
 

@@ -16,7 +16,7 @@ from magsearch.archipelago import Archipelago
 from magsearch.evaluator import choose_path, cost
 from magsearch.footprint import Footprint
 from magsearch.hamiltonian import Hamiltonian
-from magsearch.record import vector
+from magsearch.record import certificate, vector
 from magsearch.storage import Elite, Record
 
 LINES = 16  # of the ranks of a run that are shown
@@ -187,6 +187,8 @@ def show(console: Console, record: Record) -> None:
         ]  # fmt: skip
         table.add_row(*row, *((f"{elite.origin}, generation {elite.generation}",) if wide else ()))
     console.print(table)
+    for line in certified(record):
+        console.print(line, highlight=False, soft_wrap=True)
     history = record.history
     evaluations = int(history["evaluations"].sum())
     done = [
@@ -210,6 +212,23 @@ def stable(elite: Elite) -> str:
         if elite.stability.kind == "zero modes"
         else elite.stability.kind
     )
+
+
+def certified(record: Record) -> list[str]:
+    """What is proven about the champion, a line for the bound and one for the gap."""
+    proven = certificate(record)
+    if proven is None:
+        return []
+    lines = [f"bound {proven['bound_per_site']:.8f} meV per site: no texture of this box has less ({proven['method']})"]
+    if proven["gap"] is not None:
+        gap = max(proven["gap"], 0.0)
+        what = (
+            "the champion is a ground state of this box, which is proven"
+            if proven["tight"]
+            else "the ground state of this box is at most this much below the champion"
+        )
+        lines.append(f"gap   {gap:.2g} meV per site: {what}")
+    return lines
 
 
 def table_of(console: Console, rows: dict[str, Any]) -> None:

@@ -47,6 +47,8 @@ class SearchTable:
     seed          of everything random
     window        generations in which the elites' energies must not vary for the search to end
     deviation     meV per site, below which they do not vary; default: 1e-7 of the stiffest coupling
+    gap           meV per site: the search ends when its best minimum is no more than this above the lower bound
+    bound         whether a lower bound is computed; default: with a gap, and wherever it takes seconds
     minimizer     a key of MINIMIZERS: relaxes offspring, alone or at the end of a back-end
     steps         of one relaxation, or sweeps of the heat bath, at the most
     torque        meV, at which a relaxation may end, 0: never; default: 1e-6 of the stiffest coupling
@@ -72,6 +74,8 @@ class SearchTable:
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 1
     window: Annotated[int, Field(strict=True, ge=2)] = 10
     deviation: NotNegative | None = None
+    gap: Positive | None = None
+    bound: bool | None = None
     minimizer: MinimizerName = "barzilai-borwein"
     steps: Count = 2000
     torque: NotNegative | None = None
@@ -103,7 +107,10 @@ class SearchTable:
         )
 
     def stop(self) -> Stop:
-        return Stop(self.generations, self.seconds, self.window, self.deviation)
+        """ValueError for keys that do not go together."""
+        if self.gap is not None and self.bound is False:
+            raise ValueError("search.gap is measured from the lower bound, but search.bound is false")
+        return Stop(self.generations, self.seconds, self.window, self.deviation, self.gap)
 
     def _fitness(self) -> Fitness:
         if self.scope is not None and self.fitness != "local-entropy":

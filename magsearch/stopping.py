@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +19,16 @@ class Stop:
     window        generations over which the elites' energies must not vary (Xu et al. 2023)
     deviation     meV per site, largest standard deviation of an elite's energy that counts as not varying;
                   None: 1e-7 of the stiffest coupling
+    gap           meV per site above ``bound``: a best energy that is no higher ends the search; None: none does
+    bound         meV per site: no texture has less energy (``bounds.lower_bound``)
     """
 
     generations: int = 200
     seconds: float | None = None
     window: int = 10
     deviation: float | None = None
+    gap: float | None = None
+    bound: float = -math.inf
 
     def reason(self, history: History, generations: int, known: int, stiffness: float) -> str:
         """Why a search ends after so many generations, by the first ``known`` of them; empty while it goes on.
@@ -36,6 +41,8 @@ class Stop:
             varied = recent[:, ~np.isnan(recent[0])].std(axis=0).max()
             if varied <= allowed:
                 return f"elites' energies vary by {varied:.1e} meV per site over {self.window} generations"
+        if self.gap is not None and known and history.rows[known - 1]["best"].min() - self.bound <= self.gap:
+            return f"best energy within {self.gap:g} meV per site of the lower bound"
         if self.seconds is not None and known and history.seconds[known - 1] >= self.seconds:
             return f"{self.seconds:g} seconds spent"
         return f"{generations} generations done" if generations >= self.generations else ""

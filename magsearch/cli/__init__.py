@@ -6,6 +6,8 @@ import sys
 
 import typer
 
+from magsearch.cli.bound import bound
+from magsearch.cli.cells import cells
 from magsearch.cli.convert import convert
 from magsearch.cli.energy import energy
 from magsearch.cli.info import info
@@ -21,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, show, plot, info, energy, sample, convert):
+for command in (run, show, plot, info, cells, energy, bound, sample, convert):
     app.command()(command)
 
 

@@ -16,12 +16,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from magsearch.bounds import Bound
 from magsearch.errors import InputError
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.history import History
 from magsearch.island import State
 from magsearch.stability import Stability
-from magsearch.storage import model, progress
+from magsearch.storage import certificate, model, progress
 from magsearch.storage.files import SCHEMA, dataset, opened, replaced, texts, words
 from magsearch.storage.progress import write_part
 
@@ -64,6 +65,7 @@ class Record:
     waited: tuple[float, ...] = ()  # [rank] seconds, for other ranks
     writing: float = 0.0  # seconds that rank 0 spent on files
     resumable: bool = False
+    bound: Bound | None = None  # of the energy in the box; None where none was computed
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,8 @@ def _write(file: h5py.File, record: Record) -> None:
     config.attrs["input"] = record.input_path
     config["text"], config["settings"] = record.input_text, json.dumps(record.settings)
     model.write(file.create_group("model"), record.hamiltonian)
+    if record.bound is not None:
+        certificate.write(file.create_group("bound"), record.bound)
     progress.write_history(file.create_group("history"), record.history)
     _write_elites(file.create_group("elites"), record)
 
@@ -178,6 +182,7 @@ def _read(file: h5py.File) -> Record:
         waited=tuple(attrs["waited"].tolist()),
         writing=float(attrs["writing"]),
         resumable="checkpoint" in file,
+        bound=certificate.read(file["bound"]) if "bound" in file else None,
     )
 
 

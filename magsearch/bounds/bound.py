@@ -1,0 +1,127 @@
+"""A proven lower bound of the energy per site, of a model in its box or of the infinite crystal."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.bounds.form import bonds_of_cell, in_space, quadratic_form
+from magsearch.bounds.patches import neighbouring_triples, share
+from magsearch.bounds.proof import certified
+from magsearch.bounds.waves import EXACT, Domain, domain_of, effort
+from magsearch.hamiltonian import Hamiltonian
+
+MOST_BONDS = 10**6  # of a cell that is looked at more closely
+MOST_SPINS = 20  # of a cell, for moments of fourth order
+LARGEST = 1e100  # meV; neither squares nor their inverses leave double precision
+EFFORT = 1e9  # about ten seconds on one core
+TIGHT = 1e-8  # a gap that is smaller than this, in units of ``Bound.scale``, is closed
+
+
+@dataclass(frozen=True)
+class Bound:
+    """No arrangement of the spins has an energy per site below ``per_site``.
+
+    per_site     meV
+    of           "box": the model with its size and edges; "crystal": without end along its periodic axes
+    method       how it was found and proven, in words
+    margin       meV per site that rounding, the tolerance of the proof and of the multipliers took away from it
+    q            wave vectors of the waves that reach the bound if spins can, in units of the reciprocal vectors
+    multipliers  lambda of every spin of a cell (of the box where it has no wave vectors), meV
+    scale        meV, couplings and field at the strongest spin: what gaps are small or large compared with
+    mean         uniform part of every spin of a cell, (x, y, z) or, for isotropic couplings, along the field
+    moments      whether patches took over couplings; q, multipliers and mean are those of the rest
+    """
+
+    per_site: float
+    of: str
+    method: str
+    margin: float
+    q: tuple[tuple[float, ...], ...]
+    multipliers: tuple[float, ...]
+    scale: float
+    mean: tuple[tuple[float, ...], ...]
+    moments: bool = False
+
+    def gap(self, energy_per_site: float) -> float:
+        """How far an energy is above the bound, meV per site."""
+        return energy_per_site - self.per_site
+
+    def reached(self, energy_per_site: float) -> bool:
+        """Whether an energy is proven to be the lowest there is, to one part in 10^8 of ``scale``."""
+        return self.gap(energy_per_site) <= TIGHT * self.scale
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain numbers; ``per_site`` is called bound_per_site."""
+        values = asdict(self)
+        return {"bound_per_site": values.pop("per_site"), **values}
+
+
+def lower_bound(hamiltonian: Hamiltonian, of: str = "box", moments: bool = False, tolerance: float = 1e-11) -> Bound:
+    """A lower bound of the energy per site: Luttinger & Tisza's method with the best multipliers (docs/theory.md).
+
+    of         "box" or "crystal"
+    moments    try to raise it with moments of fourth order on triples of neighbours (``patches``): up to minutes
+    tolerance  of the proof for the infinite crystal, as a fraction of the strongest spin's couplings
+    Raises ValueError for a model without spins, for the crystal of a model that has none (a cluster, or couplings that
+    differ from cell to cell), for moments of cells with many spins, and for couplings that overflow or vanish when
+    they are squared; ImportError for moments without Clarabel.
+    """
+    if not hamiltonian.spins:
+        raise ValueError("has no spins")
+    form = quadratic_form(hamiltonian)
+    if not 1 / LARGEST < form.scale < LARGEST:
+        raise ValueError(f"couplings of {form.scale:.0e} meV are beyond what rounding is accounted for")
+    domain = domain_of(form, of, tolerance)
+    best = _bound(domain, of)
+    if moments:
+        if form.spins > MOST_SPINS:
+            raise ValueError(
+                f"moments of fourth order are for {MOST_SPINS} spins in a cell at the most, not {form.spins}"
+            )
+        domain = replace(domain, form=in_space(form, hamiltonian.field))
+        for patches in neighbouring_triples(domain.form):
+            shared = share(domain, patches)
+            how = f"; moments of fourth order on {len(patches)} triples of spins"
+            raised = _bound(replace(domain, form=shared.rest), of, shared.floor, how)
+            best = max(best, raised, key=lambda bound: bound.per_site)
+    return best
+
+
+def takes_seconds(hamiltonian: Hamiltonian) -> bool:
+    """Whether the bound of the box takes no more than about ten seconds and a few hundred megabytes.
+
+    Told from the model alone, so that what depends on it is the same on every machine.
+    """
+    if not hamiltonian.spins or bonds_of_cell(hamiltonian) > MOST_BONDS:
+        return False
+    return effort(quadratic_form(hamiltonian)) <= EFFORT
+
+
+def _bound(domain: Domain, of: str, floor: float = 0.0, how: str = "") -> Bound:
+    """From the best multipliers of a domain, and what patches hold, meV per cell."""
+    form, solution = domain.form, domain.solve()
+    values, proof = solution.values + solution.proof.shift, solution.proof
+    per_cell, rounding = certified(form, values, solution.mean)
+    spins = f"{form.spins} spin{'s' * (form.spins > 1)} of the {'cell' if form.dimension else 'cluster'}"
+    return Bound(
+        per_site=float(np.nextafter((per_cell + floor) / form.spins, -np.inf)),
+        of=of,
+        method=f"Luttinger-Tisza, best multipliers of {spins}; {proof.method}{how}",
+        margin=proof.shift / 2 + rounding / form.spins + EXACT * form.scale,
+        q=tuple(map(tuple, first_zone(solution.touching).tolist())),
+        multipliers=tuple(values.tolist()),
+        scale=form.scale,
+        mean=tuple(map(tuple, solution.mean.tolist())),
+        moments=bool(how),
+    )
+
+
+def first_zone(k: NDArray[np.float64]) -> NDArray[np.float64]:
+    """k [q, 3] between - 1/2 and 1/2, of q and -q the one that begins with a positive number."""
+    inside = k - np.rint(k - 1e-9)
+    begins = np.take_along_axis(inside, (np.abs(inside) > 1e-9).argmax(axis=1)[:, None], axis=1)
+    return inside * np.where(begins < 0, -1.0, 1.0) + 0.0

@@ -1,0 +1,100 @@
+"""Moments of a few spins up to fourth order: which polynomials of unit vectors are the same, and their matrix.
+
+A polynomial of spins is written in monomials with at most one factor z per spin, since z^2 = 1 - x^2 - y^2. With the
+vector v of all monomials up to second order (1, s_i, s_i s_i, s_i s_j), any polynomial v.G v with a positive matrix G
+is positive for all spins, and <v v^T> is positive for any distribution of spins: the second level of Lasserre's
+hierarchy, SIAM J. Optim. 11, 796 (2001), on a patch of the lattice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations, product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+Monomial = tuple[tuple[int, int, int], ...]  # exponents of x, y, z of every spin
+ONE, LINEAR = (0, 0, 0), ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+QUADRATIC = ((2, 0, 0), (1, 1, 0), (1, 0, 1), (0, 2, 0), (0, 1, 1))  # z^2 is not independent
+
+
+@cache
+def reduced(x: int, y: int, z: int) -> tuple[tuple[tuple[int, int, int], float], ...]:
+    """The monomial of one spin with these exponents, in monomials with at most one factor z."""
+    if z < 2:
+        return (((x, y, z), 1.0),)
+    total: dict[tuple[int, int, int], float] = {}
+    for factor, (a, b) in ((1.0, (0, 0)), (-1.0, (2, 0)), (-1.0, (0, 2))):
+        for monomial, value in reduced(x + a, y + b, z - 2):
+            total[monomial] = total.get(monomial, 0.0) + factor * value
+    return tuple(total.items())
+
+
+def multiplied(one: Monomial, other: Monomial) -> dict[Monomial, float]:
+    """The product of two monomials."""
+    factors = [reduced(*(int(a + b) for a, b in zip(s, t, strict=True))) for s, t in zip(one, other, strict=True)]
+    total: dict[Monomial, float] = {}
+    for choice in product(*factors):
+        monomial = tuple(m for m, _ in choice)
+        total[monomial] = total.get(monomial, 0.0) + float(np.prod([value for _, value in choice]))
+    return {monomial: value for monomial, value in total.items() if value}
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """<v v^T> as a linear function of the moments y: lower half, column after column, off-diagonal times sqrt 2.
+
+    size      rows of the matrix
+    number    which y each monomial is; 1 is not among them
+    map       [element, y]
+    constant  [element]
+    """
+
+    size: int
+    number: dict[Monomial, int]
+    map: sparse.csc_array
+    constant: NDArray[np.float64]
+
+    def square(self, spins: int) -> float:
+        """|v|^2 is at most this much."""
+        return 1 + 2 * spins + spins * (spins - 1) / 2
+
+
+@cache
+def moments(spins: int, odd: bool) -> Moments:
+    """Of so many spins; without odd moments, where s and -s have the same energy."""
+    vector: list[Monomial] = [(ONE,) * spins]
+
+    def with_factors(factors: dict[int, tuple[int, int, int]]) -> Monomial:
+        return tuple(factors.get(spin, ONE) for spin in range(spins))
+
+    vector += [with_factors({i: a}) for i in range(spins) for a in (*(LINEAR if odd else ()), *QUADRATIC)]
+    vector += [with_factors({i: a, j: b}) for i, j in combinations(range(spins), 2) for a in LINEAR for b in LINEAR]
+    number: dict[Monomial, int] = {}
+    row, column, value = [], [], []
+    constant = np.zeros(len(vector) * (len(vector) + 1) // 2)
+    element = 0
+    for q in range(len(vector)):  # upper triangle by columns, as Clarabel stores a positive matrix
+        for p in range(q + 1):
+            scale = 1.0 if p == q else np.sqrt(2.0)
+            for monomial, factor in multiplied(vector[p], vector[q]).items():
+                if monomial == vector[0]:
+                    constant[element] += scale * factor
+                else:
+                    row.append(element)
+                    column.append(number.setdefault(monomial, len(number)))
+                    value.append(scale * factor)
+            element += 1
+    shape = (len(constant), len(number))
+    return Moments(len(vector), number, sparse.csc_array((value, (row, column)), shape=shape), constant)
+
+
+def unfolded(elements: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """The symmetric matrix [size, size] from its upper triangle by columns, off-diagonal divided by sqrt 2."""
+    matrix = np.zeros((size, size))
+    column, row = np.tril_indices(size)  # row by row of the lower triangle: column by column of the upper one
+    matrix[row, column] = matrix[column, row] = elements / np.where(row == column, 1.0, np.sqrt(2.0))
+    return matrix

@@ -1,0 +1,90 @@
+"""The best multipliers: min sum_a lambda_a + h . S(0)^-1 h with S(q) = Lambda - M(q) positive at some wave vectors.
+
+Convex; solved by following the central path of the barrier - t sum_q log det S(q) with Newton steps, t -> 0 (Boyd &
+Vandenberghe, Convex Optimization (2004), chapter 11). The derivative by lambda_a vanishes where
+
+    |m_a|^2 + t sum_q tr [S(q)^-1]_aa = 1,    m = S(0)^-1 h:
+
+every sublattice's squared length, the uniform part m and the waves' together, is one. Dual of Luttinger & Tisza's weak
+constraint with a multiplier for each sublattice: Lyons & Kaplan, Phys. Rev. 120, 1580 (1960).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.bounds.form import QuadraticForm
+
+SMALLEST = 1e-13  # last t, in units of the couplings
+FASTER = 10.0  # t falls by this factor
+NEWTON = 60  # steps for each t at the most
+
+
+def best_multipliers(form: QuadraticForm, k: NDArray[np.float64]) -> NDArray[np.float64]:
+    """lambda [spin] in meV, best for waves with k [q, 3] alone, in units of the reciprocal vectors; k[0] = 0."""
+    M: NDArray[Any] = form.matrices(k)
+    if not k.any():
+        M = M.real.copy()
+    path = _Path(form, M)
+    largest = np.linalg.eigvalsh(M)[:, -1].max()
+    values = np.full(form.spins, largest + form.scale)
+    t = form.scale / len(M) / form.components
+    while True:
+        values = path.centre(values, t)
+        if t <= SMALLEST * form.scale:
+            return values
+        t /= FASTER
+
+
+@dataclass(frozen=True, eq=False)
+class _Path:
+    """f(lambda) = sum lambda + h . S(0)^-1 h - t sum_q log det S(q); M [q, order, order]."""
+
+    form: QuadraticForm
+    M: NDArray[Any]
+
+    def S(self, values: NDArray[np.float64]) -> NDArray[Any]:
+        return shifted(self.form, self.M, values)
+
+    def value(self, values: NDArray[np.float64], t: float) -> float:
+        """f; infinite outside of its domain."""
+        try:
+            root = np.linalg.cholesky(self.S(values))
+        except np.linalg.LinAlgError:
+            return np.inf
+        h = self.form.field.ravel()
+        half = np.linalg.solve(root[0], h)
+        return float(values.sum() + np.vdot(half, half).real - 2 * t * np.log(np.einsum("qii->qi", root).real).sum())
+
+    def centre(self, values: NDArray[np.float64], t: float) -> NDArray[np.float64]:
+        """Newton's method with backtracking."""
+        n, c = self.form.spins, self.form.components
+        now = self.value(values, t)
+        for _ in range(NEWTON):
+            inverse = np.linalg.inv(self.S(values)).reshape(-1, n, c, n, c)
+            m = np.einsum("acbd,bd->ac", inverse[0].real, self.form.field)
+            length = (m**2).sum(axis=1) + t * np.einsum("qacac->a", inverse).real
+            curvature = t * np.einsum("qacbd,qacbd->ab", inverse, inverse.conj()).real
+            curvature += 2 * np.einsum("ac,acbd,bd->ab", m, inverse[0].real, m)
+            step = np.linalg.solve(curvature, length - 1)
+            decrease = float(step @ (length - 1))
+            if decrease <= 1e-8 * t:
+                break
+            fraction = 1.0
+            while (then := self.value(values + fraction * step, t)) > now - 1e-3 * fraction * decrease:
+                fraction /= 2
+                if fraction < 1e-6:
+                    return values
+            values, now = values + fraction * step, then
+        return values
+
+
+def shifted(form: QuadraticForm, M: NDArray[Any], values: NDArray[np.float64]) -> NDArray[Any]:
+    """S = Lambda - M, [q, order, order]."""
+    S = -M
+    np.einsum("qii->qi", S)[:] += np.repeat(values, form.components)
+    return S

@@ -1,0 +1,128 @@
+"""The command ``magsearch bound``: how low the energy of a model can be, and whether a state is that low."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from magsearch import config, screen
+from magsearch.bounds import Bound, lower_bound, lowest_state, spiral
+from magsearch.bounds.form import quadratic_form
+from magsearch.cli.arguments import InputFile, Json, Settings, texture_of
+from magsearch.device import Cpu
+from magsearch.errors import InputError
+from magsearch.evaluator import Evaluator
+from magsearch.hamiltonian import Hamiltonian
+from magsearch.record import vector
+
+LISTED = 32  # spins whose multipliers are printed
+LONG = ("multipliers", "mean")
+
+
+def bound(
+    input_file: InputFile,
+    energy: Annotated[
+        str | None,
+        typer.Option(metavar="E", help="What to compare: meV per site, or spins as for energy --spins."),
+    ] = None,
+    moments: Annotated[
+        bool, typer.Option("--moments", help="Raise bounds by moments of fourth order (extra sdp; up to minutes).")
+    ] = False,
+    spins: Annotated[
+        Path | None, typer.Option(metavar="OUT.npy", help="Store the lowest state that was made of the softest waves.")
+    ] = None,
+    settings: Settings = None,
+    as_json: Json = False,
+) -> None:
+    """A proven lower bound of the energy per site: of the model in its box, and of the infinite crystal."""
+    begin = time.monotonic()
+    hamiltonian = config.read(input_file, settings or []).hamiltonian
+    if not hamiltonian.spins:
+        raise InputError("has no spins", input_file)
+    given, is_state = (None, False) if energy is None else _energy(energy, hamiltonian)
+    box = _bound(hamiltonian, "box", moments, input_file)
+    if given is not None and box.gap(given) < -1e-9 * box.scale:  # digits that a user left out
+        raise InputError(
+            f"{given:.10g} meV per site is below the bound, {box.per_site:.10g}: it is not an energy of this model",
+            "--energy",
+        )
+    state, made = lowest_state(hamiltonian, box)
+    if spins is not None:
+        _store(spins, state)
+    best = min(made, given) if given is not None and is_state else made  # a number alone proves nothing
+    result = {**_as_json(box), "tight": box.reached(best), "energy_per_site": made, "gap": box.gap(made)}
+    if given is not None:
+        result["given"] = {"energy_per_site": given, "gap": box.gap(given), "lowest": box.reached(given)}
+    rows = {
+        "bound": f"{box.per_site:18.10f} meV per site, of {_size(hamiltonian)}",
+        "": f"{box.method}; {box.margin:.1e} meV per site lost to rounding",
+        "state": f"{made:18.10f} meV per site, made of the softest waves; {_gap(box, made)}",
+    }
+    if given is not None:
+        rows["given"] = f"{given:18.10f} meV per site; {_gap(box, given)}"
+    result["crystal"] = None
+    if quadratic_form(hamiltonian).dimension:
+        crystal = _bound(hamiltonian, "crystal", moments, input_file)
+        wave = spiral(hamiltonian, crystal)
+        lowest = best if wave is None else min(best, wave.energy_per_site)  # a box repeated is a crystal
+        result["crystal"] = {
+            **_as_json(crystal), "tight": crystal.reached(lowest), "energy_per_site": lowest, "gap": crystal.gap(lowest)
+        }  # fmt: skip
+        made_of = f"a wave with q = {vector(wave.k)}" if wave else "the lowest state of the box"
+        rows["crystal"] = f"{crystal.per_site:18.10f} meV per site, of the infinite crystal"
+        rows[" "] = f"{crystal.method}; {crystal.margin:.1e} meV per site lost to rounding"
+        rows["reached"] = f"{lowest:18.10f} meV per site, by {made_of}; {_gap(crystal, lowest)}"
+    result["seconds"] = time.monotonic() - begin
+    if as_json:
+        print(json.dumps(result, indent=1))
+    else:
+        screen.table_of(screen.console(), rows)
+
+
+def _bound(hamiltonian: Hamiltonian, of: str, moments: bool, path: Path) -> Bound:
+    try:
+        return lower_bound(hamiltonian, of, moments)
+    except ValueError as error:
+        raise InputError(str(error), path) from None
+    except ImportError:
+        raise InputError("needs Clarabel: pip install 'magsearch[sdp]'", "--moments") from None
+
+
+def _gap(bound: Bound, energy: float) -> str:
+    return f"gap {bound.gap(energy):.2g} meV per site" + (": no state is lower" if bound.reached(energy) else "")
+
+
+def _size(hamiltonian: Hamiltonian) -> str:
+    """The box in words."""
+    lattice = hamiltonian.lattice
+    return f"{hamiltonian.spins} spins in {' x '.join(str(n) for n in lattice.size)} cells"
+
+
+def _as_json(bound: Bound) -> dict[str, Any]:
+    """Without the multipliers of large clusters."""
+    values = bound.as_json()
+    return values if len(bound.multipliers) <= LISTED else {k: v for k, v in values.items() if k not in LONG}
+
+
+def _energy(given: str, hamiltonian: Hamiltonian) -> tuple[float, bool]:
+    """meV per site, as a number or of a texture, and whether it is that of a texture."""
+    try:
+        return float(given), False
+    except ValueError:
+        pass
+    texture = texture_of(given, hamiltonian)
+    return float(Evaluator(hamiltonian, Cpu(), np.float64).energies(texture)[0]) / hamiltonian.spins, True
+
+
+def _store(path: Path, spins: NDArray[np.float64]) -> None:
+    try:
+        with path.open("wb") as file:
+            np.save(file, spins)
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror or error}", path) from None

@@ -1,0 +1,69 @@
+"""The command ``magsearch cells``."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.box import SIMPLE
+from rich.table import Table
+
+from magsearch import config, screen
+from magsearch.cells import ranked, soft_modes
+from magsearch.cli.arguments import InputFile, Json, Settings
+from magsearch.errors import InputError
+
+
+def cells(
+    input_file: InputFile,
+    settings: Settings = None,
+    sites: Annotated[int, typer.Option(min=1, help="Of a box, at the most.")] = 400,
+    as_json: Json = False,
+) -> None:
+    """Boxes, straight or sheared, that hold the softest modes of J(q): where the ground state has room.
+
+    Listed are boxes that hold one soft mode (a spiral), or all symmetric ones at once (a lattice of skyrmions or
+    another multiple-q state), better than every smaller box does.
+    """
+    given = config.read(input_file, settings or [])
+    crystal = given.hamiltonian
+    try:
+        modes = soft_modes(crystal)
+        found = ranked(crystal, sites, modes)
+    except ValueError as error:
+        raise InputError(str(error), input_file) from None
+    cell = crystal.lattice.cell
+    if as_json:
+        result = {
+            "soft_modes": {"fractions": modes.h.tolist(), "energy_per_site": modes.energy},
+            "boxes": [
+                {"sites": r.box.sites, "vectors": r.box.H.tolist(), "one": r.one, "all": r.all} for r in found
+            ],
+        }  # fmt: skip
+        print(json.dumps(result, indent=1))
+        return
+    console = screen.console()
+    screen.describe(console, crystal)
+    for h in modes.h:
+        length = np.linalg.norm(h @ crystal.lattice.reciprocal)
+        period = f"period {2 * np.pi / length:.5g} angstrom" if length > 0 else "uniform"
+        console.print(
+            f"soft mode  {np.array2string(h, precision=5)} of the reciprocal vectors, {period}", highlight=False
+        )
+    table = Table(box=SIMPLE, padding=(0, 1))
+    for heading in ("sites", "vectors (cells)", "edges (angstrom)", "one mode", "all modes"):
+        table.add_column(heading, justify="left" if "(" in heading else "right")
+    for record in found:
+        edges = np.linalg.norm(record.box.H @ cell, axis=1)
+        axes = [axis for axis in range(3) if (record.box.H[axis] != np.eye(3)[axis]).any()]
+        table.add_row(
+            str(record.box.sites),
+            " ".join(str(tuple(record.box.H[axis].tolist())).replace(" ", "") for axis in axes) or "one cell",
+            " ".join(f"{edges[axis]:.4g}" for axis in axes),
+            f"{record.one:.2e}",
+            f"{record.all:.2e}",
+        )
+    console.print(table)
+    console.print("one mode, all modes: what the softest modes lose in this box, meV per site", highlight=False)

@@ -1,0 +1,37 @@
+"""/bound: how low the energy can be at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import h5py
+import numpy as np
+
+from magsearch.bounds import Bound
+from magsearch.storage.files import dataset
+
+
+def write(group: h5py.Group, bound: Bound) -> None:
+    group.attrs.update(of=bound.of, method=bound.method, moments=bound.moments)
+    dataset(group, "per_site", np.array(bound.per_site), "meV per site", "")
+    dataset(group, "margin", np.array(bound.margin), "meV per site", "")
+    dataset(group, "scale", np.array(bound.scale), "meV", "")
+    dataset(group, "q", np.reshape(bound.q, (-1, 3)), "reciprocal vector", "wave, axis")
+    dataset(group, "multipliers", np.array(bound.multipliers), "meV", "spin")
+    dataset(group, "mean", np.array(bound.mean), "1", "spin, xyz or along the field")
+
+
+def read(group: h5py.Group) -> Bound:
+    def rows(name: str) -> tuple[Any, ...]:
+        return tuple(map(tuple, group[name][()].tolist()))
+
+    numbers = {name: float(group[name][()]) for name in ("per_site", "margin", "scale")}
+    return Bound(
+        of=str(group.attrs["of"]),
+        method=str(group.attrs["method"]),
+        q=rows("q"),
+        multipliers=tuple(group["multipliers"][()].tolist()),
+        mean=rows("mean"),
+        moments=bool(group.attrs["moments"]),
+        **numbers,
+    )

@@ -1,0 +1,255 @@
+"""Boxes of a crystal, which of them suit its softest modes, and the race between them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from models import bloch, exchange, shell_bonds, tensor
+from numpy.testing import assert_allclose, assert_array_equal
+
+import magsearch as ms
+from magsearch.cells import Box, Race, boxes, own_box, ranked, soft_modes
+from magsearch.cells.box import compact, diagonalized, hermite
+from magsearch.lattice import Lattice
+
+
+def chain(J2: float) -> ms.Hamiltonian:
+    """J1 = 1 and J2 < -1/4: a spiral with cos q = -1 / (4 J2), J(q)/2 = cos q + J2 cos 2q."""
+    lattice = Lattice.named("chain", (8, 1, 1))
+    return ms.Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0), exchange(J2)))
+
+
+def square(size=(8, 8, 1), **settings) -> ms.Hamiltonian:
+    lattice = Lattice.named("square", size)
+    return ms.Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, 0.5)), **settings)
+
+
+def triangular() -> ms.Hamiltonian:
+    lattice = Lattice.named("triangular", (5, 4, 1))
+    return ms.Hamiltonian(lattice, shell_bonds(lattice, exchange(-1.0)))
+
+
+def kagome(size=(4, 4, 1)) -> ms.Hamiltonian:
+    lattice = Lattice.named("kagome", size)
+    easy = (ms.UniaxialAnisotropy(0.7, (1.0, 2.0, -0.5), atoms=(1,)),)
+    return ms.Hamiltonian(lattice, shell_bonds(lattice, tensor(3)), (1.0, 2.0, 3.0), easy, (3.0, 1.0, -2.0))
+
+
+def fcc(size=(3, 3, 3)) -> ms.Hamiltonian:
+    lattice = Lattice.named("fcc", size)
+    return ms.Hamiltonian(lattice, shell_bonds(lattice, tensor(1), tensor(2)), field=(1.0, 2.0, 3.0))
+
+
+def random_matrices(count: int):
+    random = np.random.default_rng(4)
+    while count:
+        n = random.integers(1, 4)
+        H = random.integers(-9, 10, size=(n, n))
+        if round(np.linalg.det(H)):
+            count -= 1
+            yield H
+
+
+def unimodular(M: np.ndarray) -> bool:
+    return bool(np.allclose(M, np.rint(M), atol=1e-6) and np.isclose(abs(np.linalg.det(M)), 1))
+
+
+def textures(sites: int, seed: int = 5) -> np.ndarray:
+    s = np.random.default_rng(seed).normal(size=(sites, 3))
+    return s / np.linalg.norm(s, axis=1, keepdims=True)
+
+
+def per_site(hamiltonian: ms.Hamiltonian, spins: np.ndarray) -> float:
+    evaluator = ms.Evaluator(hamiltonian, ms.choose("cpu"), np.float64)
+    return float(evaluator.energies(spins[None])[0]) / hamiltonian.lattice.sites
+
+
+# -- whole-number matrices ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("crystal", "counts"),
+    [
+        (chain(-1.0), [1] * 8),
+        (square(), [1, 3, 4, 7, 6, 12, 8, 15]),  # sum of the divisors of n
+        (fcc(), [1, 7, 13, 35, 31, 91, 57, 155]),  # sum over d | n of d sigma(d)
+    ],
+)
+def test_all_boxes_of_a_volume_are_listed_once(crystal, counts):
+    for volume, count in enumerate(counts, start=1):
+        listed = boxes(crystal, volume)
+        assert {Box(crystal, H).cells // _across(crystal) for H in listed} == {volume}
+        assert len({Box(crystal, H).key for H in listed}) == len(listed) == count
+
+
+def _across(crystal: ms.Hamiltonian) -> int:
+    periodic = crystal.lattice.periodic
+    return int(np.prod([n for n, p in zip(crystal.lattice.size, periodic, strict=True) if not p]))
+
+
+def test_boxes_that_repeat_alike_have_one_normal_form():
+    for H in random_matrices(300):
+        F = hermite(H)
+        assert unimodular(F @ np.linalg.inv(H))
+        assert_array_equal(F, np.tril(F))
+        assert (np.diag(F) > 0).all()
+        assert (F >= 0).all()
+        U = np.eye(len(H), dtype=int)
+        U[0] += 3 * U[-1] * (len(H) > 1)
+        assert_array_equal(hermite(U[::-1] @ H), F)
+
+
+def test_every_matrix_is_diagonal_in_other_cell_vectors():
+    for H in random_matrices(300):
+        D, Q = diagonalized(H)
+        assert unimodular(Q)
+        assert unimodular(H @ np.linalg.inv(Q) @ np.diag(1 / D))
+    D, Q = diagonalized(np.diag([96, 100, 1]))
+    assert_array_equal(D, [96, 100, 1])
+    assert_array_equal(Q, np.eye(3))
+
+
+def test_compact_vectors_cannot_be_shortened():
+    crystal = fcc()
+    for H in boxes(crystal, 30):
+        v = H @ crystal.lattice.cell
+        for i, j in ((0, 1), (0, 2), (1, 2)):
+            assert abs(v[i] @ v[j]) <= 0.501 * min(v[i] @ v[i], v[j] @ v[j])
+    H = np.array([[7, 1, 0], [30, 5, 0], [0, 0, 1]])
+    assert Box(crystal, H).key == Box(crystal, compact(H, crystal.lattice.cell, (0, 1))).key
+
+
+# -- textures in boxes -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("crystal", "H"),
+    [
+        (square(field=(3.0, -2.0, 5.0)), [[5, 1, 0], [-2, 7, 0], [0, 0, 1]]),
+        (kagome(), [[3, 2, 0], [-1, 4, 0], [0, 0, 1]]),
+        (fcc(), [[3, 1, 0], [0, 2, -1], [1, 0, 3]]),
+    ],
+)
+def test_a_texture_has_one_energy_however_its_box_is_described(crystal, H):
+    """In the sheared box, in copies of it side by side, and in the plain box that holds it a whole number of times."""
+    box = Box(crystal, H)
+    spins = textures(box.sites)
+    energy = per_site(box.hamiltonian, spins)
+    several = box.tiled([2, 1, 1])
+    assert_allclose(per_site(several.hamiltonian, box.repeated(spins, several)), energy, rtol=1e-12)
+    edge = box.cells
+    size = tuple(edge if crystal.bonds.offset[:, axis].any() else 1 for axis in range(3))
+    plain = own_box(crystal.with_size(size))
+    assert_allclose(per_site(plain.crystal, box.repeated(spins, plain)), energy, rtol=1e-10)
+
+
+def test_sites_of_a_sheared_box_are_drawn_inside_it_and_repeat_after_its_vectors():
+    box = Box(triangular(), [[9, 2, 0], [1, 8, 0], [0, 0, 1]]).tiled([2, 2, 1])
+    lattice = box.hamiltonian.lattice
+    expected = box.H[:2] @ box.crystal.lattice.cell
+    between = lattice.box[:2] @ np.linalg.pinv(expected)
+    assert unimodular(between)
+    fractions = lattice.positions @ np.linalg.inv(lattice.box)
+    assert fractions[:, :2].min() > -1e-3
+    assert fractions[:, :2].max() < 1.0
+    home = lattice.positions @ np.linalg.inv(box.crystal.lattice.cell)
+    assert_allclose(home, np.rint(home), atol=1e-9)
+    assert len({box.places(np.rint(place).astype(int)).item() for place in home}) == box.sites
+
+
+def test_the_box_of_a_plain_lattice_is_its_size():
+    for name in ("square", "triangular", "fcc", "bcc", "kagome"):
+        lattice = Lattice.named(name, (6, 6, 3 if name in ("fcc", "bcc") else 1))
+        corners = lattice.coordinates @ lattice.cell
+        assert_array_equal(lattice.positions[:: lattice.atoms], corners + lattice.basis[0])
+
+
+def test_a_wave_keeps_its_number_of_turns_when_it_is_stretched():
+    crystal = square()
+    old, new = Box(crystal, [[20, 1, 0], [-1, 20, 0], [0, 0, 1]]), Box(crystal, [[21, 1, 0], [-1, 19, 0], [0, 0, 1]])
+
+    def wave(box: Box) -> np.ndarray:
+        phase = 2 * np.pi * (box.coordinates @ np.linalg.inv(box.H) @ [2, 1, 0])
+        return np.stack([np.cos(phase), np.sin(phase), 0 * phase], axis=1)
+
+    overlap = (old.carried(wave(old), new) * wave(new)).sum(axis=1)
+    assert overlap.min() > 0.99
+    assert_allclose(old.carried(wave(old), old), wave(old), atol=1e-12)
+
+
+# -- soft modes and ranking ------------------------------------------------------------------------------------------
+
+
+def test_soft_modes_of_the_square_bloch_magnet():
+    """tan q = D / (sqrt(2) J) along both diagonals; E = - [2 J cos q + sqrt(2) D sin q]."""
+    modes, q = soft_modes(square()), np.arctan(0.5 / np.sqrt(2))
+    assert len(modes.h) == 2
+    assert_allclose(np.abs(modes.h[:, :2]), q / (2 * np.pi), atol=1e-6)
+    assert_allclose(modes.energy, -(2 * np.cos(q) + np.sqrt(2) * 0.5 * np.sin(q)), rtol=1e-12)
+
+
+def test_the_box_of_a_commensurate_spiral_costs_nothing():
+    """cos q = 1/2 for J2 = -1/2: six sites."""
+    found = ranked(chain(-0.5), 40)
+    best = min(found, key=lambda r: (round(r.one, 9), r.box.sites))
+    assert best.box.sites == 6
+    assert best.one == pytest.approx(0, abs=1e-9)
+    assert all(r.one >= -1e-9 and r.all >= r.one for r in found)
+
+
+def test_costs_are_those_of_the_waves_that_fit():
+    """Against J(q) at the wave vectors k / n of a chain of n sites."""
+    J2 = -0.37
+    for record in ranked(chain(J2), 60):
+        n = record.box.sites
+        q = 2 * np.pi * np.arange(n) / n
+        waves = -(np.cos(q) + J2 * np.cos(2 * q))
+        least = -(1 / (4 * -J2)) - J2 * (2 / (16 * J2**2) - 1)
+        if n > 20:  # the curvature is that of small distances
+            assert record.one == pytest.approx(waves.min() - least, rel=0.1, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    "crystal",
+    [
+        replace(square(), vacancies=(3,)),
+        square().disordered(),
+        ms.Hamiltonian(Lattice.named("chain", (8, 1, 1), periodic=(False,) * 3), chain(-1.0).bonds),
+    ],
+)
+def test_a_box_that_cannot_be_chosen_is_refused(crystal):
+    with pytest.raises(ValueError, match=r"the box cannot be chosen|there is no box"):
+        soft_modes(crystal)
+
+
+# -- the race ----------------------------------------------------------------------------------------------------------
+
+
+def raced(crystal: ms.Hamiltonian, sites: int):
+    return Race(crystal, ms.choose("cpu"), sites).run()
+
+
+def test_three_sublattices_are_found_from_any_size():
+    """-3/2 |J| per site, which no box of 5 x 4 holds."""
+    best = raced(triangular(), 30)
+    assert best.energy == pytest.approx(-1.5, abs=1e-6)
+    assert best.box.sites == 3
+
+
+def test_the_best_of_all_commensurate_spirals_is_found():
+    """The lowest - J(q)/2 among all q = 2 pi k / n with n up to 40."""
+    J2, limit = -0.37, 40
+    q = np.array([2 * np.pi * k / n for n in range(1, limit + 1) for k in range(n)])
+    expected = (-(np.cos(q) + J2 * np.cos(2 * q))).min()
+    best = raced(chain(J2), limit)
+    assert best.energy == pytest.approx(expected, abs=1e-6)
+    assert best.box.sites <= limit
+
+
+def test_what_is_shown_is_the_same_state_in_a_wider_box():
+    best = raced(chain(-0.37), 20)
+    shown = best.shown((0,))
+    assert shown.box.hamiltonian.lattice.size[0] > 1
+    assert_allclose(per_site(shown.box.hamiltonian, shown.texture.astype(np.float64)), best.energy, rtol=1e-6)

@@ -1,0 +1,143 @@
+"""A run and its lower bound: computed where it takes seconds, stored, shown, and a reason to stop."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from models import MODELS, exchange, shell_bonds
+from test_cli import printed, refused
+from test_storage import stored
+
+from magsearch import batch, storage
+from magsearch.bounds import lower_bound, takes_seconds
+from magsearch.hamiltonian import Hamiltonian
+from magsearch.history import History
+from magsearch.lattice import Lattice
+from magsearch.stopping import Stop
+
+MODEL = """\
+[model]
+lattice = "triangular"
+size = [6, 6, 1]
+
+[[model.exchange]]
+J = -1.0
+
+[search]
+replicas = 8
+generations = 40
+elites = 2
+"""
+EASY = MODEL.replace("[search]", "[[model.anisotropy]]\nK = 0.3\n\n[search]")
+
+
+@pytest.fixture
+def toml(tmp_path: Path) -> Path:
+    path = tmp_path / "in.toml"
+    path.write_text(MODEL)
+    return path
+
+
+def run(capsys: Any, toml: Path, *settings: str) -> Path:
+    out = toml.with_suffix(".h5")
+    printed(capsys, "run", toml, "-o", out, "--overwrite", *(a for s in settings for a in ("--set", s)))
+    return out
+
+
+@pytest.mark.parametrize("name", ["square_bloch", "kagome_tensor", "icosahedron", "disordered"])
+def test_a_bound_is_stored_and_read_again(tmp_path, name):
+    model = MODELS[name]
+    for bound in (None, lower_bound(model)):
+        storage.write(tmp_path / "run.h5", stored(model, bound=bound))
+        assert storage.read(tmp_path / "run.h5").bound == bound
+    with h5py.File(tmp_path / "run.h5") as file:
+        assert file["bound/per_site"].attrs["unit"] == "meV per site"
+        assert all({"unit", "axes"} <= set(values.attrs) for values in file["bound"].values())
+
+
+def test_a_run_ends_within_the_gap_of_its_bound(capsys, toml):
+    out = run(capsys, toml, "search.gap=1e-4")
+    record = storage.read(out)
+    assert record.bound == lower_bound(record.hamiltonian)
+    assert "within 0.0001 meV per site of the lower bound" in record.stopped
+    assert len(record.history) < 10
+    shown = json.loads(printed(capsys, "show", out, "--json"))["bound"]
+    assert shown["bound_per_site"] == pytest.approx(-1.5, abs=1e-10)
+    assert 0 <= shown["gap"] < 1e-9
+    assert shown["tight"] is True
+    text = printed(capsys, "show", out)
+    assert "bound -1.50000000 meV per site: no texture of this box has less" in text
+    assert "the champion is a ground state of this box, which is proven" in text
+
+
+def test_a_gap_that_stays_open_is_told_and_ends_nothing(capsys, toml):
+    """With an easy axis the bound is an ellipse's, - 3/2 - K, and the ground state, - 1 - K/3 - 1 / (2 - 2K/3)."""
+    toml.write_text(EASY)
+    out = run(capsys, toml, "search.gap=1e-4", "search.generations=2")
+    shown = json.loads(printed(capsys, "show", out, "--json"))["bound"]
+    assert shown["gap"] == pytest.approx(1.8 - 1.1 - 1 / 1.8, abs=1e-6)
+    assert shown["tight"] is False
+    assert "the ground state of this box is at most this much below the champion" in printed(capsys, "show", out)
+    assert storage.read(out).stopped == "2 generations done"
+
+
+def test_a_run_that_goes_on_keeps_its_bound(capsys, toml, monkeypatch):
+    out = run(capsys, toml, "search.generations=1")
+    before = storage.read(out).bound
+    assert before is not None
+    monkeypatch.setattr(batch, "lower_bound", lambda hamiltonian: pytest.fail("computed again"))
+    printed(capsys, "run", "--resume", out, "--set", "search.generations=9", "--set", "search.gap=1e-4")
+    assert storage.read(out).bound == before
+    assert "lower bound" in storage.read(out).stopped
+
+
+def test_a_run_does_without_a_bound(capsys, toml, monkeypatch):
+    """Where it is not wanted, where it would take long, and where something goes wrong: the rest is as ever."""
+    for why in ("search.bound=false", "long", "wrong"):
+        with monkeypatch.context() as patched:
+            if why == "long":
+                patched.setattr(batch, "takes_seconds", lambda hamiltonian: False)
+            if why == "wrong":
+                patched.setattr(batch, "lower_bound", lambda hamiltonian: 1 / 0)
+            settings = [why] if "=" in why else []
+            out = toml.with_suffix(".h5")
+            printed_text = printed(
+                capsys, "run", toml, "-o", out, "--overwrite", "--set", "search.generations=2",
+                *(a for s in settings for a in ("--set", s)),
+            )  # fmt: skip
+        assert storage.read(out).bound is None
+        assert json.loads(printed(capsys, "show", out, "--json"))["bound"] is None
+        said = {"long": "no lower bound: it would take long", "wrong": "no lower bound: ZeroDivisionError"}.get(why)
+        assert said in printed_text if said else "bound" not in printed_text
+
+
+def test_a_gap_needs_a_bound(capsys, toml):
+    assert "search.bound is false" in refused(
+        capsys, "run", toml, "-o", toml.with_suffix(".h5"), "--set", "search.gap=1", "--set", "search.bound=false"
+    )
+
+
+def test_energies_are_compared_with_the_bound_over_all_islands():
+    history = History((), 1, 2)
+    history.rows = [np.zeros(2, history.row_type), np.zeros(2, history.row_type)]
+    history.rows[0]["best"], history.rows[1]["best"] = (-1.0, -1.1), (-1.45, -1.2)
+    history.levels = [np.array([-1.1]), np.array([-1.45])]
+    stop = Stop(window=9, gap=0.1, bound=-1.5)
+    assert stop.reason(history, 1, 1, 1.0) == ""
+    assert "lower bound" in stop.reason(history, 2, 2, 1.0)
+    assert replace(stop, gap=0.01).reason(history, 2, 2, 1.0) == ""
+    assert Stop(window=9, gap=0.1).reason(history, 2, 2, 1.0) == ""
+
+
+def test_what_takes_long_is_known_beforehand():
+    lattice = Lattice.named("square", (3000, 3000, 1), periodic=(False, False, False))
+    sheet = Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0)))
+    assert not takes_seconds(sheet)
+    assert takes_seconds(sheet.with_size((20, 20, 1)))
+    assert all(takes_seconds(model) for model in MODELS.values() if model.spins)

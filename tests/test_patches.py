@@ -1,0 +1,179 @@
+"""Moments of fourth order and patches: polynomials on spheres, and bounds beyond those of Luttinger & Tisza."""
+
+from __future__ import annotations
+
+import numpy as np
+import oracle
+import pytest
+from models import MODELS, bloch, exchange, shell_bonds
+from numpy.testing import assert_allclose
+from random_models import random_model
+
+from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.bounds import lower_bound, lowest_state
+from magsearch.bounds.form import in_space, quadratic_form
+from magsearch.bounds.moments import moments, multiplied, unfolded
+from magsearch.bounds.patches import neighbouring_triples, share
+from magsearch.bounds.waves import Box, Cluster
+from magsearch.device import Cpu
+from magsearch.evaluator import Evaluator
+from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.lattice import Lattice
+from magsearch.minimizers import BarzilaiBorwein
+from magsearch.relaxation import Convergence, relax
+
+
+def unit(seed: int, count: int) -> np.ndarray:
+    s = np.random.default_rng(seed).normal(size=(count, 3))
+    return s / np.linalg.norm(s, axis=1, keepdims=True)
+
+
+def value(monomial: tuple, spins: np.ndarray) -> float:
+    return float(np.prod(spins ** np.array(monomial)))
+
+
+# -- polynomials ------------------------------------------------------------------------------------------------------
+
+
+def test_products_of_monomials_are_those_of_unit_vectors():
+    random = np.random.default_rng(0)
+    for seed in range(20):
+        spins = unit(seed, 3)
+        one, other = (tuple(map(tuple, random.integers(0, 3, size=(3, 3)).tolist())) for _ in range(2))
+        product = multiplied(one, other)
+        assert sum(c * value(m, spins) for m, c in product.items()) == pytest.approx(
+            value(one, spins) * value(other, spins)
+        )
+        assert all(exponents[2] < 2 for monomial in product for exponents in monomial)
+
+
+@pytest.mark.parametrize("odd", [False, True])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_matrix_of_moments_of_one_arrangement_has_rank_one(odd, count):
+    """<v v^T> of spins that are known is v v^T, with |v|^2 below its bound; every moment is at most one."""
+    of = moments(count, odd)
+    for seed in range(5):
+        spins = unit(seed, count)
+        y = np.array([value(monomial, spins) for monomial in of.number])
+        matrix = unfolded(of.map @ y + of.constant, of.size)
+        eigenvalues = np.linalg.eigvalsh(matrix)
+        assert_allclose(eigenvalues[:-1], 0, atol=1e-12)
+        assert eigenvalues[-1] == pytest.approx(np.trace(matrix))
+        assert np.trace(matrix) <= of.square(count)
+        assert np.abs(y).max() <= 1
+
+
+# -- patches ----------------------------------------------------------------------------------------------------------
+
+
+def test_triples_of_neighbours():
+    """Triangular lattice: two triangles and three lines; honeycomb: three bends at each atom; a dimer: nothing."""
+
+    def triples(name: str) -> list[int]:
+        lattice = Lattice.named(name, (4, 4, 1))
+        form = in_space(quadratic_form(Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0)))), (0, 0, 0))
+        return [len(patches) for patches in neighbouring_triples(form)]
+
+    assert triples("triangular") == [2, 3]
+    assert triples("kagome") == [2]
+    assert triples("honeycomb") == [6]
+    assert triples("square") == [2]
+    dimer = Hamiltonian(
+        Lattice.cluster([[0, 0, 0], [1, 0, 0]]), Bonds.none(), site_bonds=Bonds.pairs([0], [1], np.eye(3)[None])
+    )
+    assert neighbouring_triples(in_space(quadratic_form(dimer), (0, 0, 0))) == ((),)
+
+
+def easy_triangles(K: float, field: tuple[float, float, float] = (0, 0, 0)) -> Hamiltonian:
+    lattice = Lattice.named("triangular", (3, 3, 1))
+    return Hamiltonian(lattice, shell_bonds(lattice, exchange(-1.0)), 1.0, (UniaxialAnisotropy(K),), field)
+
+
+@pytest.mark.parametrize("of", ["box", pytest.param("crystal", marks=pytest.mark.slow)])
+def test_triangular_antiferromagnet_with_an_easy_axis(of):
+    """One spin along the axis, two at an angle t to it, cos t = 1 / (2 - 2 K / 3): E = - 1 - K / 3 - cos t for J = -1.
+
+    Miyashita & Kawamura, J. Phys. Soc. Jpn. 54, 3385 (1985). Luttinger & Tisza's bound is an ellipse, - 3/2 - K.
+    """
+    K = 0.3
+    energy = -1 - K / 3 - 1 / (2 - 2 * K / 3)
+    model = easy_triangles(K)
+    plain, raised = lower_bound(model, of), lower_bound(model, of, moments=True)
+    assert plain.per_site == pytest.approx(-1.5 - K, abs=1e-8)
+    assert 0 <= raised.gap(energy) < 3e-8
+    assert raised.moments
+    assert "moments" in raised.method
+    _, lowest = lowest_state(model, raised)
+    assert lowest == pytest.approx(energy, abs=1e-9)
+    assert raised.reached(lowest)
+
+
+def minima(model: Hamiltonian) -> float:
+    evaluator = Evaluator(model, Cpu(), np.float64)
+    start = oracle.random_textures(model, 48)
+    found = relax(BarzilaiBorwein(Convergence(variance=None, steps=1000)), evaluator, start)
+    return float(evaluator.energies(found.textures).min()) / model.spins
+
+
+@pytest.mark.parametrize("seed", [0, 2, 3, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 4, 5))])
+def test_no_energy_is_below_the_raised_bound(seed):
+    """Chains with random matrices, axes and fields: elliptical spirals, which patches of three spins forbid."""
+    random = np.random.default_rng(seed)
+    lattice = Lattice.named("chain", (7, 1, 1))
+    J = dmi_matrix(random.normal(size=3)) + exchange_matrix(random.normal()) + 0.2 * random.normal(size=(3, 3))
+    easy = UniaxialAnisotropy(random.normal(), tuple(random.normal(size=3)))
+    field = tuple((seed % 2) * 5 * random.normal(size=3))
+    model = Hamiltonian(lattice, Bonds.pairs([0], [0], J[None], [[1, 0, 0]]), 1.0, (easy,), field)
+    plain, raised = lower_bound(model), lower_bound(model, moments=True)
+    assert plain.per_site <= raised.per_site <= minima(model)
+    assert raised.gap(minima(model)) < 0.95 * plain.gap(minima(model)) or plain.reached(minima(model))
+
+
+@pytest.mark.slow
+def test_no_energy_is_below_the_raised_bound_of_many_models():
+    for seed in range(60):
+        model = random_model(seed)
+        if 0 < quadratic_form(model).spins < 5:
+            raised = lower_bound(model, moments=True)
+            assert lower_bound(model).per_site <= raised.per_site <= minima(model), seed
+
+
+def test_whatever_is_shared_is_a_bound():
+    """Patches and rest add up to the energy: for random spins, rest + floor lies below, however good the solution."""
+    for model in (easy_triangles(0.4, (0, 3.0, 15.0)), MODELS["open_chain"]):
+        form = in_space(quadratic_form(model), model.field)
+        domain = Box(form) if form.dimension else Cluster(form)
+        shared = share(domain, neighbouring_triples(form)[0][:2])
+        for s in oracle.random_textures(model, 20):
+            occupied = s[model.occupied]
+            assert rest_energy(shared.rest, occupied) + shared.floor * model.spins / form.spins <= oracle.energy(
+                model, s
+            )
+
+
+def rest_energy(form, spins: np.ndarray) -> float:
+    """Of all cells, from the bonds of the form alone; spins [site, 3] of the triangular 3 x 3 box or of a cluster."""
+    cells = len(spins) // form.spins
+    energy = form.constant * cells - float((np.tile(form.field, (cells, 1)) * spins).sum())
+    grid = spins.reshape(3, 3, 3) if cells == 9 else None
+    for i, j, T, J in zip(form.i, form.j, form.offset @ form.period, form.J, strict=True):
+        if grid is None:
+            energy -= 0.5 * spins[i] @ J @ spins[j]
+        else:
+            energy -= 0.5 * np.einsum("yxa,ab,yxb->", grid, J, np.roll(grid, (-T[1], -T[0]), axis=(0, 1)))
+    return energy
+
+
+def test_moments_of_large_cells_are_refused():
+    with pytest.raises(ValueError, match="20 spins"):
+        lower_bound(MODELS["kagome_tensor"].disordered(), moments=True)
+
+
+@pytest.mark.slow
+def test_moments_raise_the_bound_of_a_chiral_magnet_in_a_field():
+    """Square lattice, D/J = 0.5, h = 0.15: the bound comes closer to the best skyrmion lattice, -2.1636."""
+    lattice = Lattice.named("square", (12, 12, 1))
+    model = Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, 0.5)), field=(0, 0, 2.5914))
+    plain, raised = lower_bound(model, "crystal"), lower_bound(model, "crystal", moments=True)
+    assert plain.per_site < raised.per_site - 5e-4
+    assert raised.per_site < -2.1636
