@@ -19,6 +19,7 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from magsearch.crystal import Crystal
 from magsearch.device import Device
@@ -26,7 +27,7 @@ from magsearch.errors import Interrupted
 from magsearch.evaluator import Evaluator, Path
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.history import History, migrations
-from magsearch.island import Candidate, Generation, GeneticTunneling, Island, State
+from magsearch.island import GIVEN, Candidate, Generation, GeneticTunneling, Island, State, given
 from magsearch.migration import Exchange, Mail, Role
 from magsearch.observables import distinct, topological_charge
 from magsearch.ranks import Pending, Ranks
@@ -45,6 +46,7 @@ class Archipelago:
     path          direct or fourier; chosen by the cost model where None
     ranks         the processes among which the islands are divided
     told          asked again and again whether the search shall be interrupted
+    seeds         textures [site, 3] that the first generation begins with, dealt to the islands in turn
 
     What can be read between generations, the same on all ranks but for ``islands``:
 
@@ -68,6 +70,7 @@ class Archipelago:
         path: Path | None = None,
         ranks: Ranks | None = None,
         told: Callable[[], bool] = lambda: False,
+        seeds: Sequence[NDArray[Any]] = (),
     ):
         every = islands or GeneticTunneling()
         self.settings = (every,) if isinstance(every, GeneticTunneling) else tuple(every)
@@ -79,11 +82,11 @@ class Archipelago:
         self.owners = owners(len(self.settings), self.ranks.size)
         self._counts = [self.owners.count(rank) for rank in range(self.ranks.size)]
         self.islands = [
-            Island(self.crystal, self.evaluator, settings, number, watch=self._watch)
+            Island(self.crystal, self.evaluator, settings, number, self._dealt(seeds, number), self._watch)
             for number, settings in enumerate(self.settings)
             if self.owners[number] == self.ranks.rank
         ]
-        self.history = History(_operators(self.settings), self.settings[0].elites, len(self.settings))
+        self.history = History(_operators(self.settings, bool(len(seeds))), self.settings[0].elites, len(self.settings))
         self.generations, self.elapsed, self.stopped, self.due = 0, 0.0, "", False
         self.elites: list[Candidate] = []
         self.waited = np.zeros(self.ranks.size)
@@ -96,6 +99,10 @@ class Archipelago:
         self._wanted: list[bool] = []  # by generation: whether the clock asked for a checkpoint
         self._asked, self._interrupted = False, False
         self._written, self._pause = time.monotonic(), self.checkpoints.seconds
+
+    def _dealt(self, seeds: Sequence[NDArray[Any]], number: int) -> State:
+        """Where an island begins."""
+        return State(candidates=tuple(given(texture) for texture in seeds[number :: len(self.settings)]))
 
     @property
     def states(self) -> dict[int, State]:
@@ -292,7 +299,7 @@ def owners(islands: int, ranks: int) -> list[int]:
     return [rank for rank, part in enumerate(parts) for _ in part]
 
 
-def _operators(settings: Sequence[GeneticTunneling]) -> tuple[str, ...]:
-    """Names of all operators that the islands may use."""
+def _operators(settings: Sequence[GeneticTunneling], seeded: bool) -> tuple[str, ...]:
+    """Names of all operators that the islands may use, and of what they are given."""
     used = {type(o).__name__ for island in settings for o, _ in (*island.seeds, *island.operators)}
-    return tuple(sorted(used))
+    return tuple(sorted(used | ({GIVEN} if seeded else set())))

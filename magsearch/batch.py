@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from magsearch import config, record, screen, storage
+from magsearch import config, record, screen, storage, textures
 from magsearch.archipelago import Archipelago
 from magsearch.bounds import Bound, lower_bound, takes_seconds
 from magsearch.config import Input
@@ -59,14 +60,18 @@ class Beginning:
     command: str
     before: storage.Record | None = None
     in_parts: bool = False
+    seeds: tuple[NDArray[Any], ...] = ()  # textures [site, 3] that the search begins with
 
 
-def begin(input_file: Path, out: Path, settings: Sequence[str], overwrite: bool) -> Beginning:
-    """A new run. InputError for what is wrong with its input, and where ``out`` is there already."""
+def begin(
+    input_file: Path, out: Path, settings: Sequence[str], overwrite: bool, seeds: Sequence[str] = ()
+) -> Beginning:
+    """A new run, begun with the textures of some files. InputError for what is wrong, and where ``out`` is there."""
     given = config.read(input_file, settings)
     if out.exists() and not overwrite:
         raise InputError("exists; give another -o, or --overwrite; a run that was stopped goes on with --resume", out)
-    return Beginning(given, out, record.now(), shlex.join(sys.argv))
+    given_textures = tuple(texture for name in seeds for texture in textures.read(name, given.hamiltonian))
+    return Beginning(given, out, record.now(), shlex.join(sys.argv), seeds=given_textures)
 
 
 def resume(out: Path, settings: Sequence[str]) -> Beginning:
@@ -94,7 +99,7 @@ class Run:
         try:
             self.search = Archipelago(
                 given.hamiltonian, device, given.islands.islands(given.search), given.islands.migration(),
-                given.search.stop(), given.storage.checkpoints(), given.search.path, ranks, signals,
+                given.search.stop(), given.storage.checkpoints(), given.search.path, ranks, signals, start.seeds,
             )  # fmt: skip
         except ValueError as error:  # the same on all ranks
             raise InputError(str(error), given.path, everywhere=True) from None
@@ -104,6 +109,10 @@ class Run:
         screen.layout(console, self.search, self.layout)
         path = screen.path_line(given.hamiltonian, self.search.evaluator.path)
         console.print(f"path       {path}", highlight=False, soft_wrap=True)
+        dealt = [len(start.seeds[k :: len(self.search.settings)]) for k in range(len(self.search.settings))]
+        spare = sum(max(0, n - own.replicas) for n, own in zip(dealt, self.search.settings, strict=True))
+        if spare:
+            console.print(f"note       {spare} seeds find no place in the first generation", style="yellow")
         if start.before is not None:
             self.writing, ranks.waited = start.before.writing, float(np.mean(start.before.waited))
             self._certify()

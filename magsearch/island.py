@@ -76,6 +76,9 @@ class GeneticTunneling:
     selection    who becomes a parent
     seeds        mixture of operators that make the first generation
     operators    mixture of operators that make offspring
+    adaptation   0 to 1: share of the offspring whose operator is drawn from those that made the candidates that are
+                 kept, as often as they did (Spears, Proc. Evolutionary Programming 1995: a candidate hands its
+                 operator down); the others follow the weights
     """
 
     replicas: int = 64
@@ -89,6 +92,7 @@ class GeneticTunneling:
     selection: Selection = field(default_factory=SteadyState)
     seeds: Mixture = SEEDS
     operators: Mixture = OPERATORS
+    adaptation: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +117,12 @@ class Candidate:
 
 
 NOWHERE = Fingerprint(np.inf, 0.0, 0.0, ())
+GIVEN = "Given"  # the origin of textures that a search begins with
+
+
+def given(texture: NDArray[Any]) -> Candidate:
+    """A texture [site, 3] from elsewhere, to be relaxed in the first generation."""
+    return Candidate(texture, np.inf, np.inf, GIVEN, 0, NOWHERE)
 
 
 @dataclass(frozen=True)
@@ -133,7 +143,7 @@ class State:
     """Everything that the next generation of an island depends on, apart from its settings."""
 
     generation: int = 0
-    candidates: tuple[Candidate, ...] = ()  # distinct, best first
+    candidates: tuple[Candidate, ...] = ()  # distinct, best first; before the first generation: those that are given
     leaders: tuple[tuple[Candidate, float], ...] = ()  # who draws the next offspring, and how strongly
 
 
@@ -220,9 +230,12 @@ class Island:
 
     @property
     def elites(self) -> list[Candidate]:
-        """The best candidates that have been relaxed closely: distinct minima, best first. Never empty."""
+        """The best candidates that have been relaxed closely: distinct minima, best first.
+
+        One at least, once the island has bred.
+        """
         refined = [candidate for candidate in self.candidates if candidate.refined]
-        return refined[: self.settings.elites] or list(self.candidates[:1])
+        return refined[: self.settings.elites] or [c for c in self.candidates[:1] if np.isfinite(c.energy)]
 
     @property
     def rough(self) -> list[Candidate]:
@@ -292,10 +305,13 @@ class Island:
         return self._best([*(c for c in candidates if id(c) not in known), *refined]), evaluations
 
     def _offspring(self) -> list[Candidate]:
-        """What one generation relaxes: textures on the sphere, not relaxed yet."""
+        """What one generation relaxes: textures on the sphere, not relaxed yet.
+
+        The candidates of an island that has not bred are textures that it was given: they come first.
+        """
         leaders = [(Alignment(self.crystal, leader.texture), pull) for leader, pull in self.state.leaders]
-        new = []
-        for replica in range(self.settings.replicas):
+        new = list(self.candidates[: self.settings.replicas]) if self.generation == 0 else []
+        for replica in range(len(new), self.settings.replicas):
             self.watch()
             texture, origin = self._child(replica)
             for leader, pull in leaders:
@@ -308,8 +324,7 @@ class Island:
         settings, first = self.settings, self.generation == 0
         random = stream(settings.seed, Consumer.OFFSPRING, self.number, self.generation, replica)
         mixture = settings.seeds if first else settings.operators
-        weights = np.array([weight for _, weight in mixture])
-        operator = mixture[random.choice(len(mixture), p=weights / weights.sum())][0]
+        operator = mixture[random.choice(len(mixture), p=self._shares(mixture))][0]
         parents = np.empty((0, self.crystal.lattice.sites, 3))
         if operator.parents:
             worth = np.array([candidate.worth for candidate in self.candidates])
@@ -319,3 +334,13 @@ class Island:
         empty = ~child.any(axis=1)
         child[empty] = unit(random.normal(size=(int(empty.sum()), 3)))
         return child * self.crystal.hamiltonian.occupied[:, None], type(operator).__name__
+
+    def _shares(self, mixture: Mixture) -> NDArray[np.float64]:
+        """Of the operators of a mixture in the offspring; what is bred pays off, what a search begins with does not."""
+        weights = np.array([weight for _, weight in mixture])
+        shares = weights / weights.sum()
+        names = [candidate.origin for candidate in self.candidates if candidate.generation > 0]
+        made = np.array([names.count(type(operator).__name__) for operator, _ in mixture])
+        if self.settings.adaptation and made.any():
+            shares += self.settings.adaptation * (made / made.sum() - shares)
+        return shares

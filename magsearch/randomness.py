@@ -19,8 +19,9 @@ class Consumer(IntEnum):
     RESAMPLING = 15
     START = 16
     ACCEPTANCE = 17
-    MODES = 18
-    FITNESS = 19
+    FEATURES = 18
+    MODES = 19
+    FITNESS = 20
 
 
 def stream(

@@ -11,6 +11,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -117,6 +118,10 @@ class Ranks:
     def settle(self) -> None:
         """No rank has anything more to say: take in what is still under way."""
 
+    def split(self, group: int) -> Ranks:
+        """The ranks that name the same ``group``, in their order, as a run of their own. All must ask."""
+        return Ranks()
+
     def abort(self, code: int) -> None:
         """End all ranks at once."""
 
@@ -180,6 +185,13 @@ class World(Ranks):
         self.local = node.rank, node.size
         self.threads = max(1, len(affinity()) // node.allgather(affinity()).count(affinity()))
         self._alarms: list[Any] = []
+
+    def split(self, group: int) -> Ranks:
+        part = copy(self)
+        part._comm = self._comm.Split(group, self.rank)
+        part.rank, part.size = part._comm.rank, part._comm.size
+        part.watch, part.waited, part._alarms = (lambda: None), 0.0, []
+        return part
 
     def share(self, record: Records) -> Pending:
         sent, every = record.reshape(1).copy(), np.empty(self.size, record.dtype)

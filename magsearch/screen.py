@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ from magsearch.evaluator import choose_path, cost
 from magsearch.footprint import Footprint
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.record import certificate, vector
+from magsearch.statistics import Estimate
 from magsearch.storage import Elite, Record
 
 LINES = 16  # of the ranks of a run that are shown
@@ -236,3 +238,14 @@ def table_of(console: Console, rows: dict[str, Any]) -> None:
     width = max(len(name) for name in rows)
     for name, value in rows.items():
         console.print(f"{name:{width}}  {value}", highlight=False, soft_wrap=True)
+
+
+def with_error(estimate: Estimate) -> str:
+    """-1.2345(67): the last digits' error in brackets."""
+    if estimate.error <= 1e-12 * max(abs(estimate.mean), 1.0):  # nothing varies
+        return f"{estimate.mean + 0.0:.6g}"
+    digits = max(0, 1 - math.floor(math.log10(estimate.error)))
+    error = round(estimate.error * 10**digits)
+    return (
+        f"{estimate.mean + 0.0:.{digits}f}({error})" if digits else f"{estimate.mean + 0.0:.0f}({estimate.error:.0f})"
+    )

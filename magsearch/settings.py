@@ -62,6 +62,7 @@ class SearchTable:
     temperature   kelvin, of the roulette's Boltzmann weights (asks for the roulette)
     seeds         weights of the operators that make the first generation
     operators     weights of the operators that make offspring
+    adaptation    0 to 1: how far operators follow what has paid off rather than these weights
     path          direct or fourier, where the cost model is to be overruled
     """
 
@@ -88,6 +89,7 @@ class SearchTable:
     temperature: Positive | None = None
     seeds: Weights = field(default_factory=dict)
     operators: Weights = field(default_factory=dict)
+    adaptation: Share = 0.0
     path: Literal["direct", "fourier"] | None = None
 
     def island(self) -> GeneticTunneling:
@@ -104,6 +106,7 @@ class SearchTable:
             selection=self._selection(),
             seeds=_mixture("seeds", self.seeds, SEEDS),
             operators=_mixture("operators", self.operators, OPERATORS),
+            adaptation=self.adaptation,
         )
 
     def stop(self) -> Stop:

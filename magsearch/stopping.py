@@ -21,6 +21,7 @@ class Stop:
                   None: 1e-7 of the stiffest coupling
     gap           meV per site above ``bound``: a best energy that is no higher ends the search; None: none does
     bound         meV per site: no texture has less energy (``bounds.lower_bound``)
+    elites        how many of the best must not vary; None: all
     """
 
     generations: int = 200
@@ -29,13 +30,15 @@ class Stop:
     deviation: float | None = None
     gap: float | None = None
     bound: float = -math.inf
+    elites: int | None = None
 
     def reason(self, history: History, generations: int, known: int, stiffness: float) -> str:
         """Why a search ends after so many generations, by the first ``known`` of them; empty while it goes on.
 
         stiffness   meV, of the stiffest coupling
         """
-        recent = np.array(history.levels[max(known - self.window, 0) : known])  # [generation, elite]
+        levels = np.array(history.levels[max(known - self.window, 0) : known])  # [generation, elite]
+        recent = levels[..., : self.elites]
         allowed = 1e-7 * stiffness if self.deviation is None else self.deviation
         if len(recent) == self.window and (np.isnan(recent) == np.isnan(recent[0])).all():
             varied = recent[:, ~np.isnan(recent[0])].std(axis=0).max()

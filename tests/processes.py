@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+
+from magsearch.signals import HEARD
 
 COMMAND = [sys.executable, "-c", "from magsearch.cli import main; main()"]
 CLOCKS = {"history/seconds"}  # what two equal runs do not share
@@ -72,11 +75,11 @@ def start(*arguments: Any, ranks: int = 0, **how: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env, **how)
 
 
-def done(*arguments: Any, ranks: int = 0, code: int = 0, **how: Any) -> str:
+def done(*arguments: Any, ranks: int = 0, code: int = 0, seconds: float = 120, **how: Any) -> str:
     """What magsearch prints until it ends, with the exit code that is expected."""
     process = start(*arguments, ranks=ranks, **how)
     try:
-        out, _ = process.communicate(timeout=120)
+        out, _ = process.communicate(timeout=seconds)
     finally:
         process.kill()
     assert process.returncode == code, out
@@ -101,3 +104,23 @@ def differences(one: Path, other: Path) -> set[str]:
     """Names of the datasets in which two files differ."""
     a, b = datasets(one), datasets(other)
     return {name for name in a.keys() | b.keys() if a.get(name) != b.get(name)}
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
+    """The one line that a command, run in this process, says before it exits with 2."""
+    from magsearch.cli import main
+
+    before, handlers = sys.argv, {number: signal.getsignal(number) for number in HEARD}
+    sys.argv = ["magsearch", *map(str, arguments)]
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main()
+    finally:
+        sys.argv = before
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (2, "")
+    assert err.startswith("magsearch: ")
+    assert err.count("\n") == 1
+    return err

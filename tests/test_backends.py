@@ -67,7 +67,7 @@ def given(tmp_path: Path, text: str, *overrides: str) -> config.Input:
         (
             'name = "parallel-tempering"\nhottest = 9.5\ncoldest = 2\nrungs = 8\nsweeps = 60\nevery = 5\n'
             "reflections = 1",
-            ParallelTempering(9.5, 2, 8, 60, 5, 1, USUAL),
+            ParallelTempering(9.5, 2, 8, 60, 5, 1, minimizer=USUAL),
         ),
         (
             'name = "population-annealing"\ncoldest = 0.5\nshare = 0.7\nsweeps = 4\nreflections = 1',

@@ -92,6 +92,21 @@ def test_operators_are_drawn_by_their_weights():
     assert names.count("HeatPatch") == 0
 
 
+@pytest.mark.parametrize(("adaptation", "shares"), [(0.0, (0.5, 0.5)), (0.5, (0.65, 0.35)), (1.0, (0.8, 0.2))])
+def test_operators_follow_what_the_kept_candidates_were_made_by(adaptation, shares):
+    """Four of five that were bred came from HeatPatch; what the search began with does not count."""
+    hamiltonian = MODELS["square_bloch"]
+    origins = ["HeatPatch"] * 4 + ["PlantSkyrmion"] + ["SoftWaves"] * 9
+    kept = [candidate(hamiltonian, s, o) for s, o in zip(random_textures(hamiltonian, 14), origins, strict=True)]
+    kept = [replace(c, generation=int(c.origin != "SoftWaves")) for c in kept]
+    mixture = ((HeatPatch(), 1.0), (PlantSkyrmion(), 1.0))
+    bred = island(hamiltonian, replicas=2000, operators=mixture, adaptation=adaptation)
+    bred.state = State(2, tuple(sorted(kept, key=lambda c: c.energy)))
+    made = [c.origin for c in bred._offspring()]
+    spread = 4 * np.sqrt(0.25 / 2000)
+    assert [made.count(o.__class__.__name__) / 2000 for o, _ in mixture] == pytest.approx(shares, abs=spread)
+
+
 def test_offspring_depend_on_seed_island_generation_and_replica():
     hamiltonian = MODELS["square_bloch"]
     one = island(hamiltonian, seeds=((RandomSpins(), 1.0),))

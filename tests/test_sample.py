@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from magsearch.cli import main
-from magsearch.cli.sample import temperatures, with_error
+from magsearch.cli.sample import temperatures
 from magsearch.errors import InputError
+from magsearch.screen import with_error
 from magsearch.statistics import Estimate
 from magsearch.units import K_B, MU_B
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -236,3 +237,11 @@ def test_a_deviation_of_zero_needs_energies_that_are_equal():
     assert "vary" not in ended.stopped or np.ptp(last) == 0
     generous = stopped(MODELS["left_handed"], Stop(generations=60, window=3, deviation=100.0))
     assert len(generous.history) <= len(ended.history)
+
+
+def test_a_search_may_end_by_its_champion_alone():
+    """Its energy has stood still for four generations, the second elite's has not."""
+    history = SimpleNamespace(levels=[[-1.0, -0.5 - 0.01 * k] for k in range(5)], seconds=[0.0] * 5)
+    assert Stop(window=4).reason(history, 5, 5, stiffness=1.0) == ""
+    assert "vary by 0.0e+00" in Stop(window=4, elites=1).reason(history, 5, 5, stiffness=1.0)
+    assert Stop(window=6, elites=1).reason(history, 5, 5, stiffness=1.0) == ""

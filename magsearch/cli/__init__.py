@@ -11,9 +11,11 @@ from magsearch.cli.cells import cells
 from magsearch.cli.convert import convert
 from magsearch.cli.energy import energy
 from magsearch.cli.info import info
+from magsearch.cli.phases import phases
 from magsearch.cli.results import plot, show
 from magsearch.cli.run import run
 from magsearch.cli.sample import sample
+from magsearch.cli.scan import scan
 from magsearch.errors import InputError
 from magsearch.ranks import first
 
@@ -23,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, show, plot, info, cells, energy, bound, sample, convert):
+for command in (run, scan, show, plot, phases, info, cells, energy, bound, sample, convert):
     app.command()(command)
 
 

@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from magsearch import config, formats, storage
-from magsearch.cli.arguments import Settings, elite_of, texture_of
+from magsearch.cli.arguments import Settings, texture_of
 from magsearch.errors import InputError
 from magsearch.hamiltonian import Hamiltonian
+from magsearch.textures import elite_of
 
 
 def convert(

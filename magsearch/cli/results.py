@@ -1,4 +1,4 @@
-"""The commands ``magsearch show`` and ``magsearch plot``: what a run has found."""
+"""The commands ``magsearch show`` and ``magsearch plot``: what a run or a scan has found."""
 
 from __future__ import annotations
 
@@ -9,12 +9,21 @@ from typing import Annotated
 import typer
 
 from magsearch import record, screen, storage
-from magsearch.cli.arguments import Json, RunFile, elite_in
+from magsearch.cli.arguments import Json, RunFile
 from magsearch.errors import InputError
+from magsearch.scan import overview
+from magsearch.textures import elite_in
 
 
 def show(run_file: RunFile, as_json: Json = False) -> None:
-    """Champion and elites of a run: energy, charge, magnetisation, torque. Works while the run goes on."""
+    """Champion and elites of a run, or the points of a scan. Works while the run or the scan goes on."""
+    if storage.is_scan(run_file):
+        scanned = storage.read_scan(run_file)
+        if as_json:
+            print(json.dumps(overview.summary(scanned), indent=1))
+        else:
+            overview.show(screen.console(), scanned)
+        return
     stored = storage.read(run_file)
     if as_json:
         print(json.dumps(record.summary(stored), indent=1))

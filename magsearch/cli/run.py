@@ -29,6 +29,10 @@ def run(
         Path | None, typer.Option(metavar="OUT.h5", help="Go on with a run that was stopped, instead of INPUT.")
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace OUT.h5 where it exists.")] = False,
+    seeds: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="Textures to begin with: a file of spins, OUT.h5, SCAN.h5 (repeatable)."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Search the ground state; the best textures and the history go to OUT.h5 as the run goes.
@@ -39,7 +43,7 @@ def run(
     signals, ranks = Signals(), launched()
     with batch.together(ranks):
         console = screen.console(stderr=as_json, quiet=ranks.rank > 0)
-        start = ranks.on_first(lambda: _beginning(input_file, out, settings or [], resume, overwrite))
+        start = ranks.on_first(lambda: _beginning(input_file, out, settings or [], resume, overwrite, seeds or []))
         on = ranks.on_all(lambda: batch.device(device, ranks))
         current = batch.Run(ranks, start, on, signals, console)
         ended_by = current.go()
@@ -51,16 +55,22 @@ def run(
 
 
 def _beginning(
-    input_file: Path | None, out: Path | None, settings: list[str], resume: Path | None, overwrite: bool
+    input_file: Path | None,
+    out: Path | None,
+    settings: list[str],
+    resume: Path | None,
+    overwrite: bool,
+    seeds: list[str],
 ) -> batch.Beginning:
     if resume is not None:
-        if input_file or out or overwrite:
-            raise InputError(f"{resume} has its input in it; give no INPUT, -o or --overwrite besides", "--resume")
+        if input_file or out or overwrite or seeds:
+            told = "give no INPUT, -o, --overwrite or --seeds besides"
+            raise InputError(f"{resume} has its input in it; {told}", "--resume")
         return batch.resume(resume, settings)
     if input_file is None:
         raise InputError("an INPUT is missing; or --resume OUT.h5 to go on with a run", "run")
     name = input_file.resolve().parent.name if input_file.name == "inpsd.dat" else input_file.stem
-    return batch.begin(input_file, out or Path(name).with_suffix(".h5"), settings, overwrite)
+    return batch.begin(input_file, out or Path(name).with_suffix(".h5"), settings, overwrite, seeds)
 
 
 def _report(console: Console, out: Path, ended_by: str, as_json: bool) -> None:

@@ -16,7 +16,7 @@ from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, devic
 from magsearch.errors import InputError
 from magsearch.evaluator import Evaluator
 from magsearch.randomness import Consumer, key
-from magsearch.statistics import Estimate
+from magsearch.screen import with_error
 from magsearch.thermodynamics import Averages, averages, chains_for
 from magsearch.thermodynamics import sample as measure
 
@@ -120,14 +120,3 @@ def table(found: list[Averages]) -> Table:
         quantities = (point.energy, point.specific_heat, *point.magnetization, point.length, point.charge)
         made.add_row(f"{point.kelvin:g}", *(with_error(estimate) for estimate in quantities))
     return made
-
-
-def with_error(estimate: Estimate) -> str:
-    """-1.2345(67): the last digits' error in brackets."""
-    if estimate.error <= 0:
-        return f"{estimate.mean + 0.0:.6g}"
-    digits = max(0, 1 - math.floor(math.log10(estimate.error)))
-    error = round(estimate.error * 10**digits)
-    return (
-        f"{estimate.mean + 0.0:.{digits}f}({error})" if digits else f"{estimate.mean + 0.0:.0f}({estimate.error:.0f})"
-    )

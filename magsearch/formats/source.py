@@ -75,6 +75,8 @@ def _in_words(problem: ErrorDetails) -> str:
     context = problem.get("ctx", {})
     if problem["type"] in ("is_instance_of", "sequence_str", "list_type"):
         return "a list"
+    if problem["type"] == "dataclass_type":
+        return "a table"
     if problem["type"] in ("too_short", "too_long"):
         return f"{context.get('min_length', context.get('max_length'))} items"
     return problem["msg"].removeprefix("Input should be ").replace("valid ", "")

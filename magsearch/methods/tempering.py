@@ -37,6 +37,7 @@ class ParallelTempering:
 
     hottest, coldest   kelvin, geometric in between; None: 1 and 1e-3 of the stiffest coupling over k_B
     rungs              temperatures of a ladder; None: all replicas stand on one. They must divide the replicas.
+    ladder             kelvin, rising: the rungs one by one, instead of all of these
     sweeps             of every replica
     every              sweeps between two exchanges
     reflections        over-relaxation sweeps with each sweep
@@ -48,38 +49,49 @@ class ParallelTempering:
     sweeps: int = 1000
     every: int = 1
     reflections: int = 0
+    ladder: tuple[float, ...] | None = None
     minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
 
     def temperatures(self, evaluator: Evaluator, replicas: int) -> NDArray[np.float64]:
         """[rung] kelvin, coldest first. ValueError where the ladders do not come out even."""
         hot, cold = ends(self.hottest, self.coldest, evaluator.stiffness / K_B)
-        rungs = self.rungs or replicas
+        rungs = len(self.ladder) if self.ladder else self.rungs or replicas
         if replicas % rungs:
             raise ValueError(f"{replicas} replicas do not make whole ladders of {rungs} rungs")
-        return np.geomspace(cold, hot, rungs)
+        return np.array(self.ladder, dtype=np.float64) if self.ladder else np.geomspace(cold, hot, rungs)
 
-    def climb(self, motion: Motion, replicas: int, watch: Watch = lambda: None) -> Iterator[Rungs]:
-        """Sweep and exchange until the sweeps are done, and show the ladders after every exchange."""
+    def climb(
+        self, motion: Motion, replicas: int, watch: Watch = lambda: None, warmup: int | None = None
+    ) -> Iterator[Rungs]:
+        """Sweep and exchange until the sweeps are done, and show the ladders after every exchange.
+
+        The widths of cones belong to rungs, and adapt during the first ``warmup`` sweeps (None: always): what is
+        measured later obeys detailed balance.
+        """
         kelvin = self.temperatures(motion.evaluator, replicas)
         beta, pairs = 1 / (K_B * kelvin), np.arange(len(kelvin) - 1)
         replica = np.arange(replicas).reshape(-1, len(kelvin))
         enter(motion, np.tile(kelvin, len(replica)))
-        sweep = bath(motion, self.reflections)
+        adapting, still = bath(motion, self.reflections), bath(motion, self.reflections, adapting=False)
         for turn in range(self.sweeps // self.every):
             for _ in range(self.every):
                 watch()
-                sweep()
+                (adapting if warmup is None or turn * self.every < warmup else still)()
             energy = energies(motion)[replica]  # [ladder, rung]
             tried = pairs[pairs % 2 == turn % 2]
             gain = (beta[tried] - beta[tried + 1]) * (energy[:, tried] - energy[:, tried + 1])
             draw = keyed(motion.key, Consumer.EXCHANGE, turn).random(gain.shape)
             swap = draw < np.exp(np.minimum(gain, 0.0))
+            before = replica.copy()
             for array in (replica, energy):
                 low, high = array[:, tried].copy(), array[:, tried + 1].copy()
                 array[:, tried], array[:, tried + 1] = np.where(swap, high, low), np.where(swap, low, high)
             at = np.empty(replicas)
             at[replica] = kelvin
             warm(motion, at)
+            device = motion.evaluator.device
+            stands, stood = (device.array(where.ravel(), np.int64) for where in (replica, before))
+            motion.flat["cone"][stands] = motion.flat["cone"][stood]
             accepted = np.full(len(pairs), np.nan)
             accepted[tried] = swap.sum(axis=0)
             yield Rungs(replica.copy(), energy, accepted)

@@ -25,8 +25,12 @@ from magsearch.stability import Stability
 from magsearch.storage import certificate, model, progress
 from magsearch.storage.files import SCHEMA, dataset, opened, replaced, texts, words
 from magsearch.storage.progress import write_part
+from magsearch.storage.scan import ScanRecord, is_scan, read_scan, write_column, write_scan
 
-__all__ = ["SCHEMA", "Elite", "Parts", "Populations", "Record", "read", "read_states", "write", "write_part"]
+__all__ = [
+    "SCHEMA", "Elite", "Parts", "Populations", "Record", "ScanRecord", "is_scan", "read", "read_scan", "read_states",
+    "write", "write_column", "write_part", "write_scan",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +105,8 @@ def write(path: str | Path, record: Record, populations: Populations | Parts | N
 def read(path: str | Path) -> Record:
     """The record in a run.h5. InputError for a file that is missing, not HDF5, or not magsearch's."""
     with opened(Path(path)) as file:
+        if "columns" in file:
+            raise InputError("is a scan, not a run: magsearch show and magsearch phases look at it", path)
         return _read(file)
 
 

@@ -1,0 +1,57 @@
+"""Searches under a budget of evaluations; each tells again and again how much it has done and the best it has found.
+
+An evaluation is energy and force of one replica; a sweep of the heat bath through one replica counts as one, too. All
+methods run the same kernels on batches of the same number of replicas, and start anew until the budget is spent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+import magsearch as ms
+from magsearch import methods
+from magsearch.heatbath import random_textures
+from magsearch.relaxation import Method, Minimizer
+
+REPLICAS = 32
+Trace = Iterator[tuple[int, float]]  # evaluations so far, meV of the best texture
+
+
+def tunneling(**changes: object) -> Callable[[ms.Hamiltonian, ms.Device, int], Trace]:
+    def search(hamiltonian: ms.Hamiltonian, device: ms.Device, seed: int) -> Trace:
+        island = ms.GeneticTunneling(replicas=REPLICAS, seed=seed, **changes)  # type: ignore[arg-type]
+        search = ms.Archipelago(hamiltonian, device, island, stop=ms.Stop(generations=10**6, window=10**6))
+        for _ in search.run():
+            rows = search.history
+            yield int(rows["evaluations"].sum()), float(rows["best"].min()) * hamiltonian.spins
+
+    return search
+
+
+def again_and_again(method: Method | Minimizer) -> Callable[[ms.Hamiltonian, ms.Device, int], Trace]:
+    """A back-end from random spins, batch after batch."""
+
+    def search(hamiltonian: ms.Hamiltonian, device: ms.Device, seed: int) -> Trace:
+        evaluator = ms.Evaluator(hamiltonian, device, np.float32)
+        done, best = 0, np.inf
+        for turn in range(10**6):
+            key = (seed, turn + 1)
+            found = ms.relax(method, evaluator, random_textures(evaluator, REPLICAS, key), key=key)
+            done, best = done + found.evaluations, min(best, float(found.energy.min()))
+            yield done, best
+
+    return search
+
+
+METHODS: dict[str, Callable[[ms.Hamiltonian, ms.Device, int], Trace]] = {
+    "genetic tunneling": tunneling(),
+    "tunneling, adaptive": tunneling(adaptation=0.5),
+    "random restarts": again_and_again(ms.BarzilaiBorwein()),
+    "annealing, 300 sweeps": again_and_again(methods.SimulatedAnnealing(sweeps=300)),
+    "annealing, 3000 sweeps": again_and_again(methods.SimulatedAnnealing(sweeps=3000)),
+    "parallel tempering": again_and_again(methods.ParallelTempering(sweeps=1000)),
+    "basin hopping, 0.5": again_and_again(methods.BasinHopping(hops=5, angle=0.5)),
+    "basin hopping, 2.0": again_and_again(methods.BasinHopping(hops=5, angle=2.0)),
+}

@@ -1,0 +1,113 @@
+"""The command ``magsearch scan``."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from magsearch import batch, screen, storage
+from magsearch.cli.arguments import DeviceName, Json
+from magsearch.errors import InputError
+from magsearch.ranks import launched
+from magsearch.scan import overview
+from magsearch.scan import run as scanning
+from magsearch.scan.scan import Share
+from magsearch.signals import Signals
+
+
+def scan(
+    input_file: Annotated[
+        Path | None,
+        typer.Argument(metavar="INPUT", help="A model in any format; docs/formats.md lists them."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="Where the scan is stored; INPUT's name with -scan.h5 if not given."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="scan.field=[0,1,2], scan.temperature=[0,10], scan.model.moment=..., ... (repeatable).",
+        ),
+    ] = None,
+    device: DeviceName = "auto",
+    resume: Annotated[
+        Path | None, typer.Option(metavar="SCAN.h5", help="Go on with a scan that was stopped, instead of INPUT.")
+    ] = None,
+    points: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Compute share I (from 0) of N, as one task of a job array; 75: others have to do theirs.",
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace SCAN.h5 where it exists.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Search and sample a model over fields, temperatures or any other settings, and name the phases.
+
+    Under mpiexec or srun the points are divided among the ranks. SIGTERM, SIGUSR1 and Ctrl-C end a scan with exit code
+    75; what it has found is stored.
+    """
+    signals, ranks = Signals(), launched()
+    with batch.together(ranks):
+        console = screen.console(stderr=as_json, quiet=ranks.rank > 0)
+        start = ranks.on_first(lambda: _beginning(input_file, out, settings or [], resume, points, overwrite))
+        on = ranks.on_all(lambda: batch.device(device, ranks))
+        current = scanning.ScanRun(ranks, start, on, signals, console)
+        ended_by = current.go()
+        if ranks.rank == 0:
+            _report(console, start.out, ended_by, as_json)
+        current.scan.settle()
+    if ended_by:
+        raise typer.Exit(batch.AGAIN)
+
+
+def _beginning(
+    input_file: Path | None,
+    out: Path | None,
+    settings: list[str],
+    resume: Path | None,
+    points: str | None,
+    overwrite: bool,
+) -> scanning.Beginning:
+    if resume is not None:
+        if input_file or out or overwrite or points:
+            raise InputError(
+                f"{resume} has its input in it; give no INPUT, -o, --points or --overwrite besides", "--resume"
+            )
+        return scanning.resume(resume, settings)
+    if input_file is None:
+        raise InputError("an INPUT is missing; or --resume SCAN.h5 to go on with a scan", "scan")
+    if points and overwrite:
+        raise InputError("the tasks of an array share one file: --overwrite would delete what others found", "--points")
+    name = input_file.resolve().parent.name if input_file.name == "inpsd.dat" else input_file.stem
+    share = _share(points) if points else None
+    return scanning.begin(input_file, out or Path(f"{name}-scan.h5"), settings, overwrite, share)
+
+
+def _share(points: str) -> Share:
+    found = re.fullmatch(r"(\d+)/(\d+)", points)
+    if not found or not 0 <= int(found[1]) < int(found[2]):
+        raise InputError(f"{points!r} is no share; expected I/N with I from 0 to N - 1", "--points")
+    return Share(int(found[1]), int(found[2]))
+
+
+def _report(console: Console, out: Path, ended_by: str, as_json: bool) -> None:
+    if ended_by == scanning.WAITING:
+        console.print("the rest waits for other tasks: run this one again when they are done", soft_wrap=True)
+        return
+    stored = storage.read_scan(out)
+    if as_json:
+        print(json.dumps(overview.summary(stored), indent=1))
+    else:
+        overview.show(console, stored)
+    if ended_by:
+        console.print(f"{ended_by}; go on with: magsearch scan --resume {out}", soft_wrap=True)

@@ -1,0 +1,126 @@
+"""A cut through a scan: its points over one setting or two, everything else held."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from magsearch import diagram
+from magsearch.crossings import Row
+from magsearch.errors import InputError
+from magsearch.scan.space import Space
+from magsearch.states import Column
+from magsearch.storage import ScanRecord
+
+TEMPERATURE = "temperature"
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """The points of a scan that differ in one or two settings.
+
+    names   of the axes
+    points  that are done
+    rows    columns along the first axis that is a coordinate of the model, at temperature 0
+    fixed   what the other settings are held at
+    """
+
+    names: tuple[str, ...]
+    points: list[diagram.Point]
+    rows: list[Row]
+    fixed: dict[str, float | str]
+
+    @property
+    def places(self) -> list[dict[str, float]]:
+        """The other axis' value on each row, where it is no temperature."""
+        other = [name for name in self.names if self.rows and name not in (self.rows[0].name, TEMPERATURE)]
+        values = {point.column.number: (point.x, point.y) for point in self.points}
+        return [{name: values[row.columns[0].number][self.names.index(name)] for name in other} for row in self.rows]
+
+
+def cut_of(record: ScanRecord, path: Path, x: str | None, y: str | None, at: Sequence[str]) -> Cut:
+    """The cut that is asked for, or the first that there is. InputError for axes that the scan has not."""
+    columns = [column for column in record.columns if column.minima]
+    space = Space.of([column.settings for column in record.columns if column.round == 0])
+    places = {column.number: _place(column, space) for column in columns}
+    kelvin = sorted({t for column in columns for t in column.temperatures})
+    known = {
+        name: [place[name] for place in places.values()] for name in (places[columns[0].number] if columns else ())
+    }
+    known = {name: values for name, values in known.items() if len(set(values)) > 1}
+    if len(kelvin) > 1:
+        known[TEMPERATURE] = list(kelvin)
+    if not known:
+        raise InputError("has no two points yet: nothing to draw", path)
+    held = dict(_pair(text) for text in at)
+    numbers = [name for name, values in known.items() if all(isinstance(value, float) for value in values)]
+    names = tuple(name for name in (x, y) if name) or tuple([name for name in numbers if name not in held][:2])
+    for name in (*names, *held):
+        if name not in known or (name in names and name not in numbers):
+            raise InputError(f"has no axis {name!r}; its axes are {', '.join(known)}", path)
+    if both := [name for name in names if name in held]:
+        raise InputError(f"{both[0]} is an axis of the picture; it cannot be held besides", "--at")
+    if not names:
+        raise InputError("holds numbers along no axis, or along those of --at alone: nothing to draw", path)
+
+    fixed: dict[str, float | str] = {}
+    for name in (name for name in known if name not in (*names, TEMPERATURE)):
+        fixed[name] = _nearest(held.get(name), [places[column.number][name] for column in columns])
+        columns = [column for column in columns if places[column.number][name] == fixed[name]]
+    if TEMPERATURE in known and TEMPERATURE not in names:
+        fixed[TEMPERATURE] = _nearest(held.get(TEMPERATURE), list(kelvin))
+    points = []
+    for column in columns:
+        for t, found in column.points():
+            if found is not None and t == fixed.get(TEMPERATURE, t):
+                where = [t if name == TEMPERATURE else float(places[column.number][name]) for name in names]
+                points.append(diagram.Point(where[0], where[-1], found, column))
+    cold = fixed.get(TEMPERATURE, 0.0) == 0.0
+    along = next((name for name in names if name in space.names), None)
+    return Cut(names, points, _rows(columns, along, names, places) if cold and along else [], fixed)
+
+
+Place = dict[str, float | str]
+
+
+def _place(column: Column, space: Space) -> Place:
+    """A column's coordinates, and what else was scanned: a number where it is one."""
+    others = {key: value for key, value in column.settings.items() if key != "model.field" and key not in space.names}
+    return dict(zip(space.names, space.coordinates(column.settings).tolist(), strict=True)) | {
+        key: float(value) if isinstance(value, int | float) else str(value) for key, value in others.items()
+    }
+
+
+def _rows(columns: Sequence[Column], along: str, names: tuple[str, ...], places: dict[int, Place]) -> list[Row]:
+    """The lines of columns along a coordinate: the other axis' values are equal on each."""
+    other = [name for name in names if name not in (along, TEMPERATURE)]
+    lines: dict[tuple[float, ...], list[Column]] = {}
+    for column in columns:
+        lines.setdefault(tuple(float(places[column.number][name]) for name in other), []).append(column)
+    made = [Row.of(along, [float(places[c.number][along]) for c in line], line) for _, line in sorted(lines.items())]
+    return [row for row in made if len(row.columns) > 1]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(f"{text!r} is not NAME=VALUE", "--at")
+    return name, value
+
+
+def _nearest(wanted: str | None, values: Sequence[float | str]) -> float | str:
+    """The value that is asked for, or the closest; the first where none is."""
+    if wanted is None:
+        return values[0]
+    if all(isinstance(value, float) for value in values):
+        try:
+            number = float(wanted)
+        except ValueError:
+            raise InputError(f"{wanted!r} is no number", "--at") from None
+        return float(np.asarray(values)[np.abs(np.asarray(values, dtype=float) - number).argmin()])
+    if wanted not in values:
+        raise InputError(f"{wanted!r} is not among {', '.join(map(str, dict.fromkeys(values)))}", "--at")
+    return wanted

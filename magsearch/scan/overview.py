@@ -1,0 +1,96 @@
+"""What ``magsearch show`` says of a scan: its points, as a table and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from magsearch.screen import with_error
+from magsearch.states import Column, Minimum, ThermalState
+from magsearch.storage import ScanRecord
+
+HEADS = {"model.field": "B (T)"}
+
+
+def show(console: Console, record: ScanRecord) -> None:
+    """The points of a scan as a table."""
+    points = [(column, kelvin, found) for column in record.columns for kelvin, found in column.points()]
+    keys = list(dict.fromkeys(key for column in record.columns for key in column.settings))
+    table = Table(title=f"{record.input_path}; energies in meV", box=SIMPLE, title_justify="left")
+    for name in ("point", "T (K)", *(HEADS.get(key, key) for key in keys), "phase", "energy per site", "charge", "m"):
+        table.add_column(name, justify="left" if name == "phase" else "right", no_wrap=True)
+    table.add_column("next phase", no_wrap=True)
+    for number, (column, kelvin, found) in enumerate(points):
+        values = [short(column.settings[key]) for key in keys]
+        table.add_row(str(number), f"{kelvin:g}", *values, *_cells(column, found))
+    console.print(table)
+    if any(isinstance(found, ThermalState) and not found.agreed for *_, found in points):
+        console.print("? : ladders that began in different phases disagree (docs/theory.md)", highlight=False)
+    seconds = f"{record.seconds:.1f} s on {record.device}"
+    console.print(f"{len(points)} points, {seconds}, {record.stopped or 'not at its end'}", highlight=False)
+
+
+def short(value: Any) -> str:
+    """A setting in few letters: a field along z as a number."""
+    if isinstance(value, list) and len(value) == 3 and not any(value[:2]):
+        value = value[2]
+    return f"{value:.6g}" if isinstance(value, int | float) else str(value)
+
+
+def _cells(column: Column, found: Minimum | ThermalState | None) -> tuple[str, ...]:
+    """Phase, energy, charge, mean spin along the field, and the phase that comes next, with its distance."""
+    if found is None:
+        return ("", "", "", "", "")
+    if isinstance(found, ThermalState):
+        means = found.averages
+        name = found.label if found.agreed else f"{found.label} ?"
+        return name, with_error(means.energy), with_error(means.charge), f"{found.portrait.along:.3f}", ""
+    following = ""
+    if column.minima and len(column.minima) > 1:
+        second = column.minima[1]
+        following = f"{second.label}, {second.per_site - found.per_site:.1e} above"
+    figures = found.portrait
+    return (
+        found.label,
+        f"{found.per_site:.7f}",
+        f"{round(figures.charge, 2) + 0.0:.2f}",
+        f"{figures.along:.3f}",
+        following,
+    )
+
+
+def summary(record: ScanRecord) -> dict[str, Any]:
+    """What ``magsearch show --json`` prints. Energies in meV, fields in tesla, temperatures in kelvin."""
+    points = []
+    for column in record.columns:
+        for kelvin, found in column.points():
+            others = (column.minima or ())[1:] if kelvin == 0 else ()
+            points.append(
+                {
+                    "settings": settings(column, kelvin, record),
+                    "label": found.label if found else None,
+                    "champion": found.summary() if found else None,
+                    "others": [{"label": other.label, **other.summary()} for other in others],
+                    "round": column.round,
+                    "column": column.number,
+                }
+            )
+    return {
+        "points": points,
+        "stopped": record.stopped or None,
+        "seconds": record.seconds,
+        "device": record.device,
+        "sites": record.hamiltonian.lattice.sites,
+        "version": record.version,
+        "created": record.created,
+    }
+
+
+def settings(column: Column, kelvin: float, record: ScanRecord) -> dict[str, Any]:
+    """All that a point is: temperature and field always, and whatever else is scanned."""
+    own = dict(column.settings)
+    field = own.pop("model.field", list(record.hamiltonian.field))
+    return {"temperature": kelvin, "field": field, **own}

@@ -1,0 +1,85 @@
+"""The points of a scan: what the [scan] table asks for, column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+from magsearch import config
+from magsearch.axes import ScanTable, Steps
+from magsearch.config import Input
+from magsearch.errors import InputError
+from magsearch.scan.space import Space
+from magsearch.states import Column
+
+VARIED = ("model", "search", "islands")  # tables whose keys can be scanned
+
+
+def columns(given: Input) -> list[Column]:
+    """What an input asks for; every column has been tried out. InputError for what makes no sense."""
+    axes = _axes(given.scan)
+    if not axes:
+        raise InputError("nothing to scan: [scan] names no settings; for instance scan.field=[0, 1, 2]", given.path)
+    for key, values in axes.items():
+        if not values:
+            raise InputError(f"scan.{key} has no values", given.path)
+        if key.partition(".")[0] not in (*VARIED, "temperature"):
+            raise InputError(f"{key!r} cannot be scanned; expected a key of {', '.join(VARIED)}", given.path)
+    points = _points(axes, given.scan.combine, given)
+    warm: dict[str, tuple[dict[str, Any], set[float]]] = {}
+    for settings in points:
+        kelvin = settings.pop("temperature", 0.0)
+        warm.setdefault(repr(settings), (settings, set()))[1].add(kelvin)
+    every = [Column(k, settings, tuple(sorted(t))) for k, (settings, t) in enumerate(warm.values())]
+    for column in every:
+        at(given, column)
+    if given.scan.refine and not Space.of([column.settings for column in every]).names:
+        raise InputError("scan.refine asks for an axis of numbers of the model, a field for instance", given.path)
+    return every
+
+
+def at(given: Input, column: Column) -> Input:
+    """The input of one column. InputError that names its settings."""
+    try:
+        made = config.varied(given, column.settings)
+    except InputError as error:
+        raise InputError(f"at {describe(column.settings)}: {error.message}", "[scan]") from None
+    return replace(made, scan=ScanTable())
+
+
+def describe(settings: dict[str, Any]) -> str:
+    """field (0, 0, 2.7) T, model.moment 3.0"""
+    words = []
+    for key, value in settings.items():
+        if key == "model.field":
+            words.append("field (" + ", ".join(f"{b:.4g}" for b in value) + ") T")
+        else:
+            words.append(f"{key} {value:.6g}" if isinstance(value, float) else f"{key} {value}")
+    return ", ".join(words) or "the input's settings"
+
+
+def _axes(table: ScanTable) -> dict[str, list[Any]]:
+    """Values by key, the field as vectors; the temperature is an axis, too."""
+    axes: dict[str, list[Any]] = {}
+    if table.field:
+        axes["model.field"] = [list(v) if isinstance(v, list) else [0.0, 0.0, float(v)] for v in _values(table.field)]
+    axes |= {key: _values(values) for key, values in table.axes.items()}
+    if table.temperature:
+        axes["temperature"] = [float(kelvin) for kelvin in _values(table.temperature)]
+    return axes
+
+
+def _values(given: list[Any] | Steps) -> list[Any]:
+    return given.values() if isinstance(given, Steps) else list(given)
+
+
+def _points(axes: dict[str, list[Any]], combine: str, given: Input) -> Sequence[dict[str, Any]]:
+    if combine == "grid":
+        return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+    lengths = {len(values) for values in axes.values()}
+    if len(lengths) > 1:
+        told = ", ".join(f"{key} {len(values)}" for key, values in axes.items())
+        raise InputError(f'scan.combine = "list" asks for axes of one length; there are: {told}', given.path)
+    return [dict(zip(axes, values, strict=True)) for values in zip(*axes.values(), strict=True)]

@@ -1,0 +1,155 @@
+"""The settings of a scan as coordinates: who is whose neighbour, and who is searched first.
+
+Columns exchange textures only where they differ in numbers of the model. What else differs (the seed, the size of the
+box, a lattice) sets families apart that know nothing of each other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from magsearch.states import Column
+
+FIELD = "field"
+ALIKE = 1e-9  # coordinates closer than this part of their range are one
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """Coordinates of settings.
+
+    names       of the coordinates: "field" (tesla, along ``direction``), "field.x", "model.moment", ...
+    direction   [3] of all fields, where they have one
+    """
+
+    names: tuple[str, ...]
+    direction: tuple[float, float, float] | None
+
+    @classmethod
+    def of(cls, settings: Sequence[Mapping[str, Any]]) -> Space:
+        """The coordinates in which some columns' settings differ."""
+        names: list[str] = []
+        fields = np.array([s["model.field"] for s in settings if "model.field" in s], dtype=np.float64).reshape(-1, 3)
+        direction = _common(fields)
+        if len(fields) and np.ptp(fields, axis=0).any():
+            names += [FIELD] if direction else [f"{FIELD}.{xyz}" for k, xyz in enumerate("xyz") if np.ptp(fields[:, k])]
+        for key in dict.fromkeys(key for s in settings for key in s):
+            values = [s[key] for s in settings if key in s]
+            if _counts(key) and all(_number(value) for value in values) and len(set(values)) > 1:
+                names.append(key)
+        return cls(tuple(names), direction)
+
+    def coordinates(self, settings: Mapping[str, Any]) -> NDArray[np.float64]:
+        """[coordinate]"""
+        return np.array([self._coordinate(name, settings) for name in self.names])
+
+    def _coordinate(self, name: str, settings: Mapping[str, Any]) -> float:
+        if name == FIELD:
+            return float(np.dot(settings["model.field"], self.direction or (0, 0, 1)))
+        if name.startswith(f"{FIELD}."):
+            return float(settings["model.field"]["xyz".index(name[-1])])
+        return float(settings[name])
+
+    def settings(self, like: Mapping[str, Any], x: ArrayLike) -> dict[str, Any]:
+        """Settings with coordinates x [coordinate], and otherwise those of ``like``."""
+        made = dict(like)
+        for name, value in zip(self.names, np.asarray(x, dtype=np.float64).tolist(), strict=True):
+            if name == FIELD:
+                made["model.field"] = [value * component + 0.0 for component in self.direction or (0, 0, 1)]
+            elif name.startswith(f"{FIELD}."):
+                field = list(made["model.field"])
+                field["xyz".index(name[-1])] = value
+                made["model.field"] = field
+            else:
+                made[name] = value
+        return made
+
+    def family(self, settings: Mapping[str, Any]) -> str:
+        """What sets columns apart that exchange nothing."""
+        own = {
+            key: value for key, value in settings.items()
+            if key not in self.names and not (key == "model.field" and any(n.startswith(FIELD) for n in self.names))
+        }  # fmt: skip
+        return json.dumps(own, sort_keys=True)
+
+    def families(self, columns: Sequence[Column]) -> list[list[int]]:
+        """Places of the columns that may exchange textures."""
+        found: dict[str, list[int]] = {}
+        for place, column in enumerate(columns):
+            found.setdefault(self.family(column.settings), []).append(place)
+        return list(found.values())
+
+    def graph(self, columns: Sequence[Column]) -> list[list[int]]:
+        """The places of each column's neighbours."""
+        found: list[list[int]] = [[] for _ in columns]
+        for family in self.families(columns):
+            x = np.array([self.coordinates(columns[place].settings) for place in family])
+            for place, near in zip(family, neighbours(x), strict=True):
+                found[place] = [family[k] for k in near]
+        return found
+
+
+def _counts(key: str) -> bool:
+    """Whether columns that differ in a setting may still exchange textures."""
+    return key.startswith("model.") and not key.startswith(("model.size", "model.field", "model.vacancies"))
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _common(fields: NDArray[np.float64]) -> tuple[float, float, float] | None:
+    """The unit vector along which all fields [column, 3] lie, with its largest component positive."""
+    strength = np.linalg.norm(fields, axis=1)
+    if not strength.any():
+        return 0.0, 0.0, 1.0
+    along = fields[strength.argmax()] / strength.max()
+    along = along * np.sign(along[np.abs(along).argmax()])
+    if np.abs(np.cross(fields, along)).max() > ALIKE * strength.max():
+        return None
+    return float(along[0]) + 0.0, float(along[1]) + 0.0, float(along[2]) + 0.0
+
+
+def scaled(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coordinates [column, coordinate] in units of their ranges, from 0 to 1."""
+    width = np.ptp(x, axis=0)
+    return (x - x.min(axis=0)) / np.where(width > 0, width, 1.0)
+
+
+def neighbours(x: NDArray[np.float64]) -> list[list[int]]:
+    """The neighbours of each column with coordinates x [column, coordinate]: its Gabriel graph.
+
+    Two are neighbours where no third lies in the ball that has them at its ends (Gabriel & Sokal, Syst. Zool. 18, 259
+    (1969)): along one axis the next ones, on a grid those one step away, and nobody is cut off from the others.
+    """
+    u, graph = scaled(x), []
+    apart = ((u[:, None] - u[None]) ** 2).sum(axis=-1)  # [column, column]
+    for one in range(len(u)):
+        inside = apart[one] + apart <= apart[one][:, None] * (1 + ALIKE)  # [other, third]
+        inside[:, one] = False
+        np.fill_diagonal(inside, False)
+        inside[one] = True
+        graph.append(np.flatnonzero(~inside.any(axis=1)).tolist())
+    return graph
+
+
+def depths(graph: Sequence[Sequence[int]]) -> list[int]:
+    """How many steps each column is from the first one that can be reached from it."""
+    found: dict[int, int] = {}
+    for start in range(len(graph)):
+        front = deque([start] if start not in found else [])
+        found.setdefault(start, 0)
+        while front:
+            here = front.popleft()
+            for near in graph[here]:
+                if near not in found:
+                    found[near] = found[here] + 1
+                    front.append(near)
+    return [found[column] for column in range(len(graph))]

@@ -1,0 +1,174 @@
+"""Energies between the columns of a scan: estimates with uncertainties, from energies and exact slopes.
+
+Coordinates are scaled to 0 to 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+from magsearch.errors import InputError
+from magsearch.randomness import Consumer, stream
+
+Array = NDArray[np.float64]
+BESIDE = 0.02  # of a coordinate's range: where a slope becomes a second energy
+ROUGH = 1e-6  # of the energies' spread: what a surrogate need not reproduce
+
+
+class Prediction(Protocol):
+    def __call__(self, x: Array, /) -> tuple[Array, Array]:
+        """Mean and standard deviation at x [point, coordinate], [point] each."""
+
+
+class Surrogate(Protocol):
+    """An energy as a function of coordinates."""
+
+    def fitted(self, x: Array, energy: Array, slope: Array) -> Prediction:
+        """From energies [column] (meV per site) at x [column, coordinate], and slopes [column, coordinate] or nan."""
+
+
+@dataclass(frozen=True)
+class GaussianProcess:
+    """A Gaussian process with one length for each coordinate (Rasmussen & Williams 2006), by scikit-learn.
+
+    A slope enters as a second energy close by. For few coordinates: lengths are found by maximal likelihood.
+    """
+
+    def fitted(self, x: Array, energy: Array, slope: Array) -> Prediction:
+        try:
+            from sklearn.gaussian_process import GaussianProcessRegressor
+            from sklearn.gaussian_process.kernels import RBF, ConstantKernel
+        except ImportError:
+            raise InputError(
+                "scan.surrogate gaussian-process needs scikit-learn: pip install 'magsearch[refine]', or "
+                'scan.surrogate="random-features"',
+                "[scan]",
+                everywhere=True,
+            ) from None
+        x, energy = _with_slopes(x, energy, slope)
+        kernel = ConstantKernel(1.0, (1e-2, 1e4)) * RBF(np.ones(x.shape[1]), (0.05, 20.0))
+        process = GaussianProcessRegressor(
+            kernel, alpha=ROUGH, normalize_y=True, n_restarts_optimizer=2, random_state=0
+        )
+        import warnings
+
+        with warnings.catch_warnings():  # a length at its bound is no error: the energy does not depend on it
+            warnings.simplefilter("ignore")
+            process.fit(x, energy)
+
+        def predicted(where: Array) -> tuple[Array, Array]:
+            mean, deviation = process.predict(where, return_std=True)
+            return np.asarray(mean), np.asarray(deviation)
+
+        return predicted
+
+
+@dataclass(frozen=True)
+class RandomFeatures:
+    """Linear in random cosines, each of few coordinates, with Gaussian coefficients: for many coordinates.
+
+    Random Fourier features (Rahimi & Recht, NeurIPS 20 (2007)), sparse in the sense of Hashemi, Schaeffer, Shi, Topcu,
+    Tran & Ward (Appl. Comput. Harmon. Anal. 62, 310 (2023)): a feature cos(w . z + b) has weights w on ``order`` of the
+    inputs only. The inputs z are those directions in which the energy bends and leans at all: the leading eigenvectors
+    of the mean g g^T of the slopes g (active subspaces: Constantine, Dow & Wang, SIAM J. Sci. Comput. 36, A1500, 2014).
+    The slopes come with every minimum for nothing, so that no labels are asked for: the reduction supervises itself.
+    Slopes enter the fit as they are, by the features' derivatives.
+
+    features   how many
+    order      inputs of one feature
+    kept       share of the slopes' mean square that the kept directions hold
+    """
+
+    features: int = 512
+    order: int = 2
+    kept: float = 0.999
+    seed: int = 1
+
+    def directions(self, slope: Array) -> Array:
+        """The inputs [coordinate, input], orthonormal columns, by the slopes [column, coordinate] that are known."""
+        known = slope[~np.isnan(slope).any(axis=1)]
+        if not len(known) or not known.any():
+            return np.eye(slope.shape[1])
+        weight, vectors = np.linalg.eigh(known.T @ known)
+        count = int(np.searchsorted(np.cumsum(weight[::-1]) / weight.sum(), self.kept)) + 1
+        return np.ascontiguousarray(vectors[:, ::-1][:, :count])
+
+    def fitted(self, x: Array, energy: Array, slope: Array) -> Prediction:
+        W = self.directions(slope)
+        centre, spread = float(energy.mean()), float(np.ptp(energy)) or 1.0
+        found = [self._posterior(x, (energy - centre) / spread, slope / spread, W, length) for length in LENGTHS]
+        _, predicted = max(found, key=lambda f: f[0])
+
+        def scaled(where: Array) -> tuple[Array, Array]:
+            mean, deviation = predicted(where)
+            return centre + spread * mean, spread * deviation
+
+        return scaled
+
+    def _posterior(self, x: Array, y: Array, slope: Array, W: Array, length: float) -> tuple[float, Prediction]:
+        """Log evidence and prediction for features of one length."""
+        random = stream(self.seed, Consumer.FEATURES)
+        inputs = W.shape[1]
+        weights = random.normal(size=(self.features, inputs)) / length
+        if self.order < inputs:
+            rank = random.random((self.features, inputs)).argsort(axis=1).argsort(axis=1)
+            weights = np.where(rank < self.order, weights, 0.0)
+        weights, phase = weights @ W.T, random.uniform(0, 2 * np.pi, self.features)  # [feature, coordinate]
+        scale = np.sqrt(2 / self.features)
+
+        def features(where: Array) -> Array:  # [point, feature]: cosines, a constant and a plane
+            flat = np.column_stack([np.ones(len(where)), where @ W])
+            return np.column_stack([scale * np.cos(where @ weights.T + phase), FLAT * flat])
+
+        def leaning(where: Array, axis: int) -> Array:  # d features / d x_axis
+            flat = np.column_stack([np.zeros(len(where)), np.tile(W[axis], (len(where), 1))])
+            return np.column_stack([-scale * weights[:, axis] * np.sin(where @ weights.T + phase), FLAT * flat])
+
+        rows, values = [features(x)], [y]
+        for axis in range(x.shape[1]):
+            known = ~np.isnan(slope[:, axis])
+            rows.append(leaning(x[known], axis))
+            values.append(slope[known, axis])
+        A, v = np.concatenate(rows), np.concatenate(values)
+        K = A @ A.T
+        factor = cho_factor(K + ROUGH * np.trace(K) / len(K) * np.eye(len(K)), lower=True)
+        solved = cho_solve(factor, v)
+        variance = float(v @ solved) / len(v)  # of the coefficients, where the evidence is largest
+        evidence = -0.5 * len(v) * np.log(max(variance, 1e-300)) - float(np.log(np.diag(factor[0])).sum())
+
+        def predicted(where: Array) -> tuple[Array, Array]:
+            F = features(where)
+            cross = F @ A.T
+            left = (F**2).sum(axis=1) - (cross * cho_solve(factor, cross.T).T).sum(axis=1)
+            return cross @ solved, np.sqrt(variance * np.maximum(left, 0.0))
+
+        return evidence, predicted
+
+
+LENGTHS = (0.15, 0.25, 0.4, 0.7, 1.2, 2.0)  # of features, in units of the coordinates' ranges
+FLAT = 10.0  # a constant and a plane are believed to be this much larger than the rest
+SURROGATES: dict[str, type[Any]] = {"gaussian-process": GaussianProcess, "random-features": RandomFeatures}
+
+
+def surrogate(name: str | None, coordinates: int) -> Surrogate:
+    """The one of a name; where there is none, a Gaussian process for up to three coordinates."""
+    chosen: Surrogate = SURROGATES[name or ("gaussian-process" if coordinates <= 3 else "random-features")]()
+    return chosen
+
+
+def _with_slopes(x: Array, energy: Array, slope: Array) -> tuple[Array, Array]:
+    """Energies at x, and, where slopes are known, just beside x."""
+    points, energies = [x], [energy]
+    for axis in range(x.shape[1]):
+        known = ~np.isnan(slope[:, axis])
+        step = np.where(x[known, axis] > 0.5, -BESIDE, BESIDE)
+        beside = x[known].copy()
+        beside[:, axis] += step
+        points.append(beside)
+        energies.append(energy[known] + step * slope[known, axis])
+    return np.concatenate(points), np.concatenate(energies)

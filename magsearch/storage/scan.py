@@ -1,0 +1,272 @@
+"""SCAN.h5: a scan in one file, and the parts in which it is kept while it goes on (docs/storage.md).
+
+Whoever finishes a column writes it into a file of its own, ``SCAN.h5.parts/00007-minima.h5``; the scan itself is
+rewritten now and then with all that is in its parts, which then go. A part belongs to the scan whose name it carries.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+import numpy as np
+
+from magsearch.errors import InputError
+from magsearch.hamiltonian import Hamiltonian
+from magsearch.portraits import Arm, Portrait
+from magsearch.states import Column, Minimum, ThermalState
+from magsearch.statistics import Estimate
+from magsearch.storage.files import SCHEMA, dataset, opened, replaced, texts
+from magsearch.storage.model import read as read_model
+from magsearch.storage.model import write as write_model
+from magsearch.thermodynamics import Averages
+
+Kind = Literal["minima", "states"]
+KINDS: tuple[Kind, Kind] = ("minima", "states")
+COMPRESSED: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+
+
+@dataclass(frozen=True, eq=False)
+class ScanRecord:
+    """What a SCAN.h5 holds.
+
+    name          of this scan and no other
+    hamiltonian   of the input
+    model         its [model] table; None where the input is no TOML
+    columns       in the order of the scan
+    followed      rounds (of refinement, and the first) whose phases have been followed
+    stopped       why it ended; empty while it goes on
+    """
+
+    name: str
+    hamiltonian: Hamiltonian
+    input_path: str
+    input_text: str
+    settings: dict[str, Any]
+    model: dict[str, Any] | None
+    columns: tuple[Column, ...]
+    followed: int
+    stopped: str
+    seconds: float
+    device: str
+    created: str
+    version: str
+    command: str
+
+
+def is_scan(path: str | Path) -> bool:
+    """Whether a file is a scan, not a run. InputError for a file that is missing, not HDF5, or not magsearch's."""
+    with opened(Path(path)) as file:
+        return "columns" in file
+
+
+def write_scan(path: str | Path, record: ScanRecord) -> None:
+    """Replace the file as a whole, and delete the parts that are in it.
+
+    OSError where it cannot be written; the file that was there is then still there.
+    """
+    path = Path(path)
+    with replaced(path) as file:
+        file.attrs.update(
+            schema=SCHEMA, magsearch=record.version, scan=record.name, created=record.created, device=record.device,
+            command=record.command, stopped=record.stopped, seconds=record.seconds, followed=record.followed,
+        )  # fmt: skip
+        config = file.create_group("config")
+        config.attrs["input"] = record.input_path
+        config["text"], config["settings"] = record.input_text, json.dumps(record.settings)
+        config["model"] = json.dumps(record.model)
+        write_model(file.create_group("model"), record.hamiltonian)
+        _write_points(file.create_group("points"), record.columns, record.hamiltonian)
+        columns = file.create_group("columns")
+        for column in record.columns:
+            _write_column(columns.create_group(f"{column.number:05d}"), column)
+    sweep_columns(path, record.columns)
+
+
+def read_scan(path: str | Path) -> ScanRecord:
+    """The scan in a file and its parts. InputError for a file that is missing, not HDF5, or not a scan."""
+    path = Path(path)
+    with opened(path) as file:
+        if "columns" not in file:
+            raise InputError("is a run of magsearch, not a scan", path)
+        attrs = file.attrs
+        record = ScanRecord(
+            name=str(attrs["scan"]),
+            hamiltonian=read_model(file["model"]),
+            input_path=str(file["config"].attrs["input"]),
+            input_text=file["config"]["text"][()].decode(),
+            settings=json.loads(file["config"]["settings"][()]),
+            model=json.loads(file["config"]["model"][()]),
+            columns=tuple(_read_column(file["columns"][number]) for number in sorted(file["columns"])),
+            followed=int(attrs["followed"]),
+            stopped=str(attrs["stopped"]),
+            seconds=float(attrs["seconds"]),
+            device=str(attrs["device"]),
+            created=str(attrs["created"]),
+            version=str(attrs["magsearch"]),
+            command=str(attrs["command"]),
+        )
+    return with_parts(path, record)
+
+
+# -- parts -------------------------------------------------------------------------------------------------------------
+
+
+def _part(path: Path, number: int, kind: Kind) -> Path:
+    return path.with_name(f"{path.name}.parts") / f"{number:05d}-{kind}.h5"
+
+
+def write_column(path: str | Path, name: str, column: Column, kind: Kind) -> None:
+    """Keep what has been found in a column beside the scan in ``path``. OSError where it cannot be written."""
+    part = _part(Path(path), column.number, kind)
+    part.parent.mkdir(parents=True, exist_ok=True)
+    with replaced(part) as file:
+        file.attrs.update(schema=SCHEMA, magsearch=version("magsearch"), scan=name)
+        _write_column(file.create_group("column"), column if kind == "minima" else replace(column, minima=None))
+
+
+def sweep_columns(path: str | Path, columns: Sequence[Column] | None = None) -> None:
+    """Delete the parts of what some columns hold; of all, where None."""
+    folder = Path(path).with_name(f"{Path(path).name}.parts")
+    known = {
+        _part(Path(path), column.number, kind)
+        for column in columns or ()
+        for kind in KINDS
+        if getattr(column, kind) is not None
+    }
+    with suppress(OSError):
+        for part in folder.glob("*.h5"):
+            if columns is None or part in known:
+                part.unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def with_parts(path: str | Path, record: ScanRecord) -> ScanRecord:
+    """A scan with what its parts know besides. Parts of another scan, or that go while one looks, do not count."""
+    return replace(record, columns=tuple(_with_parts(Path(path), record.name, column) for column in record.columns))
+
+
+def _with_parts(path: Path, name: str, column: Column) -> Column:
+    for kind in KINDS:
+        part = _part(path, column.number, kind)
+        if getattr(column, kind) is None and part.exists():
+            with suppress(InputError), opened(part) as file:
+                if file.attrs["scan"] == name:
+                    found = _read_column(file["column"])
+                    column = replace(found, minima=column.minima or found.minima)
+    return column
+
+
+# -- columns -----------------------------------------------------------------------------------------------------------
+
+
+def _write_column(group: h5py.Group, column: Column) -> None:
+    group.attrs.update(
+        number=column.number, settings=json.dumps(column.settings), temperatures=np.array(column.temperatures),
+        round=column.round, generations=column.generations, seconds=column.seconds,
+    )  # fmt: skip
+    if column.minima is not None:
+        _write_minima(group.create_group("minima"), column.minima)
+    if column.states is not None:
+        _write_states(group.create_group("states"), column.states)
+
+
+def _read_column(group: h5py.Group) -> Column:
+    attrs = group.attrs
+    return Column(
+        number=int(attrs["number"]),
+        settings=json.loads(attrs["settings"]),
+        temperatures=tuple(attrs["temperatures"].tolist()),
+        round=int(attrs["round"]),
+        minima=_read_minima(group["minima"]) if "minima" in group else None,
+        states=_read_states(group["states"]) if "states" in group else None,
+        generations=int(attrs["generations"]),
+        seconds=(float(attrs["seconds"][0]), float(attrs["seconds"][1])),
+    )
+
+
+def _write_minima(group: h5py.Group, minima: Sequence[Minimum]) -> None:
+    dataset(group, "label", texts(m.label for m in minima), "", "minimum")
+    dataset(group, "spins", np.array([m.texture for m in minima]), "1", "minimum, site, xyz", **COMPRESSED)
+    dataset(group, "energy", [m.energy for m in minima], "meV", "minimum")
+    dataset(group, "torque", [m.torque for m in minima], "meV", "minimum")
+    dataset(group, "origin", texts(m.origin for m in minima), "", "minimum")
+    dataset(group, "portrait", texts(json.dumps(asdict(m.portrait)) for m in minima), "", "minimum")
+    dataset(group, "slopes", texts(json.dumps(m.slopes) for m in minima), "meV per site and coordinate", "minimum")
+
+
+def _read_minima(group: h5py.Group) -> tuple[Minimum, ...]:
+    return tuple(
+        Minimum(
+            texture=texture,
+            energy=float(group["energy"][k]),
+            torque=float(group["torque"][k]),
+            portrait=_portrait(json.loads(group["portrait"][k])),
+            origin=group["origin"][k].decode(),
+            slopes=json.loads(group["slopes"][k]),
+        )
+        for k, texture in enumerate(group["spins"][()])
+    )
+
+
+def _write_states(group: h5py.Group, states: Sequence[ThermalState]) -> None:
+    dataset(group, "label", texts(s.label for s in states), "", "temperature")
+    dataset(group, "kelvin", [s.averages.kelvin for s in states], "kelvin", "temperature")
+    dataset(group, "averages", texts(json.dumps(asdict(s.averages)) for s in states), "meV, 1, k_B", "temperature")
+    portraits = texts(json.dumps([asdict(portrait) for portrait in s.portraits]) for s in states)
+    dataset(group, "portraits", portraits, "", "temperature")
+    weights = np.array([[s.weight.mean, s.weight.error, s.weight.correlation] for s in states])
+    dataset(group, "weight", weights, "1", "temperature, (mean, error, correlation)")
+    dataset(group, "begun", texts(s.begun for s in states), "", "temperature")
+    dataset(group, "exchanged", [s.exchanged for s in states], "1", "temperature")
+    dataset(group, "spins", np.array([s.snapshot for s in states]), "1", "temperature, site, xyz", **COMPRESSED)
+
+
+def _read_states(group: h5py.Group) -> tuple[ThermalState, ...]:
+    return tuple(
+        ThermalState(
+            averages=_averages(json.loads(group["averages"][k])),
+            portraits=tuple(_portrait(values) for values in json.loads(group["portraits"][k])),
+            weight=Estimate(*group["weight"][k].tolist()),
+            begun=group["begun"][k].decode(),
+            exchanged=float(group["exchanged"][k]),
+            snapshot=snapshot,
+        )
+        for k, snapshot in enumerate(group["spins"][()])
+    )
+
+
+def _portrait(values: dict[str, Any]) -> Portrait:
+    arms = tuple(Arm(**{**arm, "q": tuple(arm["q"]), "axis": tuple(arm["axis"])}) for arm in values["arms"])
+    return Portrait(**{**values, "magnetization": tuple(values["magnetization"]), "arms": arms})
+
+
+def _averages(values: dict[str, Any]) -> Averages:
+    x, y, z = (Estimate(**component) for component in values.pop("magnetization"))
+    single = {name: Estimate(**value) for name, value in values.items() if name != "kelvin"}
+    return Averages(kelvin=values["kelvin"], magnetization=(x, y, z), **single)
+
+
+# -- the overview ------------------------------------------------------------------------------------------------------
+
+
+def _write_points(group: h5py.Group, columns: Sequence[Column], hamiltonian: Hamiltonian) -> None:
+    """Every point that is there, in plain numbers, for who reads the file without magsearch."""
+    points = [(c, kelvin, found.summary(), found.label) for c in columns for kelvin, found in c.points() if found]
+    fields = [column.settings.get("model.field", hamiltonian.field) for column, *_ in points]
+    dataset(group, "column", np.array([column.number for column, *_ in points], dtype=np.int64), "", "point")
+    dataset(group, "temperature", [kelvin for _, kelvin, *_ in points], "kelvin", "point")
+    dataset(group, "field", np.reshape(fields, (len(points), 3)), "tesla", "point, xyz")
+    dataset(group, "label", texts(label for *_, label in points), "", "point")
+    for name, unit in (("energy_per_site", "meV per site"), ("charge", "1")):
+        dataset(group, name, [summary[name] for *_, summary, _ in points], unit, "point")
+        errors = [summary.get("error", {}).get(name, 0.0) for *_, summary, _ in points]
+        dataset(group, f"{name}_error", errors, unit, "point")
+    spins = np.reshape([summary["magnetization"] for *_, summary, _ in points], (len(points), 3))
+    dataset(group, "magnetization", spins, "1", "point, xyz")

@@ -1,0 +1,68 @@
+"""Textures from files, and searches that begin with them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from models import MODELS
+from processes import refused
+
+from magsearch import textures
+from magsearch.archipelago import Archipelago
+from magsearch.cli import app
+from magsearch.device import Cpu
+from magsearch.errors import InputError
+from magsearch.island import GIVEN, GeneticTunneling
+from magsearch.stopping import Stop
+
+HAMILTONIAN = MODELS["square_bloch"]
+
+
+def searched(seeds=(), generations: int = 6, replicas: int = 16) -> Archipelago:
+    island = GeneticTunneling(replicas=replicas, seed=4)
+    search = Archipelago(HAMILTONIAN, Cpu(), [island] * 2, stop=Stop(generations, window=1000), seeds=seeds)
+    for _ in search.run():
+        pass
+    return search
+
+
+def test_a_search_that_begins_with_a_minimum_is_no_worse_than_it():
+    best = searched().champion
+    again = searched([best.texture], generations=1, replicas=2)
+    assert again.champion.energy <= best.energy + 1e-6 * abs(best.energy)
+    assert GIVEN in again.history.operators
+    assert GIVEN not in searched(generations=1, replicas=2).history.operators
+
+
+def test_textures_are_read_from_runs_and_files(tmp_path):
+    from typer.testing import CliRunner
+
+    path, out = tmp_path / "in.toml", tmp_path / "run.h5"
+    path.write_text('[model]\nlattice = "square"\nsize = [6, 6, 1]\nfield = 9.0\n[[model.exchange]]\nJ = 1.0\n')
+    few = ["--set", "search.generations=1", "--set", "search.replicas=4"]
+    assert CliRunner().invoke(app, ["run", str(path), "-o", str(out), *few]).exit_code == 0
+    from magsearch import config
+
+    hamiltonian = config.read(path).hamiltonian
+    every = textures.read(str(out), hamiltonian)
+    assert np.array_equal(textures.read(f"{out}:0", hamiltonian)[0], every[0])
+    np.save(tmp_path / "spins.npy", every[0])
+    (own,) = textures.read(str(tmp_path / "spins.npy"), hamiltonian)
+    assert np.allclose(own, every[0])
+    ended = CliRunner().invoke(
+        app, ["run", str(path), "-o", str(tmp_path / "b.h5"), *few, "--seeds", f"{out}:0", "--json"]
+    )
+    assert ended.exit_code == 0, ended.output
+    champion = json.loads(ended.stdout)["champion"]
+    assert champion["energy_per_site"] == pytest.approx(-2 - 9 * 5.7883818060e-2, abs=1e-7)
+    with pytest.raises(InputError, match=r"has 36 spins; the lattice has"):
+        textures.read(str(out), MODELS["large_film"])
+    with pytest.raises(InputError, match=r"has elites 0 to"):
+        textures.read(f"{out}:99", hamiltonian)
+
+
+def test_a_run_that_goes_on_takes_no_seeds(tmp_path, capsys):
+    told = refused(capsys, "run", "--resume", tmp_path / "run.h5", "--seeds", tmp_path / "a.npy")
+    assert "--seeds besides" in told
