@@ -8,6 +8,7 @@
 #include "advance.cuh"
 #include "convolution.hpp"
 #include "heatbath.cuh"
+#include "hessian.cuh"
 #include "lbfgs.cuh"
 #include "multiply.cuh"
 #include "philox.cuh"
@@ -58,6 +59,7 @@ NB_MODULE(MODULE, m) {
     BIND(barzilai_borwein), BIND(velocity_projection), BIND(fire), BIND(gram), BIND(lbfgs), BIND(rotate);
     BIND(multiply), BIND(scatter), BIND(convolve);
     BIND(visit), BIND(thermal);
+    BIND(curve), BIND(project), BIND(lanczos), BIND(recur), BIND(gather);
     m.def("instruction_set", [] {
 #if defined(__x86_64__)
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) return "avx512";

@@ -55,15 +55,17 @@ DEVICE lane<real> anisotropy(const real* p, int order, vec<lane<real>> s) {
 // Visits the sites of the parts first, first + 1, ..., last - 1 of a tour, part after part on its own thread, the sites
 // of a part in order. Parts of one launch must not feel each other. At each visit the moves whose bits are set in
 // `moves` are made in turn; the field h of the neighbours is summed once. Adds to the sums; replicas that are not awake
-// keep every bit. `number` [replica] and `turn` [replica], the number of this sweep, count the random numbers.
+// keep every bit. `number` [replica] and `turn` [replica], the number of this sweep, count the random numbers. Where
+// `tethered`, every spin feels pull [replica] times its `anchor` [block, site, 3, width] as well, in meV.
 template <typename real>
 KERNEL visit(real* __restrict__ spins, const int* __restrict__ start, const int* __restrict__ neighbour,
              const int* __restrict__ coupling, const real* __restrict__ matrices, const int* __restrict__ kind,
              const real* __restrict__ onsite_rows, int order, const real* __restrict__ zeeman,
-             const int* __restrict__ tour, const int* __restrict__ part, int first, int last,
-             const real* __restrict__ kT, const real* __restrict__ cone, const real* __restrict__ awake,
-             const uint32* __restrict__ number, const uint32* __restrict__ turn, uint32 key0, uint32 key1, int moves,
-             double* __restrict__ sums, int sites, int replicas) {
+             const int* __restrict__ tour, const int* __restrict__ part, int first, int last, int tethered,
+             const real* __restrict__ anchor, const real* __restrict__ pull, const real* __restrict__ kT,
+             const real* __restrict__ cone, const real* __restrict__ awake, const uint32* __restrict__ number,
+             const uint32* __restrict__ turn, uint32 key0, uint32 key1, int moves, double* __restrict__ sums, int sites,
+             int replicas) {
     FOR_EACH (c, last - first, r, replicas) {
         const lane<real> temperature = load(kT + r), beta = 1 / temperature;
         const lane<real> width_of_cone = load(cone + r), moving = load(awake + r);
@@ -80,7 +82,8 @@ KERNEL visit(real* __restrict__ spins, const int* __restrict__ start, const int*
             const real* p = onsite_rows + onsite_width * kind[i];
             real* here = mine + (long long)i * 3 * width;
             auto s = load3(here);
-            const auto h = bilinear(mine, neighbour, coupling, matrices, start[i], start[i + 1]) + p[0] * B;
+            auto h = bilinear(mine, neighbour, coupling, matrices, start[i], start[i + 1]) + p[0] * B;
+            if (tethered) h = h + load(pull + r) * load3(anchor + place(i, r, sites));
             const lane<real> square = dot(h, h), one = lane<real>{} + 1;
             const lane<real> inverse = 1 / root(where(square > 0, square, one));
             const auto felt = where(square > 0, inverse * h, vec<lane<real>>{one * 0, one * 0, one});

@@ -32,3 +32,24 @@ DEVICE lane<real> onsite(const real* p, int order, vec<lane<real>> B, vec<lane<r
     }
     return energy;
 }
+
+// How the on-site field changes with the spin: its derivative at s along v.
+template <typename real>
+DEVICE vec<lane<real>> onsite_change(const real* p, int order, vec<lane<real>> s, vec<lane<real>> v) {
+    vec<lane<real>> change{};
+    if (order >= 1) change = real(2) * apply(p + 1, v);
+    if (order >= 2) {
+        const lane<real> c = p[11] * s.x + p[12] * s.y + p[13] * s.z, dc = p[11] * v.x + p[12] * v.y + p[13] * v.z;
+        const lane<real> slope = real(12) * p[10] * c * c * dc;
+        change = change + vec<lane<real>>{slope * p[11], slope * p[12], slope * p[13]};
+
+        const auto u = apply(p + 15, s), w = apply(p + 15, v);
+        const lane<real> xx = u.x * u.x, yy = u.y * u.y, zz = u.z * u.z, uw = dot(u, w);
+        const lane<real> fx = -2 * p[14] * (w.x * (yy + zz) + 2 * u.x * (uw - u.x * w.x)),
+                         fy = -2 * p[14] * (w.y * (zz + xx) + 2 * u.y * (uw - u.y * w.y)),
+                         fz = -2 * p[14] * (w.z * (xx + yy) + 2 * u.z * (uw - u.z * w.z));
+        change = change + vec<lane<real>>{p[15] * fx + p[18] * fy + p[21] * fz, p[16] * fx + p[19] * fy + p[22] * fz,
+                                          p[17] * fx + p[20] * fy + p[23] * fz};
+    }
+    return change;
+}

@@ -262,7 +262,7 @@ class Archipelago:
     def _best(self, offered: Callable[[Island], list[Candidate]]) -> list[Candidate]:
         """The best distinct ones of what all islands offer, on rank 0; only their textures travel."""
         offers = {(i.number, place): c for i in self.islands for place, c in enumerate(offered(i))}
-        prints = self.ranks.gather([(c.energy, key, c.fingerprint) for key, c in offers.items()])
+        prints = self.ranks.gather([(c.worth, key, c.fingerprint) for key, c in offers.items()])
         ranked = sorted((offer for rank in prints for offer in rank), key=lambda offer: offer[:2])
         kept = distinct([fingerprint for *_, fingerprint in ranked], self.tolerance)[: self.history.elites]
         chosen = self.ranks.broadcast([ranked[place][1] for place in kept])

@@ -130,6 +130,12 @@ class Evaluator:
         b = np.broadcast_to(MU_B * np.asarray(field, dtype=np.float64), (replicas, 3))
         return self.device.array(b.reshape(-1, self.device.width, 3).transpose(0, 2, 1), self.real)
 
+    def zeeman_of(self, tesla: Any, count: int, replicas: int) -> Any:
+        """The same for ``count`` replicas and their padding; ``tesla`` [3] or [count, 3], the model's where None."""
+        given = np.atleast_2d(self.hamiltonian.field if tesla is None else tesla)
+        every = np.broadcast_to(given, (count, 3))
+        return self.zeeman(np.concatenate([every, np.broadcast_to(every[:1], (replicas - count, 3))]), replicas)
+
     def evaluation(self, spins: Any, zeeman: Any, other: Any, force: Any, sums: Any) -> Launch:
         """What writes the force (tangential part of -dE/ds, meV) and the sums over chunks, [chunk, SUMS, replica].
 
@@ -141,6 +147,29 @@ class Evaluator:
             self.order, zeeman, other, force, sums, self.sites, self.device.chunk, self.replicas(spins),
         )  # fmt: skip
         return self.device.chain(*convolve, evaluate)
+
+    def fields(self, spins: Any, zeeman: Any) -> Any:
+        """b = -dE/ds on the device, meV, [block, site, 3, width] as the spins."""
+        out = self.device.xp.empty_like(spins)
+        convolve, bilinear = self.bilinear(spins)
+        field = self.bind(
+            "field", spins, int(self.path == "direct"), bilinear, *self._neighbours, self._kind, self._onsite,
+            self.order, zeeman, out, self.sites, self.device.chunk, self.replicas(spins),
+        )  # fmt: skip
+        self.device.chain(*convolve, field)()
+        return out
+
+    def curving(self, spins: Any, held: Any, vectors: Any, out: Any, sums: Any) -> Launch:
+        """What writes H v of tangent vectors [block, site, 3, width], and the sums of v . H v over chunks.
+
+        held [block, site, width]: s . b of every spin; sums [chunk, replica]. See kernels/hessian.cuh.
+        """
+        convolve, bilinear = self.bilinear(vectors)
+        curve = self.bind(
+            "curve", spins, held, vectors, int(self.path == "direct"), bilinear, *self._neighbours, self._kind,
+            self._onsite, self.order, out, sums, self.sites, self.device.chunk, self.replicas(spins),
+        )  # fmt: skip
+        return self.device.chain(*convolve, curve)
 
     def bilinear(self, spins: Any) -> tuple[list[Launch], Any]:
         """What a kernel needs before it can take the bilinear field of ``spins``, and the array that it reads.
@@ -216,13 +245,5 @@ class Evaluator:
         """b = -dE/ds of textures [replica, site, 3] or [site, 3], meV, same shape."""
         given = np.asarray(textures)
         spins = self.spins(textures)
-        replicas = self.replicas(spins)
-        out = self.device.xp.empty_like(spins)
-        zeeman = self.zeeman(self.hamiltonian.field, replicas)
-        convolve, bilinear = self.bilinear(spins)
-        field = self.bind(
-            "field", spins, int(self.path == "direct"), bilinear, *self._neighbours, self._kind, self._onsite,
-            self.order, zeeman, out, self.sites, self.device.chunk, replicas,
-        )  # fmt: skip
-        self.device.chain(*convolve, field)()
+        out = self.fields(spins, self.zeeman(self.hamiltonian.field, self.replicas(spins)))
         return self.textures(out)[: given.reshape(-1, self.sites, 3).shape[0]].reshape(given.shape)

@@ -49,6 +49,17 @@ def enter(motion: Motion, kelvin: ArrayLike) -> None:
     motion.flat["state"][STATE["ENERGY_NOW"]] = motion.evaluate("force")[:, SUM["ENERGY"]].sum(axis=0)
 
 
+def tether(motion: Motion, pull: ArrayLike) -> None:
+    """Hold every spin where it is now: its energy rises by ``pull`` (1 - cos), meV, of the angle by which it leaves.
+
+    ``pull`` [replica], or one for all. The energies that sweeps keep include these, up to a constant; those that are
+    summed anew do not. Before the sweeps are bound.
+    """
+    motion.blocked["anchor"] = motion.blocked["spins"].copy()
+    every = np.resize(np.atleast_1d(np.asarray(pull, dtype=np.float64)), motion.replicas)
+    motion.flat["pull"] = motion.evaluator.device.array(every, motion.evaluator.real)
+
+
 def warm(motion: Motion, kelvin: ArrayLike) -> None:
     """Change the temperatures: ``kelvin`` [replica] (those of padding may be missing), or one for all."""
     coldest = 1e-20 * motion.evaluator.stiffness  # at absolute zero spins align, and quotients stay finite
@@ -62,11 +73,13 @@ def sweeping(motion: Motion, kinds: int) -> tuple[Launch, Any]:
     evaluator, flat, visits = motion.evaluator, motion.flat, motion.evaluator.visits
     rows = len(SWEPT) - 1
     sums = motion.array(visits.width, rows, motion.replicas, dtype=np.float64)
+    # without tethers, arrays of the same kind stand for what is not read
+    held = (1, motion.blocked["anchor"], flat["pull"]) if "pull" in flat else (0, motion.zeeman, flat["kT"])
     parts = [
         motion.bind(
-            "visit", motion.blocked["spins"], *visits.model, motion.zeeman, *visits.tour, first, last, flat["kT"],
-            flat["cone"], flat["awake"], flat["number"], flat["turn"], *motion.key, kinds, sums, evaluator.sites,
-            blocks=last - first,
+            "visit", motion.blocked["spins"], *visits.model, motion.zeeman, *visits.tour, first, last, *held,
+            flat["kT"], flat["cone"], flat["awake"], flat["number"], flat["turn"], *motion.key, kinds, sums,
+            evaluator.sites, blocks=last - first,
         )
         for first, last in pairwise(visits.colour.tolist())
     ]  # fmt: skip

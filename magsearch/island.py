@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from magsearch.alignment import Alignment
 from magsearch.crystal import Crystal
 from magsearch.evaluator import Evaluator
-from magsearch.minimizers import BarzilaiBorwein
+from magsearch.fitness import Energy, Fitness
+from magsearch.minimizers import LBFGS, BarzilaiBorwein
 from magsearch.observables import Fingerprint, distinct, fingerprint
 from magsearch.operators import (
     FourierSplice,
@@ -41,6 +42,7 @@ from magsearch.operators.seeds import unit
 from magsearch.randomness import Consumer, key, stream
 from magsearch.relaxation import Convergence, Method, Minimizer, VarianceControl, relax
 from magsearch.selection import Selection, SteadyState
+from magsearch.stability import Stability, pushed, stability
 
 Mixture = tuple[tuple[Operator, float], ...]
 
@@ -52,6 +54,10 @@ OPERATORS: Mixture = (
 )  # fmt: skip
 
 REFINEMENT = BarzilaiBorwein(Convergence(steps=2000, variance=VarianceControl(200, relative=1e-8)))
+OFF_SADDLES = LBFGS(
+    Convergence(steps=20000, variance=None)
+)  # where a saddle is so shallow that gradients alone take long
+PUSHES = 3  # times that what turns out to be a saddle is pushed off and relaxed again, at the most
 POLISH = BarzilaiBorwein(Convergence(steps=20000, variance=None))
 
 
@@ -65,6 +71,8 @@ class GeneticTunneling:
     minimizer    local back-end of all offspring
     refinement   the same for elites, which must be compared more closely
     polish       the same in double precision, for the elites whose numbers are reported
+    modes        softest modes of those, by which saddles are found and pushed off; 0: none
+    fitness      what candidates are ranked by: their energy, or a local free energy
     selection    who becomes a parent
     seeds        mixture of operators that make the first generation
     operators    mixture of operators that make offspring
@@ -79,6 +87,8 @@ class GeneticTunneling:
     minimizer: Minimizer | Method = field(default_factory=BarzilaiBorwein)
     refinement: Minimizer = REFINEMENT
     polish: Minimizer = POLISH
+    modes: int = 4
+    fitness: Fitness = field(default_factory=Energy)
     selection: Selection = field(default_factory=SteadyState)
     seeds: Mixture = SEEDS
     operators: Mixture = OPERATORS
@@ -97,6 +107,13 @@ class Candidate:
     fingerprint: Fingerprint
     refined: bool = False
     island: int = 0  # where it was made
+    stability: Stability | None = None  # of polished ones
+    free_energy: float | None = None  # meV, of the surroundings, where the fitness is one
+
+    @property
+    def worth(self) -> float:
+        """What it is ranked by, meV, lowest first."""
+        return self.energy if self.free_energy is None else self.free_energy
 
 
 NOWHERE = Fingerprint(np.inf, 0.0, 0.0, ())
@@ -195,6 +212,8 @@ class Island:
         who = Consumer.REFINEMENT if refined else Consumer.RELAXATION
         random = key(self.settings.seed, who, self.number, self.generation)
         relaxed = relax(minimizer, evaluator, textures, watch=self.watch, key=random)
+        always = key(self.settings.seed, Consumer.FITNESS)  # what is drawn is the same for all, ever
+        worth = self.settings.fitness(evaluator, relaxed.textures, relaxed.energy, self.watch, always)
         after = []
         for k, candidate in enumerate(candidates):
             self.watch()
@@ -206,6 +225,7 @@ class Island:
                     torque=float(relaxed.torque[k]),
                     fingerprint=fingerprint(self.crystal.lattice, relaxed.textures[k], relaxed.energy[k]),
                     refined=refined and relaxed.reason[k] != "moving",
+                    free_energy=None if worth is None else float(worth.value[k]),
                 )
             )
         return after, relaxed.evaluations
@@ -229,7 +249,27 @@ class Island:
         precise = Evaluator(self.crystal.hamiltonian, self.evaluator.device, np.float64, self.evaluator.path)
         chosen = {id(candidate): candidate for candidate in self.elites + self.rough}
         polished, _ = self.relaxed(list(chosen.values()), self.settings.polish, precise, refined=True)
-        return self.distinct(polished)[: self.settings.elites]
+        return self._settled(self.distinct(polished), precise)[: self.settings.elites]
+
+    def _settled(self, candidates: list[Candidate], precise: Evaluator) -> list[Candidate]:
+        """With the stability of the elites known; saddles are pushed off, both ways, and relaxed again."""
+        elites, count = self.settings.elites, self.settings.modes
+        for push in range(PUSHES + 1 if count else 0):
+            new = [place for place, c in enumerate(candidates[:elites]) if c.stability is None]
+            if not new:
+                break
+            found, lowest = stability(precise, [candidates[place].texture for place in new], count, self.watch)
+            off = []
+            for place, known, mode in zip(new, found, lowest, strict=True):
+                candidate = candidates[place]
+                candidates[place] = replace(candidate, stability=known)
+                if known.kind == "saddle" and push < PUSHES:
+                    off += [replace(candidate, texture=texture) for texture in pushed(candidate.texture, mode)]
+            if off:
+                fallen, _ = self.relaxed(off, OFF_SADDLES, precise, refined=True)
+                left = [c for c in candidates if c.stability is None or c.stability.kind != "saddle"]
+                candidates = self.distinct([*left, *fallen])
+        return candidates
 
     def merge(self, new: Sequence[Candidate]) -> int:
         """Take candidates in; the best distinct ones stay. How many of the new ones do."""
@@ -243,8 +283,8 @@ class Island:
         self.state = replace(self.state, leaders=tuple(leaders))
 
     def distinct(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Sorted by energy, those that differ by more than a symmetry of the Hamiltonian from every better one."""
-        ranked = sorted((c for c in candidates if np.isfinite(c.energy)), key=lambda c: c.energy)
+        """Sorted by worth, those that differ by more than a symmetry of the Hamiltonian from every better one."""
+        ranked = sorted((c for c in candidates if np.isfinite(c.energy)), key=lambda c: c.worth)
         kept = distinct([candidate.fingerprint for candidate in ranked], 1e-6 * self.evaluator.stiffness)
         return [ranked[place] for place in kept]
 
@@ -289,8 +329,8 @@ class Island:
         operator = mixture[random.choice(len(mixture), p=self._shares(mixture))][0]
         parents = np.empty((0, self.crystal.lattice.sites, 3))
         if operator.parents:
-            energy = np.array([candidate.energy for candidate in self.candidates])
-            places = settings.selection(energy, operator.parents, random)
+            worth = np.array([candidate.worth for candidate in self.candidates])
+            places = settings.selection(worth, operator.parents, random)
             parents = np.stack([self.candidates[place].texture for place in places]).astype(np.float64)
         child = unit(operator(self.crystal, parents, random))
         empty = ~child.any(axis=1)

@@ -98,7 +98,7 @@ def luggage(sites: int, real: type = np.float32) -> np.dtype:
     return np.dtype(
         [
             ("energy", "f8"), ("torque", "f8"), ("generation", "i8"), ("island", "i4"), ("refined", "?"),
-            ("origin", "S48"), ("texture", real, (sites, 3)),
+            ("free_energy", "f8"), ("origin", "S48"), ("texture", real, (sites, 3)),
         ]
     )  # fmt: skip
 
@@ -108,7 +108,8 @@ def packed(candidates: Sequence[Candidate], sites: int) -> NDArray[np.void]:
     records = np.zeros(len(candidates), luggage(sites))
     for record, candidate in zip(records, candidates, strict=True):
         for name in luggage(sites).names or ():
-            record[name] = getattr(candidate, name)
+            value = getattr(candidate, name)
+            record[name] = np.nan if value is None else value
     return records
 
 
@@ -124,6 +125,7 @@ def unpacked(records: NDArray[np.void], lattice: Lattice) -> list[Candidate]:
             island=int(record["island"]),
             fingerprint=fingerprint(lattice, record["texture"], record["energy"]),
             refined=bool(record["refined"]),
+            free_energy=None if np.isnan(record["free_energy"]) else float(record["free_energy"]),
         )
         for record in records
     ]

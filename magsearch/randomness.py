@@ -20,6 +20,8 @@ class Consumer(IntEnum):
     START = 16
     ACCEPTANCE = 17
     FEATURES = 18
+    MODES = 19
+    FITNESS = 20
 
 
 def stream(
@@ -40,7 +42,8 @@ def key(seed: int, consumer: Consumer, island: int = 0, generation: int = 0) -> 
 
 def keyed(key: Key, consumer: Consumer, turn: int = 0) -> np.random.Generator:
     """The stream of what a host decides between sweeps: exchanges, resampling, restarts."""
-    return np.random.Generator(np.random.Philox(key=key[0] + (key[1] << 32) + (int(consumer) << 64), counter=turn))
+    counter = [0, turn, 0, 0]  # the first word counts what is drawn: turns must not overlap
+    return np.random.Generator(np.random.Philox(key=key[0] + (key[1] << 32) + (int(consumer) << 64), counter=counter))
 
 
 def derived(key: Key, consumer: Consumer, turn: int = 0) -> Key:

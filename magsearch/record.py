@@ -32,6 +32,8 @@ def elite(candidate: Candidate, lattice: Lattice, energy_density: NDArray[np.flo
         generation=candidate.generation,
         island=candidate.island,
         energy_density=energy_density,
+        stability=candidate.stability,
+        free_energy=candidate.free_energy,
     )
 
 
@@ -69,12 +71,16 @@ def summary(record: Record) -> dict[str, Any]:
     def of(elite: Elite) -> dict[str, Any]:
         return {
             "energy_per_site": elite.energy / spins,
+            "free_energy_per_site": None if elite.free_energy is None else elite.free_energy / spins,
             "charge": elite.charge,
             "magnetization": elite.magnetization.tolist(),
             "torque": elite.torque,
             "origin": elite.origin,
             "generation": elite.generation,
             "island": elite.island,
+            "stability": elite.stability.kind if elite.stability else None,
+            "modes": list(elite.stability.modes) if elite.stability else [],
+            "zero_modes": elite.stability.zero_modes if elite.stability else None,
         }
 
     elites, history = [of(e) for e in record.elites], record.history

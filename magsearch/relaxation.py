@@ -106,12 +106,9 @@ class Motion:
         count = len(np.asarray(textures).reshape(-1, evaluator.sites, 3))
         state = np.zeros((STATE["STATES"], replicas))
         state[STATE["RESTING"], count:] = REASONS.index("padding")
-        given = np.atleast_2d(evaluator.hamiltonian.field if tesla is None else tesla)
-        every = np.broadcast_to(given, (count, 3))
-        every = np.concatenate([every, np.broadcast_to(every[:1], (replicas - count, 3))])
         return cls(
             evaluator,
-            evaluator.zeeman(every, replicas),
+            evaluator.zeeman_of(tesla, count, replicas),
             {"spins": spins, "force": xp.zeros_like(spins)},
             {"state": evaluator.device.array(state, np.float64)},
             xp.empty((evaluator.chunks, len(SUM) - 1, replicas)),

@@ -23,7 +23,7 @@ from magsearch.hamiltonian import Hamiltonian
 from magsearch.history import History
 from magsearch.record import certificate, vector
 from magsearch.statistics import Estimate
-from magsearch.storage import Record
+from magsearch.storage import Elite, Record
 
 LINES = 16  # of the ranks of a run that are shown
 WIDE = 110  # columns of a terminal from which on a table has room for words
@@ -163,14 +163,19 @@ def show(console: Console, record: Record) -> None:
     spins = record.hamiltonian.spins
     title = f"{record.input_path}, field {vector(record.hamiltonian.field)} T; torques in meV"
     wide = console.width >= WIDE
-    names = ["", "meV per site", "above", "charge", "magnetization", "torque", *(("made by",) if wide else ())]
+    free = any(elite.free_energy is not None for elite in record.elites)
+    names = [
+        "", "meV per site", "above", *(("free energy",) if free else ()), "charge", "magnetization", "torque",
+        "stability", *(("made by",) if wide else ()),
+    ]  # fmt: skip
     table = Table(title=title, box=SIMPLE, title_justify="left", padding=(0, 1))
     for name in names:
-        table.add_column(name, justify="left" if name == "made by" else "right", no_wrap=True)
+        table.add_column(name, justify="left" if name in ("stability", "made by") else "right", no_wrap=True)
     for k, elite in enumerate(record.elites):
         row = [
             str(k), f"{elite.energy / spins:.8f}", f"{(elite.energy - record.elites[0].energy) / spins:.2e}",
-            f"{elite.charge + 0.0:.2f}", vector(elite.magnetization, 3), f"{elite.torque:.0e}",
+            *((f"{np.nan if elite.free_energy is None else elite.free_energy / spins:.6f}",) if free else ()),
+            f"{elite.charge + 0.0:.2f}", vector(elite.magnetization, 3), f"{elite.torque:.0e}", stable(elite),
         ]  # fmt: skip
         table.add_row(*row, *((f"{elite.origin}, generation {elite.generation}",) if wide else ()))
     console.print(table)
@@ -188,6 +193,17 @@ def show(console: Console, record: Record) -> None:
         share = 100 * np.mean(record.waited) / max(record.seconds, 1e-9)
         done.append(f"{_count(len(record.waited), 'rank')}: waited {share:.1f} % of the time")
     console.print(", ".join(done), highlight=False, soft_wrap=True)
+
+
+def stable(elite: Elite) -> str:
+    """minimum, saddle, or how many zero modes; empty for elites of a run that goes on."""
+    if elite.stability is None:
+        return ""
+    return (
+        _count(elite.stability.zero_modes, "zero mode")
+        if elite.stability.kind == "zero modes"
+        else elite.stability.kind
+    )
 
 
 def certified(record: Record) -> list[str]:

@@ -1,37 +1,38 @@
 """The tables of an input besides [model]: strings and numbers, as a user writes them, and the values that they become.
 
-Strings turn into values here and nowhere else.
+Strings turn into values here (those of back-ends in ``backends``) and nowhere else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
+from magsearch.backends import (
+    MINIMIZERS,
+    STRICT,
+    BackendTable,
+    Count,
+    MinimizerName,
+    NotNegative,
+    Positive,
+    VarianceTable,
+)
+from magsearch.fitness import Energy, Fitness, Harmonic, LocalEntropy
 from magsearch.island import OPERATORS, SEEDS, GeneticTunneling, Mixture
 from magsearch.migration import Exchange, Leader
-from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, VelocityProjection
 from magsearch.operators import OPERATORS as NAMED_OPERATORS
-from magsearch.relaxation import Convergence, Minimizer, VarianceControl
+from magsearch.relaxation import Convergence
 from magsearch.selection import Roulette, Selection, SteadyState, Tournament
 from magsearch.stopping import Checkpoints, Stop
 from magsearch.topology import Complete, Isolated, RandomGraph, Ring, Topology, Torus
 
-MINIMIZERS: dict[str, type] = {
-    "barzilai-borwein": BarzilaiBorwein,
-    "lbfgs": LBFGS,
-    "velocity-projection": VelocityProjection,
-    "fire": Fire,
-}
 TOPOLOGIES: dict[str, type] = {"ring": Ring, "torus": Torus, "complete": Complete, "isolated": Isolated}
-Positive = Annotated[float, Field(strict=True, gt=0)]
-Count = Annotated[int, Field(strict=True, ge=1)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 Weights = dict[str, Annotated[float, Field(ge=0)]]
-STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class SearchTable:
 
     replicas      offspring of a generation
     elites        minima that are stored
+    modes         softest modes of each of them, by which saddles are found, pushed off and relaxed again; 0: none
     generations   at the most
     seconds       at the most, on the wall clock; the elites' polish comes after
     seed          of everything random
@@ -47,9 +49,15 @@ class SearchTable:
     deviation     meV per site, below which they do not vary; default: 1e-7 of the stiffest coupling
     gap           meV per site: the search ends when its best minimum is no more than this above the lower bound
     bound         whether a lower bound is computed; default: with a gap, and wherever it takes seconds
-    minimizer     a key of MINIMIZERS
-    steps         of one relaxation, at the most
-    torque        meV, at which a relaxation may end; default: 1e-6 of the stiffest coupling
+    minimizer     a key of MINIMIZERS: relaxes offspring, alone or at the end of a back-end
+    steps         of one relaxation, or sweeps of the heat bath, at the most
+    torque        meV, at which a relaxation may end, 0: never; default: 1e-6 of the stiffest coupling
+    variance      when variance control ends one
+    backend       what relaxes offspring instead of a minimiser alone
+    fitness       energy, or what candidates are ranked by instead: harmonic or local-entropy, both free energies
+    fitness_temperature   kelvin, of those
+    scope         meV, of local-entropy: the weaker, the further the surroundings reach; default: 0.01 of the stiffest
+                  coupling
     selection     steady-state, tournament or roulette
     temperature   kelvin, of the roulette's Boltzmann weights (asks for the roulette)
     seeds         weights of the operators that make the first generation
@@ -63,16 +71,22 @@ class SearchTable:
     __pydantic_config__ = STRICT
     replicas: Annotated[int, Field(strict=True, ge=2)] = 64
     elites: Count = 8
+    modes: Annotated[int, Field(strict=True, ge=0, le=64)] = 4
     generations: Count = 200
     seconds: Positive | None = None
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 1
     window: Annotated[int, Field(strict=True, ge=2)] = 10
-    deviation: Annotated[float, Field(strict=True, ge=0)] | None = None
+    deviation: NotNegative | None = None
     gap: Positive | None = None
     bound: bool | None = None
-    minimizer: Literal["barzilai-borwein", "lbfgs", "velocity-projection", "fire"] = "barzilai-borwein"
+    minimizer: MinimizerName = "barzilai-borwein"
     steps: Count = 2000
-    torque: Positive | None = None
+    torque: NotNegative | None = None
+    variance: VarianceTable = field(default_factory=VarianceTable)
+    backend: BackendTable | None = None
+    fitness: Literal["energy", "harmonic", "local-entropy"] = "energy"
+    fitness_temperature: Positive | None = None
+    scope: Positive | None = None
     selection: Literal["steady-state", "tournament", "roulette"] | None = None
     temperature: Positive | None = None
     seeds: Weights = field(default_factory=dict)
@@ -83,13 +97,16 @@ class SearchTable:
     sites: Count = 1200
 
     def island(self) -> GeneticTunneling:
-        """The settings of an island as values. ValueError for operators that do not exist."""
-        minimizer: Minimizer = MINIMIZERS[self.minimizer](Convergence(self.torque, self.steps, VarianceControl()))
+        """The settings of an island as values. ValueError for operators that do not exist, and keys at odds."""
+        convergence = Convergence(self.torque, self.steps, self.variance.control())
+        minimizer = MINIMIZERS[self.minimizer](convergence)
         return GeneticTunneling(
             replicas=self.replicas,
             elites=self.elites,
             seed=self.seed,
-            minimizer=minimizer,
+            modes=self.modes,
+            minimizer=self.backend.backend(convergence, minimizer, self.replicas) if self.backend else minimizer,
+            fitness=self._fitness(),
             selection=self._selection(),
             seeds=_mixture("seeds", self.seeds, SEEDS),
             operators=_mixture("operators", self.operators, OPERATORS),
@@ -101,6 +118,19 @@ class SearchTable:
         if self.gap is not None and self.bound is False:
             raise ValueError("search.gap is measured from the lower bound, but search.bound is false")
         return Stop(self.generations, self.seconds, self.window, self.deviation, self.gap)
+
+    def _fitness(self) -> Fitness:
+        if self.scope is not None and self.fitness != "local-entropy":
+            raise ValueError(f"search.scope is the local entropy's, but search.fitness is {self.fitness}")
+        if self.fitness == "energy":
+            if self.fitness_temperature is not None:
+                raise ValueError("search.fitness_temperature is a free energy's, but search.fitness is energy")
+            return Energy()
+        if self.fitness_temperature is None:
+            raise ValueError(f"search.fitness is {self.fitness}, a free energy; it needs search.fitness_temperature")
+        if self.fitness == "harmonic":
+            return Harmonic(self.fitness_temperature)
+        return LocalEntropy(self.fitness_temperature, self.scope)
 
     def _selection(self) -> Selection:
         name = self.selection or ("roulette" if self.temperature else "steady-state")
@@ -134,16 +164,19 @@ class OwnTable:
     islands: list[Annotated[int, Field(strict=True, ge=0)]]
     replicas: Annotated[int, Field(strict=True, ge=2)] | None = None
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] | None = None
-    minimizer: Literal["barzilai-borwein", "lbfgs", "velocity-projection", "fire"] | None = None
+    minimizer: MinimizerName | None = None
     steps: Count | None = None
-    torque: Positive | None = None
+    torque: NotNegative | None = None
+    variance: VarianceTable | None = None
+    backend: BackendTable | None = None
     selection: Literal["steady-state", "tournament", "roulette"] | None = None
     temperature: Positive | None = None
     seeds: Weights | None = None
     operators: Weights | None = None
 
     def changes(self) -> dict[str, Any]:
-        return {key: value for key, value in asdict(self).items() if key != "islands" and value is not None}
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "islands"}
+        return {key: value for key, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True)

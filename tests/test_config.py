@@ -9,6 +9,7 @@ import pytest
 
 from magsearch import config
 from magsearch.errors import InputError
+from magsearch.fitness import Energy, Harmonic, LocalEntropy
 from magsearch.island import OPERATORS, SEEDS
 from magsearch.migration import Exchange, Leader
 from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, VelocityProjection
@@ -140,6 +141,34 @@ def test_temperature_contradicts_other_selections(tmp_path):
     assert message.startswith(f"{tmp_path / 'in.toml'}:11: ")
     assert "temperature" in message
     assert "tournament" in message
+
+
+@pytest.mark.parametrize(
+    ("table", "fitness"),
+    [
+        ("", Energy()),
+        ('fitness = "harmonic"\nfitness_temperature = 4.0', Harmonic(4.0)),
+        ('fitness = "local-entropy"\nfitness_temperature = 4.0\nscope = 0.3', LocalEntropy(4.0, 0.3)),
+    ],
+)
+def test_fitness_by_name(tmp_path, table, fitness):
+    assert config.read(toml(tmp_path, f"[search]\n{table}\n")).search.island().fitness == fitness
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ('fitness = "harmonic"', "needs search.fitness_temperature"),
+        ("fitness_temperature = 2.0", "search.fitness is energy"),
+        ('fitness = "harmonic"\nfitness_temperature = 2.0\nscope = 1.0', "the local entropy's"),
+        ('fitness = "entropy"', "local-entropy"),
+        ('fitness = "harmonic"\nfitness_temperature = 0.0', "fitness_temperature is 0.0"),
+    ],
+)
+def test_wrong_fitness_is_told_with_its_place(tmp_path, table, told):
+    message = fails(toml(tmp_path, f"[search]\n{table}\n"))
+    assert message.startswith(f"{tmp_path / 'in.toml'}:1")
+    assert told in message
 
 
 def test_operator_of_weight_zero_is_left_out(tmp_path):

@@ -28,6 +28,7 @@ from magsearch.methods import (
 )
 from magsearch.methods.population import effective, systematic
 from magsearch.minimizers import LBFGS, BarzilaiBorwein
+from magsearch.randomness import Consumer, keyed
 from magsearch.relaxation import Convergence, Method, Motion, relax
 from magsearch.units import K_B
 
@@ -54,6 +55,12 @@ def lowest(model: Any, device: Any) -> float:
     """The lowest of very many random starts, meV."""
     evaluator = Evaluator(model, device, np.float64)
     return float(relax(BarzilaiBorwein(), evaluator, random_textures(evaluator, 600, (9, 9))).energy.min())
+
+
+def test_turns_of_a_stream_do_not_overlap():
+    """Exchanges of one turn must not be decided by the numbers of the turn before."""
+    draws = np.concatenate([keyed(KEY, Consumer.EXCHANGE, turn).random(50) for turn in range(20)])
+    assert len(np.unique(draws)) == len(draws)
 
 
 # -- laws that hold for every method -----------------------------------------------------------------------------------

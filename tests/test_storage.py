@@ -29,6 +29,7 @@ from magsearch.history import MIGRATION, History
 from magsearch.island import Candidate, GeneticTunneling, State
 from magsearch.observables import fingerprint
 from magsearch.settings import SearchTable
+from magsearch.stability import Stability
 from magsearch.stopping import Stop
 from magsearch.storage import Elite, Record, progress
 
@@ -52,12 +53,17 @@ def random_history(elites: int, generations: int, islands: int = 2) -> History:
     return history
 
 
+def stability(k: int) -> Stability | None:
+    """One has none, others have few or many modes."""
+    return Stability("saddle", tuple(np.arange(-1.0, k).tolist()), k) if k else None
+
+
 def stored(hamiltonian: Hamiltonian, elites: int = 3, generations: int = 4, **rest: Any) -> Record:
     """A record full of random numbers."""
     rng = np.random.default_rng(5)
     spins = random_textures(hamiltonian, elites)
     made = tuple(
-        Elite(s, *rng.normal(size=1), rng.normal(size=3), *rng.normal(size=2), f"operator {k}", k, 1)
+        Elite(s, *rng.normal(size=1), rng.normal(size=3), *rng.normal(size=2), f"operator {k}", k, 1, stability(k))
         for k, s in enumerate(spins)
     )
     values: dict[str, Any] = {

@@ -22,6 +22,7 @@ from magsearch.hamiltonian import Hamiltonian
 from magsearch.history import History
 from magsearch.island import State
 from magsearch.observables import charge_density
+from magsearch.stability import Stability
 from magsearch.storage import certificate, model, progress, xdmf
 from magsearch.storage.files import SCHEMA, dataset, opened, replaced, texts, words
 from magsearch.storage.progress import write_part
@@ -47,6 +48,8 @@ class Elite:
     generation: int
     island: int = 0
     energy_density: NDArray[np.float64] | None = None  # [site] meV, where it has been worked out
+    stability: Stability | None = None  # of polished ones
+    free_energy: float | None = None  # meV of the whole texture, where it is ranked by that
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +190,15 @@ def _write_elites(group: h5py.Group, record: Record) -> None:
     dataset(group, "generation", np.array([e.generation for e in elites], dtype=np.int64), "", "elite")
     dataset(group, "island", np.array([e.island for e in elites], dtype=np.int64), "", "elite")
     dataset(group, "origin", texts(e.origin for e in elites), "", "elite")
+    free = [np.nan if e.free_energy is None else e.free_energy for e in elites]
+    dataset(group, "free_energy", free, "meV", "elite")
+    known = [e.stability or Stability("", (), 0) for e in elites]
+    modes = np.full((n, max((len(s.modes) for s in known), default=0)), np.nan)
+    for row, one in zip(modes, known, strict=True):
+        row[: len(one.modes)] = one.modes
+    dataset(group, "modes", modes, "meV", "elite, mode")
+    dataset(group, "zero_modes", np.array([s.zero_modes for s in known], dtype=np.int64), "", "elite")
+    dataset(group, "stability", texts(s.kind for s in known), "", "elite")
 
 
 def _write_densities(model: h5py.Group, group: h5py.Group, record: Record) -> None:
@@ -243,6 +255,21 @@ def _read_elites(group: h5py.Group) -> list[Elite]:
             generation=int(columns["generation"][k]),
             island=int(columns["island"][k]),
             energy_density=None if density is None else density[k],
+            stability=_read_stability(group, k),
+            free_energy=_read_free_energy(group, k),
         )
         for k, texture in enumerate(spins)
     ]
+
+
+def _read_stability(group: h5py.Group, place: int) -> Stability | None:
+    kind = group["stability"][place].decode() if "stability" in group else ""  # runs of early versions have none
+    if not kind:
+        return None
+    modes = group["modes"][place]
+    return Stability(kind, tuple(modes[np.isfinite(modes)].tolist()), int(group["zero_modes"][place]))
+
+
+def _read_free_energy(group: h5py.Group, place: int) -> float | None:
+    found = float(group["free_energy"][place]) if "free_energy" in group else np.nan
+    return None if np.isnan(found) else found

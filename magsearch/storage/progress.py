@@ -31,8 +31,8 @@ HISTORY_UNITS = {
 MIGRATION_UNITS = {name: "meV per site" if name == "best" else "" for name in MIGRATION.names or ()}
 COLUMNS = {
     "texture": ("1", "candidate, site, xyz"), "energy": ("meV", "candidate"), "torque": ("meV", "candidate"),
-    "generation": ("", "candidate"), "island": ("", "candidate"), "refined": ("", "candidate"),
-    "origin": ("", "candidate"), "owner": ("", "candidate"), "pull": ("1", "candidate"),
+    "free_energy": ("meV", "candidate"), "generation": ("", "candidate"), "island": ("", "candidate"),
+    "refined": ("", "candidate"), "origin": ("", "candidate"), "owner": ("", "candidate"), "pull": ("1", "candidate"),
 }  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def read_states(group: h5py.Group, islands: Collection[int], lattice: Lattice) -
     rows = np.flatnonzero(np.isin(group["owner"][()], list(islands)))
     records = np.zeros(len(rows), luggage(lattice.sites))
     for name in records.dtype.names or ():
-        records[name] = group[name][rows]
+        records[name] = group[name][rows] if name in group or name != "free_energy" else np.nan  # early versions
     owner, pull, candidates = group["owner"][rows], group["pull"][rows], unpacked(records, lattice)
     return {
         island: State(

@@ -1,0 +1,147 @@
+"""The local back-ends by name: [search.backend] and [search.variance] of an input, and the values that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from magsearch.heatbath import HeatBath
+from magsearch.methods import (
+    BasinHopping,
+    Geometric,
+    Linear,
+    ParallelTempering,
+    PopulationAnnealing,
+    RandomRestarts,
+    SimulatedAnnealing,
+)
+from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, VelocityProjection
+from magsearch.relaxation import Convergence, Method, Minimizer, VarianceControl
+
+MinimizerName = Literal["barzilai-borwein", "lbfgs", "velocity-projection", "fire"]
+MINIMIZERS: dict[str, Callable[[Convergence], Minimizer]] = {
+    "barzilai-borwein": BarzilaiBorwein,
+    "lbfgs": LBFGS,
+    "velocity-projection": VelocityProjection,
+    "fire": Fire,
+}
+METHODS: dict[str, Callable[..., Method]] = {
+    "simulated-annealing": SimulatedAnnealing,
+    "parallel-tempering": ParallelTempering,
+    "population-annealing": PopulationAnnealing,
+    "random-restarts": RandomRestarts,
+    "basin-hopping": BasinHopping,
+}
+SCHEDULES: dict[str, type] = {"geometric": Geometric, "linear": Linear}
+KEYS = {  # of [search.backend], besides the name
+    "heat-bath": ("temperature", "reflections"),
+    "simulated-annealing": ("hottest", "coldest", "schedule", "sweeps", "reflections"),
+    "parallel-tempering": ("hottest", "coldest", "rungs", "sweeps", "every", "reflections"),
+    "population-annealing": ("coldest", "share", "sweeps", "reflections"),
+    "random-restarts": ("restarts",),
+    "basin-hopping": ("hops", "angle", "temperature"),
+}
+Positive = Annotated[float, Field(strict=True, gt=0)]
+NotNegative = Annotated[float, Field(strict=True, ge=0)]
+Count = Annotated[int, Field(strict=True, ge=1)]
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class VarianceTable:
+    """The [search.variance] table: variance control of a minimiser or of the heat bath; what is not given is usual.
+
+    window   steps or sweeps over which both variances must be small; 0: no variance control
+    energy   meV^2, of the energy per site
+    moment   of the mean spin
+    """
+
+    __pydantic_config__ = STRICT
+    window: Annotated[int, Field(strict=True, ge=0)] | None = None
+    energy: NotNegative | None = None
+    moment: NotNegative | None = None
+
+    def control(self) -> VarianceControl | None:
+        """ValueError for thresholds of no window, and for a window without a variance."""
+        if self.window == 0:
+            if self.energy is not None or self.moment is not None:
+                raise ValueError("search.variance has thresholds, but its window is 0: no variance control")
+            return None
+        if self.window == 1:
+            raise ValueError("search.variance.window is 1; a variance needs two steps or more")
+        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        return VarianceControl(**{key: value for key, value in given.items() if value is not None})
+
+
+@dataclass(frozen=True)
+class BackendTable:
+    """The [search.backend] table: what relaxes offspring instead of a minimiser alone. ``KEYS`` says what is whose.
+
+    name          a key of KEYS
+    temperature   kelvin, of the heat bath; of basin hopping's acceptance of whole textures
+    hottest       kelvin, where annealing and tempering begin
+    coldest       kelvin, where they end
+    schedule      geometric or linear: how annealing cools
+    sweeps        of annealing and tempering; of population annealing at every temperature
+    reflections   sweeps of over-relaxation after each sweep
+    rungs         temperatures of a tempering ladder; they must divide search.replicas
+    every         sweeps from one exchange to the next
+    share         of a population that still counts after a step of its temperature
+    restarts      random textures for each offspring
+    hops          kicks of each offspring
+    angle         radians, of a kick
+    """
+
+    __pydantic_config__ = STRICT
+    name: Literal[
+        "heat-bath", "simulated-annealing", "parallel-tempering", "population-annealing", "random-restarts",
+        "basin-hopping",
+    ]  # fmt: skip
+    temperature: NotNegative | None = None
+    hottest: Positive | None = None
+    coldest: Positive | None = None
+    schedule: Literal["geometric", "linear"] | None = None
+    sweeps: Count | None = None
+    reflections: Annotated[int, Field(strict=True, ge=0)] | None = None
+    rungs: Annotated[int, Field(strict=True, ge=2)] | None = None
+    every: Count | None = None
+    share: Annotated[float, Field(strict=True, gt=0, lt=1)] | None = None
+    restarts: Count | None = None
+    hops: Count | None = None
+    angle: Annotated[float, Field(strict=True, gt=0, le=3.1416)] | None = None
+
+    def backend(self, convergence: Convergence, minimizer: Minimizer, replicas: int) -> Minimizer | Method:
+        """``minimizer`` ends a method; ``convergence`` is that of the heat bath.
+
+        ValueError for keys of other back-ends, and for those that do not go together.
+        """
+        given = self._given()
+        if self.name == "heat-bath":
+            if self.temperature is None:
+                raise ValueError("search.backend needs a temperature: the heat bath's, in kelvin")
+            return HeatBath(convergence=convergence, **given)
+        if self.name in ("simulated-annealing", "parallel-tempering"):
+            if (self.hottest is None) != (self.coldest is None):
+                raise ValueError("search.backend needs both hottest and coldest, or neither")
+            if self.hottest is not None and self.coldest is not None and self.hottest < self.coldest:
+                raise ValueError(f"search.backend.hottest is {self.hottest:g} K, colder than coldest")
+        if self.rungs is not None and replicas % self.rungs:
+            raise ValueError(f"search.backend.rungs is {self.rungs}, which does not divide the {replicas} replicas")
+        if self.every is not None and self.every > given.get("sweeps", ParallelTempering.sweeps):
+            raise ValueError(f"search.backend.every is {self.every}, more than there are sweeps: nothing is exchanged")
+        if self.name == "simulated-annealing":
+            ends = {key: given.pop(key) for key in ("hottest", "coldest") if key in given}
+            given["schedule"] = SCHEDULES[given.get("schedule", "geometric")](**ends)
+        return METHODS[self.name](minimizer=minimizer, **given)
+
+    def _given(self) -> dict[str, Any]:
+        every = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "name"}
+        given = {key: value for key, value in every.items() if value is not None}
+        strange = sorted(set(given) - set(KEYS[self.name]))
+        if strange:
+            known = ", ".join(KEYS[self.name])
+            raise ValueError(f"search.backend.{strange[0]} is no key of {self.name}; its keys are {known}")
+        return given

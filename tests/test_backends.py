@@ -1,0 +1,246 @@
+"""[search.backend] and [search.variance]: every back-end can be named, and what is wrong is told with its place."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from math import pi
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from magsearch import config
+from magsearch.archipelago import Archipelago
+from magsearch.backends import KEYS, METHODS, BackendTable, VarianceTable
+from magsearch.device import Cpu
+from magsearch.errors import InputError
+from magsearch.heatbath import HeatBath
+from magsearch.methods import (
+    BasinHopping,
+    Geometric,
+    Linear,
+    ParallelTempering,
+    PopulationAnnealing,
+    RandomRestarts,
+    SimulatedAnnealing,
+)
+from magsearch.migration import Leader
+from magsearch.minimizers import LBFGS, BarzilaiBorwein
+from magsearch.relaxation import Convergence, VarianceControl
+from magsearch.settings import IslandsTable, SearchTable, StorageTable
+from magsearch.topology import RandomGraph
+from magsearch.units import MRY
+
+MODEL = '[model]\nlattice = "square"\nsize = [4, 4, 1]\nfield = 2.0\n[[model.exchange]]\nJ = 1.0\n'
+USUAL = BarzilaiBorwein(Convergence(None, 2000, VarianceControl()))
+EACH = {
+    "heat-bath": "temperature = 2.0",
+    "simulated-annealing": "sweeps = 20",
+    "parallel-tempering": "sweeps = 20\nrungs = 4",
+    "population-annealing": "coldest = 1.0\nsweeps = 1",
+    "random-restarts": "restarts = 2",
+    "basin-hopping": "hops = 2",
+}
+
+
+def given(tmp_path: Path, text: str, *overrides: str) -> config.Input:
+    path = tmp_path / "in.toml"
+    path.write_text(f"{MODEL}\n{text}\n")
+    return config.read(path, overrides)
+
+
+@pytest.mark.parametrize(
+    ("table", "backend"),
+    [
+        ('name = "heat-bath"\ntemperature = 0', HeatBath(0, USUAL.convergence)),
+        ('name = "heat-bath"\ntemperature = 4.5\nreflections = 3', HeatBath(4.5, USUAL.convergence, 3)),
+        ('name = "simulated-annealing"', SimulatedAnnealing(minimizer=USUAL)),
+        (
+            'name = "simulated-annealing"\nhottest = 30\ncoldest = 1\nschedule = "linear"\nsweeps = 7\nreflections = 2',
+            SimulatedAnnealing(Linear(30, 1), 7, 2, USUAL),
+        ),
+        (
+            'name = "simulated-annealing"\nhottest = 30\ncoldest = 1',
+            SimulatedAnnealing(Geometric(30, 1), minimizer=USUAL),
+        ),
+        (
+            'name = "parallel-tempering"\nhottest = 9.5\ncoldest = 2\nrungs = 8\nsweeps = 60\nevery = 5\n'
+            "reflections = 1",
+            ParallelTempering(9.5, 2, 8, 60, 5, 1, minimizer=USUAL),
+        ),
+        (
+            'name = "population-annealing"\ncoldest = 0.5\nshare = 0.7\nsweeps = 4\nreflections = 1',
+            PopulationAnnealing(0.5, 0.7, 4, 1, USUAL),
+        ),
+        ('name = "random-restarts"\nrestarts = 3', RandomRestarts(3, USUAL)),
+        ('name = "basin-hopping"\nhops = 5\nangle = 1.5\ntemperature = 8', BasinHopping(5, 1.5, 8, USUAL)),
+    ],
+)
+def test_back_ends_by_name(tmp_path, table, backend):
+    assert given(tmp_path, f"[search.backend]\n{table}").search.island().minimizer == backend
+
+
+def test_every_method_can_be_named_and_every_key_belongs_to_one():
+    assert set(KEYS) == {"heat-bath", *METHODS}
+    assert {key for keys in KEYS.values() for key in keys} | {"name"} == set(asdict(BackendTable("heat-bath")))
+
+
+def test_the_minimiser_ends_a_method(tmp_path):
+    text = '[search]\nminimizer = "lbfgs"\nsteps = 50\ntorque = 1e-3\n[search.backend]\nname = "random-restarts"'
+    found = given(tmp_path, text).search.island().minimizer
+    assert found == RandomRestarts(minimizer=LBFGS(Convergence(1e-3, 50, VarianceControl())))
+
+
+def test_variance_control_is_that_of_minimiser_and_heat_bath(tmp_path):
+    table = "[search.variance]\nwindow = 30\nenergy = 1e-9\nmoment = 1e-7"
+    control = VarianceControl(30, 1e-9, 1e-7)
+    assert given(tmp_path, table).search.island().minimizer.convergence.variance == control
+    bath = given(tmp_path, table + '\n[search.backend]\nname = "heat-bath"\ntemperature = 1.0')
+    assert bath.search.island().minimizer.convergence.variance == control
+    assert given(tmp_path, "[search.variance]\nwindow = 0").search.island().minimizer.convergence.variance is None
+
+
+def test_settings_of_the_method_s_authors_can_be_written(tmp_path):
+    """GTO-2D's example of Pd/Fe/Ir(111): heat bath at 1e-4 K, 1800 sweeps, window 100, thresholds 1e-10."""
+    text = f"""
+[search]
+replicas = 64
+elites = 10
+generations = 50
+window = 20
+deviation = {np.sqrt(1e-11) * MRY}
+steps = 1800
+torque = 0
+selection = "steady-state"
+[search.variance]
+window = 100
+energy = {1e-10 * MRY**2}
+moment = 1e-10
+[search.backend]
+name = "heat-bath"
+temperature = 1e-4
+"""
+    found = given(tmp_path, text).search.island()
+    assert found.minimizer == HeatBath(1e-4, Convergence(0.0, 1800, VarianceControl(100, 1e-10 * MRY**2, 1e-10)))
+
+
+def test_the_roulette_s_temperature_is_another_one(tmp_path):
+    text = '[search]\ntemperature = 9.0\n[search.backend]\nname = "heat-bath"\ntemperature = 3.0'
+    island = given(tmp_path, text).search.island()
+    assert (island.selection.temperature, island.minimizer.temperature) == (9.0, 3.0)
+
+
+def test_islands_have_back_ends_of_their_own(tmp_path):
+    islands = given(tmp_path, """
+[islands]
+count = 3
+[[islands.own]]
+islands = [1]
+backend = {name = "heat-bath", temperature = 2.5}
+variance = {window = 10}
+[[islands.own]]
+islands = [2]
+backend = {name = "basin-hopping", hops = 3}
+""")  # fmt: skip
+    every = islands.islands.islands(islands.search)
+    assert every[0].minimizer == USUAL
+    assert every[1].minimizer == HeatBath(2.5, Convergence(None, 2000, VarianceControl(10)))
+    assert every[2].minimizer == BasinHopping(3, minimizer=USUAL)
+
+
+def test_a_run_that_goes_on_has_the_same_back_end(tmp_path):
+    text = '[search.variance]\nwindow = 9\n[search.backend]\nname = "parallel-tempering"\nrungs = 16'
+    before = given(tmp_path, text)
+    stored: Any = before.as_json()
+    after = config.again("in.toml", before.text, before.hamiltonian, stored, ())
+    assert after.search == before.search
+    assert after.search.island().minimizer == before.search.island().minimizer
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_a_search_with_it_finds_the_ferromagnet(tmp_path, name):
+    table = f'[search]\nreplicas = 8\ngenerations = 2\nelites = 2\n[search.backend]\nname = "{name}"\n{EACH[name]}'
+    made = given(tmp_path, table)
+    search = Archipelago(made.hamiltonian, Cpu(), made.search.island(), stop=made.search.stop())
+    for _ in search.run():
+        pass
+    assert np.abs(search.champion.texture[:, 2]).min() == pytest.approx(1.0)
+    assert search.champion.stability.kind == "minimum"
+
+
+@pytest.mark.parametrize(
+    ("search", "line", "told"),
+    [
+        ('[search.backend]\nname = "heat-bath"', 8, "needs a temperature"),
+        ("[search.backend]\ntemperature = 1.0", 8, "name is missing"),
+        ('[search.backend]\nname = "newton"', 9, "heat-bath"),
+        ('[search.backend]\nname = "heat-bath"\ntemperature = -1.0', 10, "temperature is -1.0"),
+        ('[search.backend]\nname = "heat-bath"\ntemperature = nan', 10, "temperature is nan"),
+        ('[search.backend]\nname = "heat-bath"\ntemprature = 1.0', 10, "unknown key 'temprature'; known are name"),
+        ('[search.backend]\nname = "heat-bath"\ntemperature = 1\nrungs = 4', 8, "rungs is no key of heat-bath"),
+        ('[search.backend]\nname = "parallel-tempering"\nrungs = 7', 8, "does not divide the 64 replicas"),
+        ('[search.backend]\nname = "parallel-tempering"\nhottest = 7', 8, "both hottest and coldest"),
+        ('[search.backend]\nname = "parallel-tempering"\nsweeps = 5\nevery = 6', 8, "nothing is exchanged"),
+        ('[search.backend]\nname = "simulated-annealing"\nhottest = 1\ncoldest = 2', 8, "colder than coldest"),
+        ('[search.backend]\nname = "population-annealing"\nshare = 1.0', 10, "share is 1.0"),
+        (f'[search.backend]\nname = "basin-hopping"\nangle = {2 * pi}', 10, "angle is 6.28"),
+        ("[search.variance]\nwindow = 1", 8, "two steps or more"),
+        ("[search.variance]\nwindow = 0\nmoment = 1e-8", 8, "no variance control"),
+        ("[search.variance]\nenergy = -1", 9, "energy is -1"),
+    ],
+)
+def test_errors_name_file_and_line(tmp_path, search, line, told):
+    with pytest.raises(InputError) as caught:
+        given(tmp_path, search)
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path / 'in.toml'}:{line}: ")
+    assert told in message
+
+
+def test_from_the_command_line(tmp_path):
+    made = given(tmp_path, "", 'search.backend={name="heat-bath", temperature=3.0}', "search.variance={window=20}")
+    assert made.search.island().minimizer == HeatBath(3.0, Convergence(None, 2000, VarianceControl(20)))
+
+
+# -- docs/settings.md --------------------------------------------------------------------------------------------------
+
+PAGE = (Path(__file__).parent.parent / "docs" / "settings.md").read_text()
+DOCUMENTED = {
+    "search": SearchTable, "search.variance": VarianceTable, "search.backend": BackendTable,
+    "islands": IslandsTable, "storage": StorageTable,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_every_key_is_documented_with_its_default(name):
+    table = PAGE.split(f"\n## [{name}]\n")[1].split("\n## ")[0]
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| `")]
+    documented = {row[0].strip("| `"): row[1].strip('"') for row in rows}
+    keys = {f.name: f for f in fields(DOCUMENTED[name])}
+    assert set(documented) == set(keys) - {"variance", "backend"}  # which are tables
+    for key, default in documented.items():
+        if isinstance(keys[key].default, int | float):
+            assert float(default) == keys[key].default
+        elif isinstance(keys[key].default, str):
+            assert default == keys[key].default
+
+
+def test_defaults_that_are_those_of_values_are_documented():
+    """Where a table leaves a key out, the value's own default holds."""
+    expected = {
+        "window": VarianceControl.window, "moment": VarianceControl.moment, "share": PopulationAnnealing.share,
+        "restarts": RandomRestarts.restarts, "hops": BasinHopping.hops, "angle": BasinHopping.angle,
+        "every": ParallelTempering.every, "groups": Leader.groups, "group_pull": Leader.group_pull,
+        "global_pull": Leader.global_pull, "degree": RandomGraph.degree,
+    }  # fmt: skip
+    rows = [line.split(" | ") for line in PAGE.splitlines() if line.startswith("| `")]
+    for key, default in expected.items():
+        assert default in [float(row[1]) for row in rows if row[0] == f"| `{key}`" and row[1][0].isdigit()], key
+
+
+def test_the_example_in_the_documentation_is_that_of_the_authors(tmp_path):
+    found = given(tmp_path, PAGE.split("```toml\n")[1].split("```")[0]).search
+    assert found.variance.energy == pytest.approx(1e-10 * MRY**2, rel=1e-4)
+    assert found.deviation == pytest.approx(1e-11**0.5 * MRY, rel=1e-2)
+    assert found.island().minimizer == HeatBath(1e-4, Convergence(0.0, 1800, found.variance.control()))
