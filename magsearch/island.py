@@ -54,11 +54,9 @@ OPERATORS: Mixture = (
 )  # fmt: skip
 
 REFINEMENT = BarzilaiBorwein(Convergence(steps=2000, variance=VarianceControl(200, relative=1e-8)))
-OFF_SADDLES = LBFGS(
-    Convergence(steps=20000, variance=None)
-)  # where a saddle is so shallow that gradients alone take long
+FLAT = LBFGS(Convergence(steps=20000, variance=None))  # where gradients alone take long: dearer steps, far fewer
 PUSHES = 3  # times that what turns out to be a saddle is pushed off and relaxed again, at the most
-POLISH = BarzilaiBorwein(Convergence(steps=20000, variance=None))
+POLISH = BarzilaiBorwein(Convergence(steps=5000, variance=None))
 
 
 @dataclass(frozen=True)
@@ -248,8 +246,18 @@ class Island:
         """Elites and the best rough candidates in double precision: as many distinct ones as there are elites."""
         precise = Evaluator(self.crystal.hamiltonian, self.evaluator.device, np.float64, self.evaluator.path)
         chosen = {id(candidate): candidate for candidate in self.elites + self.rough}
-        polished, _ = self.relaxed(list(chosen.values()), self.settings.polish, precise, refined=True)
+        polished = self._at_rest(list(chosen.values()), self.settings.polish, precise)
         return self._settled(self.distinct(polished), precise)[: self.settings.elites]
+
+    def _at_rest(self, candidates: Sequence[Candidate], minimizer: Minimizer, precise: Evaluator) -> list[Candidate]:
+        """The candidates relaxed; those that do not come to rest go on with ``FLAT``."""
+        relaxed, _ = self.relaxed(candidates, minimizer, precise, refined=True)
+        moving = [place for place, candidate in enumerate(relaxed) if not candidate.refined]
+        if moving:
+            rested, _ = self.relaxed([relaxed[place] for place in moving], FLAT, precise, refined=True)
+            for place, candidate in zip(moving, rested, strict=True):
+                relaxed[place] = candidate
+        return relaxed
 
     def _settled(self, candidates: list[Candidate], precise: Evaluator) -> list[Candidate]:
         """With the stability of the elites known; saddles are pushed off, both ways, and relaxed again."""
@@ -266,7 +274,7 @@ class Island:
                 if known.kind == "saddle" and push < PUSHES:
                     off += [replace(candidate, texture=texture) for texture in pushed(candidate.texture, mode)]
             if off:
-                fallen, _ = self.relaxed(off, OFF_SADDLES, precise, refined=True)
+                fallen, _ = self.relaxed(off, FLAT, precise, refined=True)
                 left = [c for c in candidates if c.stability is None or c.stability.kind != "saddle"]
                 candidates = self.distinct([*left, *fallen])
         return candidates

@@ -17,9 +17,10 @@ from magsearch.evaluator import Evaluator
 from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
 from magsearch.island import NOWHERE, Candidate, GeneticTunneling, Island, State
 from magsearch.lattice import Lattice
-from magsearch.minimizers import LBFGS, Fire, VelocityProjection
+from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, VelocityProjection
 from magsearch.observables import fingerprint
 from magsearch.operators import HeatPatch, PlantSkyrmion, RandomSpins, SoftWaves
+from magsearch.relaxation import Convergence
 from magsearch.selection import Roulette, Tournament
 
 FRUSTRATED = ["kagome_tensor", "left_handed", "disordered", "icosahedron", "single_layer"]  # many minima
@@ -229,6 +230,13 @@ def test_polished_elites_are_minima_in_double_precision(name):
         assert elite.energy == pytest.approx(float(energy(hamiltonian, elite.texture)), rel=1e-12)
         assert_allclose(np.linalg.norm(elite.texture, axis=1), hamiltonian.occupied, atol=1e-12)
     assert polished[0].energy <= populated.elites[0].energy + 1e-6 * abs(polished[0].energy)
+
+
+def test_elites_that_gradients_do_not_bring_to_rest_are_brought_there():
+    populated = island(MODELS["square_bloch"], polish=BarzilaiBorwein(Convergence(steps=10, variance=None)))
+    populated.breed()
+    polished = populated.polished()
+    assert all(c.refined and c.torque < 1.01e-8 for c in polished)
 
 
 def test_both_orientations_of_an_easy_axis_are_one_minimum_and_a_field_tells_them_apart():

@@ -23,7 +23,7 @@ from magsearch.device import Device
 from magsearch.errors import InputError
 from magsearch.evaluator import Evaluator
 from magsearch.hamiltonian import Hamiltonian
-from magsearch.island import POLISH, REFINEMENT
+from magsearch.island import FLAT, REFINEMENT
 from magsearch.relaxation import Minimizer, Watch, relax
 from magsearch.scan.space import FIELD, Space
 from magsearch.states import Column, Minimum, lowest
@@ -73,7 +73,7 @@ def relaxed(batch: Batch, given: Input, device: Device, watch: Watch) -> list[tu
     """What became of each trial, with the number of its column."""
     first = config.varied(given, batch.settings[0])
     fields = [settings.get("model.field", first.hamiltonian.field) for settings in batch.settings]
-    minimizer: Minimizer = POLISH if batch.precise else REFINEMENT
+    minimizer: Minimizer = FLAT if batch.precise else REFINEMENT
     evaluator = Evaluator(first.hamiltonian, device, np.float64 if batch.precise else np.float32, first.search.path)
     textures = np.stack([trial.texture for trial in batch.trials])
     done = relax(minimizer, evaluator, textures, np.array(fields, dtype=np.float64), watch)
