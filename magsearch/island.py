@@ -131,7 +131,7 @@ class Generation:
     best: float
     mean: float
     deviation: float
-    energies: NDArray[np.float64]  # [candidate], best first
+    energies: NDArray[np.float64] = field(compare=False)  # [candidate], best first
     evaluations: int  # of this generation: energy and force of one replica
     offspring: dict[str, int]  # by operator
     successes: dict[str, int]  # offspring that were kept, by operator

@@ -63,7 +63,16 @@ def stored(hamiltonian: Hamiltonian, elites: int = 3, generations: int = 4, **re
     rng = np.random.default_rng(5)
     spins = random_textures(hamiltonian, elites)
     made = tuple(
-        Elite(s, *rng.normal(size=1), rng.normal(size=3), *rng.normal(size=2), f"operator {k}", k, 1, stability(k))
+        Elite(
+            s,
+            *rng.normal(size=1),
+            rng.normal(size=3),
+            *rng.normal(size=2),
+            f"operator {k}",
+            k,
+            1,
+            stability=stability(k),
+        )
         for k, s in enumerate(spins)
     )
     values: dict[str, Any] = {

@@ -73,7 +73,7 @@ def test_metastable_ladders_are_marked_and_the_lower_free_energy_counts():
     down, up = state.averages.magnetization[2].mean < 0, state.portrait.along > 0.5
     assert down != up
     # with a ladder that reaches into the paramagnet, where both agree, the free energy tells them apart
-    hot = Tempering(ladders=2, sweeps=600, warmup=50, hottest=300.0, rungs=24)
+    hot = Tempering(ladders=2, sweeps=2400, warmup=600, hottest=300.0, rungs=24)
     (state,) = sampled(Evaluator(hard, Cpu()), [4.0], starts, hot, key(3, 13))
     assert state.averages.magnetization[2].mean > 0.8
 

@@ -263,7 +263,7 @@ def _read_elites(group: h5py.Group) -> list[Elite]:
 
 
 def _read_stability(group: h5py.Group, place: int) -> Stability | None:
-    kind = group["stability"][place].decode() if "stability" in group else ""  # runs of early versions have none
+    kind = group["stability"][place].decode()
     if not kind:
         return None
     modes = group["modes"][place]
@@ -271,5 +271,5 @@ def _read_stability(group: h5py.Group, place: int) -> Stability | None:
 
 
 def _read_free_energy(group: h5py.Group, place: int) -> float | None:
-    found = float(group["free_energy"][place]) if "free_energy" in group else np.nan
+    found = float(group["free_energy"][place])
     return None if np.isnan(found) else found
