@@ -123,14 +123,19 @@ def write(path: str | Path, record: Record, populations: Populations | Parts | N
 def read(path: str | Path) -> Record:
     """The record in a run.h5. InputError for a file that is missing, not HDF5, or not magsearch's."""
     with opened(Path(path)) as file:
-        if "columns" in file:
-            raise InputError("is a scan, not a run: magsearch show and magsearch phases look at it", path)
+        _expect_run(file, path)
         return _read(file)
+
+
+def _expect_run(file: h5py.File, path: str | Path) -> None:
+    if "columns" in file:
+        raise InputError("is a scan, not a run: magsearch show, phases and report look at it", path)
 
 
 def glance(path: str | Path) -> Glance:
     """How far a run has got, without its textures. InputError as for ``read``."""
     with opened(Path(path)) as file:
+        _expect_run(file, path)
         search = json.loads(file["config"]["settings"][()]).get("search", {})
         return Glance(
             history=progress.read_history(file["history"]),
