@@ -82,6 +82,9 @@ def table(out: Path, figure: Annotated[Path | None, typer.Option("-o")] = None) 
                 next((t for t, energy in r["trace"] if energy <= best + known["tolerance"] * sites), np.inf)
                 for r in runs.get(method, {}).values()
             ]
+            if not hits:
+                cells.append("")
+                continue
             tts, arrived = time_to_solution(hits)
             results[row, column] = tts
             cells.append(f"{tts / 1000:.3g} ({arrived:.0%})" if np.isfinite(tts) else f"none of {len(hits)}")
@@ -96,14 +99,14 @@ def table(out: Path, figure: Annotated[Path | None, typer.Option("-o")] = None) 
 def draw(path: Path, instances: list[str], names: list[str], results: Any) -> None:
     from matplotlib.figure import Figure
 
-    picture = Figure(figsize=(7, 3.2), layout="constrained")
+    picture = Figure(figsize=(7, 4.2), layout="constrained")
     axes = picture.add_subplot()
     for column, name in enumerate(names):
         offset = (column - (len(names) - 1) / 2) / (len(names) + 2)
         axes.plot(np.arange(len(instances)) + offset, results[:, column] / 1000, "o", label=name, markersize=4)
-    axes.set(yscale="log", ylabel="thousand evaluations to solution (99 %)")
+    axes.set(yscale="log", ylabel="thousand evaluations (99 %)")
     axes.set_xticks(range(len(instances)), instances, rotation=20, ha="right")
-    axes.legend(fontsize=7, ncols=2)
+    picture.legend(loc="outside upper center", fontsize=7, ncols=4)
     picture.savefig(path, dpi=200)
 
 
