@@ -62,11 +62,12 @@ DEVICE vec<lane<real>> normal(int i, word<real> replica, word<real> draw, uint32
     return {one * cosine, one * sine, other * cosine2};
 }
 
-// What a step adds to a spin with this force: p - (1 / damping) s x p, with p = step * force + noise across s.
+// What a step adds to a spin with this force: p - (1 / damping) s x p, with p = step * force - s x (s x noise): 0 at a
+// vacancy.
 template <typename real>
 DEVICE vec<lane<real>> increment(vec<lane<real>> s, vec<lane<real>> force, vec<lane<real>> noise, lane<real> step,
                                  real precession) {
-    const auto p = step * force + tangent(noise, s);
+    const auto p = step * force + cross(s, cross(noise, s));
     return p - precession * cross(s, p);
 }
 

@@ -25,7 +25,9 @@ NEVER = VarianceControl(window=5, energy=0.0, moment=0.0)  # no variance is belo
 ALWAYS = {"energy": 1e9, "moment": 1e9}
 
 
-@pytest.fixture(params=[BarzilaiBorwein, LBFGS, VelocityProjection, Fire, OverdampedLLG], ids=lambda kind: kind.__name__)
+@pytest.fixture(
+    params=[BarzilaiBorwein, LBFGS, VelocityProjection, Fire, OverdampedLLG], ids=lambda kind: kind.__name__
+)
 def minimizer(request: pytest.FixtureRequest) -> Any:
     """The class; tests say when it stops."""
     return request.param
@@ -181,7 +183,9 @@ def test_relaxation_through_a_convolution(target, minimizer):
     assert_reported(model, relaxed, np.float64)
 
 
-@pytest.mark.parametrize("kind", [BarzilaiBorwein, LBFGS, VelocityProjection, OverdampedLLG], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [BarzilaiBorwein, LBFGS, VelocityProjection, OverdampedLLG], ids=lambda kind: kind.__name__
+)
 def test_no_spin_turns_further_than_allowed(kind, target):
     model = MODELS["kagome_tensor"]
     evaluator = Evaluator(model, target, np.float64)

@@ -1,4 +1,4 @@
-"""How long the steps of the Landau-Lifshitz-Gilbert equation are: always the same, or shortened where they are too long."""
+"""How long steps of the Landau-Lifshitz-Gilbert equation are: always the same, or shortened where they are too long."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 class Pace(Protocol):
     def arguments(self, unit: float) -> tuple[int, float, float, float, float, float, float]:
-        """pacing, first, shortest, drop, saturation, most, angle of kernels/llg.cuh; ``unit`` is that of steps, 1 / meV."""
+        """pacing, first, shortest, drop, saturation, most, angle of kernels/llg.cuh; ``unit`` of steps, 1 / meV."""
 
 
 @dataclass(frozen=True)
