@@ -10,6 +10,7 @@
 #include "heatbath.cuh"
 #include "hessian.cuh"
 #include "lbfgs.cuh"
+#include "llg.cuh"
 #include "multiply.cuh"
 #include "philox.cuh"
 
@@ -59,6 +60,7 @@ NB_MODULE(MODULE, m) {
     BIND(barzilai_borwein), BIND(velocity_projection), BIND(fire), BIND(gram), BIND(lbfgs), BIND(rotate);
     BIND(multiply), BIND(scatter), BIND(convolve);
     BIND(visit), BIND(thermal);
+    BIND(landau_lifshitz), BIND(predict), BIND(correct);
     BIND(curve), BIND(project), BIND(lanczos), BIND(recur), BIND(gather);
     m.def("instruction_set", [] {
 #if defined(__x86_64__)

@@ -128,6 +128,7 @@ struct twin<double> {
 };
 template <typename real>
 using whole = typename twin<real>::type;
+using std::acos;
 using std::cos;
 using std::sin;
 using std::sqrt;

@@ -18,6 +18,9 @@ enum State {
     FORCE2_BEFORE,  // |force|^2 at the previous evaluation
     UPHILL,         // FIRE: steps since the last uphill one
     MIXING,         // FIRE: share of the force in the velocity
+    TURN,           // LLG: radians from each force to the next, added up over the last TURN_STEPS steps ...
+    TURN_STEPS,
+    TURN_BEFORE,  // ... and their mean over as many steps before; -1: there are none
     WINDOW_STEPS,
     WINDOW_E0,
     WINDOW_E,

@@ -21,7 +21,7 @@ from magsearch.heatbath import HeatBath
 from magsearch.island import GeneticTunneling
 from magsearch.lattice import Lattice
 from magsearch.migration import Exchange, Leader
-from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, VelocityProjection
+from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, OverdampedLLG, StochasticLLG, VelocityProjection
 from magsearch.observables import magnetization, structure_factor, topological_charge
 from magsearch.ranks import launched
 from magsearch.relaxation import Convergence, VarianceControl, relax
@@ -31,7 +31,7 @@ from magsearch.topology import Complete, Isolated, RandomGraph, Ring, Torus
 __all__ = [
     "LBFGS", "Archipelago", "BarzilaiBorwein", "Bonds", "Checkpoints", "Complete", "Convergence", "CubicAnisotropy",
     "Evaluator", "Exchange", "Fire", "GeneticTunneling", "Hamiltonian", "HeatBath", "InputError", "Isolated", "Lattice",
-    "Leader", "RandomGraph", "Ring", "Stop", "Torus", "UniaxialAnisotropy", "VarianceControl", "VelocityProjection",
-    "choose", "dmi_matrix", "exchange_matrix", "launched", "magnetization", "read", "read_spins", "relax",
-    "structure_factor", "topological_charge",
+    "Leader", "OverdampedLLG", "RandomGraph", "Ring", "StochasticLLG", "Stop", "Torus", "UniaxialAnisotropy",
+    "VarianceControl", "VelocityProjection", "choose", "dmi_matrix", "exchange_matrix", "launched", "magnetization",
+    "read", "read_spins", "relax", "structure_factor", "topological_charge",
 ]  # fmt: skip

@@ -18,15 +18,24 @@ from magsearch.methods import (
     RandomRestarts,
     SimulatedAnnealing,
 )
-from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, VelocityProjection
+from magsearch.minimizers import (
+    LBFGS,
+    BarzilaiBorwein,
+    Fire,
+    Fixed,
+    OverdampedLLG,
+    StochasticLLG,
+    VelocityProjection,
+)
 from magsearch.relaxation import Convergence, Method, Minimizer, VarianceControl
 
-MinimizerName = Literal["barzilai-borwein", "lbfgs", "velocity-projection", "fire"]
+MinimizerName = Literal["barzilai-borwein", "lbfgs", "velocity-projection", "fire", "llg"]
 MINIMIZERS: dict[str, Callable[[Convergence], Minimizer]] = {
     "barzilai-borwein": BarzilaiBorwein,
     "lbfgs": LBFGS,
     "velocity-projection": VelocityProjection,
     "fire": Fire,
+    "llg": OverdampedLLG,
 }
 METHODS: dict[str, Callable[..., Method]] = {
     "simulated-annealing": SimulatedAnnealing,
@@ -38,6 +47,7 @@ METHODS: dict[str, Callable[..., Method]] = {
 SCHEDULES: dict[str, type] = {"geometric": Geometric, "linear": Linear}
 KEYS = {  # of [search.backend], besides the name
     "heat-bath": ("temperature", "reflections"),
+    "stochastic-llg": ("temperature", "damping", "step"),
     "simulated-annealing": ("hottest", "coldest", "schedule", "sweeps", "reflections"),
     "parallel-tempering": ("hottest", "coldest", "rungs", "sweeps", "every", "reflections"),
     "population-annealing": ("coldest", "share", "sweeps", "reflections"),
@@ -81,7 +91,9 @@ class BackendTable:
     """The [search.backend] table: what relaxes offspring instead of a minimiser alone. ``KEYS`` says what is whose.
 
     name          a key of KEYS
-    temperature   kelvin, of the heat bath; of basin hopping's acceptance of whole textures
+    temperature   kelvin, of the heat bath and of stochastic LLG; of basin hopping's acceptance of whole textures
+    damping       Gilbert's, of stochastic LLG; without it there is no precession
+    step          of stochastic LLG: about the radians that a spin turns in one
     hottest       kelvin, where annealing and tempering begin
     coldest       kelvin, where they end
     schedule      geometric or linear: how annealing cools
@@ -97,10 +109,12 @@ class BackendTable:
 
     __pydantic_config__ = STRICT
     name: Literal[
-        "heat-bath", "simulated-annealing", "parallel-tempering", "population-annealing", "random-restarts",
-        "basin-hopping",
+        "heat-bath", "stochastic-llg", "simulated-annealing", "parallel-tempering", "population-annealing",
+        "random-restarts", "basin-hopping",
     ]  # fmt: skip
     temperature: NotNegative | None = None
+    damping: Positive | None = None
+    step: Positive | None = None
     hottest: Positive | None = None
     coldest: Positive | None = None
     schedule: Literal["geometric", "linear"] | None = None
@@ -114,15 +128,19 @@ class BackendTable:
     angle: Annotated[float, Field(strict=True, gt=0, le=3.1416)] | None = None
 
     def backend(self, convergence: Convergence, minimizer: Minimizer, replicas: int) -> Minimizer | Method:
-        """``minimizer`` ends a method; ``convergence`` is that of the heat bath.
+        """``minimizer`` ends a method; ``convergence`` is that of heat bath and stochastic LLG.
 
         ValueError for keys of other back-ends, and for those that do not go together.
         """
         given = self._given()
-        if self.name == "heat-bath":
+        if self.name in ("heat-bath", "stochastic-llg"):
             if self.temperature is None:
-                raise ValueError("search.backend needs a temperature: the heat bath's, in kelvin")
-            return HeatBath(convergence=convergence, **given)
+                raise ValueError("search.backend needs a temperature: that of the spins, in kelvin")
+            if self.name == "heat-bath":
+                return HeatBath(convergence=convergence, **given)
+            if self.step is not None:
+                given = {**given, "pace": Fixed(given.pop("step"))}
+            return StochasticLLG(convergence=convergence, **given)
         if self.name in ("simulated-annealing", "parallel-tempering"):
             if (self.hottest is None) != (self.coldest is None):
                 raise ValueError("search.backend needs both hottest and coldest, or neither")

@@ -26,7 +26,7 @@ from magsearch.methods import (
     SimulatedAnnealing,
 )
 from magsearch.migration import Leader
-from magsearch.minimizers import LBFGS, BarzilaiBorwein
+from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fixed, OverdampedLLG, StochasticLLG
 from magsearch.relaxation import Convergence, VarianceControl
 from magsearch.settings import IslandsTable, SearchTable, StorageTable
 from magsearch.topology import RandomGraph
@@ -36,6 +36,7 @@ MODEL = '[model]\nlattice = "square"\nsize = [4, 4, 1]\nfield = 2.0\n[[model.exc
 USUAL = BarzilaiBorwein(Convergence(None, 2000, VarianceControl()))
 EACH = {
     "heat-bath": "temperature = 2.0",
+    "stochastic-llg": "temperature = 2.0\ndamping = 1.0",
     "simulated-annealing": "sweeps = 20",
     "parallel-tempering": "sweeps = 20\nrungs = 4",
     "population-annealing": "coldest = 1.0\nsweeps = 1",
@@ -55,6 +56,11 @@ def given(tmp_path: Path, text: str, *overrides: str) -> config.Input:
     [
         ('name = "heat-bath"\ntemperature = 0', HeatBath(0, USUAL.convergence)),
         ('name = "heat-bath"\ntemperature = 4.5\nreflections = 3', HeatBath(4.5, USUAL.convergence, 3)),
+        ('name = "stochastic-llg"\ntemperature = 4.5', StochasticLLG(4.5, USUAL.convergence)),
+        (
+            'name = "stochastic-llg"\ntemperature = 4.5\ndamping = 0.2\nstep = 0.1',
+            StochasticLLG(4.5, USUAL.convergence, 0.2, Fixed(0.1)),
+        ),
         ('name = "simulated-annealing"', SimulatedAnnealing(minimizer=USUAL)),
         (
             'name = "simulated-annealing"\nhottest = 30\ncoldest = 1\nschedule = "linear"\nsweeps = 7\nreflections = 2',
@@ -82,8 +88,12 @@ def test_back_ends_by_name(tmp_path, table, backend):
 
 
 def test_every_method_can_be_named_and_every_key_belongs_to_one():
-    assert set(KEYS) == {"heat-bath", *METHODS}
+    assert set(KEYS) == {"heat-bath", "stochastic-llg", *METHODS}
     assert {key for keys in KEYS.values() for key in keys} | {"name"} == set(asdict(BackendTable("heat-bath")))
+
+
+def test_the_overdamped_equation_is_a_minimiser(tmp_path):
+    assert given(tmp_path, '[search]\nminimizer = "llg"').search.island().minimizer == OverdampedLLG(USUAL.convergence)
 
 
 def test_the_minimiser_ends_a_method(tmp_path):
@@ -173,6 +183,9 @@ def test_a_search_with_it_finds_the_ferromagnet(tmp_path, name):
     ("search", "line", "told"),
     [
         ('[search.backend]\nname = "heat-bath"', 8, "needs a temperature"),
+        ('[search.backend]\nname = "stochastic-llg"', 8, "needs a temperature"),
+        ('[search.backend]\nname = "stochastic-llg"\ntemperature = 1\ndamping = 0', 11, "damping is 0"),
+        ('[search.backend]\nname = "heat-bath"\ntemperature = 1\ndamping = 1', 8, "damping is no key of heat-bath"),
         ("[search.backend]\ntemperature = 1.0", 8, "name is missing"),
         ('[search.backend]\nname = "newton"', 9, "heat-bath"),
         ('[search.backend]\nname = "heat-bath"\ntemperature = -1.0', 10, "temperature is -1.0"),
