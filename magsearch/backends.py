@@ -139,7 +139,7 @@ class BackendTable:
             if self.name == "heat-bath":
                 return HeatBath(convergence=convergence, **given)
             if self.step is not None:
-                given = {**given, "pace": Fixed(given.pop("step"))}
+                given["pace"] = Fixed(given.pop("step"))
             return StochasticLLG(convergence=convergence, **given)
         if self.name in ("simulated-annealing", "parallel-tempering"):
             if (self.hottest is None) != (self.coldest is None):
