@@ -1,6 +1,6 @@
 """Seconds until the page of a run or a scan stands in headless Chromium: from the request to Bokeh's being idle.
 
-    python benchmarks/page.py report.html [--repeat 4]
+python benchmarks/page.py report.html [--repeat 4]
 """
 
 from __future__ import annotations
