@@ -59,26 +59,33 @@ def colour(label: str, labels: Sequence[str]) -> str:
 # -- two axes ----------------------------------------------------------------------------------------------------------
 
 
-def regions(axes: Axes, points: Sequence[Point], energies: bool) -> list[str]:
-    """Colour every place by its phase; the labels that are shown, most frequent first.
+def phase_map(points: Sequence[Point], mesh_size: int = MESH) -> tuple[NDArray[np.int64], list[str], NDArray[Any]]:
+    """Numbers of phases [y, x], their labels, most frequent first, and the corners [low and high, axis].
 
-    energies   take the phase of lowest interpolated energy (all points are minima); else that of the nearest point
+    Where all points are minima, every place takes the phase of lowest interpolated energy; else that of the nearest
+    point.
     """
-    from matplotlib.colors import ListedColormap
-
     where = np.array([[point.x, point.y] for point in points])
     labels = sorted({p.label for p in points}, key=lambda name: -sum(p.label == name for p in points))
     low, high = _frame(where)
-    x, y = (np.linspace(low[k], high[k], MESH) for k in range(2))
+    x, y = (np.linspace(low[k], high[k], mesh_size) for k in range(2))
     mesh = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     unit = np.ptp(where, axis=0)
     nearest = cKDTree(where / unit).query(mesh / unit)[1]
     which = np.array([labels.index(point.label) for point in points])[nearest]
-    if energies:
+    if not any(isinstance(point.found, ThermalState) for point in points):
         lowest = _lowest(points, labels, where / unit, mesh / unit)
         which = np.where(lowest >= 0, lowest, which)
+    return which.reshape(mesh_size, mesh_size), labels, np.array([low, high])
+
+
+def regions(axes: Axes, points: Sequence[Point]) -> list[str]:
+    """Colour every place by its phase; the labels that are shown, most frequent first."""
+    from matplotlib.colors import ListedColormap
+
+    where = np.array([[point.x, point.y] for point in points])
+    image, labels, (low, high) = phase_map(points)
     chosen = ListedColormap([colour(label, labels) for label in labels])
-    image = which.reshape(MESH, MESH)
     extent = (low[0], high[0], low[1], high[1])
     axes.imshow(
         image, cmap=chosen, vmin=-0.5, vmax=len(labels) - 0.5, extent=extent, origin="lower", aspect="auto",
@@ -127,8 +134,7 @@ def diagram(
         from matplotlib.patches import Patch
 
         axes = figure.add_subplot()
-        thermal = any(isinstance(point.found, ThermalState) for point in points)
-        labels = regions(axes, points, energies=not thermal)
+        labels = regions(axes, points)
         for crossing in at_zero:
             axes.errorbar(
                 crossing.at,
@@ -151,21 +157,39 @@ def diagram(
 # -- one axis ----------------------------------------------------------------------------------------------------------
 
 
-def branches(axes: Axes, row: Row, found: Sequence[Crossing]) -> None:
-    """Energies of a row's phases relative to the one that is known in most columns, with their crossings."""
-    labels = row.labels
+@dataclass(frozen=True, eq=False)
+class Branch:
+    """A phase's energy over a row, relative to another's, meV per site: a curve, and dots where it was searched."""
+
+    label: str
+    x: NDArray[np.float64]
+    above: NDArray[np.float64]
+    at: NDArray[np.float64]
+    dots: NDArray[np.float64]
+
+
+def branches(row: Row) -> tuple[str, list[Branch]]:
+    """Of all phases of a row, relative to the one that is known in most columns, which is named first."""
+    labels, made = row.labels, []
     reference = max(labels, key=lambda label: sum(m is not None for m in row.branch(label)))
     x0, e0 = curve(row, reference)
     for label in labels:
         x, energy = curve(row, label)
         inside = (x >= x0.min()) & (x <= x0.max())
         above = energy[inside] - np.interp(x[inside], x0, e0) if len(x0) > 1 else energy[inside] - e0
-        ink = colour(label, labels)
-        axes.plot(x[inside], above, color=ink, lw=1.4, label=label)
         own = row.branch(label)
         known = [k for k, m in enumerate(own) if m and x0.min() <= row.x[k] <= x0.max()]
-        dots = [m.per_site - np.interp(row.x[k], x0, e0) for k in known if (m := own[k])]
-        axes.plot(row.x[known], dots, "o", ms=2.5, color=ink)
+        dots = np.array([m.per_site - np.interp(row.x[k], x0, e0) for k in known if (m := own[k])])
+        made.append(Branch(label, x[inside], above, row.x[known], dots))
+    return reference, made
+
+
+def _draw_branches(axes: Axes, row: Row, found: Sequence[Crossing]) -> None:
+    reference, made = branches(row)
+    for branch in made:
+        ink = colour(branch.label, row.labels)
+        axes.plot(branch.x, branch.above, color=ink, lw=1.4, label=branch.label)
+        axes.plot(branch.at, branch.dots, "o", ms=2.5, color=ink)
     for crossing in found:
         axes.axvline(crossing.at, color="0.5", lw=0.6, ls=":")
     axes.set_ylabel(f"energy above {reference}\n(meV per site)")
@@ -189,7 +213,7 @@ def curves(points: Sequence[Point], row: Row | None, name: str, title: str, path
         top, middle, bottom = figure.subplots(3, sharex=True, height_ratios=(1.5, 1, 1))
         found = crossings(row) if row else []
         if row:
-            branches(top, row, found)
+            _draw_branches(top, row, found)
         else:
             _spread(top, points, lambda s: (s.averages.specific_heat.mean, s.averages.specific_heat.error))
             top.set_ylabel("specific heat\n($k_B$ per spin)")

@@ -36,8 +36,9 @@ LAYERS = (
     ("config", "footprint", "textures"),
     ("live", "record"),
     ("screen", "plots"),
-    ("batch", "diagram", "report", "view"),
+    ("batch", "diagram", "view"),
     ("scan",),
+    ("report",),
     ("cli",),
 )
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}

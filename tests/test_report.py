@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from models import MODELS
+from test_cut import FIELDS, MOMENTS, scan
 from test_plots import searched
 from test_storage import stored
 
@@ -21,6 +22,7 @@ pytest.importorskip("bokeh", reason="no bokeh: pip install 'magsearch[report]'")
 from magsearch import report
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.report import page, panels
+from magsearch.states import Minimum
 from magsearch.storage import Record
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -140,3 +142,39 @@ def test_of_a_plane_that_is_too_large_every_other_cell_is_shown():
 def test_a_run_without_elites_has_no_page_yet(tmp_path):
     with pytest.raises(ValueError, match="no elites yet"):
         report.write(record(MODELS["square_bloch"], 0), tmp_path / "a.html")
+
+
+@pytest.mark.parametrize("axes", [{"fields": FIELDS}, {"fields": FIELDS, "moments": MOMENTS}])
+def test_the_page_of_a_scan_shows_phases_crossings_and_the_texture_of_every_point(axes, show, tmp_path):
+    """The energies of test_cut: ferromagnet and antiferromagnet cross at B = 3 / m."""
+    made, random = scan(**axes), np.random.default_rng(1)
+    sites = made.hamiltonian.lattice.sites
+
+    def grown(minimum: Minimum) -> Minimum:
+        spins = random.normal(size=(sites, 3))
+        spins /= np.linalg.norm(spins, axis=1, keepdims=True)
+        return replace(minimum, texture=spins, energy=minimum.energy * sites)
+
+    columns = tuple(replace(c, minima=tuple(map(grown, c.minima or ()))) for c in made.columns)
+    report.write_scan(replace(made, columns=columns), tmp_path / "scan.h5", tmp_path / "report.html")
+    tab = show(tmp_path / "report.html")
+    assert tab.get_by_text("antiferromagnet → ferromagnet").count() == (1 if len(axes) == 1 else len(MOMENTS))
+    assert tab.get_by_role("cell", name="1.5", exact=True).count() == 1
+    before = tab.locator(".bk-Figure").nth(1).screenshot()
+    tab.evaluate("Bokeh.documents[0].get_model_by_name('point').value = 3")
+    tab.wait_for_timeout(300)
+    assert tab.locator(".bk-Figure").nth(1).screenshot() != before
+    data = tab.evaluate("[...Bokeh.documents[0].get_model_by_name('texture').renderers[0].data_source.data.sz]")
+    assert np.allclose(data, columns[3].minima[0].texture[:, 2], atol=1e-6)
+
+
+def test_a_scan_over_boxes_says_why_it_shows_no_textures(tmp_path):
+    made = scan(fields=FIELDS)
+    columns = tuple(replace(c, settings={**c.settings, "model.size": [6, 6, 1]}) for c in made.columns)
+    report.write_scan(replace(made, columns=columns), tmp_path / "scan.h5", tmp_path / "a.html")
+    assert "points differ in model.size" in (tmp_path / "a.html").read_text()
+
+
+def test_a_scan_without_points_has_no_page_yet(tmp_path):
+    with pytest.raises(ValueError, match="no points yet"):
+        report.write_scan(replace(scan(), columns=()), tmp_path / "scan.h5", tmp_path / "a.html")

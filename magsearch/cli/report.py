@@ -16,13 +16,16 @@ def report(
     run_file: RunFile,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="PAGE.html", help="Where the page is written.")],
 ) -> None:
-    """Write a run as one page for the browser that works offline: result, textures, structure factors, provenance."""
-    stored = storage.read(run_file)
+    """Write a run or a scan as one page for the browser that works offline: results, textures, phases, provenance."""
+    scanned = storage.is_scan(run_file)
     needs("bokeh", "report")
     from magsearch import report
 
     try:
-        report.write(stored, out)
+        if scanned:
+            report.write_scan(storage.read_scan(run_file), run_file, out)
+        else:
+            report.write(storage.read(run_file), out)
     except ValueError as error:
         raise InputError(str(error), run_file) from None
     except OSError as error:

@@ -1,5 +1,6 @@
-"""A run as one page for the browser, which works offline (Bokeh; ``pip install 'magsearch[report]'``)."""
+"""A run or a scan as one page for the browser, which works offline (Bokeh; ``pip install 'magsearch[report]'``)."""
 
 from magsearch.report.page import write
+from magsearch.report.scan import write_scan
 
-__all__ = ["write"]
+__all__ = ["write", "write_scan"]

@@ -28,11 +28,9 @@ pre { background: #f5f5f5; padding: 0.8em; overflow: auto; max-height: 24em; fon
 def write(record: Record, path: str | Path) -> None:
     """One self-contained HTML file. OSError where it cannot be written; ValueError for a run without elites."""
     from bokeh.embed import components
-    from bokeh.resources import Resources
 
     if not record.elites:
         raise ValueError("the run has no elites yet")
-    inline = Resources(mode="inline", components=["bokeh", "bokeh-widgets"])
     (slider, texture, zone), words = panels(record)
     script, (slider, texture, zone, energies) = components((slider, texture, zone, convergence(record.history)))
     name = escape(Path(record.input_path).name)
@@ -49,9 +47,17 @@ def write(record: Record, path: str | Path) -> None:
         "<h2>Settings</h2>", f"<pre>{escape(json.dumps(record.settings, indent=1))}</pre>",
         f"<h2>Input</h2><pre>{escape(record.input_text)}</pre>",
     ]  # fmt: skip
+    Path(path).write_text(document(name, body, script), encoding="utf-8")
+
+
+def document(name: str, body: Iterable[str], script: str) -> str:
+    """A whole page with everything in it that a browser needs; ``name`` is escaped already."""
+    from bokeh.resources import Resources
+
+    inline = Resources(mode="inline", components=["bokeh", "bokeh-widgets"])
     head = f'<meta charset="utf-8"><title>{name}</title><link rel="icon" href="data:,"><style>{STYLE}</style>'
     text = "\n".join(["<!doctype html>", f'<html lang="en"><head>{head}', inline.render(), "</head><body>", *body])
-    Path(path).write_text(f"{text}\n{script}\n</body></html>\n", encoding="utf-8")
+    return f"{text}\n{script}\n</body></html>\n"
 
 
 def table(rows: Mapping[str, str]) -> str:

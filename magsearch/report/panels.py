@@ -5,6 +5,7 @@ Bokeh draws on a canvas: ten thousand polygons redraw within a blink, and values
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,25 +30,34 @@ TOOLS = "pan,wheel_zoom,box_zoom,reset,save"
 
 def panels(record: Record) -> tuple[list[Any], str]:
     """Bokeh models in the order of the page (slider, texture, structure factor), and words on what is left out."""
+    titles = [_title(record, k) for k in range(len(record.elites))]
+    elites = [elite.spins for elite in record.elites]
+    return textures(record.hamiltonian.lattice, elites, titles, "elite")
+
+
+def textures(
+    lattice: Lattice, given: Sequence[NDArray[Any]], titles: Sequence[str], name: str
+) -> tuple[list[Any], str]:
+    """The same for any textures [site, 3] of one lattice, of which as many are shown as a page carries."""
     from bokeh.models import CustomJS
     from bokeh.models.widgets import Slider
 
-    lattice, words = record.hamiltonian.lattice, []
-    layers = [layer(lattice, elite.spins) for elite in record.elites]
+    words = []
+    layers = [layer(lattice, spins) for spins in given]
     if layers[0][2]:
         words.append(f"shown: {layers[0][2]}")
     shown = min(len(layers), max(1, NUMBERS // layers[0][0].sites))
     if shown < len(layers):
-        words.append(f"the best {shown} of {len(layers)} elites")
+        words.append(f"the first {shown} of {len(layers)}")
     plane = layers[0][0]
     spins = np.array([s for _, s, _ in layers[:shown]])  # [elite, site, 3]
     figure, texture, colour, components, thin = _texture(plane, spins)
     if thin:
         words.append(thin)
     zone, factor, S = _structure(plane, spins)
-    titles = [_title(record, k) for k in range(shown)]
+    titles = list(titles[:shown])
     figure.title.text = titles[0]
-    slider = Slider(start=0, end=max(shown - 1, 1), value=0, step=1, title="elite", disabled=shown == 1, name="elite")
+    slider = Slider(start=0, end=max(shown - 1, 1), value=0, step=1, title=name, disabled=shown == 1, name=name)
     turn = """
         const k = slider.value
         texture.data = {...texture.data, colour: colour[k], sx: spins[k][0], sy: spins[k][1], sz: spins[k][2]}

@@ -1,0 +1,193 @@
+"""The page of a scan: its points, its phases over the settings, where they cross, and every point's texture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from magsearch import diagram
+from magsearch.crossings import crossings
+from magsearch.errors import InputError
+from magsearch.report.page import document, table
+from magsearch.report.panels import TOOLS, textures
+from magsearch.scan.cut import Cut, cut_of
+from magsearch.scan.overview import HEADS, short
+from magsearch.scan.plan import describe
+from magsearch.states import Column, Minimum, ThermalState
+from magsearch.storage import ScanRecord
+
+PIXELS = 400  # of a diagram along each axis
+ON_ONE_LATTICE = ("model.field", "model.moment", "model.exchange", "model.dmi", "model.anisotropy", "search.")
+Found = tuple[Column, float, Minimum | ThermalState]
+
+
+def write_scan(record: ScanRecord, scan_file: Path, path: str | Path) -> None:
+    """One self-contained HTML file. OSError where it cannot be written; ValueError for a scan without points."""
+    from bokeh.embed import components
+
+    points = [(column, kelvin, found) for column in record.columns for kelvin, found in column.points() if found]
+    if not points:
+        raise ValueError("the scan has no points yet")
+    try:
+        cut, why = cut_of(record, scan_file, None, None, []), ""
+    except InputError as error:
+        cut, why = None, error.message
+    drawn = [_diagram(cut)] if cut and len(cut.names) == 2 else [_curves(cut)] if cut else []
+    shown, words = _textures(record, points)
+    script, parts = components((*drawn, *shown))
+    divs, slider, pictures = parts[: len(drawn)], "".join(parts[len(drawn) :][:1]), "".join(parts[len(drawn) + 1 :])
+    held = ", ".join(f"{name} = {value}" for name, value in cut.fixed.items()) if cut else ""
+    name = escape(Path(record.input_path).name)
+    body = [
+        f"<h1>{name}</h1>",
+        f'<p class="quiet">magsearch {escape(record.version)}, {escape(record.created)}</p>',
+        "<h2>Phases</h2>", *divs, f'<p class="quiet">{escape(why or (f"at {held}" if held else ""))}</p>',
+        _crossings(cut) if cut else "",
+        "<h2>Textures</h2>", slider, f'<p class="quiet">{escape(words)}</p>', f'<div class="panels">{pictures}</div>',
+        '<p class="quiet">Hue is the direction in the plane, white points at you, black away from you.</p>',
+        "<h2>Points</h2>", _points(points),
+        "<h2>Provenance</h2>", table(_provenance(record)),
+        "<h2>Settings</h2>", f"<pre>{escape(json.dumps(record.settings, indent=1))}</pre>",
+        f"<h2>Input</h2><pre>{escape(record.input_text)}</pre>",
+    ]  # fmt: skip
+    Path(path).write_text(document(name, body, script), encoding="utf-8")
+
+
+def _textures(record: ScanRecord, points: Sequence[Found]) -> tuple[list[Any], str]:
+    """A slider over the champions (above temperature 0: snapshots), texture and structure factor."""
+    keys = {key for column in record.columns for key in column.settings}
+    if other := sorted(key for key in keys if not key.startswith(ON_ONE_LATTICE)):
+        return [], f"points differ in {', '.join(other)}: their textures may not share a lattice, and are not shown"
+    spins = [found.texture if isinstance(found, Minimum) else found.snapshot for *_, found in points]
+    if len({len(s) for s in spins} | {record.hamiltonian.lattice.sites}) > 1:
+        return [], "points differ in their number of sites: their textures are not shown"
+    titles = [
+        f"point {k}: {found.label}, {describe(column.settings)}, {kelvin:g} K, {found.per_site:.7f} meV per site"
+        for k, (column, kelvin, found) in enumerate(points)
+    ]
+    return textures(record.hamiltonian.lattice, spins, titles, "point")
+
+
+def _diagram(cut: Cut) -> Any:
+    """Phases over two settings; a point says what it is under the pointer."""
+    from bokeh.models import ColumnDataSource, HoverTool
+    from bokeh.plotting import figure
+
+    image, labels, (low, high) = diagram.phase_map(cut.points, PIXELS)
+    inks = [diagram.colour(label, labels) for label in labels]
+    drawn = figure(
+        width=700, height=460, tools=TOOLS, x_axis_label=cut.names[0], y_axis_label=cut.names[1], name="phases",
+        x_range=(low[0], high[0]), y_range=(low[1], high[1]),
+    )  # fmt: skip
+    rgba = np.array([int(ink[1:] + "ff", 16) for ink in inks], dtype=np.uint32).byteswap()[image]  # little-endian RGBA
+    drawn.image_rgba([rgba], x=low[0], y=low[1], dw=high[0] - low[0], dh=high[1] - low[1])
+    for label, ink in zip(labels, inks, strict=True):
+        own = [point for point in cut.points if point.label == label]
+        columns = {
+            "x": [p.x for p in own], "y": [p.y for p in own], "phase": [label] * len(own),
+            "energy": [p.found.per_site for p in own], "inside": ["#262626" if p.sure else ink for p in own],
+        }  # fmt: skip
+        dots = drawn.scatter(
+            "x", "y", size=5, fill_color="inside", line_color="#262626", source=ColumnDataSource(columns)
+        )
+        seen = [("phase", "@phase"), (cut.names[0], "@x"), (cut.names[1], "@y"), ("meV per site", "@energy{0.0000000}")]
+        drawn.add_tools(HoverTool(renderers=[dots], tooltips=seen))
+        drawn.scatter([], [], marker="square", size=12, color=ink, legend_label=label)
+    drawn.add_layout(drawn.legend[0], "right")
+    return drawn
+
+
+def _curves(cut: Cut) -> Any:
+    """Over one setting: at temperature 0 the phases' energies relative to one of them, else energies."""
+    from bokeh.models import ColumnDataSource, HoverTool, Span
+    from bokeh.plotting import figure
+
+    drawn = figure(width=700, height=400, tools=TOOLS, x_axis_label=cut.names[0], name="phases")
+    labels = list(dict.fromkeys(point.label for point in cut.points))
+    if cut.rows:
+        reference, made = diagram.branches(cut.rows[0])
+        drawn.yaxis.axis_label = f"energy above {reference} (meV per site)"
+        for branch in made:
+            ink = diagram.colour(branch.label, cut.rows[0].labels)
+            drawn.line(branch.x, branch.above, color=ink, line_width=2, legend_label=branch.label)
+        dots = [(b.label, diagram.colour(b.label, cut.rows[0].labels), b.at, b.dots) for b in made]
+        for crossing in crossings(cut.rows[0]):
+            drawn.add_layout(Span(location=crossing.at, dimension="height", line_dash="dotted", line_color="gray"))
+    else:
+        drawn.yaxis.axis_label = "energy (meV per site)"
+        own = {label: [point for point in cut.points if point.label == label] for label in labels}
+        dots = [
+            (
+                label,
+                diagram.colour(label, labels),
+                np.array([p.x for p in of]),
+                np.array([p.found.per_site for p in of]),
+            )
+            for label, of in own.items()
+        ]
+    for label, ink, x, y in dots:
+        source = ColumnDataSource({"x": x, "y": y, "phase": [label] * len(x)})
+        seen = drawn.scatter("x", "y", size=6, color=ink, source=source, legend_label=label)
+        values = [("phase", "@phase"), (cut.names[0], "@x"), ("meV per site", "@y{0.0000000}")]
+        drawn.add_tools(HoverTool(renderers=[seen], tooltips=values))
+    drawn.add_layout(drawn.legend[0], "right")
+    return drawn
+
+
+def _crossings(cut: Cut) -> str:
+    rows = [
+        (f"{c.before} → {c.after}", f"{c.at:.6g}", f"{c.low:.6g} to {c.high:.6g}",
+         ", ".join(f"{name} = {value:g}" for name, value in place.items()))
+        for row, place in zip(cut.rows, cut.places, strict=True) for c in crossings(row)
+    ]  # fmt: skip
+    if not rows:
+        return ""
+    return _grid(("crossing at 0 K", cut.rows[0].name, "bracket", ""), rows, (1,))
+
+
+def _points(points: Sequence[Found]) -> str:
+    keys = list(dict.fromkeys(key for column, *_ in points for key in column.settings))
+    rows = []
+    for k, (column, kelvin, found) in enumerate(points):
+        figures = found.summary()
+        name = found.label if not isinstance(found, ThermalState) or found.agreed else f"{found.label} ?"
+        settings = (short(column.settings[key]) for key in keys)
+        rows.append(
+            (
+                str(k),
+                f"{kelvin:g}",
+                *settings,
+                name,
+                f"{found.per_site:.7f}",
+                f"{round(figures['charge'], 2) + 0.0:.2f}",
+            )
+        )
+    heads = ("", "T (K)", *(HEADS.get(key, key) for key in keys), "phase", "meV per site", "charge")
+    text = _grid(heads, rows, [k for k, head in enumerate(heads) if head != "phase"])
+    doubt = '<p class="quiet">?: ladders that began in different phases disagree</p>'
+    return text + (doubt if any(isinstance(f, ThermalState) and not f.agreed for *_, f in points) else "")
+
+
+def _grid(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int]) -> str:
+    def line(cells: Sequence[str], tag: str) -> str:
+        number = ' class="number"'
+        return "".join(f"<{tag}{number if k in numbers else ''}>{escape(c)}</{tag}>" for k, c in enumerate(cells))
+
+    body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
+    return f"<table><tr>{line(heads, 'th')}</tr>{body}</table>"
+
+
+def _provenance(record: ScanRecord) -> dict[str, str]:
+    return {
+        "input": record.input_path,
+        "command": record.command,
+        "device": record.device,
+        "seconds": f"{record.seconds:.1f}",
+        "ended": record.stopped or "the scan goes on",
+        "notes of the reader": "; ".join(record.hamiltonian.notes) or "none",
+    }
