@@ -75,16 +75,18 @@ def _textures(record: ScanRecord, points: Sequence[Found]) -> tuple[list[Any], s
 
 def _diagram(cut: Cut) -> Any:
     """Phases over two settings; a point says what it is under the pointer."""
-    from bokeh.models import ColumnDataSource, HoverTool
+    from bokeh.models import ColumnDataSource, HoverTool, Range1d
     from bokeh.plotting import figure
 
     image, labels, (low, high) = diagram.phase_map(cut.points, PIXELS)
     inks = [diagram.colour(label, labels) for label in labels]
     drawn = figure(
         width=700, height=460, tools=TOOLS, x_axis_label=cut.names[0], y_axis_label=cut.names[1], name="phases",
-        x_range=(low[0], high[0]), y_range=(low[1], high[1]),
+        x_range=Range1d(low[0], high[0]), y_range=Range1d(low[1], high[1]),
     )  # fmt: skip
-    rgba = np.array([int(ink[1:] + "ff", 16) for ink in inks], dtype=np.uint32).byteswap()[image]  # little-endian RGBA
+    rgba: Any = np.array([int(ink[1:] + "ff", 16) for ink in inks], dtype=np.uint32).byteswap()[
+        image
+    ]  # little-endian RGBA
     drawn.image_rgba([rgba], x=low[0], y=low[1], dw=high[0] - low[0], dh=high[1] - low[1])
     for label, ink in zip(labels, inks, strict=True):
         own = [point for point in cut.points if point.label == label]
@@ -104,7 +106,8 @@ def _diagram(cut: Cut) -> Any:
 
 def _curves(cut: Cut) -> Any:
     """Over one setting: at temperature 0 the phases' energies relative to one of them, else energies."""
-    from bokeh.models import ColumnDataSource, HoverTool, Span
+    from bokeh.models import ColumnDataSource, HoverTool
+    from bokeh.models.annotations import Span
     from bokeh.plotting import figure
 
     drawn = figure(width=700, height=400, tools=TOOLS, x_axis_label=cut.names[0], name="phases")
