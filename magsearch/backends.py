@@ -138,8 +138,8 @@ class BackendTable:
                 raise ValueError("search.backend needs a temperature: that of the spins, in kelvin")
             if self.name == "heat-bath":
                 return HeatBath(convergence=convergence, **given)
-            if self.step is not None:
-                given = {**given, "pace": Fixed(given.pop("step"))}
+            if "step" in given:
+                given["pace"] = Fixed(given.pop("step"))
             return StochasticLLG(convergence=convergence, **given)
         if self.name in ("simulated-annealing", "parallel-tempering"):
             if (self.hottest is None) != (self.coldest is None):
