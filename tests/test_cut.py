@@ -120,7 +120,7 @@ def test_diagram_has_the_colour_of_the_lowest_phase_everywhere():
         scan(fields=tuple(np.linspace(0, 3, 13)), moments=tuple(np.linspace(1, 4, 13))), "field", "model.moment"
     )
     axes = Figure().add_subplot()
-    labels = diagram.regions(axes, points.points, energies=True)
+    labels = diagram.regions(axes, points.points)
     (image,) = axes.get_images()
     left, right, low, high = image.get_extent()
     colours = image.to_rgba(image.get_array())
