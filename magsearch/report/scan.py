@@ -84,9 +84,8 @@ def _diagram(cut: Cut) -> Any:
         width=700, height=460, tools=TOOLS, x_axis_label=cut.names[0], y_axis_label=cut.names[1], name="phases",
         x_range=Range1d(low[0], high[0]), y_range=Range1d(low[1], high[1]),
     )  # fmt: skip
-    rgba: Any = np.array([int(ink[1:] + "ff", 16) for ink in inks], dtype=np.uint32).byteswap()[
-        image
-    ]  # little-endian RGBA
+    ink_bytes = np.array([int(ink[1:] + "ff", 16) for ink in inks], dtype=np.uint32).byteswap()  # little-endian RGBA
+    rgba: Any = ink_bytes[image]
     drawn.image_rgba([rgba], x=low[0], y=low[1], dw=high[0] - low[0], dh=high[1] - low[1])
     for label, ink in zip(labels, inks, strict=True):
         own = [point for point in cut.points if point.label == label]
@@ -99,7 +98,7 @@ def _diagram(cut: Cut) -> Any:
         )
         seen = [("phase", "@phase"), (cut.names[0], "@x"), (cut.names[1], "@y"), ("meV per site", "@energy{0.0000000}")]
         drawn.add_tools(HoverTool(renderers=[dots], tooltips=seen))
-        drawn.scatter([], [], marker="square", size=12, color=ink, legend_label=label)
+        drawn.scatter([np.nan], [np.nan], marker="square", size=12, color=ink, legend_label=label)  # for the legend
     drawn.add_layout(drawn.legend[0], "right")
     return drawn
 
