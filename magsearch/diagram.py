@@ -66,7 +66,7 @@ def phase_map(points: Sequence[Point], mesh_size: int = MESH) -> tuple[NDArray[n
     point.
     """
     where = np.array([[point.x, point.y] for point in points])
-    labels = sorted({p.label for p in points}, key=lambda name: -sum(p.label == name for p in points))
+    labels = sorted(dict.fromkeys(p.label for p in points), key=lambda name: -sum(p.label == name for p in points))
     low, high = _frame(where)
     x, y = (np.linspace(low[k], high[k], mesh_size) for k in range(2))
     mesh = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
