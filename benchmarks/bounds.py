@@ -11,38 +11,18 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import permutations, product
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from molecules import GOLDEN, c60, corners, icosahedron, molecule
 
 import magsearch as ms
-from magsearch.bonds import Bonds, exchange_matrix
 from magsearch.bounds import lower_bound, lowest_state, spiral
 from magsearch.formats.toml import hamiltonian as from_tables
 from magsearch.hamiltonian import Hamiltonian
-from magsearch.lattice import Lattice
 
-GOLDEN = (1 + 5**0.5) / 2
-CYCLIC = ((0, 1, 2), (1, 2, 0), (2, 0, 1))
 INPUTS = Path(__file__).parent.parent / "inputs"
-
-
-def corners(*coordinates: float, orders: tuple[tuple[int, ...], ...] = CYCLIC) -> NDArray[np.float64]:
-    """All signs of the coordinates, in these orders."""
-    every = [[s * coordinates[n] for s, n in zip(signs, order, strict=True)]
-             for order in orders for signs in product((1, -1), repeat=3)]  # fmt: skip
-    return np.unique(np.round(every, 12) + 0.0, axis=0)
-
-
-def molecule(*positions: NDArray[np.float64]) -> Hamiltonian:
-    """J = -1 along the edges."""
-    sites = np.concatenate(positions)
-    distance = np.linalg.norm(sites[:, None] - sites, axis=2)
-    i, j = np.argwhere(np.triu(np.isclose(distance, distance[distance > 1e-6].min()))).T
-    bonds = Bonds.pairs(i, j, exchange_matrix(np.full(len(i), -1.0)))
-    return Hamiltonian(Lattice.cluster(sites), Bonds.none(), site_bonds=bonds)
 
 
 def lattice(name: str, size: list[int], *J: float, field: float = 0.0) -> Hamiltonian:
@@ -52,11 +32,11 @@ def lattice(name: str, size: list[int], *J: float, field: float = 0.0) -> Hamilt
 
 def models(inpsd: str | None) -> Iterator[tuple[str, Hamiltonian]]:
     cube, g = corners(1, 1, 1), GOLDEN
-    yield "icosahedron", molecule(corners(0, 1, g))
+    yield "icosahedron", icosahedron()
     yield "cuboctahedron", molecule(corners(1, 1, 0, orders=tuple(permutations(range(3)))))
     yield "dodecahedron", molecule(cube, corners(0, 1 / g, g))
     yield "icosidodecahedron", molecule(corners(0, 0, g), corners(0.5, g / 2, g**2 / 2))
-    yield "C60", molecule(corners(0, 1, 3 * g), corners(1, 2 + g, 2 * g), corners(g, 2, 2 * g + 1))
+    yield "C60", c60()
     yield "triangular antiferromagnet", lattice("triangular", [12, 12, 1], -1.0)
     yield "kagome antiferromagnet", lattice("kagome", [6, 6, 1], -1.0)
     yield "pyrochlore antiferromagnet", lattice("pyrochlore", [3, 3, 3], -1.0)

@@ -20,7 +20,7 @@ import numpy as np
 from evaluation import median, model
 
 import magsearch as ms
-from magsearch.heatbath import enter, moves, random_textures, sweep
+from magsearch.heatbath import enter, moves, random_textures, sweeping
 from magsearch.relaxation import Motion
 
 UPPASD = {4: 2.1, 360: 0.25}  # million updates per second and core
@@ -33,11 +33,12 @@ def rate(hamiltonian: ms.Hamiltonian, kinds: int, device: str, replicas: int, re
     evaluator = ms.Evaluator(hamiltonian, ms.choose(device), np.float32)
     motion = Motion.start(evaluator, random_textures(evaluator, replicas, (1, 2)), key=(1, 2))
     enter(motion, KELVIN)
-    draws = iter(range(10**6))
+    visit, _ = sweeping(motion, kinds)
 
     def task() -> None:
         for _ in range(SWEEPS):
-            sweep(motion, kinds, next(draws))
+            motion.flat["turn"] += 1  # other random numbers
+            visit()
 
     finish: Callable[[], object] = lambda: None  # noqa: E731
     if device != "cpu":

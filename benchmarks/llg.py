@@ -13,19 +13,11 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
+from molecules import icosahedron
 
 import magsearch as ms
 from magsearch.heatbath import random_textures
 from magsearch.minimizers import AutoDrop, Fixed, OverdampedLLG
-
-
-def icosahedron() -> ms.Hamiltonian:
-    golden = (1 + 5**0.5) / 2
-    corners = np.array([(0.0, a, b * golden) for a in (1, -1) for b in (1, -1)])
-    positions = np.concatenate([np.roll(corners, k, axis=1) for k in range(3)])
-    i, j = np.argwhere(np.triu(np.isclose(np.linalg.norm(positions[:, None] - positions, axis=2), 2.0))).T
-    edges = ms.Bonds.pairs(i, j, ms.exchange_matrix(np.full(len(i), -1.0)))
-    return ms.Hamiltonian(ms.Lattice.cluster(positions), ms.Bonds.none(), site_bonds=edges, field=(0, 0, 10))
 
 
 def chiral() -> ms.Hamiltonian:
@@ -43,7 +35,7 @@ def easy_axis() -> ms.Hamiltonian:
     return ms.Hamiltonian(ms.Lattice.named("triangular", (12, 12, 1)), bonds, anisotropy=(axis,), field=(0, 0, 5))
 
 
-MODELS = {"icosahedron": icosahedron(), "exchange and DMI, 24x24": chiral(), "easy axis, 12x12": easy_axis()}
+MODELS = {"icosahedron": icosahedron(10.0), "exchange and DMI, 24x24": chiral(), "easy axis, 12x12": easy_axis()}
 WAYS = {
     "fixed step 0.25": lambda c: OverdampedLLG(c, Fixed(0.25)),
     "fixed step 0.5": lambda c: OverdampedLLG(c, Fixed(0.5)),

@@ -11,6 +11,7 @@ from __future__ import annotations
 from time import perf_counter
 
 import numpy as np
+from molecules import icosahedron
 
 import magsearch as ms
 from magsearch.heatbath import ENDLESS, enter, random_textures, stepping
@@ -18,15 +19,6 @@ from magsearch.relaxation import Motion
 
 REPLICAS, ITERATIONS = 16, 400
 MINIMIZERS = (ms.BarzilaiBorwein, ms.LBFGS, ms.Fire, ms.VelocityProjection)
-
-
-def icosahedron() -> ms.Hamiltonian:
-    golden = (1 + 5**0.5) / 2
-    corners = np.array([(0.0, a, b * golden) for a in (1, -1) for b in (1, -1)])
-    positions = np.concatenate([np.roll(corners, k, axis=1) for k in range(3)])
-    i, j = np.argwhere(np.triu(np.isclose(np.linalg.norm(positions[:, None] - positions, axis=2), 2.0))).T
-    edges = ms.Bonds.pairs(i, j, ms.exchange_matrix(np.full(len(i), -1.0)))
-    return ms.Hamiltonian(ms.Lattice.cluster(positions), ms.Bonds.none(), site_bonds=edges, field=(0, 0, 10))
 
 
 def square() -> ms.Hamiltonian:
@@ -46,7 +38,7 @@ def best(task, repeat: int = 9) -> float:
     return min(found)
 
 
-for name, hamiltonian in (("icosahedron", icosahedron()), ("8x8", square())):
+for name, hamiltonian in (("icosahedron", icosahedron(10.0)), ("8x8", square())):
     evaluator = ms.Evaluator(hamiltonian, ms.choose("cpu"))
     start = random_textures(evaluator, REPLICAS, (1, 2))
     for kind in MINIMIZERS:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from magsearch.alignment import Alignment
 from magsearch.crystal import Crystal
 from magsearch.evaluator import Evaluator
-from magsearch.fitness import Energy, Fitness
+from magsearch.fitness import Fitness
 from magsearch.minimizers import LBFGS, BarzilaiBorwein
 from magsearch.observables import Fingerprint, distinct, fingerprint
 from magsearch.operators import (
@@ -70,7 +70,7 @@ class GeneticTunneling:
     refinement   the same for elites, which must be compared more closely
     polish       the same in double precision, for the elites whose numbers are reported
     modes        softest modes of those, by which saddles are found and pushed off; 0: none
-    fitness      what candidates are ranked by: their energy, or a local free energy
+    fitness      a local free energy by which candidates are ranked; None: their energy
     selection    who becomes a parent
     seeds        mixture of operators that make the first generation
     operators    mixture of operators that make offspring
@@ -86,7 +86,7 @@ class GeneticTunneling:
     refinement: Minimizer = REFINEMENT
     polish: Minimizer = POLISH
     modes: int = 4
-    fitness: Fitness = field(default_factory=Energy)
+    fitness: Fitness | None = None
     selection: Selection = field(default_factory=SteadyState)
     seeds: Mixture = SEEDS
     operators: Mixture = OPERATORS
@@ -210,8 +210,11 @@ class Island:
         who = Consumer.REFINEMENT if refined else Consumer.RELAXATION
         random = key(self.settings.seed, who, self.number, self.generation)
         relaxed = relax(minimizer, evaluator, textures, watch=self.watch, key=random)
-        always = key(self.settings.seed, Consumer.FITNESS)  # what is drawn is the same for all, ever
-        worth = self.settings.fitness(evaluator, relaxed.textures, relaxed.energy, self.watch, always)
+        free_energy = None
+        if self.settings.fitness is not None:
+            always = key(self.settings.seed, Consumer.FITNESS)  # what is drawn is the same for all, ever
+            fitness = self.settings.fitness(evaluator, relaxed.textures, relaxed.energy, self.watch, always)
+            free_energy = fitness.value
         after = []
         for k, candidate in enumerate(candidates):
             self.watch()
@@ -223,7 +226,7 @@ class Island:
                     torque=float(relaxed.torque[k]),
                     fingerprint=fingerprint(self.crystal.lattice, relaxed.textures[k], relaxed.energy[k]),
                     refined=refined and relaxed.reason[k] != "moving",
-                    free_energy=None if worth is None else float(worth.value[k]),
+                    free_energy=None if free_energy is None else float(free_energy[k]),
                 )
             )
         return after, relaxed.evaluations

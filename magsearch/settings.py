@@ -21,7 +21,7 @@ from magsearch.backends import (
     Positive,
     VarianceTable,
 )
-from magsearch.fitness import Energy, Fitness, Harmonic, LocalEntropy
+from magsearch.fitness import Fitness, Harmonic, LocalEntropy
 from magsearch.island import OPERATORS, SEEDS, GeneticTunneling, Mixture
 from magsearch.migration import Exchange, Leader
 from magsearch.operators import OPERATORS as NAMED_OPERATORS
@@ -119,13 +119,13 @@ class SearchTable:
             raise ValueError("search.gap is measured from the lower bound, but search.bound is false")
         return Stop(self.generations, self.seconds, self.window, self.deviation, self.gap)
 
-    def _fitness(self) -> Fitness:
+    def _fitness(self) -> Fitness | None:
         if self.scope is not None and self.fitness != "local-entropy":
             raise ValueError(f"search.scope is the local entropy's, but search.fitness is {self.fitness}")
         if self.fitness == "energy":
             if self.fitness_temperature is not None:
                 raise ValueError("search.fitness_temperature is a free energy's, but search.fitness is energy")
-            return Energy()
+            return None
         if self.fitness_temperature is None:
             raise ValueError(f"search.fitness is {self.fitness}, a free energy; it needs search.fitness_temperature")
         if self.fitness == "harmonic":
@@ -173,6 +173,7 @@ class OwnTable:
     temperature: Positive | None = None
     seeds: Weights | None = None
     operators: Weights | None = None
+    adaptation: Share | None = None
 
     def changes(self) -> dict[str, Any]:
         given = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "islands"}

@@ -9,7 +9,7 @@ import pytest
 
 from magsearch import config
 from magsearch.errors import InputError
-from magsearch.fitness import Energy, Harmonic, LocalEntropy
+from magsearch.fitness import Harmonic, LocalEntropy
 from magsearch.island import OPERATORS, SEEDS
 from magsearch.migration import Exchange, Leader
 from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, VelocityProjection
@@ -146,7 +146,7 @@ def test_temperature_contradicts_other_selections(tmp_path):
 @pytest.mark.parametrize(
     ("table", "fitness"),
     [
-        ("", Energy()),
+        ("", None),
         ('fitness = "harmonic"\nfitness_temperature = 4.0', Harmonic(4.0)),
         ('fitness = "local-entropy"\nfitness_temperature = 4.0\nscope = 0.3', LocalEntropy(4.0, 0.3)),
     ],

@@ -18,7 +18,7 @@ from magsearch.crystal import Crystal
 from magsearch.device import Cpu
 from magsearch.errors import Interrupted
 from magsearch.evaluator import Evaluator
-from magsearch.fitness import Energy, Harmonic, LocalEntropy
+from magsearch.fitness import Harmonic, LocalEntropy
 from magsearch.fitness.harmonic import orbit
 from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
 from magsearch.island import Candidate, GeneticTunneling, Island
@@ -46,11 +46,6 @@ def cluster(*bonds: tuple[int, int, float], sites: int, **more: Any) -> Hamilton
 
 
 # -- harmonic, on paper ------------------------------------------------------------------------------------------------
-
-
-def test_energy_is_worth_itself(device):
-    model = MODELS["square_bloch"]
-    assert worth(Energy(), model, oracle.random_textures(model, 3), device) is None
 
 
 @pytest.mark.parametrize("kelvin", [0.5, 2.0])

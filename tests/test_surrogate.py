@@ -41,6 +41,19 @@ def test_energies_are_reproduced_and_predicted_within_their_errors(model, coordi
     assert deviation.max() > 2 * predicted(x)[1].max(), "less is known where nothing was measured"
 
 
+def test_more_points_are_no_worse(model):
+    """A smooth energy with exact slopes, grids of 3 x 3 to 9 x 9: a ridge that grows with the data would spoil it."""
+    elsewhere = np.random.default_rng(2).random((200, 2))
+    wrong = []
+    for n in (3, 5, 7, 9):
+        x = np.stack(np.meshgrid(*[np.linspace(0, 1, n)] * 2), axis=-1).reshape(-1, 2)
+        found, _ = model.fitted(x, *bent(x))(elsewhere)
+        wrong.append(np.sqrt(((found - bent(elsewhere)[0]) ** 2).mean()) / np.ptp(bent(x)[0]))
+    assert wrong[0] < 2e-3
+    assert (np.diff(wrong) < 0).all()
+    assert wrong[-1] < 1e-4
+
+
 def test_slopes_help(model):
     x = np.array([[0.0], [0.5], [1.0]])
     energy, slope = bent(x)

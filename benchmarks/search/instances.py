@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import numpy as np
 import magsearch as ms
 from magsearch import config
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from molecules import c60
+
 INPUTS = Path(__file__).resolve().parents[2] / "inputs"
-GOLDEN = (1 + 5**0.5) / 2
 
 
 def given(name: str, *settings: str) -> ms.Hamiltonian:
@@ -37,18 +40,6 @@ def spin_glass(edge: int = 8, seed: int = 1) -> ms.Hamiltonian:
     return ms.Hamiltonian(lattice, ms.Bonds.none(), site_bonds=pairs)
 
 
-def c60() -> ms.Hamiltonian:
-    """Antiferromagnet on the 90 edges of the truncated icosahedron, and a field."""
-    kinds = ((0, 1, 3 * GOLDEN), (1, 2 + GOLDEN, 2 * GOLDEN), (GOLDEN, 2, 2 * GOLDEN + 1))
-    signs = np.array(np.meshgrid(*[(1, -1)] * 3)).reshape(3, -1).T
-    corners = np.concatenate([np.roll(signs * kind, turn, axis=1) for kind in kinds for turn in range(3)])
-    corners = np.unique(corners.round(9), axis=0)
-    apart = np.linalg.norm(corners[:, None] - corners, axis=-1)
-    i, j = np.argwhere(np.triu(np.isclose(apart, 2.0))).T
-    edges = ms.Bonds.pairs(i, j, ms.exchange_matrix(np.full(len(i), -1.0)))
-    return ms.Hamiltonian(ms.Lattice.cluster(corners), ms.Bonds.none(), site_bonds=edges, field=(0.0, 0.0, 20.0))
-
-
 def kagome_dmi() -> ms.Hamiltonian:
     """Kagome antiferromagnet with a DMI vector in the plane, which tilts its many ground states apart, and a field."""
     crystal = given("kagome-afm.toml", "model.field=10.0")
@@ -66,6 +57,6 @@ INSTANCES: dict[str, Callable[[], ms.Hamiltonian]] = {
     "square Bloch": lambda: given("square-bloch.toml"),
     "Okubo, easy axis": okubo_easy_axis,
     "spin glass 8^3": spin_glass,
-    "C60": c60,
+    "C60": lambda: c60(20.0),
     "kagome + DMI": kagome_dmi,
 }

@@ -45,6 +45,21 @@ def texture_of(name: str, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
     return spins
 
 
+def named_after(input_file: Path | None, resume: Path | None, besides: bool, what: str) -> str:
+    """How the file of a new run or scan is called where nothing else is said: as its input, or the folder of inpsd.dat.
+
+    Empty for one that goes on. InputError where there is neither an input nor a file to go on with, or where what
+    belongs to a new one is given ``besides``.
+    """
+    if resume is not None:
+        if besides or input_file is not None:
+            raise InputError(f"{resume} has its input in it; only --set and --device go with it", "--resume")
+        return ""
+    if input_file is None:
+        raise InputError(f"an INPUT is missing; or --resume FILE to go on with a {what}", what)
+    return input_file.resolve().parent.name if input_file.name == "inpsd.dat" else input_file.stem
+
+
 def device_named(name: str) -> Device:
     try:
         return choose(name)

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 
 from magsearch import batch, record, screen, storage
-from magsearch.cli.arguments import DeviceName, Json, Settings
-from magsearch.errors import InputError, Interrupted
+from magsearch.cli.arguments import DeviceName, Json, Settings, named_after
+from magsearch.errors import Interrupted
 from magsearch.ranks import launched
 from magsearch.signals import Signals
 
@@ -68,14 +68,10 @@ def _beginning(
     overwrite: bool,
     seeds: list[str],
 ) -> batch.Beginning:
+    name = named_after(input_file, resume, bool(out or overwrite or seeds), "run")
     if resume is not None:
-        if input_file or out or overwrite or seeds:
-            told = "give no INPUT, -o, --overwrite or --seeds besides"
-            raise InputError(f"{resume} has its input in it; {told}", "--resume")
         return batch.resume(resume, settings)
-    if input_file is None:
-        raise InputError("an INPUT is missing; or --resume OUT.h5 to go on with a run", "run")
-    name = input_file.resolve().parent.name if input_file.name == "inpsd.dat" else input_file.stem
+    assert input_file is not None
     return batch.begin(input_file, out or Path(name).with_suffix(".h5"), settings, overwrite, seeds)
 
 

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from magsearch import batch, screen, storage
-from magsearch.cli.arguments import DeviceName, Json
+from magsearch.cli.arguments import DeviceName, Json, named_after
 from magsearch.errors import InputError
 from magsearch.ranks import launched
 from magsearch.scan import overview
@@ -78,17 +78,12 @@ def _beginning(
     points: str | None,
     overwrite: bool,
 ) -> scanning.Beginning:
+    name = named_after(input_file, resume, bool(out or points or overwrite), "scan")
     if resume is not None:
-        if input_file or out or overwrite or points:
-            raise InputError(
-                f"{resume} has its input in it; give no INPUT, -o, --points or --overwrite besides", "--resume"
-            )
         return scanning.resume(resume, settings)
-    if input_file is None:
-        raise InputError("an INPUT is missing; or --resume SCAN.h5 to go on with a scan", "scan")
+    assert input_file is not None
     if points and overwrite:
         raise InputError("the tasks of an array share one file: --overwrite would delete what others found", "--points")
-    name = input_file.resolve().parent.name if input_file.name == "inpsd.dat" else input_file.stem
     share = _share(points) if points else None
     return scanning.begin(input_file, out or Path(f"{name}-scan.h5"), settings, overwrite, share)
 

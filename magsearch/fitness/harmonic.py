@@ -60,9 +60,9 @@ class Harmonic:
         else:
             turned, log, error = self._sampled(evaluator, s, kT, watch, key)
         rotations = (turned != 0).any(axis=(2, 3)).sum(axis=0)
-        flat = np.array([np.log(orbit(texture, turned[:, k])) for k, texture in enumerate(s)])
+        volume = np.array([np.log(orbit(texture, turned[:, k])) for k, texture in enumerate(s)])
         vibrations = 0.5 * kT * (log - (2 * spins - rotations) * np.log(2 * np.pi * kT))
-        return Worth(energy + vibrations + spins * kT * np.log(4 * np.pi) - kT * flat, 0.5 * kT * error)
+        return Worth(energy + vibrations + spins * kT * np.log(4 * np.pi) - kT * volume, 0.5 * kT * error)
 
     def _whole(
         self,

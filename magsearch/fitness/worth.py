@@ -27,24 +27,9 @@ class Fitness(Protocol):
         energy: NDArray[np.float64],
         watch: Callable[[], None],
         key: Key,
-    ) -> Worth | None:
+    ) -> Worth:
         """The worth of textures [replica, site, 3] that are at rest with ``energy`` [replica] meV.
 
         A function of each texture and the key alone, up to rounding: what is drawn is the same for all textures, so
-        that the noise of copies cancels. None: the energy itself.
+        that the noise of copies cancels.
         """
-
-
-@dataclass(frozen=True)
-class Energy:
-    """The energy itself."""
-
-    def __call__(
-        self,
-        evaluator: Evaluator,
-        textures: NDArray[Any],
-        energy: NDArray[np.float64],
-        watch: Callable[[], None],
-        key: Key,
-    ) -> None:
-        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +11,9 @@ from scipy.spatial import Voronoi
 
 from magsearch.lattice import SAME_PLACE, Lattice
 from magsearch.triangulation import combinations, plane_axes, plane_frame, sheets, stacking_axis
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Plane = tuple[int, int]  # a cell axis, and which of the layers along it, counted from 0
 AXES = "abc"
@@ -74,3 +78,13 @@ def axis_names(frame: NDArray[np.float64]) -> list[str]:
         for e, name in zip(np.eye(3), "xyz", strict=True)
     ]
     return [dict(cartesian).get(tuple(e.round(6)), str(k)) for k, e in enumerate(frame[:2], start=1)]
+
+
+def framed(axes: Axes, frame: NDArray[np.float64], letter: str, unit: str, bins: int, words: str) -> None:
+    """Names of the axes of a plane (r or q, with its unit), two spines, so many ticks, and a title in words."""
+    first, second = axis_names(frame)
+    axes.set(xlabel=f"${letter}_{{{first}}}$ ({unit})", ylabel=f"${letter}_{{{second}}}$ ({unit})")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.locator_params(nbins=bins)
+    if words:
+        axes.set_title(words)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from magsearch.lattice import Lattice
 from magsearch.observables import structure_factor
-from magsearch.plots.planes import Plane, axis_names, brillouin_zone, layer, wigner_seitz
+from magsearch.plots.planes import Plane, brillouin_zone, framed, layer, wigner_seitz
 from magsearch.plots.textures import VECTOR_GRAPHICS
 from magsearch.triangulation import combinations, plane_axes, plane_frame
 
@@ -46,12 +46,7 @@ def structure(axes: Axes, lattice: Lattice, spins: ArrayLike, plane: Plane | Non
     _peak_dots(axes, q @ frame[:2].T, S, drawn, zone)
     width = 1.06 * np.abs(zone).max(axis=0)
     axes.set(xlim=(-width[0], width[0]), ylim=(-width[1], width[1]), aspect="equal")
-    first, second = axis_names(frame)
-    axes.set(xlabel=f"$q_{{{first}}}$ (Å$^{{-1}}$)", ylabel=f"$q_{{{second}}}$ (Å$^{{-1}}$)")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.locator_params(nbins=5)
-    if words:
-        axes.set_title(words)
+    framed(axes, frame, "q", "Å$^{-1}$", 5, words)
     bar = axes.inset_axes((1.05, 0.0, 0.04, 1.0))
     axes.figure.colorbar(drawn, cax=bar, label="$|S(q)|^2 / N$").minorticks_off()
     return drawn

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from magsearch.lattice import Lattice
 from magsearch.observables import charge_density
-from magsearch.plots.planes import Plane, axis_names, layer, wigner_seitz
+from magsearch.plots.planes import Plane, framed, layer, wigner_seitz
 from magsearch.plots.sphere import colours
 from magsearch.triangulation import plane_axes, plane_frame, triangles
 
@@ -98,12 +98,7 @@ def _window(axes: Axes, corners: NDArray[np.float64], frame: NDArray[np.float64]
     low, high = corners.min(axis=0), corners.max(axis=0)
     margin = 0.01 * (high - low).max()
     axes.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin), aspect="equal")
-    first, second = axis_names(frame)
-    axes.set(xlabel=f"$r_{{{first}}}$ (Å)", ylabel=f"$r_{{{second}}}$ (Å)")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.locator_params(nbins=6)
-    if words:
-        axes.set_title(words)
+    framed(axes, frame, "r", "Å", 6, words)
 
 
 def _arrows(axes: Axes, site: NDArray[np.float64], turned: NDArray[np.float64], spacing: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -122,13 +122,18 @@ def elites(record: Record) -> str:
         for k, e in enumerate(record.elites)
     )  # fmt: skip
     names = ("", "meV per site", "µeV above", "charge", "mean spin", "made by")
+    return grid(names, rows, range(4))
 
-    def line(cells: Iterable[str], tag: str) -> str:
+
+def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Collection[int]) -> str:
+    """A table with a line of heads; columns of ``numbers`` are set to the right."""
+
+    def line(cells: Sequence[str], tag: str) -> str:
         number = ' class="number"'
-        return "".join(f"<{tag}{number if k < 4 else ''}>{escape(c)}</{tag}>" for k, c in enumerate(cells))
+        return "".join(f"<{tag}{number if k in numbers else ''}>{escape(c)}</{tag}>" for k, c in enumerate(cells))
 
     body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
-    return f"<table><tr>{line(names, 'th')}</tr>{body}</table>"
+    return f"<table><tr>{line(heads, 'th')}</tr>{body}</table>"
 
 
 def course(record: Record) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from magsearch import diagram
 from magsearch.crossings import crossings
 from magsearch.errors import InputError
-from magsearch.report.page import document, table
+from magsearch.report.page import document, grid, table
 from magsearch.report.panels import TOOLS, textures
 from magsearch.scan.cut import Cut, cut_of
 from magsearch.scan.overview import HEADS, short
@@ -149,7 +149,7 @@ def _crossings(cut: Cut) -> str:
     ]  # fmt: skip
     if not rows:
         return ""
-    return _grid(("crossing at 0 K", cut.rows[0].name, "bracket", ""), rows, (1,))
+    return grid(("crossing at 0 K", cut.rows[0].name, "bracket", ""), rows, (1,))
 
 
 def _points(points: Sequence[Found]) -> str:
@@ -170,18 +170,9 @@ def _points(points: Sequence[Found]) -> str:
             )
         )
     heads = ("", "T (K)", *(HEADS.get(key, key) for key in keys), "phase", "meV per site", "charge")
-    text = _grid(heads, rows, [k for k, head in enumerate(heads) if head != "phase"])
+    text = grid(heads, rows, [k for k, head in enumerate(heads) if head != "phase"])
     doubt = '<p class="quiet">?: ladders that began in different phases disagree</p>'
     return text + (doubt if any(isinstance(f, ThermalState) and not f.agreed for *_, f in points) else "")
-
-
-def _grid(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int]) -> str:
-    def line(cells: Sequence[str], tag: str) -> str:
-        number = ' class="number"'
-        return "".join(f"<{tag}{number if k in numbers else ''}>{escape(c)}</{tag}>" for k, c in enumerate(cells))
-
-    body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
-    return f"<table><tr>{line(heads, 'th')}</tr>{body}</table>"
 
 
 def _provenance(record: ScanRecord) -> dict[str, str]:

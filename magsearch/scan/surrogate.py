@@ -136,7 +136,7 @@ class RandomFeatures:
             values.append(slope[known, axis])
         A, v = np.concatenate(rows), np.concatenate(values)
         K = A @ A.T
-        factor = cho_factor(K + ROUGH * np.trace(K) / len(K) * np.eye(len(K)), lower=True)
+        factor = cho_factor(K + ROUGH * np.eye(len(K)), lower=True)
         solved = cho_solve(factor, v)
         variance = float(v @ solved) / len(v)  # of the coefficients, where the evidence is largest
         evidence = -0.5 * len(v) * np.log(max(variance, 1e-300)) - float(np.log(np.diag(factor[0])).sum())

@@ -23,7 +23,7 @@ from magsearch.history import History
 from magsearch.island import State
 from magsearch.observables import charge_density
 from magsearch.stability import Stability
-from magsearch.storage import certificate, model, progress, xdmf
+from magsearch.storage import certificate, model, progress, provenance, xdmf
 from magsearch.storage.files import SCHEMA, dataset, opened, replaced, texts, words
 from magsearch.storage.progress import write_part
 from magsearch.storage.scan import ScanRecord, is_scan, read_scan, write_column, write_scan
@@ -165,14 +165,8 @@ def in_parts(path: str | Path) -> bool:
 
 
 def _write(file: h5py.File, record: Record) -> None:
-    file.attrs.update(
-        schema=SCHEMA, magsearch=record.version, created=record.created, device=record.device, command=record.command,
-        stopped=record.stopped, seconds=record.seconds, layout=texts(record.layout),
-        waited=np.array(record.waited), writing=record.writing,
-    )  # fmt: skip
-    config = file.create_group("config")
-    config.attrs["input"] = record.input_path
-    config["text"], config["settings"] = record.input_text, json.dumps(record.settings)
+    provenance.write(file, record)
+    file.attrs.update(layout=texts(record.layout), waited=np.array(record.waited), writing=record.writing)
     model.write(file.create_group("model"), record.hamiltonian)
     if record.bound is not None:
         certificate.write(file.create_group("bound"), record.bound)
@@ -224,17 +218,9 @@ def _read(file: h5py.File) -> Record:
     attrs = file.attrs
     return Record(
         hamiltonian=model.read(file["model"]),
-        input_path=str(file["config"].attrs["input"]),
-        input_text=file["config"]["text"][()].decode(),
-        settings=json.loads(file["config"]["settings"][()]),
         history=progress.read_history(file["history"]),
         elites=tuple(_read_elites(file["elites"])),
-        stopped=str(attrs["stopped"]),
-        seconds=float(attrs["seconds"]),
-        device=str(attrs["device"]),
-        created=str(attrs["created"]),
-        version=str(attrs["magsearch"]),
-        command=str(attrs["command"]),
+        **provenance.read(file),
         layout=tuple(words(attrs["layout"])),
         waited=tuple(attrs["waited"].tolist()),
         writing=float(attrs["writing"]),

@@ -25,6 +25,8 @@ from magsearch.statistics import Estimate
 from magsearch.storage.files import SCHEMA, dataset, opened, replaced, texts
 from magsearch.storage.model import read as read_model
 from magsearch.storage.model import write as write_model
+from magsearch.storage.provenance import read as read_provenance
+from magsearch.storage.provenance import write as write_provenance
 from magsearch.thermodynamics import Averages
 
 Kind = Literal["minima", "states"]
@@ -73,14 +75,9 @@ def write_scan(path: str | Path, record: ScanRecord) -> None:
     """
     path = Path(path)
     with replaced(path) as file:
-        file.attrs.update(
-            schema=SCHEMA, magsearch=record.version, scan=record.name, created=record.created, device=record.device,
-            command=record.command, stopped=record.stopped, seconds=record.seconds, followed=record.followed,
-        )  # fmt: skip
-        config = file.create_group("config")
-        config.attrs["input"] = record.input_path
-        config["text"], config["settings"] = record.input_text, json.dumps(record.settings)
-        config["model"] = json.dumps(record.model)
+        write_provenance(file, record)
+        file.attrs.update(scan=record.name, followed=record.followed)
+        file["config/model"] = json.dumps(record.model)
         write_model(file.create_group("model"), record.hamiltonian)
         _write_points(file.create_group("points"), record.columns, record.hamiltonian)
         columns = file.create_group("columns")
@@ -99,18 +96,10 @@ def read_scan(path: str | Path) -> ScanRecord:
         record = ScanRecord(
             name=str(attrs["scan"]),
             hamiltonian=read_model(file["model"]),
-            input_path=str(file["config"].attrs["input"]),
-            input_text=file["config"]["text"][()].decode(),
-            settings=json.loads(file["config"]["settings"][()]),
             model=json.loads(file["config"]["model"][()]),
             columns=tuple(_read_column(file["columns"][number]) for number in sorted(file["columns"])),
             followed=int(attrs["followed"]),
-            stopped=str(attrs["stopped"]),
-            seconds=float(attrs["seconds"]),
-            device=str(attrs["device"]),
-            created=str(attrs["created"]),
-            version=str(attrs["magsearch"]),
-            command=str(attrs["command"]),
+            **read_provenance(file),
         )
     return with_parts(path, record)
 

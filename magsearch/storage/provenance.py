@@ -1,0 +1,34 @@
+"""What the files of runs and of scans have in common: where they came from, and the input."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import h5py
+
+from magsearch.storage.files import SCHEMA
+
+WORDS = ("created", "device", "command", "stopped")  # attributes; as the fields of a record
+
+
+def write(file: h5py.File, record: Any) -> None:
+    """The attributes of the file, and /config, of a ``Record`` or ``ScanRecord``."""
+    file.attrs.update(schema=SCHEMA, magsearch=record.version, seconds=record.seconds)
+    file.attrs.update({name: getattr(record, name) for name in WORDS})
+    config = file.create_group("config")
+    config.attrs["input"] = record.input_path
+    config["text"], config["settings"] = record.input_text, json.dumps(record.settings)
+
+
+def read(file: h5py.File) -> dict[str, Any]:
+    """The same as fields of a record."""
+    attrs, config = file.attrs, file["config"]
+    return {
+        "version": str(attrs["magsearch"]),
+        "seconds": float(attrs["seconds"]),
+        **{name: str(attrs[name]) for name in WORDS},
+        "input_path": str(config.attrs["input"]),
+        "input_text": config["text"][()].decode(),
+        "settings": json.loads(config["settings"][()]),
+    }
