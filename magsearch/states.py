@@ -6,14 +6,14 @@ A column is one Hamiltonian searched in one way: everything of a point but its t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.hamiltonian import Hamiltonian
+from magsearch.lattice import Lattice
 from magsearch.phases import label
 from magsearch.portraits import Portrait, portrait, spectrum
 from magsearch.statistics import Estimate
@@ -60,10 +60,17 @@ class Minimum:
         }
 
     @classmethod
-    def of(cls, hamiltonian: Hamiltonian, texture: NDArray[Any], energy: float, torque: float, origin: str) -> Minimum:
-        """With its portrait taken."""
-        lattice = hamiltonian.lattice
-        figures = portrait(lattice, spectrum(lattice, texture), hamiltonian.field)
+    def of(
+        cls,
+        lattice: Lattice,
+        field: Sequence[float],
+        texture: NDArray[Any],
+        energy: float,
+        torque: float,
+        origin: str,
+    ) -> Minimum:
+        """With its portrait taken in a field (tesla)."""
+        figures = portrait(lattice, spectrum(lattice, texture), field)
         return cls(texture, float(energy), float(torque), figures, origin)
 
 

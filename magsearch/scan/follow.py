@@ -22,7 +22,6 @@ from magsearch.config import Input
 from magsearch.device import Device
 from magsearch.errors import InputError
 from magsearch.evaluator import Evaluator
-from magsearch.hamiltonian import Hamiltonian
 from magsearch.island import FLAT, REFINEMENT
 from magsearch.relaxation import Minimizer, Watch, relax
 from magsearch.scan.space import FIELD, Space
@@ -78,16 +77,11 @@ def relaxed(batch: Batch, given: Input, device: Device, watch: Watch) -> list[tu
     textures = np.stack([trial.texture for trial in batch.trials])
     done = relax(minimizer, evaluator, textures, np.array(fields, dtype=np.float64), watch)
     return [
-        (trial.column, Minimum.of(in_field(first.hamiltonian, field), texture, energy, torque, trial.origin))
+        (trial.column, Minimum.of(first.hamiltonian.lattice, field, texture, energy, torque, trial.origin))
         for trial, field, texture, energy, torque in zip(
             batch.trials, fields, done.textures, done.energy, done.torque, strict=True
         )
     ]
-
-
-def in_field(hamiltonian: Hamiltonian, field: Sequence[float]) -> Hamiltonian:
-    x, y, z = field
-    return replace(hamiltonian, field=(x, y, z))
 
 
 class Followed:

@@ -159,7 +159,14 @@ class Scan:
         for _ in search.run():
             pass
         minima = lowest(
-            Minimum.of(at.hamiltonian, e.texture, e.energy, e.torque, f"{e.origin}, generation {e.generation}")
+            Minimum.of(
+                at.hamiltonian.lattice,
+                at.hamiltonian.field,
+                e.texture,
+                e.energy,
+                e.torque,
+                f"{e.origin}, generation {e.generation}",
+            )
             for e in search.elites
         )
         seconds = (monotonic() - begin, column.seconds[1])
