@@ -54,9 +54,9 @@ OPERATORS: Mixture = (
 )  # fmt: skip
 
 REFINEMENT = BarzilaiBorwein(Convergence(steps=2000, variance=VarianceControl(200, relative=1e-8)))
-FLAT = LBFGS(Convergence(steps=20000, variance=None))  # where gradients alone take long: dearer steps, far fewer
+FLAT = LBFGS(Convergence(steps=5000, variance=None))  # where gradients alone take long: dearer steps, far fewer
 PUSHES = 3  # times that what turns out to be a saddle is pushed off and relaxed again, at the most
-POLISH = BarzilaiBorwein(Convergence(steps=5000, variance=None))
+POLISH = BarzilaiBorwein(Convergence(steps=2000, variance=None))
 
 
 @dataclass(frozen=True)
@@ -246,21 +246,19 @@ class Island:
         return self._rough(self.candidates)
 
     def polished(self) -> list[Candidate]:
-        """Elites and the best rough candidates in double precision: as many distinct ones as there are elites."""
+        """Of elites and the best rough candidates, those that are best in double precision: no more than the elites.
+
+        Those that do not come to rest go on with ``FLAT``.
+        """
         precise = Evaluator(self.crystal.hamiltonian, self.evaluator.device, np.float64, self.evaluator.path)
         chosen = {id(candidate): candidate for candidate in self.elites + self.rough}
-        polished = self._at_rest(list(chosen.values()), self.settings.polish, precise)
-        return self._settled(self.distinct(polished), precise)[: self.settings.elites]
-
-    def _at_rest(self, candidates: Sequence[Candidate], minimizer: Minimizer, precise: Evaluator) -> list[Candidate]:
-        """The candidates relaxed; those that do not come to rest go on with ``FLAT``."""
-        relaxed, _ = self.relaxed(candidates, minimizer, precise, refined=True)
-        moving = [place for place, candidate in enumerate(relaxed) if not candidate.refined]
+        polished, _ = self.relaxed(list(chosen.values()), self.settings.polish, precise, refined=True)
+        best = self.distinct(polished)[: self.settings.elites]
+        moving = [candidate for candidate in best if not candidate.refined]
         if moving:
-            rested, _ = self.relaxed([relaxed[place] for place in moving], FLAT, precise, refined=True)
-            for place, candidate in zip(moving, rested, strict=True):
-                relaxed[place] = candidate
-        return relaxed
+            rested, _ = self.relaxed(moving, FLAT, precise, refined=True)
+            best = self.distinct([*(candidate for candidate in best if candidate.refined), *rested])
+        return self._settled(best, precise)[: self.settings.elites]
 
     def _settled(self, candidates: list[Candidate], precise: Evaluator) -> list[Candidate]:
         """With the stability of the elites known; saddles are pushed off, both ways, and relaxed again."""

@@ -21,7 +21,7 @@ LAYERS = (
     ("formats", "neighbours", "symmetry"),
     ("tour",),
     ("evaluator",),
-    ("crystal", "hessian", "relaxation"),
+    ("crystal", "hessian", "preconditioner", "relaxation"),
     ("heatbath", "lanczos", "statistics"),
     ("modes",),
     ("fitness", "stability"),
