@@ -195,6 +195,24 @@ def show(console: Console, record: Record) -> None:
     console.print(", ".join(done), highlight=False, soft_wrap=True)
 
 
+def minima(console: Console, record: Record) -> None:
+    """The catalogue of a run's minima as a table."""
+    spins, elites = record.hamiltonian.spins, record.elites
+    title = f"{record.input_path}, field {vector(record.hamiltonian.field)} T"
+    table = Table(title=title, box=SIMPLE, title_justify="left", padding=(0, 1))
+    for name in ("", "meV per site", "above", "phase", "degeneracy", "stability", "charge", "magnetization"):
+        table.add_column(name, justify="left" if name in ("phase", "stability") else "right", no_wrap=True)
+    for k, elite in enumerate(elites):
+        table.add_row(
+            str(k), f"{elite.energy / spins:.8f}", f"{(elite.energy - elites[0].energy) / spins:.2e}", elite.label,
+            str(elite.degeneracy or ""), stable(elite), f"{elite.charge + 0.0:.2f}", vector(elite.magnetization, 3),
+        )  # fmt: skip
+    console.print(table)
+    if any(elite.degeneracy is None for elite in elites):
+        why = "this file does not say it" if record.stopped else "known once the run has ended"
+        console.print(f"note       degeneracy: {why}", style="yellow", highlight=False, soft_wrap=True)
+
+
 def stable(elite: Elite) -> str:
     """minimum, saddle, or how many zero modes; empty for elites of a run that goes on."""
     if elite.stability is None:

@@ -151,7 +151,7 @@ def test_what_a_search_reports_is_no_saddle(seed):
 
 def test_stability_is_reported():
     """In numbers for programs, in a word for readers."""
-    elites = [record.elite(found[0], LINE) for found in (polished(EASY, ACROSS), polished(EASY, ACROSS, modes=0))]
+    elites = [record.elite(found[0], EASY) for found in (polished(EASY, ACROSS), polished(EASY, ACROSS, modes=0))]
     assert [screen.stable(elite) for elite in elites] == ["minimum", ""]
     assert_allclose(
         elites[0].stability.modes, [0.6, 0.6, 1.6, 1.6], rtol=1e-6
