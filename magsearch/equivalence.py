@@ -48,9 +48,11 @@ class Equivalence:
         given, target, axes = np.asarray(texture, dtype=np.float64), self._waves(other), self.group.axes
         for sites, turns in self.group.maps:
             M, image = self._correlation(target, given[sites]), given[sites]
-            least = float((M**2).sum(axis=(-2, -1)).max() / 3) ** 0.5  # |M| <= sqrt(3) s1
+            size = (M**2).sum(axis=(-2, -1))
+            large = np.unravel_index(int(size.argmax()), size.shape)  # a good place, if not the best
             for turn in turns:
-                overlap = best_overlap(M @ turn.T, axes, least)
+                least = float(best_overlap(M[large] @ turn.T, axes, 0.0))
+                overlap = best_overlap(M @ turn.T, axes, least * (1 - 1e-12))
                 place = np.unravel_index(int(overlap.argmax()), overlap.shape)
                 moved = np.roll(image.reshape(*self.hamiltonian.lattice.grid, -1), place, axis=SPACE)
                 yield moved.reshape(image.shape) @ (best_turn(M[place] @ turn.T, axes) @ turn).T
@@ -119,7 +121,7 @@ def best_overlap(M: NDArray[np.float64], axes: NDArray[np.float64], least: float
     overlap = np.full(trace.shape, -np.inf)
     there = 3 * (M**2).sum(axis=(-2, -1)) >= max(least, 0.0) ** 2  # s1 + s2 + s3 <= sqrt(3) |M|
     s = np.linalg.svd(M[there], compute_uv=False)
-    overlap[there] = s[:, 0] + s[:, 1] + np.where(np.linalg.det(M[there]) < 0, -1.0, 1.0) * s[:, 2]
+    overlap[there] = s[..., 0] + s[..., 1] + np.where(np.linalg.det(M[there]) < 0, -1.0, 1.0) * s[..., 2]
     return overlap
 
 

@@ -22,6 +22,7 @@ from magsearch.observables import Fingerprint
 from magsearch.stability import Stability
 
 BETWEEN = (0.25, 0.5, 0.75)  # of the way from one texture to another
+SHRUNK = 0.1  # a spin on the way that is shorter than this points anywhere
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,11 @@ class Minima:
 
     def _level(self, way: Sequence[NDArray[np.float64]]) -> bool:
         """Whether no texture on the way has more energy than the ends have; spins are brought to length 1."""
-        length = np.linalg.norm(way, axis=2, keepdims=True)
+        hamiltonian, length = self.evaluator.hamiltonian, np.linalg.norm(way, axis=2, keepdims=True)
+        if (length[:, hamiltonian.occupied] < SHRUNK).any():
+            return False
         energy = self.evaluator.energies(np.array(way) / np.where(length > 0, length, 1.0))
-        return bool(energy.max() - max(energy[0], energy[-1]) <= self.tolerance * self.evaluator.hamiltonian.spins)
+        return bool(energy.max() - max(energy[0], energy[-1]) <= self.tolerance * hamiltonian.spins)
 
 
 def moved(lattice: Lattice, texture: NDArray[np.float64], axis: int, cells: float) -> NDArray[np.float64]:

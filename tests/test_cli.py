@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,31 @@ def test_show_as_text_has_a_row_for_each_elite(finished, capsys):
     text, stored = printed(capsys, "show", out), storage.read(out)
     assert f"{stored.elites[0].energy / 30:.8f}"[:8] in text
     assert "2 generations" in text
+
+
+def test_minima_are_listed_with_phase_degeneracy_and_stability(finished, capsys):
+    """The field breaks time reversal, the box every rotation: of a ferromagnet there is one."""
+    _, out, _ = finished
+    text, stored = printed(capsys, "show", out, "--minima"), storage.read(out)
+    shown = json.loads(printed(capsys, "show", out, "--minima", "--json"))
+    assert len(shown["minima"]) == len(stored.elites)
+    for listed, elite in zip(shown["minima"], stored.elites, strict=True):
+        assert listed["energy_per_site"] == pytest.approx(elite.energy / 30)
+        assert (listed["label"], listed["degeneracy"]) == (elite.label, elite.degeneracy.copies)
+        assert listed["continuous"] == elite.degeneracy.continuous
+        assert listed["stability"] == elite.stability.kind
+        assert elite.label in text
+        assert str(elite.degeneracy) in text
+
+
+def test_minima_of_a_run_that_goes_on_are_not_counted_yet(finished, capsys, tmp_path):
+    _, out, _ = finished
+    begun = storage.read(out)
+    begun = replace(begun, stopped="", elites=tuple(replace(e, degeneracy=None, stability=None) for e in begun.elites))
+    storage.write(tmp_path / "begun.h5", begun)
+    assert "known once the run has ended" in printed(capsys, "show", tmp_path / "begun.h5", "--minima")
+    shown = json.loads(printed(capsys, "show", tmp_path / "begun.h5", "--minima", "--json"))
+    assert {listed["degeneracy"] for listed in shown["minima"]} == {None}
 
 
 @pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
