@@ -257,7 +257,7 @@ class Island:
         chosen = {id(candidate): candidate for candidate in self.elites + self.rough}
         polished = self._at_rest(list(chosen.values()), self.settings.polish, precise)
         elites = self._settled(self._told_apart(polished, minima), minima)[: self.settings.elites]
-        return [replace(elite, degeneracy=self._counted(elite, minima)) for elite in elites]
+        return [replace(one, degeneracy=minima.degeneracy(one.texture, one.stability)) for one in elites]
 
     def _told_apart(self, candidates: Sequence[Candidate], minima: Minima) -> list[Candidate]:
         """Sorted by worth, those that are not the same minimum as a better one."""
@@ -268,10 +268,6 @@ class Island:
             if not any(minima.one(texture, known, other.texture, other.fingerprint) for other in kept):
                 kept.append(candidate)
         return kept
-
-    def _counted(self, elite: Candidate, minima: Minima) -> Degeneracy:
-        self.watch()
-        return minima.degeneracy(elite.texture, elite.stability)
 
     def _at_rest(self, candidates: Sequence[Candidate], minimizer: Minimizer, precise: Evaluator) -> list[Candidate]:
         """The candidates relaxed; those that do not come to rest go on with ``FLAT``."""

@@ -37,7 +37,9 @@ class Degeneracy:
     continuous: bool
 
     def __str__(self) -> str:
-        return f"{self.copies}{' (continuous)' if self.continuous else ''}"
+        if not self.continuous:
+            return str(self.copies)
+        return f"{self.copies} {'continuum' if self.copies == 1 else 'continua'}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -68,11 +68,11 @@ def any_angle(hamiltonian: Hamiltonian) -> NDArray[np.float64]:
 
     An infinitesimal turn w leaves s . X s' as it is where it commutes with X: three numbers w, linear equations.
     """
-    parts = _parts(hamiltonian)
+    parts = _parts(hamiltonian)[:, None]
     cross = np.array([np.cross(e, np.eye(3)).T for e in np.eye(3)])  # cross[a] @ s = e_a x s
-    commutators = np.array([cross @ X - X @ cross for X in parts]).transpose(0, 2, 3, 1).reshape(-1, 3)
-    _, size, w = np.linalg.svd(np.vstack([commutators, np.zeros((3, 3))]))
-    return w[size <= EXACT]
+    commutators = (cross @ parts - parts @ cross).transpose(0, 2, 3, 1).reshape(-1, 3)
+    _, size, w = np.linalg.svd(np.vstack([commutators, np.zeros((3, 3))]), full_matrices=False)
+    return np.asarray(w[size <= EXACT])
 
 
 def _parts(hamiltonian: Hamiltonian) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotro
 from magsearch.lattice import Lattice
 from magsearch.observables import fingerprint, same
 
-EVERY = [*MODELS.values(), *(random_model(seed) for seed in range(150))]
+EVERY = [*MODELS.values(), *(random_model(seed) for seed in range(100))]
 Z = np.array([0.0, 0.0, 1.0])
 
 
