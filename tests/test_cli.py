@@ -233,6 +233,20 @@ def test_minima_are_listed_with_phase_degeneracy_and_stability(finished, capsys)
         assert str(elite.degeneracy) in text
 
 
+def test_stripes_of_an_easy_axis_are_four(tmp_path, capsys):
+    """Square J1-J2 with J2 = J1: along x or y, and reversed. E = 2 J2 - K per site, antiferromagnetic J2 = -1."""
+    model = tmp_path / "in.toml"
+    model.write_text(MODEL.split("[[model.dmi]]")[0].replace("[6, 5, 1]", "[6, 6, 1]").replace("3.0]", "0.0]"))
+    run = printed(
+        capsys, "run", model, "-o", tmp_path / "run.h5", "--json", "--set", "model.exchange=[{J=[-1.0, -1.0]}]",
+        "--set", "model.anisotropy=[{K=0.1}]", "--set", "search.generations=4", "--set", "search.replicas=24",
+    )  # fmt: skip
+    assert json.loads(run)["champion"]["energy_per_site"] == pytest.approx(-2.1, abs=1e-9)
+    (stripes, *_) = json.loads(printed(capsys, "show", tmp_path / "run.h5", "--minima", "--json"))["minima"]
+    assert (stripes["degeneracy"], stripes["continuous"], stripes["stability"]) == (4, False, "minimum")
+    assert stripes["label"] == "antiferromagnet"
+
+
 def test_minima_of_a_run_that_goes_on_are_not_counted_yet(finished, capsys, tmp_path):
     _, out, _ = finished
     begun = storage.read(out)

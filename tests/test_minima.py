@@ -83,13 +83,15 @@ def test_figures_agree_wherever_spins_do(model):
 # -- valleys -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize("cells", [0.25, 1.0, 2.6])
-def test_a_spiral_moved_by_part_of_a_cell_is_a_spiral(cells):
-    lattice = Lattice.named("square", (12, 6, 1))
-    ahead = moved(lattice, spiral(lattice, (1 / 12, 0, 0)), 0, cells)
-    phase = 2 * np.pi * (lattice.coordinates[:, 0] - cells) / 12
+def test_a_spiral_moved_by_part_of_a_cell_is_a_spiral(axis, cells):
+    lattice = Lattice.named("cubic", (6, 8, 5))
+    k = np.eye(3)[axis] / lattice.size[axis]
+    ahead = moved(lattice, spiral(lattice, k), axis, cells)
+    phase = 2 * np.pi * (lattice.coordinates[:, axis] - cells) / lattice.size[axis]
     assert np.allclose(ahead, np.stack([np.cos(phase), np.sin(phase), 0 * phase], axis=1), atol=1e-12)
-    assert np.allclose(moved(lattice, ahead, 1, cells), ahead, atol=1e-12)
+    assert np.allclose(moved(lattice, ahead, (axis + 1) % 3, cells), ahead, atol=1e-12)
 
 
 def helix(sites: int = 12) -> tuple[Hamiltonian, np.ndarray]:

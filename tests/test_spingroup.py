@@ -151,6 +151,18 @@ def test_disorder_leaves_the_sites_alone():
     assert len(group.axes) == 1
 
 
+@pytest.mark.parametrize(
+    ("coupling", "order"), [(bloch(1.0, 0.4), 8 * 2), (diagonal(1.0, 1.0, 0.6), 8 * 4)], ids=["bloch", "easy plane"]
+)
+def test_couplings_that_are_symmetric_but_for_rounding_keep_the_crystal(coupling, order):
+    """Results of density functional theory: sites are exchanged, time is reversed; only turns by any angle are lost."""
+    exact = square(coupling)
+    noise = np.random.default_rng(0).normal(size=exact.bonds.J.shape)
+    noisy = replace(exact, bonds=exact.bonds.with_matrices(exact.bonds.J + 1e-5 * noise))
+    group = spin_group(noisy)
+    assert (group.order, len(group.axes)) == (order, 0)
+
+
 def test_a_spin_frame_of_its_own_does_not_change_the_order():
     """Nothing says that the principal axes of the couplings are those of the crystal."""
     frame = Rotation.random(random_state=5).as_matrix()
