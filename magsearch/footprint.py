@@ -20,7 +20,7 @@ from magsearch.relaxation import Method
 class Footprint:
     """Bytes, of the arrays that grow with the lattice; a run takes some hundred megabytes besides.
 
-    replica      one replica while it is relaxed: spins, force; scratch of a convolution and of a preconditioner; single precision
+    replica      one replica while it is relaxed: spins, force, scratch of convolutions; single precision
     device       of a rank: the largest population that it relaxes at once, and the couplings
     host         of a rank: the candidates of its islands, and the offspring of one
     checkpoint   populations in the file of the run while it goes on
