@@ -7,19 +7,22 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from models import MODELS
 from rich.console import Console
 from test_cli import printed, refused
+from test_cut import FIELDS, heated, scan
 from test_plots import searched
 from test_storage import stored
 
 from magsearch import live, storage
-from magsearch.cli.watch import looks
+from magsearch.cli.watch import looks, scan_looks
 from magsearch.errors import InputError
 from magsearch.history import History
+from magsearch.scan import progress
 
 
 def shown(history: History, limits: live.Limits, elapsed: float = 3.0, doing: str = "relaxing") -> list[str]:
@@ -131,3 +134,66 @@ def test_ctrl_c_ends_the_watching_and_nothing_else(tmp_path, capsys, monkeypatch
     write(path, 2)
     monkeypatch.setattr(time, "sleep", pressed)
     assert printed(capsys, "watch", path).splitlines()[-1] == "the run goes on"
+
+
+# -- scans -------------------------------------------------------------------------------------------------------------
+
+
+def begun(found: int, **rest: Any) -> storage.ScanRecord:
+    """A scan over four fields at two temperatures, of which some columns are searched; each took ten seconds."""
+    made = heated(scan(fields=FIELDS), (5.0,))
+    columns = tuple(
+        replace(c, minima=c.minima if k < found else None, states=None, seconds=(10.0 if k < found else 0.0, 0.0))
+        for k, c in enumerate(made.columns)
+    )
+    return replace(made, columns=columns, settings={"scan": {"refine": 0}}, **rest)
+
+
+def test_a_scan_is_seen_whenever_a_part_is_put_beside_its_file(tmp_path):
+    """And once more when its file takes the parts in and says that all is done."""
+    path, counts = tmp_path / "scan.h5", []
+    whole = begun(4)
+    storage.write_scan(path, begun(0))
+    for seen in scan_looks(path, 0.01):
+        counts.append(len(progress.lines(seen.record)))
+        if counts[-1] < 4:
+            storage.write_column(path, whole.name, whole.columns[counts[-1]], "minima")
+        else:
+            storage.write_scan(path, replace(whole, stopped="all points done"))
+    assert counts == [0, 1, 2, 3, 4, 4]
+    assert seen.stopped == "all points done"
+
+
+def test_seconds_left_of_a_scan_are_the_pace_times_the_columns_left():
+    """Two of four columns have been searched, ten seconds each, in 10 s on the clock by two teams: 10 s are left."""
+    cold = begun(2)
+    cold = replace(cold, columns=tuple(replace(c, temperatures=(0.0,)) for c in cold.columns))
+    assert progress.seconds_left(cold, 10.0) == pytest.approx(10)
+    assert progress.seconds_left(replace(cold, settings={"scan": {"refine": 2}}), 10.0) == pytest.approx(20)
+    assert progress.seconds_left(begun(2), 10.0) is None, "nobody knows yet how long a thermal state takes"
+    sampled = replace(heated(begun(4), (5.0,)), settings={"scan": {"refine": 0}})
+    half = tuple(
+        replace(c, states=c.states if k < 2 else None, seconds=(10.0, 30.0)) for k, c in enumerate(sampled.columns)
+    )
+    assert progress.seconds_left(replace(sampled, columns=half), 100.0) == pytest.approx(60)
+
+
+@pytest.mark.parametrize("found", [0, 3, 4])
+def test_the_table_of_a_scan_fits_80_columns(found):
+    record, console = begun(found), Console(width=80, force_terminal=False)
+    with console.capture() as captured:
+        console.print(progress.table(progress.Sight(record, 12.0, 0.0), progress.lines(record), "file of 12:00:00"))
+    lines = captured.get().splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[0].startswith(f"points   {found} of 8 found, 0:12 gone")
+    assert lines[1] == f"columns  {found} of 4 searched, 0 of 4 sampled"
+    assert sum("meV per site" in line or line.endswith("…") for line in lines) == found
+
+
+def test_watch_prints_a_line_for_each_point_of_a_scan_and_ends_with_it(tmp_path, capsys):
+    path = tmp_path / "scan.h5"
+    storage.write_scan(path, replace(heated(scan(fields=FIELDS), (5.0,)), stopped="all points done"))
+    lines = printed(capsys, "watch", path).splitlines()
+    assert len(lines) == 9
+    assert lines[0].startswith("field (0, 0, 0) T, model.moment 2, search.seed 1, 0 K: antiferromagnet, -3.0000000 meV")
+    assert lines[-1] == "stopped: all points done"

@@ -32,6 +32,11 @@ Settings = Annotated[
     ),
 ]
 DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+XAxis = Annotated[str | None, typer.Option("--x", help="Of a scan: field, temperature, model.moment, ...")]
+YAxis = Annotated[str | None, typer.Option("--y", help="The other axis of a diagram; none: curves over x.")]
+HeldAt = Annotated[
+    list[str] | None, typer.Option("--at", metavar="NAME=VALUE", help="Hold another setting there (repeatable).")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 

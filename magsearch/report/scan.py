@@ -22,31 +22,42 @@ from magsearch.states import Column, Minimum, ThermalState
 from magsearch.storage import ScanRecord
 
 PIXELS = 400  # of a diagram along each axis
-ON_ONE_LATTICE = ("model.field", "model.moment", "model.exchange", "model.dmi", "model.anisotropy", "search.")
 Found = tuple[Column, float, Minimum | ThermalState]
 
 
-def write_scan(record: ScanRecord, scan_file: Path, path: str | Path) -> None:
-    """One self-contained HTML file. OSError where it cannot be written; ValueError for a scan without points."""
+def write_scan(
+    record: ScanRecord,
+    scan_file: Path,
+    path: str | Path,
+    x: str | None = None,
+    y: str | None = None,
+    at: Sequence[str] = (),
+) -> None:
+    """One self-contained HTML file, its phases over x (and y), other settings held ``at`` NAME=VALUE (``cut_of``).
+
+    OSError where it cannot be written; ValueError for a scan without points; InputError for axes that it has not.
+    """
     from bokeh.embed import components
 
     points = [(column, kelvin, found) for column in record.columns for kelvin, found in column.points() if found]
     if not points:
         raise ValueError("the scan has no points yet")
     try:
-        cut, why = cut_of(record, scan_file, None, None, []), ""
+        cut, why = cut_of(record, scan_file, x, y, at), ""
     except InputError as error:
+        if x or y or at:
+            raise
         cut, why = None, error.message
     drawn = [_diagram(cut)] if cut and len(cut.names) == 2 else [_curves(cut)] if cut else []
     shown, words = _textures(record, points)
     script, parts = components((*drawn, *shown))
     divs, slider, pictures = parts[: len(drawn)], "".join(parts[len(drawn) :][:1]), "".join(parts[len(drawn) + 1 :])
-    held = ", ".join(f"{name} = {value}" for name, value in cut.fixed.items()) if cut else ""
+    held = f"at {cut.held}" if cut and cut.fixed else ""
     name = escape(Path(record.input_path).name)
     body = [
         f"<h1>{name}</h1>",
         f'<p class="quiet">magsearch {escape(record.version)}, {escape(record.created)}</p>',
-        "<h2>Phases</h2>", *divs, f'<p class="quiet">{escape(why or (f"at {held}" if held else ""))}</p>',
+        "<h2>Phases</h2>", *divs, f'<p class="quiet">{escape(why or held)}</p>',
         _crossings(cut) if cut else "",
         "<h2>Textures</h2>", slider, f'<p class="quiet">{escape(words)}</p>', f'<div class="panels">{pictures}</div>',
         '<p class="quiet">Hue is the direction in the plane, white points at you, black away from you.</p>',
@@ -60,8 +71,7 @@ def write_scan(record: ScanRecord, scan_file: Path, path: str | Path) -> None:
 
 def _textures(record: ScanRecord, points: Sequence[Found]) -> tuple[list[Any], str]:
     """A slider over the champions (above temperature 0: snapshots), texture and structure factor."""
-    keys = {key for column in record.columns for key in column.settings}
-    if other := sorted(key for key in keys if not key.startswith(ON_ONE_LATTICE)):
+    if other := sorted({key for column in record.columns for key in column.elsewhere}):
         return [], f"points differ in {', '.join(other)}: their textures may not share a lattice, and are not shown"
     spins = [found.texture if isinstance(found, Minimum) else found.snapshot for *_, found in points]
     if len({len(s) for s in spins} | {record.hamiltonian.lattice.sites}) > 1:
@@ -81,7 +91,7 @@ def _diagram(cut: Cut) -> Any:
     image, labels, (low, high) = diagram.phase_map(cut.points, PIXELS)
     inks = [diagram.colour(label, labels) for label in labels]
     drawn = figure(
-        width=700, height=460, tools=TOOLS, x_axis_label=cut.names[0], y_axis_label=cut.names[1], name="phases",
+        width=700, height=460, tools=TOOLS, x_axis_label=cut.heads[0], y_axis_label=cut.heads[1], name="phases",
         x_range=Range1d(low[0], high[0]), y_range=Range1d(low[1], high[1]),
     )  # fmt: skip
     ink_bytes = np.array([int(ink[1:] + "ff", 16) for ink in inks], dtype=np.uint32).byteswap()  # little-endian RGBA
@@ -96,7 +106,7 @@ def _diagram(cut: Cut) -> Any:
         dots = drawn.scatter(
             "x", "y", size=5, fill_color="inside", line_color="#262626", source=ColumnDataSource(columns)
         )
-        seen = [("phase", "@phase"), (cut.names[0], "@x"), (cut.names[1], "@y"), ("meV per site", "@energy{0.0000000}")]
+        seen = [("phase", "@phase"), (cut.heads[0], "@x"), (cut.heads[1], "@y"), ("meV per site", "@energy{0.0000000}")]
         drawn.add_tools(HoverTool(renderers=[dots], tooltips=seen))
         drawn.scatter([np.nan], [np.nan], marker="square", size=12, color=ink, legend_label=label)  # for the legend
     drawn.add_layout(drawn.legend[0], "right")
@@ -109,7 +119,7 @@ def _curves(cut: Cut) -> Any:
     from bokeh.models.annotations import Span
     from bokeh.plotting import figure
 
-    drawn = figure(width=700, height=400, tools=TOOLS, x_axis_label=cut.names[0], name="phases")
+    drawn = figure(width=700, height=400, tools=TOOLS, x_axis_label=cut.heads[0], name="phases")
     labels = list(dict.fromkeys(point.label for point in cut.points))
     if cut.rows:
         reference, made = diagram.branches(cut.rows[0])
@@ -135,7 +145,7 @@ def _curves(cut: Cut) -> Any:
     for label, ink, x, y in dots:
         source = ColumnDataSource({"x": x, "y": y, "phase": [label] * len(x)})
         seen = drawn.scatter("x", "y", size=6, color=ink, source=source, legend_label=label)
-        values = [("phase", "@phase"), (cut.names[0], "@x"), ("meV per site", "@y{0.0000000}")]
+        values = [("phase", "@phase"), (cut.heads[0], "@x"), ("meV per site", "@y{0.0000000}")]
         drawn.add_tools(HoverTool(renderers=[seen], tooltips=values))
     drawn.add_layout(drawn.legend[0], "right")
     return drawn
@@ -144,12 +154,13 @@ def _curves(cut: Cut) -> Any:
 def _crossings(cut: Cut) -> str:
     rows = [
         (f"{c.before} → {c.after}", f"{c.at:.6g}", f"{c.low:.6g} to {c.high:.6g}",
-         ", ".join(f"{name} = {value:g}" for name, value in place.items()))
+         ", ".join(cut.said(name, value) for name, value in place.items()))
         for row, place in zip(cut.rows, cut.places, strict=True) for c in crossings(row)
     ]  # fmt: skip
     if not rows:
         return ""
-    return grid(("crossing at 0 K", cut.rows[0].name, "bracket", ""), rows, (1,))
+    head = cut.heads[cut.names.index(cut.rows[0].name)]
+    return grid(("crossing at 0 K", head, "bracket", ""), rows, (1,))
 
 
 def _points(points: Sequence[Found]) -> str:

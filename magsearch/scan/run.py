@@ -42,6 +42,8 @@ class Beginning:
 def begin(input_file: Path, out: Path, settings: Sequence[str], overwrite: bool, share: Share | None) -> Beginning:
     """A new scan; one of several jobs goes on with what the others have done. InputError for what is wrong."""
     given = config.read(input_file, settings)
+    if out.suffix == ".xdmf":
+        raise InputError("is what a viewer opens, written beside a scan; give the scan another name, as .h5", out)
     new = _new(given, plan.columns(given))
     if share is not None:
         before = storage.read_scan(out) if out.exists() else with_parts(out, new)
