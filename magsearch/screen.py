@@ -21,11 +21,14 @@ from magsearch.evaluator import choose_path, cost
 from magsearch.footprint import Footprint
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.history import History
-from magsearch.record import certificate, vector
+from magsearch.observables import rough
+from magsearch.record import above, certificate, vector
 from magsearch.statistics import Estimate
 from magsearch.storage import Elite, Record
+from magsearch.units import fixed
 
 LINES = 16  # of the ranks of a run that are shown
+ROUGH = "neighbouring spins differ by 60 degrees and more"
 WIDE = 110  # columns of a terminal from which on a table has room for words
 
 
@@ -41,7 +44,7 @@ def describe(console: Console, hamiltonian: Hamiltonian) -> None:
     size = " x ".join(str(n) for n in lattice.size)
     edges = ", ".join("periodic" if p else "open" for p in lattice.periodic)
     console.print(
-        f"lattice    {size} cells ({edges}), {lattice.atoms} atoms in the basis, {lattice.sites} sites",
+        f"lattice    {size} cells ({edges}), {_count(lattice.atoms, 'atom')} in the basis, {lattice.sites} sites",
         highlight=False,
         soft_wrap=True,
     )
@@ -173,12 +176,14 @@ def show(console: Console, record: Record) -> None:
         table.add_column(name, justify="left" if name in ("stability", "made by") else "right", no_wrap=True)
     for k, elite in enumerate(record.elites):
         row = [
-            str(k), f"{elite.energy / spins:.8f}", f"{(elite.energy - record.elites[0].energy) / spins:.2e}",
+            str(k), f"{elite.energy / spins:.8f}", f"{above(record, k):.2e}",
             *((f"{np.nan if elite.free_energy is None else elite.free_energy / spins:.6f}",) if free else ()),
-            f"{elite.charge + 0.0:.2f}", vector(elite.magnetization, 3), f"{elite.torque:.0e}", stable(elite),
+            fixed(elite.charge, 2), vector(elite.magnetization, 3), f"{elite.torque:.0e}", stable(elite),
         ]  # fmt: skip
         table.add_row(*row, *((f"{elite.origin}, generation {elite.generation}",) if wide else ()))
     console.print(table)
+    if record.elites and rough(record.hamiltonian.lattice, record.elites[0].spins):
+        console.print(f"note  charges mean nothing here: {ROUGH}", style="yellow", highlight=False, soft_wrap=True)
     for line in certified(record):
         console.print(line, highlight=False, soft_wrap=True)
     history = record.history

@@ -49,12 +49,9 @@ def plot(
     if what not in plots.PICTURES:
         raise InputError(f"is no picture; expected {', '.join(plots.PICTURES)}", f"--what {what}")
     stored = storage.read(run_file)
-    chosen = elite_in(stored, run_file, elite)
-    per_site = chosen.energy / stored.hamiltonian.spins
-    title = (
-        f"{Path(stored.input_path).name}, B = {record.vector(stored.hamiltonian.field, 2)} T: "
-        f"{per_site:.6f} meV per site, Q = {chosen.charge + 0.0:.1f}"
-    )
+    elite_in(stored, run_file, elite)
+    where = f"{Path(stored.input_path).name}, B = {record.vector(stored.hamiltonian.field, 2)} T"
+    title = f"{where}: {record.caption(stored, elite)}"
     try:
         plots.PICTURES[what](stored, elite, title, out, _plane(plane))
     except (OSError, ValueError) as error:

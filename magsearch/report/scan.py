@@ -20,6 +20,7 @@ from magsearch.scan.overview import HEADS, short
 from magsearch.scan.plan import describe
 from magsearch.states import Column, Minimum, ThermalState
 from magsearch.storage import ScanRecord
+from magsearch.units import fixed
 
 PIXELS = 400  # of a diagram along each axis
 Found = tuple[Column, float, Minimum | ThermalState]
@@ -177,7 +178,7 @@ def _points(points: Sequence[Found]) -> str:
                 *settings,
                 name,
                 f"{found.per_site:.7f}",
-                f"{round(figures['charge'], 2) + 0.0:.2f}",
+                fixed(figures["charge"], 2),
             )
         )
     heads = ("", "T (K)", *(HEADS.get(key, key) for key in keys), "phase", "meV per site", "charge")

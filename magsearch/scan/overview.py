@@ -11,6 +11,7 @@ from rich.table import Table
 from magsearch.screen import with_error
 from magsearch.states import Column, Minimum, ThermalState
 from magsearch.storage import ScanRecord
+from magsearch.units import fixed
 
 HEADS = {"model.field": "B (T)"}
 
@@ -56,7 +57,7 @@ def _cells(column: Column, found: Minimum | ThermalState | None) -> tuple[str, .
     return (
         found.label,
         f"{found.per_site:.7f}",
-        f"{round(figures.charge, 2) + 0.0:.2f}",
+        fixed(figures.charge, 2),
         f"{figures.along:.3f}",
         following,
     )

@@ -24,6 +24,7 @@ from magsearch.signals import Signals
 from magsearch.states import Column
 from magsearch.storage import ScanRecord
 from magsearch.storage.scan import Kind, sweep_columns, with_parts
+from magsearch.units import fixed
 
 LATER = {"scan": ("refine", "at_once", "surrogate")}  # what a scan that goes on may change
 WAITING = "waiting"  # for other jobs
@@ -128,7 +129,7 @@ class ScanRun:
         if kind == "minima" and column.minima:
             best = column.minima[0]
             self._tell(
-                f"{where}: {best.label}, {best.per_site:.7f} meV per site, charge {best.portrait.charge + 0.0:.2f}, "
+                f"{where}: {best.label}, {best.per_site:.7f} meV per site, charge {fixed(best.portrait.charge, 2)}, "
                 f"{column.generations} generations, {column.seconds[0]:.1f} s"
             )
         for state in column.states or () if kind == "states" else ():
