@@ -168,26 +168,32 @@ def test_seconds_left_of_a_scan_are_the_pace_times_the_columns_left():
     """Two of four columns have been searched, ten seconds each, in 10 s on the clock by two teams: 10 s are left."""
     cold = begun(2)
     cold = replace(cold, columns=tuple(replace(c, temperatures=(0.0,)) for c in cold.columns))
-    assert progress.seconds_left(cold, 10.0) == pytest.approx(10)
-    assert progress.seconds_left(replace(cold, settings={"scan": {"refine": 2}}), 10.0) == pytest.approx(20)
-    assert progress.seconds_left(begun(2), 10.0) is None, "nobody knows yet how long a thermal state takes"
+    assert progress.seconds_left(cold, 10.0) == (pytest.approx(10), True)
+    assert progress.seconds_left(replace(cold, settings={"scan": {"refine": 2}}), 10.0) == (pytest.approx(20), True)
+    assert progress.seconds_left(begun(2), 10.0) == (pytest.approx(10), False), "thermal states come after that"
+    assert progress.seconds_left(begun(0), 10.0) is None
     sampled = replace(heated(begun(4), (5.0,)), settings={"scan": {"refine": 0}})
     half = tuple(
         replace(c, states=c.states if k < 2 else None, seconds=(10.0, 30.0)) for k, c in enumerate(sampled.columns)
     )
-    assert progress.seconds_left(replace(sampled, columns=half), 100.0) == pytest.approx(60)
+    assert progress.seconds_left(replace(sampled, columns=half), 100.0) == (pytest.approx(60), True)
 
 
 @pytest.mark.parametrize("found", [0, 3, 4])
 def test_the_table_of_a_scan_fits_80_columns(found):
     record, console = begun(found), Console(width=80, force_terminal=False)
     with console.capture() as captured:
-        console.print(progress.table(progress.Sight(record, 12.0, 0.0), progress.lines(record), "file of 12:00:00"))
+        points = list(progress.lines(record).values())
+        console.print(progress.table(progress.Sight(record, 12.0, 0.0), points, "file of 12:00:00"))
     lines = captured.get().splitlines()
     assert all(len(line) <= 80 for line in lines)
     assert lines[0].startswith(f"points   {found} of 8 found, 0:12 gone")
     assert lines[1] == f"columns  {found} of 4 searched, 0 of 4 sampled"
-    assert sum("meV per site" in line or line.endswith("…") for line in lines) == found
+    rows = [line.split() for line in lines if line.startswith((" antiferromagnet", " ferromagnet"))]
+    energies = ["-3.0000000", "-3.0000000", "-4.0000000", "-6.0000000"]
+    assert rows == [
+        ["antiferromagnet" if k < 2 else "ferromagnet", energies[k], "0.00", "0", str(k)] for k in range(found)
+    ]
 
 
 def test_watch_prints_a_line_for_each_point_of_a_scan_and_ends_with_it(tmp_path, capsys):

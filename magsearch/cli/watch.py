@@ -66,19 +66,20 @@ def _run(console: Console, path: Path, every: float) -> str:
 
 def _scan(console: Console, path: Path, every: float) -> str:
     """Why the scan has ended."""
-    known: dict[str, None] = {}  # lines about its points, in the order in which they were seen
+    known: dict[str, progress.Found] = {}  # by the line about it, in the order in which they were seen
     if not console.is_terminal:
         for seen in scan_looks(path, every):
-            found = dict.fromkeys(progress.lines(seen.record))
+            found = progress.lines(seen.record)
             for line in (line for line in found if line not in known):
                 console.print(line, highlight=False, soft_wrap=True)
             known |= found
         return seen.stopped
     with Live(console=console, auto_refresh=False) as picture:
         for seen in scan_looks(path, every):
-            found = dict.fromkeys(progress.lines(seen.record))
-            known = {line: None for line in (known | found) if line in found}
-            picture.update(progress.table(seen, list(known), seen.stopped or _file_of(seen.written)), refresh=True)
+            found = progress.lines(seen.record)
+            known = {line: found[line] for line in (known | found) if line in found}
+            doing = seen.stopped or _file_of(seen.written)
+            picture.update(progress.table(seen, list(known.values()), doing), refresh=True)
     return seen.stopped
 
 

@@ -18,12 +18,12 @@ from magsearch.report.panels import TOOLS, textures
 from magsearch.scan.cut import Cut, cut_of
 from magsearch.scan.overview import HEADS, short
 from magsearch.scan.plan import describe
-from magsearch.states import Column, Minimum, ThermalState
+from magsearch.scan.progress import Found
+from magsearch.states import Minimum, ThermalState
 from magsearch.storage import ScanRecord
 from magsearch.units import fixed
 
 PIXELS = 400  # of a diagram along each axis
-Found = tuple[Column, float, Minimum | ThermalState]
 
 
 def write_scan(
