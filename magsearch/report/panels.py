@@ -20,10 +20,9 @@ from magsearch.plots.planes import axis_names, brillouin_zone, layer, wigner_sei
 from magsearch.plots.reciprocal import DECADES, NOTHING
 from magsearch.plots.sphere import colours
 from magsearch.plots.textures import cells_of
-from magsearch.record import above
+from magsearch.record import above, charge_words
 from magsearch.storage import Record
 from magsearch.triangulation import combinations, plane_axes, plane_frame
-from magsearch.units import fixed
 
 CELLS = 20_000  # polygons that a panel draws at most
 NUMBERS = 600_000  # sites times elites that a page carries at most
@@ -74,7 +73,7 @@ def textures(
 def _title(record: Record, k: int) -> str:
     elite, spins = record.elites[k], record.hamiltonian.spins
     rest = f", {1e3 * above(record, k):.3g} µeV above the champion" if k else ""
-    return f"elite {k}: {elite.energy / spins:.8f} meV per site{rest}, charge {fixed(elite.charge, 2)}"
+    return f"elite {k}: {elite.energy / spins:.8f} meV per site{rest}{charge_words(record, k)}"
 
 
 def _texture(plane: Lattice, spins: NDArray[np.float64]) -> tuple[Any, Any, list[Any], list[Any], str]:
@@ -145,17 +144,21 @@ def _structure(plane: Lattice, spins: NDArray[np.float64]) -> tuple[Any, Any, li
     top = max(*(float(s.max()) for s in values), NOTHING)
     mapper = LogColorMapper(palette=Magma256, low=top * 10.0**-DECADES, high=top, low_color="#000004")
     first, second = axis_names(frame)
-    drawn = figure(
+    drawn: Any = figure(
         width=480, height=430, match_aspect=True, tools=TOOLS, active_scroll="wheel_zoom", output_backend="canvas",
         x_axis_label=f"q_{first} (1/Å)", y_axis_label=f"q_{second} (1/Å)", title="structure factor |S(q)|² / N",
     )  # fmt: skip
-    drawn.patch(*zone.T, fill_color="#000004", line_color="black")
+    dark = drawn.patch(*zone.T, fill_color="#000004", line_width=0)
+    drawn.x_range.renderers = drawn.y_range.renderers = [dark]
     tile = wigner_seitz(step @ frame[:2].T)[0]
     tile *= max(1.0, 0.012 * np.abs(zone).max() / np.abs(tile).max())  # to be seen where the cells of q are too small
     corners = (tile + place[:, None]).round(5)  # [q, corner, 2]
     columns = {"xs": corners[..., 0].tolist(), "ys": corners[..., 1].tolist(), "x": place[:, 0], "y": place[:, 1]}
     source = ColumnDataSource({**columns, "S": values[0]})
     cells = drawn.patches("xs", "ys", fill_color={"field": "S", "transform": mapper}, line_width=0, source=source)
+    sheet = 9 * np.abs(zone).max() * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
+    xs, ys = ([[[sheet[:, k].tolist(), zone[::-1, k].tolist()]]] for k in range(2))
+    drawn.multi_polygons(xs, ys, fill_color="white", line_color="black")  # hides what sticks out of the zone
     if zones(plane) > 1:
         drawn.patch(*first_zone.T, fill_color=None, line_color="#bfbfbf")
     where = f"q ({first}, {second})", "@x{0.0000}, @y{0.0000} 1/Å"

@@ -91,9 +91,11 @@ def _diagram(cut: Cut) -> Any:
 
     image, labels, (low, high) = diagram.phase_map(cut.points, PIXELS)
     inks = [diagram.colour(label, labels) for label in labels]
+    margin = 0.015 * (high - low)  # points on the edge are seen whole
+    x_range, y_range = (Range1d(*ends) for ends in zip(low - margin, high + margin, strict=True))
     drawn = figure(
         width=700, height=460, tools=TOOLS, x_axis_label=cut.heads[0], y_axis_label=cut.heads[1], name="phases",
-        x_range=Range1d(low[0], high[0]), y_range=Range1d(low[1], high[1]),
+        x_range=x_range, y_range=y_range,
     )  # fmt: skip
     ink_bytes = np.array([int(ink[1:] + "ff", 16) for ink in inks], dtype=np.uint32).byteswap()  # little-endian RGBA
     rgba: Any = ink_bytes[image]
@@ -110,6 +112,9 @@ def _diagram(cut: Cut) -> Any:
         seen = [("phase", "@phase"), (cut.heads[0], "@x"), (cut.heads[1], "@y"), ("meV per site", "@energy{0.0000000}")]
         drawn.add_tools(HoverTool(renderers=[dots], tooltips=seen))
         drawn.scatter([np.nan], [np.nan], marker="square", size=12, color=ink, legend_label=label)  # for the legend
+    if not all(point.sure for point in cut.points):
+        drawn.scatter([np.nan], [np.nan], size=5, fill_color=None, line_color="#262626", legend_label=diagram.UNSURE)
+    drawn.grid.visible = False
     drawn.add_layout(drawn.legend[0], "right")
     return drawn
 
