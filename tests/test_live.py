@@ -23,6 +23,7 @@ from magsearch.cli.watch import looks, scan_looks
 from magsearch.errors import InputError
 from magsearch.history import History
 from magsearch.scan import progress
+from magsearch.units import fixed
 
 
 def shown(history: History, limits: live.Limits, elapsed: float = 3.0, doing: str = "relaxing") -> list[str]:
@@ -67,6 +68,11 @@ def test_time_left_is_the_pace_times_the_generations_left_or_the_seconds_left():
 @pytest.mark.parametrize(("seconds", "said"), [(0, "0:00"), (59.6, "1:00"), (754, "12:34"), (3723, "1:02:03")])
 def test_durations(seconds, said):
     assert live.duration(seconds) == said
+
+
+@pytest.mark.parametrize(("value", "said"), [(-1e-12, "0.00"), (-0.0, "0.00"), (-0.006, "-0.01"), (-9.0, "-9.00")])
+def test_zero_is_printed_without_a_sign(value, said):
+    assert fixed(value, 2) == said
 
 
 def write(path: Path, generations: int, stopped: str = "") -> None:

@@ -24,6 +24,7 @@ pytest.importorskip("bokeh", reason="no bokeh: pip install 'magsearch[report]'")
 from magsearch import report
 from magsearch.errors import InputError
 from magsearch.hamiltonian import Hamiltonian
+from magsearch.record import above
 from magsearch.report import page, panels
 from magsearch.states import Minimum
 from magsearch.storage import Record, ScanRecord
@@ -140,6 +141,17 @@ def test_of_a_plane_that_is_too_large_every_other_cell_is_shown():
     assert thin.sites == len(sites) <= panels.CELLS
     assert np.allclose(thin.positions - thin.basis[0], plane.positions[sites] - plane.basis[0], atol=1e-9)
     assert words
+
+
+def test_energies_that_differ_by_rounding_lie_zero_apart():
+    run = record(MODELS["square_bloch"])
+    best, second, third = run.elites
+    energies = (-1.0, -1.0 + 1e-15, -1.0 + 3e-3)
+    elites = tuple(replace(e, energy=energy) for e, energy in zip((best, second, third), energies, strict=True))
+    close = replace(run, elites=elites)
+    assert above(close, 1) == 0
+    assert above(close, 2) == pytest.approx(3e-3 / run.hamiltonian.spins)
+    assert "the next distinct minimum lies 0 µeV per site higher" in page.sureness(close)
 
 
 def test_a_run_without_elites_has_no_page_yet(tmp_path):
