@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -163,24 +162,13 @@ def _count(number: int, what: str) -> str:
 
 def show(console: Console, record: Record) -> None:
     """The elites of a run as a table, and how the run went."""
-    spins = record.hamiltonian.spins
-    title = f"{record.input_path}, field {vector(record.hamiltonian.field)} T; torques in meV"
-    wide = console.width >= WIDE
-    free = any(elite.free_energy is not None for elite in record.elites)
-    names = [
-        "", "meV per site", "above", *(("free energy",) if free else ()), "charge", "magnetization", "torque",
-        "stability", *(("made by",) if wide else ()),
-    ]  # fmt: skip
+    title = f"{record.input_path}, field {vector(record.hamiltonian.field)} T"
     table = Table(title=title, box=SIMPLE, title_justify="left", padding=(0, 1))
-    for name in names:
+    rows = [_row(record, k, console.width >= WIDE) for k in range(len(record.elites))]
+    for name in rows[0] if rows else ():
         table.add_column(name, justify="left" if name in ("stability", "made by") else "right", no_wrap=True)
-    for k, elite in enumerate(record.elites):
-        row = [
-            str(k), f"{elite.energy / spins:.8f}", f"{above(record, k):.2e}",
-            *((f"{np.nan if elite.free_energy is None else elite.free_energy / spins:.6f}",) if free else ()),
-            fixed(elite.charge, 2), vector(elite.magnetization, 3), f"{elite.torque:.0e}", stable(elite),
-        ]  # fmt: skip
-        table.add_row(*row, *((f"{elite.origin}, generation {elite.generation}",) if wide else ()))
+    for row in rows:
+        table.add_row(*row.values())
     console.print(table)
     if record.elites and rough(record.hamiltonian.lattice, record.elites[0].spins):
         console.print(f"note  charges mean nothing here: {ROUGH}", style="yellow", highlight=False, soft_wrap=True)
@@ -198,6 +186,24 @@ def show(console: Console, record: Record) -> None:
         share = 100 * np.mean(record.waited) / max(record.seconds, 1e-9)
         done.append(f"{_count(len(record.waited), 'rank')}: waited {share:.1f} % of the time")
     console.print(", ".join(done), highlight=False, soft_wrap=True)
+
+
+def _row(record: Record, number: int, wide: bool) -> dict[str, str]:
+    """An elite by the names of the columns; those that 80 columns have room for, where the terminal is not wide."""
+    elite, spins = record.elites[number], record.hamiltonian.spins
+    free = any(elite.free_energy is not None for elite in record.elites)
+    row = {"": str(number), "meV per site": f"{elite.energy / spins:.8f}", "above": f"{above(record, number):.2e}"}
+    if free:
+        row["free energy"] = f"{np.nan if elite.free_energy is None else elite.free_energy / spins:.6f}"
+    row["charge"] = fixed(elite.charge, 2)
+    if wide or not free:
+        row["magnetization"] = vector(elite.magnetization, 3 if wide else 2)
+    if wide:
+        row["torque (meV)"] = f"{elite.torque:.0e}"
+    row["stability"] = stable(elite)
+    if wide:
+        row["made by"] = f"{elite.origin}, generation {elite.generation}"
+    return row
 
 
 def stable(elite: Elite) -> str:
@@ -239,8 +245,6 @@ def with_error(estimate: Estimate) -> str:
     """-1.2345(67): the last digits' error in brackets."""
     if estimate.error <= 1e-12 * max(abs(estimate.mean), 1.0):  # nothing varies
         return f"{estimate.mean + 0.0:.6g}"
-    digits = max(0, 1 - math.floor(math.log10(estimate.error)))
+    digits = max(0, 1 - int(f"{estimate.error:.1e}".partition("e")[2]))
     error = round(estimate.error * 10**digits)
-    return (
-        f"{estimate.mean + 0.0:.{digits}f}({error})" if digits else f"{estimate.mean + 0.0:.0f}({estimate.error:.0f})"
-    )
+    return f"{fixed(estimate.mean, digits)}({error})"

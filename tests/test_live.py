@@ -14,15 +14,15 @@ import pytest
 from models import MODELS
 from rich.console import Console
 from test_cli import printed, refused
-from test_cut import FIELDS, heated, scan
+from test_cut import FIELDS, MOMENTS, heated, scan
 from test_plots import searched
 from test_storage import stored
 
-from magsearch import live, storage
+from magsearch import live, screen, storage
 from magsearch.cli.watch import looks, scan_looks
 from magsearch.errors import InputError
 from magsearch.history import History
-from magsearch.scan import progress
+from magsearch.scan import overview, progress
 from magsearch.units import fixed
 
 
@@ -209,3 +209,19 @@ def test_watch_prints_a_line_for_each_point_of_a_scan_and_ends_with_it(tmp_path,
     assert len(lines) == 9
     assert lines[0].startswith("field (0, 0, 0) T, model.moment 2, search.seed 1, 0 K: antiferromagnet, -3.0000000 meV")
     assert lines[-1] == "stopped: all points done"
+
+
+# -- tables of what is finished ----------------------------------------------------------------------------------------
+
+
+def test_show_has_every_number_whole_in_80_columns():
+    """Of a run and of a thermal scan; a wide terminal has room for more."""
+    run, scanned = stored(MODELS["square_bloch"]), heated(scan(fields=FIELDS, moments=MOMENTS))
+    for show, record in ((screen.show, run), (overview.show, scanned)):
+        narrow, wide = (Console(width=width, force_terminal=False) for width in (80, 160))
+        with narrow.capture() as captured:
+            show(narrow, record)
+        assert "…" not in captured.get()
+        with wide.capture() as more:
+            show(wide, record)
+        assert max(map(len, more.get().splitlines())) > 80

@@ -31,6 +31,8 @@ def report(
             report.write_scan(storage.read_scan(run_file), run_file, out, x, y, at or [])
         else:
             report.write(storage.read(run_file), out)
+    except InputError:
+        raise
     except ValueError as error:
         raise InputError(str(error), run_file) from None
     except OSError as error:

@@ -16,7 +16,7 @@ from magsearch.errors import InputError
 from magsearch.report.page import document, grid, table
 from magsearch.report.panels import TOOLS, textures
 from magsearch.scan.cut import Cut, cut_of
-from magsearch.scan.overview import HEADS, short
+from magsearch.scan.overview import heading, short
 from magsearch.scan.plan import describe
 from magsearch.scan.progress import Found
 from magsearch.states import Minimum, ThermalState
@@ -186,7 +186,7 @@ def _points(points: Sequence[Found]) -> str:
                 fixed(figures["charge"], 2),
             )
         )
-    heads = ("", "T (K)", *(HEADS.get(key, key) for key in keys), "phase", "meV per site", "charge")
+    heads = ("", "T (K)", *(heading(key) for key in keys), "phase", "meV per site", "charge")
     text = grid(heads, rows, [k for k, head in enumerate(heads) if head != "phase"])
     doubt = '<p class="quiet">?: ladders that began in different phases disagree</p>'
     return text + (doubt if any(isinstance(f, ThermalState) and not f.agreed for *_, f in points) else "")

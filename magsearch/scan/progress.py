@@ -15,7 +15,7 @@ from rich.text import Text
 
 from magsearch import storage
 from magsearch.live import duration
-from magsearch.scan.overview import HEADS, short
+from magsearch.scan.overview import heading, short, varied
 from magsearch.scan.plan import describe
 from magsearch.states import Column, Minimum, ThermalState
 from magsearch.storage import ScanRecord
@@ -98,12 +98,9 @@ def _time(seen: Sight) -> str:
 
 def _rows(points: Sequence[Found], columns: Sequence[Column]) -> Table:
     """Points with those settings in which columns differ."""
-    keys = [
-        key for key in dict.fromkeys(key for column in columns for key in column.settings)
-        if len({repr(column.settings.get(key)) for column in columns}) > 1
-    ]  # fmt: skip
+    keys = varied(columns)
     made = Table(box=SIMPLE, padding=(0, 1), show_edge=False)
-    for name in ("phase", "meV per site", "charge", "T (K)", *(HEADS.get(key, key) for key in keys)):
+    for name in ("phase", "meV per site", "charge", "T (K)", *(heading(key) for key in keys)):
         made.add_column(name, justify="left" if name == "phase" else "right", no_wrap=True)
     for column, kelvin, found in points:
         name = found.label if not isinstance(found, ThermalState) or found.agreed else f"{found.label} ?"
