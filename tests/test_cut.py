@@ -67,6 +67,18 @@ def heated(record: ScanRecord, kelvin: tuple[float, ...] = (5.0, 20.0)) -> ScanR
     )
 
 
+def grown(made: ScanRecord) -> ScanRecord:
+    """With random textures on all sites, at the same energies per site."""
+    random, sites = np.random.default_rng(1), made.hamiltonian.lattice.sites
+
+    def minimum(one: Minimum) -> Minimum:
+        spins = random.normal(size=(sites, 3))
+        spins /= np.linalg.norm(spins, axis=1, keepdims=True)
+        return replace(one, texture=spins, energy=one.energy * sites)
+
+    return replace(made, columns=tuple(replace(c, minima=tuple(map(minimum, c.minima or ()))) for c in made.columns))
+
+
 def cut(record: ScanRecord, x=None, y=None, at=()):
     return cut_of(record, Path("scan.h5"), x, y, list(at))
 

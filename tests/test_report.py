@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from models import MODELS
 from test_cli import refused
-from test_cut import FIELDS, MOMENTS, heated, scan
+from test_cut import FIELDS, MOMENTS, grown, heated, scan
 from test_plots import searched
 from test_storage import stored
 
@@ -26,8 +26,7 @@ from magsearch.errors import InputError
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.record import above
 from magsearch.report import page, panels
-from magsearch.states import Minimum
-from magsearch.storage import Record, ScanRecord
+from magsearch.storage import Record
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
@@ -157,18 +156,6 @@ def test_energies_that_differ_by_rounding_lie_zero_apart():
 def test_a_run_without_elites_has_no_page_yet(tmp_path):
     with pytest.raises(ValueError, match="no elites yet"):
         report.write(record(MODELS["square_bloch"], 0), tmp_path / "a.html")
-
-
-def grown(made: ScanRecord) -> ScanRecord:
-    """With random textures on all sites, at the same energies per site."""
-    random, sites = np.random.default_rng(1), made.hamiltonian.lattice.sites
-
-    def minimum(one: Minimum) -> Minimum:
-        spins = random.normal(size=(sites, 3))
-        spins /= np.linalg.norm(spins, axis=1, keepdims=True)
-        return replace(one, texture=spins, energy=one.energy * sites)
-
-    return replace(made, columns=tuple(replace(c, minima=tuple(map(minimum, c.minima or ()))) for c in made.columns))
 
 
 @pytest.mark.parametrize("axes", [{"fields": FIELDS}, {"fields": FIELDS, "moments": MOMENTS}])

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from models import MODELS
 from numpy.testing import assert_allclose, assert_array_equal
-from test_cut import FIELDS, heated, scan
-from test_report import grown
+from test_cut import FIELDS, grown, heated, scan
 from test_storage import stored
 
 from magsearch import storage

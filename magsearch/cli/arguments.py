@@ -25,6 +25,7 @@ InputFile = Annotated[
     ),
 ]
 RunFile = Annotated[Path, typer.Argument(metavar="OUT.h5", help="The file of a run.")]
+ResultFile = Annotated[Path, typer.Argument(metavar="OUT.h5", help="The file of a run or a scan.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option(

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from magsearch import storage
-from magsearch.cli.arguments import HeldAt, RunFile, XAxis, YAxis, needs
+from magsearch.cli.arguments import HeldAt, ResultFile, XAxis, YAxis, needs
 from magsearch.errors import InputError
 
 
 def report(
-    run_file: RunFile,
+    run_file: ResultFile,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="PAGE.html", help="Where the page is written.")],
     x: XAxis = None,
     y: YAxis = None,

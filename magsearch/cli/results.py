@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 
 from magsearch import record, screen, storage
-from magsearch.cli.arguments import Json, RunFile
+from magsearch.cli.arguments import Json, ResultFile, RunFile
 from magsearch.errors import InputError
 from magsearch.scan import overview
 from magsearch.textures import elite_in
 
 
-def show(run_file: RunFile, as_json: Json = False) -> None:
+def show(run_file: ResultFile, as_json: Json = False) -> None:
     """Champion and elites of a run, or the points of a scan. Works while the run or the scan goes on."""
     if storage.is_scan(run_file):
         scanned = storage.read_scan(run_file)
@@ -52,8 +52,9 @@ def plot(
     elite_in(stored, run_file, elite)
     where = f"{Path(stored.input_path).name}, B = {record.vector(stored.hamiltonian.field, 2)} T"
     title = f"{where}: {record.caption(stored, elite)}"
+    layer = _plane(plane)
     try:
-        plots.PICTURES[what](stored, elite, title, out, _plane(plane))
+        plots.PICTURES[what](stored, elite, title, out, layer)
     except (OSError, ValueError) as error:
         raise InputError(str(error), out) from None
     print(out)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 
 from magsearch import live, screen, storage
-from magsearch.cli.arguments import RunFile
+from magsearch.cli.arguments import ResultFile
 from magsearch.errors import InputError
 from magsearch.scan import progress
 
@@ -31,7 +31,7 @@ Seen = TypeVar("Seen", bound=Ending)
 
 
 def watch(
-    run_file: RunFile,
+    run_file: ResultFile,
     every: Annotated[float, typer.Option(min=0.1, help="Seconds from one look to the next.")] = 2.0,
 ) -> None:
     """Follow a run or a scan from anywhere that sees its file, until it has ended; Ctrl-C ends the watching alone.
