@@ -17,9 +17,7 @@ from magsearch.textures import elite_of
 
 
 def convert(
-    source: Annotated[
-        str, typer.Argument(metavar="IN", help="A model, a file of spins, OUT.h5[:elite], SCAN.h5[:column].")
-    ],
+    source: Annotated[str, typer.Argument(metavar="IN", help="A model, spins, OUT.h5[:elite], SCAN.h5[:column].")],
     out: Annotated[
         Path,
         typer.Argument(
