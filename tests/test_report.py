@@ -174,6 +174,23 @@ def test_the_page_of_a_scan_shows_phases_crossings_and_the_texture_of_every_poin
     assert np.allclose(data, made.columns[3].minima[0].texture[:, 2], atol=1e-6)
 
 
+def test_a_press_on_a_point_of_the_diagram_shows_its_texture(show, tmp_path):
+    """The point in field 2 with moment 1, of three moments for each field, is number 6."""
+    made = grown(scan(fields=FIELDS, moments=MOMENTS))
+    report.write_scan(made, tmp_path / "scan.h5", tmp_path / "report.html")
+    tab = show(tmp_path / "report.html")
+    place = tab.evaluate("""() => {
+        const view = Bokeh.index.get_by_id(Bokeh.documents[0].get_model_by_name('phases').id)
+        const box = view.canvas_view.el.getBoundingClientRect()
+        const frame = view.frame
+        return [box.x + frame.x_scale.compute(2), box.y + frame.y_scale.compute(1)]
+    }""")
+    tab.mouse.click(*place)
+    tab.wait_for_function("Bokeh.documents[0].get_model_by_name('point').value == 6")
+    title = tab.evaluate("Bokeh.documents[0].get_model_by_name('texture').title.text")
+    assert title.startswith("point 6: antiferromagnet, field (0, 0, 2) T, model.moment 1")
+
+
 def axis_labels(tab: Any) -> list[str]:
     phases = "Bokeh.documents[0].get_model_by_name('phases')"
     return tab.evaluate(f"[{phases}.below[0].axis_label, {phases}.left[0].axis_label]")

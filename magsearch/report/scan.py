@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from magsearch.crossings import crossings
 from magsearch.errors import InputError
 from magsearch.report.page import document, grid, table
 from magsearch.report.panels import TOOLS, textures
-from magsearch.scan.cut import Cut, cut_of
+from magsearch.scan.cut import Cut, cut_of, unit_of
 from magsearch.scan.overview import heading, short
 from magsearch.scan.plan import describe
 from magsearch.scan.progress import Found
@@ -49,20 +49,23 @@ def write_scan(
         if x or y or at:
             raise
         cut, why = None, error.message
-    drawn = [_diagram(cut)] if cut and len(cut.names) == 2 else [_curves(cut)] if cut else []
     shown, words = _textures(record, points)
+    drawn, flat = [], cut is not None and len(cut.names) == 2
+    if cut:
+        drawn = [_diagram(cut, points, shown[0] if shown else None) if flat else _curves(cut)]
     script, parts = components((*drawn, *shown))
     divs, slider, pictures = parts[: len(drawn)], "".join(parts[len(drawn) :][:1]), "".join(parts[len(drawn) + 1 :])
     held = f"at {cut.held}" if cut and cut.fixed else ""
+    press = "a press on a point shows its texture" if flat and shown else ""
     name = escape(Path(record.input_path).name)
     body = [
         f"<h1>{name}</h1>",
         f'<p class="quiet">magsearch {escape(record.version)}, {escape(record.created)}</p>',
-        "<h2>Phases</h2>", *divs, f'<p class="quiet">{escape(why or held)}</p>',
+        "<h2>Phases</h2>", *divs, f'<p class="quiet">{escape("; ".join(filter(None, (why, held, press))))}</p>',
         _crossings(cut) if cut else "",
         "<h2>Textures</h2>", slider, f'<p class="quiet">{escape(words)}</p>', f'<div class="panels">{pictures}</div>',
         '<p class="quiet">Hue is the direction in the plane, white points at you, black away from you.</p>',
-        "<h2>Points</h2>", _points(points),
+        "<h2>Points</h2>", _points(points, record.model),
         "<h2>Provenance</h2>", table(_provenance(record)),
         "<h2>Settings</h2>", f"<pre>{escape(json.dumps(record.settings, indent=1))}</pre>",
         f"<h2>Input</h2><pre>{escape(record.input_text)}</pre>",
@@ -84,9 +87,9 @@ def _textures(record: ScanRecord, points: Sequence[Found]) -> tuple[list[Any], s
     return textures(record.hamiltonian.lattice, spins, titles, "point")
 
 
-def _diagram(cut: Cut) -> Any:
-    """Phases over two settings; a point says what it is under the pointer."""
-    from bokeh.models import ColumnDataSource, HoverTool, Range1d
+def _diagram(cut: Cut, points: Sequence[Found], slider: Any) -> Any:
+    """Phases over two settings; a point says what it is under the pointer, and moves the slider when it is pressed."""
+    from bokeh.models import ColumnDataSource, CustomJS, HoverTool, Range1d, TapTool
     from bokeh.plotting import figure
 
     image, labels, (low, high) = diagram.phase_map(cut.points, PIXELS)
@@ -100,18 +103,29 @@ def _diagram(cut: Cut) -> Any:
     ink_bytes = np.array([int(ink[1:] + "ff", 16) for ink in inks], dtype=np.uint32).byteswap()  # little-endian RGBA
     rgba: Any = ink_bytes[image]
     drawn.image_rgba([rgba], x=low[0], y=low[1], dw=high[0] - low[0], dh=high[1] - low[1])
-    for label, ink in zip(labels, inks, strict=True):
-        own = [point for point in cut.points if point.label == label]
-        columns = {
-            "x": [p.x for p in own], "y": [p.y for p in own], "phase": [label] * len(own),
-            "energy": [p.found.per_site for p in own], "inside": ["#262626" if p.sure else ink for p in own],
-        }  # fmt: skip
-        dots = drawn.scatter(
-            "x", "y", size=5, fill_color="inside", line_color="#262626", source=ColumnDataSource(columns)
-        )
-        seen = [("phase", "@phase"), (cut.heads[0], "@x"), (cut.heads[1], "@y"), ("meV per site", "@energy{0.0000000}")]
-        drawn.add_tools(HoverTool(renderers=[dots], tooltips=seen))
-        drawn.scatter([np.nan], [np.nan], marker="square", size=12, color=ink, legend_label=label)  # for the legend
+    numbers = {found: number for number, (*_, found) in enumerate(points)}
+    source = ColumnDataSource({
+        "x": [p.x for p in cut.points], "y": [p.y for p in cut.points], "phase": [p.label for p in cut.points],
+        "energy": [p.found.per_site for p in cut.points], "number": [numbers[p.found] for p in cut.points],
+        "inside": ["#262626" if p.sure else inks[labels.index(p.label)] for p in cut.points],
+    })  # fmt: skip
+    dots = drawn.scatter("x", "y", size=6, fill_color="inside", line_color="#262626", source=source)
+    dots.nonselection_glyph = dots.selection_glyph = None  # pressed or not, they look the same
+    seen = [
+        ("point", "@number"), ("phase", "@phase"), (cut.heads[0], "@x"), (cut.heads[1], "@y"),
+        ("meV per site", "@energy{0.0000000}"),
+    ]  # fmt: skip
+    drawn.add_tools(HoverTool(renderers=[dots], tooltips=seen))
+    if slider is not None:
+        turn = """
+            const [pressed] = source.selected.indices
+            if (pressed !== undefined && source.data.number[pressed] <= slider.end)
+                slider.value = source.data.number[pressed]
+        """
+        drawn.add_tools(TapTool(renderers=[dots]))
+        source.selected.js_on_change("indices", CustomJS(args={"source": source, "slider": slider}, code=turn))
+    for label, ink in zip(labels, inks, strict=True):  # the legend
+        drawn.scatter([np.nan], [np.nan], marker="square", size=12, color=ink, legend_label=label)
     if not all(point.sure for point in cut.points):
         drawn.scatter([np.nan], [np.nan], size=5, fill_color=None, line_color="#262626", legend_label=diagram.UNSURE)
     drawn.grid.visible = False
@@ -169,7 +183,7 @@ def _crossings(cut: Cut) -> str:
     return grid(("crossing at 0 K", head, "bracket", ""), rows, (1,))
 
 
-def _points(points: Sequence[Found]) -> str:
+def _points(points: Sequence[Found], model: Mapping[str, Any] | None) -> str:
     keys = list(dict.fromkeys(key for column, *_ in points for key in column.settings))
     rows = []
     for k, (column, kelvin, found) in enumerate(points):
@@ -186,10 +200,16 @@ def _points(points: Sequence[Found]) -> str:
                 fixed(figures["charge"], 2),
             )
         )
-    heads = ("", "T (K)", *(heading(key) for key in keys), "phase", "meV per site", "charge")
+    heads = ("", "T (K)", *(_heading(key, model) for key in keys), "phase", "meV per site", "charge")
     text = grid(heads, rows, [k for k, head in enumerate(heads) if head != "phase"])
     doubt = '<p class="quiet">?: ladders that began in different phases disagree</p>'
     return text + (doubt if any(isinstance(f, ThermalState) and not f.agreed for *_, f in points) else "")
+
+
+def _heading(key: str, model: Mapping[str, Any] | None) -> str:
+    """A setting with its unit."""
+    unit = unit_of(key, model)
+    return f"{heading(key)} ({unit})" if unit else heading(key)
 
 
 def _provenance(record: ScanRecord) -> dict[str, str]:
