@@ -138,8 +138,11 @@ def _part(path: Path, number: int, kind: Kind) -> Path:
 
 
 def parts(path: str | Path) -> list[Path]:
-    """All that are there."""
-    return sorted(parts_folder(Path(path)).glob("*.h5"))
+    """All that are there; the folder may go while one looks."""
+    found: list[Path] = []
+    with suppress(FileNotFoundError):
+        found.extend(parts_folder(Path(path)).glob("*.h5"))
+    return sorted(found)
 
 
 def written(path: str | Path) -> tuple[float, float]:
