@@ -61,7 +61,7 @@ UNITS = {Per.evaluations: (1000, "thousand evaluations"), Per.seconds: (1, "CPU 
 @app.command()
 def run(
     out: Path,
-    only: Annotated[str, typer.Option(help="models whose names have this in them")] = "",
+    only: Annotated[list[str] | None, typer.Option(help="models whose names have one of these in them")] = None,
     method: Annotated[list[str] | None, typer.Option(help="methods whose names have one of these in them")] = None,
     seeds: int = 20,
     budget: Annotated[int, typer.Option(help="evaluations that every run has")] = 100_000,
@@ -71,7 +71,7 @@ def run(
 ) -> None:
     device = ms.choose("cpu")
     known: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
-    models = {instance: make() for instance, make in INSTANCES.items() if only in instance}
+    models = {instance: make() for instance, make in INSTANCES.items() if any(o in instance for o in only or [""])}
     for instance, hamiltonian in models.items():
         tolerance = 1e-6 * ms.Evaluator(hamiltonian, device, np.float32).stiffness
         known.setdefault(instance, {"sites": hamiltonian.spins, "tolerance": tolerance, "runs": {}})
@@ -105,46 +105,63 @@ def followed(search: Search, hamiltonian: ms.Hamiltonian, device: Device, seed: 
     raise AssertionError("searches do not end by themselves")
 
 
-def time_to_solution(hits: list[float]) -> tuple[float, float]:
-    """What 99 % probability takes, and the fraction of runs that arrived; hits are infinite where one did not."""
+@dataclass(frozen=True)
+class Solution:
+    """What it takes to find the target with 99 % probability, the fraction of runs that found it, and their number."""
+
+    time: float
+    arrived: float
+    runs: int
+
+    def __str__(self) -> str:
+        return f"{self.time:.3g} ({self.arrived:.0%})" if self.arrived else f"none of {self.runs}"
+
+
+def time_to_solution(hits: list[float]) -> float:
+    """min over t of t max[1, ln 0.01 / ln(1 - p(t))]; hits are infinite where a run did not arrive."""
     best = np.inf
     for t in (h for h in hits if np.isfinite(h)):
         p = np.mean(np.array(hits) <= t)
         best = min(best, t * (max(1.0, np.log(0.01) / np.log1p(-p)) if p < 1 else 1.0))
-    return best, float(np.mean(np.isfinite(hits)))
+    return best
 
 
-def solutions(known: dict[str, Any], per: Per) -> dict[str, tuple[float, float, int]]:
-    """Time to solution, fraction of the runs that arrived and number of the runs, of every method that has any."""
-    column, everything = list(Per).index(per), known["runs"].values()
-    best = min(point[-1] for runs in everything for r in runs.values() for point in r["trace"])
-    goal, results = best + known["tolerance"] * known["sites"], {}
-    for method, runs in known["runs"].items():
+def lowest(model: dict[str, Any]) -> float:
+    """The best energy that any method found in any run, meV."""
+    return min(point[-1] for runs in model["runs"].values() for run in runs.values() for point in run["trace"])
+
+
+def solutions(model: dict[str, Any], per: Per) -> dict[str, Solution]:
+    """Of every method that has any runs, in the unit of the table."""
+    column, unit, results = list(Per).index(per), UNITS[per][0], {}
+    goal = lowest(model) + model["tolerance"] * model["sites"]
+    for method, runs in model["runs"].items():
         hits = [next((point[column] for point in r["trace"] if point[-1] <= goal), np.inf) for r in runs.values()]
         if hits:
-            results[method] = (*time_to_solution(hits), len(hits))
+            results[method] = Solution(time_to_solution(hits) / unit, float(np.mean(np.isfinite(hits))), len(hits))
     return results
 
 
 @app.command()
 def table(out: Path, per: Per = Per.evaluations, figure: Annotated[Path | None, typer.Option("-o")] = None) -> None:
-    """One row a method, one column a model; a dash where a method cannot express a model."""
+    """One row a method, one column a model, a dash for what it cannot express. The figure shows both units."""
     known = json.loads(out.read_text())
-    unit, words = UNITS[per]
-    results = {instance: solutions(model, per) for instance, model in known.items()}
-    fastest = {instance: min(found, key=lambda name: found[name][0]) for instance, found in results.items()}
-    print("| | " + " | ".join(results) + " |\n|---|" + "---|" * len(results))
-    for name in METHODS:
+    results = {p: {instance: solutions(model, p) for instance, model in known.items()} for p in Per}
+    print("| | " + " | ".join(known) + " |\n|---|" + "---|" * len(known))
+    for name in (n for n in METHODS if any(n in found for found in results[per].values())):
         cells = []
-        for instance, found in results.items():
-            tts, arrived, runs = found.get(name, (np.nan, 0.0, 0))
-            cell = f"{tts / unit:.3g} ({arrived:.0%})" if np.isfinite(tts) else f"none of {runs}" if runs else "-"
-            cells.append(f"**{cell}**" if fastest[instance] == name and np.isfinite(tts) else cell)
+        for found in results[per].values():
+            fastest = min(solution.time for solution in found.values())
+            bold = name in found and found[name].time == fastest < np.inf
+            cells.append(f"**{found[name]}**" if bold else str(found.get(name, "-")))
         print(f"| {name} | " + " | ".join(cells) + " |")
-    print(f"\n{words} until found with 99 % probability (runs that found it)")
+    print("| best, meV per site | " + " | ".join(f"{lowest(m) / m['sites']:.6f}" for m in known.values()) + " |")
+    print(f"\n{UNITS[per][1]} until found with 99 % probability (runs that found it)")
     if figure is not None:
-        draw(figure, {UNITS[p][1]: {i: {n: r[0] / UNITS[p][0] for n, r in solutions(model, p).items()}
-                                    for i, model in known.items()} for p in Per})  # fmt: skip
+        times = {
+            i: {unit: {m: s.time for m, s in found.items()} for unit, found in r.items()} for i, r in results.items()
+        }
+        draw(figure, {UNITS[p][1]: models for p, models in times.items()})
 
 
 if __name__ == "__main__":
