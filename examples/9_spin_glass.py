@@ -2,7 +2,7 @@
 
 About
     Relaxations of a spin glass end in whichever minimum is near. In the spherical glass the energies per site of these
-    minima form a band, which narrows with size (Choromanska et al., AISTATS 2015). A glass of vectors does the same.
+    minima form a band, which narrows with size (Choromanska et al., AISTATS 2015). So they do in a glass of vectors.
 
 Model
     Sherrington and Kirkpatrick's glass of three-component spins: all pairs of N spins coupled, J normal with variance
@@ -16,8 +16,8 @@ Run
 Result
     For each N: mean energy per site of the minima, their spread within an instance and over all of them, means over the
     instances of the best minimum and of both bounds, and how many best minima reach their bound: proven ground states.
-    The last line is the power of N with which the band narrows; for Ising spins it is known to be near -3/4 (Bouchaud
-    et al., Phys. Rev. B 68, 224404 (2003)) or -5/6 (Aspelmeier et al., J. Phys. A 41, 324008 (2008)).
+    The last line is the power of N with which the band narrows. That of Ising ground states is put at -3/4 (Bouchaud et
+    al., Phys. Rev. B 68, 224404 (2003)) and -5/6 (Aspelmeier et al., J. Phys. A 41, 324008 (2008)).
 """
 
 import sys
