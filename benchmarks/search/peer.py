@@ -2,8 +2,8 @@
 
 The model is written as ``magsearch convert`` writes it, the starts are those of our random restarts, texture by
 texture, and a relaxation ends at the largest torque at which ours end, or after as many steps. Of Spirit's two L-BFGS
-solvers LBFGS_Atlas is the one that needs fewer iterations on most models here. It evaluates the force once to begin and once an iteration
-(core/include/engine/Method_Solver.hpp): that is what counts.
+solvers LBFGS_Atlas needs fewer iterations on most models here. The force is evaluated once to begin and once an
+iteration (core/src/engine/Method_LLG.cpp, core/include/engine/Solver_LBFGS_Atlas.hpp): that is what counts.
 """
 
 from __future__ import annotations
