@@ -16,6 +16,8 @@ from scipy.optimize import minimize_scalar
 
 from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.bounds import Bound, lower_bound, lowest_state, spiral
+from magsearch.bounds.form import quadratic_form
+from magsearch.bounds.waves import domain_of
 from magsearch.device import Cpu
 from magsearch.evaluator import Evaluator
 from magsearch.formats import read
@@ -292,6 +294,21 @@ def test_a_multiplier_for_every_site_is_no_better_than_one_for_every_sublattice(
     sublattices, sites = lower_bound(model), lower_bound(model.disordered())
     assert sites.per_site == pytest.approx(sublattices.per_site, abs=1e-9 * max(1, abs(sites.per_site)))
     assert len(sites.multipliers) == model.spins
+
+
+def test_one_multiplier_for_a_whole_glass_is_the_largest_eigenvalue():
+    """Which is allowed as it is, and nothing below it; a multiplier for every spin gives a higher bound."""
+    N = 40
+    i, j = np.triu_indices(N, 1)
+    J = np.zeros((N, N))
+    J[i, j] = J[j, i] = np.random.default_rng(5).normal(scale=N**-0.5, size=len(i))
+    line = Lattice.cluster(np.outer(np.arange(N), (1.0, 0.0, 0.0)))
+    glass = Hamiltonian(line, Bonds.none(), site_bonds=Bonds.pairs(i, j, exchange_matrix(J[i, j])))
+    form, largest = quadratic_form(glass), np.linalg.eigvalsh(J)[-1]
+    cluster = domain_of(form, "box", 1e-11)
+    assert cluster.prove(np.full(N, largest)).shift < 1e-10 * form.scale
+    assert cluster.prove(np.full(N, largest - 0.01)).shift >= 0.01
+    assert lower_bound(glass).per_site > -largest / 2
 
 
 def test_multipliers_are_the_fields_of_the_ground_state():

@@ -126,6 +126,21 @@ def test_8_the_champion_is_the_same_on_any_number_of_processes():
     assert len(alone) == 5
 
 
+def test_9_the_band_of_minima_narrows_above_both_bounds(tmp_path):
+    picture = tmp_path / "glass.png"
+    _, small, large, last = example("9_spin_glass.py", 64, picture)
+    assert numbers(large)[3] < numbers(small)[3]
+    for line in (small, large):
+        N, mean, within, overall, best, eigenvalue, bound, proven, instances = numbers(line)
+        assert eigenvalue < bound <= best <= mean, "more multipliers only raise a bound, and no state is below it"
+        assert eigenvalue == pytest.approx(-1, abs=2 * N ** (-2 / 3)), "Wigner's edge, as close as Tracy and Widom say"
+        assert within < overall
+        assert 0 <= proven <= instances
+    assert numbers(small)[-2] > 0, "small glasses often have one minimum, which the bound then proves"
+    assert numbers(last)[0] < -0.5
+    assert picture.stat().st_size > 0
+
+
 def test_every_example_is_run_here():
     ran = {name.split("_")[1] for name in globals() if re.fullmatch(r"test_\d_\w+", name)}
     assert {name.split("_")[0] for name in EXAMPLES} <= ran, "give it a test that runs a small version"

@@ -1,113 +1,167 @@
-"""How long each method takes to find the ground state with 99 % probability.
+"""How long each method takes to find the ground state with 99 % probability, in evaluations and in seconds.
 
-    OMP_NUM_THREADS=1 python benchmarks/search run OUT.json [--only NAME] [--seeds 20] [--budget 200000]
-    python benchmarks/search table OUT.json [-o FIGURE.pdf]
+    OMP_NUM_THREADS=1 python benchmarks/search run OUT.json [--only MODEL] [--method METHOD] [--seeds 20]
+    python benchmarks/search table OUT.json [--per seconds] [-o FIGURE.pdf]
 
-``run`` adds to OUT.json what is missing, so that it can be stopped and started again. A run ends when the budget is
-spent; what it had found after how many evaluations is kept. The target is the best energy that any method found in any
-run, to 1e-6 of the stiffest coupling per site. With p(t) the fraction of runs that reached it within t evaluations,
+``run`` adds to OUT.json what is missing, so that it can be stopped and started again; ``--again`` first forgets what is
+there of the models and methods asked for. A run ends when it has had so many evaluations and so many seconds, and in
+any case at a limit of seconds; what it had found after how many of both is kept. Seconds are those that the process
+was on a core (CPU time, one thread), so that other jobs on the machine count less. The target is the best energy that
+any method found in any run, to 1e-6 of the stiffest coupling per site. With p(t) the fraction of runs that reached it
+within t evaluations or seconds,
 
     TTS = min over t of t max[1, ln 0.01 / ln(1 - p(t))],
 
-evaluations until it is found with 99 % probability if runs are cut off at t and repeated (Ronnow et al., Science 345,
-420 (2014)).
+what it takes to find it with 99 % probability if runs are cut off at t and repeated (Ronnow et al., Science 345, 420
+(2014)).
 """
 
 from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
+from figure import draw
 from instances import INSTANCES
-from methods import METHODS
+from methods import METHODS, Search
 
 import magsearch as ms
+from magsearch.device import Device
+from magsearch.formats.expression import CannotExpress
 
 app = typer.Typer(add_completion=False)
 
 
+class Per(StrEnum):
+    evaluations = "evaluations"
+    seconds = "seconds"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a run has: so many evaluations and so many seconds, whichever takes longer, within a limit of seconds."""
+
+    evaluations: int
+    seconds: float
+    limit: float
+
+    def spent(self, evaluations: int, seconds: float) -> bool:
+        return seconds >= self.limit or (evaluations >= self.evaluations and seconds >= self.seconds)
+
+
+UNITS = {Per.evaluations: (1000, "thousand evaluations"), Per.seconds: (1, "CPU seconds")}
+
+
 @app.command()
-def run(out: Path, only: str = "", seeds: int = 20, budget: int = 200_000) -> None:
+def run(
+    out: Path,
+    only: Annotated[list[str] | None, typer.Option(help="models whose names have one of these in them")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="methods whose names have one of these in them")] = None,
+    seeds: int = 20,
+    budget: Annotated[int, typer.Option(help="evaluations that every run has")] = 100_000,
+    seconds: Annotated[float, typer.Option(help="CPU seconds that every run has")] = 0.5,
+    limit: Annotated[float, typer.Option(help="CPU seconds after which it ends in any case")] = 6.0,
+    again: Annotated[bool, typer.Option(help="forget what is there of these models and methods")] = False,
+) -> None:
     device = ms.choose("cpu")
-    traces: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
-    for instance, make in INSTANCES.items():
-        if only not in instance:
-            continue
-        hamiltonian = make()
-        known = traces.setdefault(instance, {})
-        known["sites"] = hamiltonian.spins
-        known["tolerance"] = 1e-6 * ms.Evaluator(hamiltonian, device, np.float32).stiffness
-        for seed in range(1, seeds + 1):
-            for method, search in METHODS.items():
-                found = known.setdefault("runs", {}).setdefault(method, {})
-                if str(seed) in found:
-                    continue
-                begin, trace = time.monotonic(), []
-                for evaluations, energy in search(hamiltonian, device, seed):
-                    if not trace or energy < trace[-1][1]:
-                        trace.append((evaluations, energy))
-                    if evaluations >= budget:
-                        break
-                found[str(seed)] = {"trace": trace, "seconds": time.monotonic() - begin, "evaluations": evaluations}
-                out.write_text(json.dumps(traces))
-            print(f"{instance}, seed {seed}", flush=True)
+    known: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
+    models = {instance: make() for instance, make in INSTANCES.items() if any(o in instance for o in only or [""])}
+    for instance, hamiltonian in models.items():
+        tolerance = 1e-6 * ms.Evaluator(hamiltonian, device, np.float32).stiffness
+        known.setdefault(instance, {"sites": hamiltonian.spins, "tolerance": tolerance, "runs": {}})
+    asked = {name: search for name, search in METHODS.items() if any(m in name for m in method or [""])}
+    if again:
+        for instance, name in ((i, n) for i in models for n in asked):
+            known[instance]["runs"].pop(name, None)
+    for seed in map(str, range(1, seeds + 1)):
+        for instance, hamiltonian in models.items():
+            for name, search in asked.items():
+                found = known[instance]["runs"].setdefault(name, {})
+                if seed not in found:
+                    try:
+                        found[seed] = followed(search, hamiltonian, device, int(seed), Budget(budget, seconds, limit))
+                    except CannotExpress as error:
+                        print(f"{instance}, {name}: {error}")
+                    out.write_text(json.dumps(known))
+            print(f"seed {seed}, {instance}", flush=True)
 
 
-def time_to_solution(hits: list[float]) -> tuple[float, float]:
-    """Evaluations with 99 % probability, and the fraction of runs that arrived; hits are infinite where one did not."""
+def followed(search: Search, hamiltonian: ms.Hamiltonian, device: Device, seed: int, budget: Budget) -> dict[str, Any]:
+    """One run: (evaluations, seconds, meV) whenever it had found something better, and all that it took."""
+    begin, trace, best = time.process_time(), [], np.inf
+    for evaluations, energy in search(hamiltonian, device, seed):
+        spent = time.process_time() - begin
+        if energy < best:
+            best = energy
+            trace.append((evaluations, spent, energy))
+        if budget.spent(evaluations, spent):
+            return {"trace": trace, "evaluations": evaluations, "seconds": spent}
+    raise AssertionError("searches do not end by themselves")
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What it takes to find the target with 99 % probability, the fraction of runs that found it, and their number."""
+
+    time: float
+    arrived: float
+    runs: int
+
+    def __str__(self) -> str:
+        return f"{self.time:.3g} ({self.arrived:.0%})" if self.arrived else f"none of {self.runs}"
+
+
+def time_to_solution(hits: list[float]) -> float:
+    """min over t of t max[1, ln 0.01 / ln(1 - p(t))]; hits are infinite where a run did not arrive."""
     best = np.inf
     for t in (h for h in hits if np.isfinite(h)):
         p = np.mean(np.array(hits) <= t)
         best = min(best, t * (max(1.0, np.log(0.01) / np.log1p(-p)) if p < 1 else 1.0))
-    return best, float(np.mean(np.isfinite(hits)))
+    return best
+
+
+def lowest(model: dict[str, Any]) -> float:
+    """The best energy that any method found in any run, meV."""
+    return min(point[-1] for runs in model["runs"].values() for run in runs.values() for point in run["trace"])
+
+
+def solutions(model: dict[str, Any], per: Per) -> dict[str, Solution]:
+    """Of every method that has any runs, in the unit of the table."""
+    column, unit, results = list(Per).index(per), UNITS[per][0], {}
+    goal = lowest(model) + model["tolerance"] * model["sites"]
+    for method, runs in model["runs"].items():
+        hits = [next((point[column] for point in r["trace"] if point[-1] <= goal), np.inf) for r in runs.values()]
+        if hits:
+            results[method] = Solution(time_to_solution(hits) / unit, float(np.mean(np.isfinite(hits))), len(hits))
+    return results
 
 
 @app.command()
-def table(out: Path, figure: Annotated[Path | None, typer.Option("-o")] = None) -> None:
-    traces = json.loads(out.read_text())
-    names = list(METHODS)
-    results = np.full((len(traces), len(names)), np.nan)
-    print("| model | best, meV per site | " + " | ".join(names) + " |")
-    print("|---|---|" + "---|" * len(names))
-    for row, (instance, known) in enumerate(traces.items()):
-        runs, sites = known["runs"], known["sites"]
-        best = min(energy for found in runs.values() for r in found.values() for _, energy in r["trace"])
+def table(out: Path, per: Per = Per.evaluations, figure: Annotated[Path | None, typer.Option("-o")] = None) -> None:
+    """One row a method, one column a model, a dash for what it cannot express. The figure shows both units."""
+    known = json.loads(out.read_text())
+    results = {p: {instance: solutions(model, p) for instance, model in known.items()} for p in Per}
+    print("| | " + " | ".join(known) + " |\n|---|" + "---|" * len(known))
+    for name in (n for n in METHODS if any(n in found for found in results[per].values())):
         cells = []
-        for column, method in enumerate(names):
-            hits = [
-                next((t for t, energy in r["trace"] if energy <= best + known["tolerance"] * sites), np.inf)
-                for r in runs.get(method, {}).values()
-            ]
-            if not hits:
-                cells.append("")
-                continue
-            tts, arrived = time_to_solution(hits)
-            results[row, column] = tts
-            cells.append(f"{tts / 1000:.3g} ({arrived:.0%})" if np.isfinite(tts) else f"none of {len(hits)}")
-        fastest = np.nanargmin(np.where(np.isfinite(results[row]), results[row], np.nan))
-        cells[fastest] = f"**{cells[fastest]}**"
-        print(f"| {instance} | {best / sites:.6f} | " + " | ".join(cells) + " |")
-    print("\nthousand evaluations until found with 99 % probability (runs that found it)")
+        for found in results[per].values():
+            fastest = min(solution.time for solution in found.values())
+            bold = name in found and found[name].time == fastest < np.inf
+            cells.append(f"**{found[name]}**" if bold else str(found.get(name, "-")))
+        print(f"| {name} | " + " | ".join(cells) + " |")
+    print("| best, meV per site | " + " | ".join(f"{lowest(m) / m['sites']:.6f}" for m in known.values()) + " |")
+    print(f"\n{UNITS[per][1]} until found with 99 % probability (runs that found it)")
     if figure is not None:
-        draw(figure, list(traces), names, results)
-
-
-def draw(path: Path, instances: list[str], names: list[str], results: Any) -> None:
-    from matplotlib.figure import Figure
-
-    picture = Figure(figsize=(7, 4.2), layout="constrained")
-    axes = picture.add_subplot()
-    for column, name in enumerate(names):
-        offset = (column - (len(names) - 1) / 2) / (len(names) + 2)
-        axes.plot(np.arange(len(instances)) + offset, results[:, column] / 1000, "o", label=name, markersize=4)
-    axes.set(yscale="log", ylabel="thousand evaluations (99 %)")
-    axes.set_xticks(range(len(instances)), instances, rotation=20, ha="right")
-    picture.legend(loc="outside upper center", fontsize=7, ncols=4)
-    picture.savefig(path, dpi=200)
+        times = {
+            i: {unit: {m: s.time for m, s in found.items()} for unit, found in r.items()} for i, r in results.items()
+        }
+        draw(figure, {UNITS[p][1]: models for p, models in times.items()})
 
 
 if __name__ == "__main__":

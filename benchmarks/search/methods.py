@@ -1,7 +1,7 @@
 """Searches under a budget of evaluations; each tells again and again how much it has done and the best it has found.
 
-An evaluation is energy and force of one replica; a sweep of the heat bath through one replica counts as one, too. All
-methods run the same kernels on batches of the same number of replicas, and start anew until the budget is spent.
+An evaluation is energy and force of one replica; a sweep of the heat bath through one replica counts as one, too. Our
+methods run the same kernels on batches of the same number of replicas; all start anew until the budget is spent.
 """
 
 from __future__ import annotations
@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import peer
 
 import magsearch as ms
 from magsearch import methods
+from magsearch.device import Device
 from magsearch.heatbath import random_textures
 from magsearch.relaxation import Method, Minimizer
 
 REPLICAS = 32
 Trace = Iterator[tuple[int, float]]  # evaluations so far, meV of the best texture
+Search = Callable[[ms.Hamiltonian, Device, int], Trace]
 
 
-def tunneling(**changes: object) -> Callable[[ms.Hamiltonian, ms.Device, int], Trace]:
-    def search(hamiltonian: ms.Hamiltonian, device: ms.Device, seed: int) -> Trace:
+def tunneling(**changes: object) -> Search:
+    def search(hamiltonian: ms.Hamiltonian, device: Device, seed: int) -> Trace:
         island = ms.GeneticTunneling(replicas=REPLICAS, seed=seed, **changes)  # type: ignore[arg-type]
         search = ms.Archipelago(hamiltonian, device, island, stop=ms.Stop(generations=10**6, window=10**6))
         for _ in search.run():
@@ -30,10 +33,10 @@ def tunneling(**changes: object) -> Callable[[ms.Hamiltonian, ms.Device, int], T
     return search
 
 
-def again_and_again(method: Method | Minimizer) -> Callable[[ms.Hamiltonian, ms.Device, int], Trace]:
+def again_and_again(method: Method | Minimizer) -> Search:
     """A back-end from random spins, batch after batch."""
 
-    def search(hamiltonian: ms.Hamiltonian, device: ms.Device, seed: int) -> Trace:
+    def search(hamiltonian: ms.Hamiltonian, device: Device, seed: int) -> Trace:
         evaluator = ms.Evaluator(hamiltonian, device, np.float32)
         done, best = 0, np.inf
         for turn in range(10**6):
@@ -45,7 +48,11 @@ def again_and_again(method: Method | Minimizer) -> Callable[[ms.Hamiltonian, ms.
     return search
 
 
-METHODS: dict[str, Callable[[ms.Hamiltonian, ms.Device, int], Trace]] = {
+def spirit(hamiltonian: ms.Hamiltonian, device: Device, seed: int) -> Trace:
+    return peer.restarts(hamiltonian, device, seed, REPLICAS)
+
+
+METHODS: dict[str, Search] = {
     "genetic tunneling": tunneling(),
     "tunneling, adaptive": tunneling(adaptation=0.5),
     "random restarts": again_and_again(ms.BarzilaiBorwein()),
@@ -54,4 +61,5 @@ METHODS: dict[str, Callable[[ms.Hamiltonian, ms.Device, int], Trace]] = {
     "parallel tempering": again_and_again(methods.ParallelTempering(sweeps=1000)),
     "basin hopping, 0.5": again_and_again(methods.BasinHopping(hops=5, angle=0.5)),
     "basin hopping, 2.0": again_and_again(methods.BasinHopping(hops=5, angle=2.0)),
+    "Spirit, LBFGS": spirit,
 }

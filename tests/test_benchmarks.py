@@ -1,0 +1,71 @@
+"""The benchmark of searches, in a small version: ours and Spirit's against what is proven."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from magsearch.bounds import lower_bound
+
+SEARCH = Path(__file__).parent.parent / "benchmarks" / "search"
+pytestmark = pytest.mark.skipif(not SEARCH.exists(), reason="the benchmarks are not installed")
+
+
+def benchmark(*arguments: object) -> str:
+    """What benchmarks/search prints."""
+    command = [sys.executable, SEARCH, *arguments]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_searches_find_less_and_less_but_never_less_than_the_bound(tmp_path, monkeypatch):
+    pytest.importorskip("spirit.state", reason="no Spirit: pip install spirit (Linux on x86)")
+    monkeypatch.syspath_prepend(SEARCH)
+    from instances import INSTANCES
+
+    out = tmp_path / "out.json"
+    small = ["--only", "C60", "--method", "restarts", "--method", "Spirit", "--budget", 3000, "--seconds", 0.01]
+    benchmark("run", out, *small, "--seeds", 2)
+    model, bound = json.loads(out.read_text())["C60"], lower_bound(INSTANCES["C60"]())
+    assert set(model["runs"]) == {"random restarts", "Spirit, LBFGS"}
+    for method, runs in model["runs"].items():
+        assert set(runs) == {"1", "2"}
+        for run in runs.values():
+            evaluations, seconds, energies = zip(*run["trace"], strict=True)
+            for rising in (evaluations, seconds, [-energy for energy in energies]):
+                assert list(rising) == sorted(set(rising))
+            assert evaluations[-1] <= run["evaluations"]
+            assert run["evaluations"] >= 3000
+            assert energies[-1] >= (bound.per_site - 1e-6 * bound.scale) * model["sites"], method
+    for unit in ("evaluations", "seconds"):
+        assert unit in benchmark("table", out, "--per", unit)
+    benchmark("run", out, *small, "--seeds", 3)
+    longer = json.loads(out.read_text())["C60"]["runs"]["Spirit, LBFGS"]
+    assert {seed: longer[seed] for seed in ("1", "2")} == model["runs"]["Spirit, LBFGS"], "what is there stays"
+    assert set(longer) == {"1", "2", "3"}
+
+
+@pytest.mark.parametrize("name", ["C60", "spin glass 8^3", "kagome + DMI"])
+def test_spirit_gives_the_benchmarks_models_our_energies(monkeypatch, name):
+    """Also where couplings differ from site to site, which becomes one cell."""
+    pytest.importorskip("spirit.state", reason="no Spirit: pip install spirit (Linux on x86)")
+    from oracle import energy, random_textures
+    from spirit import system
+
+    monkeypatch.syspath_prepend(SEARCH)
+    from instances import INSTANCES
+    from peer import loaded
+
+    hamiltonian = INSTANCES[name]()
+    (texture,) = random_textures(hamiltonian, 1)
+    with loaded(hamiltonian) as p:
+        system.get_spin_directions(p)[:] = texture
+        system.update_data(p)
+        assert system.get_energy(p) == pytest.approx(energy(hamiltonian, texture[None])[0], rel=1e-6)
