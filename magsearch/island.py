@@ -22,9 +22,13 @@ from magsearch.fitness import Fitness
 from magsearch.minimizers import LBFGS, BarzilaiBorwein
 from magsearch.observables import Fingerprint, distinct, fingerprint
 from magsearch.operators import (
+    ExchangeWave,
     FourierSplice,
     HeatPatch,
+    InsertDislocations,
     InsertStripe,
+    MoveSkyrmion,
+    MultiplyTexture,
     Operator,
     PatchSplice,
     PlantSkyrmion,
@@ -36,6 +40,7 @@ from magsearch.operators import (
     ShiftWave,
     ShufflePatch,
     SoftWaves,
+    StretchTexture,
     StripeSplice,
 )
 from magsearch.operators.seeds import unit
@@ -50,7 +55,8 @@ SEEDS: Mixture = ((SoftWaves(), 0.8), (RandomSpins(), 0.2))
 OPERATORS: Mixture = (
     (PatchSplice(), 3.0), (StripeSplice(), 2.0), (QuadrantSplice(), 1.0), (FourierSplice(), 1.0), (HeatPatch(), 1.5),
     (PlantSkyrmion(), 1.5), (RemoveSkyrmion(), 1.5), (InsertStripe(), 1.5), (ShiftWave(), 1.0), (RotatePatch(), 0.5),
-    (RotateTexture(), 0.5), (ShufflePatch(), 0.5), (SoftWaves(), 1.0),
+    (RotateTexture(), 0.5), (ShufflePatch(), 0.5), (SoftWaves(), 1.0), (StretchTexture(), 1.0),
+    (InsertDislocations(), 1.0), (MoveSkyrmion(), 1.0), (ExchangeWave(), 1.0), (MultiplyTexture(), 0.5),
 )  # fmt: skip
 
 REFINEMENT = BarzilaiBorwein(Convergence(steps=2000, variance=VarianceControl(200, relative=1e-8)))

@@ -453,6 +453,12 @@ def test_vortices_wind_around_their_points_only_and_go_around_the_torus(edges):
         assert_array_equal(turns, expected)
 
 
+def test_vortices_are_finite_in_a_box_of_any_shape():
+    at = rng().random((100, 2))
+    for aspect in (1e-2, 1.0, 1e2, 1e4):
+        assert np.isfinite(vortices(np.diag([1.0, aspect, 1.0])[:2], at, at[0], at[1])).all()
+
+
 def test_vortices_are_harmonic():
     """The phase of theta_1(z - a) / theta_1(z - b) has no sources: its Laplacian vanishes away from both points."""
     edges, plus, minus = np.array([[1.0, 0.0, 0.0], [0.3, 1.1, 0.0]]), np.array([0.2, 0.3]), np.array([0.7, 0.6])
@@ -574,8 +580,10 @@ def test_moved_skyrmion_is_the_same_one_elsewhere(name, field):
         assert len(core[0] - core[1]) == pytest.approx(len(core[0]) / 3, abs=2), "one of three has left its place"
 
 
-def test_moved_skyrmion_is_a_column_in_stacked_layers():
-    crystal = on("cubic", (24, 24, 12), bloch(1.0, 0.8), field=UP)
+@pytest.mark.parametrize("open_edges", [False, True])
+def test_moved_skyrmion_is_a_column_in_stacked_layers(open_edges):
+    lattice = Lattice.named("cubic", (24, 24, 12), periodic=(True, True, not open_edges))
+    crystal = Crystal(Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, 0.8)), field=UP))
     parent = PlantSkyrmion()(crystal, uniform(crystal)[None], rng(2))
     for seed in range(6):
         child = MoveSkyrmion()(crystal, parent[None], rng(seed)).reshape(12, 24 * 24, 3)

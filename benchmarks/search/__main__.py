@@ -5,18 +5,12 @@
 
 ``run`` adds to OUT.json what is missing, so that it can be stopped and started again. A run ends when the budget is
 spent; what it had found after how many evaluations is kept. The target is the best energy that any method found in any
-run, to 1e-6 of the stiffest coupling per site. With p(t) the fraction of runs that reached it within t evaluations,
-
-    TTS = min over t of t max[1, ln 0.01 / ln(1 - p(t))],
-
-evaluations until it is found with 99 % probability if runs are cut off at t and repeated (Ronnow et al., Science 345,
-420 (2014)).
+run, to 1e-6 of the stiffest coupling per site; traces.py says how the time to solution follows.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +18,7 @@ import numpy as np
 import typer
 from instances import INSTANCES
 from methods import METHODS
+from traces import followed, hits, time_to_solution
 
 import magsearch as ms
 
@@ -46,24 +41,9 @@ def run(out: Path, only: str = "", seeds: int = 20, budget: int = 200_000) -> No
                 found = known.setdefault("runs", {}).setdefault(method, {})
                 if str(seed) in found:
                     continue
-                begin, trace = time.monotonic(), []
-                for evaluations, energy in search(hamiltonian, device, seed):
-                    if not trace or energy < trace[-1][1]:
-                        trace.append((evaluations, energy))
-                    if evaluations >= budget:
-                        break
-                found[str(seed)] = {"trace": trace, "seconds": time.monotonic() - begin, "evaluations": evaluations}
+                found[str(seed)] = followed(search(hamiltonian, device, seed), budget)
                 out.write_text(json.dumps(traces))
             print(f"{instance}, seed {seed}", flush=True)
-
-
-def time_to_solution(hits: list[float]) -> tuple[float, float]:
-    """Evaluations with 99 % probability, and the fraction of runs that arrived; hits are infinite where one did not."""
-    best = np.inf
-    for t in (h for h in hits if np.isfinite(h)):
-        p = np.mean(np.array(hits) <= t)
-        best = min(best, t * (max(1.0, np.log(0.01) / np.log1p(-p)) if p < 1 else 1.0))
-    return best, float(np.mean(np.isfinite(hits)))
 
 
 @app.command()
@@ -78,16 +58,13 @@ def table(out: Path, figure: Annotated[Path | None, typer.Option("-o")] = None) 
         best = min(energy for found in runs.values() for r in found.values() for _, energy in r["trace"])
         cells = []
         for column, method in enumerate(names):
-            hits = [
-                next((t for t, energy in r["trace"] if energy <= best + known["tolerance"] * sites), np.inf)
-                for r in runs.get(method, {}).values()
-            ]
-            if not hits:
+            reached = hits(runs.get(method, {}).values(), best + known["tolerance"] * sites)
+            if not reached:
                 cells.append("")
                 continue
-            tts, arrived = time_to_solution(hits)
+            tts, arrived = time_to_solution(reached)
             results[row, column] = tts
-            cells.append(f"{tts / 1000:.3g} ({arrived:.0%})" if np.isfinite(tts) else f"none of {len(hits)}")
+            cells.append(f"{tts / 1000:.3g} ({arrived:.0%})" if np.isfinite(tts) else f"none of {len(reached)}")
         fastest = np.nanargmin(np.where(np.isfinite(results[row]), results[row], np.nan))
         cells[fastest] = f"**{cells[fastest]}**"
         print(f"| {instance} | {best / sites:.6f} | " + " | ".join(cells) + " |")

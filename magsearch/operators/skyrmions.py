@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from magsearch.crystal import Crystal
 from magsearch.observables import charge_density
 from magsearch.operators.seeds import unit
-from magsearch.triangulation import plane_frame, triangles
+from magsearch.triangulation import plane_frame, stacking_axis, triangles
 
 PLACES = 8  # where a skyrmion might be moved to; the emptiest is taken
 CLIMBS = 3  # steps to the middle of a skyrmion
@@ -85,7 +85,9 @@ class MoveSkyrmion:
         inside = self._around(crystal, charge, random.uniform(0.5, 0.7) * crystal.wavelength, random)
         best, least = None, np.inf
         for _ in range(PLACES):
-            cells = lattice.neighbours([random.integers(n) for n in lattice.size])
+            shift = np.array([random.integers(n) for n in lattice.size])
+            shift[stacking_axis(lattice)] = 0
+            cells = lattice.neighbours(shift)
             there = (cells[:, None] * lattice.atoms + np.arange(lattice.atoms)).ravel()
             here = np.flatnonzero(inside & (np.repeat(cells, lattice.atoms) >= 0) & occupied & occupied[there])
             if len(here) and not inside[there[here]].any() and np.abs(charge[there[here]]).sum() < least:
