@@ -17,6 +17,30 @@ KERNEL descend(real* __restrict__ spins, const real* __restrict__ force, const r
     }
 }
 
+// What is summed over sites of a direction d in which spins are to move. Python reads these names from here.
+enum Inclined { SLOPE, STEEPEST2, INCLINED };  // force . d, largest |d|^2
+
+// d <- the part of wave perpendicular to the spins, zero where there is none
+template <typename real>
+KERNEL incline(const real* __restrict__ spins, const real* __restrict__ force, const real* __restrict__ wave,
+               real* __restrict__ direction, double* __restrict__ sums, int sites, int chunk, int replicas) {
+    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
+        double* mine = sums + (long long)c * INCLINED * replicas + r;
+        for (int q = 0; q < INCLINED; ++q)
+            for (int k = 0; k < lanes<real>; ++k) mine[q * replicas + k] = 0;
+        lane<real> slope{}, steepest2{};
+        for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
+            const long long at = place(i, r, sites);
+            const auto s = load3(spins + at), w = load3(wave + at), d = dot(s, s) * w - dot(s, w) * s;
+            store3<real>(direction + at, d);
+            slope = slope + dot(load3(force + at), d);
+            steepest2 = larger(steepest2, dot(d, d));
+            if (i % 32 == 31) add_to(mine + SLOPE * replicas, slope), slope = lane<real>{};
+        }
+        add_to(mine + SLOPE * replicas, slope), raise_to(mine + STEEPEST2 * replicas, steepest2);
+    }
+}
+
 // v <- keep * v + push * force;  s <- unit(s + step * v);  v <- the part of v perpendicular to the new s
 template <typename real>
 KERNEL glide(real* __restrict__ spins, real* __restrict__ velocity, const real* __restrict__ force,

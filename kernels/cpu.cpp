@@ -56,7 +56,7 @@ NB_MODULE(MODULE, m) {
             for (const auto& kernel : nb::cast<const Launch&>(launch).kernels) all.kernels.push_back(kernel);
         return all;
     });
-    BIND(field), BIND(evaluate), BIND(clear), BIND(fold), BIND(descend), BIND(glide);
+    BIND(field), BIND(evaluate), BIND(clear), BIND(fold), BIND(descend), BIND(incline), BIND(glide);
     BIND(barzilai_borwein), BIND(velocity_projection), BIND(fire), BIND(gram), BIND(lbfgs), BIND(rotate);
     BIND(multiply), BIND(scatter), BIND(convolve);
     BIND(visit), BIND(thermal);

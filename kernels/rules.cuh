@@ -1,6 +1,7 @@
 // How a minimiser chooses its next step: a few numbers of each replica, no loop over sites. The sums of a population
 // arrive in `groups` parts (see fold), the state of every replica is a column of `state`.
 #pragma once
+#include "advance.cuh"
 #include "evaluate.cuh"
 
 constexpr int memory = 10;  // energies that the non-monotone safeguard remembers
@@ -94,17 +95,28 @@ DEVICE bool observe(Column s, const double* sums, int groups, int sites, int win
 
 // Barzilai & Borwein, IMA J. Numer. Anal. 8, 141 (1988): the two step lengths in turn; after a rise above the last
 // `memory` energies (Grippo, Lampariello & Lucidi, SIAM J. Numer. Anal. 23, 707 (1986)) a step that must descend.
-// With x' = x + a f the difference of positions is a f, so that products of forces are all that is needed.
+// With x' = x + a f the difference of positions is a f, so that products of forces are all that is needed. Where a
+// preconditioner takes forces f to directions d, x' = x + a d, and products f . d stand for f . f: lengths in its
+// metric.
 template <typename real>
-KERNEL barzilai_borwein(const double* __restrict__ sums, double* __restrict__ state, real* __restrict__ step,
-                        int groups, int sites, int window, double torque, double energy_variance,
-                        double moment_variance, double safe_step, double longest_turn, double rounding, int replicas) {
+KERNEL barzilai_borwein(const double* __restrict__ sums, int preconditioned, const double* __restrict__ inclined,
+                        double* __restrict__ state, real* __restrict__ step, int groups, int sites, int window,
+                        double torque, double energy_variance, double moment_variance, double safe_step,
+                        double longest_turn, double rounding, int replicas) {
     FOR_EACH_REPLICA (r, replicas) {
         const Column s{state + r, replicas};
         step[r] = 0;
         if (!observe(s, sums, groups, sites, window, torque, energy_variance, moment_variance, r, replicas)) continue;
-        const double ff = summed(sums, FORCE2, groups, r, replicas), fp = summed(sums, OVERLAP, groups, r, replicas);
+        double ff = 0, steepest2 = 0;
+        for (int g = 0; preconditioned && g < groups; ++g) {
+            ff += inclined[((long long)g * INCLINED + SLOPE) * replicas + r];
+            steepest2 = larger(steepest2, inclined[((long long)g * INCLINED + STEEPEST2) * replicas + r]);
+        }
+        if (!preconditioned) ff = summed(sums, FORCE2, groups, r, replicas);
+        const double steepest = preconditioned ? root(steepest2) : s[TORQUE];
+        const double fp = summed(sums, OVERLAP, groups, r, replicas);
         const double pp = s[FORCE2_BEFORE], n = s[STEPS], energy = s[ENERGY_NOW];
+        const double least = preconditioned ? 1e-3 : 0.1;
         double a = safe_step;
         if (n > 1) {
             double highest = s[PAST];
@@ -115,10 +127,12 @@ KERNEL barzilai_borwein(const double* __restrict__ sums, double* __restrict__ st
                     a = (int)n % 2 ? s[STEP] * pp / sy : s[STEP] * sy / yy;
                 else
                     a = 4 * s[STEP];
-                if (a < 0.1 * safe_step) a = 0.1 * safe_step;
+                if (a < least * safe_step) a = least * safe_step;
+            } else if (preconditioned && 0.25 * s[STEP] < a) {
+                a = 0.25 * s[STEP];
             }
         }
-        if (a * s[TORQUE] > longest_turn) a = longest_turn / s[TORQUE];
+        if (a * steepest > longest_turn) a = longest_turn / steepest;
         s[PAST + ((int)n - 1) % memory] = energy;
         s[FORCE2_BEFORE] = ff;
         s[STEP] = a;

@@ -13,6 +13,7 @@ print(search.champion.energy / hamiltonian.spins, ms.topological_charge(hamilton
 from magsearch.archipelago import Archipelago
 from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.device import choose
+from magsearch.equivalence import Equivalence
 from magsearch.errors import InputError
 from magsearch.evaluator import Evaluator
 from magsearch.formats import read, read_spins
@@ -30,8 +31,8 @@ from magsearch.topology import Complete, Isolated, RandomGraph, Ring, Torus
 
 __all__ = [
     "LBFGS", "Archipelago", "BarzilaiBorwein", "Bonds", "Checkpoints", "Complete", "Convergence", "CubicAnisotropy",
-    "Evaluator", "Exchange", "Fire", "GeneticTunneling", "Hamiltonian", "HeatBath", "InputError", "Isolated", "Lattice",
-    "Leader", "OverdampedLLG", "RandomGraph", "Ring", "StochasticLLG", "Stop", "Torus", "UniaxialAnisotropy",
-    "VarianceControl", "VelocityProjection", "choose", "dmi_matrix", "exchange_matrix", "launched", "magnetization",
-    "read", "read_spins", "relax", "structure_factor", "topological_charge",
+    "Equivalence", "Evaluator", "Exchange", "Fire", "GeneticTunneling", "Hamiltonian", "HeatBath", "InputError",
+    "Isolated", "Lattice", "Leader", "OverdampedLLG", "RandomGraph", "Ring", "StochasticLLG", "Stop", "Torus",
+    "UniaxialAnisotropy", "VarianceControl", "VelocityProjection", "choose", "dmi_matrix", "exchange_matrix",
+    "launched", "magnetization", "read", "read_spins", "relax", "structure_factor", "topological_charge",
 ]  # fmt: skip

@@ -113,8 +113,8 @@ class Evaluator:
         return Visits.of(self.hamiltonian, self.device, self.real)
 
     @cached_property
-    def _modes(self) -> Any:
-        """J / cells at every wave vector of the lattice, [cell, 3 atoms, 3 atoms] complex."""
+    def modes(self) -> Any:
+        """J / cells at every wave vector of the lattice, [cell, 3 atoms, 3 atoms] complex, on the device."""
         lattice, bonds = self.hamiltonian.lattice, self.hamiltonian.bonds
         kernel = np.zeros((*lattice.grid, lattice.atoms, 3, lattice.atoms, 3))
         inside = (bonds.offset[:, ~np.array(lattice.periodic)] == 0).all(axis=1)  # the others leave an open layer
@@ -122,8 +122,11 @@ class Evaluator:
         np.add.at(kernel.swapaxes(4, 5), (z, y, x, bonds.i[inside], bonds.j[inside]), bonds.J[inside])
         width = 3 * lattice.atoms
         modes = np.fft.fftn(kernel, axes=(0, 1, 2), norm="forward").conj().reshape(lattice.cells, width, width)
-        complex_ = np.complex64 if self.real == np.float32 else np.complex128
-        return self.device.array(modes, complex_)
+        return self.device.array(modes, self.complex)
+
+    @property
+    def complex(self) -> np.dtype:
+        return np.dtype(np.complex64 if self.real == np.float32 else np.complex128)
 
     def zeeman(self, field: Any, replicas: int) -> Any:
         """mu_B B of every replica, [block, 3, width] meV; field [3] or [replica, 3] in tesla."""
@@ -178,8 +181,13 @@ class Evaluator:
         """
         if self.path == "direct":
             return [], spins
-        lattice, field = self.hamiltonian.lattice, self.device.xp.empty_like(spins)
-        return [self.device.convolution(self.real, spins, self._modes, field, lattice.size, lattice.atoms)], field
+        field = self.device.xp.empty_like(spins)
+        return [self.convolution(spins, self.modes, field)], field
+
+    def convolution(self, vectors: Any, modes: Any, out: Any) -> Launch:
+        """What convolves vectors [block, site, 3, width] with what ``modes`` is at every wave vector, as J's are."""
+        lattice = self.hamiltonian.lattice
+        return self.device.convolution(self.real, vectors, modes, out, lattice.size, lattice.atoms)
 
     def folding(self, sums: Any, quantities: int, largest: int) -> tuple[Launch, Any]:
         """What adds sums over chunks [chunk, quantity, replica] up to the few groups that a rule reads, and these."""

@@ -20,7 +20,7 @@ from magsearch.relaxation import Method
 class Footprint:
     """Bytes, of the arrays that grow with the lattice; a run takes some hundred megabytes besides.
 
-    replica      one replica while it is relaxed: spins, force, and scratch of a convolution, in single precision
+    replica      one replica while it is relaxed: spins, force, scratch of convolutions; single precision
     device       of a rank: the largest population that it relaxes at once, and the couplings
     host         of a rank: the candidates of its islands, and the offspring of one
     checkpoint   populations in the file of the run while it goes on
@@ -37,7 +37,7 @@ class Footprint:
 def footprint(hamiltonian: Hamiltonian, path: Path, islands: Sequence[GeneticTunneling], ranks: int = 1) -> Footprint:
     """What a search by ``islands`` takes on so many ranks."""
     lattice, texture = hamiltonian.lattice, 3 * 4 * hamiltonian.lattice.sites
-    replica = texture * (5 if path == "fourier" else 2)
+    replica = texture * (7 if path == "fourier" else 2)
     couplings = (
         lattice.cells * (3 * lattice.atoms) ** 2 * 8
         if path == "fourier"

@@ -19,6 +19,7 @@ from magsearch.alignment import Alignment
 from magsearch.crystal import Crystal
 from magsearch.evaluator import Evaluator
 from magsearch.fitness import Fitness
+from magsearch.minima import Degeneracy, Minima
 from magsearch.minimizers import LBFGS, BarzilaiBorwein
 from magsearch.observables import Fingerprint, distinct, fingerprint
 from magsearch.operators import (
@@ -58,9 +59,9 @@ OPERATORS: Mixture = (  # docs/performance.md, What operators earn
 )  # fmt: skip
 
 REFINEMENT = BarzilaiBorwein(Convergence(steps=2000, variance=VarianceControl(200, relative=1e-8)))
-FLAT = LBFGS(Convergence(steps=20000, variance=None))  # where gradients alone take long: dearer steps, far fewer
+FLAT = LBFGS(Convergence(steps=5000, variance=None))  # where gradients alone take long: dearer steps, far fewer
 PUSHES = 3  # times that what turns out to be a saddle is pushed off and relaxed again, at the most
-POLISH = BarzilaiBorwein(Convergence(steps=5000, variance=None))
+POLISH = BarzilaiBorwein(Convergence(steps=2000, variance=None))
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ class Candidate:
     refined: bool = False
     island: int = 0  # where it was made
     stability: Stability | None = None  # of polished ones
+    degeneracy: Degeneracy | None = None  # of polished ones
     free_energy: float | None = None  # meV, of the surroundings, where the fitness is one
 
     @property
@@ -250,25 +252,38 @@ class Island:
         return self._rough(self.candidates)
 
     def polished(self) -> list[Candidate]:
-        """Elites and the best rough candidates in double precision: as many distinct ones as there are elites."""
+        """Of elites and the best rough candidates, those that are best in double precision: no more than the elites.
+
+        Those that do not come to rest go on with ``FLAT``. They are compared spin by spin, where ``distinct`` compares
+        a few figures.
+        """
         precise = Evaluator(self.crystal.hamiltonian, self.evaluator.device, np.float64, self.evaluator.path)
+        minima = Minima(precise, 1e-6 * self.evaluator.stiffness)
         chosen = {id(candidate): candidate for candidate in self.elites + self.rough}
-        polished = self._at_rest(list(chosen.values()), self.settings.polish, precise)
-        return self._settled(self.distinct(polished), precise)[: self.settings.elites]
-
-    def _at_rest(self, candidates: Sequence[Candidate], minimizer: Minimizer, precise: Evaluator) -> list[Candidate]:
-        """The candidates relaxed; those that do not come to rest go on with ``FLAT``."""
-        relaxed, _ = self.relaxed(candidates, minimizer, precise, refined=True)
-        moving = [place for place, candidate in enumerate(relaxed) if not candidate.refined]
+        # single precision leaves spins a little too long: a texture that is at rest would keep an energy below the bound
+        whole = [replace(one, texture=unit(one.texture.astype(np.float64))) for one in chosen.values()]
+        polished, _ = self.relaxed(whole, self.settings.polish, precise, refined=True)
+        best = self._told_apart(polished, minima)[: self.settings.elites]
+        moving = [candidate for candidate in best if not candidate.refined]
         if moving:
-            rested, _ = self.relaxed([relaxed[place] for place in moving], FLAT, precise, refined=True)
-            for place, candidate in zip(moving, rested, strict=True):
-                relaxed[place] = candidate
-        return relaxed
+            rested, _ = self.relaxed(moving, FLAT, precise, refined=True)
+            best = self._told_apart([*(candidate for candidate in best if candidate.refined), *rested], minima)
+        elites = self._settled(best, minima)[: self.settings.elites]
+        return [replace(one, degeneracy=minima.degeneracy(one.texture, one.stability)) for one in elites]
 
-    def _settled(self, candidates: list[Candidate], precise: Evaluator) -> list[Candidate]:
+    def _told_apart(self, candidates: Sequence[Candidate], minima: Minima) -> list[Candidate]:
+        """Sorted by worth, those that are not the same minimum as a better one."""
+        kept: list[Candidate] = []
+        for candidate in self._ranked(candidates):
+            self.watch()
+            texture, known = candidate.texture, candidate.fingerprint
+            if not any(minima.one(texture, known, other.texture, other.fingerprint) for other in kept):
+                kept.append(candidate)
+        return kept
+
+    def _settled(self, candidates: list[Candidate], minima: Minima) -> list[Candidate]:
         """With the stability of the elites known; saddles are pushed off, both ways, and relaxed again."""
-        elites, count = self.settings.elites, self.settings.modes
+        elites, count, precise = self.settings.elites, self.settings.modes, minima.evaluator
         for push in range(PUSHES + 1 if count else 0):
             new = [place for place, c in enumerate(candidates[:elites]) if c.stability is None]
             if not new:
@@ -283,7 +298,7 @@ class Island:
             if off:
                 fallen, _ = self.relaxed(off, FLAT, precise, refined=True)
                 left = [c for c in candidates if c.stability is None or c.stability.kind != "saddle"]
-                candidates = self.distinct([*left, *fallen])
+                candidates = self._told_apart([*left, *fallen], minima)
         return candidates
 
     def merge(self, new: Sequence[Candidate]) -> int:
@@ -299,9 +314,12 @@ class Island:
 
     def distinct(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Sorted by worth, those that differ by more than a symmetry of the Hamiltonian from every better one."""
-        ranked = sorted((c for c in candidates if np.isfinite(c.energy)), key=lambda c: c.worth)
+        ranked = self._ranked(candidates)
         kept = distinct([candidate.fingerprint for candidate in ranked], 1e-6 * self.evaluator.stiffness)
         return [ranked[place] for place in kept]
+
+    def _ranked(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        return sorted((c for c in candidates if np.isfinite(c.energy)), key=lambda c: c.worth)
 
     def _best(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         return self.distinct(candidates)[: self.settings.replicas]

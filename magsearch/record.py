@@ -16,12 +16,15 @@ from magsearch.density import energy_density
 from magsearch.evaluator import Evaluator
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.island import Candidate
-from magsearch.lattice import Lattice
 from magsearch.observables import magnetization, topological_charge
+from magsearch.phases import label
+from magsearch.portraits import portrait, spectrum
 from magsearch.storage import Elite, Record
 
 
-def elite(candidate: Candidate, lattice: Lattice, energy_density: NDArray[np.float64] | None = None) -> Elite:
+def elite(candidate: Candidate, hamiltonian: Hamiltonian, energy_density: NDArray[np.float64] | None = None) -> Elite:
+    lattice = hamiltonian.lattice
+    figures = portrait(lattice, spectrum(lattice, candidate.texture), hamiltonian.field)
     return Elite(
         spins=candidate.texture,
         energy=candidate.energy,
@@ -34,6 +37,8 @@ def elite(candidate: Candidate, lattice: Lattice, energy_density: NDArray[np.flo
         energy_density=energy_density,
         stability=candidate.stability,
         free_energy=candidate.free_energy,
+        label=label(figures),
+        degeneracy=candidate.degeneracy,
     )
 
 
@@ -42,7 +47,6 @@ def record(given: Input, search: Archipelago, elites: Sequence[Candidate], stopp
 
     run   what a search does not know: created, command, layout, writing
     """
-    lattice = given.hamiltonian.lattice
     densities = energy_density(search.evaluator, [e.texture for e in elites]) if elites else ()
     return Record(
         hamiltonian=given.hamiltonian,
@@ -50,7 +54,7 @@ def record(given: Input, search: Archipelago, elites: Sequence[Candidate], stopp
         input_text=given.text,
         settings=given.as_json(),
         history=search.history,
-        elites=tuple(elite(e, lattice, density) for e, density in zip(elites, densities, strict=True)),
+        elites=tuple(elite(e, given.hamiltonian, density) for e, density in zip(elites, densities, strict=True)),
         stopped=stopped,
         seconds=search.elapsed,
         waited=tuple(search.waited.tolist()),
@@ -81,6 +85,9 @@ def summary(record: Record) -> dict[str, Any]:
             "stability": elite.stability.kind if elite.stability else None,
             "modes": list(elite.stability.modes) if elite.stability else [],
             "zero_modes": elite.stability.zero_modes if elite.stability else None,
+            "label": elite.label or None,
+            "degeneracy": elite.degeneracy.copies if elite.degeneracy else None,
+            "continuous": elite.degeneracy.continuous if elite.degeneracy else None,
         }
 
     elites, history = [of(e) for e in record.elites], record.history
@@ -100,6 +107,18 @@ def summary(record: Record) -> dict[str, Any]:
         "field": list(record.hamiltonian.field),
         "version": record.version,
         "created": record.created,
+    }
+
+
+def catalogue(record: Record) -> dict[str, Any]:
+    """What ``magsearch show --minima --json`` prints. Energies in meV."""
+    names = (
+        "energy_per_site", "label", "degeneracy", "continuous", "stability", "zero_modes", "charge", "magnetization",
+    )  # fmt: skip
+    said = summary(record)
+    return {
+        "minima": [{name: elite[name] for name in names} for elite in said["elites"]],
+        **{name: said[name] for name in ("field", "sites", "stopped")},
     }
 
 

@@ -43,7 +43,7 @@ class VarianceControl:
 class Convergence:
     """When a replica has arrived: torque, variances, or the number of steps.
 
-    torque     meV, largest |s x b|; None: 1e-6 of the stiffest coupling in float32, 1e-8 meV in float64
+    torque     meV, largest |s x b|; None: 1e-6 of the stiffest coupling in float32, 1e-8 of it in float64
     steps      evaluations at the most
     variance   None: no variance control
     """
@@ -55,7 +55,7 @@ class Convergence:
     def thresholds(self, evaluator: Evaluator) -> tuple[int, float, float, float]:
         """Window, torque (meV), energy variance (meV^2) and moment variance, as the kernels take them."""
         single = evaluator.real == np.float32
-        torque = self.torque if self.torque is not None else (1e-6 * evaluator.stiffness if single else 1e-8)
+        torque = self.torque if self.torque is not None else (1e-6 if single else 1e-8) * evaluator.stiffness
         if self.variance is None:
             return 0, torque, 0.0, 0.0
         energy = (
@@ -86,6 +86,8 @@ class Relaxation:
 class Motion:
     """The arrays of a population that moves. ``blocked`` [..., block, site, 3, width], ``flat`` [..., replica].
 
+    ``common`` holds what belongs to no replica.
+
     They stay where they are, so that launches on them can be bound once. ``key`` is that of the random numbers, for
     those who draw any.
     """
@@ -98,6 +100,7 @@ class Motion:
     count: int  # replicas without padding
     key: Key = (0, 0)
     iteration: int = 0
+    common: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def start(cls, evaluator: Evaluator, textures: Any, tesla: Any = None, key: Key = (0, 0)) -> Motion:
@@ -183,6 +186,7 @@ class Motion:
             len(keep),
             self.key,
             self.iteration,
+            self.common,
         )
 
 

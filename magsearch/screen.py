@@ -195,6 +195,27 @@ def show(console: Console, record: Record) -> None:
     console.print(", ".join(done), highlight=False, soft_wrap=True)
 
 
+def minima(console: Console, record: Record) -> None:
+    """The catalogue of a run's minima as a table; a narrow terminal has no room for all of it."""
+    spins, elites, wide = record.hamiltonian.spins, record.elites, console.width >= WIDE
+    title = f"{record.input_path}, field {vector(record.hamiltonian.field)} T"
+    table = Table(title=title, box=SIMPLE, title_justify="left", padding=(0, 1))
+    above, along = (("above",), ("magnetization",)) if wide else ((), ())
+    for name in ("", "meV per site", *above, "phase", "degeneracy", "stability", "charge", *along):
+        words = name in ("phase", "degeneracy", "stability")
+        table.add_column(name, justify="left" if words else "right", no_wrap=name != "phase")
+    for k, elite in enumerate(elites):
+        table.add_row(
+            str(k), f"{elite.energy / spins:.8f}", *(f"{(elite.energy - elites[0].energy) / spins:.2e}" for _ in above),
+            elite.label, str(elite.degeneracy or ""), stable(elite), f"{elite.charge + 0.0:.2f}",
+            *(vector(elite.magnetization, 3) for _ in along),
+        )  # fmt: skip
+    console.print(table)
+    if any(elite.degeneracy is None for elite in elites):
+        why = "this file does not say it" if record.stopped else "known once the run has ended"
+        console.print(f"note       degeneracy: {why}", style="yellow", highlight=False, soft_wrap=True)
+
+
 def stable(elite: Elite) -> str:
     """minimum, saddle, or how many zero modes; empty for elites of a run that goes on."""
     if elite.stability is None:

@@ -82,12 +82,12 @@ def operations(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> list[Operat
     lattice, field = hamiltonian.lattice, np.array(hamiltonian.field)
     found: dict[tuple[bytes, bytes], Operation] = {}
     for space in space_operations(hamiltonian, tolerance):
-        if not (_keeps_bonds(space, hamiltonian, tolerance) and _keeps_atoms(space, hamiltonian, tolerance)):
+        P = np.eye(3) if _free_spins(hamiltonian) else space.P
+        if not keeps_couplings(space, [P], hamiltonian, tolerance).any():
             continue
         sites = space.sites(lattice)
         if sites is None:
             continue
-        P = np.eye(3) if _free_spins(hamiltonian) else space.P
         for reversal in (1, -1):
             matrix = reversal * P
             if np.abs(matrix @ field - field).max() <= tolerance * np.linalg.norm(field):
@@ -162,36 +162,53 @@ def _signed_permutations(n: int) -> Iterator[NDArray[np.float64]]:
             yield matrix
 
 
-def _keeps_bonds(space: SpaceOperation, hamiltonian: Hamiltonian, tolerance: float) -> bool:
+def keeps_couplings(
+    space: SpaceOperation, matrices: ArrayLike, hamiltonian: Hamiltonian, tolerance: float
+) -> NDArray[np.bool_]:
+    """Whether couplings, moments and anisotropies stay as they are where each matrix turns the spins, [matrix].
+
+    matrices [matrix, 3, 3] orthogonal; tolerance as for ``operations``. The field is not looked at.
+    """
+    turns = np.asarray(matrices, dtype=np.float64)
+    return _keeps_bonds(space, turns, hamiltonian, tolerance) & _keeps_atoms(space, turns, hamiltonian, tolerance)
+
+
+def _keeps_bonds(
+    space: SpaceOperation, turns: NDArray[np.float64], hamiltonian: Hamiltonian, tolerance: float
+) -> NDArray[np.bool_]:
+    """Disorder is left where it is: the only operation of such a Hamiltonian is the identity."""
     bonds, atoms = hamiltonian.bonds, hamiltonian.lattice.atoms
-    if not len(bonds):
-        return True
-    i, j = space.image[bonds.i], space.image[bonds.j]
-    offset = bonds.offset @ space.W + space.cells[bonds.j] - space.cells[bonds.i]
-    reach = max(np.abs(bonds.offset).max(), np.abs(offset).max())
-    shape = (atoms, atoms, *(2 * reach + 1,) * 3)
-    keys = np.ravel_multi_index((bonds.i, bonds.j, *(bonds.offset + reach).T), shape)
-    wanted = np.ravel_multi_index((i, j, *(offset + reach).T), shape)
-    order = np.argsort(keys)
-    place = order[np.searchsorted(keys[order], wanted).clip(max=len(keys) - 1)]
-    there = np.where((keys[place] == wanted)[:, None, None], bonds.J[place], 0.0)
-    P = np.eye(3) if _free_spins(hamiltonian) else space.P
-    return bool(np.abs(P @ bonds.J @ P.T - there).max() <= tolerance * np.abs(bonds.J).max())
+    here, there = bonds.J, bonds.J
+    if len(bonds):
+        i, j = space.image[bonds.i], space.image[bonds.j]
+        offset = bonds.offset @ space.W + space.cells[bonds.j] - space.cells[bonds.i]
+        reach = max(np.abs(bonds.offset).max(), np.abs(offset).max())
+        shape = (atoms, atoms, *(2 * reach + 1,) * 3)
+        keys = np.ravel_multi_index((bonds.i, bonds.j, *(bonds.offset + reach).T), shape)
+        wanted = np.ravel_multi_index((i, j, *(offset + reach).T), shape)
+        order = np.argsort(keys)
+        place = order[np.searchsorted(keys[order], wanted).clip(max=len(keys) - 1)]
+        there = np.where((keys[place] == wanted)[:, None, None], bonds.J[place], 0.0)
+    if hamiltonian.site_bonds is not None:
+        here, there = (np.concatenate([J, hamiltonian.site_bonds.J]) for J in (here, there))
+    most = tolerance * np.abs(here).max(initial=0)
+    return np.array([np.abs(P @ here @ P.T - there).max(initial=0) <= most for P in turns])
 
 
-def _keeps_atoms(space: SpaceOperation, hamiltonian: Hamiltonian, tolerance: float) -> bool:
-    """Whether moments and anisotropies agree: the latter on directions enough to tell any two quartic forms apart."""
-    if not hamiltonian.uniform:
-        return True  # the identity
+def _keeps_atoms(
+    space: SpaceOperation, turns: NDArray[np.float64], hamiltonian: Hamiltonian, tolerance: float
+) -> NDArray[np.bool_]:
+    """Moments and anisotropies: the latter on directions enough to tell any two quartic forms apart."""
     rows = hamiltonian.onsite[1]
+    image = space.image if hamiltonian.uniform else np.arange(len(rows))  # the identity
     moments = rows[:, ONSITE["moment"]]
+    if np.abs(moments[image] - moments).max() > tolerance * moments.max():
+        return np.zeros(len(turns), dtype=bool)
     s = np.random.default_rng(0).normal(size=(64, 3))
     s /= np.linalg.norm(s, axis=1)[:, None]
-    here, there = _anisotropy(rows, s), _anisotropy(rows, s @ space.P.T)  # [atom, direction]
-    return bool(
-        np.abs(moments[space.image] - moments).max() <= tolerance * moments.max()
-        and np.abs(there[space.image] - here).max() <= tolerance * np.ptp(here)
-    )
+    here = _anisotropy(rows, s)  # [atom, direction]
+    most = tolerance * np.ptp(here)
+    return np.array([np.abs(_anisotropy(rows, s @ P.T)[image] - here).max() <= most for P in turns])
 
 
 def _anisotropy(rows: NDArray[np.float64], s: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -225,7 +225,7 @@ def rule(device: Any, kernel: str, real: Any, state: np.ndarray) -> np.ndarray:
     tail = (groups, 100, 50, 1e-9, 1e-20, 1e-20)  # sites, a window longer than the test, thresholds
     sums, state = device.array(sums, np.float64), device.array(state.copy(), np.float64)
     arguments = {
-        "barzilai_borwein": (sums, state, flat[0], *tail, 0.1, 0.5, 1e-7, replicas),
+        "barzilai_borwein": (sums, 0, sums, state, flat[0], *tail, 0.1, 0.5, 1e-7, replicas),
         "velocity_projection": (sums, state, *flat, *tail, 0.1, 0.5, replicas),
         "fire": (sums, state, *flat, *tail, 0.1, 1.0, 0.5, replicas),
     }[kernel]

@@ -252,10 +252,10 @@ def test_variances_are_those_of_the_window(target, minimizer, which):
 
 
 def test_thresholds_follow_the_model(device):
-    """In float32 they scale with the couplings: a model in other units stops at the same textures."""
+    """They scale with the couplings: a model in other units stops at the same textures."""
     model = square_bloch()
     double, single = (Evaluator(model, device, real) for real in (np.float64, np.float32))
-    assert Convergence(variance=None).thresholds(double) == (0, 1e-8, 0.0, 0.0)
+    assert Convergence(variance=None).thresholds(double) == (0, 1e-8 * double.stiffness, 0.0, 0.0)
     window, torque, energy, moment = Convergence().thresholds(single)
     assert (window, torque, moment) == (40, 1e-6 * single.stiffness, 1e-8)
     assert energy == pytest.approx((1e-7 * single.stiffness) ** 2)

@@ -21,6 +21,7 @@ pytest.importorskip("bokeh", reason="no bokeh: pip install 'magsearch[report]'")
 
 from magsearch import report
 from magsearch.hamiltonian import Hamiltonian
+from magsearch.minima import Degeneracy
 from magsearch.report import page, panels
 from magsearch.states import Minimum
 from magsearch.storage import Record
@@ -122,6 +123,14 @@ def test_a_page_says_what_is_proven():
     proven = {"bound_per_site": -2.5, "gap": 0.25, "tight": False, "method": "waves", "margin": 0.0}
     assert "at most 0.25 meV per site below the champion" in page.bound(proven)
     assert "which is proven" in page.bound({**proven, "tight": True})
+
+
+def test_the_table_of_elites_says_phase_and_degeneracy():
+    run = record(MODELS["square_bloch"])
+    counted = replace(run.elites[1], label="conical", degeneracy=Degeneracy(6, True))
+    rows = page.elites(replace(run, elites=(run.elites[0], counted))).split("<tr>")
+    assert all(f">{name}</th>" in rows[1] for name in ("phase", "degeneracy", "stability"))
+    assert '<td class="number">6 continua</td><td>conical</td><td>saddle</td>' in rows[3]
 
 
 def test_how_sure_a_champion_is_counts_generations_and_islands():

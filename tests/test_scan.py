@@ -87,6 +87,10 @@ def test_scan_lists_its_points_with_settings_label_and_champion(alone):
     assert "spiral" in done("show", alone.with_suffix(".h5"))
 
 
+def test_minima_are_those_of_runs(alone):
+    assert "expected a run" in done("show", alone.with_suffix(".h5"), "--minima", code=2)
+
+
 def test_file_can_be_read_with_h5py_alone(alone):
     with h5py.File(alone.with_suffix(".h5")) as file:
         assert file["points/temperature"][()].tolist() == [0, 4] * 4

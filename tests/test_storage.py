@@ -27,6 +27,7 @@ from magsearch.evaluator import Evaluator
 from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
 from magsearch.history import MIGRATION, History
 from magsearch.island import Candidate, GeneticTunneling, State
+from magsearch.minima import Degeneracy
 from magsearch.observables import fingerprint
 from magsearch.settings import SearchTable
 from magsearch.stability import Stability
@@ -72,6 +73,8 @@ def stored(hamiltonian: Hamiltonian, elites: int = 3, generations: int = 4, **re
             k,
             1,
             stability=stability(k),
+            label="spiral" if k else "",
+            degeneracy=Degeneracy(k, k == 2) if k else None,
         )
         for k, s in enumerate(spins)
     )
@@ -370,6 +373,15 @@ def test_truncated_file_is_an_input_error(path):
             storage.read(path)
 
 
+def test_a_file_that_does_not_count_its_minima_can_be_read(path):
+    """Written before version 0.1 had them."""
+    storage.write(path, stored(MODELS["one_cell"]))
+    with h5py.File(path, "a") as file:
+        for name in ("label", "degeneracy", "continuous"):
+            del file["elites"][name]
+    assert [(e.label, e.degeneracy) for e in storage.read(path).elites] == 3 * [("", None)]
+
+
 def test_other_schema_is_an_input_error(path):
     storage.write(path, stored(MODELS["one_cell"]))
     with h5py.File(path, "a") as file:
@@ -418,4 +430,4 @@ def test_second_process_reads_a_run_while_it_goes_on(path):
         assert Evaluator(last.hamiltonian, Cpu(), np.float64).energies(spins)[0] == pytest.approx(
             elite.energy, rel=1e-12
         )
-        assert elite.torque < 1e-8
+        assert elite.torque < 1e-8 * search.islands[0].evaluator.stiffness

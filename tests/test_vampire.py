@@ -210,6 +210,7 @@ BAD = [
     ({"mat": MAT + "material[1]:unit-cell-category=2"}, "cell.mat:13: .*is 2; expected 1, the material's own"),
     ({"mat": MAT.replace("0.0, 2.0, 0.0", "random")}, "cell.mat:10: .*is random"),
     ({"mat": MAT.replace("0.0, 2.0, 0.0", "0,0,0")}, "cell.mat:10: .*has no direction"),
+    ({"mat": MAT.replace("0.0, 2.0, 0.0", "0,0,1e-320")}, "cell.mat:10: .*has no direction"),
     ({"kind": "normalised-isotropic", "mat": MAT.split("material[2]:ex")[0]}, r"no material\[2\]:exchange-matrix\[1\]"),
 ]  # fmt: skip
 

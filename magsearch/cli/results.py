@@ -15,9 +15,17 @@ from magsearch.scan import overview
 from magsearch.textures import elite_in
 
 
-def show(run_file: RunFile, as_json: Json = False) -> None:
+def show(
+    run_file: RunFile,
+    minima: Annotated[
+        bool, typer.Option("--minima", help="Of a run: phase, degeneracy and stability of its lowest minima.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Champion and elites of a run, or the points of a scan. Works while the run or the scan goes on."""
     if storage.is_scan(run_file):
+        if minima:
+            raise InputError("is a scan; expected a run, whose minima can be listed", run_file)
         scanned = storage.read_scan(run_file)
         if as_json:
             print(json.dumps(overview.summary(scanned), indent=1))
@@ -26,7 +34,9 @@ def show(run_file: RunFile, as_json: Json = False) -> None:
         return
     stored = storage.read(run_file)
     if as_json:
-        print(json.dumps(record.summary(stored), indent=1))
+        print(json.dumps(record.catalogue(stored) if minima else record.summary(stored), indent=1))
+    elif minima:
+        screen.minima(screen.console(), stored)
     else:
         screen.show(screen.console(), stored)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from magsearch.record import certificate, vector
 from magsearch.report.panels import convergence, panels
+from magsearch.screen import stable
 from magsearch.storage import Record
 
 SAME = 1e-4  # meV per site: islands whose best energies differ by less have found the same (observables.same)
@@ -118,11 +119,14 @@ def elites(record: Record) -> str:
     spins, best = record.hamiltonian.spins, record.elites[0].energy
     rows = (
         (str(k), f"{e.energy / spins:.8f}", f"{1e3 * (e.energy - best) / spins:.3g}", f"{e.charge + 0.0:.2f}",
-         vector(e.magnetization, 3), f"{e.origin}, generation {e.generation}, island {e.island}")
+         str(e.degeneracy or ""), e.label, stable(e), vector(e.magnetization, 3),
+         f"{e.origin}, generation {e.generation}, island {e.island}")
         for k, e in enumerate(record.elites)
     )  # fmt: skip
-    names = ("", "meV per site", "µeV above", "charge", "mean spin", "made by")
-    return grid(names, rows, range(4))
+    names = (
+        "", "meV per site", "µeV above", "charge", "degeneracy", "phase", "stability", "mean spin", "made by",
+    )  # fmt: skip
+    return grid(names, rows, range(5))
 
 
 def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Collection[int]) -> str:

@@ -21,6 +21,7 @@ from magsearch.errors import InputError
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.history import History
 from magsearch.island import State
+from magsearch.minima import Degeneracy
 from magsearch.observables import charge_density
 from magsearch.stability import Stability
 from magsearch.storage import certificate, model, progress, provenance, xdmf
@@ -50,6 +51,8 @@ class Elite:
     energy_density: NDArray[np.float64] | None = None  # [site] meV, where it has been worked out
     stability: Stability | None = None  # of polished ones
     free_energy: float | None = None  # meV of the whole texture, where it is ranked by that
+    label: str = ""  # its phase; empty in files that do not say
+    degeneracy: Degeneracy | None = None  # of polished ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,6 +201,10 @@ def _write_elites(group: h5py.Group, record: Record) -> None:
     dataset(group, "modes", modes, "meV", "elite, mode")
     dataset(group, "zero_modes", np.array([s.zero_modes for s in known], dtype=np.int64), "", "elite")
     dataset(group, "stability", texts(s.kind for s in known), "", "elite")
+    dataset(group, "label", texts(e.label for e in elites), "", "elite")
+    times = [e.degeneracy or Degeneracy(0, False) for e in elites]
+    dataset(group, "degeneracy", np.array([t.copies for t in times], dtype=np.int64), "", "elite")
+    dataset(group, "continuous", np.array([t.continuous for t in times], dtype=bool), "", "elite")
 
 
 def _write_densities(model: h5py.Group, group: h5py.Group, record: Record) -> None:
@@ -248,6 +255,8 @@ def _read_elites(group: h5py.Group) -> list[Elite]:
             energy_density=None if density is None else density[k],
             stability=_read_stability(group, k),
             free_energy=_read_free_energy(group, k),
+            label=group["label"][k].decode() if "label" in group else "",
+            degeneracy=_read_degeneracy(group, k),
         )
         for k, texture in enumerate(spins)
     ]
@@ -264,3 +273,10 @@ def _read_stability(group: h5py.Group, place: int) -> Stability | None:
 def _read_free_energy(group: h5py.Group, place: int) -> float | None:
     found = float(group["free_energy"][place])
     return None if np.isnan(found) else found
+
+
+def _read_degeneracy(group: h5py.Group, place: int) -> Degeneracy | None:
+    """None before the elites are polished, and in files that do not say."""
+    if "degeneracy" not in group or not group["degeneracy"][place]:
+        return None
+    return Degeneracy(int(group["degeneracy"][place]), bool(group["continuous"][place]))

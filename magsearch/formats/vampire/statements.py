@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from magsearch.errors import InputError
 from magsearch.formats.table import numbers, read_text
 from magsearch.units import JOULE, MRY, MU_B
@@ -51,7 +53,7 @@ class Statement:
 
     def direction(self) -> tuple[float, float, float]:
         x, y, z = self.numbers((3,), {"": 1.0})
-        if not (x or y or z):
+        if not np.linalg.norm([x, y, z]):  # also where the squares of small numbers vanish
             raise self.error("has no direction")
         return x, y, z
 
