@@ -29,6 +29,7 @@ COLOURS = {
     "isolated skyrmions": "#bb8f3c", "stripes": "#1f3b73", "120 degree antiferromagnet": "#55aa88",
 }  # fmt: skip
 OTHERS = ("#999933", "#882255", "#44aa99", "#ddaa77", "#777777", "#5d8aa8")
+UNSURE = "ladders disagree"  # what is said of thermal states that depend on where they began
 MESH = 800  # pixels of a diagram along each axis
 
 
@@ -62,8 +63,8 @@ def colour(label: str, labels: Sequence[str]) -> str:
 def phase_map(points: Sequence[Point], mesh_size: int = MESH) -> tuple[NDArray[np.int64], list[str], NDArray[Any]]:
     """Numbers of phases [y, x], their labels, most frequent first, and the corners [low and high, axis].
 
-    Where all points are minima, every place takes the phase of lowest interpolated energy; else that of the nearest
-    point.
+    Where all points are minima, every place takes the phase of lowest interpolated energy, places on the margin that of
+    the closest place within; else that of the nearest point.
     """
     where = np.array([[point.x, point.y] for point in points])
     labels = sorted(dict.fromkeys(p.label for p in points), key=lambda name: -sum(p.label == name for p in points))
@@ -74,7 +75,8 @@ def phase_map(points: Sequence[Point], mesh_size: int = MESH) -> tuple[NDArray[n
     nearest = cKDTree(where / unit).query(mesh / unit)[1]
     which = np.array([labels.index(point.label) for point in points])[nearest]
     if not any(isinstance(point.found, ThermalState) for point in points):
-        lowest = _lowest(points, labels, where / unit, mesh / unit)
+        within = mesh.clip(where.min(axis=0), where.max(axis=0))
+        lowest = _lowest(points, labels, where / unit, within / unit)
         which = np.where(lowest >= 0, lowest, which)
     return which.reshape(mesh_size, mesh_size), labels, np.array([low, high])
 
@@ -131,6 +133,7 @@ def diagram(
     """Write the phases over two axes; ``at_zero``: crossings on the lower edge (temperature 0), drawn as marks."""
 
     def draw(figure: Figure) -> None:
+        from matplotlib.lines import Line2D
         from matplotlib.patches import Patch
 
         axes = figure.add_subplot()
@@ -148,7 +151,12 @@ def diagram(
                 zorder=4,
             )
         axes.set(xlabel=names[0], ylabel=names[1])
-        handles = [Patch(facecolor=colour(label, labels), label=label) for label in labels]
+        handles: list[Any] = [Patch(facecolor=colour(label, labels), label=label) for label in labels]
+        mark: dict[str, Any] = {"linestyle": "none", "markeredgecolor": "0.15"}
+        if not all(point.sure for point in points):
+            handles.append(Line2D([], [], marker="o", ms=3, markerfacecolor="none", label=UNSURE, **mark))
+        if at_zero:
+            handles.append(Line2D([], [], marker="^", ms=5, color="black", label="crossing at 0 K", **mark))
         figure.legend(handles=handles, loc="outside right upper", frameon=False)
 
     return _written(draw, (5.4, 3.6), title, path)
@@ -268,6 +276,6 @@ def _written(draw: Callable[[Figure], None], size: tuple[float, float], title: s
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
         draw(figure)
-        figure.suptitle(title)
+        figure.suptitle(title, x=0.01, ha="left")
         figure.savefig(path, dpi=300)
     return path

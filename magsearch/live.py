@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from magsearch.history import History
+from magsearch.units import fixed
 
 OPERATORS = 14  # that the table shows at the most, those first whose offspring were kept most often
 RECENT = 5  # generations that shares and the time left are taken from
@@ -31,7 +32,7 @@ def line(history: History, number: int) -> str:
     where = f" on island {rows['best'].argmin()}" if history.islands > 1 else ""
     return (
         f"generation {number:4d}  best {overall['best']:.7f}  mean {overall['mean']:.6f}  "
-        f"deviation {overall['deviation']:.1e} meV per site  charge {best['charge'] + 0.0:7.2f}  "
+        f"deviation {overall['deviation']:.1e} meV per site  charge {fixed(best['charge'], 2):>7}  "
         f"by {history.operators[best['origin']]}{where}  {history.seconds[number]:.1f} s"
     )
 
@@ -52,7 +53,7 @@ def table(history: History, limits: Limits, elapsed: float, doing: str) -> Rende
         best = rows[rows["best"].argmin()]
         by = history.operators[best["origin"]]
         island = f" on island {rows['best'].argmin()}" if history.islands > 1 else ""
-        energy = f"{overall['best']:.7f} meV per site, charge {best['charge'] + 0.0:.2f}, by {by}{island}"
+        energy = f"{overall['best']:.7f} meV per site, charge {fixed(best['charge'], 2)}, by {by}{island}"
         lines.append(f"best        {energy}")
         spread = f"{overall['mean']:.6f}, standard deviation {overall['deviation']:.1e} meV per site"
         lines.append(f"mean        {spread}")

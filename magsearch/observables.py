@@ -18,6 +18,7 @@ from magsearch.lattice import Lattice
 from magsearch.triangulation import combinations, stacking_axis, triangles
 
 PEAKS = 6  # Fourier weights that a fingerprint keeps
+SMOOTH = 0.5  # mean s_i . s_j of neighbours above which a topological charge means something
 EXCEPTIONAL = 1e-4  # spins this close to the poles of the solid angle have none
 
 
@@ -47,6 +48,23 @@ def topological_charge(lattice: Lattice, spins: ArrayLike) -> NDArray[np.float64
     normal is positive, so that a left-handed cell gives the same charge.
     """
     return charge_density(lattice, spins).sum(axis=-1) / lattice.size[stacking_axis(lattice)]
+
+
+def likeness(lattice: Lattice, spins: ArrayLike) -> float:
+    """Mean s_i . s_j of neighbours in a plane, of one texture; 0 where there is no plane."""
+    corners = triangles(lattice)
+    if not len(corners):
+        return 0.0
+    a, b, c = np.moveaxis(np.asarray(spins, dtype=np.float64)[corners], 1, 0)
+    return float(((a * b) + (b * c) + (c * a)).sum() / (3 * len(corners)))
+
+
+def rough(lattice: Lattice, spins: ArrayLike) -> bool:
+    """Whether neighbours differ so much that the topological charge of a texture means nothing.
+
+    In the 120 degree order, triangles are flat: whether each counts 1/2 or -1/2 is a matter of rounding.
+    """
+    return bool(len(triangles(lattice))) and likeness(lattice, spins) <= SMOOTH
 
 
 def magnetization(spins: ArrayLike, moments: ArrayLike | None = None) -> NDArray[np.float64]:

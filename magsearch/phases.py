@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from magsearch.portraits import SMOOTH, Portrait
+from magsearch.observables import SMOOTH
+from magsearch.portraits import Portrait
 
 
 @dataclass(frozen=True)

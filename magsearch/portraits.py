@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from magsearch.lattice import Lattice
-from magsearch.observables import charge_density, sublattice_modes, wave_numbers, wave_vectors
-from magsearch.triangulation import plane_axes, plane_frame, sheets, stacking_axis, triangles
+from magsearch.observables import SMOOTH, likeness, sublattice_modes, topological_charge, wave_numbers, wave_vectors
+from magsearch.triangulation import plane_axes, plane_frame, sheets
 
 ARMS = 6  # waves of a portrait at the most
 BREADTH = 0.2  # of |q|: a domain's waves that lie closer together than this are one
 FAINT = 0.02  # weight below which a wave does not count
-SMOOTH = 0.5  # mean s_i . s_j of neighbours above which a topological charge means something
 
 
 @dataclass(frozen=True)
@@ -124,18 +123,13 @@ def spectrum(lattice: Lattice, spins: ArrayLike) -> Spectrum:
     modes = sublattice_modes(lattice, s).reshape(lattice.cells, lattice.atoms, 3) / count
     mean = modes[0].real  # [atom, 3]
     moments = np.linalg.eigvalsh(mean.T @ mean)
-    corners, charge, alike = triangles(lattice), 0.0, 0.0
-    if len(corners):
-        a, b, c = np.moveaxis(s[corners], 1, 0)
-        alike = float(((a * b) + (b * c) + (c * a)).sum() / (3 * len(corners)))
-        charge = float(charge_density(lattice, s).sum()) / lattice.size[stacking_axis(lattice)]
     found = Spectrum(
         weight=lattice.atoms * (np.abs(modes) ** 2).sum(axis=(1, 2)),
         turning=lattice.atoms * np.imag(np.cross(modes, modes.conj())).sum(axis=1),
         spin=mean.sum(axis=0),
         collinear=float(moments[-1] / max(moments.sum(), 1e-300)),
-        charge=charge,
-        alike=alike,
+        charge=float(topological_charge(lattice, s)),
+        alike=likeness(lattice, s),
         together=0.0,
     )
     arms = _arms(lattice, found)

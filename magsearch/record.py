@@ -16,10 +16,13 @@ from magsearch.density import energy_density
 from magsearch.evaluator import Evaluator
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.island import Candidate
-from magsearch.observables import magnetization, topological_charge
+from magsearch.observables import magnetization, rough, topological_charge
 from magsearch.phases import label
 from magsearch.portraits import portrait, spectrum
 from magsearch.storage import Elite, Record
+from magsearch.units import fixed
+
+ROUNDING = 1e-12  # of an energy: a smaller difference means nothing
 
 
 def elite(candidate: Candidate, hamiltonian: Hamiltonian, energy_density: NDArray[np.float64] | None = None) -> Elite:
@@ -122,6 +125,24 @@ def catalogue(record: Record) -> dict[str, Any]:
     }
 
 
+def above(record: Record, number: int) -> float:
+    """How far an elite lies above the champion, meV per site; 0 where that is rounding."""
+    best, energy = record.elites[0].energy, record.elites[number].energy
+    return (energy - best) / record.hamiltonian.spins if abs(energy - best) > ROUNDING * abs(best) else 0.0
+
+
+def caption(record: Record, number: int) -> str:
+    """Energy and topological charge of an elite, for pictures."""
+    energy = record.elites[number].energy / record.hamiltonian.spins
+    return f"{energy:.6f} meV per site{charge_words(record, number)}"
+
+
+def charge_words(record: Record, number: int) -> str:
+    """ ", Q = -9.0"; nothing where that means nothing."""
+    elite = record.elites[number]
+    return "" if rough(record.hamiltonian.lattice, elite.spins) else f", Q = {fixed(elite.charge, 1)}"
+
+
 def certificate(record: Record) -> dict[str, Any] | None:
     """How far the champion can be from the ground state; None where no bound was computed. meV per site."""
     bound = record.bound
@@ -148,4 +169,4 @@ def largest_torque(hamiltonian: Hamiltonian, field: NDArray[np.float64], spins: 
 
 
 def vector(values: Iterable[float], digits: int = 4) -> str:
-    return "(" + ", ".join(f"{round(v, digits) + 0.0:.{digits}f}" for v in values) + ")"
+    return "(" + ", ".join(fixed(v, digits) for v in values) + ")"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,12 +20,16 @@ from magsearch.evaluator import choose_path, cost
 from magsearch.footprint import Footprint
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.history import History
-from magsearch.record import certificate, vector
+from magsearch.observables import rough
+from magsearch.record import above, certificate, vector
 from magsearch.statistics import Estimate
 from magsearch.storage import Elite, Record
+from magsearch.units import fixed
 
 LINES = 16  # of the ranks of a run that are shown
+ROUGH = "neighbouring spins differ by 60 degrees and more"
 WIDE = 110  # columns of a terminal from which on a table has room for words
+WORDS = ("phase", "degeneracy", "stability", "made by")  # columns that are no numbers
 
 
 def console(stderr: bool = False, quiet: bool = False) -> Console:
@@ -41,7 +44,7 @@ def describe(console: Console, hamiltonian: Hamiltonian) -> None:
     size = " x ".join(str(n) for n in lattice.size)
     edges = ", ".join("periodic" if p else "open" for p in lattice.periodic)
     console.print(
-        f"lattice    {size} cells ({edges}), {lattice.atoms} atoms in the basis, {lattice.sites} sites",
+        f"lattice    {size} cells ({edges}), {_count(lattice.atoms, 'atom')} in the basis, {lattice.sites} sites",
         highlight=False,
         soft_wrap=True,
     )
@@ -160,25 +163,9 @@ def _count(number: int, what: str) -> str:
 
 def show(console: Console, record: Record) -> None:
     """The elites of a run as a table, and how the run went."""
-    spins = record.hamiltonian.spins
-    title = f"{record.input_path}, field {vector(record.hamiltonian.field)} T; torques in meV"
-    wide = console.width >= WIDE
-    free = any(elite.free_energy is not None for elite in record.elites)
-    names = [
-        "", "meV per site", "above", *(("free energy",) if free else ()), "charge", "magnetization", "torque",
-        "stability", *(("made by",) if wide else ()),
-    ]  # fmt: skip
-    table = Table(title=title, box=SIMPLE, title_justify="left", padding=(0, 1))
-    for name in names:
-        table.add_column(name, justify="left" if name in ("stability", "made by") else "right", no_wrap=True)
-    for k, elite in enumerate(record.elites):
-        row = [
-            str(k), f"{elite.energy / spins:.8f}", f"{(elite.energy - record.elites[0].energy) / spins:.2e}",
-            *((f"{np.nan if elite.free_energy is None else elite.free_energy / spins:.6f}",) if free else ()),
-            f"{elite.charge + 0.0:.2f}", vector(elite.magnetization, 3), f"{elite.torque:.0e}", stable(elite),
-        ]  # fmt: skip
-        table.add_row(*row, *((f"{elite.origin}, generation {elite.generation}",) if wide else ()))
-    console.print(table)
+    console.print(_elites(record, [_row(record, k, console.width >= WIDE) for k in range(len(record.elites))]))
+    if record.elites and rough(record.hamiltonian.lattice, record.elites[0].spins):
+        console.print(f"note  charges mean nothing here: {ROUGH}", style="yellow", highlight=False, soft_wrap=True)
     for line in certified(record):
         console.print(line, highlight=False, soft_wrap=True)
     history = record.history
@@ -197,23 +184,52 @@ def show(console: Console, record: Record) -> None:
 
 def minima(console: Console, record: Record) -> None:
     """The catalogue of a run's minima as a table; a narrow terminal has no room for all of it."""
-    spins, elites, wide = record.hamiltonian.spins, record.elites, console.width >= WIDE
-    title = f"{record.input_path}, field {vector(record.hamiltonian.field)} T"
-    table = Table(title=title, box=SIMPLE, title_justify="left", padding=(0, 1))
-    above, along = (("above",), ("magnetization",)) if wide else ((), ())
-    for name in ("", "meV per site", *above, "phase", "degeneracy", "stability", "charge", *along):
-        words = name in ("phase", "degeneracy", "stability")
-        table.add_column(name, justify="left" if words else "right", no_wrap=name != "phase")
-    for k, elite in enumerate(elites):
-        table.add_row(
-            str(k), f"{elite.energy / spins:.8f}", *(f"{(elite.energy - elites[0].energy) / spins:.2e}" for _ in above),
-            elite.label, str(elite.degeneracy or ""), stable(elite), f"{elite.charge + 0.0:.2f}",
-            *(vector(elite.magnetization, 3) for _ in along),
-        )  # fmt: skip
-    console.print(table)
+    elites = record.elites
+    console.print(_elites(record, [_minimum(record, k, console.width >= WIDE) for k in range(len(elites))]))
     if any(elite.degeneracy is None for elite in elites):
         why = "this file does not say it" if record.stopped else "known once the run has ended"
         console.print(f"note       degeneracy: {why}", style="yellow", highlight=False, soft_wrap=True)
+
+
+def _elites(record: Record, rows: list[dict[str, str]]) -> Table:
+    title = f"{record.input_path}, field {vector(record.hamiltonian.field)} T"
+    table = Table(title=title, box=SIMPLE, title_justify="left", padding=(0, 1))
+    for name in rows[0] if rows else ():
+        table.add_column(name, justify="left" if name in WORDS else "right", no_wrap=name != "phase")
+    for row in rows:
+        table.add_row(*row.values())
+    return table
+
+
+def _minimum(record: Record, number: int, wide: bool) -> dict[str, str]:
+    """An elite by the names of the columns of the catalogue."""
+    elite = record.elites[number]
+    row = {"": str(number), "meV per site": f"{elite.energy / record.hamiltonian.spins:.8f}"}
+    if wide:
+        row["above"] = f"{above(record, number):.2e}"
+    row |= {"phase": elite.label, "degeneracy": str(elite.degeneracy or ""), "stability": stable(elite)}
+    row["charge"] = fixed(elite.charge, 2)
+    if wide:
+        row["magnetization"] = vector(elite.magnetization, 3)
+    return row
+
+
+def _row(record: Record, number: int, wide: bool) -> dict[str, str]:
+    """An elite by the names of the columns; those that 80 columns have room for, where the terminal is not wide."""
+    elite, spins = record.elites[number], record.hamiltonian.spins
+    free = any(elite.free_energy is not None for elite in record.elites)
+    row = {"": str(number), "meV per site": f"{elite.energy / spins:.8f}", "above": f"{above(record, number):.2e}"}
+    if free:
+        row["free energy"] = f"{np.nan if elite.free_energy is None else elite.free_energy / spins:.6f}"
+    row["charge"] = fixed(elite.charge, 2)
+    if wide or not free:
+        row["magnetization"] = vector(elite.magnetization, 3 if wide else 2)
+    if wide:
+        row["torque (meV)"] = f"{elite.torque:.0e}"
+    row["stability"] = stable(elite)
+    if wide:
+        row["made by"] = f"{elite.origin}, generation {elite.generation}"
+    return row
 
 
 def stable(elite: Elite) -> str:
@@ -255,8 +271,6 @@ def with_error(estimate: Estimate) -> str:
     """-1.2345(67): the last digits' error in brackets."""
     if estimate.error <= 1e-12 * max(abs(estimate.mean), 1.0):  # nothing varies
         return f"{estimate.mean + 0.0:.6g}"
-    digits = max(0, 1 - math.floor(math.log10(estimate.error)))
+    digits = max(0, 1 - int(f"{estimate.error:.1e}".partition("e")[2]))
     error = round(estimate.error * 10**digits)
-    return (
-        f"{estimate.mean + 0.0:.{digits}f}({error})" if digits else f"{estimate.mean + 0.0:.0f}({estimate.error:.0f})"
-    )
+    return f"{fixed(estimate.mean, digits)}({error})"

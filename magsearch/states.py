@@ -19,6 +19,15 @@ from magsearch.portraits import Portrait, portrait, spectrum
 from magsearch.statistics import Estimate
 from magsearch.thermodynamics import Averages
 
+ON_ONE_LATTICE = (
+    "model.field",
+    "model.moment",
+    "model.exchange",
+    "model.dmi",
+    "model.anisotropy",
+    "search.",
+    "islands.",
+)
 ALL = "all"  # the ladders of a thermal state agree
 
 
@@ -173,6 +182,11 @@ class Column:
     @property
     def done(self) -> bool:
         return self.minima is not None and (self.states is not None or not self.warm)
+
+    @property
+    def elsewhere(self) -> list[str]:
+        """Settings that may have given it a lattice other than the scan's: its textures are not on the same sites."""
+        return [key for key in self.settings if not key.startswith(ON_ONE_LATTICE)]
 
     def points(self) -> Iterator[tuple[float, Minimum | ThermalState | None]]:
         """Every temperature with what is there: nothing yet, the champion, or a thermal state."""

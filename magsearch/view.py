@@ -93,7 +93,9 @@ def scene(lattice: Lattice, elite: Elite, title: str = "", levels: Sequence[floa
         if surface.n_points:
             plotter.add_mesh(
                 surface, scalars="m_z", cmap="cividis", clim=(-1, 1), smooth_shading=True, opacity=0.85,
-                scalar_bar_args={"title": "m_z", "color": "black"},
+                ambient=0.5, diffuse=0.5,
+                scalar_bar_args={"title": "m_z\n", "color": "black", "vertical": True, "position_x": 0.88,
+                                 "position_y": 0.3, "height": 0.4, "width": 0.06},
             )  # fmt: skip
         plotter.add_mesh(whole.outline(), color="black")
         words = f"isosurfaces of m_z at {', '.join(f'{level:g}' for level in levels)}"

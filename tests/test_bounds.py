@@ -254,8 +254,8 @@ def test_no_energy_is_below_the_bound():
 
 @pytest.mark.slow
 def test_no_energy_is_below_the_bound_in_thousands_of_models():
-    reached = sum(no_energy_is_below(seed) for seed in range(1000, 5000))
-    assert reached > 1500
+    reached = sum(no_energy_is_below(seed) for seed in range(1000, 3000))
+    assert reached > 750
 
 
 def crystal_is_below_every_box(seed: int) -> None:
@@ -279,7 +279,7 @@ def test_the_crystal_is_below_every_box():
 
 @pytest.mark.slow
 def test_the_crystal_is_below_every_box_of_many_models():
-    for seed in range(5000, 5300):
+    for seed in range(5000, 5080):
         crystal_is_below_every_box(seed)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from oracle import energy, random_textures
 from test_cli import MODEL, here, printed, refused
+from test_cut import FIELDS, grown, scan
 
 from magsearch import formats, storage
 
@@ -132,6 +133,14 @@ def test_elites_are_converted_to_files_of_spins(finished, tmp_path, capsys, name
     assert told["energy_per_site"] == pytest.approx(elite.energy / 30, rel=1e-9)
 
 
+def test_champions_of_a_scan_are_converted_by_their_column(tmp_path, capsys):
+    path, made = tmp_path / "scan.h5", grown(scan(fields=FIELDS))
+    storage.write_scan(path, made)
+    printed(capsys, "convert", f"{path}:2", tmp_path / "a.npy")
+    assert np.array_equal(np.load(tmp_path / "a.npy"), made.columns[2].minima[0].texture)
+    assert "no champion of column 9" in refused(capsys, "convert", f"{path}:9", tmp_path / "b.npy")
+
+
 def test_ovf_may_be_text_or_single_precision(finished, tmp_path, capsys):
     for kind, line in (("ovf-text", b"# Begin: Data Text\n"), ("ovf-binary4", b"# Begin: Data Binary 4\n")):
         printed(capsys, "convert", finished, tmp_path / kind, "--to", kind)
@@ -162,7 +171,7 @@ def test_what_was_odd_about_spins_is_a_note(finished, tmp_path, capsys):
         (("{spins}", "{folder}/s.ovf"), "says nothing of the lattice of its spins; give the model they belong to"),
         (("{toml}", "{folder}/s.ovf", "--model", "{toml}"), "in.toml"),
         (("{toml}", "{folder}/s.cfg", "--model", "{toml}"), "--model: belongs to spins"),
-        (("{run}", "{folder}/s.cfg", "--set", "model.field=1"), "is a run, whose model cannot change"),
+        (("{run}", "{folder}/s.cfg", "--set", "model.field=1"), "is a run or a scan, whose model cannot change"),
         (("{run}:9", "{folder}/s.ovf"), "elites 0 to"),
         (("{folder}/none.h5", "{folder}/s.ovf"), "no such file"),
         (("{folder}/none.toml", "{folder}/s.cfg"), "No such file"),

@@ -14,9 +14,11 @@ from magsearch.cli.phases import phases
 from magsearch.crossings import crossings
 from magsearch.errors import InputError
 from magsearch.portraits import Portrait
-from magsearch.scan.cut import cut_of
-from magsearch.states import Column, Minimum, lowest
+from magsearch.scan.cut import cut_of, unit_of
+from magsearch.states import ALL, Column, Minimum, ThermalState, lowest
+from magsearch.statistics import Estimate
 from magsearch.storage import ScanRecord, write_scan
+from magsearch.thermodynamics import Averages
 
 FIGURES = Portrait(0.0, (0.0, 0.0, 1.0), 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, ())
 UP, AGAINST = FIGURES, replace(FIGURES, magnetization=(0.0, 0.0, 0.0), staggered=1.0)
@@ -47,6 +49,36 @@ def scan(**axes: tuple) -> ScanRecord:
     )  # fmt: skip
 
 
+def heated(record: ScanRecord, kelvin: tuple[float, ...] = (5.0, 20.0)) -> ScanRecord:
+    """Also at temperatures above 0: a ferromagnet below 10 K and a paramagnet above, on which the ladders disagree."""
+
+    def state(t: float, column: Column) -> ThermalState:
+        cold, means = (column.minima or ())[0], [Estimate(value, 0.01, 0.5) for value in (t, 0.0, 0.0, 1.0, 0.5, 0.0)]
+        portrait = UP if t < 10 else replace(UP, kelvin=t, magnetization=(0.0, 0.0, 0.0), along=0.0, alike=0.0)
+        averages = Averages(t, means[0], (means[1], means[2], means[3]), means[3], means[4], means[5])
+        begun = ALL if t < 10 else "ferromagnet"
+        return ThermalState(averages, (portrait,), means[4], begun, 0.5, cold.texture.astype(np.float32))
+
+    return replace(
+        record,
+        columns=tuple(
+            replace(c, temperatures=(0.0, *kelvin), states=tuple(state(t, c) for t in kelvin)) for c in record.columns
+        ),
+    )
+
+
+def grown(made: ScanRecord) -> ScanRecord:
+    """With random textures on all sites, at the same energies per site."""
+    random, sites = np.random.default_rng(1), made.hamiltonian.lattice.sites
+
+    def minimum(one: Minimum) -> Minimum:
+        spins = random.normal(size=(sites, 3))
+        spins /= np.linalg.norm(spins, axis=1, keepdims=True)
+        return replace(one, texture=spins, energy=one.energy * sites)
+
+    return replace(made, columns=tuple(replace(c, minima=tuple(map(minimum, c.minima or ()))) for c in made.columns))
+
+
 def cut(record: ScanRecord, x=None, y=None, at=()):
     return cut_of(record, Path("scan.h5"), x, y, list(at))
 
@@ -68,6 +100,18 @@ def test_every_row_of_a_diagram_crosses_where_it_should():
     assert found.places == [{"model.moment": m} for m in MOMENTS]
     at = {place["model.moment"]: crossings(row) for place, row in zip(found.places, found.rows, strict=True)}
     assert {m: [c.at for c in row] for m, row in at.items() if m > 1} == {m: [pytest.approx(3 / m)] for m in (2.0, 4.0)}
+
+
+def test_axes_are_named_with_their_units():
+    record = scan(fields=FIELDS, moments=MOMENTS)
+    assert cut(record, "field", "model.moment").heads == ("field (T)", "model.moment (μB)")
+    assert cut(record, "field", at=["model.moment=4"]).held == "model.moment = 4 μB"
+    warm = cut(heated(record), "temperature", "field")
+    assert warm.heads == ("temperature (K)", "field (T)")
+    assert cut(heated(record), "field", at=["temperature=19"]).held == "model.moment = 1 μB, temperature = 20 K"
+    assert unit_of("model.dmi.0.D", {"unit": "mRy"}) == "mRy"
+    assert unit_of("model.exchange.0.J.1", {}) == "meV"
+    assert (unit_of("field.x", None), unit_of("search.seed", {})) == ("T", "")
 
 
 def test_other_settings_are_held_at_their_first_value_or_where_one_says():
@@ -137,7 +181,7 @@ def test_phases_writes_a_picture_and_says_where_they_cross(axes, x, y, tmp_path,
     write_scan(path, scan(fields=FIELDS, **axes))
     phases(path, out, x, y)
     said = capsys.readouterr().out
-    assert "antiferromagnet -> ferromagnet at field = 1.5 (from 1.5 to 1.5)" in said
+    assert "antiferromagnet -> ferromagnet at field = 1.5 T (from 1.5 to 1.5)" in said
     assert out.read_bytes().startswith(b"\x89PNG")
     with pytest.raises(InputError, match="no picture of type"):
         phases(path, tmp_path / "phases.txt", x, y)

@@ -7,19 +7,23 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from models import MODELS
 from rich.console import Console
 from test_cli import printed, refused
+from test_cut import FIELDS, MOMENTS, heated, scan
 from test_plots import searched
 from test_storage import stored
 
-from magsearch import live, storage
-from magsearch.cli.watch import looks
+from magsearch import live, screen, storage
+from magsearch.cli.watch import looks, scan_looks
 from magsearch.errors import InputError
 from magsearch.history import History
+from magsearch.scan import overview, progress
+from magsearch.units import fixed
 
 
 def shown(history: History, limits: live.Limits, elapsed: float = 3.0, doing: str = "relaxing") -> list[str]:
@@ -64,6 +68,11 @@ def test_time_left_is_the_pace_times_the_generations_left_or_the_seconds_left():
 @pytest.mark.parametrize(("seconds", "said"), [(0, "0:00"), (59.6, "1:00"), (754, "12:34"), (3723, "1:02:03")])
 def test_durations(seconds, said):
     assert live.duration(seconds) == said
+
+
+@pytest.mark.parametrize(("value", "said"), [(-1e-12, "0.00"), (-0.0, "0.00"), (-0.006, "-0.01"), (-9.0, "-9.00")])
+def test_zero_is_printed_without_a_sign(value, said):
+    assert fixed(value, 2) == said
 
 
 def write(path: Path, generations: int, stopped: str = "") -> None:
@@ -131,3 +140,88 @@ def test_ctrl_c_ends_the_watching_and_nothing_else(tmp_path, capsys, monkeypatch
     write(path, 2)
     monkeypatch.setattr(time, "sleep", pressed)
     assert printed(capsys, "watch", path).splitlines()[-1] == "the run goes on"
+
+
+# -- scans -------------------------------------------------------------------------------------------------------------
+
+
+def begun(found: int, **rest: Any) -> storage.ScanRecord:
+    """A scan over four fields at two temperatures, of which some columns are searched; each took ten seconds."""
+    made = heated(scan(fields=FIELDS), (5.0,))
+    columns = tuple(
+        replace(c, minima=c.minima if k < found else None, states=None, seconds=(10.0 if k < found else 0.0, 0.0))
+        for k, c in enumerate(made.columns)
+    )
+    return replace(made, columns=columns, settings={"scan": {"refine": 0}}, **rest)
+
+
+def test_a_scan_is_seen_whenever_a_part_is_put_beside_its_file(tmp_path):
+    """And once more when its file takes the parts in and says that all is done."""
+    path, counts = tmp_path / "scan.h5", []
+    whole = begun(4)
+    storage.write_scan(path, begun(0))
+    for seen in scan_looks(path, 0.01):
+        counts.append(len(progress.lines(seen.record)))
+        if counts[-1] < 4:
+            storage.write_column(path, whole.name, whole.columns[counts[-1]], "minima")
+        else:
+            storage.write_scan(path, replace(whole, stopped="all points done"))
+    assert counts == [0, 1, 2, 3, 4, 4]
+    assert seen.stopped == "all points done"
+
+
+def test_seconds_left_of_a_scan_are_the_pace_times_the_columns_left():
+    """Two of four columns have been searched, ten seconds each, in 10 s on the clock by two teams: 10 s are left."""
+    cold = begun(2)
+    cold = replace(cold, columns=tuple(replace(c, temperatures=(0.0,)) for c in cold.columns))
+    assert progress.seconds_left(cold, 10.0) == (pytest.approx(10), True)
+    assert progress.seconds_left(replace(cold, settings={"scan": {"refine": 2}}), 10.0) == (pytest.approx(20), True)
+    assert progress.seconds_left(begun(2), 10.0) == (pytest.approx(10), False), "thermal states come after that"
+    assert progress.seconds_left(begun(0), 10.0) is None
+    sampled = replace(heated(begun(4), (5.0,)), settings={"scan": {"refine": 0}})
+    half = tuple(
+        replace(c, states=c.states if k < 2 else None, seconds=(10.0, 30.0)) for k, c in enumerate(sampled.columns)
+    )
+    assert progress.seconds_left(replace(sampled, columns=half), 100.0) == (pytest.approx(60), True)
+
+
+@pytest.mark.parametrize("found", [0, 3, 4])
+def test_the_table_of_a_scan_fits_80_columns(found):
+    record, console = begun(found), Console(width=80, force_terminal=False)
+    with console.capture() as captured:
+        points = list(progress.lines(record).values())
+        console.print(progress.table(progress.Sight(record, 12.0, 0.0), points, "file of 12:00:00"))
+    lines = captured.get().splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[0].startswith(f"points   {found} of 8 found, 0:12 gone")
+    assert lines[1] == f"columns  {found} of 4 searched, 0 of 4 sampled"
+    rows = [line.split() for line in lines if line.startswith((" antiferromagnet", " ferromagnet"))]
+    energies = ["-3.0000000", "-3.0000000", "-4.0000000", "-6.0000000"]
+    assert rows == [
+        ["antiferromagnet" if k < 2 else "ferromagnet", energies[k], "0.00", "0", str(k)] for k in range(found)
+    ]
+
+
+def test_watch_prints_a_line_for_each_point_of_a_scan_and_ends_with_it(tmp_path, capsys):
+    path = tmp_path / "scan.h5"
+    storage.write_scan(path, replace(heated(scan(fields=FIELDS), (5.0,)), stopped="all points done"))
+    lines = printed(capsys, "watch", path).splitlines()
+    assert len(lines) == 9
+    assert lines[0].startswith("field (0, 0, 0) T, model.moment 2, search.seed 1, 0 K: antiferromagnet, -3.0000000 meV")
+    assert lines[-1] == "stopped: all points done"
+
+
+# -- tables of what is finished ----------------------------------------------------------------------------------------
+
+
+def test_show_has_every_number_whole_in_80_columns():
+    """Of a run and of a thermal scan; a wide terminal has room for more."""
+    run, scanned = stored(MODELS["square_bloch"]), heated(scan(fields=FIELDS, moments=MOMENTS))
+    for show, record in ((screen.show, run), (overview.show, scanned)):
+        narrow, wide = (Console(width=width, force_terminal=False) for width in (80, 160))
+        with narrow.capture() as captured:
+            show(narrow, record)
+        assert "…" not in captured.get()
+        with wide.capture() as more:
+            show(wide, record)
+        assert max(map(len, more.get().splitlines())) > 80

@@ -9,8 +9,10 @@ from magsearch.lattice import Lattice
 from magsearch.observables import (
     charge_density,
     fingerprint,
+    likeness,
     magnetization,
     peaks,
+    rough,
     same,
     structure_factor,
     topological_charge,
@@ -307,6 +309,16 @@ def test_a_collinear_antiferromagnet_has_no_charge_whatever_the_rounding():
         noisy = s + 1e-7 * np.random.default_rng(seed).normal(size=s.shape)
         assert topological_charge(lattice, noisy) == 0
         assert same(fingerprint(lattice, s, 0), fingerprint(lattice, noisy, 0))
+
+
+def test_the_charge_of_120_degree_order_means_nothing_that_of_a_slow_spiral_does():
+    lattice = Lattice.named("triangular", (12, 12, 1))
+    for turns, expected in ((4, True), (1, False)):  # along both axes: 120 degrees from site to site, and 30
+        phase = 2 * np.pi * turns / 12 * lattice.coordinates[:, :2].sum(axis=1)
+        spins = np.stack([np.cos(phase), np.sin(phase), 0 * phase], axis=1)
+        assert rough(lattice, spins) == expected
+    assert likeness(lattice, np.tile([0.0, 0.6, 0.8], (144, 1))) == pytest.approx(1)
+    assert not rough(Lattice.named("chain", (6, 1, 1)), np.eye(3)[[0, 1, 2, 0, 1, 2]])
 
 
 def test_fingerprints_tell_different_textures_apart():

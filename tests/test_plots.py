@@ -121,6 +121,20 @@ def test_the_structure_panel_shows_a_spiral_at_plus_and_minus_q(name):
         assert np.linalg.norm(inside - q, axis=1).min() < 1e-6
 
 
+def test_order_within_the_cells_is_seen_beside_the_first_zone():
+    """120 degrees between the three spins of every cell: their sum is 0, and s1 + s2 - s3 is 2 beside the zone."""
+    lattice = PLANES["kagome"]
+    phase = 2 * np.pi / 3 * (np.arange(lattice.sites) % 3)
+    spins = np.stack([np.cos(phase), np.sin(phase), 0 * phase], axis=1)
+    drawn = structure(axes(), lattice, spins)
+    centre = np.array([path.vertices[:-1].mean(axis=0) for path in drawn.get_paths()])
+    bright = drawn.get_array() > 0.01 * lattice.sites
+    length, first = np.linalg.norm(centre, axis=1), np.linalg.norm(brillouin_zone(lattice), axis=1).max()
+    assert bright.any()
+    assert length[bright].min() > first
+    assert drawn.get_array().max() == pytest.approx(4 / 3 * lattice.cells)
+
+
 def test_three_dimensions_show_the_middle_layer_and_say_so():
     lattice = Lattice.named("cubic", (4, 4, 5))
     s = np.zeros((lattice.sites, 3))
@@ -239,6 +253,13 @@ def test_the_charge_density_that_is_drawn_integrates_to_the_charge(name):
     assert areas.sum() == pytest.approx(box), "triangles tile the torus once"
     low, high = drawn.get_clim()
     assert low == -high, "white is no charge"
+
+
+def test_rounding_is_not_drawn_as_charge():
+    """A spiral in one plane has none: every triangle is as good as white."""
+    lattice = Lattice.named("square", (8, 8, 1), constant=2.7)
+    drawn = charge(axes(), lattice, spiral(lattice, (1, 0, 0)))
+    assert np.abs(drawn.norm(drawn.get_array()) - 0.5).max() < 1e-3
 
 
 def test_a_chain_has_no_charge_to_draw():

@@ -11,19 +11,22 @@ from typing import Any
 import numpy as np
 import pytest
 from models import MODELS
-from test_cut import FIELDS, MOMENTS, scan
+from test_cli import refused
+from test_cut import FIELDS, MOMENTS, grown, heated, scan
 from test_plots import searched
 from test_storage import stored
 
+from magsearch import storage
 from magsearch.lattice import Lattice
 
 pytest.importorskip("bokeh", reason="no bokeh: pip install 'magsearch[report]'")
 
 from magsearch import report
+from magsearch.errors import InputError
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.minima import Degeneracy
+from magsearch.record import above
 from magsearch.report import page, panels
-from magsearch.states import Minimum
 from magsearch.storage import Record
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -148,6 +151,17 @@ def test_of_a_plane_that_is_too_large_every_other_cell_is_shown():
     assert words
 
 
+def test_energies_that_differ_by_rounding_lie_zero_apart():
+    run = record(MODELS["square_bloch"])
+    best, second, third = run.elites
+    energies = (-1.0, -1.0 + 1e-15, -1.0 + 3e-3)
+    elites = tuple(replace(e, energy=energy) for e, energy in zip((best, second, third), energies, strict=True))
+    close = replace(run, elites=elites)
+    assert above(close, 1) == 0
+    assert above(close, 2) == pytest.approx(3e-3 / run.hamiltonian.spins)
+    assert "the next distinct minimum lies 0 µeV per site higher" in page.sureness(close)
+
+
 def test_a_run_without_elites_has_no_page_yet(tmp_path):
     with pytest.raises(ValueError, match="no elites yet"):
         report.write(record(MODELS["square_bloch"], 0), tmp_path / "a.html")
@@ -156,16 +170,8 @@ def test_a_run_without_elites_has_no_page_yet(tmp_path):
 @pytest.mark.parametrize("axes", [{"fields": FIELDS}, {"fields": FIELDS, "moments": MOMENTS}])
 def test_the_page_of_a_scan_shows_phases_crossings_and_the_texture_of_every_point(axes, show, tmp_path):
     """The energies of test_cut: ferromagnet and antiferromagnet cross at B = 3 / m."""
-    made, random = scan(**axes), np.random.default_rng(1)
-    sites = made.hamiltonian.lattice.sites
-
-    def grown(minimum: Minimum) -> Minimum:
-        spins = random.normal(size=(sites, 3))
-        spins /= np.linalg.norm(spins, axis=1, keepdims=True)
-        return replace(minimum, texture=spins, energy=minimum.energy * sites)
-
-    columns = tuple(replace(c, minima=tuple(map(grown, c.minima or ()))) for c in made.columns)
-    report.write_scan(replace(made, columns=columns), tmp_path / "scan.h5", tmp_path / "report.html")
+    made = grown(scan(**axes))
+    report.write_scan(made, tmp_path / "scan.h5", tmp_path / "report.html")
     tab = show(tmp_path / "report.html")
     assert tab.get_by_text("antiferromagnet → ferromagnet").count() == (1 if len(axes) == 1 else len(MOMENTS))
     assert tab.get_by_role("cell", name="1.5", exact=True).count() == 1
@@ -174,7 +180,71 @@ def test_the_page_of_a_scan_shows_phases_crossings_and_the_texture_of_every_poin
     tab.wait_for_timeout(300)
     assert tab.locator(".bk-Figure").nth(1).screenshot() != before
     data = tab.evaluate("[...Bokeh.documents[0].get_model_by_name('texture').renderers[0].data_source.data.sz]")
-    assert np.allclose(data, columns[3].minima[0].texture[:, 2], atol=1e-6)
+    assert np.allclose(data, made.columns[3].minima[0].texture[:, 2], atol=1e-6)
+
+
+def test_a_press_on_a_point_of_the_diagram_shows_its_texture(show, tmp_path):
+    """The point in field 2 with moment 1, of three moments for each field, is number 6."""
+    made = grown(scan(fields=FIELDS, moments=MOMENTS))
+    report.write_scan(made, tmp_path / "scan.h5", tmp_path / "report.html")
+    tab = show(tmp_path / "report.html")
+    place = tab.evaluate("""() => {
+        const view = Bokeh.index.get_by_id(Bokeh.documents[0].get_model_by_name('phases').id)
+        const box = view.canvas_view.el.getBoundingClientRect()
+        const frame = view.frame
+        return [box.x + frame.x_scale.compute(2), box.y + frame.y_scale.compute(1)]
+    }""")
+    tab.mouse.click(*place)
+    tab.wait_for_function("Bokeh.documents[0].get_model_by_name('point').value == 6")
+    title = tab.evaluate("Bokeh.documents[0].get_model_by_name('texture').title.text")
+    assert title.startswith("point 6: antiferromagnet, field (0, 0, 2) T, model.moment 1")
+
+
+def axis_labels(tab: Any) -> list[str]:
+    phases = "Bokeh.documents[0].get_model_by_name('phases')"
+    return tab.evaluate(f"[{phases}.below[0].axis_label, {phases}.left[0].axis_label]")
+
+
+def test_the_page_of_a_thermal_scan_draws_phases_over_field_and_temperature(show, tmp_path):
+    """States that depend on where their ladders began are marked; crossings are those at 0 K."""
+    made = heated(grown(scan(fields=FIELDS)))
+    report.write_scan(made, tmp_path / "scan.h5", tmp_path / "report.html")
+    tab = show(tmp_path / "report.html")
+    assert axis_labels(tab) == ["field (T)", "temperature (K)"]
+    assert tab.get_by_role("cell", name="paramagnet ?").count() == len(FIELDS)
+    assert tab.get_by_text("ladders that began in different phases disagree").count() == 1
+    assert tab.get_by_text("antiferromagnet → ferromagnet").count() == 1
+    tab.evaluate("Bokeh.documents[0].get_model_by_name('point').value = 5")  # field 1, 20 K
+    tab.wait_for_timeout(300)
+    title = tab.evaluate("Bokeh.documents[0].get_model_by_name('texture').title.text")
+    assert (
+        title == "point 5: paramagnet, field (0, 0, 1) T, model.moment 2, search.seed 1, 20 K, 20.0000000 meV per site"
+    )
+
+
+def test_over_temperature_alone_a_page_draws_energies(show, tmp_path):
+    made = heated(grown(scan(fields=FIELDS)))
+    report.write_scan(made, tmp_path / "scan.h5", tmp_path / "report.html", "temperature", at=["field=2"])
+    tab = show(tmp_path / "report.html")
+    assert axis_labels(tab) == ["temperature (K)", "energy (meV per site)"]
+    assert tab.get_by_text("at field = 2 T").count() == 1
+
+
+def test_the_axes_of_a_page_can_be_chosen(show, tmp_path):
+    """At m = 4 the energies cross at B = 3 / 4."""
+    made, where = grown(scan(fields=FIELDS, moments=MOMENTS)), (tmp_path / "scan.h5", tmp_path / "report.html")
+    report.write_scan(made, *where, "field", at=["model.moment=4"])
+    tab = show(where[1])
+    assert axis_labels(tab)[0] == "field (T)"
+    assert tab.get_by_text("at model.moment = 4 μB").count() == 1
+    assert tab.get_by_role("cell", name="0.75", exact=True).count() == 1
+    with pytest.raises(InputError, match="has no axis 'pressure'"):
+        report.write_scan(made, *where, "pressure")
+
+
+def test_a_run_has_no_axes_to_choose(tmp_path, capsys):
+    storage.write(tmp_path / "run.h5", record(MODELS["square_bloch"]))
+    assert "is a run" in refused(capsys, "report", tmp_path / "run.h5", "-o", tmp_path / "a.html", "--x", "field")
 
 
 def test_a_scan_over_boxes_says_why_it_shows_no_textures(tmp_path):

@@ -155,7 +155,7 @@ def test_lists_of_temperatures():
 
 @pytest.mark.parametrize(("mean", "error", "text"), [
     (-1.23456, 0.0067, "-1.2346(67)"), (12.3, 4.56, "12.3(46)"), (120.0, 45.6, "120(46)"), (0.5, 0.0, "0.5"),
-    (-1e-9, 0.0, "-1e-09"), (3.0, 0.0996, "3.000(100)"), (0.0, 1e-9, "0.0000000000(10)"),
+    (-1e-9, 0.0, "-1e-09"), (3.0, 0.0996, "3.00(10)"), (-1e-9, 0.25, "0.00(25)"), (0.0, 1e-9, "0.0000000000(10)"),
 ])  # fmt: skip
 def test_errors_stand_in_brackets(mean, error, text):
     assert with_error(Estimate(mean, error, 0.5)) == text

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from models import MODELS
 from numpy.testing import assert_allclose, assert_array_equal
+from test_cut import FIELDS, grown, heated, scan
 from test_storage import stored
 
 from magsearch import storage
@@ -19,6 +20,7 @@ from magsearch.device import Cpu
 from magsearch.evaluator import Evaluator
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.observables import charge_density, topological_charge
+from magsearch.states import Minimum
 from magsearch.storage import Record
 
 vtk = pytest.importorskip("vtkmodules.vtkIOXdmf2", reason="no VTK to read with: pip install vtk")
@@ -137,6 +139,30 @@ def test_the_description_is_right_after_every_replacement(tmp_path):
         for k in range(elites):
             (grid,) = read(path.with_suffix(".xdmf"), k)
             assert_allclose(array(grid.GetPointData(), "spin"), written.elites[k].spins, rtol=1e-6)
+
+
+def test_the_points_of_a_scan_are_time_steps(tmp_path):
+    """Champions, and snapshots of the thermal states."""
+    path, made = tmp_path / "scan.h5", heated(grown(scan(fields=FIELDS)))
+    storage.write_scan(path, made)
+    points = [(c, kelvin, found) for c in made.columns for kelvin, found in c.points()]
+    for number, (column, kelvin, found) in enumerate(points):
+        (grid,) = read(path.with_suffix(".xdmf"), number)
+        texture = found.texture if isinstance(found, Minimum) else found.snapshot
+        assert_allclose(array(grid.GetPointData(), "spin"), texture, rtol=1e-6)
+        assert_allclose(array(grid.GetFieldData(), "temperature (K)"), kelvin)
+        assert_allclose(array(grid.GetFieldData(), "field z (T)"), column.settings["model.field"][2])
+        assert_allclose(array(grid.GetFieldData(), "energy per site (meV)"), found.per_site)
+        assert grid.GetNumberOfCells() > 0
+
+
+def test_points_of_a_scan_that_are_missing_or_on_another_lattice_are_left_out(tmp_path):
+    made, path = grown(scan(fields=FIELDS)), tmp_path / "scan.h5"
+    first, second, third, fourth = made.columns
+    moved = replace(third, settings={**third.settings, "model.size": [8, 8, 1]})
+    storage.write_scan(path, replace(made, columns=(first, replace(second, minima=None), moved, fourth)))
+    text = path.with_suffix(".xdmf").read_text()
+    assert [number for number in range(4) if f'"point {number}: ' in text] == [0, 3]
 
 
 def test_a_run_that_just_began_shows_nothing_yet(tmp_path):

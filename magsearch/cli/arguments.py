@@ -25,6 +25,7 @@ InputFile = Annotated[
     ),
 ]
 RunFile = Annotated[Path, typer.Argument(metavar="OUT.h5", help="The file of a run.")]
+ResultFile = Annotated[Path, typer.Argument(metavar="OUT.h5", help="The file of a run or a scan.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
@@ -32,6 +33,11 @@ Settings = Annotated[
     ),
 ]
 DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+XAxis = Annotated[str | None, typer.Option("--x", help="Of a scan: field, temperature, model.moment, ...")]
+YAxis = Annotated[str | None, typer.Option("--y", help="The other axis of a diagram; none: curves over x.")]
+HeldAt = Annotated[
+    list[str] | None, typer.Option("--at", metavar="NAME=VALUE", help="Hold another setting there (repeatable).")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 

@@ -17,7 +17,7 @@ from magsearch.textures import elite_of
 
 
 def convert(
-    source: Annotated[str, typer.Argument(metavar="IN", help="A model, a file of spins, or OUT.h5[:elite].")],
+    source: Annotated[str, typer.Argument(metavar="IN", help="A model, spins, OUT.h5[:elite], SCAN.h5[:column].")],
     out: Annotated[
         Path,
         typer.Argument(
@@ -55,9 +55,9 @@ def convert(
 
 
 def _model(path: Path, settings: list[str]) -> Hamiltonian:
-    """The model in a file, in a folder of UppASD, or of a run."""
+    """The model in a file, in a folder of UppASD, or of a run or a scan."""
     if elite_of(str(path))[1] is None:
         return config.read(path / "inpsd.dat" if isdir(path) else path, settings).hamiltonian
     if settings:
-        raise InputError(f"{path} is a run, whose model cannot change", "--set")
-    return storage.read(path).hamiltonian
+        raise InputError(f"{path} is a run or a scan, whose model cannot change", "--set")
+    return (storage.read_scan if storage.is_scan(path) else storage.read)(path).hamiltonian

@@ -10,22 +10,19 @@ from typing import Annotated
 import typer
 
 from magsearch import diagram, screen, storage
-from magsearch.cli.arguments import Json
+from magsearch.cli.arguments import HeldAt, Json, XAxis, YAxis
 from magsearch.crossings import Crossing, crossings
 from magsearch.errors import InputError
 from magsearch.scan.cut import TEMPERATURE, Cut, cut_of
-from magsearch.scan.space import FIELD
 from magsearch.storage import ScanRecord
 
 
 def phases(
     scan_file: Annotated[Path, typer.Argument(metavar="SCAN.h5", help="The file of a scan.")],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="png, pdf or svg.")] = None,
-    x: Annotated[str | None, typer.Option(help="field, temperature, model.moment, ...")] = None,
-    y: Annotated[str | None, typer.Option(help="The other axis of a diagram; none: curves over x.")] = None,
-    at: Annotated[
-        list[str] | None, typer.Option("--at", metavar="NAME=VALUE", help="Hold another setting there (repeatable).")
-    ] = None,
+    x: XAxis = None,
+    y: YAxis = None,
+    at: HeldAt = None,
     as_json: Json = False,
 ) -> None:
     """Draw the phases of a scan over two axes, or energies and order parameters over one; say where phases cross."""
@@ -44,9 +41,9 @@ def phases(
     console = screen.console()
     cold = ", at 0 K" if any(column.warm for column in record.columns) else ""
     for place, c in found:
-        where = "".join(f", {name} = {value:g}" for name, value in place.items())
+        where = "".join(f", {cut.said(name, value)}" for name, value in place.items())
         console.print(
-            f"{c.before} -> {c.after} at {cut.rows[0].name} = {c.at:.6g} "
+            f"{c.before} -> {c.after} at {cut.said(cut.rows[0].name, c.at)} "
             f"(from {c.low:.6g} to {c.high:.6g}){where}{cold}",
             highlight=False, soft_wrap=True,
         )  # fmt: skip
@@ -57,22 +54,13 @@ def phases(
 
 
 def _draw(record: ScanRecord, cut: Cut, out: Path) -> None:
-    title = Path(record.input_path).name + "".join(
-        f", {name} = {value:g}" if isinstance(value, float) else f", {name} = {value}"
-        for name, value in cut.fixed.items()
-    )
+    title = ", ".join(filter(None, (Path(record.input_path).name, cut.held)))
     if len(cut.points) < 2:
         raise ValueError("fewer than two points are done: nothing to draw yet")
-    axes = [_axis(name) for name in cut.names]
-    if len(cut.names) == 1:
+    axes = cut.heads
+    if len(axes) == 1:
         points = sorted(cut.points, key=lambda point: point.x)
         diagram.curves(points, cut.rows[0] if cut.rows else None, axes[0], title, out)
         return
     cold: list[Crossing] = crossings(cut.rows[0]) if cut.names[1] == TEMPERATURE and cut.rows else []
     diagram.diagram(cut.points, (axes[0], axes[1]), title, out, cold)
-
-
-def _axis(name: str) -> str:
-    if name == TEMPERATURE:
-        return "temperature (K)"
-    return f"{name} (T)" if name.startswith(FIELD) else name

@@ -8,24 +8,31 @@ from typing import Annotated
 import typer
 
 from magsearch import storage
-from magsearch.cli.arguments import RunFile, needs
+from magsearch.cli.arguments import HeldAt, ResultFile, XAxis, YAxis, needs
 from magsearch.errors import InputError
 
 
 def report(
-    run_file: RunFile,
+    run_file: ResultFile,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="PAGE.html", help="Where the page is written.")],
+    x: XAxis = None,
+    y: YAxis = None,
+    at: HeldAt = None,
 ) -> None:
     """Write a run or a scan as one page for the browser that works offline: results, textures, phases, provenance."""
     scanned = storage.is_scan(run_file)
+    if not scanned and (x or y or at):
+        raise InputError("is a run; --x, --y and --at choose axes of a scan", run_file)
     needs("bokeh", "report")
     from magsearch import report
 
     try:
         if scanned:
-            report.write_scan(storage.read_scan(run_file), run_file, out)
+            report.write_scan(storage.read_scan(run_file), run_file, out, x, y, at or [])
         else:
             report.write(storage.read(run_file), out)
+    except InputError:
+        raise
     except ValueError as error:
         raise InputError(str(error), run_file) from None
     except OSError as error:

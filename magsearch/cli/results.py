@@ -9,14 +9,14 @@ from typing import Annotated
 import typer
 
 from magsearch import record, screen, storage
-from magsearch.cli.arguments import Json, RunFile
+from magsearch.cli.arguments import Json, ResultFile, RunFile
 from magsearch.errors import InputError
 from magsearch.scan import overview
 from magsearch.textures import elite_in
 
 
 def show(
-    run_file: RunFile,
+    run_file: ResultFile,
     minima: Annotated[
         bool, typer.Option("--minima", help="Of a run: phase, degeneracy and stability of its lowest minima.")
     ] = False,
@@ -59,14 +59,12 @@ def plot(
     if what not in plots.PICTURES:
         raise InputError(f"is no picture; expected {', '.join(plots.PICTURES)}", f"--what {what}")
     stored = storage.read(run_file)
-    chosen = elite_in(stored, run_file, elite)
-    per_site = chosen.energy / stored.hamiltonian.spins
-    title = (
-        f"{Path(stored.input_path).name}, B = {record.vector(stored.hamiltonian.field, 2)} T: "
-        f"{per_site:.6f} meV per site, Q = {chosen.charge + 0.0:.1f}"
-    )
+    elite_in(stored, run_file, elite)
+    where = f"{Path(stored.input_path).name}, B = {record.vector(stored.hamiltonian.field, 2)} T"
+    title = f"{where}: {record.caption(stored, elite)}"
+    layer = _plane(plane)
     try:
-        plots.PICTURES[what](stored, elite, title, out, _plane(plane))
+        plots.PICTURES[what](stored, elite, title, out, layer)
     except (OSError, ValueError) as error:
         raise InputError(str(error), out) from None
     print(out)

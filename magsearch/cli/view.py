@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from magsearch import storage
+from magsearch import record, storage
 from magsearch.cli.arguments import RunFile, needs
 from magsearch.errors import InputError
 from magsearch.textures import elite_in
@@ -35,14 +35,13 @@ def view(
     needs("pyvista", "view")
     from magsearch import view
 
-    title = f"{chosen.energy / stored.hamiltonian.spins:.6f} meV per site, Q = {chosen.charge + 0.0:.1f}"
     try:
         if out is not None and out.suffix == ".vtu":
             out.open("wb").close()  # VTK only warns
             view.grid(lattice, chosen).save(out)
             print(out)
             return
-        plotter = view.scene(lattice, chosen, title, isosurface or (), hidden=out is not None)
+        plotter = view.scene(lattice, chosen, record.caption(stored, elite), isosurface or (), hidden=out is not None)
         if out is None:
             plotter.show()
         else:

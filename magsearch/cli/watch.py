@@ -1,48 +1,90 @@
-"""The command ``magsearch watch``: a run that goes on elsewhere, seen through its file."""
+"""The command ``magsearch watch``: a run or a scan that goes on elsewhere, seen through its file."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol, TypeVar
 
 import typer
+from rich.console import Console
 from rich.live import Live
 
 from magsearch import live, screen, storage
-from magsearch.cli.arguments import RunFile
+from magsearch.cli.arguments import ResultFile
 from magsearch.errors import InputError
+from magsearch.scan import progress
 
 PATIENCE = 20  # failed looks in a row before the file is given up: a slow file system may hold it back for a while
 
 
+class Ending(Protocol):
+    """What is seen of a run or of a scan."""
+
+    @property
+    def stopped(self) -> str: ...
+
+
+Seen = TypeVar("Seen", bound=Ending)
+
+
 def watch(
-    run_file: RunFile,
+    run_file: ResultFile,
     every: Annotated[float, typer.Option(min=0.1, help="Seconds from one look to the next.")] = 2.0,
 ) -> None:
-    """Follow a run from anywhere that sees its file, until the run has ended; Ctrl-C ends the watching alone.
+    """Follow a run or a scan from anywhere that sees its file, until it has ended; Ctrl-C ends the watching alone.
 
-    The file is as old as the last checkpoint of the run ([storage] says how often those are).
+    The file is as old as the last checkpoint of the run ([storage] says how often those are); a scan adds to its own
+    whenever a column is done.
     """
-    console = screen.console()
+    console, scanned = screen.console(), storage.is_scan(run_file)
     try:
-        if not console.is_terminal:
-            shown = 0
-            for seen in looks(run_file, every):
-                for number in range(shown, len(seen.history)):
-                    console.print(live.line(seen.history, number), highlight=False, soft_wrap=True)
-                shown = len(seen.history)
-        else:
-            with Live(console=console, auto_refresh=False) as picture:
-                for seen in looks(run_file, every):
-                    limits = live.Limits(seen.generations, seen.limit)
-                    doing = seen.stopped or f"file of {time.strftime('%H:%M:%S', time.localtime(seen.written))}"
-                    picture.update(live.table(seen.history, limits, seen.seconds, doing), refresh=True)
-        console.print(f"stopped: {seen.stopped}", highlight=False, soft_wrap=True)
+        stopped = _scan(console, run_file, every) if scanned else _run(console, run_file, every)
+        console.print(f"stopped: {stopped}", highlight=False, soft_wrap=True)
     except KeyboardInterrupt:
-        console.print("the run goes on", highlight=False)
+        console.print(f"the {'scan' if scanned else 'run'} goes on", highlight=False)
+
+
+def _run(console: Console, path: Path, every: float) -> str:
+    """Why the run has ended."""
+    if not console.is_terminal:
+        shown = 0
+        for seen in looks(path, every):
+            for number in range(shown, len(seen.history)):
+                console.print(live.line(seen.history, number), highlight=False, soft_wrap=True)
+            shown = len(seen.history)
+        return seen.stopped
+    with Live(console=console, auto_refresh=False) as picture:
+        for seen in looks(path, every):
+            limits = live.Limits(seen.generations, seen.limit)
+            doing = seen.stopped or _file_of(seen.written)
+            picture.update(live.table(seen.history, limits, seen.seconds, doing), refresh=True)
+    return seen.stopped
+
+
+def _scan(console: Console, path: Path, every: float) -> str:
+    """Why the scan has ended."""
+    known: dict[str, progress.Found] = {}  # by the line about it, in the order in which they were seen
+    if not console.is_terminal:
+        for seen in scan_looks(path, every):
+            found = progress.lines(seen.record)
+            for line in (line for line in found if line not in known):
+                console.print(line, highlight=False, soft_wrap=True)
+            known |= found
+        return seen.stopped
+    with Live(console=console, auto_refresh=False) as picture:
+        for seen in scan_looks(path, every):
+            found = progress.lines(seen.record)
+            known = {line: found[line] for line in (known | found) if line in found}
+            doing = seen.stopped or _file_of(seen.written)
+            picture.update(progress.table(seen, list(known.values()), doing), refresh=True)
+    return seen.stopped
+
+
+def _file_of(moment: float) -> str:
+    return f"file of {time.strftime('%H:%M:%S', time.localtime(moment))}"
 
 
 def looks(path: Path, every: float) -> Iterator[storage.Glance]:
@@ -50,16 +92,25 @@ def looks(path: Path, every: float) -> Iterator[storage.Glance]:
 
     InputError for a file that is not there or not a run at first, or cannot be read for a while later on.
     """
+    return _looks(path, every, storage.glance, identity)
+
+
+def scan_looks(path: Path, every: float) -> Iterator[progress.Sight]:
+    """The same for a scan, also after each part that is put beside its file."""
+    return _looks(path, every, progress.sight, lambda path: (identity(path), tuple(storage.scan.parts(path))))
+
+
+def _looks(path: Path, every: float, look: Callable[[Path], Seen], marks: Callable[[Path], Hashable]) -> Iterator[Seen]:
     known, failed = None, 0
     seen = None
     while seen is None or not seen.stopped:
         if seen is not None:
             time.sleep(every)
         try:
-            now = identity(path)
+            now = marks(path)
             if now == known:
                 continue
-            seen = storage.glance(path)
+            seen = look(path)
         except InputError:
             failed += 1
             if seen is None or failed > PATIENCE:

@@ -15,9 +15,11 @@ from magsearch.plots.generations import best_so_far, convergence, migrations, op
 from magsearch.plots.planes import Plane
 from magsearch.plots.reciprocal import structure
 from magsearch.plots.textures import charge, colour_wheel, texture
+from magsearch.record import above, charge_words
 from magsearch.storage import Record
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SUFFIXES = (".png", ".pdf", ".svg")
@@ -90,15 +92,15 @@ def elites(record: Record, path: str | Path, plane: Plane | None = None) -> None
     across = min(len(shown), ACROSS)
     down = -(-len(shown) // across)
     best = shown[0].energy / spins
-    with page(path, 7.2 if across > 2 else 3.6 * across, 0.4 + 2.1 * down * (ACROSS / max(across, 3))) as figure:
+    with page(path, 7.2 if across > 2 else 3.6 * across, 4.0) as figure:
         panels = np.ravel(figure.subplots(down, across, squeeze=False))
         for k, (panel, elite) in enumerate(zip(panels, shown, strict=False)):
             texture(panel, lattice, elite.spins, wheel=False, plane=plane)
             panel.set(xlabel="", ylabel="", xticks=[], yticks=[])
             panel.spines[:].set_visible(False)
-            above = 1e3 * (elite.energy / spins - best)
-            energy = f"{best:.6f} meV" if k == 0 else f"+{above:.3g} µeV"
-            panel.set_title(f"{k}: {energy}, Q = {elite.charge + 0.0:.1f}")
+            energy = f"+{1e3 * above(record, k):.3g} µeV" if k else f"{best:.6f} meV"
+            panel.set_title(f"{k}: {energy}{charge_words(record, k)}")
+        figure.set_figheight(0.35 + down * (0.3 + figure.get_figwidth() / max(across, 3) * _slope(panels[0])))
         for panel in panels[len(shown) :]:
             panel.set_axis_off()
         colour_wheel(panels[across - 1])
@@ -110,12 +112,22 @@ def elites(record: Record, path: str | Path, plane: Plane | None = None) -> None
 Draw = Callable[[Record, int, str, Path, Plane | None], None]
 
 
-def _of_elite(panel: Callable[..., Any], width: float = 3.6, height: float = 3.4) -> Draw:
+def _of_elite(panel: Callable[..., Any], width: float = 3.6) -> Draw:
     def draw(record: Record, elite: int, title: str, path: Path, plane: Plane | None) -> None:
-        with page(path, width, height, title.replace(" T: ", " T\n")) as figure:
-            panel(figure.add_subplot(), record.hamiltonian.lattice, record.elites[elite].spins, plane=plane)
+        with page(path, width, width, title.replace(" T: ", " T\n")) as figure:
+            axes = figure.add_subplot()
+            panel(axes, record.hamiltonian.lattice, record.elites[elite].spins, plane=plane)
+            figure.set_figheight(
+                0.9 + (width - 1.2) * _slope(axes)
+            )  # besides the axes: titles, ticks, a wheel or a bar
 
     return draw
+
+
+def _slope(axes: Axes) -> float:
+    """Height of what is drawn over its width, within what fits on a page."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    return float(np.clip((high - low) / (right - left), 0.1, 2.0))
 
 
 def _of_history(*panels: Callable[..., Any], width: float, height: float) -> Draw:

@@ -70,6 +70,15 @@ def brillouin_zone(lattice: Lattice) -> NDArray[np.float64]:
     return wigner_seitz(B @ plane_frame(lattice)[:2].T)[0]
 
 
+def zones(lattice: Lattice) -> int:
+    """How many times as wide as the first zone the structure factor of a plane is drawn.
+
+    Sites of one cell scatter with phases of their own: on a kagome lattice, the 120 degree order at q = 0 has nothing
+    in the first zone and everything in those beside it.
+    """
+    return int(np.ceil(np.sqrt(lattice.atoms)))
+
+
 def axis_names(frame: NDArray[np.float64]) -> list[str]:
     """x, y, z or -z where an axis of the plane is Cartesian, else its number."""
     cartesian = [

@@ -1,4 +1,4 @@
-"""The structure factor in the first Brillouin zone."""
+"""The structure factor in and around the first Brillouin zone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from magsearch.lattice import Lattice
 from magsearch.observables import structure_factor
-from magsearch.plots.planes import Plane, brillouin_zone, framed, layer, wigner_seitz
+from magsearch.plots.planes import Plane, brillouin_zone, framed, layer, wigner_seitz, zones
 from magsearch.plots.textures import VECTOR_GRAPHICS
 from magsearch.triangulation import combinations, plane_axes, plane_frame
 
@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from matplotlib.collections import PolyCollection
 
 DECADES = 5  # of the structure factor that are shown
+NOTHING = 1e-6  # of a structure factor whose mean is 1: less is rounding
 DOTS, DOT_DECADES = 61, 4  # how many peaks at most get a dot, and how far below the highest
 
 
 def structure(axes: Axes, lattice: Lattice, spins: ArrayLike, plane: Plane | None = None) -> PolyCollection:
-    """Draw |S(q)|^2 / N of the plane on a logarithmic scale over the first Brillouin zone; returns the cells of q."""
+    """Draw |S(q)|^2 / N of the plane on a logarithmic scale over the first Brillouin zone; returns the cells of q.
+
+    Over a region that is wider (``zones``) where a cell has several sites; the first zone is outlined inside of it.
+    """
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import LogNorm
     from matplotlib.patches import Polygon
@@ -31,18 +35,21 @@ def structure(axes: Axes, lattice: Lattice, spins: ArrayLike, plane: Plane | Non
     frame, spanned = plane_frame(lattice), list(plane_axes(lattice))
     B = 2 * np.pi * np.linalg.pinv(lattice.cell[spanned]).T  # [2, 3], in the plane
     step = B / np.array(lattice.size)[spanned][:, None]
-    zone = brillouin_zone(lattice)
+    first = brillouin_zone(lattice)
+    zone = zones(lattice) * first
     tile = wigner_seitz(step @ frame[:2].T)[0]
     reach = np.linalg.norm(zone, axis=1).max() + np.linalg.norm(tile, axis=1).max()
     q = combinations(step, reach) @ step
     S = structure_factor(lattice, s, q)
     drawn = PolyCollection(tile + (q @ frame[:2].T)[:, None], cmap="magma", edgecolors="face", linewidths=0.1)
-    top = max(S.max(), 1e-300)
+    top = max(S.max(), NOTHING)
     drawn.set(array=S.clip(min=top * 10.0**-DECADES), norm=LogNorm(top * 10.0**-DECADES, top))
     drawn.set_rasterized(len(q) > VECTOR_GRAPHICS)
     axes.add_patch(Polygon(zone, facecolor=drawn.cmap(0.0), linewidth=0))  # no seams between dark cells
     axes.add_collection(drawn)
     drawn.set_clip_path(axes.add_patch(Polygon(zone, fill=False, edgecolor="black", linewidth=0.8, joinstyle="miter")))
+    if zones(lattice) > 1:
+        axes.add_patch(Polygon(first, fill=False, edgecolor="0.75", linewidth=0.5, joinstyle="miter"))
     _peak_dots(axes, q @ frame[:2].T, S, drawn, zone)
     width = 1.06 * np.abs(zone).max(axis=0)
     axes.set(xlim=(-width[0], width[0]), ylim=(-width[1], width[1]), aspect="equal")

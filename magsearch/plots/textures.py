@@ -12,12 +12,14 @@ from magsearch.observables import charge_density
 from magsearch.plots.planes import Plane, framed, layer, wigner_seitz
 from magsearch.plots.sphere import colours
 from magsearch.triangulation import plane_axes, plane_frame, triangles
+from magsearch.units import fixed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PolyCollection
 
 ARROWS = 900  # sites up to which spins are drawn as arrows, too
+FAINT = 1e-6  # charge of a triangle that is rounding
 VECTOR_GRAPHICS = 4000  # polygons up to which a pdf or svg keeps them as such
 
 
@@ -72,13 +74,16 @@ def charge(axes: Axes, lattice: Lattice, spins: ArrayLike, plane: Plane | None =
     frame, charges = plane_frame(lattice), charge_density(lattice, s)
     corners = drawn_triangles(lattice)
     (ax, ay), (bx, by) = np.moveaxis(corners[:, 1:] - corners[:, :1], 0, -1)
-    density = 100 * charges / np.abs(0.5 * (ax * by - ay * bx))  # per nm^2
-    top = max(np.abs(density).max(), 1e-12)
+    area = 0.005 * np.abs(ax * by - ay * bx)  # nm^2
+    density = charges / area
+    top = max(np.abs(density).max(), FAINT / area.min())
     drawn = PolyCollection(list(corners), cmap="RdBu_r", edgecolors="face", linewidths=0.2)
     drawn.set(array=density, clim=(-top, top))
     drawn.set_rasterized(len(corners) > VECTOR_GRAPHICS)
     axes.add_collection(drawn)
-    _window(axes, corners.reshape(-1, 2), frame, ", ".join([*([words] if words else []), f"Q = {charges.sum():.2f}"]))
+    _window(
+        axes, corners.reshape(-1, 2), frame, ", ".join([*([words] if words else []), f"Q = {fixed(charges.sum(), 2)}"])
+    )
     bar = axes.inset_axes((1.04, 0.0, 0.04, 1.0))
     axes.figure.colorbar(drawn, cax=bar, label="charge density (nm$^{-2}$)")
     return drawn

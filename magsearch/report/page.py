@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from magsearch.record import certificate, vector
+from magsearch.observables import rough
+from magsearch.record import above, certificate, vector
 from magsearch.report.panels import convergence, panels
-from magsearch.screen import stable
+from magsearch.screen import ROUGH, stable
 from magsearch.storage import Record
+from magsearch.units import fixed
 
 SAME = 1e-4  # meV per site: islands whose best energies differ by less have found the same (observables.same)
 STYLE = """
@@ -71,11 +73,12 @@ def result(record: Record) -> dict[str, str]:
     champion, hamiltonian = record.elites[0], record.hamiltonian
     lattice = hamiltonian.lattice
     size, atoms = " x ".join(map(str, lattice.size)), "1 atom" if lattice.atoms == 1 else f"{lattice.atoms} atoms"
+    noted = f", which means nothing here: {ROUGH}" if rough(lattice, champion.spins) else ""
     return {
         "model": f"{size} cells, {atoms} in the basis, {hamiltonian.coordination:.4g} couplings per site",
         "field": f"{vector(hamiltonian.field)} T",
         "energy": f"{champion.energy / hamiltonian.spins:.8f} meV per site",
-        "topological charge": f"{champion.charge + 0.0:.2f}",
+        "topological charge": fixed(champion.charge, 2) + noted,
         "mean spin": vector(champion.magnetization),
         "largest torque": f"{champion.torque:.1e} meV",
         "bound": bound(certificate(record)),
@@ -110,15 +113,15 @@ def sureness(record: Record) -> list[str]:
         agree = int((own - own.min() <= SAME).sum())
         said.append(f"{agree} of {history.islands} islands have found it (they exchange elites)")
     if len(record.elites) > 1:
-        next_ = 1e3 * (record.elites[1].energy - record.elites[0].energy) / record.hamiltonian.spins
+        next_ = 1e3 * above(record, 1)
         said.append(f"the next distinct minimum lies {next_:.3g} µeV per site higher")
     return [*said, ended]
 
 
 def elites(record: Record) -> str:
-    spins, best = record.hamiltonian.spins, record.elites[0].energy
+    spins = record.hamiltonian.spins
     rows = (
-        (str(k), f"{e.energy / spins:.8f}", f"{1e3 * (e.energy - best) / spins:.3g}", f"{e.charge + 0.0:.2f}",
+        (str(k), f"{e.energy / spins:.8f}", f"{1e3 * above(record, k):.3g}", fixed(e.charge, 2),
          str(e.degeneracy or ""), e.label, stable(e), vector(e.magnetization, 3),
          f"{e.origin}, generation {e.generation}, island {e.island}")
         for k, e in enumerate(record.elites)

@@ -16,10 +16,11 @@ from magsearch.history import History
 from magsearch.lattice import Lattice
 from magsearch.observables import structure_factor
 from magsearch.plots.generations import BLUE, RED
-from magsearch.plots.planes import axis_names, brillouin_zone, layer, wigner_seitz
-from magsearch.plots.reciprocal import DECADES
+from magsearch.plots.planes import axis_names, brillouin_zone, layer, wigner_seitz, zones
+from magsearch.plots.reciprocal import DECADES, NOTHING
 from magsearch.plots.sphere import colours
 from magsearch.plots.textures import cells_of
+from magsearch.record import above, charge_words
 from magsearch.storage import Record
 from magsearch.triangulation import combinations, plane_axes, plane_frame
 
@@ -71,9 +72,8 @@ def textures(
 
 def _title(record: Record, k: int) -> str:
     elite, spins = record.elites[k], record.hamiltonian.spins
-    above = 1e3 * (elite.energy - record.elites[0].energy) / spins
-    rest = f", {above:.3g} µeV above the champion" if k else ""
-    return f"elite {k}: {elite.energy / spins:.8f} meV per site{rest}, charge {elite.charge + 0.0:.2f}"
+    rest = f", {1e3 * above(record, k):.3g} µeV above the champion" if k else ""
+    return f"elite {k}: {elite.energy / spins:.8f} meV per site{rest}{charge_words(record, k)}"
 
 
 def _texture(plane: Lattice, spins: NDArray[np.float64]) -> tuple[Any, Any, list[Any], list[Any], str]:
@@ -123,7 +123,7 @@ def _hex(rgb: NDArray[np.float64]) -> list[str]:
 
 
 def _structure(plane: Lattice, spins: NDArray[np.float64]) -> tuple[Any, Any, list[Any]]:
-    """The figure of |S(q)|^2 / N in the first zone, its source, and the values [q] of every elite."""
+    """The figure of |S(q)|^2 / N, drawn as in ``plots.structure``, its source, and the values [q] of every elite."""
     from bokeh.models import ColumnDataSource, HoverTool, LogColorMapper
     from bokeh.models.annotations import ColorBar
     from bokeh.palettes import Magma256
@@ -131,7 +131,8 @@ def _structure(plane: Lattice, spins: NDArray[np.float64]) -> tuple[Any, Any, li
 
     frame, spanned = plane_frame(plane), list(plane_axes(plane))
     B = 2 * np.pi * np.linalg.pinv(plane.cell[spanned]).T
-    step, zone = B / np.array(plane.size)[spanned][:, None], brillouin_zone(plane)
+    step, first_zone = B / np.array(plane.size)[spanned][:, None], brillouin_zone(plane)
+    zone = zones(plane) * first_zone
     q = combinations(step, np.linalg.norm(zone, axis=1).max()) @ step
     place = q @ frame[:2].T
     inside = np.array([_within(zone, p) for p in place])
@@ -140,20 +141,26 @@ def _structure(plane: Lattice, spins: NDArray[np.float64]) -> tuple[Any, Any, li
     strong = np.flatnonzero(np.max(S, axis=0) >= max(map(np.max, S)) * 10.0**-DECADES)
     strong = strong[np.argsort(-np.max(S, axis=0)[strong])][:CELLS]
     place, values = place[strong], [np.ascontiguousarray(s[strong], dtype=np.float32) for s in S]
-    top = float(max(s.max() for s in values))
+    top = max(*(float(s.max()) for s in values), NOTHING)
     mapper = LogColorMapper(palette=Magma256, low=top * 10.0**-DECADES, high=top, low_color="#000004")
     first, second = axis_names(frame)
-    drawn = figure(
+    drawn: Any = figure(
         width=480, height=430, match_aspect=True, tools=TOOLS, active_scroll="wheel_zoom", output_backend="canvas",
         x_axis_label=f"q_{first} (1/Å)", y_axis_label=f"q_{second} (1/Å)", title="structure factor |S(q)|² / N",
     )  # fmt: skip
-    drawn.patch(zone[:, 0], zone[:, 1], fill_color="#000004", line_color="black")
+    dark = drawn.patch(*zone.T, fill_color="#000004", line_width=0)
+    drawn.x_range.renderers = drawn.y_range.renderers = [dark]
     tile = wigner_seitz(step @ frame[:2].T)[0]
     tile *= max(1.0, 0.012 * np.abs(zone).max() / np.abs(tile).max())  # to be seen where the cells of q are too small
     corners = (tile + place[:, None]).round(5)  # [q, corner, 2]
     columns = {"xs": corners[..., 0].tolist(), "ys": corners[..., 1].tolist(), "x": place[:, 0], "y": place[:, 1]}
     source = ColumnDataSource({**columns, "S": values[0]})
     cells = drawn.patches("xs", "ys", fill_color={"field": "S", "transform": mapper}, line_width=0, source=source)
+    sheet = 9 * np.abs(zone).max() * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
+    xs, ys = ([[[sheet[:, k].tolist(), zone[::-1, k].tolist()]]] for k in range(2))
+    drawn.multi_polygons(xs, ys, fill_color="white", line_color="black")  # hides what sticks out of the zone
+    if zones(plane) > 1:
+        drawn.patch(*first_zone.T, fill_color=None, line_color="#bfbfbf")
     where = f"q ({first}, {second})", "@x{0.0000}, @y{0.0000} 1/Å"
     drawn.add_tools(HoverTool(renderers=[cells], tooltips=[where, ("|S|² / N", "@S{0.000e}")]))
     drawn.add_layout(ColorBar(color_mapper=mapper, width=10), "right")

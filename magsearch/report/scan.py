@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -15,42 +15,57 @@ from magsearch.crossings import crossings
 from magsearch.errors import InputError
 from magsearch.report.page import document, grid, table
 from magsearch.report.panels import TOOLS, textures
-from magsearch.scan.cut import Cut, cut_of
-from magsearch.scan.overview import HEADS, short
+from magsearch.scan.cut import Cut, cut_of, unit_of
+from magsearch.scan.overview import heading, short
 from magsearch.scan.plan import describe
-from magsearch.states import Column, Minimum, ThermalState
+from magsearch.scan.progress import Found
+from magsearch.states import Minimum, ThermalState
 from magsearch.storage import ScanRecord
+from magsearch.units import fixed
 
 PIXELS = 400  # of a diagram along each axis
-ON_ONE_LATTICE = ("model.field", "model.moment", "model.exchange", "model.dmi", "model.anisotropy", "search.")
-Found = tuple[Column, float, Minimum | ThermalState]
 
 
-def write_scan(record: ScanRecord, scan_file: Path, path: str | Path) -> None:
-    """One self-contained HTML file. OSError where it cannot be written; ValueError for a scan without points."""
+def write_scan(
+    record: ScanRecord,
+    scan_file: Path,
+    path: str | Path,
+    x: str | None = None,
+    y: str | None = None,
+    at: Sequence[str] = (),
+) -> None:
+    """One self-contained HTML file, its phases over x (and y), other settings held ``at`` NAME=VALUE (``cut_of``).
+
+    OSError where it cannot be written; ValueError for a scan without points; InputError for axes that it has not.
+    """
     from bokeh.embed import components
 
     points = [(column, kelvin, found) for column in record.columns for kelvin, found in column.points() if found]
     if not points:
         raise ValueError("the scan has no points yet")
     try:
-        cut, why = cut_of(record, scan_file, None, None, []), ""
+        cut, why = cut_of(record, scan_file, x, y, at), ""
     except InputError as error:
+        if x or y or at:
+            raise
         cut, why = None, error.message
-    drawn = [_diagram(cut)] if cut and len(cut.names) == 2 else [_curves(cut)] if cut else []
     shown, words = _textures(record, points)
+    drawn, flat = [], cut is not None and len(cut.names) == 2
+    if cut:
+        drawn = [_diagram(cut, points, shown[0] if shown else None) if flat else _curves(cut)]
     script, parts = components((*drawn, *shown))
     divs, slider, pictures = parts[: len(drawn)], "".join(parts[len(drawn) :][:1]), "".join(parts[len(drawn) + 1 :])
-    held = ", ".join(f"{name} = {value}" for name, value in cut.fixed.items()) if cut else ""
+    held = f"at {cut.held}" if cut and cut.fixed else ""
+    press = "a press on a point shows its texture" if flat and shown else ""
     name = escape(Path(record.input_path).name)
     body = [
         f"<h1>{name}</h1>",
         f'<p class="quiet">magsearch {escape(record.version)}, {escape(record.created)}</p>',
-        "<h2>Phases</h2>", *divs, f'<p class="quiet">{escape(why or (f"at {held}" if held else ""))}</p>',
+        "<h2>Phases</h2>", *divs, f'<p class="quiet">{escape("; ".join(filter(None, (why, held, press))))}</p>',
         _crossings(cut) if cut else "",
         "<h2>Textures</h2>", slider, f'<p class="quiet">{escape(words)}</p>', f'<div class="panels">{pictures}</div>',
         '<p class="quiet">Hue is the direction in the plane, white points at you, black away from you.</p>',
-        "<h2>Points</h2>", _points(points),
+        "<h2>Points</h2>", _points(points, record.model),
         "<h2>Provenance</h2>", table(_provenance(record)),
         "<h2>Settings</h2>", f"<pre>{escape(json.dumps(record.settings, indent=1))}</pre>",
         f"<h2>Input</h2><pre>{escape(record.input_text)}</pre>",
@@ -60,8 +75,7 @@ def write_scan(record: ScanRecord, scan_file: Path, path: str | Path) -> None:
 
 def _textures(record: ScanRecord, points: Sequence[Found]) -> tuple[list[Any], str]:
     """A slider over the champions (above temperature 0: snapshots), texture and structure factor."""
-    keys = {key for column in record.columns for key in column.settings}
-    if other := sorted(key for key in keys if not key.startswith(ON_ONE_LATTICE)):
+    if other := sorted({key for column in record.columns for key in column.elsewhere}):
         return [], f"points differ in {', '.join(other)}: their textures may not share a lattice, and are not shown"
     spins = [found.texture if isinstance(found, Minimum) else found.snapshot for *_, found in points]
     if len({len(s) for s in spins} | {record.hamiltonian.lattice.sites}) > 1:
@@ -73,32 +87,48 @@ def _textures(record: ScanRecord, points: Sequence[Found]) -> tuple[list[Any], s
     return textures(record.hamiltonian.lattice, spins, titles, "point")
 
 
-def _diagram(cut: Cut) -> Any:
-    """Phases over two settings; a point says what it is under the pointer."""
-    from bokeh.models import ColumnDataSource, HoverTool, Range1d
+def _diagram(cut: Cut, points: Sequence[Found], slider: Any) -> Any:
+    """Phases over two settings; a point says what it is under the pointer, and moves the slider when it is pressed."""
+    from bokeh.models import ColumnDataSource, CustomJS, HoverTool, Range1d, TapTool
     from bokeh.plotting import figure
 
     image, labels, (low, high) = diagram.phase_map(cut.points, PIXELS)
     inks = [diagram.colour(label, labels) for label in labels]
+    margin = 0.015 * (high - low)  # points on the edge are seen whole
+    x_range, y_range = (Range1d(*ends) for ends in zip(low - margin, high + margin, strict=True))
     drawn = figure(
-        width=700, height=460, tools=TOOLS, x_axis_label=cut.names[0], y_axis_label=cut.names[1], name="phases",
-        x_range=Range1d(low[0], high[0]), y_range=Range1d(low[1], high[1]),
+        width=700, height=460, tools=TOOLS, x_axis_label=cut.heads[0], y_axis_label=cut.heads[1], name="phases",
+        x_range=x_range, y_range=y_range,
     )  # fmt: skip
     ink_bytes = np.array([int(ink[1:] + "ff", 16) for ink in inks], dtype=np.uint32).byteswap()  # little-endian RGBA
     rgba: Any = ink_bytes[image]
     drawn.image_rgba([rgba], x=low[0], y=low[1], dw=high[0] - low[0], dh=high[1] - low[1])
-    for label, ink in zip(labels, inks, strict=True):
-        own = [point for point in cut.points if point.label == label]
-        columns = {
-            "x": [p.x for p in own], "y": [p.y for p in own], "phase": [label] * len(own),
-            "energy": [p.found.per_site for p in own], "inside": ["#262626" if p.sure else ink for p in own],
-        }  # fmt: skip
-        dots = drawn.scatter(
-            "x", "y", size=5, fill_color="inside", line_color="#262626", source=ColumnDataSource(columns)
-        )
-        seen = [("phase", "@phase"), (cut.names[0], "@x"), (cut.names[1], "@y"), ("meV per site", "@energy{0.0000000}")]
-        drawn.add_tools(HoverTool(renderers=[dots], tooltips=seen))
-        drawn.scatter([np.nan], [np.nan], marker="square", size=12, color=ink, legend_label=label)  # for the legend
+    numbers = {found: number for number, (*_, found) in enumerate(points)}
+    source = ColumnDataSource({
+        "x": [p.x for p in cut.points], "y": [p.y for p in cut.points], "phase": [p.label for p in cut.points],
+        "energy": [p.found.per_site for p in cut.points], "number": [numbers[p.found] for p in cut.points],
+        "inside": ["#262626" if p.sure else inks[labels.index(p.label)] for p in cut.points],
+    })  # fmt: skip
+    dots = drawn.scatter("x", "y", size=6, fill_color="inside", line_color="#262626", source=source)
+    dots.nonselection_glyph = dots.selection_glyph = None  # pressed or not, they look the same
+    seen = [
+        ("point", "@number"), ("phase", "@phase"), (cut.heads[0], "@x"), (cut.heads[1], "@y"),
+        ("meV per site", "@energy{0.0000000}"),
+    ]  # fmt: skip
+    drawn.add_tools(HoverTool(renderers=[dots], tooltips=seen))
+    if slider is not None:
+        turn = """
+            const [pressed] = source.selected.indices
+            if (pressed !== undefined && source.data.number[pressed] <= slider.end)
+                slider.value = source.data.number[pressed]
+        """
+        drawn.add_tools(TapTool(renderers=[dots]))
+        source.selected.js_on_change("indices", CustomJS(args={"source": source, "slider": slider}, code=turn))
+    for label, ink in zip(labels, inks, strict=True):  # the legend
+        drawn.scatter([np.nan], [np.nan], marker="square", size=12, color=ink, legend_label=label)
+    if not all(point.sure for point in cut.points):
+        drawn.scatter([np.nan], [np.nan], size=5, fill_color=None, line_color="#262626", legend_label=diagram.UNSURE)
+    drawn.grid.visible = False
     drawn.add_layout(drawn.legend[0], "right")
     return drawn
 
@@ -109,7 +139,7 @@ def _curves(cut: Cut) -> Any:
     from bokeh.models.annotations import Span
     from bokeh.plotting import figure
 
-    drawn = figure(width=700, height=400, tools=TOOLS, x_axis_label=cut.names[0], name="phases")
+    drawn = figure(width=700, height=400, tools=TOOLS, x_axis_label=cut.heads[0], name="phases")
     labels = list(dict.fromkeys(point.label for point in cut.points))
     if cut.rows:
         reference, made = diagram.branches(cut.rows[0])
@@ -135,7 +165,7 @@ def _curves(cut: Cut) -> Any:
     for label, ink, x, y in dots:
         source = ColumnDataSource({"x": x, "y": y, "phase": [label] * len(x)})
         seen = drawn.scatter("x", "y", size=6, color=ink, source=source, legend_label=label)
-        values = [("phase", "@phase"), (cut.names[0], "@x"), ("meV per site", "@y{0.0000000}")]
+        values = [("phase", "@phase"), (cut.heads[0], "@x"), ("meV per site", "@y{0.0000000}")]
         drawn.add_tools(HoverTool(renderers=[seen], tooltips=values))
     drawn.add_layout(drawn.legend[0], "right")
     return drawn
@@ -144,15 +174,16 @@ def _curves(cut: Cut) -> Any:
 def _crossings(cut: Cut) -> str:
     rows = [
         (f"{c.before} → {c.after}", f"{c.at:.6g}", f"{c.low:.6g} to {c.high:.6g}",
-         ", ".join(f"{name} = {value:g}" for name, value in place.items()))
+         ", ".join(cut.said(name, value) for name, value in place.items()))
         for row, place in zip(cut.rows, cut.places, strict=True) for c in crossings(row)
     ]  # fmt: skip
     if not rows:
         return ""
-    return grid(("crossing at 0 K", cut.rows[0].name, "bracket", ""), rows, (1,))
+    head = cut.heads[cut.names.index(cut.rows[0].name)]
+    return grid(("crossing at 0 K", head, "bracket", ""), rows, (1,))
 
 
-def _points(points: Sequence[Found]) -> str:
+def _points(points: Sequence[Found], model: Mapping[str, Any] | None) -> str:
     keys = list(dict.fromkeys(key for column, *_ in points for key in column.settings))
     rows = []
     for k, (column, kelvin, found) in enumerate(points):
@@ -166,13 +197,19 @@ def _points(points: Sequence[Found]) -> str:
                 *settings,
                 name,
                 f"{found.per_site:.7f}",
-                f"{round(figures['charge'], 2) + 0.0:.2f}",
+                fixed(figures["charge"], 2),
             )
         )
-    heads = ("", "T (K)", *(HEADS.get(key, key) for key in keys), "phase", "meV per site", "charge")
+    heads = ("", "T (K)", *(_heading(key, model) for key in keys), "phase", "meV per site", "charge")
     text = grid(heads, rows, [k for k, head in enumerate(heads) if head != "phase"])
     doubt = '<p class="quiet">?: ladders that began in different phases disagree</p>'
     return text + (doubt if any(isinstance(f, ThermalState) and not f.agreed for *_, f in points) else "")
+
+
+def _heading(key: str, model: Mapping[str, Any] | None) -> str:
+    """A setting with its unit."""
+    unit = unit_of(key, model)
+    return f"{heading(key)} ({unit})" if unit else heading(key)
 
 
 def _provenance(record: ScanRecord) -> dict[str, str]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from magsearch import diagram
 from magsearch.crossings import Row
 from magsearch.errors import InputError
-from magsearch.scan.space import Space
+from magsearch.scan.space import FIELD, Space
 from magsearch.states import Column
 from magsearch.storage import ScanRecord
 
 TEMPERATURE = "temperature"
+ENERGIES = ("J", "D", "K", "K4", "Kc")  # keys of couplings and anisotropies, in the unit of the model
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +28,29 @@ class Cut:
     points  that are done
     rows    columns along the first axis that is a coordinate of the model, at temperature 0
     fixed   what the other settings are held at
+    units   of the settings that have one, by name
     """
 
     names: tuple[str, ...]
     points: list[diagram.Point]
     rows: list[Row]
     fixed: dict[str, float | str]
+    units: dict[str, str]
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """What is written at the axes: field (T)."""
+        return tuple(f"{name} ({self.units[name]})" if name in self.units else name for name in self.names)
+
+    def said(self, name: str, value: float | str) -> str:
+        """A setting and its value: field = 1.5 T."""
+        number = f"{value:.6g}" if isinstance(value, float) else value
+        return f"{name} = {number} {self.units.get(name, '')}".rstrip()
+
+    @property
+    def held(self) -> str:
+        """What the other settings are held at, in words."""
+        return ", ".join(self.said(name, value) for name, value in self.fixed.items())
 
     @property
     def places(self) -> list[dict[str, float]]:
@@ -80,7 +99,20 @@ def cut_of(record: ScanRecord, path: Path, x: str | None, y: str | None, at: Seq
                 points.append(diagram.Point(where[0], where[-1], found, column))
     cold = fixed.get(TEMPERATURE, 0.0) == 0.0
     along = next((name for name in names if name in space.names), None)
-    return Cut(names, points, _rows(columns, along, names, places) if cold and along else [], fixed)
+    units = {name: unit for name in known if (unit := unit_of(name, record.model))}
+    return Cut(names, points, _rows(columns, along, names, places) if cold and along else [], fixed, units)
+
+
+def unit_of(name: str, model: Mapping[str, Any] | None) -> str:
+    """The unit of a setting, given the [model] table of the scan; empty where it has none."""
+    if name == TEMPERATURE:
+        return "K"
+    if name.partition(".")[0] == FIELD:
+        return "T"
+    if name.startswith("model.moment"):
+        return "μB"
+    inside = name.split(".")
+    return (model or {}).get("unit", "meV") if inside[0] == "model" and set(inside) & set(ENERGIES) else ""
 
 
 Place = dict[str, float | str]

@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from magsearch.screen import with_error
+from magsearch.screen import WIDE, with_error
 from magsearch.states import Column, Minimum, ThermalState
 from magsearch.storage import ScanRecord
-
-HEADS = {"model.field": "B (T)"}
+from magsearch.units import fixed
 
 
 def show(console: Console, record: ScanRecord) -> None:
-    """The points of a scan as a table."""
+    """The points of a scan as a table: without mean spin and next phase where the terminal has no room for them."""
+    wide = console.width >= WIDE
     points = [(column, kelvin, found) for column in record.columns for kelvin, found in column.points()]
     keys = list(dict.fromkeys(key for column in record.columns for key in column.settings))
-    table = Table(title=f"{record.input_path}; energies in meV", box=SIMPLE, title_justify="left")
-    for name in ("point", "T (K)", *(HEADS.get(key, key) for key in keys), "phase", "energy per site", "charge", "m"):
-        table.add_column(name, justify="left" if name == "phase" else "right", no_wrap=True)
-    table.add_column("next phase", no_wrap=True)
+    keys = keys if wide else varied(record.columns)
+    table = Table(title=record.input_path, box=SIMPLE, title_justify="left", padding=(0, 1), collapse_padding=not wide)
+    names = ["T (K)", *(heading(key) for key in keys), "phase", "meV per site", "charge"]
+    for name in ("", *names, *(("m", "next phase") if wide else ())):
+        table.add_column(name, justify="left" if name.endswith("phase") else "right", no_wrap=True)
     for number, (column, kelvin, found) in enumerate(points):
         values = [short(column.settings[key]) for key in keys]
-        table.add_row(str(number), f"{kelvin:g}", *values, *_cells(column, found))
+        cells = _cells(column, found)
+        table.add_row(str(number), f"{kelvin:g}", *values, *(cells if wide else cells[:3]))
     console.print(table)
     if any(isinstance(found, ThermalState) and not found.agreed for *_, found in points):
         console.print("? : ladders that began in different phases disagree (docs/theory.md)", highlight=False)
     seconds = f"{record.seconds:.1f} s on {record.device}"
     console.print(f"{len(points)} points, {seconds}, {record.stopped or 'not at its end'}", highlight=False)
+
+
+def varied(columns: Sequence[Column]) -> list[str]:
+    """Settings in which columns differ."""
+    keys = dict.fromkeys(key for column in columns for key in column.settings)
+    return [key for key in keys if len({repr(column.settings.get(key)) for column in columns}) > 1]
+
+
+def heading(key: str) -> str:
+    """Of a setting's column: B (T), moment, search.seed."""
+    return "B (T)" if key == "model.field" else key.removeprefix("model.")
 
 
 def short(value: Any) -> str:
@@ -56,7 +70,7 @@ def _cells(column: Column, found: Minimum | ThermalState | None) -> tuple[str, .
     return (
         found.label,
         f"{found.per_site:.7f}",
-        f"{round(figures.charge, 2) + 0.0:.2f}",
+        fixed(figures.charge, 2),
         f"{figures.along:.3f}",
         following,
     )

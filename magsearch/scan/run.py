@@ -24,6 +24,7 @@ from magsearch.signals import Signals
 from magsearch.states import Column
 from magsearch.storage import ScanRecord
 from magsearch.storage.scan import Kind, sweep_columns, with_parts
+from magsearch.units import fixed
 
 LATER = {"scan": ("refine", "at_once", "surrogate")}  # what a scan that goes on may change
 WAITING = "waiting"  # for other jobs
@@ -42,6 +43,8 @@ class Beginning:
 def begin(input_file: Path, out: Path, settings: Sequence[str], overwrite: bool, share: Share | None) -> Beginning:
     """A new scan; one of several jobs goes on with what the others have done. InputError for what is wrong."""
     given = config.read(input_file, settings)
+    if out.suffix == ".xdmf":
+        raise InputError("is what a viewer opens, written beside a scan; give the scan another name, as .h5", out)
     new = _new(given, plan.columns(given))
     if share is not None:
         before = storage.read_scan(out) if out.exists() else with_parts(out, new)
@@ -126,7 +129,7 @@ class ScanRun:
         if kind == "minima" and column.minima:
             best = column.minima[0]
             self._tell(
-                f"{where}: {best.label}, {best.per_site:.7f} meV per site, charge {best.portrait.charge + 0.0:.2f}, "
+                f"{where}: {best.label}, {best.per_site:.7f} meV per site, charge {fixed(best.portrait.charge, 2)}, "
                 f"{column.generations} generations, {column.seconds[0]:.1f} s"
             )
         for state in column.states or () if kind == "states" else ():

@@ -7,7 +7,7 @@ complete file. Units and axis names are attributes.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ from magsearch.storage import certificate, model, progress, provenance, xdmf
 from magsearch.storage.files import SCHEMA, dataset, opened, replaced, texts, words
 from magsearch.storage.progress import write_part
 from magsearch.storage.scan import ScanRecord, is_scan, read_scan, write_column, write_scan
-from magsearch.triangulation import inside, triangles
 
 __all__ = [
     "SCHEMA", "Elite", "Glance", "Parts", "Populations", "Record", "ScanRecord", "glance", "is_scan", "read",
@@ -110,7 +109,7 @@ def write(path: str | Path, record: Record, populations: Populations | Parts | N
     populations   of all islands, or the parts in which they are; None: the run cannot go on from this file
     """
     path, sites = Path(path), record.hamiltonian.lattice.sites
-    with replaced(path, lambda file: xdmf.beside(path, file)) as file:
+    with replaced(path, lambda file: xdmf.beside(path, file["model"], "elites", _frames(file["elites"]))) as file:
         _write(file, record)
         if populations is not None:
             checkpoint = file.create_group("checkpoint")
@@ -175,7 +174,7 @@ def _write(file: h5py.File, record: Record) -> None:
         certificate.write(file.create_group("bound"), record.bound)
     progress.write_history(file.create_group("history"), record.history)
     _write_elites(file.create_group("elites"), record)
-    _write_densities(file["model"], file["elites"], record)
+    _write_densities(file["elites"], record)
 
 
 def _write_elites(group: h5py.Group, record: Record) -> None:
@@ -207,18 +206,24 @@ def _write_elites(group: h5py.Group, record: Record) -> None:
     dataset(group, "continuous", np.array([t.continuous for t in times], dtype=bool), "", "elite")
 
 
-def _write_densities(model: h5py.Group, group: h5py.Group, record: Record) -> None:
-    """Energy of every site and charge of every triangle of the elites, for viewers; triangles in the box come first."""
+def _write_densities(group: h5py.Group, record: Record) -> None:
+    """Energy of every site and charge of every triangle of the elites, for viewers."""
     elites, lattice = record.elites, record.hamiltonian.lattice
-    order = np.argsort(~inside(lattice), kind="stable")
-    corners = dataset(model, "triangles", triangles(lattice)[order].astype(np.int32), "", "triangle, site")
-    corners.attrs["inside"] = int(inside(lattice).sum())
+    order = model.drawn(lattice)
     if elites and len(order):
         charge = np.array([charge_density(lattice, e.spins)[order] for e in elites], dtype=np.float32)
         dataset(group, "charge_density", charge, "1", "elite, triangle", **PACKED)
     if elites and all(e.energy_density is not None for e in elites):
         energy = np.array([e.energy_density for e in elites], dtype=np.float32)
         dataset(group, "energy_density", energy, "meV", "elite, site", **PACKED)
+
+
+def _frames(elites: h5py.Group) -> Iterator[xdmf.Frame]:
+    """What viewers see of the elites."""
+    for k, (per_site, charge) in enumerate(zip(elites["energy_per_site"], elites["charge"], strict=True)):
+        numbers = {"energy per site (meV)": float(per_site), "topological charge": float(charge)}
+        densities = elites.get("energy_density"), elites.get("charge_density")
+        yield xdmf.Frame(f"elite {k}", k, k, elites["spins"], *densities, numbers)
 
 
 def _read(file: h5py.File) -> Record:

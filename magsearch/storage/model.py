@@ -8,11 +8,13 @@ from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from magsearch.bonds import Bonds
 from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
 from magsearch.lattice import Lattice
 from magsearch.storage.files import dataset, texts
+from magsearch.triangulation import inside, triangles
 
 TERMS: dict[str, type] = {term.__name__: term for term in (UniaxialAnisotropy, CubicAnisotropy)}
 
@@ -32,6 +34,8 @@ def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
     dataset(model, "moments", hamiltonian.moments, "Bohr magneton", "atom or site")
     dataset(model, "field", np.array(hamiltonian.field), "tesla", "xyz")
     dataset(model, "vacancies", np.array(hamiltonian.vacancies, dtype=np.int64), "", "site")
+    corners = dataset(model, "triangles", triangles(lattice)[drawn(lattice)].astype(np.int32), "", "triangle, site")
+    corners.attrs["inside"] = int(inside(lattice).sum())
     for name in ("bonds", "site_bonds"):
         bonds = getattr(hamiltonian, name)
         if bonds is not None:
@@ -40,6 +44,11 @@ def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
             dataset(group, "j", bonds.j, "", "bond")
             dataset(group, "offset", bonds.offset, "cells", "bond, xyz")
             dataset(group, "J", bonds.J, "meV", "bond, xyz, xyz")
+
+
+def drawn(lattice: Lattice) -> NDArray[np.int64]:
+    """The order of ``triangles(lattice)`` in files: those that do not reach over a periodic edge come first."""
+    return np.argsort(~inside(lattice), kind="stable")
 
 
 def read(model: h5py.Group) -> Hamiltonian:

@@ -7,7 +7,8 @@ rewritten now and then with all that is in its parts, which then go. A part belo
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -25,8 +26,10 @@ from magsearch.statistics import Estimate
 from magsearch.storage.files import SCHEMA, dataset, opened, replaced, texts
 from magsearch.storage.model import read as read_model
 from magsearch.storage.model import write as write_model
+from magsearch.storage.progress import parts_folder
 from magsearch.storage.provenance import read as read_provenance
 from magsearch.storage.provenance import write as write_provenance
+from magsearch.storage.xdmf import Frame, beside
 from magsearch.thermodynamics import Averages
 
 Kind = Literal["minima", "states"]
@@ -69,12 +72,12 @@ def is_scan(path: str | Path) -> bool:
 
 
 def write_scan(path: str | Path, record: ScanRecord) -> None:
-    """Replace the file as a whole, and delete the parts that are in it.
+    """Replace the file as a whole, and the .xdmf beside it that shows it to viewers; delete the parts that are in it.
 
     OSError where it cannot be written; the file that was there is then still there.
     """
     path = Path(path)
-    with replaced(path) as file:
+    with replaced(path, lambda file: beside(path, file["model"], "points", _frames(file, record))) as file:
         write_provenance(file, record)
         file.attrs.update(scan=record.name, followed=record.followed)
         file["config/model"] = json.dumps(record.model)
@@ -84,6 +87,29 @@ def write_scan(path: str | Path, record: ScanRecord) -> None:
         for column in record.columns:
             _write_column(columns.create_group(f"{column.number:05d}"), column)
     sweep_columns(path, record.columns)
+
+
+def _frames(file: h5py.File, record: ScanRecord) -> Iterator[Frame]:
+    """What viewers see of the points that are there, those on a lattice other than the scan's left out."""
+    number = -1
+    for column in record.columns:
+        group, warm = file["columns"][f"{column.number:05d}"], 0
+        for kelvin, found in column.points():
+            number += 1
+            if found is None or column.elsewhere:
+                continue
+            values = {"energy per site (meV)": found.per_site, "topological charge": found.summary()["charge"]}
+            values |= {"temperature (K)": kelvin, **_coordinates(column, record.hamiltonian)}
+            spins, row = (group["states/spins"], warm) if kelvin > 0 else (group["minima/spins"], 0)
+            warm += kelvin > 0
+            yield Frame(f"point {number}: {found.label}", number, row, spins, numbers=values)
+
+
+def _coordinates(column: Column, hamiltonian: Hamiltonian) -> dict[str, float]:
+    """The field and whatever else of a column's settings is a number."""
+    field = column.settings.get("model.field", hamiltonian.field)
+    others = {key: value for key, value in column.settings.items() if isinstance(value, int | float)}
+    return {f"field {xyz} (T)": float(b) for xyz, b in zip("xyz", field, strict=True)} | others
 
 
 def read_scan(path: str | Path) -> ScanRecord:
@@ -108,7 +134,28 @@ def read_scan(path: str | Path) -> ScanRecord:
 
 
 def _part(path: Path, number: int, kind: Kind) -> Path:
-    return path.with_name(f"{path.name}.parts") / f"{number:05d}-{kind}.h5"
+    return parts_folder(path) / f"{number:05d}-{kind}.h5"
+
+
+def parts(path: str | Path) -> list[Path]:
+    """All that are there; the folder may go while one looks."""
+    found: list[Path] = []
+    with suppress(FileNotFoundError):
+        found.extend(parts_folder(Path(path)).glob("*.h5"))
+    return sorted(found)
+
+
+def written(path: str | Path) -> tuple[float, float]:
+    """When the file was written, and when it or the latest part was, seconds since 1970. InputError without a file."""
+    try:
+        file = Path(path).stat().st_mtime
+    except OSError as error:
+        raise InputError(os.strerror(error.errno or 0).lower(), path) from None
+    times = [file]
+    for part in parts(path):
+        with suppress(OSError):  # parts go while one looks
+            times.append(part.stat().st_mtime)
+    return file, max(times)
 
 
 def write_column(path: str | Path, name: str, column: Column, kind: Kind) -> None:
@@ -122,7 +169,7 @@ def write_column(path: str | Path, name: str, column: Column, kind: Kind) -> Non
 
 def sweep_columns(path: str | Path, columns: Sequence[Column] | None = None) -> None:
     """Delete the parts of what some columns hold; of all, where None."""
-    folder = Path(path).with_name(f"{Path(path).name}.parts")
+    folder = parts_folder(Path(path))
     known = {
         _part(Path(path), column.number, kind)
         for column in columns or ()
@@ -130,7 +177,7 @@ def sweep_columns(path: str | Path, columns: Sequence[Column] | None = None) -> 
         if getattr(column, kind) is not None
     }
     with suppress(OSError):
-        for part in folder.glob("*.h5"):
+        for part in parts(path):
             if columns is None or part in known:
                 part.unlink(missing_ok=True)
         folder.rmdir()

@@ -1,13 +1,15 @@
-"""The .xdmf beside a run.h5, which tells ParaView, VisIt and other viewers what is where in it.
+"""The .xdmf beside a run.h5 or SCAN.h5, which tells ParaView, VisIt and other viewers what is where in it.
 
-XDMF, and not VTKHDF inside the file: viewers of any age read it, it takes run.h5 as it is under its own name, and its
+XDMF, and not VTKHDF inside the file: viewers of any age read it, it takes the file as it is under its own name, and its
 arrays are those of magsearch, without copies. It is written for version 2 of the format ("XDMF Reader" in ParaView).
-The elites are its time steps, best first. Shapes and precisions are read off the datasets, so that they fit the file.
+Textures are its time steps: the elites of a run, best first, or the points of a scan. Shapes and precisions are read
+off the datasets, so that they fit the file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
@@ -17,50 +19,71 @@ import numpy as np
 Slab = tuple[slice | int, ...]
 
 
-def beside(path: Path, file: h5py.File) -> Mapping[Path, str]:
-    """The text that belongs beside a run, and its place: run.xdmf for run.h5."""
-    return {path.with_suffix(".xdmf"): text(file, path.name)}
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One texture of a file, which becomes one time step.
+
+    title    what viewers call it
+    time     its number among the others
+    row      of the datasets
+    spins    [row, site, 3]
+    energy   [row, site] meV, where it is stored
+    charge   [row, triangle], where it is stored
+    numbers  of the whole texture, by what they are called
+    """
+
+    title: str
+    time: int
+    row: int
+    spins: h5py.Dataset
+    energy: h5py.Dataset | None = None
+    charge: h5py.Dataset | None = None
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
-def text(file: h5py.File, name: str) -> str:
-    """XDMF for a run that is stored under a file name."""
-    elites = "".join(_elite(file, name, k) for k in range(len(file["elites/energy"])))
-    steps = f'<Grid Name="elites" GridType="Collection" CollectionType="Temporal">\n{elites}</Grid>\n'
-    return f'<?xml version="1.0"?>\n<Xdmf Version="2.0">\n<Domain>\n{steps}</Domain>\n</Xdmf>\n'
+def beside(path: Path, model: h5py.Group, name: str, frames: Iterable[Frame]) -> Mapping[Path, str]:
+    """The text that belongs beside a file, and its place: run.xdmf for run.h5.
+
+    model   of all frames, with the sites' positions and the triangles between them
+    name    of what the frames are
+    """
+    steps = "".join(_step(model, path.name, frame) for frame in frames)
+    collection = f'<Grid Name={quoteattr(name)} GridType="Collection" CollectionType="Temporal">\n{steps}</Grid>\n'
+    text = f'<?xml version="1.0"?>\n<Xdmf Version="2.0">\n<Domain>\n{collection}</Domain>\n</Xdmf>\n'
+    return {path.with_suffix(".xdmf"): text}
 
 
-def _elite(file: h5py.File, name: str, elite: int) -> str:
+def _step(model: h5py.Group, name: str, frame: Frame) -> str:
     """One time step: a grid, or of a crystal with three axes one grid for each atom of the basis and one of layers."""
-    grids = list(_grids(file, name, elite))
+    grids = list(_grids(model, name, frame))
     if len(grids) == 1:
         return grids[0]
-    inner = "".join(grids)
-    collection = f'<Grid Name="elite {elite}" GridType="Collection" CollectionType="Spatial">\n'
-    return f'{collection}<Time Value="{elite}"/>\n{inner}</Grid>\n'
+    collection = f'<Grid Name={quoteattr(frame.title)} GridType="Collection" CollectionType="Spatial">\n'
+    return f'{collection}<Time Value="{frame.time}"/>\n{"".join(grids)}</Grid>\n'
 
 
-def _grids(file: h5py.File, name: str, elite: int) -> Iterator[str]:
-    model, elites = file["model"], file["elites"]
+def _grids(model: h5py.Group, name: str, frame: Frame) -> Iterator[str]:
     size, corners = model.attrs["size"], model["triangles"]
-    numbers = {"energy per site (meV)": "energy_per_site", "topological charge": "charge"}
-    whole = "".join(_number(label, float(elites[key][elite])) for label, key in numbers.items())
+    whole = "".join(_number(label, value) for label, value in frame.numbers.items())
 
     def nodes(sites: slice, shape: str, mesh: tuple[int, ...] = ()) -> str:
         place = f'<Geometry GeometryType="XYZ">\n{_item(model["positions"], name, (sites, slice(None)))}</Geometry>\n'
-        spin = _attribute("spin", "Vector", "Node", elites["spins"], name, (elite, sites, slice(None)), mesh)
-        if "energy_density" not in elites:
+        spin = _attribute("spin", "Vector", "Node", frame.spins, name, (frame.row, sites, slice(None)), mesh)
+        if frame.energy is None:
             return shape + place + spin + whole
-        density = _attribute("energy (meV)", "Scalar", "Node", elites["energy_density"], name, (elite, sites), mesh)
+        density = _attribute("energy (meV)", "Scalar", "Node", frame.energy, name, (frame.row, sites), mesh)
         return shape + place + spin + density + whole
 
     def cells() -> tuple[str, str]:
         count = int(corners.attrs["inside"])
         item = _item(corners, name, (slice(0, count), slice(None)))
         shape = f'<Topology TopologyType="Triangle" NumberOfElements="{count}">\n{item}</Topology>\n'
-        return shape, _attribute("charge", "Scalar", "Cell", elites["charge_density"], name, (elite, slice(0, count)))
+        if frame.charge is None:
+            return shape, ""
+        return shape, _attribute("charge", "Scalar", "Cell", frame.charge, name, (frame.row, slice(0, count)))
 
     def grid(title: str, content: str) -> str:
-        return f'<Grid Name={quoteattr(title)} GridType="Uniform">\n<Time Value="{elite}"/>\n{content}</Grid>\n'
+        return f'<Grid Name={quoteattr(title)} GridType="Uniform">\n<Time Value="{frame.time}"/>\n{content}</Grid>\n'
 
     every, triangular = slice(None), corners.attrs["inside"] > 0
     if min(size) > 1:
@@ -70,10 +93,10 @@ def _grids(file: h5py.File, name: str, elite: int) -> Iterator[str]:
             yield grid(f"atom {atom} ({species})", nodes(slice(atom, None, atoms), shape, mesh))
     if triangular:
         shape, charge = cells()
-        yield grid("layers" if min(size) > 1 else f"elite {elite}", nodes(every, shape) + charge)
+        yield grid("layers" if min(size) > 1 else frame.title, nodes(every, shape) + charge)
     elif min(size) == 1:
         shape = f'<Topology TopologyType="Polyvertex" NumberOfElements="{len(model["positions"])}"/>\n'
-        yield grid(f"elite {elite}", nodes(every, shape))
+        yield grid(frame.title, nodes(every, shape))
 
 
 def _number(label: str, value: float) -> str:
