@@ -260,7 +260,7 @@ class Island:
         precise = Evaluator(self.crystal.hamiltonian, self.evaluator.device, np.float64, self.evaluator.path)
         minima = Minima(precise, 1e-6 * self.evaluator.stiffness)
         chosen = {id(candidate): candidate for candidate in self.elites + self.rough}
-        # single precision leaves spins a little too long: a texture that is at rest would keep an energy below the bound
+        # spins of single precision are a little too long or short: a texture at rest would keep a wrong energy
         whole = [replace(one, texture=unit(one.texture.astype(np.float64))) for one in chosen.values()]
         polished, _ = self.relaxed(whole, self.settings.polish, precise, refined=True)
         best = self._told_apart(polished, minima)[: self.settings.elites]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from models import MODELS, bloch, exchange, icosahedron, shell_bonds
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from oracle import energy
 
 from magsearch.archipelago import Archipelago
