@@ -23,8 +23,10 @@ from magsearch.minima import Degeneracy, Minima
 from magsearch.minimizers import LBFGS, BarzilaiBorwein
 from magsearch.observables import Fingerprint, distinct, fingerprint
 from magsearch.operators import (
+    ExchangeWave,
     FourierSplice,
     HeatPatch,
+    InsertDislocations,
     InsertStripe,
     Operator,
     PatchSplice,
@@ -37,6 +39,7 @@ from magsearch.operators import (
     ShiftWave,
     ShufflePatch,
     SoftWaves,
+    StretchTexture,
     StripeSplice,
 )
 from magsearch.operators.seeds import unit
@@ -48,10 +51,11 @@ from magsearch.stability import Stability, pushed, stability
 Mixture = tuple[tuple[Operator, float], ...]
 
 SEEDS: Mixture = ((SoftWaves(), 0.8), (RandomSpins(), 0.2))
-OPERATORS: Mixture = (
+OPERATORS: Mixture = (  # docs/performance.md, What operators earn
     (PatchSplice(), 3.0), (StripeSplice(), 2.0), (QuadrantSplice(), 1.0), (FourierSplice(), 1.0), (HeatPatch(), 1.5),
     (PlantSkyrmion(), 1.5), (RemoveSkyrmion(), 1.5), (InsertStripe(), 1.5), (ShiftWave(), 1.0), (RotatePatch(), 0.5),
-    (RotateTexture(), 0.5), (ShufflePatch(), 0.5), (SoftWaves(), 1.0),
+    (RotateTexture(), 0.5), (ShufflePatch(), 0.5), (SoftWaves(), 1.0), (StretchTexture(), 2.0),
+    (InsertDislocations(), 2.0), (ExchangeWave(), 2.0),
 )  # fmt: skip
 
 REFINEMENT = BarzilaiBorwein(Convergence(steps=2000, variance=VarianceControl(200, relative=1e-8)))
@@ -256,7 +260,9 @@ class Island:
         precise = Evaluator(self.crystal.hamiltonian, self.evaluator.device, np.float64, self.evaluator.path)
         minima = Minima(precise, 1e-6 * self.evaluator.stiffness)
         chosen = {id(candidate): candidate for candidate in self.elites + self.rough}
-        polished, _ = self.relaxed(list(chosen.values()), self.settings.polish, precise, refined=True)
+        # spins of single precision are a little too long or short: a texture at rest would keep a wrong energy
+        whole = [replace(one, texture=unit(one.texture.astype(np.float64))) for one in chosen.values()]
+        polished, _ = self.relaxed(whole, self.settings.polish, precise, refined=True)
         best = self._told_apart(polished, minima)[: self.settings.elites]
         moving = [candidate for candidate in best if not candidate.refined]
         if moving:

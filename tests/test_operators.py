@@ -20,10 +20,11 @@ from magsearch.island import GeneticTunneling, Island
 from magsearch.lattice import Lattice
 from magsearch.observables import topological_charge
 from magsearch.operators import OPERATORS
-from magsearch.operators.mutations import InsertStripe, RotatePatch, RotateTexture, ShiftWave, ShufflePatch
+from magsearch.operators.mutations import InsertStripe, RotatePatch, RotateTexture, ShufflePatch
 from magsearch.operators.seeds import RandomSpins, SoftWaves, unit
-from magsearch.operators.skyrmions import PlantSkyrmion, RemoveSkyrmion
-from magsearch.operators.splices import FourierSplice, PatchSplice, QuadrantSplice, StripeSplice
+from magsearch.operators.skyrmions import MoveSkyrmion, PlantSkyrmion, RemoveSkyrmion
+from magsearch.operators.splices import ExchangeWave, FourierSplice, PatchSplice, QuadrantSplice, StripeSplice
+from magsearch.operators.waves import InsertDislocations, MultiplyTexture, ShiftWave, StretchTexture, vortices
 
 X, Y, Z = np.eye(3)
 UP = (0.0, 0.0, 5.0)
@@ -332,6 +333,204 @@ def test_shifted_wave_leaves_a_texture_alike_in_all_cells(name):
     assert_allclose(ShiftWave()(crystal, parent[None], rng(1)), parent, atol=1e-12)
 
 
+# -- stretched, multiplied, dislocated ---------------------------------------------------------------------------------
+
+
+def spiral(crystal: Crystal, k: Any) -> np.ndarray:
+    """cos(q.r) x + sin(q.r) y + z at the true places of all atoms, from the first one on, q = sum_a k_a b_a / n_a."""
+    lattice = crystal.lattice
+    phase = (lattice.positions - lattice.positions[0]) @ (np.asarray(k) / lattice.size @ lattice.reciprocal)
+    return np.cos(phase)[:, None] * X + np.sin(phase)[:, None] * Y + Z
+
+
+WAVY = {
+    "square": (on("square", (12, 10, 1), bloch(1.0, 0.5)), (3, 0, 0)),
+    "oblique": (on("square", (12, 10, 1), bloch(1.0, 0.5)), (3, 2, 0)),
+    "antiferromagnet": (on("square", (12, 9, 1), exchange(-1.0)), (4, 3, 0)),
+    "honeycomb": (on("honeycomb", (9, 8, 1), exchange(1.0)), (2, -3, 0)),
+    "pyrochlore": (on("pyrochlore", (6, 7, 5), exchange(1.0)), (1, 2, -1)),
+    "chain": (on("chain", (16, 1, 1), exchange(1.0)), (4, 0, 0)),
+}
+wavy = pytest.mark.parametrize(("crystal", "k"), WAVY.values(), ids=WAVY)
+
+
+@wavy
+def test_stretched_spiral_is_one_with_a_period_more_or_fewer(crystal, k):
+    parent, reached = spiral(crystal, k), set()
+    allowed = {}
+    for axis in np.flatnonzero(k):
+        for step in (-1, 1):
+            to = tuple(int(n) for n in k + step * np.eye(3, dtype=int)[axis])
+            allowed[to] = spiral(crystal, to)
+    for seed in range(60):
+        child = StretchTexture()(crystal, parent[None], rng(seed))
+        reached |= {to for to, texture in allowed.items() if np.allclose(child, texture, atol=1e-9)}
+        assert any(np.allclose(child, texture, atol=1e-9) for texture in allowed.values())
+    assert reached == set(allowed)
+
+
+def test_stretched_skyrmion_lattice_keeps_its_waves_in_step():
+    """A wave along the axis has twice the periods of the two beside it: all three still add up to zero."""
+    crystal = on("square", (24, 20, 1), bloch(1.0, 0.5))
+    x, y, _ = crystal.lattice.coordinates.T / [[24], [20], [1]]
+    waves = ((4, 0), (-2, 3), (-2, -3))
+    parent = sum(np.cos(2 * np.pi * (h * x + k * y))[:, None] * n for (h, k), n in zip(waves, (X, Y, Z), strict=True))
+    seen = set()
+    for seed in range(40):
+        child = StretchTexture()(crystal, parent[None], rng(seed))
+        modes = np.abs(np.fft.fft2(child.reshape(20, 24, 3), axes=(0, 1))) > 1
+        triple = tuple(tuple(int(k) for k in np.argwhere(modes[..., c])[0]) for c in range(3))  # (y, x) of one of +-q
+        signs = [(s, t) for s in (1, -1) for t in (1, -1)]
+        closes = [np.array([triple[0]]) + s * np.array(triple[1]) + t * np.array(triple[2]) for s, t in signs]
+        seen.add((min(triple[0][1], 24 - triple[0][1]), any((c % [20, 24] == 0).all() for c in closes)))
+    assert {(2, True), (6, True)} <= seen, "one period more of the two is two more of the third"
+
+
+@wavy
+def test_multiplied_spiral_has_two_or_three_times_the_periods(crystal, k):
+    axes, reached = list(crystal.extended), set()
+    allowed = {}
+    for times in (2, 3):
+        for which in [*([axis] for axis in axes), axes]:
+            to = np.array(k)
+            to[which] *= times
+            allowed[tuple(to.tolist())] = spiral(crystal, to)
+    for seed in range(80):
+        child = MultiplyTexture()(crystal, spiral(crystal, k)[None], rng(seed))
+        fits = {to for to, texture in allowed.items() if np.allclose(child, texture, atol=1e-9)}
+        assert fits
+        reached |= fits
+    assert reached == set(allowed)
+
+
+@pytest.mark.parametrize("size", [(60, 60, 1), (61, 59, 1)])
+def test_multiplied_skyrmion_makes_as_many(size):
+    crystal = on("square", size, bloch(1.0, 0.3), field=UP)
+    one = PlantSkyrmion()(crystal, uniform(crystal)[None], rng(1))
+    charge = topological_charge(crystal.lattice, one)
+    assert abs(charge) == pytest.approx(1)
+    made = {
+        round(topological_charge(crystal.lattice, MultiplyTexture()(crystal, one[None], rng(s)))) for s in range(40)
+    }
+    assert made == {charge.round() * copies for copies in (2, 3, 4, 9)}
+
+
+def test_copies_are_alike_where_the_box_can_be_divided():
+    crystal = on("cubic", (4, 4, 3), exchange(1.0))
+    parent = random_textures(crystal.hamiltonian, 1)[0]
+    periods = set()
+    for seed in range(40):
+        child = MultiplyTexture()(crystal, parent[None], rng(seed))
+        for shift in ((2, 0, 0), (0, 2, 0), (0, 0, 1)):
+            if np.allclose(child[crystal.lattice.translation(shift)], child, atol=1e-12):
+                periods.add(shift)
+    assert len(periods) == 3
+
+
+def plaquettes(phase: np.ndarray) -> np.ndarray:
+    """Turns of a phase [y, x] around every square of a torus, counterclockwise."""
+
+    def step(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.angle(np.exp(1j * (b - a)))
+
+    right, both, up = np.roll(phase, -1, 1), np.roll(phase, (-1, -1), (0, 1)), np.roll(phase, -1, 0)
+    turned = step(phase, right) + step(right, both) + step(both, up) + step(up, phase)
+    return np.rint(turned / (2 * np.pi)).astype(int)
+
+
+@pytest.mark.parametrize("edges", [np.diag([3.0, 4.0, 1.0])[:2], np.array([[2.0, 0.0, 0.0], [0.9, 0.0, 2.1]])])
+def test_vortices_wind_around_their_points_only_and_go_around_the_torus(edges):
+    at = (np.indices((40, 40)).reshape(2, -1).T[:, ::-1] + 0.0) / 40  # [place, 2], the first edge fastest
+    for seed in range(8):
+        plus, minus = rng(seed).random((2, 2))
+        angle = vortices(edges, at, plus, minus)
+        for around in ((1.0, 0.0), (0.0, 1.0)):
+            assert_allclose(np.exp(1j * vortices(edges, at + around, plus, minus)), np.exp(1j * angle), atol=1e-5)
+        turns = plaquettes(angle.reshape(40, 40))
+        expected = np.zeros((40, 40), dtype=int)
+        for point, sign in ((plus, 1), (minus, -1)):
+            expected[int(point[1] * 40), int(point[0] * 40)] += sign
+        assert_array_equal(turns, expected)
+
+
+def test_vortices_are_finite_in_a_box_of_any_shape():
+    at = rng().random((100, 2))
+    for aspect in (1e-2, 1.0, 1e2, 1e4):
+        assert np.isfinite(vortices(np.diag([1.0, aspect, 1.0])[:2], at, at[0], at[1])).all()
+
+
+def test_vortices_are_harmonic():
+    """The phase of theta_1(z - a) / theta_1(z - b) has no sources: its Laplacian vanishes away from both points."""
+    edges, plus, minus = np.array([[1.0, 0.0, 0.0], [0.3, 1.1, 0.0]]), np.array([0.2, 0.3]), np.array([0.7, 0.6])
+    places, h = rng().random((200, 3))[:, :2] @ edges[:, :2], 1e-3
+    away = [np.abs((places @ np.linalg.inv(edges[:, :2]) - p + 0.5) % 1 - 0.5).max(axis=1) > 0.1 for p in (plus, minus)]
+    places = places[np.logical_and(*away)]
+
+    def angle(where: np.ndarray) -> np.ndarray:
+        return vortices(edges, where @ np.linalg.inv(edges[:, :2]), plus, minus)
+
+    centre = angle(places)
+    around = [angle(places + h * np.array(d)) for d in ((1, 0), (-1, 0), (0, 1), (0, -1))]
+    laplacian = sum(np.angle(np.exp(1j * (a - centre))) for a in around) / h**2
+    assert len(places) > 50
+    assert np.abs(laplacian).max() < 0.05
+
+
+@pytest.mark.parametrize("size", [(30, 24, 1), (24, 20, 18)])
+def test_dislocations_wind_once_around_each_core_and_the_box_stays_periodic(size):
+    """The phase of a spiral turns by +-2 pi around two points, or lines, and nowhere else, not even at the seams."""
+    lattice = Lattice.named("cubic", size)
+    crystal = Crystal(Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, 0.5))))
+    parent, lines = spiral(crystal, (3, 1, 0)), 0
+    for seed in range(20):
+        child = InsertDislocations()(crystal, parent[None], rng(seed))
+        assert_allclose(np.linalg.norm(child, axis=1), np.sqrt(2), err_msg="a wave that is only turned")
+        phase = np.arctan2(child[:, 1], child[:, 0]).reshape(lattice.grid)
+        turns = np.stack([plaquettes(layer) for layer in phase])
+        assert (turns.sum(axis=(1, 2)) == 0).all()
+        across = np.abs(turns).sum(axis=(1, 2))
+        assert set(across.tolist()) <= {0, 2}
+        lines += across.all()
+    assert lines >= 4
+
+
+@pytest.mark.parametrize("operator", [StretchTexture, MultiplyTexture, InsertDislocations, MoveSkyrmion])
+@pytest.mark.parametrize("name", ["icosahedron", "one_cell"])
+def test_what_needs_cells_leaves_a_single_one_as_it_is(operator, name):
+    crystal = CRYSTALS[name]
+    texture = random_textures(crystal.hamiltonian, 1)[0]
+    assert_array_equal(operator()(crystal, texture[None], rng()), texture)
+
+
+# -- one wave of another parent ----------------------------------------------------------------------------------------
+
+
+def test_exchanged_wave_is_the_other_parents_and_the_rest_the_first_ones():
+    crystal = CRYSTALS["disordered"]  # 5 x 4, no symmetry moves the parents
+
+    def modes(s: np.ndarray) -> np.ndarray:
+        return np.fft.fft2(s.reshape(4, 5, 3), axes=(0, 1))
+
+    parents, drawn = random_textures(crystal.hamiltonian, 2), set()
+    a, b = map(modes, parents)
+    for seed in range(40):
+        child = modes(ExchangeWave()(crystal, parents, rng(seed)))
+        other = [tuple(k) for k in np.argwhere(~np.isclose(child, a).all(axis=-1)).tolist()]
+        assert_allclose(child[tuple(np.transpose(other))], b[tuple(np.transpose(other))], atol=1e-9)
+        assert {(-y % 4, -x % 5) for y, x in other} == set(other)
+        assert len(other) in (1, 2), "q and - q"
+        drawn.add(min(other))
+    assert len(drawn) > 5
+
+
+def test_waves_in_which_parents_agree_are_not_exchanged():
+    crystal = CRYSTALS["disordered"]
+    a, b = spiral(crystal, (1, 0, 0)), spiral(crystal, (2, 0, 0))
+    children = [ExchangeWave()(crystal, np.stack([a, b]), rng(seed)) for seed in range(20)]
+    assert {len(np.unique(child.round(6), axis=0)) for child in children} <= {1, 5}  # no wave, or both
+    assert_allclose([child[:, 2] for child in children], 1.0, atol=1e-12)
+
+
 # -- skyrmions ---------------------------------------------------------------------------------------------------------
 
 
@@ -351,3 +550,42 @@ def test_planted_skyrmion_has_charge_one_and_can_be_removed(name, field):
     assert_allclose(np.abs(charges), 1, atol=1e-9)
     skyrmions = np.mean(np.isclose(charges, -up[2]))  # core against an up background: Q = -1
     assert 0.5 < skyrmions < 1, "antiskyrmions sometimes"
+
+
+@crystals
+def test_moved_skyrmion_holds_the_same_spins(crystal):
+    texture = random_textures(crystal.hamiltonian, 1)[0]
+    for seed in range(10):
+        child = MoveSkyrmion()(crystal, texture[None], rng(seed))
+        assert Counter(map(bytes, child)) == Counter(map(bytes, texture))
+        assert_array_equal(child[~crystal.hamiltonian.occupied], 0)
+
+
+@pytest.mark.parametrize("name", ["square", "honeycomb"])
+@pytest.mark.parametrize("field", [UP, (0.0, 0.0, -5.0)])
+def test_moved_skyrmion_is_the_same_one_elsewhere(name, field):
+    """Three are still three, of the same charge, and no spin is another one: helicity and size are kept."""
+    crystal = on(name, (60, 60, 1), *[bloch(1.0, 0.5)] * (1 if name == "square" else 2), field=field)
+    lattice, up = crystal.lattice, -Z if field[2] < 0 else Z
+    for seed in range(12):
+        one = PlantSkyrmion()(crystal, uniform(crystal, up)[None], rng(seed))
+        parent = one.copy()
+        for shift in ((20, 0, 0), (0, 30, 0)):
+            copy = one[lattice.translation(shift)]
+            parent = np.where((copy @ up < 1 - 1e-9)[:, None], copy, parent)
+        child = MoveSkyrmion()(crystal, parent[None], rng(seed))
+        charges = [topological_charge(lattice, s) for s in (one, parent, child)]
+        assert_allclose(charges, charges[0] * np.array([1, 3, 3]), atol=1e-9)
+        core = [set(np.flatnonzero(s @ up < 0)) for s in (parent, child)]
+        assert len(core[0] - core[1]) == pytest.approx(len(core[0]) / 3, abs=2), "one of three has left its place"
+
+
+@pytest.mark.parametrize("open_edges", [False, True])
+def test_moved_skyrmion_is_a_column_in_stacked_layers(open_edges):
+    lattice = Lattice.named("cubic", (24, 24, 12), periodic=(True, True, not open_edges))
+    crystal = Crystal(Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, 0.8)), field=UP))
+    parent = PlantSkyrmion()(crystal, uniform(crystal)[None], rng(2))
+    for seed in range(6):
+        child = MoveSkyrmion()(crystal, parent[None], rng(seed)).reshape(12, 24 * 24, 3)
+        assert_array_equal(child, np.broadcast_to(child[0], child.shape))
+        assert (child.reshape(-1, 3) != parent).any()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from models import MODELS, bloch, exchange, icosahedron, shell_bonds
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from oracle import energy
 
 from magsearch.archipelago import Archipelago
@@ -83,6 +83,7 @@ def test_square_j1_j2_antiferromagnet_is_neel_then_striped(J2, expected):
     """-2 |J1| + 2 |J2| up to |J2| = |J1| / 2, then -2 |J2|."""
     ended = search(model("square", (6, 6, 1), exchange(-1.0), exchange(J2)))
     assert per_site(ended) == pytest.approx(expected, abs=1e-10)
+    assert_allclose(np.linalg.norm(ended.champion.texture, axis=1), 1.0, atol=1e-14)
     weight = np.sort(structure_factor(ended.hamiltonian.lattice, ended.champion.texture).ravel())[::-1]
     assert weight[: 1 if J2 > -0.5 else 2].sum() == pytest.approx(36, abs=1e-3)
 

@@ -7,19 +7,12 @@
 there of the models and methods asked for. A run ends when it has had so many evaluations and so many seconds, and in
 any case at a limit of seconds; what it had found after how many of both is kept. Seconds are those that the process
 was on a core (CPU time, one thread), so that other jobs on the machine count less. The target is the best energy that
-any method found in any run, to 1e-6 of the stiffest coupling per site. With p(t) the fraction of runs that reached it
-within t evaluations or seconds,
-
-    TTS = min over t of t max[1, ln 0.01 / ln(1 - p(t))],
-
-what it takes to find it with 99 % probability if runs are cut off at t and repeated (Ronnow et al., Science 345, 420
-(2014)).
+any method found in any run, to 1e-6 of the stiffest coupling per site; traces.py says how the time to solution follows.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -29,10 +22,10 @@ import numpy as np
 import typer
 from figure import draw
 from instances import INSTANCES
-from methods import METHODS, Search
+from methods import METHODS
+from traces import Budget, followed, hits, time_to_solution
 
 import magsearch as ms
-from magsearch.device import Device
 from magsearch.formats.expression import CannotExpress
 
 app = typer.Typer(add_completion=False)
@@ -41,18 +34,6 @@ app = typer.Typer(add_completion=False)
 class Per(StrEnum):
     evaluations = "evaluations"
     seconds = "seconds"
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What a run has: so many evaluations and so many seconds, whichever takes longer, within a limit of seconds."""
-
-    evaluations: int
-    seconds: float
-    limit: float
-
-    def spent(self, evaluations: int, seconds: float) -> bool:
-        return seconds >= self.limit or (evaluations >= self.evaluations and seconds >= self.seconds)
 
 
 UNITS = {Per.evaluations: (1000, "thousand evaluations"), Per.seconds: (1, "CPU seconds")}
@@ -85,24 +66,11 @@ def run(
                 found = known[instance]["runs"].setdefault(name, {})
                 if seed not in found:
                     try:
-                        found[seed] = followed(search, hamiltonian, device, int(seed), Budget(budget, seconds, limit))
+                        found[seed] = followed(search(hamiltonian, device, int(seed)), Budget(budget, seconds, limit))
                     except CannotExpress as error:
                         print(f"{instance}, {name}: {error}")
                     out.write_text(json.dumps(known))
             print(f"seed {seed}, {instance}", flush=True)
-
-
-def followed(search: Search, hamiltonian: ms.Hamiltonian, device: Device, seed: int, budget: Budget) -> dict[str, Any]:
-    """One run: (evaluations, seconds, meV) whenever it had found something better, and all that it took."""
-    begin, trace, best = time.process_time(), [], np.inf
-    for evaluations, energy in search(hamiltonian, device, seed):
-        spent = time.process_time() - begin
-        if energy < best:
-            best = energy
-            trace.append((evaluations, spent, energy))
-        if budget.spent(evaluations, spent):
-            return {"trace": trace, "evaluations": evaluations, "seconds": spent}
-    raise AssertionError("searches do not end by themselves")
 
 
 @dataclass(frozen=True)
@@ -117,15 +85,6 @@ class Solution:
         return f"{self.time:.3g} ({self.arrived:.0%})" if self.arrived else f"none of {self.runs}"
 
 
-def time_to_solution(hits: list[float]) -> float:
-    """min over t of t max[1, ln 0.01 / ln(1 - p(t))]; hits are infinite where a run did not arrive."""
-    best = np.inf
-    for t in (h for h in hits if np.isfinite(h)):
-        p = np.mean(np.array(hits) <= t)
-        best = min(best, t * (max(1.0, np.log(0.01) / np.log1p(-p)) if p < 1 else 1.0))
-    return best
-
-
 def lowest(model: dict[str, Any]) -> float:
     """The best energy that any method found in any run, meV."""
     return min(point[-1] for runs in model["runs"].values() for run in runs.values() for point in run["trace"])
@@ -136,9 +95,10 @@ def solutions(model: dict[str, Any], per: Per) -> dict[str, Solution]:
     column, unit, results = list(Per).index(per), UNITS[per][0], {}
     goal = lowest(model) + model["tolerance"] * model["sites"]
     for method, runs in model["runs"].items():
-        hits = [next((point[column] for point in r["trace"] if point[-1] <= goal), np.inf) for r in runs.values()]
-        if hits:
-            results[method] = Solution(time_to_solution(hits) / unit, float(np.mean(np.isfinite(hits))), len(hits))
+        reached = hits(runs.values(), goal, column)
+        if reached:
+            found = float(np.mean(np.isfinite(reached)))
+            results[method] = Solution(time_to_solution(reached) / unit, found, len(reached))
     return results
 
 

@@ -22,13 +22,21 @@ Trace = Iterator[tuple[int, float]]  # evaluations so far, meV of the best textu
 Search = Callable[[ms.Hamiltonian, Device, int], Trace]
 
 
+def endless(hamiltonian: ms.Hamiltonian, device: Device, island: ms.GeneticTunneling) -> ms.Archipelago:
+    """One island that breeds until nobody asks it for another generation."""
+    return ms.Archipelago(hamiltonian, device, island, stop=ms.Stop(generations=10**6, window=10**6))
+
+
+def progress(search: ms.Archipelago) -> Trace:
+    rows, spins = search.history, search.hamiltonian.spins
+    for _ in search.run():
+        yield int(rows["evaluations"].sum()), float(rows["best"].min()) * spins
+
+
 def tunneling(**changes: object) -> Search:
     def search(hamiltonian: ms.Hamiltonian, device: Device, seed: int) -> Trace:
         island = ms.GeneticTunneling(replicas=REPLICAS, seed=seed, **changes)  # type: ignore[arg-type]
-        search = ms.Archipelago(hamiltonian, device, island, stop=ms.Stop(generations=10**6, window=10**6))
-        for _ in search.run():
-            rows = search.history
-            yield int(rows["evaluations"].sum()), float(rows["best"].min()) * hamiltonian.spins
+        return progress(endless(hamiltonian, device, island))
 
     return search
 

@@ -17,12 +17,12 @@ from magsearch.operators.mutations import (
     InsertStripe,
     RotatePatch,
     RotateTexture,
-    ShiftWave,
     ShufflePatch,
 )
 from magsearch.operators.seeds import RandomSpins, SoftWaves
-from magsearch.operators.skyrmions import PlantSkyrmion, RemoveSkyrmion
-from magsearch.operators.splices import FourierSplice, PatchSplice, QuadrantSplice, StripeSplice
+from magsearch.operators.skyrmions import MoveSkyrmion, PlantSkyrmion, RemoveSkyrmion
+from magsearch.operators.splices import ExchangeWave, FourierSplice, PatchSplice, QuadrantSplice, StripeSplice
+from magsearch.operators.waves import InsertDislocations, MultiplyTexture, ShiftWave, StretchTexture
 
 
 class Operator(Protocol):
@@ -35,8 +35,9 @@ class Operator(Protocol):
 OPERATORS: dict[str, type] = {
     operator.__name__: operator
     for operator in (
-        RandomSpins, SoftWaves, StripeSplice, QuadrantSplice, PatchSplice, FourierSplice, HeatPatch, RotatePatch,
-        RotateTexture, ShufflePatch, InsertStripe, ShiftWave, PlantSkyrmion, RemoveSkyrmion,
+        RandomSpins, SoftWaves, StripeSplice, QuadrantSplice, PatchSplice, FourierSplice, ExchangeWave, HeatPatch,
+        RotatePatch, RotateTexture, ShufflePatch, InsertStripe, ShiftWave, StretchTexture, MultiplyTexture,
+        InsertDislocations, PlantSkyrmion, RemoveSkyrmion, MoveSkyrmion,
     )
 }  # fmt: skip
 

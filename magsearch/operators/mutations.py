@@ -100,25 +100,3 @@ class InsertStripe:
         source = np.roll(source, random.integers(n))
         grid = parents[0].reshape(*lattice.grid, -1)
         return np.take(grid, source, axis=2 - axis).reshape(parents[0].shape)
-
-
-@dataclass(frozen=True)
-class ShiftWave:
-    """The texture multiplied by a slow phase: its strongest wave moves to a neighbouring wave vector that fits."""
-
-    parents: int = 1
-
-    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-        lattice = crystal.lattice
-        modes = np.fft.fftn(parents[0].reshape(*lattice.grid, -1), axes=(0, 1, 2))
-        power = (np.abs(modes) ** 2).sum(axis=-1)
-        power[0, 0, 0] = 0
-        strongest = np.unravel_index(power.argmax(), power.shape)
-        k = np.array([(s + n // 2) % n - n // 2 for s, n in zip(strongest, lattice.grid, strict=True)])
-        step = [random.integers(-1, 2) if n > 1 else 0 for n in lattice.grid]
-        # a mask of the half space around the strongest wave moves to k + step, its mirror image to -(k + step)
-        frequencies = np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in lattice.grid), indexing="ij")
-        forward = sum(f * c / n for f, c, n in zip(frequencies, k, lattice.grid, strict=True)) > 1e-9
-        half = np.where(forward[..., None], modes, 0)
-        moved = 2 * np.fft.ifftn(np.roll(half, step, axis=(0, 1, 2)), axes=(0, 1, 2)).real
-        return (moved + modes[0, 0, 0].real / lattice.cells).reshape(-1, 3)

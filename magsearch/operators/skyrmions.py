@@ -1,4 +1,4 @@
-"""Single skyrmions put in or taken out."""
+"""Single skyrmions put in, taken out or moved."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.crystal import Crystal
+from magsearch.observables import charge_density
 from magsearch.operators.seeds import unit
+from magsearch.triangulation import plane_frame, stacking_axis, triangles
+
+PLACES = 8  # where a skyrmion might be moved to; the emptiest is taken
+CLIMBS = 3  # steps to the middle of a skyrmion
 
 
 def _up(crystal: Crystal, texture: NDArray[Any]) -> NDArray[Any]:
@@ -62,3 +67,56 @@ class RemoveSkyrmion:
         distance = np.linalg.norm(crystal.displacement(centre), axis=1)
         child[distance < random.uniform(0.4, 0.7) * crystal.wavelength] = up
         return child
+
+
+@dataclass(frozen=True)
+class MoveSkyrmion:
+    """A disk around a charge and the disk at an emptier place exchanged, spin by spin.
+
+    So the skyrmion keeps its polarity, its helicity and its sublattices, and the background fills the gap. In stacked
+    layers both are columns.
+    """
+
+    parents: int = 1
+
+    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        lattice, occupied = crystal.lattice, crystal.hamiltonian.occupied
+        charge = _site_charge(crystal, parents[0])
+        inside = self._around(crystal, charge, random.uniform(0.5, 0.7) * crystal.wavelength, random)
+        best, least = None, np.inf
+        for _ in range(PLACES):
+            shift = np.array([random.integers(n) for n in lattice.size])
+            shift[stacking_axis(lattice)] = 0
+            cells = lattice.neighbours(shift)
+            there = (cells[:, None] * lattice.atoms + np.arange(lattice.atoms)).ravel()
+            here = np.flatnonzero(inside & (np.repeat(cells, lattice.atoms) >= 0) & occupied & occupied[there])
+            if len(here) and not inside[there[here]].any() and np.abs(charge[there[here]]).sum() < least:
+                best, least = (here, there[here]), np.abs(charge[there[here]]).sum()
+        child = parents[0].copy()
+        if best is not None:
+            here, there = best
+            child[here], child[there] = parents[0][there], parents[0][here]
+        return child
+
+    @staticmethod
+    def _around(
+        crystal: Crystal, charge: NDArray[Any], radius: float, random: np.random.Generator
+    ) -> NDArray[np.bool_]:
+        """A disk [site] about the middle of the charge where a site is, which is drawn by its charge."""
+        weight = np.abs(charge) if np.abs(charge).sum() > 1e-3 else np.ones(len(charge))
+        site = random.choice(len(weight), p=weight / weight.sum())
+        weight = np.where(charge * charge[site] >= 0, weight, 0)
+        centre, plane = crystal.fractions[site], plane_frame(crystal.lattice)[:2].T
+        for _ in range(CLIMBS):
+            away = crystal.displacement(centre)
+            near = np.linalg.norm(away @ plane, axis=1) < radius
+            step = (weight * near) @ away / max((weight * near).sum(), 1e-300)
+            centre = centre + step @ plane @ plane.T @ np.linalg.inv(crystal.lattice.box)
+        return np.linalg.norm(crystal.displacement(centre) @ plane, axis=1) < radius
+
+
+def _site_charge(crystal: Crystal, texture: NDArray[Any]) -> NDArray[np.float64]:
+    """A third of the topological charge of every triangle at a site, [site]."""
+    corners = triangles(crystal.lattice)
+    charge = np.repeat(charge_density(crystal.lattice, texture) / 3, 3)
+    return np.asarray(np.bincount(corners.ravel(), charge, minlength=crystal.lattice.sites), dtype=np.float64)

@@ -72,3 +72,22 @@ class FourierSplice:
         heard = strength > 1e-3 * strength.max()
         take = side > np.quantile(side[heard], random.uniform(0.2, 0.8))
         return np.fft.ifftn(np.where(take[..., None], b, a), axes=(0, 1, 2)).real.reshape(-1, 3)
+
+
+@dataclass(frozen=True)
+class ExchangeWave:
+    """One wave of the other parent in place of the same wave of the first; drawn by how much they differ in it."""
+
+    parents: int = 2
+
+    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        grid = crystal.lattice.grid
+        a, b = _moved(crystal, parents, random)
+        other = np.fft.fftn((b - a).reshape(*grid, -1), axes=(0, 1, 2))
+        power = (np.abs(other) ** 2).sum(axis=-1).ravel()
+        if not power.any():
+            return a
+        wave = np.unravel_index(random.choice(len(power), p=power / power.sum()), grid)
+        take = np.zeros(grid, dtype=bool)
+        take[wave] = take[tuple(-k % n for k, n in zip(wave, grid, strict=True))] = True
+        return a + np.fft.ifftn(np.where(take[..., None], other, 0), axes=(0, 1, 2)).real.reshape(-1, 3)
