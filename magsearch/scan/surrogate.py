@@ -81,8 +81,8 @@ class RandomFeatures:
 
     features   how many
     order      inputs of one feature
-    kept       share of the slopes' mean square that the kept directions hold: a boundary leans by the ratio of two slopes, and
-               one of a thousandth may matter
+    kept       share of the slopes' mean square that the kept directions hold; a boundary leans by the ratio of two
+               slopes, and a thousandth of a slope may matter
     """
 
     features: int = 512
