@@ -59,7 +59,7 @@ OPERATORS: Mixture = (  # docs/performance.md, What operators earn
 )  # fmt: skip
 
 REFINEMENT = BarzilaiBorwein(Convergence(steps=2000, variance=VarianceControl(200, relative=1e-8)))
-FLAT = LBFGS(Convergence(steps=5000, variance=None))  # where gradients alone take long: dearer steps, far fewer
+FLAT = LBFGS(Convergence(steps=3000, variance=None))  # where gradients alone take long: dearer steps, far fewer
 PUSHES = 3  # times that what turns out to be a saddle is pushed off and relaxed again, at the most
 POLISH = BarzilaiBorwein(Convergence(steps=2000, variance=None))
 
