@@ -248,7 +248,7 @@ class Island:
 
     @property
     def rough(self) -> list[Candidate]:
-        """As many of the best that have not been relaxed closely, or not far enough."""
+        """Those among as many of the best that have not been relaxed closely, or not far enough."""
         return self._rough(self.candidates)
 
     def polished(self) -> list[Candidate]:
@@ -325,7 +325,7 @@ class Island:
         return self.distinct(candidates)[: self.settings.replicas]
 
     def _rough(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        return [candidate for candidate in candidates if not candidate.refined][: self.settings.elites]
+        return [candidate for candidate in candidates[: self.settings.elites] if not candidate.refined]
 
     def _refined(self, candidates: Sequence[Candidate]) -> tuple[list[Candidate], int]:
         """The candidates with the best rough ones relaxed closely, and how many evaluations it took.
