@@ -149,7 +149,7 @@ def test_generations_of_an_island_draw_other_numbers(monkeypatch):
             island = Island(Crystal(model), Evaluator(model, Cpu()), GeneticTunneling(8, 2, seed), number)
             for _ in range(2):
                 island.breed()
-    assert len(keys) == len(set(keys)) == 16, "seed, island, generation, refinement"
+    assert len(keys) == len(set(keys)) > 8, "eight generations, and the refinements that they needed"
 
 
 @pytest.mark.parametrize(
