@@ -5,16 +5,21 @@
 The models of benchmarks/evaluation.py: 4 bonds of exchange and DMI at 256x256, and 360 bonds at 100x100; with their
 easy axis, and without it. A DFT model in UppASD's format may be added. An update draws one spin of one replica anew in
 the field of all its neighbours (with an easy axis: a heat bath and a cone at each visit count as one). Medians of
-`repeat` timings of two sweeps. Beside them what UppASD 6.1 did per core in an earlier survey on another machine
-(annealing by heat bath; not run again here): 0.25 million updates per second with 360 bonds, 2.1 million with 4.
+`repeat` timings of two sweeps. Beside them, in the same run, scalar_heatbath.f90 (one spin at a time, double precision;
+gfortran compiles it): the loop of UppASD's heat bath with nothing around it, its best of 1, 8 and 64 ensembles. What
+the whole of UppASD 6.1 did per core in an earlier survey, on another machine: 0.25 million with 360 bonds, 2.1 with 4.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from evaluation import median, model
@@ -23,7 +28,8 @@ import magsearch as ms
 from magsearch.heatbath import enter, moves, random_textures, sweeping
 from magsearch.relaxation import Motion
 
-UPPASD = {4: 2.1, 360: 0.25}  # million updates per second and core
+SCALAR = "scalar_heatbath.f90"
+FLAGS = ("-O3", "-march=native", "-ffast-math")
 KELVIN = 10.0
 SWEEPS = 2
 
@@ -46,6 +52,30 @@ def rate(hamiltonian: ms.Hamiltonian, kinds: int, device: str, replicas: int, re
     return SWEEPS * evaluator.visits.spins * motion.replicas / median(task, repeat, finish) / 1e6
 
 
+def scalar(sides: dict[int, int]) -> dict[int, float]:
+    """Million updates per second of the scalar loop, for `sides` = {bonds: side of the square}; {} without gfortran."""
+    compiler = shutil.which("gfortran")
+    if compiler is None:
+        print("no gfortran: no scalar loop beside the figures\n")
+        return {}
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder, "scalar")
+        source = Path(__file__).with_name(SCALAR)
+        subprocess.run([compiler, *FLAGS, "-J", folder, source, "-o", program], check=True)
+        for bonds, side in sides.items():
+            updates = 20_000_000 // bonds  # about as long for each
+            rates = [
+                float(subprocess.check_output(list(map(str, (program, side, bonds, ensembles, sweeps)))))
+                for ensembles in (1, 8, 64)
+                for sweeps in [1 + updates // (side**2 * ensembles)]
+            ]
+            found[bonds] = max(rates)
+            print(f"scalar loop, {bonds} bonds: " + ", ".join(f"{rate:.3g}" for rate in rates) + " M updates/s")
+    print()
+    return found
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--device", default="cpu")
@@ -55,13 +85,14 @@ def main() -> None:
     given = arguments.parse_args()
     threads = os.environ.get("OMP_NUM_THREADS", "all")
     print(f"device {ms.choose(given.device).description}; OMP_NUM_THREADS {threads}; {given.replicas} replicas\n")
-    print(f"{'model':34} {'moves':22} {'M updates/s':>12} {'magsearch / UppASD':>19}")
+    peers = scalar({4: 256, 360: 100})
+    print(f"{'model':34} {'moves':22} {'M updates/s':>12} {'magsearch / scalar':>19}")
     models = {"4 bonds, 256x256": model("square", 256, 4), "360 bonds, 100x100": model("triangular", 100, 360)}
     if given.pdfeir111:
         models["from a file"] = ms.read(given.pdfeir111)
     for name, easy in models.items():
         plain = replace(easy, anisotropy=())
-        peer = UPPASD.get(round(easy.coordination), 0.0)
+        peer = peers.get(round(easy.coordination), 0.0)
         for title, hamiltonian, names in (
             ("heat bath", plain, ("HEATBATH",)),
             ("over-relaxation", plain, ("REFLECTION",)),

@@ -32,8 +32,7 @@ from methods import endless, progress
 from traces import Budget, followed, hits, time_to_solution
 
 import magsearch as ms
-from magsearch.island import OPERATORS, Mixture
-from magsearch.operators import OPERATORS as EVERY
+from magsearch.operators import BREEDING, OPERATORS, Mixture
 
 BUDGETS = {
     "square Bloch": 80_000,
@@ -52,13 +51,13 @@ def names(mixture: Mixture) -> list[str]:
 
 
 def without(*dropped: str) -> Mixture:
-    return tuple(o for o, name in zip(OPERATORS, names(OPERATORS), strict=True) if name not in dropped)
+    return tuple(o for o, name in zip(BREEDING, names(BREEDING), strict=True) if name not in dropped)
 
 
 MIXTURES: dict[str, Mixture] = (
-    {DEFAULT: OPERATORS, "without the newest": without(*NEWEST)}
-    | {f"without {name}": without(name) for name in names(OPERATORS)}
-    | {f"with {name}": (*OPERATORS, (make(), 1.0)) for name, make in EVERY.items() if name not in names(OPERATORS)}
+    {DEFAULT: BREEDING, "without the newest": without(*NEWEST)}
+    | {f"without {name}": without(name) for name in names(BREEDING)}
+    | {f"with {name}": (*BREEDING, (make(), 1.0)) for name, make in OPERATORS.items() if name not in names(BREEDING)}
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -27,7 +27,7 @@ from magsearch.minimizers import (
     StochasticLLG,
     VelocityProjection,
 )
-from magsearch.relaxation import Convergence, Method, Minimizer, VarianceControl
+from magsearch.relaxation import EARLY, Convergence, Method, Minimizer, VarianceControl
 
 MinimizerName = Literal["barzilai-borwein", "lbfgs", "velocity-projection", "fire", "llg"]
 MINIMIZERS: dict[str, Callable[[Convergence], Minimizer]] = {
@@ -83,7 +83,7 @@ class VarianceTable:
         if self.window == 1:
             raise ValueError("search.variance.window is 1; a variance needs two steps or more")
         given = {f.name: getattr(self, f.name) for f in fields(self)}
-        return VarianceControl(**{key: value for key, value in given.items() if value is not None})
+        return replace(EARLY, **{key: value for key, value in given.items() if value is not None})
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import block_diag
 
 from magsearch.hamiltonian import Hamiltonian
 from magsearch.lattice import Lattice
@@ -19,7 +20,7 @@ class Waves:
     """Plane waves s(r) = Re[u exp(i q.T)] that fit the lattice, softest first.
 
     index    [wave, 3]              whole numbers (k1, k2, k3) with q = sum_a k_a b_a / n_a
-    energy   [wave]                 meV per site of a unit wave, - 1/2 of the largest eigenvalue of J(q)
+    energy   [wave]                 meV per site of a unit wave, - 1/2 of an eigenvalue of J(q) + 2 A
     vector   [wave, atom, 3]        complex amplitude u on the atoms of the basis
     """
 
@@ -38,11 +39,12 @@ def grid_indices(lattice: Lattice) -> NDArray[np.int64]:
 
 
 def softest_waves(hamiltonian: Hamiltonian, count: int = 64) -> Waves:
-    """The ``count`` lowest modes of J(q) among the wave vectors that fit the lattice."""
+    """The ``count`` lowest modes of J(q) + 2 A among the wave vectors that fit the lattice; A quadratic anisotropy."""
     lattice = hamiltonian.lattice
     index = grid_indices(lattice)
     q = (index / np.array(lattice.size)) @ lattice.reciprocal
     J = np.concatenate([hamiltonian.fourier(part) for part in np.array_split(q, max(1, len(q) // 4096))])
+    J += 2 * block_diag(*hamiltonian.quadratic)
     values, vectors = np.linalg.eigh(J)  # ascending: the last is the softest
     flat = np.argsort(values[:, ::-1].ravel(), kind="stable")[::-1][:count]
     k, band = np.divmod(flat, values.shape[1])

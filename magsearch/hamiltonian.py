@@ -176,18 +176,27 @@ class Hamiltonian:
         return np.where(self.occupied, moments, 0.0)
 
     @cached_property
+    def _anisotropy_rows(self) -> NDArray[np.float64]:
+        """[atom, ONSITE_WIDTH], without moments."""
+        rows = np.zeros((self.lattice.atoms, ONSITE_WIDTH))
+        for term in self.anisotropy:
+            for atom in range(len(rows)) if term.atoms is None else term.atoms:
+                if not 0 <= atom < len(rows):
+                    raise ValueError(f"anisotropy names atom {atom}; the basis has atoms 0 to {len(rows) - 1}")
+                term.add_to(rows[atom])
+        if not np.isfinite(rows).all():
+            raise ValueError("anisotropy constants and axes must be finite numbers")
+        return rows
+
+    @property
+    def quadratic(self) -> NDArray[np.float64]:
+        """A of each atom of the basis, - s.A s, [atom, 3, 3] meV."""
+        return self._anisotropy_rows[:, ONSITE["A"]].reshape(-1, 3, 3)
+
+    @cached_property
     def onsite(self) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """Which row of on-site parameters holds for each site, [site], and the rows, [kind, ONSITE_WIDTH]."""
-        lattice = self.lattice
-        atom_rows = np.zeros((lattice.atoms, ONSITE_WIDTH))
-        for term in self.anisotropy:
-            atoms = range(lattice.atoms) if term.atoms is None else term.atoms
-            for atom in atoms:
-                if not 0 <= atom < lattice.atoms:
-                    raise ValueError(f"anisotropy names atom {atom}; the basis has atoms 0 to {lattice.atoms - 1}")
-                term.add_to(atom_rows[atom])
-        if not np.isfinite(atom_rows).all():
-            raise ValueError("anisotropy constants and axes must be finite numbers")
+        lattice, atom_rows = self.lattice, self._anisotropy_rows.copy()
         if np.shape(self.moments) == (lattice.atoms,):
             atom_rows[:, 0] = self.moments
             kind = np.tile(np.arange(lattice.atoms, dtype=np.int32), lattice.cells)

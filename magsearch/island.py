@@ -22,44 +22,17 @@ from magsearch.fitness import Fitness
 from magsearch.minima import Degeneracy, Minima
 from magsearch.minimizers import LBFGS, BarzilaiBorwein
 from magsearch.observables import Fingerprint, distinct, fingerprint
-from magsearch.operators import (
-    ExchangeWave,
-    FourierSplice,
-    HeatPatch,
-    InsertDislocations,
-    InsertStripe,
-    Operator,
-    PatchSplice,
-    PlantSkyrmion,
-    QuadrantSplice,
-    RandomSpins,
-    RemoveSkyrmion,
-    RotatePatch,
-    RotateTexture,
-    ShiftWave,
-    ShufflePatch,
-    SoftWaves,
-    StretchTexture,
-    StripeSplice,
-)
+from magsearch.operators import BREEDING, SEEDS, Mixture
 from magsearch.operators.seeds import unit
 from magsearch.randomness import Consumer, key, stream
-from magsearch.relaxation import Convergence, Method, Minimizer, VarianceControl, relax
+from magsearch.relaxation import EARLY, Convergence, Method, Minimizer, VarianceControl, relax
 from magsearch.selection import Selection, SteadyState
 from magsearch.stability import Stability, pushed, stability
 
-Mixture = tuple[tuple[Operator, float], ...]
-
-SEEDS: Mixture = ((SoftWaves(), 0.8), (RandomSpins(), 0.2))
-OPERATORS: Mixture = (  # docs/performance.md, What operators earn
-    (PatchSplice(), 3.0), (StripeSplice(), 2.0), (QuadrantSplice(), 1.0), (FourierSplice(), 1.0), (HeatPatch(), 1.5),
-    (PlantSkyrmion(), 1.5), (RemoveSkyrmion(), 1.5), (InsertStripe(), 1.5), (ShiftWave(), 1.0), (RotatePatch(), 0.5),
-    (RotateTexture(), 0.5), (ShufflePatch(), 0.5), (SoftWaves(), 1.0), (StretchTexture(), 2.0),
-    (InsertDislocations(), 2.0), (ExchangeWave(), 2.0),
-)  # fmt: skip
-
+OFFSPRING = BarzilaiBorwein(Convergence(variance=EARLY))
 REFINEMENT = BarzilaiBorwein(Convergence(steps=2000, variance=VarianceControl(200, relative=1e-8)))
 FLAT = LBFGS(Convergence(steps=3000, variance=None))  # where gradients alone take long: dearer steps, far fewer
+CLOSELY = 2  # rough candidates that a generation relaxes closely, at the most
 PUSHES = 3  # times that what turns out to be a saddle is pushed off and relaxed again, at the most
 POLISH = BarzilaiBorwein(Convergence(steps=2000, variance=None))
 
@@ -87,14 +60,14 @@ class GeneticTunneling:
     replicas: int = 64
     elites: int = 8
     seed: int = 1
-    minimizer: Minimizer | Method = field(default_factory=BarzilaiBorwein)
+    minimizer: Minimizer | Method = OFFSPRING
     refinement: Minimizer = REFINEMENT
     polish: Minimizer = POLISH
     modes: int = 4
     fitness: Fitness | None = None
     selection: Selection = field(default_factory=SteadyState)
     seeds: Mixture = SEEDS
-    operators: Mixture = OPERATORS
+    operators: Mixture = BREEDING
     adaptation: float = 0.0
 
 
@@ -328,11 +301,11 @@ class Island:
         return [candidate for candidate in candidates[: self.settings.elites] if not candidate.refined]
 
     def _refined(self, candidates: Sequence[Candidate]) -> tuple[list[Candidate], int]:
-        """The candidates with the best rough ones relaxed closely, and how many evaluations it took.
+        """The candidates with the very best rough ones relaxed closely, and how many evaluations it took.
 
         What turns out to be the same minimum as a better candidate is dropped.
         """
-        rough = self._rough(candidates)
+        rough = self._rough(candidates)[:CLOSELY]
         if not rough:
             return list(candidates), 0
         refined, evaluations = self.relaxed(rough, self.settings.refinement, self.evaluator, refined=True)

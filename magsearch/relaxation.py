@@ -39,6 +39,9 @@ class VarianceControl:
     relative: float = 1e-7
 
 
+EARLY = VarianceControl(window=20, moment=1e-4, relative=1e-6)  # for offspring: the best are relaxed further anyway
+
+
 @dataclass(frozen=True)
 class Convergence:
     """When a replica has arrived: torque, variances, or the number of steps.

@@ -22,9 +22,9 @@ from magsearch.backends import (
     VarianceTable,
 )
 from magsearch.fitness import Fitness, Harmonic, LocalEntropy
-from magsearch.island import OPERATORS, SEEDS, GeneticTunneling, Mixture
+from magsearch.island import GeneticTunneling
 from magsearch.migration import Exchange, Leader
-from magsearch.operators import OPERATORS as NAMED_OPERATORS
+from magsearch.operators import BREEDING, OPERATORS, SEEDS, Mixture
 from magsearch.relaxation import Convergence
 from magsearch.selection import Roulette, Selection, SteadyState, Tournament
 from magsearch.stopping import Checkpoints, Stop
@@ -109,7 +109,7 @@ class SearchTable:
             fitness=self._fitness(),
             selection=self._selection(),
             seeds=_mixture("seeds", self.seeds, SEEDS),
-            operators=_mixture("operators", self.operators, OPERATORS),
+            operators=_mixture("operators", self.operators, BREEDING),
             adaptation=self.adaptation,
         )
 
@@ -142,10 +142,10 @@ class SearchTable:
 
 
 def _mixture(key: str, weights: Mapping[str, float], usual: Mixture) -> Mixture:
-    unknown = sorted(set(weights) - set(NAMED_OPERATORS))
+    unknown = sorted(set(weights) - set(OPERATORS))
     if unknown:
-        raise ValueError(f"search.{key}: no operator '{unknown[0]}'; known are {', '.join(NAMED_OPERATORS)}")
-    chosen = tuple((NAMED_OPERATORS[name](), weight) for name, weight in weights.items() if weight > 0)
+        raise ValueError(f"search.{key}: no operator '{unknown[0]}'; known are {', '.join(OPERATORS)}")
+    chosen = tuple((OPERATORS[name](), weight) for name, weight in weights.items() if weight > 0)
     if weights and not chosen:
         raise ValueError(f"search.{key}: every weight is zero")
     chosen = chosen or usual

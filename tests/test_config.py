@@ -10,10 +10,9 @@ import pytest
 from magsearch import config
 from magsearch.errors import InputError
 from magsearch.fitness import Harmonic, LocalEntropy
-from magsearch.island import OPERATORS, SEEDS
 from magsearch.migration import Exchange, Leader
 from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, VelocityProjection
-from magsearch.operators import HeatPatch, PatchSplice, RandomSpins
+from magsearch.operators import BREEDING, SEEDS, HeatPatch, PatchSplice, RandomSpins
 from magsearch.selection import Roulette, SteadyState, Tournament
 from magsearch.settings import IslandsTable, SearchTable, StorageTable
 from magsearch.stopping import Checkpoints, Stop
@@ -72,7 +71,7 @@ def fails(path: Path, *overrides: str) -> str:
 def test_input_without_a_search_table_has_the_defaults(tmp_path):
     given = config.read(toml(tmp_path))
     assert given.search == SearchTable()
-    assert given.search.island().operators == OPERATORS
+    assert given.search.island().operators == BREEDING
     assert given.search.island().seeds == SEEDS
     assert given.text == given.path.read_text()
 

@@ -15,7 +15,7 @@ from oracle import energy, random_textures
 from magsearch.crystal import Crystal, grid_indices, softest_waves
 from magsearch.device import Cpu
 from magsearch.evaluator import Evaluator
-from magsearch.hamiltonian import Hamiltonian
+from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
 from magsearch.island import GeneticTunneling, Island
 from magsearch.lattice import Lattice
 from magsearch.observables import topological_charge
@@ -24,7 +24,14 @@ from magsearch.operators.mutations import InsertStripe, RotatePatch, RotateTextu
 from magsearch.operators.seeds import RandomSpins, SoftWaves, unit
 from magsearch.operators.skyrmions import MoveSkyrmion, PlantSkyrmion, RemoveSkyrmion
 from magsearch.operators.splices import ExchangeWave, FourierSplice, PatchSplice, QuadrantSplice, StripeSplice
-from magsearch.operators.waves import InsertDislocations, MultiplyTexture, ShiftWave, StretchTexture, vortices
+from magsearch.operators.waves import (
+    InsertDislocations,
+    MultiplyTexture,
+    ShiftWave,
+    StretchTexture,
+    TranslateTexture,
+    vortices,
+)
 
 X, Y, Z = np.eye(3)
 UP = (0.0, 0.0, 5.0)
@@ -111,7 +118,8 @@ def test_moved_textures_have_the_same_energy(crystal):
 @pytest.mark.parametrize("name", ["triangular_j1_j3", "kagome_tensor", "left_handed", "prime_box", "square_bloch"])
 def test_softest_waves_have_the_energy_that_they_state(name):
     """s = Re[u exp(i q T)] with |u|^2 = 2 per atom (1 where q = -q) has spins of unit length in the mean."""
-    hamiltonian = replace(MODELS[name], field=(0.0, 0.0, 0.0), anisotropy=())
+    tilted = UniaxialAnisotropy(0.7, axis=(1.0, 2.0, -2.0), atoms=(0,))
+    hamiltonian = replace(MODELS[name], field=(0.0, 0.0, 0.0), anisotropy=(tilted,))
     lattice, waves = hamiltonian.lattice, softest_waves(hamiltonian, 8)
     assert (np.diff(waves.energy) >= -1e-12).all()
     for k in range(8):
@@ -172,11 +180,33 @@ def test_soft_waves_seed_has_its_weight_on_the_softest_wave_vectors():
     axis = (2, 3, 9, 10)  # cos q - cos 2q is the same at 60 and at 90 degrees
     assert softest == {(kx, ky, 0) for kx in axis for ky in axis}
     for seed in range(10):
-        s = SoftWaves(spread=1e-3)(crystal, np.empty((0, lattice.sites, 3)), rng(seed))
+        s = SoftWaves(spread=(1e-3, 1e-3), noise=0.0)(crystal, np.empty((0, lattice.sites, 3)), rng(seed))
         power = (np.abs(np.fft.fftn(s.reshape(12, 12, 3), axes=(0, 1))) ** 2).sum(axis=-1).T  # [k1, k2]
         power[0, 0] = 0
         inside = sum(power[kx, ky] for kx, ky, _ in softest)
         assert inside > 0.999 * power.sum() > 0
+
+
+def test_soft_waves_seed_points_along_an_easy_axis_and_across_a_hard_one():
+    """- K (s.n)^2 with K = 5 J: at low temperatures all of the wave is on the axis, or none of it."""
+    n = np.array([0.6, 0.0, 0.8])
+    for K, share in ((5.0, 1.0), (-5.0, 0.0)):
+        axis = UniaxialAnisotropy(K, axis=tuple(n))
+        crystal = on("square", (12, 12, 1), exchange(1.0), exchange(0.0), exchange(-1.0), anisotropy=(axis,))
+        cold = SoftWaves(spread=(1e-3, 1e-3), noise=0.0)
+        s = np.stack([cold(crystal, np.empty((0, 144, 3)), rng(seed)) for seed in range(10)])
+        wave = s - s.mean(axis=1, keepdims=True)
+        assert ((wave @ n) ** 2).sum() / (wave**2).sum() == pytest.approx(share, abs=0.02)
+
+
+def test_soft_waves_seeds_are_noisy_half_of_the_time():
+    crystal = on("square", (12, 12, 1), exchange(1.0))
+    smooth = 0
+    for seed in range(100):
+        s = SoftWaves(spread=(1e-3, 1e-3))(crystal, np.empty((0, 144, 3)), rng(seed))
+        power = (np.abs(np.fft.fftn(s.reshape(12, 12, 3), axes=(0, 1))) ** 2).sum(axis=-1).ravel()
+        smooth += power.argmax() == 0 and np.sort(power)[-2] < 1e-9 * power.max()  # waves of a ferromagnet: q = 0
+    assert 30 <= smooth <= 70
 
 
 def test_soft_waves_seed_is_magnetized_along_the_field():
@@ -352,6 +382,32 @@ WAVY = {
     "chain": (on("chain", (16, 1, 1), exchange(1.0)), (4, 0, 0)),
 }
 wavy = pytest.mark.parametrize(("crystal", "k"), WAVY.values(), ids=WAVY)
+
+
+@pytest.mark.parametrize("name", ["square", "kagome"])
+def test_translated_texture_is_the_texture_by_less_than_a_cell_away(name):
+    """A spiral stays one: its phase turns by q.d, with d of at most half a cell along each axis."""
+    crystal = on(name, (8, 12, 1), exchange(1.0))
+    lattice, q = crystal.lattice, 2 * np.pi * np.array([1 / 8, 2 / 12, 0])
+    phase = np.repeat(lattice.coordinates @ q, lattice.atoms)
+    spiral = np.stack([np.cos(phase), np.sin(phase), np.full(len(phase), 0.3)], axis=1)
+    phases = []
+    for seed in range(20):
+        moved = TranslateTexture()(crystal, spiral[None], rng(seed))
+        assert_allclose(moved[:, 2], 0.3, atol=1e-12)
+        turned = (moved[:, 0] + 1j * moved[:, 1]) * np.exp(-1j * phase)
+        assert_allclose(turned, turned[0], atol=1e-12)
+        assert abs(turned[0]) == pytest.approx(1)
+        phases.append(np.angle(turned[0]))
+    assert np.abs(phases).max() <= 0.5 * np.abs(q).sum()
+    assert np.ptp(phases) > 0.5 * np.abs(q).sum()
+
+
+def test_translated_texture_stays_between_open_edges():
+    lattice = Lattice.named("square", (8, 12, 1), periodic=(False, True, False))
+    crystal = Crystal(Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0))))
+    column = np.tile(unit(rng().normal(size=(8, 3))), (12, 1))  # alike along the periodic axis
+    assert_allclose(TranslateTexture()(crystal, column[None], rng(1)), column, atol=1e-12)
 
 
 @wavy

@@ -59,7 +59,7 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
         length = f"period {2 * np.pi / np.linalg.norm(q):.4g} angstrom" if np.linalg.norm(q) > 0 else "uniform"
         console.print(
             f"softest q  {record.vector(soft['fractions'])} of the reciprocal vectors ({length}); "
-            f"J(q) alone: {soft['energy_per_site']:.6f} meV per site",
+            f"couplings and anisotropy alone: {soft['energy_per_site']:.6f} meV per site",
             highlight=False,
         )
     screen.memory(console, size, len(islands))

@@ -6,12 +6,7 @@ and a random generator. It returns [site, 3]; the search puts the spins back ont
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
-
-from magsearch.crystal import Crystal
+from magsearch.operators.mixtures import BREEDING, SEEDS, Mixture
 from magsearch.operators.mutations import (
     HeatPatch,
     InsertStripe,
@@ -19,26 +14,25 @@ from magsearch.operators.mutations import (
     RotateTexture,
     ShufflePatch,
 )
+from magsearch.operators.operator import Operator
 from magsearch.operators.seeds import RandomSpins, SoftWaves
 from magsearch.operators.skyrmions import MoveSkyrmion, PlantSkyrmion, RemoveSkyrmion
 from magsearch.operators.splices import ExchangeWave, FourierSplice, PatchSplice, QuadrantSplice, StripeSplice
-from magsearch.operators.waves import InsertDislocations, MultiplyTexture, ShiftWave, StretchTexture
-
-
-class Operator(Protocol):
-    @property
-    def parents(self) -> int: ...
-
-    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]: ...
-
+from magsearch.operators.waves import (
+    InsertDislocations,
+    MultiplyTexture,
+    ShiftWave,
+    StretchTexture,
+    TranslateTexture,
+)
 
 OPERATORS: dict[str, type] = {
     operator.__name__: operator
     for operator in (
         RandomSpins, SoftWaves, StripeSplice, QuadrantSplice, PatchSplice, FourierSplice, ExchangeWave, HeatPatch,
-        RotatePatch, RotateTexture, ShufflePatch, InsertStripe, ShiftWave, StretchTexture, MultiplyTexture,
-        InsertDislocations, PlantSkyrmion, RemoveSkyrmion, MoveSkyrmion,
+        RotatePatch, RotateTexture, ShufflePatch, InsertStripe, ShiftWave, TranslateTexture, StretchTexture,
+        MultiplyTexture, InsertDislocations, PlantSkyrmion, RemoveSkyrmion, MoveSkyrmion,
     )
 }  # fmt: skip
 
-__all__ = [*OPERATORS, "OPERATORS", "Operator"]
+__all__ = [*OPERATORS, "BREEDING", "OPERATORS", "SEEDS", "Mixture", "Operator"]

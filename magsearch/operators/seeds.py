@@ -23,47 +23,59 @@ class RandomSpins:
 
 @dataclass(frozen=True)
 class SoftWaves:
-    """A superposition of the softest waves of J(q) with random phases, and a random net magnetisation.
+    """A superposition of the softest waves with random phases, and a random net magnetisation.
 
-    One, two or three waves; three are taken so that their q add up to zero where such a triple is soft, which makes the
-    periodic textures (skyrmion lattices and other multi-q states) that a triple can make.
+    One, two or three waves, drawn like states at a temperature that is drawn for every texture. Half of the time the
+    second is as soft as the first. The third is the one whose q adds up to zero with theirs where that is soft: such
+    triples make the periodic textures that three waves can make (skyrmion lattices and other multi-q states). Half of
+    the textures have random spins added, which lead out of symmetries that a relaxation would keep.
 
-    spread   waves are drawn with weights that fall by e over this fraction of the range of J(q)'s soft part
+    spread   least and largest temperature, in units of the range of the soft waves' energies
+    noise    largest share of random spins
     """
 
     parents: int = 0
-    spread: float = 0.25
+    spread: tuple[float, float] = (0.01, 1.0)
+    noise: float = 0.5
 
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
         waves, lattice = crystal.waves, crystal.lattice
         above = waves.energy - waves.energy[0]
-        weight = np.exp(-above / (self.spread * above[-1] + 1e-12 * abs(waves.energy[0]) + 1e-300))
-        first, second = random.choice(len(weight), size=2, p=weight / weight.sum())
+        rounding = 1e-6 * abs(waves.energy[0]) + 1e-300
+        temperature = np.exp(random.uniform(*np.log(self.spread))) * above[-1] + rounding
+        weight = np.exp(-above / temperature)
+        weight /= weight.sum()
+        first, second, third = random.choice(len(weight), size=3, p=weight)
+        if random.random() < 0.5:
+            second = random.choice(np.flatnonzero(np.abs(above - above[first]) <= rounding))
         size = np.array(lattice.size)
-        third = -(waves.index[first] + waves.index[second])
-        closes = np.flatnonzero(((waves.index - third) % size == 0).all(axis=1))
+        around = waves.index + waves.index[first] + waves.index[second]
+        closes = np.flatnonzero((around % size == 0).all(axis=1))
         number = random.integers(1, 4)
-        last = closes[0] if len(closes) else random.choice(len(weight), p=weight / weight.sum())
         texture = np.zeros((lattice.cells, lattice.atoms, 3))
-        for k in (first, second, last)[:number]:
+        for k in (first, second, closes[0] if len(closes) else third)[:number]:
             phase = 2 * np.pi * (lattice.coordinates @ (waves.index[k] / size) + random.random())
-            texture += np.real(np.exp(1j * phase)[:, None, None] * self._amplitude(crystal, k, random))
+            texture += np.real(np.exp(1j * phase)[:, None, None] * self._amplitude(crystal, k, temperature, random))
         texture *= np.sqrt(2 * lattice.atoms / number)
         field = np.array(crystal.hamiltonian.field)
         up = field / np.linalg.norm(field) if field.any() else unit(random.normal(size=3))
-        return texture.reshape(-1, 3) + random.uniform(0.0 if field.any() else -1.0, 1.5) * up
+        texture += random.uniform(0.0 if field.any() else -1.0, 1.5) * up
+        if random.random() < 0.5:
+            texture += random.uniform(0.0, self.noise) * random.normal(size=texture.shape)
+        return texture.reshape(-1, 3)
 
     @staticmethod
-    def _amplitude(crystal: Crystal, k: int, random: np.random.Generator) -> NDArray[np.complex128]:
-        """[atom, 3]: a random mixture of all waves at the q of wave k that are as soft.
+    def _amplitude(crystal: Crystal, k: int, temperature: float, random: np.random.Generator) -> NDArray[np.complex128]:
+        """[atom, 3]: a random mixture of the waves at the q of wave k, the less of one the stiffer it is.
 
-        There are three without spin-orbit coupling, where the spins may turn in any plane.
+        Without spin-orbit coupling and anisotropy three are alike, and the spins may turn in any plane.
         """
         waves = crystal.waves
-        soft = np.abs(waves.energy - waves.energy[k]) <= 1e-6 * np.abs(waves.energy[0])
-        among = waves.vector[(waves.index == waves.index[k]).all(axis=1) & soft]
-        mixture = random.normal(size=len(among)) + 1j * random.normal(size=len(among))
-        return np.tensordot(mixture / np.linalg.norm(mixture), among, axes=1)
+        there = (waves.index == waves.index[k]).all(axis=1)
+        stiffer = np.maximum(waves.energy[there] - waves.energy[k], 0)
+        mixture = random.normal(size=len(stiffer)) + 1j * random.normal(size=len(stiffer))
+        mixture *= np.exp(-0.5 * stiffer / temperature)
+        return np.tensordot(mixture / np.linalg.norm(mixture), waves.vector[there], axes=1)
 
 
 def unit(v: NDArray[Any]) -> NDArray[Any]:

@@ -37,6 +37,22 @@ class ShiftWave:
 
 
 @dataclass(frozen=True)
+class TranslateTexture:
+    """The texture moved by a part of a cell, to where the lattice may pin it more firmly."""
+
+    parents: int = 1
+
+    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        lattice = crystal.lattice
+        along = [n > 1 and periodic for n, periodic in zip(lattice.size, lattice.periodic, strict=True)]
+        cells = np.where(along, random.uniform(-0.5, 0.5, size=3), 0.0)
+        modes = np.fft.fftn(parents[0].reshape(*lattice.grid, -1), axes=SPACE)
+        turns = np.tensordot(cells / lattice.size, _frequencies(crystal), axes=1)
+        moved = np.fft.ifftn(np.exp(-2j * np.pi * turns)[..., None] * modes, axes=SPACE).real
+        return moved.reshape(-1, 3) if any(along) else parents[0]
+
+
+@dataclass(frozen=True)
 class StretchTexture:
     """The texture with one period more or fewer along an axis: every wave vector is stretched, to one that fits."""
 

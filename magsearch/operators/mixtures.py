@@ -1,0 +1,20 @@
+"""Which operators a search draws from, and how often, unless it is told otherwise."""
+
+from __future__ import annotations
+
+from magsearch.operators.mutations import HeatPatch, InsertStripe, RotatePatch, RotateTexture, ShufflePatch
+from magsearch.operators.operator import Operator
+from magsearch.operators.seeds import RandomSpins, SoftWaves
+from magsearch.operators.skyrmions import PlantSkyrmion, RemoveSkyrmion
+from magsearch.operators.splices import ExchangeWave, FourierSplice, PatchSplice, QuadrantSplice, StripeSplice
+from magsearch.operators.waves import InsertDislocations, ShiftWave, StretchTexture, TranslateTexture
+
+Mixture = tuple[tuple[Operator, float], ...]
+
+SEEDS: Mixture = ((SoftWaves(), 0.85), (RandomSpins(), 0.15))
+BREEDING: Mixture = (  # docs/performance.md, What operators earn
+    (PatchSplice(), 3.0), (StripeSplice(), 2.0), (QuadrantSplice(), 1.0), (FourierSplice(), 1.0), (HeatPatch(), 1.5),
+    (PlantSkyrmion(), 1.5), (RemoveSkyrmion(), 1.5), (InsertStripe(), 1.5), (ShiftWave(), 1.0), (RotatePatch(), 0.5),
+    (RotateTexture(), 0.5), (ShufflePatch(), 0.5), (StretchTexture(), 2.0), (InsertDislocations(), 2.0),
+    (ExchangeWave(), 2.0), (TranslateTexture(), 2.0), (SoftWaves(), 3.0), (RandomSpins(), 0.5),
+)  # fmt: skip
