@@ -39,7 +39,7 @@ class VarianceControl:
     relative: float = 1e-7
 
 
-EARLY = VarianceControl(window=20, moment=1e-4, relative=1e-6)  # for offspring: the best are relaxed further anyway
+EARLY = VarianceControl(window=10, moment=1e-4, relative=1e-6)  # for offspring: the best are relaxed further anyway
 
 
 @dataclass(frozen=True)

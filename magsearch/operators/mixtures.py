@@ -11,7 +11,7 @@ from magsearch.operators.waves import InsertDislocations, ShiftWave, StretchText
 
 Mixture = tuple[tuple[Operator, float], ...]
 
-SEEDS: Mixture = ((SoftWaves(), 0.85), (RandomSpins(), 0.15))
+SEEDS: Mixture = ((SoftWaves(), 0.9), (RandomSpins(), 0.1))
 BREEDING: Mixture = (  # docs/performance.md, What operators earn
     (PatchSplice(), 3.0), (StripeSplice(), 2.0), (QuadrantSplice(), 1.0), (FourierSplice(), 1.0), (HeatPatch(), 1.5),
     (PlantSkyrmion(), 1.5), (RemoveSkyrmion(), 1.5), (InsertStripe(), 1.5), (ShiftWave(), 1.0), (RotatePatch(), 0.5),
