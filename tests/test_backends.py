@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from math import pi
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,14 @@ from magsearch.methods import (
 )
 from magsearch.migration import Leader
 from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fixed, OverdampedLLG, StochasticLLG
-from magsearch.relaxation import Convergence, VarianceControl
+from magsearch.relaxation import EARLY, Convergence
 from magsearch.settings import IslandsTable, SearchTable, StorageTable
 from magsearch.topology import RandomGraph
 from magsearch.units import MRY
 
 MODEL = '[model]\nlattice = "square"\nsize = [4, 4, 1]\nfield = 2.0\n[[model.exchange]]\nJ = 1.0\n'
-USUAL = BarzilaiBorwein(Convergence(None, 2000, VarianceControl()))
+AUTHORS = replace(EARLY, window=100, energy=1e-10 * MRY**2, moment=1e-10)
+USUAL = BarzilaiBorwein(Convergence(None, 2000, EARLY))
 EACH = {
     "heat-bath": "temperature = 2.0",
     "stochastic-llg": "temperature = 2.0\ndamping = 1.0",
@@ -99,12 +100,12 @@ def test_the_overdamped_equation_is_a_minimiser(tmp_path):
 def test_the_minimiser_ends_a_method(tmp_path):
     text = '[search]\nminimizer = "lbfgs"\nsteps = 50\ntorque = 1e-3\n[search.backend]\nname = "random-restarts"'
     found = given(tmp_path, text).search.island().minimizer
-    assert found == RandomRestarts(minimizer=LBFGS(Convergence(1e-3, 50, VarianceControl())))
+    assert found == RandomRestarts(minimizer=LBFGS(Convergence(1e-3, 50, EARLY)))
 
 
 def test_variance_control_is_that_of_minimiser_and_heat_bath(tmp_path):
     table = "[search.variance]\nwindow = 30\nenergy = 1e-9\nmoment = 1e-7"
-    control = VarianceControl(30, 1e-9, 1e-7)
+    control = replace(EARLY, window=30, energy=1e-9, moment=1e-7)
     assert given(tmp_path, table).search.island().minimizer.convergence.variance == control
     bath = given(tmp_path, table + '\n[search.backend]\nname = "heat-bath"\ntemperature = 1.0')
     assert bath.search.island().minimizer.convergence.variance == control
@@ -132,7 +133,7 @@ name = "heat-bath"
 temperature = 1e-4
 """
     found = given(tmp_path, text).search.island()
-    assert found.minimizer == HeatBath(1e-4, Convergence(0.0, 1800, VarianceControl(100, 1e-10 * MRY**2, 1e-10)))
+    assert found.minimizer == HeatBath(1e-4, Convergence(0.0, 1800, AUTHORS))
 
 
 def test_the_roulette_s_temperature_is_another_one(tmp_path):
@@ -148,14 +149,14 @@ count = 3
 [[islands.own]]
 islands = [1]
 backend = {name = "heat-bath", temperature = 2.5}
-variance = {window = 10}
+variance = {window = 25}
 [[islands.own]]
 islands = [2]
 backend = {name = "basin-hopping", hops = 3}
 """)  # fmt: skip
     every = islands.islands.islands(islands.search)
     assert every[0].minimizer == USUAL
-    assert every[1].minimizer == HeatBath(2.5, Convergence(None, 2000, VarianceControl(10)))
+    assert every[1].minimizer == HeatBath(2.5, Convergence(None, 2000, replace(EARLY, window=25)))
     assert every[2].minimizer == BasinHopping(3, minimizer=USUAL)
 
 
@@ -213,7 +214,7 @@ def test_errors_name_file_and_line(tmp_path, search, line, told):
 
 def test_from_the_command_line(tmp_path):
     made = given(tmp_path, "", 'search.backend={name="heat-bath", temperature=3.0}', "search.variance={window=20}")
-    assert made.search.island().minimizer == HeatBath(3.0, Convergence(None, 2000, VarianceControl(20)))
+    assert made.search.island().minimizer == HeatBath(3.0, Convergence(None, 2000, replace(EARLY, window=20)))
 
 
 # -- docs/settings.md --------------------------------------------------------------------------------------------------
@@ -242,7 +243,7 @@ def test_every_key_is_documented_with_its_default(name):
 def test_defaults_that_are_those_of_values_are_documented():
     """Where a table leaves a key out, the value's own default holds."""
     expected = {
-        "window": VarianceControl.window, "moment": VarianceControl.moment, "share": PopulationAnnealing.share,
+        "window": EARLY.window, "moment": EARLY.moment, "share": PopulationAnnealing.share,
         "restarts": RandomRestarts.restarts, "hops": BasinHopping.hops, "angle": BasinHopping.angle,
         "every": ParallelTempering.every, "groups": Leader.groups, "group_pull": Leader.group_pull,
         "global_pull": Leader.global_pull, "degree": RandomGraph.degree,

@@ -290,7 +290,8 @@ def test_info_as_json(toml, capsys):
     assert told["bytes_per_replica"] >= 2 * 3 * 4 * 30
     hamiltonian = formats.read(toml)
     soft = told["softest_q"]
-    largest = np.linalg.eigvalsh(hamiltonian.fourier([soft["q"]]))[0, -1]
+    [A] = hamiltonian.quadratic
+    largest = np.linalg.eigvalsh(hamiltonian.fourier([soft["q"]])[0] + 2 * A)[-1]
     assert soft["energy_per_site"] == pytest.approx(-largest / 2)
     assert "softest q" in printed(capsys, "info", toml)
 
