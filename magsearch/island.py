@@ -21,7 +21,7 @@ from magsearch.evaluator import Evaluator
 from magsearch.fitness import Fitness
 from magsearch.minima import Degeneracy, Minima
 from magsearch.minimizers import LBFGS, BarzilaiBorwein
-from magsearch.observables import Fingerprint, distinct, fingerprint
+from magsearch.observables import ALIKE, Fingerprint, fingerprint, same
 from magsearch.operators import BREEDING, SEEDS, Mixture
 from magsearch.operators.seeds import unit
 from magsearch.randomness import Consumer, key, stream
@@ -33,6 +33,7 @@ OFFSPRING = BarzilaiBorwein(Convergence(variance=EARLY))
 REFINEMENT = BarzilaiBorwein(Convergence(steps=2000, variance=VarianceControl(200, relative=1e-8)))
 FLAT = LBFGS(Convergence(steps=3000, variance=None))  # where gradients alone take long: dearer steps, far fewer
 CLOSELY = 2  # rough candidates that a generation relaxes closely, at the most
+LOOSELY = 10.0  # times as far as minima have rough candidates to be apart to count as distinct
 PUSHES = 3  # times that what turns out to be a saddle is pushed off and relaxed again, at the most
 POLISH = BarzilaiBorwein(Convergence(steps=2000, variance=None))
 
@@ -286,10 +287,17 @@ class Island:
         self.state = replace(self.state, leaders=tuple(leaders))
 
     def distinct(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Sorted by worth, those that differ by more than a symmetry of the Hamiltonian from every better one."""
-        ranked = self._ranked(candidates)
-        kept = distinct([candidate.fingerprint for candidate in ranked], 1e-6 * self.evaluator.stiffness)
-        return [ranked[place] for place in kept]
+        """Sorted by worth, those that differ by more than a symmetry of the Hamiltonian from every better one.
+
+        Rough ones have to differ by more, since copies of one minimum that are not at rest yet look like many.
+        """
+        kept: list[Candidate] = []
+        for candidate in self._ranked(candidates):
+            loosely, one = 1.0 if candidate.refined else LOOSELY, candidate.fingerprint
+            figures, energy = loosely * ALIKE, loosely * 1e-6 * self.evaluator.stiffness
+            if not any(same(one, better.fingerprint, figures, energy) for better in kept):
+                kept.append(candidate)
+        return kept
 
     def _ranked(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         return sorted((c for c in candidates if np.isfinite(c.energy)), key=lambda c: c.worth)

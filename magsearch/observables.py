@@ -18,6 +18,7 @@ from magsearch.lattice import Lattice
 from magsearch.triangulation import combinations, stacking_axis, triangles
 
 PEAKS = 6  # Fourier weights that a fingerprint keeps
+ALIKE = 1e-3  # figures of one minimum differ by less
 SMOOTH = 0.5  # mean s_i . s_j of neighbours above which a topological charge means something
 EXCEPTIONAL = 1e-4  # spins this close to the poles of the solid angle have none
 
@@ -186,7 +187,7 @@ def fingerprint(lattice: Lattice, spins: ArrayLike, energy: float) -> Fingerprin
     )
 
 
-def same(a: Fingerprint, b: Fingerprint, tolerance: float = 1e-3, energy: float = 1e-4) -> bool:
+def same(a: Fingerprint, b: Fingerprint, tolerance: float = ALIKE, energy: float = 1e-4) -> bool:
     """Whether both may be one minimum: energies within ``energy`` meV per site, the rest within ``tolerance``.
 
     Charges may differ by ten times as much, and are not compared where one is nan.
