@@ -94,8 +94,8 @@ def solutions(model: dict[str, Any], per: Per) -> dict[str, Solution]:
     """Of every method that has any runs, in the unit of the table."""
     column, unit, results = list(Per).index(per), UNITS[per][0], {}
     goal = lowest(model) + model["tolerance"] * model["sites"]
-    for method, runs in model["runs"].items():
-        reached = hits(runs.values(), goal, column)
+    for method in (m for m in METHODS if m in model["runs"]):
+        reached = hits(model["runs"][method].values(), goal, column)
         if reached:
             found = float(np.mean(np.isfinite(reached)))
             results[method] = Solution(time_to_solution(reached) / unit, found, len(reached))
