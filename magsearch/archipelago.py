@@ -272,7 +272,12 @@ class Archipelago:
 
     def _polished(self) -> list[Candidate]:
         """The best distinct minima of all islands in double precision: rank 0 relaxes them all in one batch."""
-        finalists = self._best(lambda island: island.elites) + self._best(lambda island: island.rough)
+        found: dict[int, list[Candidate]] = {}
+        with suppress(Interrupted):
+            found = {island.number: island.finalists() for island in self.islands}
+        if self.ranks.broadcast(any(self.ranks.gather(len(found) < len(self.islands)))):
+            raise Interrupted
+        finalists = self._best(lambda island: found[island.number])
         polished: list[Candidate] | None = None
         if self.ranks.rank == 0:
             pool = Island(self.crystal, self.evaluator, self.settings[0], watch=self.interruption.watch)

@@ -225,6 +225,14 @@ class Island:
         """Those among as many of the best that have not been relaxed closely, or not far enough."""
         return self._rough(self.candidates)
 
+    def finalists(self) -> list[Candidate]:
+        """The best distinct minima when all candidates are relaxed closely: as many as elites, and the state stays."""
+        rough = [candidate for candidate in self.candidates if not candidate.refined]
+        if not rough:
+            return self.elites
+        closely, _ = self.relaxed(rough, self.settings.refinement, self.evaluator, refined=True)
+        return self._best([*(c for c in self.candidates if c.refined), *closely])[: self.settings.elites]
+
     def polished(self) -> list[Candidate]:
         """Of elites and the best rough candidates, those that are best in double precision: no more than the elites.
 

@@ -211,6 +211,19 @@ def test_no_more_candidates_than_replicas_are_kept_and_the_best_are():
     assert [c.energy for c in populated.candidates] == sorted(c.energy for c in many)[:5]
 
 
+def test_finalists_are_relaxed_closely_and_distinct_and_a_search_goes_on_as_if_nobody_had_asked():
+    populated = island(MODELS["prime_box"], replicas=12, elites=5)
+    populated.breed()
+    before = populated.state
+    assert len(populated.elites) < 5 <= len(populated.candidates)
+    finalists = populated.finalists()
+    assert populated.state is before
+    assert len(finalists) > len(populated.elites)
+    assert all(one.refined for one in finalists)
+    assert populated.distinct(finalists) == finalists
+    assert finalists[0].energy <= populated.candidates[0].energy
+
+
 # -- polish ------------------------------------------------------------------------------------------------------------
 
 
