@@ -21,7 +21,7 @@ from magsearch.evaluator import Evaluator
 from magsearch.fitness import Fitness
 from magsearch.minima import Degeneracy, Minima
 from magsearch.minimizers import LBFGS, BarzilaiBorwein
-from magsearch.observables import ALIKE, Fingerprint, fingerprint, same
+from magsearch.observables import Fingerprint, distinct, fingerprint
 from magsearch.operators import BREEDING, SEEDS, Mixture
 from magsearch.operators.seeds import unit
 from magsearch.randomness import Consumer, key, stream
@@ -299,13 +299,10 @@ class Island:
 
         Rough ones have to differ by more, since copies of one minimum that are not at rest yet look like many.
         """
-        kept: list[Candidate] = []
-        for candidate in self._ranked(candidates):
-            loosely, one = 1.0 if candidate.refined else LOOSELY, candidate.fingerprint
-            figures, energy = loosely * ALIKE, loosely * 1e-6 * self.evaluator.stiffness
-            if not any(same(one, better.fingerprint, figures, energy) for better in kept):
-                kept.append(candidate)
-        return kept
+        ranked = self._ranked(candidates)
+        looseness = [1.0 if candidate.refined else LOOSELY for candidate in ranked]
+        kept = distinct([candidate.fingerprint for candidate in ranked], 1e-6 * self.evaluator.stiffness, looseness)
+        return [ranked[place] for place in kept]
 
     def _ranked(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         return sorted((c for c in candidates if np.isfinite(c.energy)), key=lambda c: c.worth)

@@ -201,10 +201,15 @@ def same(a: Fingerprint, b: Fingerprint, tolerance: float = ALIKE, energy: float
     )
 
 
-def distinct(prints: Sequence[Fingerprint], energy: float = 1e-4) -> list[int]:
-    """Places of those that differ from every earlier one that is kept, as ``same`` has it."""
+def distinct(prints: Sequence[Fingerprint], energy: float = 1e-4, looseness: Sequence[float] = ()) -> list[int]:
+    """Places of those that differ from every earlier one that is kept, as ``same`` has it.
+
+    energy      meV per site
+    looseness   of each, if any: it has to differ by so many times as much
+    """
     kept: list[int] = []
     for place, one in enumerate(prints):
-        if not any(same(one, prints[other], energy=energy) for other in kept):
+        times = looseness[place] if looseness else 1.0
+        if not any(same(one, prints[other], times * ALIKE, times * energy) for other in kept):
             kept.append(place)
     return kept
