@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 
 import magsearch as ms
 from magsearch import config
-from magsearch.config import Input
-from magsearch.crossings import Row, crossings
-from magsearch.device import Cpu, Device
+from magsearch.config.input import Input
+from magsearch.engine.device import Cpu, Device
+from magsearch.phases.column import Column, lowest
+from magsearch.phases.crossings import Row, crossings
 from magsearch.scan.follow import Followed, Trial, batches, leaning, relaxed
 from magsearch.scan.refine import Branches, placed
 from magsearch.scan.space import FIELD, Space
 from magsearch.scan.surrogate import GaussianProcess, RandomFeatures, Surrogate
-from magsearch.states import Column, lowest
 
 STEPS = 16  # of the fine grid along each axis
 FIELDS = np.linspace(0.0, 4.0, STEPS + 1)  # tesla

@@ -17,10 +17,12 @@ from typing import Annotated, Any
 
 import typer
 
-from magsearch import batch, screen, storage
-from magsearch.archipelago import Archipelago
-from magsearch.ranks import Ranks, launched
-from magsearch.signals import Signals
+from magsearch import storage
+from magsearch.console import screen
+from magsearch.parallel.ranks import Ranks, launched
+from magsearch.parallel.signals import Signals
+from magsearch.runs import run as batch
+from magsearch.search.archipelago import Archipelago
 
 
 class Clock:

@@ -19,10 +19,10 @@ from evaluation import median
 
 import magsearch as ms
 from magsearch import config
-from magsearch.crystal import Crystal
-from magsearch.island import FLAT, Island
-from magsearch.minima import Minima
-from magsearch.observables import same
+from magsearch.minima.degeneracy import Minima
+from magsearch.observables.fingerprint import same
+from magsearch.operators.crystal import Crystal
+from magsearch.search.island import FLAT, Island
 
 
 def free(name: str, size: tuple[int, int, int]) -> ms.Hamiltonian:

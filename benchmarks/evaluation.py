@@ -20,7 +20,7 @@ import numpy as np
 import scipy.fft
 
 import magsearch as ms
-from magsearch.evaluator import SUM
+from magsearch.engine.evaluator import SUM
 from magsearch.units import MU_B
 
 REPLICAS = 64

@@ -25,8 +25,8 @@ import numpy as np
 from evaluation import median, model
 
 import magsearch as ms
-from magsearch.heatbath import enter, moves, random_textures, sweeping
-from magsearch.relaxation import Motion
+from magsearch.relaxation.relax import Motion
+from magsearch.thermal.heat_bath import enter, moves, random_textures, sweeping
 
 SCALAR = "scalar_heatbath.f90"
 FLAGS = ("-O3", "-march=native", "-ffast-math")

@@ -16,8 +16,9 @@ import numpy as np
 from molecules import icosahedron
 
 import magsearch as ms
-from magsearch.heatbath import random_textures
-from magsearch.minimizers import AutoDrop, Fixed, OverdampedLLG
+from magsearch.relaxation.llg import OverdampedLLG
+from magsearch.relaxation.step_control import AutoDrop, Fixed
+from magsearch.thermal.heat_bath import random_textures
 
 
 def chiral() -> ms.Hamiltonian:

@@ -1,4 +1,4 @@
-"""What the preconditioner of magsearch/preconditioner.py is worth: evaluations and seconds of a core to an energy.
+"""What the preconditioner (relaxation/preconditioner.py) saves: evaluations and seconds of a core to an energy.
 
     OMP_NUM_THREADS=1 python benchmarks/preconditioner.py INPUT --target -3.83935 --unit mRy [--set model.field=2.7 ...]
 
@@ -18,7 +18,7 @@ import typer
 
 import magsearch as ms
 from magsearch import config
-from magsearch.island import REFINEMENT
+from magsearch.search.island import REFINEMENT
 from magsearch.units import MRY
 
 

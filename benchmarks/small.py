@@ -14,8 +14,8 @@ import numpy as np
 from molecules import icosahedron
 
 import magsearch as ms
-from magsearch.heatbath import ENDLESS, enter, random_textures, stepping
-from magsearch.relaxation import Motion
+from magsearch.relaxation.relax import Motion
+from magsearch.thermal.heat_bath import ENDLESS, enter, random_textures, stepping
 
 REPLICAS, ITERATIONS = 16, 400
 MINIMIZERS = (ms.BarzilaiBorwein, ms.LBFGS, ms.Fire, ms.VelocityProjection)

@@ -21,15 +21,13 @@ import time
 import numpy as np
 
 import magsearch as ms
-from magsearch.heatbath import random_textures
-from magsearch.methods import (
-    BasinHopping,
-    ParallelTempering,
-    PopulationAnnealing,
-    RandomRestarts,
-    SimulatedAnnealing,
-)
 from magsearch.randomness import Consumer, key
+from magsearch.thermal.basin_hopping import BasinHopping
+from magsearch.thermal.heat_bath import random_textures
+from magsearch.thermal.parallel_tempering import ParallelTempering
+from magsearch.thermal.population_annealing import PopulationAnnealing
+from magsearch.thermal.random_restarts import RandomRestarts
+from magsearch.thermal.simulated_annealing import SimulatedAnnealing
 
 REPLICAS = 32
 METHODS = (

@@ -24,7 +24,7 @@ import sys
 from pathlib import Path
 
 from magsearch import storage
-from magsearch.crossings import crossings
+from magsearch.phases.crossings import crossings
 from magsearch.scan.cut import cut_of
 
 path = Path(sys.argv[1])

@@ -27,8 +27,8 @@ from matplotlib.figure import Figure
 
 import magsearch as ms
 from magsearch.bounds import lower_bound
-from magsearch.heatbath import random_textures
 from magsearch.randomness import Consumer, key, stream
+from magsearch.thermal.heat_bath import random_textures
 
 INSTANCES, REPLICAS = 16, 64
 most = int(sys.argv[1]) if len(sys.argv) > 1 else 256

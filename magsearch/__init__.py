@@ -10,24 +10,31 @@ for _ in search.run():
 print(search.champion.energy / hamiltonian.spins, ms.topological_charge(hamiltonian.lattice, search.champion.texture))
 """
 
-from magsearch.archipelago import Archipelago
-from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.device import choose
-from magsearch.equivalence import Equivalence
+from magsearch.engine.device import choose
+from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
-from magsearch.evaluator import Evaluator
 from magsearch.formats import read, read_spins
-from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.heatbath import HeatBath
-from magsearch.island import GeneticTunneling
-from magsearch.lattice import Lattice
-from magsearch.migration import Exchange, Leader
-from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, OverdampedLLG, StochasticLLG, VelocityProjection
-from magsearch.observables import magnetization, structure_factor, topological_charge
-from magsearch.ranks import launched
-from magsearch.relaxation import Convergence, VarianceControl, relax
-from magsearch.stopping import Checkpoints, Stop
-from magsearch.topology import Complete, Isolated, RandomGraph, Ring, Torus
+from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
+from magsearch.observables.magnetization import magnetization
+from magsearch.observables.structure_factor import structure_factor
+from magsearch.observables.topological_charge import topological_charge
+from magsearch.parallel.ranks import launched
+from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.fire import Fire
+from magsearch.relaxation.lbfgs import LBFGS
+from magsearch.relaxation.llg import OverdampedLLG
+from magsearch.relaxation.relax import Convergence, VarianceControl, relax
+from magsearch.relaxation.velocity_projection import VelocityProjection
+from magsearch.search.archipelago import Archipelago
+from magsearch.search.island import GeneticTunneling
+from magsearch.search.migration import Exchange, Leader
+from magsearch.search.stopping import Checkpoints, Stop
+from magsearch.search.topology import Complete, Isolated, RandomGraph, Ring, Torus
+from magsearch.symmetry.equivalence import Equivalence
+from magsearch.thermal.heat_bath import HeatBath
+from magsearch.thermal.stochastic_llg import StochasticLLG
 
 __all__ = [
     "LBFGS", "Archipelago", "BarzilaiBorwein", "Bonds", "Checkpoints", "Complete", "Convergence", "CubicAnisotropy",

@@ -5,8 +5,3 @@ K_B = 8.617333262e-2  # meV / K
 MRY = 13.605693122994  # meV
 JOULE = 1 / 1.602176634e-22  # meV
 BOHR = 0.529177210903  # angstrom
-
-
-def fixed(value: float, digits: int) -> str:
-    """With so many digits after the point; zero has no sign."""
-    return f"{round(value, digits) + 0.0:.{digits}f}"

@@ -15,8 +15,8 @@ os.environ["PYTHONSAFEPATH"] = "1"  # subprocesses take the installed package, n
 from emulation import Emulated
 from models import MODELS
 
-from magsearch.device import Cpu, Cuda, Device
-from magsearch.hamiltonian import Hamiltonian
+from magsearch.engine.device import Cpu, Cuda, Device
+from magsearch.model.hamiltonian import Hamiltonian
 
 
 def machine(name: str, tmp_path_factory: pytest.TempPathFactory) -> Device:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
-from magsearch.device import Cuda, kernel_text, signatures
+from magsearch.engine.device import Cuda, kernel_text, signatures
 
 DIALECT = """
 #include <math.h>

@@ -35,7 +35,7 @@ from hypothesis import strategies as st
 
 from magsearch import formats
 from magsearch.errors import InputError
-from magsearch.lattice import Lattice
+from magsearch.model.lattice import Lattice
 
 HANG = 20  # seconds that no small file may take
 Files = dict[str, bytes]  # by name; the first is the one to be read

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.lattice import Lattice
+from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
 
 GOLDEN = (1 + np.sqrt(5)) / 2
 

@@ -10,7 +10,7 @@ from itertools import product
 
 import numpy as np
 
-from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
 
 MU_B = 5.7883818060e-2  # meV / T, CODATA 2018
 

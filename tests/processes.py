@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
-from magsearch.signals import HEARD
+from magsearch.parallel.signals import HEARD
 
 COMMAND = [sys.executable, "-c", "from magsearch.cli import main; main()"]
 CLOCKS = {"history/seconds"}  # what two equal runs do not share

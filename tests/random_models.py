@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from models import shell_bonds
 
-from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.lattice import NAMED, Lattice
+from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import NAMED, Lattice
 
 
 def random_model(seed: int) -> Hamiltonian:

@@ -10,8 +10,8 @@ from models import MODELS
 from numpy.testing import assert_allclose, assert_array_equal
 from oracle import energy, random_textures
 
-from magsearch.alignment import Alignment
-from magsearch.crystal import Crystal
+from magsearch.operators.crystal import Crystal
+from magsearch.search.alignment import Alignment
 
 UNIFORM = [name for name, hamiltonian in MODELS.items() if hamiltonian.uniform]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from magsearch import config
-from magsearch.axes import gathered
+from magsearch.config.scan import gathered
 from magsearch.errors import InputError
 from magsearch.scan import plan
 

@@ -11,25 +11,25 @@ import numpy as np
 import pytest
 
 from magsearch import config
-from magsearch.archipelago import Archipelago
-from magsearch.backends import KEYS, METHODS, BackendTable, VarianceTable
-from magsearch.device import Cpu
+from magsearch.config.backend import KEYS, METHODS, BackendTable, VarianceTable
+from magsearch.config.search import IslandsTable, SearchTable, StorageTable
+from magsearch.engine.device import Cpu
 from magsearch.errors import InputError
-from magsearch.heatbath import HeatBath
-from magsearch.methods import (
-    BasinHopping,
-    Geometric,
-    Linear,
-    ParallelTempering,
-    PopulationAnnealing,
-    RandomRestarts,
-    SimulatedAnnealing,
-)
-from magsearch.migration import Leader
-from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fixed, OverdampedLLG, StochasticLLG
-from magsearch.relaxation import EARLY, Convergence
-from magsearch.settings import IslandsTable, SearchTable, StorageTable
-from magsearch.topology import RandomGraph
+from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.lbfgs import LBFGS
+from magsearch.relaxation.llg import OverdampedLLG
+from magsearch.relaxation.relax import EARLY, Convergence
+from magsearch.relaxation.step_control import Fixed
+from magsearch.search.archipelago import Archipelago
+from magsearch.search.migration import Leader
+from magsearch.search.topology import RandomGraph
+from magsearch.thermal.basin_hopping import BasinHopping
+from magsearch.thermal.heat_bath import HeatBath
+from magsearch.thermal.parallel_tempering import ParallelTempering
+from magsearch.thermal.population_annealing import PopulationAnnealing
+from magsearch.thermal.random_restarts import RandomRestarts
+from magsearch.thermal.simulated_annealing import Geometric, Linear, SimulatedAnnealing
+from magsearch.thermal.stochastic_llg import StochasticLLG
 from magsearch.units import MRY
 
 MODEL = '[model]\nlattice = "square"\nsize = [4, 4, 1]\nfield = 2.0\n[[model.exchange]]\nJ = 1.0\n'

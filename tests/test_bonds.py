@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from magsearch.bonds import ROUNDING, Bonds, dmi_matrix, exchange_matrix
-from magsearch.lattice import Lattice
+from magsearch.model.bonds import ROUNDING, Bonds, dmi_matrix, exchange_matrix
+from magsearch.model.lattice import Lattice
 
 RNG = np.random.default_rng(0)
 MATRIX = RNG.normal(size=(3, 3))

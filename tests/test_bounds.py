@@ -14,17 +14,17 @@ from numpy.testing import assert_allclose
 from random_models import random_model
 from scipy.optimize import minimize_scalar
 
-from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.bounds import Bound, lower_bound, lowest_state, spiral
-from magsearch.bounds.form import quadratic_form
-from magsearch.bounds.waves import domain_of
-from magsearch.device import Cpu
-from magsearch.evaluator import Evaluator
+from magsearch.bounds.domain import domain_of
+from magsearch.bounds.quadratic_form import quadratic_form
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator
 from magsearch.formats import read
-from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.lattice import Lattice
-from magsearch.minimizers import BarzilaiBorwein
-from magsearch.relaxation import Convergence, relax
+from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
+from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.relax import Convergence, relax
 from magsearch.units import MU_B
 
 X, Y, Z = np.eye(3)

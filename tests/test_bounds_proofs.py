@@ -10,17 +10,17 @@ from models import MODELS, bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose
 from random_models import random_model
 
-from magsearch.bonds import Bonds, exchange_matrix
-from magsearch.bounds.band import Band
-from magsearch.bounds.form import QuadraticForm, in_space, quadratic_form
+from magsearch.bounds.banded import Band
+from magsearch.bounds.cluster_multipliers import climb
+from magsearch.bounds.domain import Zone, lowest_eigenvalues, search
 from magsearch.bounds.multipliers import best_multipliers, shifted
 from magsearch.bounds.periods import homes, periods
-from magsearch.bounds.proof import Counterexample, certified, factorisation_error, positive, prove_box, prove_zone
-from magsearch.bounds.squares import prove_squares
-from magsearch.bounds.staircase import climb
-from magsearch.bounds.waves import Zone, lowest_eigenvalues, search
-from magsearch.hamiltonian import Hamiltonian
-from magsearch.lattice import Lattice
+from magsearch.bounds.positivity import Counterexample, certified, factorisation_error, positive, prove_box, prove_zone
+from magsearch.bounds.quadratic_form import QuadraticForm, in_space, quadratic_form
+from magsearch.bounds.sum_of_squares import prove_squares
+from magsearch.model.bonds import Bonds, exchange_matrix
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.lattice import Lattice
 
 CRYSTALS = [name for name, model in MODELS.items() if model.uniform and quadratic_form(model).dimension]
 

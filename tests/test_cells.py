@@ -12,9 +12,10 @@ from processes import differences, done
 
 import magsearch as ms
 from magsearch import storage
-from magsearch.cells import Box, Race, boxes, own_box, ranked, soft_modes
-from magsearch.cells.box import compact, diagonalized, hermite
-from magsearch.lattice import Lattice
+from magsearch.model.lattice import Lattice
+from magsearch.search.supercells.race import Race
+from magsearch.search.supercells.ranking import ranked, soft_modes
+from magsearch.search.supercells.supercell import Box, boxes, compact, diagonalized, hermite, own_box
 
 
 def chain(J2: float) -> ms.Hamiltonian:

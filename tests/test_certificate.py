@@ -14,12 +14,13 @@ from models import MODELS, exchange, shell_bonds
 from test_cli import printed, refused
 from test_storage import stored
 
-from magsearch import batch, storage
+from magsearch import storage
 from magsearch.bounds import lower_bound, takes_seconds
-from magsearch.hamiltonian import Hamiltonian
-from magsearch.history import History
-from magsearch.lattice import Lattice
-from magsearch.stopping import Stop
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.lattice import Lattice
+from magsearch.runs import run as batch
+from magsearch.search.history import History
+from magsearch.search.stopping import Stop
 
 MODEL = """\
 [model]

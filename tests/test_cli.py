@@ -16,10 +16,10 @@ import pytest
 from oracle import energies, random_textures
 
 from magsearch import formats, storage
-from magsearch.device import Cpu, choose
-from magsearch.evaluator import Evaluator
+from magsearch.engine.device import Cpu, choose
+from magsearch.engine.evaluator import Evaluator
 from magsearch.formats import write_restart
-from magsearch.signals import HEARD
+from magsearch.parallel.signals import HEARD
 from magsearch.units import MU_B
 
 MODEL = """\

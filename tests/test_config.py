@@ -8,15 +8,19 @@ import numpy as np
 import pytest
 
 from magsearch import config
+from magsearch.config.search import IslandsTable, SearchTable, StorageTable
 from magsearch.errors import InputError
-from magsearch.fitness import Harmonic, LocalEntropy
-from magsearch.migration import Exchange, Leader
-from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, VelocityProjection
+from magsearch.minima.harmonic import Harmonic
+from magsearch.minima.local_entropy import LocalEntropy
 from magsearch.operators import BREEDING, SEEDS, HeatPatch, PatchSplice, RandomSpins
-from magsearch.selection import Roulette, SteadyState, Tournament
-from magsearch.settings import IslandsTable, SearchTable, StorageTable
-from magsearch.stopping import Checkpoints, Stop
-from magsearch.topology import Complete, Isolated, RandomGraph, Ring, Torus
+from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.fire import Fire
+from magsearch.relaxation.lbfgs import LBFGS
+from magsearch.relaxation.velocity_projection import VelocityProjection
+from magsearch.search.migration import Exchange, Leader
+from magsearch.search.selection import Roulette, SteadyState, Tournament
+from magsearch.search.stopping import Checkpoints, Stop
+from magsearch.search.topology import Complete, Isolated, RandomGraph, Ring, Torus
 
 MODEL = """\
 [model]

@@ -12,10 +12,10 @@ from models import MODELS, bloch, shell_bonds, tensor
 from oracle import energy, random_textures
 
 from magsearch import formats
-from magsearch.bonds import Bonds
 from magsearch.errors import InputError
-from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.lattice import Lattice
+from magsearch.model.bonds import Bonds
+from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
 
 # target: the name to write to, and which of the written files is read again
 TARGETS = {

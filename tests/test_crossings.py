@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from magsearch.crossings import Row, crossings, curve
-from magsearch.portraits import Portrait
-from magsearch.states import Column, Minimum, lowest
+from magsearch.phases.column import Column, Minimum, lowest
+from magsearch.phases.crossings import Row, crossings, curve
+from magsearch.phases.spectrum import Portrait
 
 FIGURES = Portrait(0.0, (0.0, 0.0, 1.0), 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, ())
 LABELS = {  # figures that a label is given for

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from models import MODELS
 
-from magsearch import diagram
 from magsearch.cli.phases import phases
-from magsearch.crossings import crossings
 from magsearch.errors import InputError
-from magsearch.portraits import Portrait
+from magsearch.phases.column import ALL, Column, Minimum, ThermalState, lowest
+from magsearch.phases.crossings import crossings
+from magsearch.phases.spectrum import Portrait
+from magsearch.plots import phase_diagram
 from magsearch.scan.cut import cut_of, unit_of
-from magsearch.states import ALL, Column, Minimum, ThermalState, lowest
-from magsearch.statistics import Estimate
 from magsearch.storage import ScanRecord, write_scan
-from magsearch.thermodynamics import Averages
+from magsearch.thermal.sampling import Averages
+from magsearch.thermal.statistics import Estimate
 
 FIGURES = Portrait(0.0, (0.0, 0.0, 1.0), 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, ())
 UP, AGAINST = FIGURES, replace(FIGURES, magnetization=(0.0, 0.0, 0.0), staggered=1.0)
@@ -164,15 +164,15 @@ def test_diagram_has_the_colour_of_the_lowest_phase_everywhere():
         scan(fields=tuple(np.linspace(0, 3, 13)), moments=tuple(np.linspace(1, 4, 13))), "field", "model.moment"
     )
     axes = Figure().add_subplot()
-    labels = diagram.regions(axes, points.points)
+    labels = phase_diagram.regions(axes, points.points)
     (image,) = axes.get_images()
     left, right, low, high = image.get_extent()
     colours = image.to_rgba(image.get_array())
     for field, moment in [(0.2, 3.9), (2.8, 1.15), (1.4, 2.0), (1.6, 2.0), (0.95, 3.0), (1.05, 3.0), (2.9, 3.7)]:
-        row = int((moment - low) / (high - low) * diagram.MESH)
-        pixel = to_hex(colours[row, int((field - left) / (right - left) * diagram.MESH)])
+        row = int((moment - low) / (high - low) * phase_diagram.MESH)
+        pixel = to_hex(colours[row, int((field - left) / (right - left) * phase_diagram.MESH)])
         expected = "ferromagnet" if moment * field > 3 else "antiferromagnet"
-        assert pixel == diagram.colour(expected, labels)
+        assert pixel == phase_diagram.colour(expected, labels)
 
 
 @pytest.mark.parametrize(("axes", "x", "y"), [({"moments": MOMENTS}, "field", "model.moment"), ({}, "field", None)])

@@ -9,9 +9,9 @@ import pytest
 from numpy.testing import assert_allclose
 from oracle import random_textures
 
-from magsearch.density import energy_density
-from magsearch.device import Cpu
-from magsearch.evaluator import Evaluator
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator
+from magsearch.observables.energy_density import energy_density
 
 
 @pytest.mark.parametrize("path", ["direct", "fourier"])

@@ -14,9 +14,9 @@ from emulation import Emulated
 from models import MODELS
 from numpy.testing import assert_allclose, assert_array_equal
 
-from magsearch import device as device_module
-from magsearch.device import Cpu, Cuda, choose, constant, kernel_text, rows, signatures
-from magsearch.evaluator import SUM, Evaluator
+from magsearch.engine import device as device_module
+from magsearch.engine.device import Cpu, Cuda, choose, constant, kernel_text, rows, signatures
+from magsearch.engine.evaluator import SUM, Evaluator
 
 # -- choosing --------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from emulation import DIALECT
 
-from magsearch.device import KERNELS, Cpu
+from magsearch.engine.device import KERNELS, Cpu
 
 SOURCE = """
 #include "heatbath.cuh"

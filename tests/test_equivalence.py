@@ -10,13 +10,13 @@ from random_models import random_model
 from scipy.spatial.transform import Rotation
 from test_spingroup import ASIDE, EASY, EASY_X, UP, along_z, copy, diagonal, square
 
-from magsearch.bonds import dmi_matrix, exchange_matrix
-from magsearch.device import Cpu
-from magsearch.equivalence import Equivalence, best_overlap, best_turn
-from magsearch.evaluator import Evaluator
-from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.lattice import Lattice
-from magsearch.observables import fingerprint, same
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator
+from magsearch.model.bonds import dmi_matrix, exchange_matrix
+from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
+from magsearch.observables.fingerprint import fingerprint, same
+from magsearch.symmetry.equivalence import Equivalence, best_overlap, best_turn
 
 EVERY = [*MODELS.values(), *(random_model(seed) for seed in range(100))]
 Z = np.array([0.0, 0.0, 1.0])

@@ -16,11 +16,11 @@ from models import MODELS, exchange, shell_bonds, square_bloch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.transform import Rotation
 
-from magsearch.bonds import Bonds
-from magsearch.device import Cpu
-from magsearch.evaluator import SUM, Evaluator, choose_path, cost
-from magsearch.hamiltonian import Hamiltonian
-from magsearch.lattice import Lattice
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import SUM, Evaluator, choose_path, cost
+from magsearch.model.bonds import Bonds
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.lattice import Lattice
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
 
@@ -343,10 +343,10 @@ EVERYTHING = """
 import sys
 import numpy as np, oracle
 from models import MODELS
-from magsearch.device import Cpu
-from magsearch.evaluator import Evaluator, cost
-from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, VelocityProjection
-from magsearch.relaxation import Convergence, relax
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator, cost
+from magsearch.relaxation import LBFGS, BarzilaiBorwein, Fire, VelocityProjection
+from magsearch.relaxation.relax import Convergence, relax
 found = {}
 for name, model in MODELS.items():
     s = oracle.random_textures(model, 20)

@@ -12,21 +12,21 @@ from models import MODELS, bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.integrate import quad
 
-from magsearch import modes
-from magsearch.bonds import Bonds, exchange_matrix
-from magsearch.crystal import Crystal
-from magsearch.device import Cpu
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import Interrupted
-from magsearch.evaluator import Evaluator
-from magsearch.fitness import Harmonic, LocalEntropy
-from magsearch.fitness.harmonic import orbit
-from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.island import Candidate, GeneticTunneling, Island
-from magsearch.lattice import Lattice
-from magsearch.migration import packed, unpacked
-from magsearch.minimizers import LBFGS
-from magsearch.observables import fingerprint
-from magsearch.relaxation import Convergence, relax
+from magsearch.minima import modes
+from magsearch.minima.harmonic import Harmonic, orbit
+from magsearch.minima.local_entropy import LocalEntropy
+from magsearch.model.bonds import Bonds, exchange_matrix
+from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
+from magsearch.observables.fingerprint import fingerprint
+from magsearch.operators.crystal import Crystal
+from magsearch.relaxation.lbfgs import LBFGS
+from magsearch.relaxation.relax import Convergence, relax
+from magsearch.search.island import Candidate, GeneticTunneling, Island
+from magsearch.search.migration import packed, unpacked
 from magsearch.units import K_B, MU_B
 
 KEY = (5, 20261124)

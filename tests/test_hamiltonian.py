@@ -12,9 +12,9 @@ from models import MODELS, bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose, assert_array_equal
 
 from magsearch import units
-from magsearch.bonds import Bonds
-from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.lattice import Lattice
+from magsearch.model.bonds import Bonds
+from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
 
 SQUARE = Lattice.named("square", (4, 3, 1))
 BONDS = shell_bonds(SQUARE, exchange(1.0))

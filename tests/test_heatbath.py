@@ -16,11 +16,14 @@ import scipy.stats
 from models import MODELS, kagome_tensor, large_film, square_bloch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from magsearch.bonds import Bonds
-from magsearch.device import Cpu
-from magsearch.evaluator import Evaluator
-from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.heatbath import (
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator
+from magsearch.model.bonds import Bonds
+from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
+from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.relax import STATE, Convergence, Motion, VarianceControl, relax
+from magsearch.thermal.heat_bath import (
     ENDLESS,
     FIRST,
     MOVE,
@@ -36,9 +39,6 @@ from magsearch.heatbath import (
     sweep,
     warm,
 )
-from magsearch.lattice import Lattice
-from magsearch.minimizers import BarzilaiBorwein
-from magsearch.relaxation import STATE, Convergence, Motion, VarianceControl, relax
 from magsearch.units import K_B, MRY, MU_B
 
 KEY = (20261124, 7)
@@ -244,7 +244,7 @@ sys.path.insert(0, {tests!r})
 import numpy as np
 from models import MODELS
 from test_heatbath import swept
-from magsearch.device import Cpu
+from magsearch.engine.device import Cpu
 names = ("triangular_j1_j3", "large_film", "kagome_tensor", "disordered")
 reals = ("float32", "float64")
 np.savez(sys.argv[1], **{{name + real: swept(MODELS[name], Cpu(), real, 40) for name in names for real in reals}})

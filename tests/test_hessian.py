@@ -11,11 +11,12 @@ import pytest
 from models import MODELS, bloch, exchange, shell_bonds, square_bloch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from magsearch.bonds import Bonds
-from magsearch.evaluator import Evaluator, cost
-from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.hessian import Hessian, dense, frames
-from magsearch.lattice import Lattice
+from magsearch.engine.evaluator import Evaluator, cost
+from magsearch.minima.hessian import Hessian, dense
+from magsearch.model.bonds import Bonds
+from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
+from magsearch.model.sphere import frames
 from magsearch.units import MU_B
 
 ONE = Lattice.cluster([[0, 0, 0]])

@@ -11,17 +11,20 @@ from models import MODELS, bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose
 from oracle import energy, random_textures
 
-from magsearch.crystal import Crystal
-from magsearch.device import Cpu
-from magsearch.evaluator import Evaluator
-from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
-from magsearch.island import NOWHERE, Candidate, GeneticTunneling, Island, State
-from magsearch.lattice import Lattice
-from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, VelocityProjection
-from magsearch.observables import fingerprint
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator
+from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
+from magsearch.observables.fingerprint import fingerprint
 from magsearch.operators import HeatPatch, PlantSkyrmion, RandomSpins, SoftWaves
-from magsearch.relaxation import Convergence
-from magsearch.selection import Roulette, Tournament
+from magsearch.operators.crystal import Crystal
+from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.fire import Fire
+from magsearch.relaxation.lbfgs import LBFGS
+from magsearch.relaxation.relax import Convergence
+from magsearch.relaxation.velocity_projection import VelocityProjection
+from magsearch.search.island import NOWHERE, Candidate, GeneticTunneling, Island, State
+from magsearch.search.selection import Roulette, Tournament
 
 FRUSTRATED = ["kagome_tensor", "left_handed", "disordered", "icosahedron", "single_layer"]  # many minima
 

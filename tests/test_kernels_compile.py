@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from magsearch.device import kernel_text, signatures
+from magsearch.engine.device import kernel_text, signatures
 
 ARCHITECTURES = ("sm_80", "sm_90")
 HOT = ("evaluate<float>", "descend<float>", "glide<float>", "visit<float>")

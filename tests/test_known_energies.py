@@ -10,10 +10,10 @@ from models import GOLDEN, exchange, icosahedron_edges, icosahedron_positions, s
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize_scalar
 
-from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.evaluator import Evaluator, cost
-from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.lattice import Lattice
+from magsearch.engine.evaluator import Evaluator, cost
+from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
 from magsearch.units import MU_B
 
 UP, DOWN = np.array([0.0, 0.0, 1.0]), np.array([0.0, 0.0, -1.0])

@@ -7,7 +7,7 @@ import pytest
 from models import MODELS
 from numpy.testing import assert_allclose, assert_array_equal
 
-from magsearch.lattice import NAMED, Lattice
+from magsearch.model.lattice import NAMED, Lattice
 
 # neighbours of an atom and their distances, in units of the lattice constant: any textbook of crystallography
 SHELLS = {

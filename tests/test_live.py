@@ -18,12 +18,13 @@ from test_cut import FIELDS, MOMENTS, heated, scan
 from test_plots import searched
 from test_storage import stored
 
-from magsearch import live, screen, storage
+from magsearch import storage
 from magsearch.cli.watch import looks, scan_looks
+from magsearch.console import live, scan_live, screen
+from magsearch.console import scan as overview
 from magsearch.errors import InputError
-from magsearch.history import History
-from magsearch.scan import overview, progress
-from magsearch.units import fixed
+from magsearch.formatting import fixed
+from magsearch.search.history import History
 
 
 def shown(history: History, limits: live.Limits, elapsed: float = 3.0, doing: str = "relaxing") -> list[str]:
@@ -161,7 +162,7 @@ def test_a_scan_is_seen_whenever_a_part_is_put_beside_its_file(tmp_path):
     whole = begun(4)
     storage.write_scan(path, begun(0))
     for seen in scan_looks(path, 0.01):
-        counts.append(len(progress.lines(seen.record)))
+        counts.append(len(scan_live.lines(seen.record)))
         if counts[-1] < 4:
             storage.write_column(path, whole.name, whole.columns[counts[-1]], "minima")
         else:
@@ -174,23 +175,23 @@ def test_seconds_left_of_a_scan_are_the_pace_times_the_columns_left():
     """Two of four columns have been searched, ten seconds each, in 10 s on the clock by two teams: 10 s are left."""
     cold = begun(2)
     cold = replace(cold, columns=tuple(replace(c, temperatures=(0.0,)) for c in cold.columns))
-    assert progress.seconds_left(cold, 10.0) == (pytest.approx(10), True)
-    assert progress.seconds_left(replace(cold, settings={"scan": {"refine": 2}}), 10.0) == (pytest.approx(20), True)
-    assert progress.seconds_left(begun(2), 10.0) == (pytest.approx(10), False), "thermal states come after that"
-    assert progress.seconds_left(begun(0), 10.0) is None
+    assert scan_live.seconds_left(cold, 10.0) == (pytest.approx(10), True)
+    assert scan_live.seconds_left(replace(cold, settings={"scan": {"refine": 2}}), 10.0) == (pytest.approx(20), True)
+    assert scan_live.seconds_left(begun(2), 10.0) == (pytest.approx(10), False), "thermal states come after that"
+    assert scan_live.seconds_left(begun(0), 10.0) is None
     sampled = replace(heated(begun(4), (5.0,)), settings={"scan": {"refine": 0}})
     half = tuple(
         replace(c, states=c.states if k < 2 else None, seconds=(10.0, 30.0)) for k, c in enumerate(sampled.columns)
     )
-    assert progress.seconds_left(replace(sampled, columns=half), 100.0) == (pytest.approx(60), True)
+    assert scan_live.seconds_left(replace(sampled, columns=half), 100.0) == (pytest.approx(60), True)
 
 
 @pytest.mark.parametrize("found", [0, 3, 4])
 def test_the_table_of_a_scan_fits_80_columns(found):
     record, console = begun(found), Console(width=80, force_terminal=False)
     with console.capture() as captured:
-        points = list(progress.lines(record).values())
-        console.print(progress.table(progress.Sight(record, 12.0, 0.0), points, "file of 12:00:00"))
+        points = list(scan_live.lines(record).values())
+        console.print(scan_live.table(scan_live.Sight(record, 12.0, 0.0), points, "file of 12:00:00"))
     lines = captured.get().splitlines()
     assert all(len(line) <= 80 for line in lines)
     assert lines[0].startswith(f"points   {found} of 8 found, 0:12 gone")

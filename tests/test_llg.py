@@ -12,13 +12,15 @@ from models import MODELS, bloch, shell_bonds
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.integrate import quad
 
-from magsearch.bonds import Bonds, exchange_matrix
-from magsearch.device import Cpu
-from magsearch.evaluator import Evaluator
-from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
-from magsearch.lattice import Lattice
-from magsearch.minimizers import AutoDrop, Fixed, OverdampedLLG, StochasticLLG
-from magsearch.relaxation import STATE, Convergence, Motion, relax
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator
+from magsearch.model.bonds import Bonds, exchange_matrix
+from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
+from magsearch.relaxation.llg import OverdampedLLG
+from magsearch.relaxation.relax import STATE, Convergence, Motion, relax
+from magsearch.relaxation.step_control import AutoDrop, Fixed
+from magsearch.thermal.stochastic_llg import StochasticLLG
 from magsearch.units import K_B, MU_B
 
 KEY = (4, 20261124)

@@ -12,24 +12,20 @@ import pytest
 from models import MODELS, kagome_tensor, left_handed, square_bloch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from magsearch.crystal import Crystal
-from magsearch.device import Cpu
-from magsearch.evaluator import Evaluator
-from magsearch.heatbath import HeatBath, energies, random_textures
-from magsearch.island import GeneticTunneling, Island
-from magsearch.methods import (
-    BasinHopping,
-    Geometric,
-    Linear,
-    ParallelTempering,
-    PopulationAnnealing,
-    RandomRestarts,
-    SimulatedAnnealing,
-)
-from magsearch.methods.population import effective, systematic
-from magsearch.minimizers import LBFGS, BarzilaiBorwein
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator
+from magsearch.operators.crystal import Crystal
 from magsearch.randomness import Consumer, keyed
-from magsearch.relaxation import Convergence, Method, Motion, relax
+from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.lbfgs import LBFGS
+from magsearch.relaxation.relax import Convergence, Method, Motion, relax
+from magsearch.search.island import GeneticTunneling, Island
+from magsearch.thermal.basin_hopping import BasinHopping
+from magsearch.thermal.heat_bath import HeatBath, energies, random_textures
+from magsearch.thermal.parallel_tempering import ParallelTempering
+from magsearch.thermal.population_annealing import PopulationAnnealing, effective, systematic
+from magsearch.thermal.random_restarts import RandomRestarts
+from magsearch.thermal.simulated_annealing import Geometric, Linear, SimulatedAnnealing
 from magsearch.units import K_B
 
 KEY = (3, 20261124)
@@ -139,10 +135,12 @@ def test_every_method_is_an_islands_back_end(name):
 
 
 def test_generations_of_an_island_draw_other_numbers(monkeypatch):
-    import magsearch.island
+    import magsearch.search.island
 
     keys = []
-    monkeypatch.setattr(magsearch.island, "relax", lambda *a, key, **k: keys.append(key) or relax(*a, key=key, **k))
+    monkeypatch.setattr(
+        magsearch.search.island, "relax", lambda *a, key, **k: keys.append(key) or relax(*a, key=key, **k)
+    )
     model = left_handed()
     for seed in (1, 2):
         for number in (0, 1):

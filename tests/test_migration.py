@@ -11,17 +11,17 @@ from models import MODELS
 from numpy.testing import assert_allclose, assert_array_equal
 from oracle import energy, random_textures
 
-from magsearch.alignment import Alignment
-from magsearch.crystal import Crystal
-from magsearch.device import Cpu
-from magsearch.evaluator import Evaluator
-from magsearch.hamiltonian import Hamiltonian
-from magsearch.island import Candidate, GeneticTunneling, Island, State
-from magsearch.migration import Exchange, Leader, Mail, Role, Route, packed, unpacked
-from magsearch.observables import fingerprint
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.observables.fingerprint import fingerprint
 from magsearch.operators import RandomSpins
-from magsearch.ranks import Ranks
-from magsearch.topology import Complete, Isolated, Ring
+from magsearch.operators.crystal import Crystal
+from magsearch.parallel.ranks import Ranks
+from magsearch.search.alignment import Alignment
+from magsearch.search.island import Candidate, GeneticTunneling, Island, State
+from magsearch.search.migration import Exchange, Leader, Mail, Role, Route, packed, unpacked
+from magsearch.search.topology import Complete, Isolated, Ring
 
 
 def candidates(hamiltonian: Hamiltonian, count: int, seed: int = 0, **rest: Any) -> list[Candidate]:

@@ -9,14 +9,14 @@ from test_equivalence import spiral
 from test_spingroup import EASY, UP, square
 from test_stability import LINE, judged, polished
 
-from magsearch.crystal import Crystal
-from magsearch.device import Cpu
-from magsearch.evaluator import Evaluator
-from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
-from magsearch.island import GeneticTunneling, Island
-from magsearch.lattice import Lattice
-from magsearch.minima import Degeneracy, Minima, moved
-from magsearch.observables import fingerprint, same
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator
+from magsearch.minima.degeneracy import Degeneracy, Minima, moved
+from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
+from magsearch.observables.fingerprint import fingerprint, same
+from magsearch.operators.crystal import Crystal
+from magsearch.search.island import GeneticTunneling, Island
 
 HARD = UniaxialAnisotropy(5.0)  # against couplings of 0.1: every pattern of up and down is a minimum
 

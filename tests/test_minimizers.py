@@ -11,12 +11,16 @@ import pytest
 from models import GOLDEN, MODELS, icosahedron_positions, square_bloch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from magsearch.bonds import Bonds, exchange_matrix
-from magsearch.evaluator import Evaluator
-from magsearch.hamiltonian import Hamiltonian
-from magsearch.lattice import Lattice
-from magsearch.minimizers import LBFGS, BarzilaiBorwein, Fire, OverdampedLLG, VelocityProjection
-from magsearch.relaxation import Convergence, Motion, VarianceControl, relax
+from magsearch.engine.evaluator import Evaluator
+from magsearch.model.bonds import Bonds, exchange_matrix
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.lattice import Lattice
+from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.fire import Fire
+from magsearch.relaxation.lbfgs import LBFGS
+from magsearch.relaxation.llg import OverdampedLLG
+from magsearch.relaxation.relax import Convergence, Motion, VarianceControl, relax
+from magsearch.relaxation.velocity_projection import VelocityProjection
 from magsearch.units import MU_B
 
 SOFT = ("triangular_j1_j3", "large_film", "icosahedron")  # soft modes: velocity projection needs very many steps

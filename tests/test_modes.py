@@ -10,17 +10,17 @@ import pytest
 from models import MODELS, bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose, assert_array_equal
 
-from magsearch import modes
-from magsearch.bonds import Bonds, exchange_matrix
+from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import Interrupted
-from magsearch.evaluator import Evaluator
-from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
-from magsearch.hessian import Hessian, dense
-from magsearch.lanczos import Lanczos
-from magsearch.lattice import Lattice
-from magsearch.minimizers import LBFGS
-from magsearch.modes import softest
-from magsearch.relaxation import Convergence, relax
+from magsearch.minima import modes
+from magsearch.minima.hessian import Hessian, dense
+from magsearch.minima.lanczos import Lanczos
+from magsearch.minima.modes import softest
+from magsearch.model.bonds import Bonds, exchange_matrix
+from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
+from magsearch.relaxation.lbfgs import LBFGS
+from magsearch.relaxation.relax import Convergence, relax
 
 EXACT = LBFGS(Convergence(torque=1e-8, steps=20000, variance=None))
 LARGE = ["triangular_j1_j3", "large_film", "prime_box"]  # hundreds of spins

@@ -3,23 +3,16 @@
 import numpy as np
 import pytest
 
-from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.hamiltonian import Hamiltonian
-from magsearch.lattice import Lattice
-from magsearch.observables import (
-    charge_density,
-    fingerprint,
-    likeness,
-    magnetization,
-    peaks,
-    rough,
-    same,
-    structure_factor,
-    topological_charge,
-    wave_vectors,
-)
-from magsearch.symmetry import operations
-from magsearch.triangulation import plane_frame, triangles
+from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.lattice import Lattice
+from magsearch.model.reciprocal import wave_vectors
+from magsearch.model.triangulation import plane_frame, triangles
+from magsearch.observables.fingerprint import fingerprint, same
+from magsearch.observables.magnetization import magnetization
+from magsearch.observables.structure_factor import peaks, structure_factor
+from magsearch.observables.topological_charge import charge_density, likeness, rough, topological_charge
+from magsearch.symmetry.space_group import operations
 
 LEFT_HANDED = np.array([[0.18301, 0.68301, 0], [0.68301, 0.18301, 0], [0, 0, 1]])  # triangular, as read from a file
 

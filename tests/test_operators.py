@@ -12,16 +12,16 @@ from models import MODELS, bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose, assert_array_equal
 from oracle import energy, random_textures
 
-from magsearch.crystal import Crystal, grid_indices, softest_waves
-from magsearch.device import Cpu
-from magsearch.evaluator import Evaluator
-from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
-from magsearch.island import GeneticTunneling, Island
-from magsearch.lattice import Lattice
-from magsearch.observables import topological_charge
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator
+from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
+from magsearch.model.sphere import unit
+from magsearch.observables.topological_charge import topological_charge
 from magsearch.operators import OPERATORS
+from magsearch.operators.crystal import Crystal, grid_indices, softest_waves
 from magsearch.operators.mutations import InsertStripe, RotatePatch, RotateTexture, ShufflePatch
-from magsearch.operators.seeds import RandomSpins, SoftWaves, unit
+from magsearch.operators.seeds import RandomSpins, SoftWaves
 from magsearch.operators.skyrmions import MoveSkyrmion, PlantSkyrmion, RemoveSkyrmion
 from magsearch.operators.splices import ExchangeWave, FourierSplice, PatchSplice, QuadrantSplice, StripeSplice
 from magsearch.operators.waves import (
@@ -32,6 +32,7 @@ from magsearch.operators.waves import (
     TranslateTexture,
     vortices,
 )
+from magsearch.search.island import GeneticTunneling, Island
 
 X, Y, Z = np.eye(3)
 UP = (0.0, 0.0, 5.0)

@@ -11,9 +11,9 @@ from models import MODELS, bloch, exchange, shell_bonds, tensor
 from oracle import energy, random_textures
 
 from magsearch import formats
-from magsearch.bonds import Bonds
-from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
-from magsearch.lattice import Lattice
+from magsearch.model.bonds import Bonds
+from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
 
 SINGLE = 1e-6  # relative: Spirit returns energies in single precision
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from magsearch import formats
-from magsearch.bonds import Bonds
 from magsearch.errors import InputError
-from magsearch.hamiltonian import Hamiltonian
-from magsearch.lattice import Lattice
+from magsearch.model.bonds import Bonds
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.lattice import Lattice
 
 HONEYCOMB = Lattice.named("honeycomb", (3, 4, 2))
 MODEL = Hamiltonian(HONEYCOMB, Bonds.none())

@@ -9,18 +9,18 @@ from models import MODELS, bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose
 from random_models import random_model
 
-from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.bounds import lower_bound, lowest_state
-from magsearch.bounds.form import in_space, quadratic_form
+from magsearch.bounds.domain import Box, Cluster
 from magsearch.bounds.moments import moments, multiplied, unfolded
 from magsearch.bounds.patches import neighbouring_triples, share
-from magsearch.bounds.waves import Box, Cluster
-from magsearch.device import Cpu
-from magsearch.evaluator import Evaluator
-from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
-from magsearch.lattice import Lattice
-from magsearch.minimizers import BarzilaiBorwein
-from magsearch.relaxation import Convergence, relax
+from magsearch.bounds.quadratic_form import in_space, quadratic_form
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator
+from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
+from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.relax import Convergence, relax
 
 
 def unit(seed: int, count: int) -> np.ndarray:

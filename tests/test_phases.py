@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from models import MODELS
 
-from magsearch.lattice import Lattice
-from magsearch.phases import RULES, label
-from magsearch.portraits import Portrait, portrait, spectrum
-from magsearch.symmetry import operations
+from magsearch.model.lattice import Lattice
+from magsearch.phases.rules import RULES, label
+from magsearch.phases.spectrum import Portrait, portrait, spectrum
+from magsearch.symmetry.space_group import operations
 
 SQUARE = Lattice.named("square", (24, 24, 1))
 TRIANGULAR = Lattice.named("triangular", (24, 24, 1), 2.7)

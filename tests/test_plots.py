@@ -8,9 +8,8 @@ from matplotlib.figure import Figure
 from models import MODELS
 from test_storage import stored
 
-from magsearch.history import MIGRATION, History
-from magsearch.lattice import Lattice
-from magsearch.observables import topological_charge
+from magsearch.model.lattice import Lattice
+from magsearch.observables.topological_charge import topological_charge
 from magsearch.plots import (
     PICTURES,
     best_so_far,
@@ -26,6 +25,7 @@ from magsearch.plots import (
     summary,
     texture,
 )
+from magsearch.search.history import MIGRATION, History
 
 LEFT_HANDED = Lattice([[0.5, 1.86, 0], [1.86, 0.5, 0], [0, 0, 9]], [[0, 0, 0]], (8, 8, 1), (True, True, False))
 PLANES = {

@@ -10,12 +10,12 @@ import pytest
 from models import MODELS, bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose
 
-from magsearch.evaluator import Evaluator
-from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
-from magsearch.lattice import Lattice
-from magsearch.minimizers import BarzilaiBorwein
-from magsearch.preconditioner import INCLINED, preconditioned, softened
-from magsearch.relaxation import Convergence, relax
+from magsearch.engine.evaluator import Evaluator
+from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
+from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.preconditioner import INCLINED, preconditioned, softened
+from magsearch.relaxation.relax import Convergence, relax
 
 
 def heisenberg(name: str, size: tuple[int, int, int], *J: float) -> Hamiltonian:

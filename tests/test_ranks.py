@@ -13,7 +13,7 @@ import pytest
 from processes import COMMAND, LEADER, MODEL, datasets, differences, done, launcher, start
 
 from magsearch import storage
-from magsearch.archipelago import owners
+from magsearch.search.archipelago import owners
 
 
 @pytest.mark.parametrize("islands", [1, 3, 4, 10])
@@ -98,7 +98,8 @@ def test_unwritable_folder_is_told_before_the_search(alone, tmp_path):
 
 FAULT = """
 import sys
-from magsearch import cli, errors, island
+from magsearch import cli, errors
+from magsearch.search import island
 breed = island.Island.breed
 def third(self):
     if self.generation == 3 and self.number == 3:

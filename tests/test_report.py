@@ -17,17 +17,17 @@ from test_plots import searched
 from test_storage import stored
 
 from magsearch import storage
-from magsearch.lattice import Lattice
+from magsearch.model.lattice import Lattice
 
 pytest.importorskip("bokeh", reason="no bokeh: pip install 'magsearch[report]'")
 
 from magsearch import report
 from magsearch.errors import InputError
-from magsearch.hamiltonian import Hamiltonian
-from magsearch.minima import Degeneracy
-from magsearch.record import above
+from magsearch.minima.degeneracy import Degeneracy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.report import page, panels
 from magsearch.storage import Record
+from magsearch.storage.summary import above
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip

@@ -95,7 +95,8 @@ def test_signal_to_one_rank_stops_all_of_them_in_the_same_generation(undisturbed
     out, script = tmp_path / "out.h5", tmp_path / "told.py"
     script.write_text("""
 import os, signal
-from magsearch import cli, island
+from magsearch import cli
+from magsearch.search import island
 breed = island.Island.breed
 def told(self):
     if self.generation == 12 and self.number == 3:
@@ -130,7 +131,8 @@ def test_second_interrupt_ends_a_run_at_once(undisturbed, tmp_path):
     """Ctrl-C twice: the user does not want to wait for a checkpoint."""
     script = """
 import os, signal, time
-from magsearch import batch, cli
+from magsearch import cli
+from magsearch.runs import run as batch
 def slow(*_):
     os.kill(os.getpid(), signal.SIGINT)
     os.kill(os.getpid(), signal.SIGINT)

@@ -13,9 +13,9 @@ import pytest
 
 from magsearch.cli import main
 from magsearch.cli.sample import temperatures
+from magsearch.console.screen import with_error
 from magsearch.errors import InputError
-from magsearch.screen import with_error
-from magsearch.statistics import Estimate
+from magsearch.thermal.statistics import Estimate
 from magsearch.units import K_B, MU_B
 
 PARAMAGNET = """

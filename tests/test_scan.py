@@ -19,7 +19,7 @@ import pytest
 from processes import datasets, differences, done, launcher, refused, start
 
 from magsearch import storage
-from magsearch.scan.overview import summary
+from magsearch.console.scan import summary
 
 MODEL = """\
 [model]

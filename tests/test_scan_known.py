@@ -8,7 +8,7 @@ import pytest
 from processes import done
 
 from magsearch import storage
-from magsearch.crossings import crossings
+from magsearch.phases.crossings import crossings
 from magsearch.scan.cut import cut_of
 from magsearch.units import MU_B
 

@@ -12,14 +12,15 @@ from models import MODELS, bloch, exchange, icosahedron, shell_bonds
 from numpy.testing import assert_allclose, assert_array_equal
 from oracle import energy
 
-from magsearch.archipelago import Archipelago
-from magsearch.crystal import grid_indices
-from magsearch.device import Cpu
-from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.island import GeneticTunneling
-from magsearch.lattice import Lattice
-from magsearch.observables import magnetization, structure_factor
-from magsearch.stopping import Stop
+from magsearch.engine.device import Cpu
+from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
+from magsearch.observables.magnetization import magnetization
+from magsearch.observables.structure_factor import structure_factor
+from magsearch.operators.crystal import grid_indices
+from magsearch.search.archipelago import Archipelago
+from magsearch.search.island import GeneticTunneling
+from magsearch.search.stopping import Stop
 from magsearch.units import MU_B
 
 

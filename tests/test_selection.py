@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from magsearch.selection import Roulette, SteadyState, Tournament
+from magsearch.search.selection import Roulette, SteadyState, Tournament
 from magsearch.units import K_B
 
 ENERGY = np.array([-7.0, -12.5, -3.0, -12.0, -9.0, -12.5, 0.5, -11.0])  # meV, in no order

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from magsearch.phases.column import Column
 from magsearch.scan.space import Space, depths, neighbours
-from magsearch.states import Column
 
 
 def fields(*values, **more):

@@ -9,14 +9,14 @@ from oracle import random_textures
 from random_models import random_model
 from scipy.spatial.transform import Rotation
 
-from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.device import Cpu
-from magsearch.equivalence import Equivalence
-from magsearch.evaluator import Evaluator
-from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.lattice import Lattice
-from magsearch.spingroup import any_angle, spin_group
-from magsearch.symmetry import operations
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator
+from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
+from magsearch.symmetry.equivalence import Equivalence
+from magsearch.symmetry.space_group import operations
+from magsearch.symmetry.spin_group import any_angle, spin_group
 
 EVERY = [*MODELS.values(), *(random_model(seed) for seed in range(60))]
 UP, ASIDE, TILTED = (0.0, 0.0, 5.0), (5.0, 0.0, 0.0), (3.0, 0.0, 4.0)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from magsearch import formats
-from magsearch.bonds import Bonds
 from magsearch.errors import InputError
-from magsearch.hamiltonian import Hamiltonian
-from magsearch.lattice import Lattice
+from magsearch.model.bonds import Bonds
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.lattice import Lattice
 
 LATTICE = Lattice.named("square", (4, 3, 1))
 MODEL = Hamiltonian(LATTICE, Bonds.none())

@@ -11,17 +11,19 @@ from models import bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose
 from oracle import energy, random_textures
 
-from magsearch import modes, record, screen, stability
-from magsearch.bonds import Bonds, exchange_matrix
-from magsearch.crystal import Crystal
-from magsearch.device import Cpu
-from magsearch.evaluator import Evaluator
-from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
-from magsearch.island import Candidate, GeneticTunneling, Island
-from magsearch.lattice import Lattice
-from magsearch.minimizers import LBFGS
-from magsearch.observables import fingerprint
-from magsearch.relaxation import Convergence, relax
+from magsearch.console import screen
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator
+from magsearch.minima import modes, stability
+from magsearch.model.bonds import Bonds, exchange_matrix
+from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
+from magsearch.observables.fingerprint import fingerprint
+from magsearch.operators.crystal import Crystal
+from magsearch.relaxation.lbfgs import LBFGS
+from magsearch.relaxation.relax import Convergence, relax
+from magsearch.runs import record
+from magsearch.search.island import Candidate, GeneticTunneling, Island
 from magsearch.units import MU_B
 
 LINE = Lattice.named("chain", (6, 1, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from magsearch.statistics import estimate
+from magsearch.thermal.statistics import estimate
 
 
 def autoregressive(rho: float, steps: int, chains: int, seed: int) -> np.ndarray:

@@ -18,28 +18,29 @@ from models import MODELS
 from numpy.testing import assert_array_equal
 from oracle import energies, random_textures
 
-from magsearch import record, storage
-from magsearch.archipelago import Archipelago
-from magsearch.config import Input
-from magsearch.device import Cpu
+from magsearch import storage
+from magsearch.config.input import Input
+from magsearch.config.search import SearchTable
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
-from magsearch.evaluator import Evaluator
-from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
-from magsearch.history import MIGRATION, History
-from magsearch.island import Candidate, GeneticTunneling, State
-from magsearch.minima import Degeneracy
-from magsearch.observables import fingerprint
-from magsearch.settings import SearchTable
-from magsearch.stability import Stability
-from magsearch.stopping import Stop
-from magsearch.storage import Elite, Record, progress
+from magsearch.minima.degeneracy import Degeneracy
+from magsearch.minima.stability import Stability
+from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.observables.fingerprint import fingerprint
+from magsearch.runs import record
+from magsearch.search.archipelago import Archipelago
+from magsearch.search.history import MIGRATION, History
+from magsearch.search.island import Candidate, GeneticTunneling, State
+from magsearch.search.stopping import Stop
+from magsearch.storage import Elite, Record, checkpoint
 
 
 def random_history(elites: int, generations: int, islands: int = 2) -> History:
     rng = np.random.default_rng(6)
     history = History(("HeatPatch", "PatchSplice"), elites, islands)
     rows = np.zeros((generations, islands), history.row_type)
-    for name in progress.HISTORY_UNITS:
+    for name in checkpoint.HISTORY_UNITS:
         random = (
             rng.normal(size=rows[name].shape)
             if rows[name].dtype.kind == "f"
@@ -149,7 +150,7 @@ def test_record_is_the_same_after_reading(path):
         a, b = getattr(given, f.name), getattr(again, f.name)
         if f.name == "history":
             assert (a.operators, a.elites, a.islands, a.seconds) == (b.operators, b.elites, b.islands, b.seconds)
-            for name in progress.HISTORY_UNITS:
+            for name in checkpoint.HISTORY_UNITS:
                 assert_array_equal(a[name], b[name])
             assert_array_equal(a.levels, b.levels)
             assert_array_equal(a.migrations, b.migrations)

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.device import Cpu
-from magsearch.evaluator import Evaluator
-from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.lattice import Lattice
-from magsearch.symmetry import describe, operations
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator
+from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
+from magsearch.symmetry.space_group import describe, operations
 
 NO_FIELD, UP, TILTED = (0.0, 0.0, 0.0), (0.0, 0.0, 5.0), (3.0, 0.0, 4.0)
 EASY_AXIS, CUBIC = (UniaxialAnisotropy(0.5),), (CubicAnisotropy(0.4),)

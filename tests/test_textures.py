@@ -9,13 +9,13 @@ import pytest
 from models import MODELS
 from processes import refused
 
-from magsearch import textures
-from magsearch.archipelago import Archipelago
 from magsearch.cli import app
-from magsearch.device import Cpu
+from magsearch.engine.device import Cpu
 from magsearch.errors import InputError
-from magsearch.island import GIVEN, GeneticTunneling
-from magsearch.stopping import Stop
+from magsearch.runs import textures
+from magsearch.search.archipelago import Archipelago
+from magsearch.search.island import GIVEN, GeneticTunneling
+from magsearch.search.stopping import Stop
 
 HAMILTONIAN = MODELS["square_bloch"]
 

@@ -10,15 +10,16 @@ import pytest
 from models import bloch, cubic_easy_axes, exchange, shell_bonds
 from scipy.integrate import quad
 
-from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.evaluator import SUM, Evaluator
-from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
-from magsearch.heatbath import enter, moves, sweep
-from magsearch.lattice import Lattice
-from magsearch.methods import ParallelTempering, PopulationAnnealing
-from magsearch.relaxation import Motion
-from magsearch.statistics import Estimate, estimate
-from magsearch.thermodynamics import Averages, averages, chains_for, sample
+from magsearch.engine.evaluator import SUM, Evaluator
+from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
+from magsearch.relaxation.relax import Motion
+from magsearch.thermal.heat_bath import enter, moves, sweep
+from magsearch.thermal.parallel_tempering import ParallelTempering
+from magsearch.thermal.population_annealing import PopulationAnnealing
+from magsearch.thermal.sampling import Averages, averages, chains_for, sample
+from magsearch.thermal.statistics import Estimate, estimate
 from magsearch.units import K_B, MU_B
 
 KEY = (1, 20261124)

@@ -7,14 +7,14 @@ import pytest
 from models import MODELS, exchange, shell_bonds
 from scipy.special import erfc
 
-from magsearch.device import Cpu
-from magsearch.evaluator import Evaluator
-from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
-from magsearch.lattice import Lattice
-from magsearch.phases import label
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator
+from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
+from magsearch.phases.column import ALL, Minimum
+from magsearch.phases.rules import label
 from magsearch.randomness import key
 from magsearch.scan.thermal import STEP, Tempering, _free_energies, sampled
-from magsearch.states import ALL, Minimum
 from magsearch.units import K_B, MU_B
 
 CHAIN = Lattice.named("chain", (12, 1, 1), periodic=(False, False, False))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from magsearch.topology import Complete, Isolated, RandomGraph, Ring, Torus
+from magsearch.search.topology import Complete, Isolated, RandomGraph, Ring, Torus
 
 COUNTS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 30)
 EVERY: list[Any] = [Ring(), Torus(), Complete(), Isolated(), RandomGraph(), RandomGraph(3, seed=4)]

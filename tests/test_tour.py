@@ -10,10 +10,10 @@ import pytest
 from models import disordered, exchange, shell_bonds, triangular_j1_j3
 from numpy.testing import assert_allclose, assert_array_equal
 
-from magsearch.hamiltonian import Hamiltonian
-from magsearch.lattice import Lattice
-from magsearch.neighbours import Neighbours
-from magsearch.tour import PARTS, Tour, colours
+from magsearch.engine.neighbours import Neighbours
+from magsearch.engine.sweep_order import PARTS, Tour, colours
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.lattice import Lattice
 
 
 def square(n: int) -> Hamiltonian:

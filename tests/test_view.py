@@ -13,22 +13,22 @@ from test_cli import printed, refused
 from test_storage import stored
 
 from magsearch import storage
-from magsearch.lattice import Lattice
-from magsearch.observables import charge_density
-from magsearch.triangulation import inside
+from magsearch.model.lattice import Lattice
+from magsearch.model.triangulation import inside
+from magsearch.observables.topological_charge import charge_density
 
 pyvista = pytest.importorskip("pyvista", reason="no pyvista: pip install 'magsearch[view]'")
 
-from magsearch import view  # noqa: E402
+from magsearch.plots import three_d  # noqa: E402
 
 
 @pytest.mark.parametrize("name", ["cubic_easy_axes", "left_handed", "fcc_every_anisotropy"])
 def test_hexahedra_are_the_cells_inside_of_the_box(name):
     lattice = MODELS[name].lattice
-    corners = lattice.positions[view.hexahedra(lattice)]  # [hexahedron, 8, 3]
+    corners = lattice.positions[three_d.hexahedra(lattice)]  # [hexahedron, 8, 3]
     assert len(corners) == lattice.atoms * np.prod(np.array(lattice.size) - 1)
     steps = corners - corners[:, :1]
-    assert_allclose(steps, np.broadcast_to(view.CORNERS @ lattice.cell, steps.shape), atol=1e-9)
+    assert_allclose(steps, np.broadcast_to(three_d.CORNERS @ lattice.cell, steps.shape), atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["cubic_easy_axes", "honeycomb_dmi", "open_chain"])
@@ -56,7 +56,7 @@ def test_an_isosurface_lies_where_the_spins_lie_in_the_plane():
     polar = np.pi * lattice.positions[:, 2] / 8
     elite = stored(MODELS["square_bloch"]).elites[0]
     elite = replace(elite, spins=np.stack([0 * polar, np.sin(polar), np.cos(polar)], axis=1))
-    made = view.grid(lattice, elite)
+    made = three_d.grid(lattice, elite)
     made.point_data["m_z"] = elite.spins[:, 2]
     surface = made.contour([0.0], scalars="m_z")
     assert surface.n_points
@@ -65,8 +65,8 @@ def test_an_isosurface_lies_where_the_spins_lie_in_the_plane():
 
 def test_large_textures_are_drawn_by_every_other_cell():
     lattice = Lattice.named("square", (200, 150, 1))
-    sites, every = view.thinned(lattice)
-    assert len(sites) <= view.ARROWS
+    sites, every = three_d.thinned(lattice)
+    assert len(sites) <= three_d.ARROWS
     assert (lattice.coordinates[sites] % every == 0).all()
 
 

@@ -15,12 +15,12 @@ from test_cut import FIELDS, grown, heated, scan
 from test_storage import stored
 
 from magsearch import storage
-from magsearch.density import energy_density
-from magsearch.device import Cpu
-from magsearch.evaluator import Evaluator
-from magsearch.hamiltonian import Hamiltonian
-from magsearch.observables import charge_density, topological_charge
-from magsearch.states import Minimum
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.observables.energy_density import energy_density
+from magsearch.observables.topological_charge import charge_density, topological_charge
+from magsearch.phases.column import Minimum
 from magsearch.storage import Record
 
 vtk = pytest.importorskip("vtkmodules.vtkIOXdmf2", reason="no VTK to read with: pip install vtk")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from magsearch import formats
-from magsearch.bonds import Bonds
 from magsearch.errors import InputError
-from magsearch.hamiltonian import Hamiltonian
-from magsearch.lattice import Lattice
+from magsearch.model.bonds import Bonds
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.lattice import Lattice
 
 KAGOME = Lattice.named("kagome", (4, 3, 1), 2.5)
 MODEL = Hamiltonian(KAGOME, Bonds.none(), moments=np.array([1.5, 2.0, 2.5]))

@@ -12,10 +12,12 @@ import numpy as np
 import peer
 
 import magsearch as ms
-from magsearch import methods
-from magsearch.device import Device
-from magsearch.heatbath import random_textures
-from magsearch.relaxation import Method, Minimizer
+from magsearch.engine.device import Device
+from magsearch.relaxation.relax import Method, Minimizer
+from magsearch.thermal.basin_hopping import BasinHopping
+from magsearch.thermal.heat_bath import random_textures
+from magsearch.thermal.parallel_tempering import ParallelTempering
+from magsearch.thermal.simulated_annealing import SimulatedAnnealing
 
 REPLICAS = 32
 Trace = Iterator[tuple[int, float]]  # evaluations so far, meV of the best texture
@@ -64,10 +66,10 @@ METHODS: dict[str, Search] = {
     "genetic tunneling": tunneling(),
     "tunneling, adaptive": tunneling(adaptation=0.5),
     "random restarts": again_and_again(ms.BarzilaiBorwein()),
-    "annealing, 300 sweeps": again_and_again(methods.SimulatedAnnealing(sweeps=300)),
-    "annealing, 3000 sweeps": again_and_again(methods.SimulatedAnnealing(sweeps=3000)),
-    "parallel tempering": again_and_again(methods.ParallelTempering(sweeps=1000)),
-    "basin hopping, 0.5": again_and_again(methods.BasinHopping(hops=5, angle=0.5)),
-    "basin hopping, 2.0": again_and_again(methods.BasinHopping(hops=5, angle=2.0)),
+    "annealing, 300 sweeps": again_and_again(SimulatedAnnealing(sweeps=300)),
+    "annealing, 3000 sweeps": again_and_again(SimulatedAnnealing(sweeps=3000)),
+    "parallel tempering": again_and_again(ParallelTempering(sweeps=1000)),
+    "basin hopping, 0.5": again_and_again(BasinHopping(hops=5, angle=0.5)),
+    "basin hopping, 2.0": again_and_again(BasinHopping(hops=5, angle=2.0)),
     "Spirit, LBFGS": spirit,
 }

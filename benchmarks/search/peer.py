@@ -19,8 +19,8 @@ import numpy as np
 
 import magsearch as ms
 from magsearch import formats
-from magsearch.device import Device
-from magsearch.heatbath import random_textures
+from magsearch.engine.device import Device
+from magsearch.thermal.heat_bath import random_textures
 
 
 def in_one_cell(hamiltonian: ms.Hamiltonian) -> ms.Hamiltonian:

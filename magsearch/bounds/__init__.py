@@ -10,6 +10,6 @@ program, patches: a better one where waves of unit length on average are too goo
 """
 
 from magsearch.bounds.bound import Bound, lower_bound, takes_seconds
-from magsearch.bounds.state import Wave, lowest_state, spiral
+from magsearch.bounds.ground_state import Wave, lowest_state, spiral
 
 __all__ = ["Bound", "Wave", "lower_bound", "lowest_state", "spiral", "takes_seconds"]

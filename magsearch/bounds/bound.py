@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.bounds.form import bonds_of_cell, in_space, quadratic_form
+from magsearch.bounds.domain import EXACT, Domain, domain_of, effort
 from magsearch.bounds.patches import neighbouring_triples, share
-from magsearch.bounds.proof import certified
-from magsearch.bounds.waves import EXACT, Domain, domain_of, effort
-from magsearch.hamiltonian import Hamiltonian
+from magsearch.bounds.positivity import certified
+from magsearch.bounds.quadratic_form import bonds_of_cell, in_space, quadratic_form
+from magsearch.model.hamiltonian import Hamiltonian
 
 MOST_BONDS = 10**6  # of a cell that is looked at more closely
 MOST_SPINS = 20  # of a cell, for moments of fourth order

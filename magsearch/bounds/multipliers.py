@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.bounds.form import QuadraticForm
+from magsearch.bounds.quadratic_form import QuadraticForm
 
 SMALLEST = 1e-13  # last t, in units of the couplings
 FASTER = 10.0  # t falls by this factor

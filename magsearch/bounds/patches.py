@@ -22,11 +22,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.bounds.form import QuadraticForm
+from magsearch.bounds.domain import EXACT, Box, Domain, unlike
 from magsearch.bounds.moments import unfolded
-from magsearch.bounds.program import Patch, Program, Solution
-from magsearch.bounds.proof import LOOSER, UNIT, certified, factorisation_error, positive
-from magsearch.bounds.waves import EXACT, Box, Domain, unlike
+from magsearch.bounds.positivity import LOOSER, UNIT, certified, factorisation_error, positive
+from magsearch.bounds.quadratic_form import QuadraticForm
+from magsearch.bounds.semidefinite import Patch, Program, Solution
 
 ROUNDS = 25  # times that wave vectors are added at the most
 GRID = 3  # wave vectors along each period to begin with

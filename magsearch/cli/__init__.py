@@ -20,7 +20,7 @@ from magsearch.cli.scan import scan
 from magsearch.cli.view import view
 from magsearch.cli.watch import watch
 from magsearch.errors import InputError
-from magsearch.ranks import first
+from magsearch.parallel.ranks import first
 
 app = typer.Typer(
     help="Finds the magnetic ground state of a material from the couplings that density functional theory gives.",

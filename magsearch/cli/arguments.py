@@ -12,10 +12,10 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from magsearch import textures
-from magsearch.device import Device, choose
+from magsearch.engine.device import Device, choose
 from magsearch.errors import InputError
-from magsearch.hamiltonian import Hamiltonian
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.runs import textures
 
 InputFile = Annotated[
     Path,

@@ -11,15 +11,16 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from magsearch import config, screen
+from magsearch import config
 from magsearch.bounds import Bound, lower_bound, lowest_state, spiral
-from magsearch.bounds.form import quadratic_form
+from magsearch.bounds.quadratic_form import quadratic_form
 from magsearch.cli.arguments import InputFile, Json, Settings, texture_of
-from magsearch.device import Cpu
+from magsearch.console import screen
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
-from magsearch.evaluator import Evaluator
-from magsearch.hamiltonian import Hamiltonian
-from magsearch.record import vector
+from magsearch.formatting import vector
+from magsearch.model.hamiltonian import Hamiltonian
 
 LISTED = 32  # spins whose multipliers are printed
 LONG = ("multipliers", "mean")

@@ -10,10 +10,11 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
-from magsearch import config, screen
-from magsearch.cells import ranked, soft_modes
+from magsearch import config
 from magsearch.cli.arguments import InputFile, Json, Settings
+from magsearch.console import screen
 from magsearch.errors import InputError
+from magsearch.search.supercells.ranking import ranked, soft_modes
 
 
 def cells(

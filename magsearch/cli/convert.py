@@ -12,8 +12,8 @@ import typer
 from magsearch import config, formats, storage
 from magsearch.cli.arguments import Settings, texture_of
 from magsearch.errors import InputError
-from magsearch.hamiltonian import Hamiltonian
-from magsearch.textures import elite_of
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.runs.textures import elite_of
 
 
 def convert(

@@ -8,10 +8,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from magsearch import config, record, screen
+from magsearch import config
 from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, device_named, texture_of
+from magsearch.console import screen
+from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
-from magsearch.evaluator import Evaluator
+from magsearch.observables.energy_density import energies, largest_torque
 from magsearch.units import MRY
 
 
@@ -32,9 +34,9 @@ def energy(
     texture = texture_of(spins, hamiltonian)
     scale, on = (1.0 if unit == "meV" else 1 / MRY), device_named(device)
     whole = Evaluator(hamiltonian, on, np.float64)
-    terms = record.energies({n: Evaluator(h, on, np.float64) for n, h in hamiltonian.terms().items()}, texture)
+    terms = energies({n: Evaluator(h, on, np.float64) for n, h in hamiltonian.terms().items()}, texture)
     total = float(whole.energies(texture)[0]) / hamiltonian.spins
-    torque = record.largest_torque(hamiltonian, whole.field(texture), texture)
+    torque = largest_torque(hamiltonian, whole.field(texture), texture)
     result = {
         "unit": unit,
         "energy_per_site": total * scale,

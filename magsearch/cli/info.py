@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from magsearch import config, formats, record, screen
+from magsearch import config, formats
 from magsearch.cli.arguments import InputFile, Json, Settings
-from magsearch.crystal import softest_waves
-from magsearch.device import choose
-from magsearch.evaluator import Evaluator
-from magsearch.footprint import footprint
+from magsearch.console import screen
+from magsearch.engine.device import choose
+from magsearch.engine.evaluator import Evaluator
+from magsearch.formatting import vector
+from magsearch.operators.crystal import softest_waves
+from magsearch.search.memory import footprint
 
 
 def info(input_file: InputFile, settings: Settings = None, as_json: Json = False) -> None:
@@ -58,7 +60,7 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
         soft = result["softest_q"]
         length = f"period {2 * np.pi / np.linalg.norm(q):.4g} angstrom" if np.linalg.norm(q) > 0 else "uniform"
         console.print(
-            f"softest q  {record.vector(soft['fractions'])} of the reciprocal vectors ({length}); "
+            f"softest q  {vector(soft['fractions'])} of the reciprocal vectors ({length}); "
             f"couplings and anisotropy alone: {soft['energy_per_site']:.6f} meV per site",
             highlight=False,
         )

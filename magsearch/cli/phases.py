@@ -9,10 +9,12 @@ from typing import Annotated
 
 import typer
 
-from magsearch import diagram, screen, storage
+from magsearch import storage
 from magsearch.cli.arguments import HeldAt, Json, XAxis, YAxis
-from magsearch.crossings import Crossing, crossings
+from magsearch.console import screen
 from magsearch.errors import InputError
+from magsearch.phases.crossings import Crossing, crossings
+from magsearch.plots import phase_diagram
 from magsearch.scan.cut import TEMPERATURE, Cut, cut_of
 from magsearch.storage import ScanRecord
 
@@ -60,7 +62,7 @@ def _draw(record: ScanRecord, cut: Cut, out: Path) -> None:
     axes = cut.heads
     if len(axes) == 1:
         points = sorted(cut.points, key=lambda point: point.x)
-        diagram.curves(points, cut.rows[0] if cut.rows else None, axes[0], title, out)
+        phase_diagram.curves(points, cut.rows[0] if cut.rows else None, axes[0], title, out)
         return
     cold: list[Crossing] = crossings(cut.rows[0]) if cut.names[1] == TEMPERATURE and cut.rows else []
-    diagram.diagram(cut.points, (axes[0], axes[1]), title, out, cold)
+    phase_diagram.diagram(cut.points, (axes[0], axes[1]), title, out, cold)

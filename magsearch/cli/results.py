@@ -8,11 +8,14 @@ from typing import Annotated
 
 import typer
 
-from magsearch import record, screen, storage
+from magsearch import storage
 from magsearch.cli.arguments import Json, ResultFile, RunFile
+from magsearch.console import scan as overview
+from magsearch.console import screen
 from magsearch.errors import InputError
-from magsearch.scan import overview
-from magsearch.textures import elite_in
+from magsearch.formatting import vector
+from magsearch.runs.textures import elite_in
+from magsearch.storage import summary
 
 
 def show(
@@ -34,7 +37,7 @@ def show(
         return
     stored = storage.read(run_file)
     if as_json:
-        print(json.dumps(record.catalogue(stored) if minima else record.summary(stored), indent=1))
+        print(json.dumps(summary.catalogue(stored) if minima else summary.summary(stored), indent=1))
     elif minima:
         screen.minima(screen.console(), stored)
     else:
@@ -60,8 +63,8 @@ def plot(
         raise InputError(f"is no picture; expected {', '.join(plots.PICTURES)}", f"--what {what}")
     stored = storage.read(run_file)
     elite_in(stored, run_file, elite)
-    where = f"{Path(stored.input_path).name}, B = {record.vector(stored.hamiltonian.field, 2)} T"
-    title = f"{where}: {record.caption(stored, elite)}"
+    where = f"{Path(stored.input_path).name}, B = {vector(stored.hamiltonian.field, 2)} T"
+    title = f"{where}: {summary.caption(stored, elite)}"
     layer = _plane(plane)
     try:
         plots.PICTURES[what](stored, elite, title, out, layer)

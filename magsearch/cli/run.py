@@ -9,11 +9,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from magsearch import batch, record, screen, storage
+from magsearch import storage
 from magsearch.cli.arguments import DeviceName, Json, Settings, named_after
+from magsearch.console import screen
 from magsearch.errors import Interrupted
-from magsearch.ranks import launched
-from magsearch.signals import Signals
+from magsearch.parallel.ranks import launched
+from magsearch.parallel.signals import Signals
+from magsearch.runs import run as batch
+from magsearch.storage import summary
 
 
 def run(
@@ -78,7 +81,7 @@ def _beginning(
 def _report(console: Console, out: Path, ended_by: str, as_json: bool) -> None:
     stored = storage.read(out)
     if as_json:
-        print(json.dumps(record.summary(stored), indent=1))
+        print(json.dumps(summary.summary(stored), indent=1))
     else:
         screen.show(console, stored)
     if ended_by:

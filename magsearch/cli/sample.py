@@ -11,14 +11,15 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
-from magsearch import config, screen
+from magsearch import config
 from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, device_named, texture_of
+from magsearch.console import screen
+from magsearch.console.screen import with_error
+from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
-from magsearch.evaluator import Evaluator
 from magsearch.randomness import Consumer, key
-from magsearch.screen import with_error
-from magsearch.thermodynamics import Averages, averages, chains_for
-from magsearch.thermodynamics import sample as measure
+from magsearch.thermal.sampling import Averages, averages, chains_for
+from magsearch.thermal.sampling import sample as measure
 
 
 def sample(

@@ -10,14 +10,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from magsearch import batch, screen, storage
+from magsearch import storage
 from magsearch.cli.arguments import DeviceName, Json, named_after
+from magsearch.console import scan as overview
+from magsearch.console import screen
 from magsearch.errors import InputError
-from magsearch.ranks import launched
-from magsearch.scan import overview
+from magsearch.parallel.ranks import launched
+from magsearch.parallel.signals import Signals
+from magsearch.runs import run as batch
 from magsearch.scan import run as scanning
 from magsearch.scan.scan import Share
-from magsearch.signals import Signals
 
 
 def scan(

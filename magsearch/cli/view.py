@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
-from magsearch import record, storage
+from magsearch import storage
 from magsearch.cli.arguments import RunFile, needs
 from magsearch.errors import InputError
-from magsearch.textures import elite_in
+from magsearch.runs.textures import elite_in
+from magsearch.storage import summary
 
 
 def view(
@@ -33,19 +34,21 @@ def view(
     if out is None and sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise InputError("there is no display to open a window on; -o FILE.png renders without one", "magsearch view")
     needs("pyvista", "view")
-    from magsearch import view
+    from magsearch.plots import three_d
 
     try:
         if out is not None and out.suffix == ".vtu":
             out.open("wb").close()  # VTK only warns
-            view.grid(lattice, chosen).save(out)
+            three_d.grid(lattice, chosen).save(out)
             print(out)
             return
-        plotter = view.scene(lattice, chosen, record.caption(stored, elite), isosurface or (), hidden=out is not None)
+        plotter = three_d.scene(
+            lattice, chosen, summary.caption(stored, elite), isosurface or (), hidden=out is not None
+        )
         if out is None:
             plotter.show()
         else:
-            view.picture(plotter, out)
+            three_d.picture(plotter, out)
             print(out)
     except ValueError as error:
         raise InputError(str(error), run_file) from None

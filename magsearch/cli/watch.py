@@ -12,10 +12,10 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from magsearch import live, screen, storage
+from magsearch import storage
 from magsearch.cli.arguments import ResultFile
+from magsearch.console import live, scan_live, screen
 from magsearch.errors import InputError
-from magsearch.scan import progress
 
 PATIENCE = 20  # failed looks in a row before the file is given up: a slow file system may hold it back for a while
 
@@ -66,20 +66,20 @@ def _run(console: Console, path: Path, every: float) -> str:
 
 def _scan(console: Console, path: Path, every: float) -> str:
     """Why the scan has ended."""
-    known: dict[str, progress.Found] = {}  # by the line about it, in the order in which they were seen
+    known: dict[str, scan_live.Found] = {}  # by the line about it, in the order in which they were seen
     if not console.is_terminal:
         for seen in scan_looks(path, every):
-            found = progress.lines(seen.record)
+            found = scan_live.lines(seen.record)
             for line in (line for line in found if line not in known):
                 console.print(line, highlight=False, soft_wrap=True)
             known |= found
         return seen.stopped
     with Live(console=console, auto_refresh=False) as picture:
         for seen in scan_looks(path, every):
-            found = progress.lines(seen.record)
+            found = scan_live.lines(seen.record)
             known = {line: found[line] for line in (known | found) if line in found}
             doing = seen.stopped or _file_of(seen.written)
-            picture.update(progress.table(seen, list(known.values()), doing), refresh=True)
+            picture.update(scan_live.table(seen, list(known.values()), doing), refresh=True)
     return seen.stopped
 
 
@@ -95,9 +95,9 @@ def looks(path: Path, every: float) -> Iterator[storage.Glance]:
     return _looks(path, every, storage.glance, identity)
 
 
-def scan_looks(path: Path, every: float) -> Iterator[progress.Sight]:
+def scan_looks(path: Path, every: float) -> Iterator[scan_live.Sight]:
     """The same for a scan, also after each part that is put beside its file."""
-    return _looks(path, every, progress.sight, lambda path: (identity(path), tuple(storage.scan.parts(path))))
+    return _looks(path, every, scan_live.sight, lambda path: (identity(path), tuple(storage.scan.parts(path))))
 
 
 def _looks(path: Path, every: float, look: Callable[[Path], Seen], marks: Callable[[Path], Hashable]) -> Iterator[Seen]:

@@ -22,7 +22,7 @@ from magsearch.formats.uppasd import reading as uppasd
 from magsearch.formats.vampire import main as vampire
 from magsearch.formats.vampire import unit_cell
 from magsearch.formats.writing import TARGETS, write
-from magsearch.hamiltonian import Hamiltonian
+from magsearch.model.hamiltonian import Hamiltonian
 
 __all__ = [
     "FORMATS", "KINDS", "TARGETS", "Format", "is_toml", "kind_of", "read", "read_spins", "read_toml", "recognise",

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch.bonds import Bonds
 from magsearch.errors import InputError
-from magsearch.hamiltonian import Anisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.lattice import Lattice
+from magsearch.model.bonds import Bonds
+from magsearch.model.hamiltonian import Anisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
 
 SITES = 10**8  # a box with more is a slip of the pen: one texture in single precision is over a gigabyte
 SHORT = {0: 1, 1: 96, 2: 24, 3: 12}  # cells along a coupled axis of a crystal with so many coupled axes

@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.bonds import Bonds
 from magsearch.errors import InputError
-from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.bonds import Bonds
+from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
 
 NOISE = 1e-12  # of the largest coupling: what sums in another order leave
 ALIKE = 1e-9  # two unit vectors whose components differ by less are one

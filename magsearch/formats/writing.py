@@ -12,7 +12,7 @@ from magsearch.formats.tb2j import writing as tb2j
 from magsearch.formats.toml import writing as toml
 from magsearch.formats.uppasd import writing as uppasd
 from magsearch.formats.vampire import writing as vampire
-from magsearch.hamiltonian import Hamiltonian
+from magsearch.model.hamiltonian import Hamiltonian
 
 # the files of a model, by path, and what the user should know about them
 Texts = tuple[dict[Path, str], list[str]]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from magsearch.crystal import Crystal
-from magsearch.operators.seeds import unit
+from magsearch.model.sphere import unit
+from magsearch.operators.crystal import Crystal
 
 # patches have radii between these, in units of the softest wavelength
 SMALLEST, LARGEST = 0.5, 2.0

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.crystal import Crystal
+from magsearch.operators.crystal import Crystal
 
 
 class Operator(Protocol):

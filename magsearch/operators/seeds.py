@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.crystal import Crystal
+from magsearch.model.sphere import unit
+from magsearch.operators.crystal import Crystal
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,3 @@ class SoftWaves:
         mixture = random.normal(size=len(stiffer)) + 1j * random.normal(size=len(stiffer))
         mixture *= np.exp(-0.5 * stiffer / temperature)
         return np.tensordot(mixture / np.linalg.norm(mixture), waves.vector[there], axes=1)
-
-
-def unit(v: NDArray[Any]) -> NDArray[Any]:
-    """Vectors of length one, [..., 3]; zero stays zero."""
-    length = np.linalg.norm(v, axis=-1, keepdims=True)
-    return v / np.where(length > 0, length, 1.0)

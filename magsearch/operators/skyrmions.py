@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.crystal import Crystal
-from magsearch.observables import charge_density
-from magsearch.operators.seeds import unit
-from magsearch.triangulation import plane_frame, stacking_axis, triangles
+from magsearch.model.sphere import unit
+from magsearch.model.triangulation import plane_frame, stacking_axis, triangles
+from magsearch.observables.topological_charge import charge_density
+from magsearch.operators.crystal import Crystal
 
 PLACES = 8  # where a skyrmion might be moved to; the emptiest is taken
 CLIMBS = 3  # steps to the middle of a skyrmion

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.crystal import Crystal
+from magsearch.operators.crystal import Crystal
 
 
 def _moved(crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> list[NDArray[Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.crystal import Crystal
+from magsearch.operators.crystal import Crystal
 
 SPACE = (0, 1, 2)  # the cells of an array [n3, n2, n1, ...]
 HARMONICS = 4  # higher ones are weak, and turn like this one

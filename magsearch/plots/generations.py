@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from magsearch.history import History
+from magsearch.search.history import History
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from magsearch.lattice import Lattice
+from magsearch.model.lattice import Lattice
 from magsearch.plots.generations import best_so_far, convergence, migrations, operators, ridges
 from magsearch.plots.planes import Plane
 from magsearch.plots.reciprocal import structure
 from magsearch.plots.textures import charge, colour_wheel, texture
-from magsearch.record import above, charge_words
 from magsearch.storage import Record
+from magsearch.storage.summary import above, charge_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

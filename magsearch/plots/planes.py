@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import Voronoi
 
-from magsearch.lattice import SAME_PLACE, Lattice
-from magsearch.triangulation import combinations, plane_axes, plane_frame, sheets, stacking_axis
+from magsearch.model.lattice import SAME_PLACE, Lattice
+from magsearch.model.triangulation import combinations, plane_axes, plane_frame, sheets, stacking_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch.lattice import Lattice
-from magsearch.observables import structure_factor
+from magsearch.model.lattice import Lattice
+from magsearch.model.triangulation import combinations, plane_axes, plane_frame
+from magsearch.observables.structure_factor import structure_factor
 from magsearch.plots.planes import Plane, brillouin_zone, framed, layer, wigner_seitz, zones
 from magsearch.plots.textures import VECTOR_GRAPHICS
-from magsearch.triangulation import combinations, plane_axes, plane_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch.lattice import Lattice
-from magsearch.observables import charge_density
+from magsearch.formatting import fixed
+from magsearch.model.lattice import Lattice
+from magsearch.model.triangulation import plane_axes, plane_frame, triangles
+from magsearch.observables.topological_charge import charge_density
 from magsearch.plots.planes import Plane, framed, layer, wigner_seitz
 from magsearch.plots.sphere import colours
-from magsearch.triangulation import plane_axes, plane_frame, triangles
-from magsearch.units import fixed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

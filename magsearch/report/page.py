@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from magsearch.observables import rough
-from magsearch.record import above, certificate, vector
+from magsearch.console.screen import ROUGH, stable
+from magsearch.formatting import fixed, vector
+from magsearch.observables.topological_charge import rough
 from magsearch.report.panels import convergence, panels
-from magsearch.screen import ROUGH, stable
 from magsearch.storage import Record
-from magsearch.units import fixed
+from magsearch.storage.summary import above, certificate
 
 SAME = 1e-4  # meV per site: islands whose best energies differ by less have found the same (observables.same)
 STYLE = """

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.history import History
-from magsearch.lattice import Lattice
-from magsearch.observables import structure_factor
+from magsearch.model.lattice import Lattice
+from magsearch.model.triangulation import combinations, plane_axes, plane_frame
+from magsearch.observables.structure_factor import structure_factor
 from magsearch.plots.generations import BLUE, RED
 from magsearch.plots.planes import axis_names, brillouin_zone, layer, wigner_seitz, zones
 from magsearch.plots.reciprocal import DECADES, NOTHING
 from magsearch.plots.sphere import colours
 from magsearch.plots.textures import cells_of
-from magsearch.record import above, charge_words
+from magsearch.search.history import History
 from magsearch.storage import Record
-from magsearch.triangulation import combinations, plane_axes, plane_frame
+from magsearch.storage.summary import above, charge_words
 
 CELLS = 20_000  # polygons that a panel draws at most
 NUMBERS = 600_000  # sites times elites that a page carries at most

@@ -10,18 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from magsearch import diagram
-from magsearch.crossings import crossings
+from magsearch.console.scan import heading, short
+from magsearch.console.scan_live import Found
 from magsearch.errors import InputError
+from magsearch.formatting import fixed
+from magsearch.phases.column import Minimum, ThermalState, describe
+from magsearch.phases.crossings import crossings
+from magsearch.plots import phase_diagram
 from magsearch.report.page import document, grid, table
 from magsearch.report.panels import TOOLS, textures
 from magsearch.scan.cut import Cut, cut_of, unit_of
-from magsearch.scan.overview import heading, short
-from magsearch.scan.plan import describe
-from magsearch.scan.progress import Found
-from magsearch.states import Minimum, ThermalState
 from magsearch.storage import ScanRecord
-from magsearch.units import fixed
 
 PIXELS = 400  # of a diagram along each axis
 
@@ -92,8 +91,8 @@ def _diagram(cut: Cut, points: Sequence[Found], slider: Any) -> Any:
     from bokeh.models import ColumnDataSource, CustomJS, HoverTool, Range1d, TapTool
     from bokeh.plotting import figure
 
-    image, labels, (low, high) = diagram.phase_map(cut.points, PIXELS)
-    inks = [diagram.colour(label, labels) for label in labels]
+    image, labels, (low, high) = phase_diagram.phase_map(cut.points, PIXELS)
+    inks = [phase_diagram.colour(label, labels) for label in labels]
     margin = 0.015 * (high - low)  # points on the edge are seen whole
     x_range, y_range = (Range1d(*ends) for ends in zip(low - margin, high + margin, strict=True))
     drawn = figure(
@@ -127,7 +126,9 @@ def _diagram(cut: Cut, points: Sequence[Found], slider: Any) -> Any:
     for label, ink in zip(labels, inks, strict=True):  # the legend
         drawn.scatter([np.nan], [np.nan], marker="square", size=12, color=ink, legend_label=label)
     if not all(point.sure for point in cut.points):
-        drawn.scatter([np.nan], [np.nan], size=5, fill_color=None, line_color="#262626", legend_label=diagram.UNSURE)
+        drawn.scatter(
+            [np.nan], [np.nan], size=5, fill_color=None, line_color="#262626", legend_label=phase_diagram.UNSURE
+        )
     drawn.grid.visible = False
     drawn.add_layout(drawn.legend[0], "right")
     return drawn
@@ -142,12 +143,12 @@ def _curves(cut: Cut) -> Any:
     drawn = figure(width=700, height=400, tools=TOOLS, x_axis_label=cut.heads[0], name="phases")
     labels = list(dict.fromkeys(point.label for point in cut.points))
     if cut.rows:
-        reference, made = diagram.branches(cut.rows[0])
+        reference, made = phase_diagram.branches(cut.rows[0])
         drawn.yaxis.axis_label = f"energy above {reference} (meV per site)"
         for branch in made:
-            ink = diagram.colour(branch.label, cut.rows[0].labels)
+            ink = phase_diagram.colour(branch.label, cut.rows[0].labels)
             drawn.line(branch.x, branch.above, color=ink, line_width=2, legend_label=branch.label)
-        dots = [(b.label, diagram.colour(b.label, cut.rows[0].labels), b.at, b.dots) for b in made]
+        dots = [(b.label, phase_diagram.colour(b.label, cut.rows[0].labels), b.at, b.dots) for b in made]
         for crossing in crossings(cut.rows[0]):
             drawn.add_layout(Span(location=crossing.at, dimension="height", line_dash="dotted", line_color="gray"))
     else:
@@ -156,7 +157,7 @@ def _curves(cut: Cut) -> Any:
         dots = [
             (
                 label,
-                diagram.colour(label, labels),
+                phase_diagram.colour(label, labels),
                 np.array([p.x for p in of]),
                 np.array([p.found.per_site for p in of]),
             )

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from magsearch import diagram
-from magsearch.crossings import Row
 from magsearch.errors import InputError
+from magsearch.phases.column import Column
+from magsearch.phases.crossings import Row
+from magsearch.plots import phase_diagram
 from magsearch.scan.space import FIELD, Space
-from magsearch.states import Column
 from magsearch.storage import ScanRecord
 
 TEMPERATURE = "temperature"
@@ -32,7 +32,7 @@ class Cut:
     """
 
     names: tuple[str, ...]
-    points: list[diagram.Point]
+    points: list[phase_diagram.Point]
     rows: list[Row]
     fixed: dict[str, float | str]
     units: dict[str, str]
@@ -96,7 +96,7 @@ def cut_of(record: ScanRecord, path: Path, x: str | None, y: str | None, at: Seq
         for t, found in column.points():
             if found is not None and t == fixed.get(TEMPERATURE, t):
                 where = [t if name == TEMPERATURE else float(places[column.number][name]) for name in names]
-                points.append(diagram.Point(where[0], where[-1], found, column))
+                points.append(phase_diagram.Point(where[0], where[-1], found, column))
     cold = fixed.get(TEMPERATURE, 0.0) == 0.0
     along = next((name for name in names if name in space.names), None)
     units = {name: unit for name in known if (unit := unit_of(name, record.model))}

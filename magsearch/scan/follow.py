@@ -18,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch import config
-from magsearch.config import Input
-from magsearch.device import Device
+from magsearch.config.input import Input
+from magsearch.engine.device import Device
+from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
-from magsearch.evaluator import Evaluator
-from magsearch.island import FLAT, REFINEMENT
-from magsearch.relaxation import Minimizer, Watch, relax
+from magsearch.phases.column import Column, Minimum, lowest
+from magsearch.relaxation.relax import Minimizer, Watch, relax
 from magsearch.scan.space import FIELD, Space
-from magsearch.states import Column, Minimum, lowest
+from magsearch.search.island import FLAT, REFINEMENT
 from magsearch.units import MU_B
 
 BATCH = 64  # textures that are relaxed at once

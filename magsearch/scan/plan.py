@@ -8,11 +8,11 @@ from itertools import product
 from typing import Any
 
 from magsearch import config
-from magsearch.axes import ScanTable, Steps
-from magsearch.config import Input
+from magsearch.config.input import Input
+from magsearch.config.scan import ScanTable, Steps
 from magsearch.errors import InputError
+from magsearch.phases.column import Column, describe
 from magsearch.scan.space import Space
-from magsearch.states import Column
 
 VARIED = ("model", "search", "islands")  # tables whose keys can be scanned
 
@@ -49,17 +49,6 @@ def at(given: Input, column: Column) -> Input:
     except InputError as error:
         raise InputError(f"at {describe(column.settings)}: {error.message}", "[scan]") from None
     return replace(made, scan=ScanTable())
-
-
-def describe(settings: dict[str, Any]) -> str:
-    """field (0, 0, 2.7) T, model.moment 3.0"""
-    words = []
-    for key, value in settings.items():
-        if key == "model.field":
-            words.append("field (" + ", ".join(f"{b:.4g}" for b in value) + ") T")
-        else:
-            words.append(f"{key} {value:.6g}" if isinstance(value, float) else f"{key} {value}")
-    return ", ".join(words) or "the input's settings"
 
 
 def _axes(table: ScanTable) -> dict[str, list[Any]]:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import qmc
 
+from magsearch.phases.column import Column
 from magsearch.scan.space import Space, scaled
 from magsearch.scan.surrogate import Array, Surrogate
-from magsearch.states import Column
 
 POINTS = 4096  # that are considered
 CLOSE = 1e-3  # of the ranges: closer to a column there is nothing to learn

@@ -13,18 +13,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from magsearch import config, record, screen, storage
-from magsearch.config import Input
-from magsearch.device import Device
+from magsearch import config, storage
+from magsearch.config.input import Input
+from magsearch.console import screen
+from magsearch.engine.device import Device
 from magsearch.errors import InputError, Interrupted
-from magsearch.ranks import Ranks
+from magsearch.formatting import fixed
+from magsearch.parallel.ranks import Ranks
+from magsearch.parallel.signals import Signals
+from magsearch.phases.column import Column, describe
+from magsearch.runs import record
 from magsearch.scan import plan
 from magsearch.scan.scan import Scan, Share
-from magsearch.signals import Signals
-from magsearch.states import Column
 from magsearch.storage import ScanRecord
 from magsearch.storage.scan import Kind, sweep_columns, with_parts
-from magsearch.units import fixed
 
 LATER = {"scan": ("refine", "at_once", "surrogate")}  # what a scan that goes on may change
 WAITING = "waiting"  # for other jobs
@@ -125,7 +127,7 @@ class ScanRun:
             storage.write_column(self.out, self.start.before.name, column, kind)
         except OSError as error:
             self._warn(f"column {column.number} is not stored yet: {error.strerror or error}")
-        where = plan.describe(column.settings)
+        where = describe(column.settings)
         if kind == "minima" and column.minima:
             best = column.minima[0]
             self._tell(

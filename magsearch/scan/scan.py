@@ -19,22 +19,22 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from magsearch.archipelago import Archipelago
-from magsearch.axes import ScanTable
-from magsearch.config import Input
-from magsearch.device import Device
+from magsearch.config.input import Input
+from magsearch.config.scan import ScanTable
+from magsearch.engine.device import Device
+from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError, Interrupted
-from magsearch.evaluator import Evaluator
-from magsearch.interruption import Interruption
+from magsearch.parallel.interruption import Interruption
+from magsearch.parallel.ranks import Ranks
+from magsearch.phases.column import Column, Minimum, describe, lowest
 from magsearch.randomness import Consumer, key
-from magsearch.ranks import Ranks
 from magsearch.scan import plan
 from magsearch.scan.follow import Followed, Trial, batches, leaning, relaxed
 from magsearch.scan.refine import Branches, placed
 from magsearch.scan.space import Space, depths
 from magsearch.scan.surrogate import surrogate
 from magsearch.scan.thermal import Tempering, sampled
-from magsearch.states import Column, Minimum, lowest
+from magsearch.search.archipelago import Archipelago
 from magsearch.storage.scan import Kind
 
 Task = TypeVar("Task")
@@ -147,7 +147,7 @@ class Scan:
         column, seeds = task
         begin, at = monotonic(), plan.at(self.given, column)
         islands = at.islands.islands(at.search)
-        self.tell(f"searching  {plan.describe(column.settings)}")
+        self.tell(f"searching  {describe(column.settings)}")
         room = sum(island.replicas for island in islands) // 2  # as much is left for what is new
         try:
             search = Archipelago(
@@ -155,7 +155,7 @@ class Scan:
                 path=at.search.path, ranks=self.team, told=self.interruption.look, seeds=seeds[:room],
             )  # fmt: skip
         except ValueError as error:
-            raise InputError(f"at {plan.describe(column.settings)}: {error}", self.given.path) from None
+            raise InputError(f"at {describe(column.settings)}: {error}", self.given.path) from None
         for _ in search.run():
             pass
         minima = lowest(

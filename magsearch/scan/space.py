@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch.states import Column
+from magsearch.phases.column import Column
 
 FIELD = "field"
 ALIKE = 1e-9  # coordinates closer than this part of their range are one

@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import cumulative_trapezoid
 
-from magsearch.evaluator import Evaluator
-from magsearch.methods import ParallelTempering
-from magsearch.portraits import Spectrum, portrait, spectrum
+from magsearch.engine.evaluator import Evaluator
+from magsearch.phases.column import ALL, Minimum, ThermalState
+from magsearch.phases.spectrum import Spectrum, portrait, spectrum
 from magsearch.randomness import Key
-from magsearch.relaxation import STATE, Motion, Watch
-from magsearch.states import ALL, Minimum, ThermalState
-from magsearch.statistics import estimate
-from magsearch.thermodynamics import Trajectory, averages
+from magsearch.relaxation.relax import STATE, Motion, Watch
+from magsearch.thermal.parallel_tempering import ParallelTempering
+from magsearch.thermal.sampling import Trajectory, averages
+from magsearch.thermal.statistics import estimate
 from magsearch.units import K_B
 
 STEP = 2.0  # T'/T - 1 of neighbouring rungs in units of 1 / sqrt(N): a sixth of the exchanges is accepted for N k_B

@@ -10,11 +10,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.bonds import Bonds
-from magsearch.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.lattice import Lattice
+from magsearch.model.bonds import Bonds
+from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
+from magsearch.model.triangulation import inside, triangles
 from magsearch.storage.files import dataset, texts
-from magsearch.triangulation import inside, triangles
 
 TERMS: dict[str, type] = {term.__name__: term for term in (UniaxialAnisotropy, CubicAnisotropy)}
 

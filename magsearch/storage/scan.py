@@ -19,18 +19,18 @@ import h5py
 import numpy as np
 
 from magsearch.errors import InputError
-from magsearch.hamiltonian import Hamiltonian
-from magsearch.portraits import Arm, Portrait
-from magsearch.states import Column, Minimum, ThermalState
-from magsearch.statistics import Estimate
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.phases.column import Column, Minimum, ThermalState
+from magsearch.phases.spectrum import Arm, Portrait
+from magsearch.storage.checkpoint import parts_folder
 from magsearch.storage.files import SCHEMA, dataset, opened, replaced, texts
 from magsearch.storage.model import read as read_model
 from magsearch.storage.model import write as write_model
-from magsearch.storage.progress import parts_folder
 from magsearch.storage.provenance import read as read_provenance
 from magsearch.storage.provenance import write as write_provenance
 from magsearch.storage.xdmf import Frame, beside
-from magsearch.thermodynamics import Averages
+from magsearch.thermal.sampling import Averages
+from magsearch.thermal.statistics import Estimate
 
 Kind = Literal["minima", "states"]
 KINDS: tuple[Kind, Kind] = ("minima", "states")

@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from magsearch.errors import InputError
 from magsearch.formats.spins import ovf, restart, xyz
 from magsearch.formats.table import read_bytes
-from magsearch.hamiltonian import Hamiltonian
-from magsearch.lattice import Lattice
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.lattice import Lattice
 
 UNIT = 1e-3  # spins may differ from unit length by what single precision or a few printed digits leave
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from magsearch.errors import InputError
 from magsearch.formats.table import number, read_bytes
-from magsearch.lattice import Lattice
+from magsearch.model.lattice import Lattice
 
 CHECK = {4: 1234567.0, 8: 123456789012345.0}  # the first number of binary data
 UNIT = 1e-3  # vectors of one length within this fraction are magnetisation in some unit, and are normalised

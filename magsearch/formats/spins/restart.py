@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from magsearch.formats.table import Table, read_text
-from magsearch.lattice import Lattice
+from magsearch.model.lattice import Lattice
 
 
 def read(path: Path, lattice: Lattice) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from scipy.spatial import KDTree
 from magsearch.errors import InputError
 from magsearch.formats.elements import SYMBOLS
 from magsearch.formats.table import numbers, read_text
-from magsearch.lattice import Lattice
+from magsearch.model.lattice import Lattice
 
 COLUMNS = ("initial_magmoms", "magmoms", "magmom", "moments", "moment", "spins", "spin", "s", "vector_field")
 NEAR = 0.01  # of the shortest distance between sites: a row belongs to the site that it comes this close to

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.errors import InputError
 from magsearch.formats.build import assemble
 from magsearch.formats.spirit import CONVENTIONS
 from magsearch.formats.spirit.cfg import Cfg, Listing
 from magsearch.formats.table import wholes
-from magsearch.hamiltonian import Anisotropy, CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.model.hamiltonian import Anisotropy, CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
 
 __all__ = ["CONVENTIONS", "NAME", "read", "recognises"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from magsearch.formats.expression import CannotExpress, Expression, row
-from magsearch.hamiltonian import Hamiltonian
+from magsearch.model.hamiltonian import Hamiltonian
 
 TARGET = "Spirit"
 

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.errors import InputError
 from magsearch.formats.build import assemble, quadratic
 from magsearch.formats.elements import SYMBOLS
 from magsearch.formats.table import read_bytes
 from magsearch.formats.tb2j import CONVENTIONS
-from magsearch.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
 
 __all__ = ["CONVENTIONS", "NAME", "read", "recognises"]
 

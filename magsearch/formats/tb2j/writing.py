@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from magsearch.formats.expression import CannotExpress, Expression
-from magsearch.hamiltonian import Hamiltonian
+from magsearch.model.hamiltonian import Hamiltonian
 
 TARGET = "TB2J's exchange.out"
 RULE, THIN = "=" * 90, "-" * 88

@@ -9,7 +9,7 @@ from typing import Any
 from magsearch.errors import InputError
 from magsearch.formats.table import read_text
 from magsearch.formats.toml.model import Model, hamiltonian
-from magsearch.hamiltonian import Hamiltonian
+from magsearch.model.hamiltonian import Hamiltonian
 
 __all__ = ["CONVENTIONS", "NAME", "Model", "hamiltonian", "read", "read_tables", "recognises"]
 

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.errors import InputError
 from magsearch.formats.build import too_large
-from magsearch.formats.source import Source
-from magsearch.hamiltonian import ONSITE_WIDTH, Anisotropy, CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.lattice import NAMED, Lattice
+from magsearch.formats.toml.source import Source
+from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.model.hamiltonian import ONSITE_WIDTH, Anisotropy, CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import NAMED, Lattice
 from magsearch.units import JOULE, MRY
 
 UNITS = {"meV": 1.0, "mRy": MRY, "J": JOULE}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from magsearch.formats.expression import Expression, number
-from magsearch.hamiltonian import Hamiltonian
+from magsearch.model.hamiltonian import Hamiltonian
 
 
 def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[str]]:

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.errors import InputError
 from magsearch.formats.table import Table
 from magsearch.formats.uppasd import CONVENTIONS
 from magsearch.formats.uppasd.inpsd import Inpsd
 from magsearch.formats.uppasd.sites import Sites, in_order
 from magsearch.formats.uppasd.symmetry import operations
-from magsearch.hamiltonian import Anisotropy, CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.lattice import Lattice
+from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.model.hamiltonian import Anisotropy, CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.lattice import Lattice
 from magsearch.units import MRY, MU_B
 
 __all__ = ["CONVENTIONS", "NAME", "read", "recognises"]

@@ -8,12 +8,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.bonds import ROUNDING, Bonds
 from magsearch.errors import InputError
 from magsearch.formats.build import too_large
 from magsearch.formats.table import Table
 from magsearch.formats.uppasd.inpsd import Inpsd
-from magsearch.lattice import Lattice
+from magsearch.model.bonds import ROUNDING, Bonds
+from magsearch.model.lattice import Lattice
 
 SITE = 1e-3  # a vector ends on a site if it comes this close, in units of the shortest distance between sites
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from magsearch.formats.expression import ALIKE, Atom, CannotExpress, Expression, number, row
-from magsearch.hamiltonian import Hamiltonian
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.units import MRY
 
 TARGET = "UppASD"

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.bonds import Bonds
 from magsearch.errors import InputError
 from magsearch.formats.build import SITES, assemble
 from magsearch.formats.vampire.materials import Material, read_materials
 from magsearch.formats.vampire.ucf import UnitCell, read_cell
-from magsearch.hamiltonian import Anisotropy, Hamiltonian
+from magsearch.model.bonds import Bonds
+from magsearch.model.hamiltonian import Anisotropy, Hamiltonian
 from magsearch.units import JOULE
 
 

@@ -11,7 +11,7 @@ from magsearch.errors import InputError
 from magsearch.formats.vampire import CONVENTIONS
 from magsearch.formats.vampire.crystal import put_together
 from magsearch.formats.vampire.statements import FIELD, LENGTH, Statement, statements
-from magsearch.hamiltonian import Hamiltonian
+from magsearch.model.hamiltonian import Hamiltonian
 
 __all__ = ["CONVENTIONS", "NAME", "files", "read", "recognises"]
 

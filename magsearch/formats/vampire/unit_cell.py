@@ -8,7 +8,7 @@ from magsearch.errors import InputError
 from magsearch.formats.vampire import CONVENTIONS, main
 from magsearch.formats.vampire.crystal import put_together
 from magsearch.formats.vampire.ucf import recognises
-from magsearch.hamiltonian import Hamiltonian
+from magsearch.model.hamiltonian import Hamiltonian
 
 __all__ = ["CONVENTIONS", "NAME", "read", "recognises"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from magsearch.formats.expression import Atom, CannotExpress, Expression, number, row
-from magsearch.hamiltonian import Hamiltonian
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.units import JOULE
 
 TARGET = "VAMPIRE"

@@ -1,0 +1,119 @@
+"""The best multipliers of a large cluster, from spins with more than three components.
+
+The dual of the best multipliers is the lowest energy of correlations X, positive, with tr X_aa = 1 for every spin.
+Written as X = V V^T with ``rank`` columns, it is the ground state of spins V_a with c x rank components: smooth, and
+without false minima once the rank is large enough (Burer & Monteiro, Math. Program. 95, 329 (2003); Boumal,
+Voroninski & Bandeira, Commun. Pure Appl. Math. 73, 581 (2020)). It is relaxed by Newton's method, lambda_a = V_a . (M
+V + h)_a. Where S = Lambda - M then has a negative eigenvalue, the eigenvector becomes one more column, until it has
+none. In a field the first column is the uniform part m of the spins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from magsearch.bounds.banded import Band
+from magsearch.bounds.quadratic_form import QuadraticForm
+
+EXACT = 1e-11  # eigenvalues of S above minus this, in units of form.scale, are not negative
+COLUMNS = 100  # added at the most
+NEWTON = 100  # steps at one rank at the most
+CG = 300  # iterations of one step at the most
+
+
+def climb(form: QuadraticForm) -> NDArray[np.float64]:
+    """lambda [spin] in meV of a form without wave vectors; S may stay negative by rounding."""
+    spins, band = _Spins(form), Band(form)
+    V = spins.start()
+    for _ in range(COLUMNS):
+        V, values = spins.relaxed(V)
+        shift, factor = band.least_shift(values, EXACT * form.scale)
+        if shift <= EXACT * form.scale:
+            break
+        inverse = LinearOperator((form.order, form.order), lambda x, f=factor: band.solve(f, x), dtype=float)
+        _, softest = eigsh(inverse, k=1, which="LA", v0=np.random.default_rng(0).normal(size=form.order), tol=1e-3)
+        V = spins.with_column(V, softest[:, 0].reshape(form.spins, form.components), values)
+    return values
+
+
+@dataclass(frozen=True, eq=False)
+class _Spins:
+    """V [spin, component, column] with |V_a| = 1, relaxed in f = - <V, M V> - 2 h . V_0."""
+
+    form: QuadraticForm
+
+    def start(self) -> NDArray[np.float64]:
+        V = np.random.default_rng(0).normal(size=(self.form.spins, self.form.components, 2))
+        return _unit(V)
+
+    def M(self, V: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(self.form.uniform @ V.reshape(self.form.order, -1)).reshape(V.shape)
+
+    def field(self, V: NDArray[np.float64]) -> NDArray[np.float64]:
+        """- 1/2 the gradient of f."""
+        b = self.M(V)
+        b[:, :, 0] += self.form.field
+        return b
+
+    def energy(self, V: NDArray[np.float64]) -> float:
+        return -float((V * self.M(V)).sum() + 2 * (self.form.field * V[:, :, 0]).sum())
+
+    def relaxed(self, V: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """V at rest, and the multipliers. Newton's steps by conjugate gradients; the curvature of f is P S P."""
+        rest = 1e-14 * self.form.scale * np.sqrt(self.form.spins)
+        before = np.inf
+        for _ in range(NEWTON):
+            b = self.field(V)
+            values = (V * b).sum(axis=(1, 2))
+            force = b - values[:, None, None] * V
+            size = float(np.linalg.norm(force))
+            if size <= rest or (size < 1e-9 * self.form.scale and size > 0.9 * before):
+                break
+            before = size
+            step = self.newton(V, values, force)
+            now, fraction = self.energy(V), 1.0
+            slope = 2 * float((force * step).sum())
+            while fraction > 1e-4 and self.energy(
+                _unit(V + fraction * step)
+            ) > now - 1e-4 * fraction * slope + 1e-14 * abs(now):
+                fraction /= 2
+            V = _unit(V + fraction * step)
+        return V, values
+
+    def newton(self, V, values, force):
+        """The step W with P S W = force, or a way down along negative curvature."""
+        W, rest = np.zeros_like(V), force.copy()
+        p, size2 = rest.copy(), float((rest**2).sum())
+        goal = size2 * min(0.25, size2 / self.form.scale**2)
+        for _ in range(CG):
+            turned = _tangent(V, values[:, None, None] * p - self.M(p))
+            curvature = float((p * turned).sum())
+            if curvature <= 1e-13 * self.form.scale * float((p**2).sum()):
+                if not W.any():
+                    W = p / self.form.scale
+                break
+            W += size2 / curvature * p
+            rest -= size2 / curvature * turned
+            new = float((rest**2).sum())
+            if new <= goal:
+                break
+            p, size2 = rest + new / size2 * p, new
+        longest = float(np.sqrt((W**2).sum(axis=(1, 2))).max())
+        return W / max(1.0, longest)
+
+    def with_column(self, V, u, values):
+        """V with a column along u, of the length that lowers the energy most."""
+        trial = [_unit(np.concatenate([V, length * u[:, :, None]], axis=2)) for length in np.geomspace(1e-4, 3, 20)]
+        return min(trial, key=self.energy)
+
+
+def _unit(V: NDArray[np.float64]) -> NDArray[np.float64]:
+    return V / np.sqrt((V**2).sum(axis=(1, 2), keepdims=True))
+
+
+def _tangent(V: NDArray[np.float64], W: NDArray[np.float64]) -> NDArray[np.float64]:
+    return W - (V * W).sum(axis=(1, 2), keepdims=True) * V

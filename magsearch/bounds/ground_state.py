@@ -1,0 +1,199 @@
+"""Spins made of the waves that touch the bound: where they have unit length everywhere, they are the ground state.
+
+At the best multipliers every state that reaches the bound lies in the null spaces of S(q). One wave is
+
+    s_a(T) = m_a + Re[w_a exp(i q.T)],    S(q) w = 0,    m = S(0)^-1 h,
+
+and has unit length everywhere if m_a.w_a = 0 = w_a.w_a and |m_a|^2 + |w_a|^2 / 2 = 1; where q = - q, if m_a.w_a = 0
+and |m_a|^2 + |w_a|^2 = 1. Isotropic couplings leave the directions of spins free: a complex vector of the null space
+turns in a plane, and up to three real ones stand at right angles; the field takes one direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from magsearch.bounds.banded import Band
+from magsearch.bounds.bound import Bound, lower_bound
+from magsearch.bounds.multipliers import shifted
+from magsearch.bounds.quadratic_form import QuadraticForm, in_space, quadratic_form
+from magsearch.engine.device import Cpu
+from magsearch.engine.evaluator import Evaluator
+from magsearch.model.hamiltonian import ONSITE, Hamiltonian
+from magsearch.model.lattice import Lattice
+from magsearch.relaxation.lbfgs import LBFGS
+from magsearch.relaxation.relax import Convergence, relax
+
+SOFT = 1e-6  # eigenvalues of S below this, in units of form.scale, are zero
+LARGE = 600  # rows from which on a cluster's null space is found by Lanczos' method,
+WAVES = 24  # and how many vectors of it at the most
+TRIES = 16  # random members of a null space where none has unit length; textures that are relaxed
+STEPS = 1000  # of a relaxation at the most
+NUDGE = 0.03  # random part of what is relaxed: waves may be saddles
+UNIT_LENGTH = 1e-7  # | |s|^2 - 1 | of spins that have unit length
+
+
+@dataclass(frozen=True, eq=False)
+class Wave:
+    """s_a(T) = mean_a + Re[amplitude_a exp(i q.T)].
+
+    form             of three components
+    k                q in fractions of the reciprocal vectors
+    mean, amplitude  [spin, 3]
+    """
+
+    form: QuadraticForm
+    k: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    amplitude: NDArray[np.complex128]
+
+    @property
+    def standing(self) -> bool:
+        """Whether q and -q are one."""
+        return standing(self.form, self.k)
+
+    @property
+    def unit(self) -> bool:
+        """Whether its spins have unit length in every cell."""
+        m, w = self.mean, self.amplitude
+        length = (m**2).sum(axis=1) + (np.abs(w) ** 2).sum(axis=1) / (1 if self.standing else 2)
+        turning = np.zeros(1) if self.standing else (w * w).sum(axis=1)
+        return all(np.abs(wrong).max() < UNIT_LENGTH for wrong in (length - 1, turning, (m * w).sum(axis=1)))
+
+    @property
+    def energy_per_site(self) -> float:
+        """meV, in the infinite crystal, of spins that have unit length."""
+        w, m = self.amplitude.ravel(), self.mean.ravel()
+        wave = np.vdot(w, self.form.matrices(self.k)[0] @ w).real / (1 if self.standing else 2)
+        uniform = m @ (self.form.uniform @ m) + 2 * self.form.field.ravel() @ m
+        return float(self.form.constant - 0.5 * (wave + uniform)) / self.form.spins
+
+    def spins(self, lattice: Lattice) -> NDArray[np.float64]:
+        """On the sites of a box, [site, 3]; of unit length, zero at vacancies."""
+        return normalised(self.form, [self], lattice)
+
+
+def standing(form: QuadraticForm, k: NDArray[np.float64]) -> bool:
+    return bool(np.abs((2 * form.period @ k + 0.5) % 1 - 0.5).max(initial=0.0) < 1e-9)
+
+
+def normalised(form: QuadraticForm, waves: list[Wave], lattice: Lattice) -> NDArray[np.float64]:
+    """The sum of waves brought to unit length, [site, 3]."""
+    spin, s = form.spin_of, waves[0].mean[form.spin_of]
+    cell = np.repeat(lattice.coordinates, lattice.atoms, axis=0)
+    for wave in waves:
+        phase = np.exp(2j * np.pi * ((cell - form.home[spin]) @ wave.k))
+        s = s + (phase[:, None] * wave.amplitude[spin]).real
+    length = np.linalg.norm(s, axis=1, keepdims=True)
+    s = np.where(length > 1e-12, s / np.where(length > 1e-12, length, 1.0), [0.0, 0.0, 1.0])
+    return np.where((spin >= 0)[:, None], s, 0.0)
+
+
+def null_space(form: QuadraticForm, values: NDArray[np.float64], k: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """Orthonormal vectors [wave, spin, component] that S(q) takes to zero; real where q = -q."""
+    if form.dimension or form.order < LARGE:
+        S = shifted(form, form.matrices(k), values)[0]
+        eigenvalues, U = np.linalg.eigh(S.real if standing(form, k) else S)
+    else:
+        band = Band(form)
+        shift, factor = band.least_shift(values, 1e-9 * form.scale)
+        inverse = LinearOperator(2 * (form.order,), lambda x: band.solve(factor, x), dtype=float)
+        inverted, U = eigsh(inverse, k=WAVES, which="LA", v0=np.ones(form.order))
+        eigenvalues = 1 / inverted - shift
+    return U[:, eigenvalues < SOFT * form.scale].T.reshape(-1, form.spins, form.components)
+
+
+def members(U: NDArray[np.complex128], lengths: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """Waves [wave, spin, component] of a null space U whose squares add up to ``lengths`` [spin] as nearly as can be.
+
+    They are the columns of U Z^(1/2), where the positive matrix Z has the least norm.
+    """
+    P = np.einsum("gac,hac->agh", U.conj(), U)
+    weight = np.linalg.lstsq(np.einsum("agh,bgh->ab", P.conj(), P).real, lengths, rcond=1e-9)[0]
+    z, Q = np.linalg.eigh(np.einsum("a,agh->gh", weight, P))
+    kept = z > 1e-6 * max(z.max(initial=0.0), 1e-300)
+    return np.einsum("gac,gh->hac", U, Q[:, kept] * np.sqrt(z[kept]))
+
+
+def soft_waves(hamiltonian: Hamiltonian, bound: Bound, random: np.random.Generator) -> Iterator[Wave]:
+    """Waves that touch the bound, of unit length on average; several random ones where a null space leaves a choice."""
+    if bound.moments:
+        bound = lower_bound(hamiltonian, bound.of)
+    form = quadratic_form(hamiltonian)
+    space, free = in_space(form, hamiltonian.field), form.components == 1
+    values, mean = np.array(bound.multipliers), np.array(bound.mean).reshape(form.field.shape)
+    across, along = _directions(np.array(hamiltonian.field))
+    m = mean * along if free else mean
+    lengths = np.maximum(1 - (mean**2).sum(axis=1), 0.0)
+    if form.field.any():
+        size = np.linalg.norm(m, axis=1, keepdims=True)
+        yield Wave(space, np.zeros(3), m / np.where(size > 0, size, 1.0), np.zeros_like(m, dtype=complex))
+    for k in np.array(bound.q).reshape(-1, 3):
+        columns = members(null_space(form, values, k), lengths)
+        room = len(across) if standing(form, k) else 1
+        length = 1.0 if standing(form, k) else np.sqrt(2.0)
+        fits = 0 < len(columns) <= (room if free else 1)
+        for _ in range(1 if fits else TRIES if len(columns) else 0):
+            mixture = random.normal(size=(len(columns), 2 if free and not standing(form, k) else room if free else 1))
+            if not standing(form, k):
+                mixture = mixture + 1j * random.normal(size=mixture.shape)
+            if fits:
+                mixture = np.array([[1, -1j]]) / np.sqrt(2) if free and not standing(form, k) else np.eye(len(columns))
+            directed = np.einsum("rac,rd->acd", columns, mixture)
+            amplitude = length * (directed[:, 0] @ across[: directed.shape[2]] if free else directed[:, :, 0])
+            size = (m**2).sum(axis=1) + (np.abs(amplitude) ** 2).sum(axis=1) / length**2
+            stretch = 1 / np.sqrt(np.where(size > 0, size, 1.0))[:, None]
+            yield Wave(space, k, stretch * m, stretch * amplitude)
+
+
+def _directions(field: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Directions at right angles to the field (all three without one), [2 or 3, 3], and the field's."""
+    if not field.any():
+        return np.eye(3), np.zeros(3)
+    rotation = np.linalg.svd(field[None])[2]
+    return rotation[1:], field / np.linalg.norm(field)
+
+
+def spiral(hamiltonian: Hamiltonian, bound: Bound) -> Wave | None:
+    """A single wave that has unit length in the infinite crystal and reaches the bound; None where none was found.
+
+    Its energy is that of the quadratic form: with anisotropy of fourth order, none is looked for.
+    """
+    if hamiltonian.onsite[1][:, [ONSITE["K4"].start, ONSITE["Kc"].start]].any():
+        return None
+    for wave in soft_waves(hamiltonian, bound, np.random.default_rng(0)):
+        if wave.unit and bound.reached(wave.energy_per_site):
+            return wave
+    return None
+
+
+def lowest_state(hamiltonian: Hamiltonian, bound: Bound) -> tuple[NDArray[np.float64], float]:
+    """The lowest spins [site, 3] of the box that were made of waves that touch the bound, and meV per site.
+
+    Where none of them reaches the bound, they and superpositions of them are relaxed first.
+    """
+    random, lattice = np.random.default_rng(0), hamiltonian.lattice
+    waves = list(soft_waves(hamiltonian, bound, random))
+    form = waves[0].form if waves else in_space(quadratic_form(hamiltonian), hamiltonian.field)
+    if not waves:
+        waves = [Wave(form, np.zeros(3), np.zeros((form.spins, 3)), np.zeros((form.spins, 3), dtype=complex))]
+    textures = np.array([wave.spins(lattice) for wave in waves[: 2 * TRIES]])
+    evaluator = Evaluator(hamiltonian, Cpu(), np.float64)
+    energies = evaluator.energies(textures) / hamiltonian.spins
+    if not bound.reached(energies.min()):
+        several = [random.choice(len(waves), size=min(3, len(waves)), replace=False) for _ in range(TRIES // 2)]
+        mixed = [normalised(form, [waves[n] for n in some], lattice) for some in several]
+        best = textures[np.argsort(energies, kind="stable")[: TRIES // 2]]
+        start = np.concatenate([best, mixed])
+        start = start + NUDGE * random.normal(size=start.shape) * (form.spin_of >= 0)[:, None]
+        start /= np.where(form.spin_of >= 0, np.linalg.norm(start, axis=2), 1.0)[..., None]
+        relaxed = relax(LBFGS(Convergence(steps=STEPS, variance=None)), evaluator, start)
+        textures = relaxed.textures
+        energies = evaluator.energies(textures) / hamiltonian.spins
+    lowest = int(energies.argmin())
+    return textures[lowest], float(energies[lowest])

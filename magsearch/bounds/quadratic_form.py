@@ -1,0 +1,213 @@
+"""The energy as a quadratic form of the spins of one cell, with one Hermitian matrix for each wave vector.
+
+With s_a(q) = N^-1/2 sum_T s_a(T) exp(-i q.T) over the N cells of a crystal,
+
+    E = - 1/2 sum_q s(q)* M(q) s(q) - sqrt(N) h . s(0) + N constant,    M(q) = J(q) + 2 A,    h_a = mu_B m_a B.
+
+Open edges and disorder have no wave vectors: there the "cell" is the whole box along that axis, and every spin of it
+counts as an atom of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from magsearch.bounds.periods import homes, periods
+from magsearch.model.hamiltonian import ONSITE, Hamiltonian
+from magsearch.units import MU_B
+
+
+@dataclass(frozen=True, eq=False)
+class QuadraticForm:
+    """Couplings between the spins of a cell and of its neighbours.
+
+    spins       n, spins of a cell
+    components  c: 3, or 1 where the energy depends on the angles between spins (and on their component along the
+                field) alone; then all matrices act on each component alike
+    i, j        [bond], 0 ... n - 1; the quadratic anisotropy is a bond of a spin with itself, J = 2 A
+    period      [dimension, 3], cells: translations that generate all that the couplings can tell apart (``periods``)
+    offset      [bond, dimension], periods from i to j
+    J           [bond, c, c], meV
+    field       [spin, c], h = mu_B m B, meV; with one component along the field
+    constant    meV per cell: the least that anisotropy of fourth order adds
+    size        cells of the finite box along each axis; 1 where layers along an open axis are spins of one cell
+    spin_of     [site of the box], which spin of a cell it is; -1 at vacancies
+    home        [spin, 3], the cell that a spin of the cell at the origin lies in (``homes``)
+    """
+
+    spins: int
+    components: int
+    i: NDArray[np.int64]
+    j: NDArray[np.int64]
+    period: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    J: NDArray[np.float64]
+    field: NDArray[np.float64]
+    constant: float
+    size: tuple[int, int, int]
+    spin_of: NDArray[np.int64]
+    home: NDArray[np.int64]
+
+    @property
+    def order(self) -> int:
+        """Rows of M(q)."""
+        return self.spins * self.components
+
+    @property
+    def dimension(self) -> int:
+        """Of the wave vectors; 0 for a cluster."""
+        return len(self.period)
+
+    @cached_property
+    def dual(self) -> NDArray[np.float64]:
+        """[dimension, 3]: wave vectors k with period . dual = 1, in units of the reciprocal vectors."""
+        return np.linalg.pinv(self.period.astype(float).reshape(-1, 3)).T.reshape(-1, 3)
+
+    @cached_property
+    def reach(self) -> float:
+        """No M(q) has a larger norm: the largest sum of |J_ij| over the bonds of one spin, meV."""
+        return float(self.row_sum(np.ones((1, len(self.i))))[0])
+
+    @cached_property
+    def scale(self) -> float:
+        """Couplings and field at the strongest spin, meV; what is small is compared with it."""
+        return max(self.reach, float(np.linalg.norm(self.field, axis=1).max(initial=0.0))) or 1.0
+
+    @cached_property
+    def most_bonds(self) -> int:
+        """Of one spin."""
+        return int(np.bincount(self.i, minlength=self.spins).max(initial=0))
+
+    @cached_property
+    def strength(self) -> NDArray[np.float64]:
+        """Spectral norm of every bond's matrix, [bond] meV, rounded up."""
+        return np.linalg.norm(self.J, ord=2, axis=(1, 2)) * (1 + 1e-12)
+
+    @cached_property
+    def _incidence(self) -> sparse.csr_array:
+        """[spins, bond]: |J| of a bond in the row of its first spin."""
+        return sparse.csr_array((self.strength, (self.i, np.arange(len(self.i)))), shape=(self.spins, len(self.i)))
+
+    def row_sum(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The norm of sum_bonds weight J exp(...) at most: largest row sum of weight |J|; weight [q, bond] -> [q]."""
+        return np.asarray((self._incidence @ weight.T).max(axis=0))
+
+    @cached_property
+    def _entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Row and column of M that each number of each bond's matrix adds to, [bond c c]."""
+        c = np.arange(self.components)
+        row, column = np.broadcast_arrays(
+            self.i[:, None, None] * self.components + c[:, None], self.j[:, None, None] * self.components + c
+        )
+        return row.ravel(), column.ravel()
+
+    @cached_property
+    def _scatter(self) -> sparse.csr_array:
+        """[order^2, bond]: M(q) as a linear map of the phases exp(i q.T)."""
+        (row, column), bond = self._entries, np.repeat(np.arange(len(self.i)), self.components**2)
+        shape = (self.order**2, len(self.i))
+        return sparse.csr_array((self.J.ravel(), (row * self.order + column, bond)), shape=shape)
+
+    def matrices(self, k: ArrayLike, *derivative: int) -> NDArray[np.complex128]:
+        """M(q) [q, order, order] in meV, q = sum_axis k_axis b_axis, k [q, 3]; derivatives along ``dual``."""
+        turns = np.asarray(k, dtype=np.float64).reshape(-1, 3) @ self.period.T
+        phase = np.exp(2j * np.pi * (turns @ self.offset.T))
+        for along in derivative:
+            phase *= 2j * np.pi * self.offset[:, along]
+        return np.asarray((self._scatter @ phase.T).T).reshape(-1, self.order, self.order)
+
+    @cached_property
+    def uniform(self) -> sparse.csr_array:
+        """M at q = 0, real; sparse for the sake of large clusters."""
+        return sparse.csr_array(sparse.coo_array((self.J.ravel(), self._entries), shape=(self.order, self.order)))
+
+    def wave_vectors(self) -> NDArray[np.float64]:
+        """k [q, 3] of the finite box that make different M(q); one of q and -q, 0 first."""
+        index = np.stack(np.meshgrid(*map(np.arange, self.size), indexing="ij"), axis=-1).reshape(-1, 3)
+        whole = math.lcm(*self.size)
+        turns = (index * (whole // np.array(self.size))) @ self.period.T % whole
+        place, shape = np.zeros(len(index), dtype=np.int64), (whole,) * self.dimension
+        if self.dimension:
+            place, opposite = (np.ravel_multi_index(tuple(t.T), shape) for t in (turns, -turns % whole))
+            place = np.minimum(place, opposite)
+        first = np.sort(np.unique(place, return_index=True)[1])
+        return index[first] / np.array(self.size)
+
+    def rounding(self) -> float:
+        """Matrices of this form, computed in double precision, are at most this far from the exact ones, meV.
+
+        exp(i q.T) is wrong by a few times |q.T| units in the last place, and a sum of b terms by b of them.
+        """
+        turns = np.abs(self.offset @ self.period).sum(axis=1).max(initial=0)
+        return float(np.finfo(float).eps * self.reach * (self.most_bonds + 64 + 128 * turns))
+
+
+def in_space(form: QuadraticForm, field: ArrayLike) -> QuadraticForm:
+    """The same form with three components for each spin; field [3] in any unit, for its direction."""
+    if form.components == 3:
+        return form
+    B = np.asarray(field, dtype=np.float64)
+    direction = B / np.linalg.norm(B) if B.any() else B
+    return replace(form, components=3, J=form.J * np.eye(3), field=form.field * direction)
+
+
+def _axes(hamiltonian: Hamiltonian) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which axes couplings cross, and which of these are open: the layers along them are spins of one cell."""
+    crossed = (hamiltonian.bonds.offset != 0).any(axis=0)
+    return crossed, crossed & ~np.array(hamiltonian.lattice.periodic)
+
+
+def bonds_of_cell(hamiltonian: Hamiltonian) -> float:
+    """How many bonds the form has, about."""
+    layers = np.where(_axes(hamiltonian)[1], hamiltonian.lattice.size, 1).prod()
+    spins = layers * hamiltonian.lattice.atoms if hamiltonian.uniform else hamiltonian.spins
+    return float(spins * hamiltonian.coordination)
+
+
+def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
+    """The form whose minimum over spins of unit length is at most the energy, meV per cell.
+
+    Bilinear couplings, quadratic anisotropy and field are represented exactly. Of fourth order, u = (s . n)^2 lies
+    between 0 and 1, so - K4 u^2 >= - K4 u for an easy axis; a hard axis has 0, cubic anisotropy min(0, Kc / 3) at
+    least.
+    """
+    lattice, (kind, table) = hamiltonian.lattice, hamiltonian.onsite
+    if hamiltonian.uniform:
+        bonds = hamiltonian.bonds
+        crossed, folded = _axes(hamiltonian)
+        slab = replace(lattice, size=tuple(np.where(folded, lattice.size, 1).tolist()))
+        there = np.stack([slab.neighbours(offset) for offset in bonds.offset]) if len(bonds) else np.empty((0, 1), int)
+        bond, cell = np.nonzero(there >= 0)
+        i, j = cell * lattice.atoms + bonds.i[bond], there[bond, cell] * lattice.atoms + bonds.j[bond]
+        offset, J = np.where(folded, 0, bonds.offset[bond]), bonds.J[bond]
+        layer = np.ravel_multi_index(tuple((lattice.coordinates * folded).T), slab.size, order="F")
+        spin_of = (layer[:, None] * lattice.atoms + np.arange(lattice.atoms)).ravel()
+        size = tuple(np.where(crossed & ~folded, lattice.size, 1).tolist())
+    else:
+        size, directed = (1, 1, 1), hamiltonian.directed
+        spin_of = np.where(hamiltonian.occupied, np.cumsum(hamiltonian.occupied) - 1, -1)
+        i, j, J = spin_of[directed.i], spin_of[directed.j], directed.J
+        offset = np.zeros((len(i), 3), dtype=np.int64)
+    spins = int(spin_of.max(initial=-1)) + 1
+    spin = np.arange(spins)
+    rows = table[kind[np.unique(spin_of, return_index=True)[1][-spins:]]]
+    K4, Kc, axis4 = rows[:, ONSITE["K4"]], rows[:, ONSITE["Kc"]], rows[:, ONSITE["axis"]]
+    A = rows[:, ONSITE["A"]].reshape(-1, 3, 3) + np.einsum("s,sa,sb->sab", np.maximum(K4[:, 0], 0), axis4, axis4)
+    home = homes(spins, i, j, offset)
+    offset = offset - home[j] + home[i]
+    period = periods(offset)
+    i, j, J = np.concatenate([i, spin]), np.concatenate([j, spin]), np.concatenate([J, 2 * A])
+    offset = np.concatenate([offset, np.zeros((spins, 3), dtype=np.int64)])
+    offset = np.rint(offset @ np.linalg.pinv(period.astype(float).reshape(-1, 3))).astype(np.int64)
+    B = np.array(hamiltonian.field)
+    field = MU_B * rows[:, ONSITE["moment"]] * B
+    if np.array_equal(J, J[:, :1, :1] * np.eye(3)):  # isotropic: the spins may be turned all together
+        J, field = J[:, :1, :1], MU_B * rows[:, ONSITE["moment"]] * np.linalg.norm(B)
+    constant = float(np.minimum(Kc / 3, 0).sum())
+    return QuadraticForm(spins, J.shape[1], i, j, period, offset, J, field, constant, size, spin_of, home)

@@ -1,0 +1,206 @@
+"""The convex program behind ``patches``: correlations of waves, and moments of patches that agree with them.
+
+    min - 1/2 sum_q tr M(q) X(q) - h.m,    X(q) = <s(q) s(q)*> positive, sum_q tr X(q)_aa = 1,
+                                           <v v^T> positive on each patch
+
+Solved by Clarabel (Goulart & Chen, arXiv:2405.12762), an interior-point method that takes positive matrices directly;
+the extra ``sdp`` installs it. Nothing here need be exact: what is used of the solution is proven elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from magsearch.bounds.moments import LINEAR, ONE, QUADRATIC, Moments, moments
+from magsearch.bounds.quadratic_form import QuadraticForm
+
+Patch = tuple[tuple[int, tuple[int, ...]], ...]  # (spin, cell in periods) of each site
+TOLERANCE = 1e-10
+REFINEMENTS = 50  # of the solution of a linear system
+
+
+@dataclass(frozen=True)
+class Link:
+    """A moment of a patch that is a correlation of the crystal, <s_a(0) s_b(T)>, or, with b = -1, a uniform part m_a.
+
+    moment  number among the moments of its patch
+    a, b    3 spin + component
+    T       cells, in periods
+    """
+
+    moment: int
+    a: int
+    b: int
+    T: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Multipliers [spin] and sums of squares [patch] of [element], as in ``Moments``, meV; uniform part m [spin, 3]."""
+
+    values: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    squares: tuple[NDArray[np.float64], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Unknown are, in this order: of each wave vector the diagonal of X, and the real and imaginary part of its upper
+    triangle, row by row; with a field, m; the moments of each patch. Energies are in units of form.scale.
+
+    form  of three components
+    k     [q, 3], 0 first
+    """
+
+    form: QuadraticForm
+    k: NDArray[np.float64]
+    patches: tuple[Patch, ...]
+
+    @property
+    def odd(self) -> bool:
+        """Whether there are uniform parts and moments of odd order: in a field only."""
+        return bool(self.form.field.any())
+
+    @property
+    def mean(self) -> int:
+        """Number of the first component of m; X has order^2 unknowns at each wave vector."""
+        return len(self.k) * self.form.order**2
+
+    def of(self, patch: Patch) -> Moments:
+        return moments(len(patch), self.odd)
+
+    @cached_property
+    def first(self) -> NDArray[np.int64]:
+        """Number of the first moment of each patch, and of all unknowns, [patch + 1]."""
+        counts = [len(self.of(patch).number) for patch in self.patches]
+        return self.mean + self.form.order * self.odd + np.cumsum([0, *counts])
+
+    def links(self, patch: Patch) -> Iterator[Link]:
+        """All moments of first and second order."""
+        number, here = self.of(patch).number, (0,) * self.form.dimension
+
+        def moment(*factors: tuple[int, tuple[int, int, int]]) -> int:
+            exponents = dict(factors)
+            return number[tuple(exponents.get(site, ONE) for site in range(len(patch)))]
+
+        for site, (spin, _) in enumerate(patch):
+            if self.odd:
+                yield from (Link(moment((site, x)), 3 * spin + a, -1, here) for a, x in enumerate(LINEAR))
+            for x in QUADRATIC:
+                a, b = (a for a in range(3) for _ in range(x[a]))
+                yield Link(moment((site, x)), 3 * spin + a, 3 * spin + b, here)
+        for (p, (i, T)), (q, (j, U)) in combinations(enumerate(patch), 2):
+            between = tuple(u - t for t, u in zip(T, U, strict=True))
+            for a, x in enumerate(LINEAR):
+                yield from (Link(moment((p, x), (q, y)), 3 * i + a, 3 * j + b, between) for b, y in enumerate(LINEAR))
+
+    def correlation(self, link: Link) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """<s_a(0) s_b(T)> = sum_q Re[X_ab(q)* exp(i q.T)], or m_a: which unknowns, and their factors."""
+        if link.b < 0:
+            return np.array([self.mean + link.a]), np.ones(1)
+        order, start = self.form.order, np.arange(len(self.k)) * self.form.order**2
+        angle = 2 * np.pi * (self.k @ self.form.period.T @ np.array(link.T, dtype=float))
+        if link.a == link.b:
+            return start + link.a, np.cos(angle)
+        a, b = sorted((link.a, link.b))
+        real = start + order + a * order - a * (a + 1) // 2 + b - a - 1
+        turned = np.sin(angle) if link.a < link.b else -np.sin(angle)
+        return np.concatenate([real, real + order * (order - 1) // 2]), np.concatenate([np.cos(angle), turned])
+
+    def energy(self) -> NDArray[np.float64]:
+        upper = np.triu_indices(self.form.order, 1)
+        M = self.form.matrices(self.k) / self.form.scale
+        parts = [-0.5 * np.einsum("qaa->qa", M).real, -M[:, *upper].real, -M[:, *upper].imag]
+        total = np.zeros(self.first[-1])
+        total[: self.mean] = np.concatenate(parts, axis=1).ravel()
+        if self.odd:
+            total[self.mean : self.mean + self.form.order] = -self.form.field.ravel() / self.form.scale
+        return total
+
+    def equalities(self) -> tuple[sparse.coo_array, NDArray[np.float64]]:
+        """Lengths are one on average; moments are correlations. A x = b."""
+        row, column, value = [], [], []
+        components, start = np.arange(3), np.arange(len(self.k))[:, None] * self.form.order**2
+        for spin in range(self.form.spins):
+            column.append((start + 3 * spin + components).ravel())
+            value.append(np.ones(3 * len(self.k)))
+            row.append(np.full(3 * len(self.k), spin))
+        count = self.form.spins
+        for first, patch in zip(self.first, self.patches, strict=False):
+            for link in self.links(patch):
+                unknown, factor = self.correlation(link)
+                column.append(np.append(unknown, first + link.moment))
+                value.append(np.append(factor, -1.0))
+                row.append(np.full(len(unknown) + 1, count))
+                count += 1
+        entries = np.concatenate(value), (np.concatenate(row), np.concatenate(column))
+        right = np.where(np.arange(count) < self.form.spins, 1.0, 0.0)
+        return sparse.coo_array(entries, shape=(count, self.first[-1])), right
+
+    def wave(self, n: int) -> tuple[sparse.coo_array, NDArray[np.float64], int]:
+        """X at the n-th wave vector as a positive real matrix: elements, constant, size.
+
+        At q = 0 it is real, and with a field it is bordered by m; elsewhere it is [[Re, - Im], [Im, Re]].
+        """
+        order, border = self.form.order, int(self.odd and n == 0)
+        size = order + border if n == 0 else 2 * order
+        q, p = np.tril_indices(size)  # p <= q, column after column
+        a, b = (p - border) % order, (q - border) % order
+        low, high = np.minimum(a, b), np.maximum(a, b)
+        upper = order + low * order - low * (low + 1) // 2 + high - low - 1 + n * order**2
+        same = (p - border) // order == (q - border) // order
+        unknown = np.where(a == b, a + n * order**2, upper) + np.where(same, 0, order * (order - 1) // 2)
+        value = np.where(same, 1.0, np.where(a < b, -1.0, 1.0)) * np.where(p == q, 1.0, np.sqrt(2.0))
+        kept = same | (a != b)
+        constant = np.zeros(len(p))
+        if border:
+            unknown = np.where(p == 0, self.mean + q - 1, unknown)
+            value = np.where(p == 0, np.sqrt(2.0), value)
+            kept, constant[0] = kept.copy(), 1.0
+            kept[0], kept[1:] = False, True
+        element = np.arange(len(p))
+        entries = value[kept], (element[kept], unknown[kept])
+        return sparse.coo_array(entries, shape=(len(p), self.first[-1])), constant, size
+
+    def solve(self) -> Solution:
+        """ImportError without Clarabel."""
+        import clarabel
+
+        A, right = self.equalities()
+        matrices, constants, cones = [A], [right], [clarabel.ZeroConeT(len(right))]
+        for n in range(len(self.k)):
+            elements, constant, size = self.wave(n)
+            matrices.append(-elements)
+            constants.append(constant)
+            cones.append(clarabel.PSDTriangleConeT(size))
+        for first, patch in zip(self.first, self.patches, strict=False):
+            of = self.of(patch)
+            entries = sparse.coo_array(of.map)
+            shape = (len(of.constant), self.first[-1])
+            matrices.append(-sparse.coo_array((entries.data, (entries.row, entries.col + first)), shape=shape))
+            constants.append(of.constant)
+            cones.append(clarabel.PSDTriangleConeT(of.size))
+        settings = clarabel.DefaultSettings()
+        settings.verbose, settings.max_threads = False, 1
+        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = TOLERANCE
+        settings.iterative_refinement_max_iter = REFINEMENTS
+        settings.iterative_refinement_reltol = settings.iterative_refinement_abstol = 1e-15
+        unknowns = int(self.first[-1])
+        solution = clarabel.DefaultSolver(
+            sparse.csc_matrix((unknowns, unknowns)), self.energy(), sparse.csc_matrix(sparse.vstack(matrices)),
+            np.concatenate(constants), cones, settings,
+        ).solve()  # fmt: skip
+        z = np.array(solution.z)
+        ends = np.cumsum([len(constant) for constant in constants])
+        squares = [z[end - len(c) : end] for end, c in zip(ends, constants, strict=True)][1 + len(self.k) :]
+        scale = self.form.scale
+        mean = np.array(solution.x)[self.mean : self.mean + self.form.order * self.odd]
+        mean = mean.reshape(-1, 3) if self.odd else np.zeros((self.form.spins, 3))
+        return Solution(2 * scale * z[: self.form.spins], mean, tuple(scale * s for s in squares))

@@ -1,0 +1,110 @@
+"""What ``magsearch show`` says of a scan: its points, as a table and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from magsearch.console.screen import WIDE, with_error
+from magsearch.formatting import fixed
+from magsearch.phases.column import Column, Minimum, ThermalState
+from magsearch.storage import ScanRecord
+
+
+def show(console: Console, record: ScanRecord) -> None:
+    """The points of a scan as a table: without mean spin and next phase where the terminal has no room for them."""
+    wide = console.width >= WIDE
+    points = [(column, kelvin, found) for column in record.columns for kelvin, found in column.points()]
+    keys = list(dict.fromkeys(key for column in record.columns for key in column.settings))
+    keys = keys if wide else varied(record.columns)
+    table = Table(title=record.input_path, box=SIMPLE, title_justify="left", padding=(0, 1), collapse_padding=not wide)
+    names = ["T (K)", *(heading(key) for key in keys), "phase", "meV per site", "charge"]
+    for name in ("", *names, *(("m", "next phase") if wide else ())):
+        table.add_column(name, justify="left" if name.endswith("phase") else "right", no_wrap=True)
+    for number, (column, kelvin, found) in enumerate(points):
+        values = [short(column.settings[key]) for key in keys]
+        cells = _cells(column, found)
+        table.add_row(str(number), f"{kelvin:g}", *values, *(cells if wide else cells[:3]))
+    console.print(table)
+    if any(isinstance(found, ThermalState) and not found.agreed for *_, found in points):
+        console.print("? : ladders that began in different phases disagree (docs/theory.md)", highlight=False)
+    seconds = f"{record.seconds:.1f} s on {record.device}"
+    console.print(f"{len(points)} points, {seconds}, {record.stopped or 'not at its end'}", highlight=False)
+
+
+def varied(columns: Sequence[Column]) -> list[str]:
+    """Settings in which columns differ."""
+    keys = dict.fromkeys(key for column in columns for key in column.settings)
+    return [key for key in keys if len({repr(column.settings.get(key)) for column in columns}) > 1]
+
+
+def heading(key: str) -> str:
+    """Of a setting's column: B (T), moment, search.seed."""
+    return "B (T)" if key == "model.field" else key.removeprefix("model.")
+
+
+def short(value: Any) -> str:
+    """A setting in few letters: a field along z as a number."""
+    if isinstance(value, list) and len(value) == 3 and not any(value[:2]):
+        value = value[2]
+    return f"{value:.6g}" if isinstance(value, int | float) else str(value)
+
+
+def _cells(column: Column, found: Minimum | ThermalState | None) -> tuple[str, ...]:
+    """Phase, energy, charge, mean spin along the field, and the phase that comes next, with its distance."""
+    if found is None:
+        return ("", "", "", "", "")
+    if isinstance(found, ThermalState):
+        means = found.averages
+        name = found.label if found.agreed else f"{found.label} ?"
+        return name, with_error(means.energy), with_error(means.charge), f"{found.portrait.along:.3f}", ""
+    following = ""
+    if column.minima and len(column.minima) > 1:
+        second = column.minima[1]
+        following = f"{second.label}, {second.per_site - found.per_site:.1e} above"
+    figures = found.portrait
+    return (
+        found.label,
+        f"{found.per_site:.7f}",
+        fixed(figures.charge, 2),
+        f"{figures.along:.3f}",
+        following,
+    )
+
+
+def summary(record: ScanRecord) -> dict[str, Any]:
+    """What ``magsearch show --json`` prints. Energies in meV, fields in tesla, temperatures in kelvin."""
+    points = []
+    for column in record.columns:
+        for kelvin, found in column.points():
+            others = (column.minima or ())[1:] if kelvin == 0 else ()
+            points.append(
+                {
+                    "settings": settings(column, kelvin, record),
+                    "label": found.label if found else None,
+                    "champion": found.summary() if found else None,
+                    "others": [{"label": other.label, **other.summary()} for other in others],
+                    "round": column.round,
+                    "column": column.number,
+                }
+            )
+    return {
+        "points": points,
+        "stopped": record.stopped or None,
+        "seconds": record.seconds,
+        "device": record.device,
+        "sites": record.hamiltonian.lattice.sites,
+        "version": record.version,
+        "created": record.created,
+    }
+
+
+def settings(column: Column, kelvin: float, record: ScanRecord) -> dict[str, Any]:
+    """All that a point is: temperature and field always, and whatever else is scanned."""
+    own = dict(column.settings)
+    field = own.pop("model.field", list(record.hamiltonian.field))
+    return {"temperature": kelvin, "field": field, **own}

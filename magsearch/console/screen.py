@@ -1,0 +1,276 @@
+"""What the command line prints: progress of a run, and tables."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from rich.box import SIMPLE
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.table import Table
+
+from magsearch.console import live
+from magsearch.engine.evaluator import choose_path, cost
+from magsearch.formatting import fixed, vector
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.observables.topological_charge import rough
+from magsearch.search.archipelago import Archipelago
+from magsearch.search.history import History
+from magsearch.search.memory import Footprint
+from magsearch.storage import Elite, Record
+from magsearch.storage.summary import above, certificate
+from magsearch.thermal.statistics import Estimate
+
+LINES = 16  # of the ranks of a run that are shown
+ROUGH = "neighbouring spins differ by 60 degrees and more"
+WIDE = 110  # columns of a terminal from which on a table has room for words
+WORDS = ("phase", "degeneracy", "stability", "made by")  # columns that are no numbers
+
+
+def console(stderr: bool = False, quiet: bool = False) -> Console:
+    """As wide as the terminal; wide enough for every table in a batch log. A quiet one prints nothing."""
+    found = Console(stderr=stderr, quiet=quiet)
+    return found if found.is_terminal else Console(stderr=stderr, quiet=quiet, width=160)
+
+
+def describe(console: Console, hamiltonian: Hamiltonian) -> None:
+    """Lattice and couplings in a few lines, and what the reader wants the user to know."""
+    lattice = hamiltonian.lattice
+    size = " x ".join(str(n) for n in lattice.size)
+    edges = ", ".join("periodic" if p else "open" for p in lattice.periodic)
+    console.print(
+        f"lattice    {size} cells ({edges}), {_count(lattice.atoms, 'atom')} in the basis, {lattice.sites} sites",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(
+        f"couplings  {hamiltonian.coordination:.4g} per site, range {reach(hamiltonian):.4g} angstrom",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(
+        f"field      {vector(hamiltonian.field)} T; moments {moments(hamiltonian)} mu_B",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for note in hamiltonian.notes:
+        console.print(f"note       {note}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+
+def reach(hamiltonian: Hamiltonian) -> float:
+    """Longest bond, angstrom."""
+    lattice, longest = hamiltonian.lattice, 0.0
+    if len(hamiltonian.bonds):
+        b = hamiltonian.bonds
+        longest = np.linalg.norm(lattice.basis[b.j] - lattice.basis[b.i] + b.offset @ lattice.cell, axis=1).max()
+    if hamiltonian.site_bonds is not None and len(hamiltonian.site_bonds):
+        b = hamiltonian.site_bonds
+        longest = max(longest, np.linalg.norm(lattice.positions[b.j] - lattice.positions[b.i], axis=1).max())
+    return float(longest)
+
+
+def moments(hamiltonian: Hamiltonian) -> str:
+    low, high = np.min(hamiltonian.moments), np.max(hamiltonian.moments)
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+
+
+def path_line(hamiltonian: Hamiltonian, path: str) -> str:
+    """Which path runs, and why."""
+    expected = cost(hamiltonian)
+    why = f"expected cost: direct {expected.direct:.3g}, fourier {expected.fourier:.3g}"
+    if expected.reason:
+        why = f"no Fourier path: {expected.reason}"
+    return f"{path} ({why}{'' if path == choose_path(hamiltonian) else '; overruled'})"
+
+
+class Progression:
+    """How a search gets on: a table on a terminal, a plain line for each generation in a batch log."""
+
+    def __init__(self, console: Console, search: Archipelago):
+        self.console, self.search, self.shown_before = console, search, len(search.history)
+        self.limits = live.Limits(search.stop.generations, search.stop.seconds)
+        self.begin, self.doing = time.monotonic() - search.elapsed, "relaxing"
+        self.seen = _as_it_is(search.history)  # the table is drawn by a thread of its own
+        self.table = console.is_terminal and not console.quiet
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        if not self.table:
+            yield
+            return
+        with Live(console=self.console, get_renderable=self._now, refresh_per_second=2, transient=True):
+            yield
+
+    def _now(self) -> RenderableType:
+        return live.table(self.seen, self.limits, time.monotonic() - self.begin, self.doing)
+
+    def generations(self) -> None:
+        """Those that have been heard of since the last call."""
+        history = self.search.history
+        if not self.table:
+            for number in range(self.shown_before, len(history)):
+                self.console.print(live.line(history, number), highlight=False, soft_wrap=True)
+        self.shown_before, self.seen = len(history), _as_it_is(history)
+
+    def polishing(self) -> None:
+        message = f"stopped: {self.search.stopped}; polishing the elites in double precision"
+        if not self.table:
+            self.console.print(message, highlight=False, soft_wrap=True)
+        self.doing = "polishing the elites in double precision"
+
+
+def _as_it_is(history: History) -> History:
+    """What has happened so far, whatever happens next."""
+    return replace(history, rows=list(history.rows), seconds=list(history.seconds), levels=list(history.levels))
+
+
+def layout(console: Console, search: Archipelago, lines: Sequence[str]) -> None:
+    """What runs where: every rank of a small run, the first ones of a large one."""
+    islands, ranks = len(search.settings), search.ranks.size
+    nodes = len({line.split(" on ")[1].split(":")[0] for line in lines})
+    counted = f"{_count(islands, 'island')} on {_count(ranks, 'rank')} and {_count(nodes, 'node')}"
+    console.print(f"layout     {counted}", highlight=False, soft_wrap=True)
+    shown = lines if len(lines) <= LINES else [*lines[: LINES - 1], f"... and {len(lines) - LINES + 1} more"]
+    for line in shown:
+        console.print(f"           {line}", highlight=False, soft_wrap=True)
+    if islands < ranks:
+        idle = (
+            f"{ranks - islands} of {ranks} ranks have nothing to do: --set islands.count={ranks} gives each an island"
+        )
+        console.print(f"note       {idle}", style="yellow", highlight=False, soft_wrap=True)
+
+
+def memory(console: Console, size: Footprint, islands: int) -> None:
+    """What a run of one rank takes."""
+    where = f"{_mega(size.replica)} per replica, {_mega(size.device)} on the device, {_mega(size.host)} on the host"
+    console.print(f"memory     {where} for {_count(islands, 'island')} on one rank", highlight=False, soft_wrap=True)
+    stored = f"{_mega(size.checkpoint)} while the run goes on, {_mega(size.elite)} for every elite"
+    console.print(f"file       {stored}", highlight=False, soft_wrap=True)
+
+
+def _mega(size: int) -> str:
+    return f"{size / 1e6:.3g} MB"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def show(console: Console, record: Record) -> None:
+    """The elites of a run as a table, and how the run went."""
+    console.print(_elites(record, [_row(record, k, console.width >= WIDE) for k in range(len(record.elites))]))
+    if record.elites and rough(record.hamiltonian.lattice, record.elites[0].spins):
+        console.print(f"note  charges mean nothing here: {ROUGH}", style="yellow", highlight=False, soft_wrap=True)
+    for line in certified(record):
+        console.print(line, highlight=False, soft_wrap=True)
+    history = record.history
+    evaluations = int(history["evaluations"].sum())
+    done = [
+        _count(len(history), "generation"),
+        f"{evaluations} evaluations",
+        f"{record.seconds:.1f} s on {record.device}",
+    ]
+    if history.islands > 1:
+        done.insert(1, f"{history.islands} islands, {_count(len(history.migrations), 'migration')}")
+        share = 100 * np.mean(record.waited) / max(record.seconds, 1e-9)
+        done.append(f"{_count(len(record.waited), 'rank')}: waited {share:.1f} % of the time")
+    console.print(", ".join(done), highlight=False, soft_wrap=True)
+
+
+def minima(console: Console, record: Record) -> None:
+    """The catalogue of a run's minima as a table; a narrow terminal has no room for all of it."""
+    elites = record.elites
+    console.print(_elites(record, [_minimum(record, k, console.width >= WIDE) for k in range(len(elites))]))
+    if any(elite.degeneracy is None for elite in elites):
+        why = "this file does not say it" if record.stopped else "known once the run has ended"
+        console.print(f"note       degeneracy: {why}", style="yellow", highlight=False, soft_wrap=True)
+
+
+def _elites(record: Record, rows: list[dict[str, str]]) -> Table:
+    title = f"{record.input_path}, field {vector(record.hamiltonian.field)} T"
+    table = Table(title=title, box=SIMPLE, title_justify="left", padding=(0, 1))
+    for name in rows[0] if rows else ():
+        table.add_column(name, justify="left" if name in WORDS else "right", no_wrap=name != "phase")
+    for row in rows:
+        table.add_row(*row.values())
+    return table
+
+
+def _minimum(record: Record, number: int, wide: bool) -> dict[str, str]:
+    """An elite by the names of the columns of the catalogue."""
+    elite = record.elites[number]
+    row = {"": str(number), "meV per site": f"{elite.energy / record.hamiltonian.spins:.8f}"}
+    if wide:
+        row["above"] = f"{above(record, number):.2e}"
+    row |= {"phase": elite.label, "degeneracy": str(elite.degeneracy or ""), "stability": stable(elite)}
+    row["charge"] = fixed(elite.charge, 2)
+    if wide:
+        row["magnetization"] = vector(elite.magnetization, 3)
+    return row
+
+
+def _row(record: Record, number: int, wide: bool) -> dict[str, str]:
+    """An elite by the names of the columns; those that 80 columns have room for, where the terminal is not wide."""
+    elite, spins = record.elites[number], record.hamiltonian.spins
+    free = any(elite.free_energy is not None for elite in record.elites)
+    row = {"": str(number), "meV per site": f"{elite.energy / spins:.8f}", "above": f"{above(record, number):.2e}"}
+    if free:
+        row["free energy"] = f"{np.nan if elite.free_energy is None else elite.free_energy / spins:.6f}"
+    row["charge"] = fixed(elite.charge, 2)
+    if wide or not free:
+        row["magnetization"] = vector(elite.magnetization, 3 if wide else 2)
+    if wide:
+        row["torque (meV)"] = f"{elite.torque:.0e}"
+    row["stability"] = stable(elite)
+    if wide:
+        row["made by"] = f"{elite.origin}, generation {elite.generation}"
+    return row
+
+
+def stable(elite: Elite) -> str:
+    """minimum, saddle, or how many zero modes; empty for elites of a run that goes on."""
+    if elite.stability is None:
+        return ""
+    return (
+        _count(elite.stability.zero_modes, "zero mode")
+        if elite.stability.kind == "zero modes"
+        else elite.stability.kind
+    )
+
+
+def certified(record: Record) -> list[str]:
+    """What is proven about the champion, a line for the bound and one for the gap."""
+    proven = certificate(record)
+    if proven is None:
+        return []
+    lines = [f"bound {proven['bound_per_site']:.8f} meV per site: no texture of this box has less ({proven['method']})"]
+    if proven["gap"] is not None:
+        gap = max(proven["gap"], 0.0)
+        what = (
+            "the champion is a ground state of this box, which is proven"
+            if proven["tight"]
+            else "the ground state of this box is at most this much below the champion"
+        )
+        lines.append(f"gap   {gap:.2g} meV per site: {what}")
+    return lines
+
+
+def table_of(console: Console, rows: dict[str, Any]) -> None:
+    """Names and values below each other."""
+    width = max(len(name) for name in rows)
+    for name, value in rows.items():
+        console.print(f"{name:{width}}  {value}", highlight=False, soft_wrap=True)
+
+
+def with_error(estimate: Estimate) -> str:
+    """-1.2345(67): the last digits' error in brackets."""
+    if estimate.error <= 1e-12 * max(abs(estimate.mean), 1.0):  # nothing varies
+        return f"{estimate.mean + 0.0:.6g}"
+    digits = max(0, 1 - int(f"{estimate.error:.1e}".partition("e")[2]))
+    error = round(estimate.error * 10**digits)
+    return f"{fixed(estimate.mean, digits)}({error})"

@@ -1,0 +1,257 @@
+"""Energy, force and field of every replica at once: a Hamiltonian's couplings, laid out on a device in one precision.
+
+Two paths give the bilinear field sum_j J_ij s_j: the neighbour list (``direct``), and a convolution between two Fourier
+transforms (``fourier``), which wins for the long lists that density functional theory gives. ``choose_path`` decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.engine.device import Device, Launch, rows
+from magsearch.engine.neighbours import Neighbours
+from magsearch.engine.sweep_order import Visits
+from magsearch.model.hamiltonian import ONSITE, Hamiltonian, onsite_order
+from magsearch.units import MU_B
+
+Path = Literal["direct", "fourier"]
+SUM = rows("Sum")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one evaluation is expected to cost, in units of one 3x3 matrix times vector for one site and replica."""
+
+    direct: float
+    fourier: float  # inf where the path does not apply, with the reason
+    reason: str = ""
+
+
+def cost(hamiltonian: Hamiltonian) -> Cost:
+    """The cost model behind the choice of path; a fixed function of the input, so that runs repeat bit for bit.
+
+    A transform and its inverse pass over the spins twice for every factor of the lattice's size; measured on one core
+    (docs/performance.md), a factor p costs about log2 p matrix-vector products where p <= 5, and p / 2 beyond.
+    """
+    lattice = hamiltonian.lattice
+    direct = hamiltonian.coordination
+    if not hamiltonian.uniform:
+        return Cost(direct, np.inf, "couplings differ from cell to cell")
+    for axis in range(3):
+        if not lattice.periodic[axis] and lattice.size[axis] > 1 and (hamiltonian.bonds.offset[:, axis] != 0).any():
+            return Cost(direct, np.inf, "bonds cross an open edge")
+    passes = sum(np.log2(p) if p <= 5 else p / 2 for n in lattice.size for p in _factors(n))
+    return Cost(direct, float(2 * passes + lattice.atoms))
+
+
+def _factors(n: int) -> list[int]:
+    """Prime factors."""
+    p = next((p for p in range(2, int(n**0.5) + 1) if n % p == 0), n)
+    return [] if n == 1 else [p, *_factors(n // p)]
+
+
+def choose_path(hamiltonian: Hamiltonian) -> Path:
+    expected = cost(hamiltonian)
+    return "direct" if expected.direct <= expected.fourier else "fourier"
+
+
+class Evaluator:
+    """A Hamiltonian on a device, for populations with spins ``real`` [block, site, 3, width].
+
+    hamiltonian, device   what and where
+    real                  numpy.float32 for the search, numpy.float64 for reported numbers
+    path                  "direct" or "fourier"; chosen by ``choose_path`` where None
+    """
+
+    def __init__(self, hamiltonian: Hamiltonian, device: Device, real: Any = np.float32, path: Path | None = None):
+        self.hamiltonian, self.device, self.real = hamiltonian, device, np.dtype(real)
+        if path not in (None, "direct", "fourier"):
+            raise ValueError(f"path is '{path}'; expected direct, fourier or None")
+        self.path: Path = path or choose_path(hamiltonian)
+        if self.path == "fourier" and np.isinf(cost(hamiltonian).fourier):
+            raise ValueError(f"no Fourier path: {cost(hamiltonian).reason}")
+        self.sites = hamiltonian.lattice.sites
+        self.chunks = -(-self.sites // device.chunk)
+        kind, table = hamiltonian.onsite
+        self._kind = device.array(kind, np.int32)
+        self._onsite = device.array(table, self.real)
+        self.order = onsite_order(table)
+
+    @cached_property
+    def stiffness(self) -> float:
+        """A bound of how strongly one spin is held, meV: sum of |J_ij|, anisotropy and field at the worst site."""
+        bonds, (kind, table) = self.hamiltonian.bonds, self.hamiltonian.onsite
+        held = np.zeros(self.hamiltonian.lattice.atoms)
+        np.add.at(held, bonds.i, np.linalg.norm(bonds.J, ord=2, axis=(1, 2)))
+        held = np.tile(held, self.hamiltonian.lattice.cells)
+        if (disorder := self.hamiltonian.site_bonds) is not None:
+            np.add.at(held, disorder.i, np.linalg.norm(disorder.J, ord=2, axis=(1, 2)))
+        local = 2 * np.linalg.norm(table[:, ONSITE["A"]], axis=1) + 4 * np.abs(table[:, ONSITE["K4"]][:, 0])
+        local += 2 * np.abs(table[:, ONSITE["Kc"]][:, 0]) + MU_B * np.linalg.norm(self.hamiltonian.field) * table[:, 0]
+        return float((held + local[kind]).max()) or 1.0
+
+    @property
+    def rounding(self) -> float:
+        """Relative rounding of a replica's energy."""
+        return 2e-7 if self.real == np.float32 else 1e-14
+
+    @cached_property
+    def _neighbours(self) -> tuple[Any, Any, Any, Any]:
+        if self.path == "fourier":
+            nothing = self.device.array(np.zeros(1), np.int32)
+            return nothing, nothing, nothing, self.device.array(np.zeros(9), self.real)
+        return Neighbours.of(self.hamiltonian).on(self.device, self.real)
+
+    @cached_property
+    def visits(self) -> Visits:
+        """What updates of single spins need: neighbour lists, whatever the path, and an order of the sites."""
+        return Visits.of(self.hamiltonian, self.device, self.real)
+
+    @cached_property
+    def modes(self) -> Any:
+        """J / cells at every wave vector of the lattice, [cell, 3 atoms, 3 atoms] complex, on the device."""
+        lattice, bonds = self.hamiltonian.lattice, self.hamiltonian.bonds
+        kernel = np.zeros((*lattice.grid, lattice.atoms, 3, lattice.atoms, 3))
+        inside = (bonds.offset[:, ~np.array(lattice.periodic)] == 0).all(axis=1)  # the others leave an open layer
+        x, y, z = (bonds.offset[inside] % np.array(lattice.size)).T
+        np.add.at(kernel.swapaxes(4, 5), (z, y, x, bonds.i[inside], bonds.j[inside]), bonds.J[inside])
+        width = 3 * lattice.atoms
+        modes = np.fft.fftn(kernel, axes=(0, 1, 2), norm="forward").conj().reshape(lattice.cells, width, width)
+        return self.device.array(modes, self.complex)
+
+    @property
+    def complex(self) -> np.dtype:
+        return np.dtype(np.complex64 if self.real == np.float32 else np.complex128)
+
+    def zeeman(self, field: Any, replicas: int) -> Any:
+        """mu_B B of every replica, [block, 3, width] meV; field [3] or [replica, 3] in tesla."""
+        b = np.broadcast_to(MU_B * np.asarray(field, dtype=np.float64), (replicas, 3))
+        return self.device.array(b.reshape(-1, self.device.width, 3).transpose(0, 2, 1), self.real)
+
+    def zeeman_of(self, tesla: Any, count: int, replicas: int) -> Any:
+        """The same for ``count`` replicas and their padding; ``tesla`` [3] or [count, 3], the model's where None."""
+        given = np.atleast_2d(self.hamiltonian.field if tesla is None else tesla)
+        every = np.broadcast_to(given, (count, 3))
+        return self.zeeman(np.concatenate([every, np.broadcast_to(every[:1], (replicas - count, 3))]), replicas)
+
+    def evaluation(self, spins: Any, zeeman: Any, other: Any, force: Any, sums: Any) -> Launch:
+        """What writes the force (tangential part of -dE/ds, meV) and the sums over chunks, [chunk, SUMS, replica].
+
+        spins, other, force [block, site, 3, width]; ``other`` is what the force is multiplied with in the sum OVERLAP.
+        """
+        convolve, field = self.bilinear(spins)
+        evaluate = self.bind(
+            "evaluate", spins, int(self.path == "direct"), field, *self._neighbours, self._kind, self._onsite,
+            self.order, zeeman, other, force, sums, self.sites, self.device.chunk, self.replicas(spins),
+        )  # fmt: skip
+        return self.device.chain(*convolve, evaluate)
+
+    def fields(self, spins: Any, zeeman: Any) -> Any:
+        """b = -dE/ds on the device, meV, [block, site, 3, width] as the spins."""
+        out = self.device.xp.empty_like(spins)
+        convolve, bilinear = self.bilinear(spins)
+        field = self.bind(
+            "field", spins, int(self.path == "direct"), bilinear, *self._neighbours, self._kind, self._onsite,
+            self.order, zeeman, out, self.sites, self.device.chunk, self.replicas(spins),
+        )  # fmt: skip
+        self.device.chain(*convolve, field)()
+        return out
+
+    def curving(self, spins: Any, held: Any, vectors: Any, out: Any, sums: Any) -> Launch:
+        """What writes H v of tangent vectors [block, site, 3, width], and the sums of v . H v over chunks.
+
+        held [block, site, width]: s . b of every spin; sums [chunk, replica]. See kernels/hessian.cuh.
+        """
+        convolve, bilinear = self.bilinear(vectors)
+        curve = self.bind(
+            "curve", spins, held, vectors, int(self.path == "direct"), bilinear, *self._neighbours, self._kind,
+            self._onsite, self.order, out, sums, self.sites, self.device.chunk, self.replicas(spins),
+        )  # fmt: skip
+        return self.device.chain(*convolve, curve)
+
+    def bilinear(self, spins: Any) -> tuple[list[Launch], Any]:
+        """What a kernel needs before it can take the bilinear field of ``spins``, and the array that it reads.
+
+        On the direct path nothing, and the spins themselves: the kernel sums over neighbours.
+        """
+        if self.path == "direct":
+            return [], spins
+        field = self.device.xp.empty_like(spins)
+        return [self.convolution(spins, self.modes, field)], field
+
+    def convolution(self, vectors: Any, modes: Any, out: Any) -> Launch:
+        """What convolves vectors [block, site, 3, width] with what ``modes`` is at every wave vector, as J's are."""
+        lattice = self.hamiltonian.lattice
+        return self.device.convolution(self.real, vectors, modes, out, lattice.size, lattice.atoms)
+
+    def folding(self, sums: Any, quantities: int, largest: int) -> tuple[Launch, Any]:
+        """What adds sums over chunks [chunk, quantity, replica] up to the few groups that a rule reads, and these."""
+        chunks, replicas = sums.shape[0], sums.shape[2]
+        groups = min(self.device.groups, chunks)
+        folded = self.device.xp.empty((groups, quantities, replicas), dtype=np.float64)
+        arguments = (sums, folded, chunks, groups, quantities, largest, replicas)
+        return self.bind("fold", *arguments, blocks=groups * quantities), folded
+
+    def fold(self, sums: Any, quantities: int, largest: int) -> Any:
+        """The same, done at once."""
+        fold, folded = self.folding(sums, quantities, largest)
+        fold()
+        return folded
+
+    def bind(self, kernel: str, *arguments: Any, blocks: int | None = None) -> Launch:
+        """A kernel over the chunks of sites, or so many blocks, and the replicas, whose number is its last argument."""
+        over = self.chunks if blocks is None else blocks
+        return self.device.bind(kernel, self.real, *arguments, blocks=over, replicas=arguments[-1])
+
+    # -- the same for textures, in plain numbers -------------------------------------------------------------------
+
+    def replicas(self, spins: Any) -> int:
+        """Replicas of an array [block, ..., width], padding included."""
+        return int(spins.shape[0] * spins.shape[-1])
+
+    def spins(self, textures: Any) -> Any:
+        """Textures [replica, site, 3] or [site, 3] on the device, [block, site, 3, width]; copies of the first pad.
+
+        ValueError for textures of other shape.
+        """
+        width = self.device.width
+        host = np.asarray(textures, dtype=self.real)
+        if host.ndim not in (2, 3) or host.shape[-2:] != (self.sites, 3) or not host.size:
+            raise ValueError(f"textures have shape {host.shape}; expected (replicas, {self.sites} sites, 3)")
+        host = host.reshape(-1, self.sites, 3)
+        blocks = -(-len(host) // width)
+        host = np.concatenate([host, np.broadcast_to(host[:1], (blocks * width - len(host), self.sites, 3))])
+        return self.device.array(host.reshape(blocks, width, self.sites, 3).transpose(0, 2, 3, 1), self.real)
+
+    def textures(self, spins: Any) -> NDArray[Any]:
+        """The opposite of ``spins``: [replica, site, 3] on the host, padding included."""
+        host = self.device.host(spins).transpose(0, 3, 1, 2)
+        return np.ascontiguousarray(host).reshape(-1, self.sites, 3)
+
+    def sums(self, textures: Any) -> NDArray[np.float64]:
+        """The sums over sites of textures [replica, site, 3], [SUMS, replica]; rows are named by ``SUM``."""
+        count = np.asarray(textures).reshape(-1, self.sites, 3).shape[0]
+        spins = self.spins(textures)
+        replicas = self.replicas(spins)
+        force, sums = self.device.xp.zeros_like(spins), self.device.xp.empty((self.chunks, len(SUM) - 1, replicas))
+        self.evaluation(spins, self.zeeman(self.hamiltonian.field, replicas), force, force, sums)()
+        total = self.device.host(sums)
+        result = total.sum(axis=0)
+        result[SUM["LARGEST2"]] = total[:, SUM["LARGEST2"]].max(axis=0)
+        return result[:, :count]
+
+    def energies(self, textures: Any) -> NDArray[np.float64]:
+        """Energy of textures [replica, site, 3] in meV, [replica]."""
+        return self.sums(textures)[SUM["ENERGY"]]
+
+    def field(self, textures: Any) -> NDArray[np.float64]:
+        """b = -dE/ds of textures [replica, site, 3] or [site, 3], meV, same shape."""
+        given = np.asarray(textures)
+        spins = self.spins(textures)
+        out = self.fields(spins, self.zeeman(self.hamiltonian.field, self.replicas(spins)))
+        return self.textures(out)[: given.reshape(-1, self.sites, 3).shape[0]].reshape(given.shape)

@@ -1,0 +1,74 @@
+"""Neighbour lists over sites, as kernels walk them: made from the unit cell's bonds without a copy of every matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.engine.device import Device
+from magsearch.model.hamiltonian import Hamiltonian
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """Whom every site feels, sorted by site; bonds longer than the lattice wrap around it.
+
+    start      [site + 1]        where the list of each site begins
+    neighbour  [bond]            site
+    coupling   [bond]            row of ``matrices``
+    matrices   [coupling, 3, 3]  meV, E = - 1/2 sum over the lists of s_i . J s_j
+    """
+
+    start: NDArray[np.int64]
+    neighbour: NDArray[np.int64]
+    coupling: NDArray[np.int64]
+    matrices: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, hamiltonian: Hamiltonian) -> Neighbours:
+        lattice, bonds, extra = hamiltonian.lattice, hamiltonian.bonds, hamiltonian.site_bonds
+        cell = np.arange(lattice.cells) * lattice.atoms
+        i, j, coupling = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for k, (a, b, offset) in enumerate(zip(bonds.i, bonds.j, bonds.offset, strict=True)):
+            there = lattice.neighbours(offset)
+            inside = there >= 0
+            i.append(cell[inside] + a)
+            j.append(there[inside] * lattice.atoms + b)
+            coupling.append(np.full(len(i[-1]), k))
+        matrices = bonds.J
+        if extra is not None:
+            i.append(extra.i)
+            j.append(extra.j)
+            coupling.append(len(bonds) + np.arange(len(extra)))
+            matrices = np.concatenate([matrices, extra.J])
+        table, row = np.unique(matrices.reshape(-1, 9), axis=0, return_inverse=True)
+        site, there, which = np.concatenate(i), np.concatenate(j), row.reshape(-1)[np.concatenate(coupling)]
+        keep = hamiltonian.occupied[site] & hamiltonian.occupied[there]
+        order = np.flatnonzero(keep)[np.argsort(site[keep], kind="stable")]
+        start = np.searchsorted(site[order], np.arange(lattice.sites + 1))
+        return cls(start, there[order], which[order], table.reshape(-1, 3, 3))
+
+    def on(self, device: Device, real: Any) -> tuple[Any, Any, Any, Any]:
+        """start, neighbour, coupling and matrices [coupling, 9] on a device, none of them empty."""
+        start, neighbour, coupling = (
+            device.array(values, np.int32)
+            for values in (self.start, np.append(self.neighbour, 0), np.append(self.coupling, 0))
+        )
+        return start, neighbour, coupling, device.array(np.vstack([self.matrices.reshape(-1, 9), np.zeros(9)]), real)
+
+    @property
+    def site(self) -> NDArray[np.int64]:
+        """[bond] the site whose list the bond stands in."""
+        return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
+
+    def without_themselves(self) -> tuple[Neighbours, NDArray[np.float64]]:
+        """The lists without bonds from a site to its own image, and the sum of those bonds' matrices, [site, 3, 3]."""
+        site = self.site
+        own = self.neighbour == site
+        sums = np.zeros((len(self.start) - 1, 3, 3))
+        np.add.at(sums, site[own], self.matrices[self.coupling[own]])
+        start = np.searchsorted(site[~own], np.arange(len(self.start)))
+        return Neighbours(start, self.neighbour[~own], self.coupling[~own], self.matrices), sums

@@ -1,0 +1,79 @@
+"""Second derivatives of the energy along the product of spheres, for every replica at once.
+
+A displacement of a texture is a tangent vector: three numbers for each site, perpendicular to its spin. The Hessian
+takes it to another one,
+
+    (H v)_i = P_i [ (s_i . b_i) v_i - sum_j J_ij v_j - (d b_i / d s_i on site) v_i ],    P_i = 1 - s_i s_i^T,
+
+where the first term stems from the curvature of the spheres (Absil, Mahony & Sepulchre, Optimization Algorithms on
+Matrix Manifolds, Princeton 2008, chapter 5). It is symmetric, in meV, and has two eigenvalues for each spin.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from magsearch.engine.device import Launch
+from magsearch.engine.evaluator import Evaluator
+from magsearch.model.sphere import frames
+
+
+class Hessian:
+    """The Hessian of every one of textures [replica, site, 3]; ``tesla`` as for ``relax``.
+
+    spins   [block, site, 3, width], padded with copies of the first
+    held    [block, site, width]: s . b of every spin, meV
+    count   textures
+    """
+
+    def __init__(self, evaluator: Evaluator, textures: ArrayLike, tesla: Any = None):
+        self.evaluator = evaluator
+        self.spins = evaluator.spins(textures)
+        self.replicas, self.count = evaluator.replicas(self.spins), len(np.reshape(textures, (-1, evaluator.sites, 3)))
+        zeeman = evaluator.zeeman_of(tesla, self.count, self.replicas)
+        self.held = (self.spins * evaluator.fields(self.spins, zeeman)).sum(axis=2)
+
+    def tangents(self, vectors: ArrayLike) -> Any:
+        """Vectors [site, 3] of all replicas, or [replica, site, 3], on the device, without what is along the spins."""
+        occupied = self.evaluator.hamiltonian.occupied[:, None]
+        v = np.broadcast_to(np.asarray(vectors) * occupied, (self.count, self.evaluator.sites, 3))
+        v = self.evaluator.spins(v)
+        return v - (v * self.spins).sum(axis=2, keepdims=True) * self.spins
+
+    def product(self, vectors: Any, out: Any) -> tuple[Launch, Any]:
+        """What writes H v into ``out``, and the sums of v . H v that it leaves, [group, 1, replica]."""
+        evaluator = self.evaluator
+        sums = evaluator.device.xp.empty((evaluator.chunks, 1, self.replicas))
+        fold, folded = evaluator.folding(sums, 1, -1)
+        curve = evaluator.curving(self.spins, self.held, vectors, out, sums)
+        return evaluator.device.chain(curve, fold), folded
+
+    def __call__(self, vectors: ArrayLike) -> NDArray[np.float64]:
+        """H v of vectors [replica, site, 3], same shape."""
+        v = self.tangents(vectors)
+        out = self.evaluator.device.xp.empty_like(v)
+        self.product(v, out)[0]()
+        return self.evaluator.textures(out)[: self.count]
+
+
+def dense(evaluator: Evaluator, texture: ArrayLike, tesla: Any = None) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """The Hessian of one texture [site, 3] as a matrix [2 spins, 2 spins], meV, and its basis [2 spins, site, 3].
+
+    Products with all vectors of the basis at once: they are the replicas.
+    """
+    s = np.asarray(texture, dtype=np.float64)
+    where = np.flatnonzero(evaluator.hamiltonian.occupied)
+    pairs = np.zeros((len(where), 2, evaluator.sites, 3))
+    pairs[np.arange(len(where)), :, where] = frames(s)[where]
+    basis = pairs.reshape(-1, evaluator.sites, 3)
+    image = Hessian(evaluator, np.broadcast_to(s, basis.shape), tesla)(basis).astype(np.float64)
+    H = flat(basis) @ flat(image).T
+    return 0.5 * (H + H.T), basis
+
+
+def flat(vectors: NDArray[Any]) -> NDArray[Any]:
+    """Vectors [..., site, 3] as rows of numbers."""
+    return vectors.reshape(*vectors.shape[:-2], -1)

@@ -1,0 +1,66 @@
+"""What a stationary texture is: a minimum, a saddle, or one of many of the same energy; and the ways off a saddle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from magsearch.engine.evaluator import Evaluator
+from magsearch.minima import modes
+from magsearch.minima.modes import Modes
+
+PUSH = 0.1  # radians, by which the spin that moves most is turned off a saddle
+
+
+@dataclass(frozen=True)
+class Stability:
+    """The softest modes of one texture, and what they make it.
+
+    kind         saddle: a mode is below zero; zero modes: none is, and some cost no energy; minimum: all cost energy;
+                 unresolved: the recursion ended before it was known
+    modes        meV, lowest first; global rotations are not among them
+    zero_modes   as far as they are known: global rotations that cost no energy, and those among ``modes``
+    """
+
+    kind: str
+    modes: tuple[float, ...]
+    zero_modes: int
+
+
+def stability(
+    evaluator: Evaluator, textures: ArrayLike, count: int, watch: Callable[[], None] = lambda: None
+) -> tuple[list[Stability], NDArray[np.float64]]:
+    """The stability of stationary textures [replica, site, 3] by ``count`` modes, and the lowest mode of each.
+
+    The modes are [replica, site, 3], as long as makes the largest of their displacements 1. ``watch`` as for ``relax``.
+    """
+    soft = modes.softest(evaluator, textures, count, watch=watch)
+    lowest = soft.vectors[:, 0]
+    largest = np.linalg.norm(lowest, axis=2).max(axis=1)[:, None, None]
+    tolerance = modes.zero(evaluator)
+    found = [_judged(soft, replica, tolerance) for replica in range(len(lowest))]
+    return found, lowest / np.where(largest > 0, largest, 1.0)
+
+
+def _judged(soft: Modes, replica: int, tolerance: float) -> Stability:
+    there = np.isfinite(soft.values[replica])
+    values, residuals = soft.values[replica][there], soft.residuals[replica][there]
+    known = residuals <= modes.CLOSE * np.abs(values) + tolerance
+    zeros = int(soft.rotations[replica] + (known & (np.abs(values) <= tolerance)).sum())
+    if (values < -tolerance).any():  # whatever its residual: the energy falls along it
+        kind = "saddle"
+    elif not known[:1].all():
+        kind = "unresolved"
+    else:
+        kind = "zero modes" if zeros else "minimum"
+    return Stability(kind, tuple(values.tolist()), zeros)
+
+
+def pushed(texture: NDArray[np.float64], mode: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """A texture [site, 3] turned along a tangential mode [site, 3], both ways, by ``PUSH`` where the mode is 1."""
+    length = np.linalg.norm(mode, axis=1, keepdims=True)
+    direction = mode / np.where(length > 0, length, 1.0)
+    return [np.cos(PUSH * length) * texture + sign * np.sin(PUSH * length) * direction for sign in (1, -1)]

@@ -1,0 +1,1 @@
+"""The model: lattice, couplings, and the Hamiltonian that they make."""

@@ -1,0 +1,141 @@
+"""Couplings between two sites, as directed bonds that carry a 3x3 matrix each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from magsearch.model.lattice import Lattice
+
+ROUNDING = 1e-4  # J_ij and J_ji^T may differ by this fraction of the largest coupling: digits that a file did not print
+
+
+def exchange_matrix(J: ArrayLike) -> NDArray[np.float64]:
+    """J 1, [..., 3, 3]."""
+    return np.asarray(J, dtype=np.float64)[..., None, None] * np.eye(3)
+
+
+def dmi_matrix(D: ArrayLike) -> NDArray[np.float64]:
+    """The matrix with s_i . M s_j = D . (s_i x s_j), [..., 3, 3]."""
+    x, y, z = np.moveaxis(np.asarray(D, dtype=np.float64), -1, 0)
+    zero = np.zeros_like(x)
+    rows = [[zero, z, -y], [-z, zero, x], [y, -x, zero]]
+    return np.moveaxis(np.array(rows), (0, 1), (-2, -1))
+
+
+@dataclass(frozen=True, eq=False)
+class Bonds:
+    """Directed bonds: atom i of a cell feels atom j of the cell ``offset`` cells away through the matrix J.
+
+    i, j     [bond]        atoms of the basis (in a per-site list: sites)
+    offset   [bond, 3]     cells from i to j (in a per-site list: zeros)
+    J        [bond, 3, 3]  meV, E = - 1/2 sum over directed bonds of s_i . J s_j
+    source   where each bond was read ("jfile:12"), for error messages; may be empty
+    """
+
+    i: NDArray[np.int64]
+    j: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    J: NDArray[np.float64]
+    source: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        set_ = object.__setattr__
+        for name in ("i", "j"):
+            set_(self, name, np.array(getattr(self, name), dtype=np.int64).reshape(-1))
+        set_(self, "offset", np.array(self.offset, dtype=np.int64).reshape(-1, 3))
+        set_(self, "J", np.array(self.J, dtype=np.float64).reshape(-1, 3, 3))
+        if not len(self.i) == len(self.j) == len(self.offset) == len(self.J):
+            raise ValueError("i, j, offset and J must have one entry for each bond")
+        if not np.isfinite(self.J).all():
+            raise ValueError(f"{self.describe(int(np.argwhere(~np.isfinite(self.J))[0, 0]))} is not a finite number")
+
+    def __len__(self) -> int:
+        return len(self.i)
+
+    @classmethod
+    def none(cls) -> Bonds:
+        nothing = np.empty(0, dtype=np.int64)
+        return cls(nothing, nothing, nothing.reshape(0, 3), np.empty((0, 3, 3)))
+
+    @classmethod
+    def pairs(cls, i: ArrayLike, j: ArrayLike, J: ArrayLike, offset: ArrayLike | None = None) -> Bonds:
+        """Both directions of pairs that are listed once. J [pair, 3, 3] acts from i to j."""
+        i, j, J = np.asarray(i), np.asarray(j), np.asarray(J, dtype=np.float64)
+        offset = np.zeros((len(i), 3), dtype=np.int64) if offset is None else np.asarray(offset)
+        return cls(
+            np.concatenate([i, j]),
+            np.concatenate([j, i]),
+            np.concatenate([offset, -offset]),
+            np.concatenate([J, J.swapaxes(1, 2)]),
+        )
+
+    def __add__(self, other: Bonds) -> Bonds:
+        source: tuple[str, ...] = ()
+        if self.source or other.source:
+            source = (self.source or ("",) * len(self)) + (other.source or ("",) * len(other))
+        return Bonds(
+            np.concatenate([self.i, other.i]),
+            np.concatenate([self.j, other.j]),
+            np.concatenate([self.offset, other.offset]),
+            np.concatenate([self.J, other.J]),
+            source,
+        )
+
+    def with_matrices(self, J: NDArray[np.float64]) -> Bonds:
+        return Bonds(self.i, self.j, self.offset, J, self.source)
+
+    def describe(self, bond: int) -> str:
+        where = f"{self.source[bond]}: " if self.source and self.source[bond] else ""
+        return f"{where}bond {self.i[bond]} -> {self.j[bond]}, cells {tuple(self.offset[bond].tolist())}"
+
+    def merged(self) -> Bonds:
+        """The same couplings with every (i, j, offset) once, sorted: bonds that are listed twice add up."""
+        keys = np.column_stack([self.i, self.j, self.offset])
+        unique, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        J = np.zeros((len(unique), 3, 3))
+        np.add.at(J, inverse.reshape(-1), self.J)
+        source = tuple(self.source[k] for k in first) if self.source else ()
+        return Bonds(unique[:, 0], unique[:, 1], unique[:, 2:], J, source)
+
+    def reciprocal(self) -> tuple[Bonds, float]:
+        """Bonds with J_ji = J_ij^T exactly, and the largest asymmetry (meV) that was averaged away.
+
+        Raises ValueError, naming the bond, where the asymmetry is more than rounding (``ROUNDING``).
+        """
+        merged = self.merged()
+        if not len(merged):
+            return merged, 0.0
+        at = {(i, j, *o): k for k, (i, j, o) in enumerate(zip(merged.i, merged.j, merged.offset.tolist(), strict=True))}
+        back = np.array(
+            [at.get((j, i, *(-o)), -1) for i, j, o in zip(merged.i, merged.j, merged.offset, strict=True)], dtype=int
+        )
+        reverse = np.where((back >= 0)[:, None, None], merged.J[back].swapaxes(1, 2), 0.0)
+        off = np.abs(merged.J - reverse).max(axis=(1, 2))
+        worst = int(off.argmax())
+        if off[worst] > ROUNDING * np.abs(merged.J).max():
+            partner = (
+                "its reverse is not listed" if back[worst] < 0 else f"its reverse has {reverse[worst].T.tolist()} meV"
+            )
+            raise ValueError(
+                f"{merged.describe(worst)}: J_ji must be the transpose of J_ij; this bond has "
+                f"{merged.J[worst].tolist()} meV, {partner}"
+            )
+        listed = back >= 0  # a coupling of rounding size may lack its reverse: it is dropped with the asymmetry
+        kept = Bonds(merged.i[listed], merged.j[listed], merged.offset[listed], (0.5 * (merged.J + reverse))[listed])
+        return kept, float(off[worst])
+
+    def on_sites(self, lattice: Lattice) -> Bonds:
+        """The same couplings as a per-site list: one directed bond for every cell, none across open edges."""
+        cell = np.arange(lattice.cells)
+        i, j, J = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty((0, 3, 3))]
+        for a, b, offset, matrix in zip(self.i, self.j, self.offset, self.J, strict=True):
+            there = lattice.neighbours(offset)
+            inside = there >= 0
+            i.append(cell[inside] * lattice.atoms + a)
+            j.append(there[inside] * lattice.atoms + b)
+            J.append(np.broadcast_to(matrix, (int(inside.sum()), 3, 3)))
+        sites_i = np.concatenate(i)
+        return Bonds(sites_i, np.concatenate(j), np.zeros((len(sites_i), 3), dtype=np.int64), np.concatenate(J))

@@ -1,0 +1,117 @@
+"""Triangles between neighbouring sites of a plane of spins, and the few facts about planes and cells they rest on."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import Delaunay
+
+from magsearch.model.lattice import SAME_PLACE, Lattice
+
+SHEAR = 1e-4  # breaks the tie between the two diagonals of a square, in the same way in every cell
+
+
+def combinations(vectors: ArrayLike, radius: float) -> NDArray[np.int64]:
+    """Whole numbers n [combination, d] with |n @ vectors| <= radius; vectors [d, 3], linearly independent."""
+    vectors = np.asarray(vectors, dtype=np.float64)
+    reach = np.floor(radius * np.linalg.norm(np.linalg.pinv(vectors), axis=0) + SAME_PLACE).astype(int)
+    n = np.indices(2 * reach + 1).reshape(len(vectors), -1).T - reach
+    return n[np.linalg.norm(n @ vectors, axis=1) <= radius * (1 + SAME_PLACE)]
+
+
+def plane_axes(lattice: Lattice) -> tuple[int, int]:
+    """The cell axes that span the plane: the two with more than one cell, or the first two."""
+    extended = [axis for axis in range(3) if lattice.size[axis] > 1]
+    return (extended[0], extended[1]) if len(extended) == 2 else (0, 1)
+
+
+def stacking_axis(lattice: Lattice) -> int:
+    """The axis along which layers of the plane are stacked."""
+    return 3 - sum(plane_axes(lattice))
+
+
+def plane_frame(lattice: Lattice) -> NDArray[np.float64]:
+    """Right-handed unit vectors (e1, e2, n) in rows, [3, 3]: n normal to the plane, its largest component positive.
+
+    e1 is Cartesian x as seen in the plane, so that a plane of x and y gives the unit matrix, whatever its cell.
+    """
+    first, second = lattice.cell[list(plane_axes(lattice))]
+    normal = np.cross(first, second)
+    normal *= np.sign(normal[np.argmax(np.abs(normal).round(9))]) / np.linalg.norm(normal)
+    along = np.eye(3)[0 if abs(normal[0]) < 0.9 else 1]
+    along = along - (along @ normal) * normal
+    along /= np.linalg.norm(along)
+    return np.stack([along, np.cross(normal, along), normal])
+
+
+def sheets(lattice: Lattice) -> list[NDArray[np.int64]]:
+    """The atoms of the basis at each height above the plane, lowest first."""
+    height = lattice.basis @ plane_frame(lattice)[2]
+    order = np.argsort(height, kind="stable")
+    apart = np.diff(height[order]) > SAME_PLACE * np.linalg.norm(lattice.cell, axis=1).min()
+    return np.split(order, np.flatnonzero(apart) + 1)
+
+
+def triangles(lattice: Lattice) -> NDArray[np.int64]:
+    """Delaunay triangles between the sites of every sheet of every layer, [triangle, 3] sites.
+
+    Counterclockwise seen from the tip of the plane's normal (``plane_frame``). A sheet holds the atoms of one height.
+    Triangles that would cross an open edge are left out; a chain has none. The array is shared: do not write to it.
+    """
+    return _triangles(lattice)[0]
+
+
+def inside(lattice: Lattice) -> NDArray[np.bool_]:
+    """Which of ``triangles(lattice)`` can be drawn between the positions of their sites, [triangle].
+
+    The others reach over a periodic edge.
+    """
+    return _triangles(lattice)[1]
+
+
+@lru_cache(maxsize=16)
+def _triangles(lattice: Lattice) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    found, inner = [np.empty((0, 3), dtype=np.int64)], [np.empty(0, dtype=bool)]
+    for sheet in sheets(lattice):
+        for atoms, offsets in zip(*_cell_triangles(lattice, sheet), strict=True):
+            cells = np.stack([lattice.neighbours(offset) for offset in offsets], axis=1)  # [cell, 3]
+            exist = (cells >= 0).all(axis=1)
+            found.append((cells * lattice.atoms + atoms)[exist])
+            target = lattice.coordinates[exist, None] + offsets
+            inner.append(((target >= 0) & (target < lattice.size)).all(axis=(1, 2)))
+    corners, whole = np.concatenate(found), np.concatenate(inner)
+    for array in (corners, whole):
+        array.flags.writeable = False
+    return corners, whole
+
+
+def _cell_triangles(lattice: Lattice, sheet: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The triangles of one cell: atoms [triangle, 3] and the cells they are in, [triangle, 3, 3]."""
+    axes = [axis for axis in plane_axes(lattice) if lattice.periodic[axis] or lattice.size[axis] > 1]
+    cell, basis = lattice.cell[axes], lattice.basis[sheet]
+    spread = np.linalg.norm(np.ptp(basis, axis=0))
+    n = (
+        combinations(cell, np.linalg.norm(cell, axis=1).sum() + 2 * spread)
+        if axes
+        else np.zeros((1, 0), dtype=np.int64)
+    )
+    offset = np.zeros((len(n), 3), dtype=np.int64)
+    offset[:, axes] = n
+    atom = np.tile(np.arange(len(sheet)), len(n))  # [point]
+    home = np.repeat(offset, len(sheet), axis=0)  # [point, 3]
+    points = (basis[atom] + home @ lattice.cell) @ plane_frame(lattice)[:2].T
+    points = points @ (np.eye(2) + SHEAR * np.array([[0.31, 0.83], [0.17, -0.53]]))
+    if len(points) < 3 or np.linalg.matrix_rank(points - points[0], tol=SAME_PLACE * np.ptp(points)) < 2:
+        return np.empty((0, 3), dtype=np.int64), np.empty((0, 3, 3), dtype=np.int64)
+    corners = Delaunay(points).simplices
+    a, b, c = points[corners].transpose(1, 0, 2)
+    clockwise = np.cross(np.pad(b - a, ((0, 0), (0, 1))), np.pad(c - a, ((0, 0), (0, 1))))[:, 2] < 0
+    corners[clockwise] = corners[clockwise][:, ::-1]
+    # of all copies of a triangle, the one is kept whose first corner (by atom, then by cell) is in the cell itself
+    place = np.empty(len(points), dtype=np.int64)
+    place[np.lexsort([*home.T, atom])] = np.arange(len(points))
+    first = np.take_along_axis(corners, place[corners].argmin(axis=1)[:, None], axis=1)[:, 0]
+    corners = corners[(home[first] == 0).all(axis=1)]
+    return sheet[atom[corners]], home[corners]

@@ -1,0 +1,41 @@
+"""Where the energy of a texture sits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.engine.evaluator import Evaluator
+from magsearch.model.hamiltonian import ONSITE, Hamiltonian
+from magsearch.units import MU_B
+
+
+def energy_density(evaluator: Evaluator, textures: Any) -> NDArray[np.float64]:
+    """Energy of every site in meV, [replica, site] or [site]; a coupling's energy is halved between its two sites.
+
+    The sum over sites is the energy. With the field b = - dE/ds, Euler's theorem for homogeneous functions gives
+    - s . b = 2 E2 + E1 + 4 E4 of the terms that are bilinear or quadratic, linear, and of fourth order in s. Couplings
+    count twice there, once from each end, so that a site has - s . b / 2 + E1 / 2 - E4.
+    """
+    s = np.asarray(textures, dtype=np.float64)
+    hamiltonian, field = evaluator.hamiltonian, evaluator.field(textures).astype(np.float64)
+    kind, table = hamiltonian.onsite
+    moment, K4, axis, Kc, cube = (table[kind][:, ONSITE[name]] for name in ("moment", "K4", "axis", "Kc", "cube"))
+    linear = -moment[:, 0] * (s @ (MU_B * np.array(hamiltonian.field)))
+    along = np.einsum("ix,...ix->...i", axis, s)
+    x2, y2, z2 = np.moveaxis(np.einsum("iux,...ix->...iu", cube.reshape(-1, 3, 3), s) ** 2, -1, 0)
+    fourth = -K4[:, 0] * along**4 + Kc[:, 0] * (x2 * y2 + y2 * z2 + z2 * x2)
+    return np.asarray(-0.5 * np.einsum("...ix,...ix->...i", s, field) + 0.5 * linear - fourth)
+
+
+def energies(evaluators: Mapping[str, Evaluator], spins: NDArray[np.float64]) -> dict[str, float]:
+    """Energy per spin of one texture [site, 3] under each of some Hamiltonians, meV."""
+    return {name: float(e.energies(spins)[0]) / e.hamiltonian.spins for name, e in evaluators.items()}
+
+
+def largest_torque(hamiltonian: Hamiltonian, field: NDArray[np.float64], spins: NDArray[np.float64]) -> float:
+    """max |s x b| in meV; field and spins [site, 3]."""
+    return float(np.linalg.norm(np.cross(spins, field), axis=1).max())

@@ -1,0 +1,91 @@
+"""What is measured on a texture: topological charge, magnetisation, structure factor, and a fingerprint of all of them.
+
+Textures are [site, 3] or [replica, site, 3]; every result has the replica as its first axis where the texture has one.
+A spin of length zero is a vacancy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from magsearch.model.lattice import Lattice
+from magsearch.model.reciprocal import wave_numbers
+from magsearch.model.triangulation import triangles
+from magsearch.observables.magnetization import magnetization
+from magsearch.observables.structure_factor import PEAKS, _spins_per_texture, sublattice_modes
+from magsearch.observables.topological_charge import topological_charge
+
+ALIKE = 1e-3  # figures of one minimum differ by less
+
+
+# -- Fourier space -----------------------------------------------------------------------------------------------------
+
+
+# -- recognising a texture ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Numbers that lattice translations and point-group operations leave as they are, as time reversal at zero field.
+
+    energy         meV per site that carries a spin
+    charge         topological charge; its sign may turn under operations that flip the normal; nan where neighbours
+                   enclose more than a right angle: it then depends on how squares are cut into triangles
+    magnetization  length of the mean spin
+    wave_number    mean |q| in the first Brillouin zone, Fourier weights as weights, 1/angstrom
+    weights        largest Fourier weights sum_atoms |s_atom(q)|^2 / N^2, in falling order, 0 to 1
+    """
+
+    energy: float
+    charge: float
+    magnetization: float
+    weights: tuple[float, ...]
+    wave_number: float = 0.0
+
+
+def fingerprint(lattice: Lattice, spins: ArrayLike, energy: float) -> Fingerprint:
+    """The invariants of one texture [site, 3] whose energy is ``energy`` meV in all."""
+    count = max(_spins_per_texture(spins), 1)
+    weights = (np.abs(sublattice_modes(lattice, spins)) ** 2).sum(axis=(-2, -1)).ravel() / count**2
+    s = np.asarray(spins, dtype=np.float64)
+    corners = triangles(lattice)
+    smooth = all((np.einsum("tx,tx->t", s[corners[:, k]], s[corners[:, k - 1]]) >= 0).all() for k in range(3))
+    return Fingerprint(
+        energy=float(energy) / count,
+        charge=float(topological_charge(lattice, s)) if smooth else np.nan,
+        magnetization=float(np.linalg.norm(magnetization(spins))),
+        weights=tuple(float(w) for w in np.sort(weights)[::-1][:PEAKS]),
+        wave_number=float(weights @ wave_numbers(lattice) / max(weights.sum(), 1e-300)),
+    )
+
+
+def same(a: Fingerprint, b: Fingerprint, tolerance: float = ALIKE, energy: float = 1e-4) -> bool:
+    """Whether both may be one minimum: energies within ``energy`` meV per site, the rest within ``tolerance``.
+
+    Charges may differ by ten times as much, and are not compared where one is nan.
+    """
+    return (
+        abs(a.energy - b.energy) <= energy
+        and not abs(abs(a.charge) - abs(b.charge)) > 10 * tolerance
+        and abs(a.magnetization - b.magnetization) <= tolerance
+        and abs(a.wave_number - b.wave_number) <= tolerance * max(a.wave_number, b.wave_number, 1e-3)
+        and bool(np.abs(np.subtract(a.weights, b.weights)).max(initial=0) <= tolerance)
+    )
+
+
+def distinct(prints: Sequence[Fingerprint], energy: float = 1e-4, looseness: Sequence[float] = ()) -> list[int]:
+    """Places of those that differ from every earlier one that is kept, as ``same`` has it.
+
+    energy      meV per site
+    looseness   of each, if any: it has to differ by so many times as much
+    """
+    kept: list[int] = []
+    for place, one in enumerate(prints):
+        times = looseness[place] if looseness else 1.0
+        if not any(same(one, prints[other], times * ALIKE, times * energy) for other in kept):
+            kept.append(place)
+    return kept

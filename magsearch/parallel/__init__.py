@@ -1,0 +1,1 @@
+"""MPI ranks, signals, and interrupting all ranks of a run together."""

@@ -1,0 +1,234 @@
+"""What a scan finds: minima of the energy and thermal states, each with its phase, and the columns that hold them.
+
+A column is one Hamiltonian searched in one way: everything of a point but its temperature.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.model.lattice import Lattice
+from magsearch.phases.rules import label
+from magsearch.phases.spectrum import Portrait, portrait, spectrum
+from magsearch.thermal.sampling import Averages
+from magsearch.thermal.statistics import Estimate
+
+ON_ONE_LATTICE = (
+    "model.field",
+    "model.moment",
+    "model.exchange",
+    "model.dmi",
+    "model.anisotropy",
+    "search.",
+    "islands.",
+)
+ALL = "all"  # the ladders of a thermal state agree
+
+
+@dataclass(frozen=True, eq=False)
+class Minimum:
+    """A minimum of the energy: the lowest of its phase in a column.
+
+    texture    [site, 3]
+    energy     meV, of the whole texture
+    torque     meV, the largest
+    portrait   its figures, by which it is labelled
+    origin     how it came here: a search, or a neighbouring column from which it was followed
+    slopes     by coordinate of the scan: d energy per site / d coordinate, where they are known
+    """
+
+    texture: NDArray[Any]
+    energy: float
+    torque: float
+    portrait: Portrait
+    origin: str
+    slopes: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        return label(self.portrait)
+
+    @property
+    def per_site(self) -> float:
+        """meV per site that carries a spin."""
+        return self.energy / int((self.texture != 0).any(axis=-1).sum())
+
+    def summary(self) -> dict[str, Any]:
+        """Its figures as plain numbers: energies and torques in meV."""
+        return {
+            "energy_per_site": self.per_site,
+            **_figures(self.portrait),
+            "torque": self.torque,
+            "origin": self.origin,
+        }
+
+    @classmethod
+    def of(
+        cls,
+        lattice: Lattice,
+        field: Sequence[float],
+        texture: NDArray[Any],
+        energy: float,
+        torque: float,
+        origin: str,
+    ) -> Minimum:
+        """With its portrait taken in a field (tesla)."""
+        figures = portrait(lattice, spectrum(lattice, texture), field)
+        return cls(texture, float(energy), float(torque), figures, origin)
+
+
+@dataclass(frozen=True, eq=False)
+class ThermalState:
+    """An equilibrated state at one temperature.
+
+    averages    energy, magnetisation, charge, ... with errors
+    portraits   of averages over parts of the time: a spiral that turns into another domain is no multi-q state
+    weight      of the heaviest wave, with its error
+    begun       in which phase the ladder began that counts; ``ALL`` where the ladders agree
+    exchanged   share of exchanges with the neighbouring temperatures that were accepted, the smaller one; nan: none
+    snapshot    [site, 3], at the end
+    """
+
+    averages: Averages
+    portraits: tuple[Portrait, ...]
+    weight: Estimate
+    begun: str
+    exchanged: float
+    snapshot: NDArray[np.float32]
+
+    @property
+    def label(self) -> str:
+        """What most portraits show."""
+        return Counter(label(portrait) for portrait in self.portraits).most_common(1)[0][0]
+
+    @property
+    def share(self) -> float:
+        """Of the portraits that show it."""
+        return sum(label(portrait) == self.label for portrait in self.portraits) / len(self.portraits)
+
+    @property
+    def portrait(self) -> Portrait:
+        """The one of these whose heaviest wave is neither strong nor weak among them."""
+        typical = [portrait for portrait in self.portraits if label(portrait) == self.label]
+        return sorted(typical, key=lambda p: p.arms[0].weight if p.arms else 0.0)[len(typical) // 2]
+
+    @property
+    def agreed(self) -> bool:
+        """Whether the state has forgotten where it began."""
+        return self.begun == ALL
+
+    @property
+    def per_site(self) -> float:
+        """meV per site that carries a spin."""
+        return self.averages.energy.mean
+
+    def summary(self) -> dict[str, Any]:
+        """Its figures as plain numbers, means with errors: energies in meV, the specific heat in k_B per site."""
+        means = self.averages
+        return {
+            "energy_per_site": self.per_site,
+            **_figures(self.portrait),
+            "charge": means.charge.mean,
+            "magnetization": [component.mean for component in means.magnetization],
+            "specific_heat": means.specific_heat.mean,
+            "weight": self.weight.mean,
+            "error": {
+                "energy_per_site": means.energy.error,
+                "charge": means.charge.error,
+                "magnetization": [component.error for component in means.magnetization],
+                "specific_heat": means.specific_heat.error,
+                "weight": self.weight.error,
+            },
+            "share": self.share,
+            "begun": self.begun,
+            "exchanged": self.exchanged if np.isfinite(self.exchanged) else None,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """The points of a scan that differ in nothing but their temperature.
+
+    number        in the order of the scan
+    settings      dotted key: value
+    temperatures  kelvin, rising; 0 is the champion
+    round         of refinement that placed it; 0: the input asked for it
+    minima        best first, one of each phase; None: not searched yet
+    states        at the temperatures above 0; None: not sampled yet
+    generations   of the search
+    seconds       of the search and of the thermal states
+    """
+
+    number: int
+    settings: dict[str, Any]
+    temperatures: tuple[float, ...] = (0.0,)
+    round: int = 0
+    minima: tuple[Minimum, ...] | None = None
+    states: tuple[ThermalState, ...] | None = None
+    generations: int = 0
+    seconds: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def warm(self) -> tuple[float, ...]:
+        """The temperatures above zero."""
+        return tuple(t for t in self.temperatures if t > 0)
+
+    @property
+    def done(self) -> bool:
+        return self.minima is not None and (self.states is not None or not self.warm)
+
+    @property
+    def elsewhere(self) -> list[str]:
+        """Settings that may have given it a lattice other than the scan's: its textures are not on the same sites."""
+        return [key for key in self.settings if not key.startswith(ON_ONE_LATTICE)]
+
+    def points(self) -> Iterator[tuple[float, Minimum | ThermalState | None]]:
+        """Every temperature with what is there: nothing yet, the champion, or a thermal state."""
+        states = iter(self.states or [None] * len(self.warm))
+        for kelvin in self.temperatures:
+            if kelvin > 0:
+                yield kelvin, next(states)
+            else:
+                yield kelvin, self.minima[0] if self.minima else None
+
+
+def _figures(portrait: Portrait) -> dict[str, Any]:
+    """What rules read, as plain numbers."""
+    return {
+        "charge": portrait.charge,
+        "magnetization": list(portrait.magnetization),
+        "along_field": portrait.along,
+        "skyrmions_per_cell": portrait.density,
+        "staggered": portrait.staggered,
+        "waves_together": portrait.together,
+        "waves": [
+            {"q": list(arm.q), "weight": arm.weight, "sharp": arm.sharp, "circular": arm.circular}
+            for arm in portrait.arms
+        ],
+    }
+
+
+def lowest(minima: Iterable[Minimum]) -> tuple[Minimum, ...]:
+    """The lowest minimum of each phase, best first; of equal ones the first."""
+    found: dict[str, Minimum] = {}
+    for minimum in minima:
+        if minimum.label not in found or minimum.energy < found[minimum.label].energy:
+            found[minimum.label] = minimum
+    return tuple(sorted(found.values(), key=lambda minimum: minimum.energy))
+
+
+def describe(settings: dict[str, Any]) -> str:
+    """field (0, 0, 2.7) T, model.moment 3.0"""
+    words = []
+    for key, value in settings.items():
+        if key == "model.field":
+            words.append("field (" + ", ".join(f"{b:.4g}" for b in value) + ") T")
+        else:
+            words.append(f"{key} {value:.6g}" if isinstance(value, float) else f"{key} {value}")
+    return ", ".join(words) or "the input's settings"

@@ -1,0 +1,281 @@
+"""Pictures of a scan: the phases over two axes, or energies and order parameters over one.
+
+Nothing here touches pyplot or needs a display. Matplotlib is imported when the first picture is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import CloughTocher2DInterpolator
+from scipy.spatial import cKDTree
+
+from magsearch.phases.column import Column, Minimum, ThermalState
+from magsearch.phases.crossings import Crossing, Row, crossings, curve
+from magsearch.plots import STYLE, SUFFIXES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = {
+    "spiral": "#4477aa", "skyrmion lattice": "#ee6677", "ferromagnet": "#ccbb44", "conical": "#66ccee",
+    "multi-q": "#aa3377", "antiferromagnet": "#228833", "skyrmion liquid": "#f4b6bd", "paramagnet": "#e4e4e4",
+    "isolated skyrmions": "#bb8f3c", "stripes": "#1f3b73", "120 degree antiferromagnet": "#55aa88",
+}  # fmt: skip
+OTHERS = ("#999933", "#882255", "#44aa99", "#ddaa77", "#777777", "#5d8aa8")
+UNSURE = "ladders disagree"  # what is said of thermal states that depend on where they began
+MESH = 800  # pixels of a diagram along each axis
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """A point of a diagram: where it is, what is there, and its column."""
+
+    x: float
+    y: float
+    found: Minimum | ThermalState
+    column: Column
+
+    @property
+    def label(self) -> str:
+        return self.found.label
+
+    @property
+    def sure(self) -> bool:
+        return not isinstance(self.found, ThermalState) or self.found.agreed
+
+
+def colour(label: str, labels: Sequence[str]) -> str:
+    """Of a phase; phases that have none of their own share some among those that are shown."""
+    strange = [other for other in labels if other not in COLOURS]
+    return COLOURS[label] if label in COLOURS else OTHERS[strange.index(label) % len(OTHERS)]
+
+
+# -- two axes ----------------------------------------------------------------------------------------------------------
+
+
+def phase_map(points: Sequence[Point], mesh_size: int = MESH) -> tuple[NDArray[np.int64], list[str], NDArray[Any]]:
+    """Numbers of phases [y, x], their labels, most frequent first, and the corners [low and high, axis].
+
+    Where all points are minima, every place takes the phase of lowest interpolated energy, places on the margin that of
+    the closest place within; else that of the nearest point.
+    """
+    where = np.array([[point.x, point.y] for point in points])
+    labels = sorted(dict.fromkeys(p.label for p in points), key=lambda name: -sum(p.label == name for p in points))
+    low, high = _frame(where)
+    x, y = (np.linspace(low[k], high[k], mesh_size) for k in range(2))
+    mesh = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    unit = np.ptp(where, axis=0)
+    nearest = cKDTree(where / unit).query(mesh / unit)[1]
+    which = np.array([labels.index(point.label) for point in points])[nearest]
+    if not any(isinstance(point.found, ThermalState) for point in points):
+        within = mesh.clip(where.min(axis=0), where.max(axis=0))
+        lowest = _lowest(points, labels, where / unit, within / unit)
+        which = np.where(lowest >= 0, lowest, which)
+    return which.reshape(mesh_size, mesh_size), labels, np.array([low, high])
+
+
+def regions(axes: Axes, points: Sequence[Point]) -> list[str]:
+    """Colour every place by its phase; the labels that are shown, most frequent first."""
+    from matplotlib.colors import ListedColormap
+
+    where = np.array([[point.x, point.y] for point in points])
+    image, labels, (low, high) = phase_map(points)
+    chosen = ListedColormap([colour(label, labels) for label in labels])
+    extent = (low[0], high[0], low[1], high[1])
+    axes.imshow(
+        image, cmap=chosen, vmin=-0.5, vmax=len(labels) - 0.5, extent=extent, origin="lower", aspect="auto",
+        interpolation="nearest",
+    )  # fmt: skip
+    for sure in (True, False):
+        shown = where[[point.sure == sure for point in points]]
+        face = "0.15" if sure else "none"
+        how: dict[str, Any] = {"s": 7, "facecolors": face, "edgecolors": "0.15", "linewidths": 0.6, "zorder": 3}
+        axes.scatter(shown[:, 0], shown[:, 1], clip_on=False, **how)
+    axes.set(xlim=extent[:2], ylim=extent[2:])
+    return labels
+
+
+def _frame(where: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Corners of a diagram: half a step beyond the outermost points, but not below zero where none is."""
+    low, high = where.min(axis=0), where.max(axis=0)
+    steps = [np.diff(np.unique(where[:, k])) for k in range(2)]
+    low = low - [0.5 * step[0] if len(step) else 0.5 for step in steps]
+    high = high + [0.5 * step[-1] if len(step) else 0.5 for step in steps]
+    return np.where((where >= 0).all(axis=0), np.maximum(low, 0.0), low), high
+
+
+def _lowest(
+    points: Sequence[Point], labels: Sequence[str], where: NDArray[np.float64], mesh: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """The phase of lowest energy, smoothly interpolated, [pixel]; -1 outside of the points."""
+    energy = np.full((len(labels), len(mesh)), np.inf)
+    level = np.array([point.found.per_site for point in points])  # gaps to the champion vary less than energies
+    for k, label in enumerate(labels):
+        own = [next((m for m in p.column.minima or () if m.label == label), None) for p in points]
+        known = [j for j, minimum in enumerate(own) if minimum]
+        if len(known) > 3 and np.linalg.matrix_rank(where[known] - where[known[0]]) == 2:
+            gap = np.array([m.per_site for m in own if m]) - level[known]
+            found = CloughTocher2DInterpolator(where[known], gap)(mesh)
+            energy[k] = np.where(np.isnan(found), np.inf, found)
+    return np.where(np.isfinite(energy).any(axis=0), energy.argmin(axis=0), -1)
+
+
+def diagram(
+    points: Sequence[Point], names: tuple[str, str], title: str, path: str | Path, at_zero: Sequence[Crossing] = ()
+) -> Path:
+    """Write the phases over two axes; ``at_zero``: crossings on the lower edge (temperature 0), drawn as marks."""
+
+    def draw(figure: Figure) -> None:
+        from matplotlib.lines import Line2D
+        from matplotlib.patches import Patch
+
+        axes = figure.add_subplot()
+        labels = regions(axes, points)
+        for crossing in at_zero:
+            axes.errorbar(
+                crossing.at,
+                axes.get_ylim()[0],
+                fmt="^",
+                ms=6,
+                color="black",
+                mec="white",
+                mew=0.6,
+                clip_on=False,
+                zorder=4,
+            )
+        axes.set(xlabel=names[0], ylabel=names[1])
+        handles: list[Any] = [Patch(facecolor=colour(label, labels), label=label) for label in labels]
+        mark: dict[str, Any] = {"linestyle": "none", "markeredgecolor": "0.15"}
+        if not all(point.sure for point in points):
+            handles.append(Line2D([], [], marker="o", ms=3, markerfacecolor="none", label=UNSURE, **mark))
+        if at_zero:
+            handles.append(Line2D([], [], marker="^", ms=5, color="black", label="crossing at 0 K", **mark))
+        figure.legend(handles=handles, loc="outside right upper", frameon=False)
+
+    return _written(draw, (5.4, 3.6), title, path)
+
+
+# -- one axis ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Branch:
+    """A phase's energy over a row, relative to another's, meV per site: a curve, and dots where it was searched."""
+
+    label: str
+    x: NDArray[np.float64]
+    above: NDArray[np.float64]
+    at: NDArray[np.float64]
+    dots: NDArray[np.float64]
+
+
+def branches(row: Row) -> tuple[str, list[Branch]]:
+    """Of all phases of a row, relative to the one that is known in most columns, which is named first."""
+    labels, made = row.labels, []
+    reference = max(labels, key=lambda label: sum(m is not None for m in row.branch(label)))
+    x0, e0 = curve(row, reference)
+    for label in labels:
+        x, energy = curve(row, label)
+        inside = (x >= x0.min()) & (x <= x0.max())
+        above = energy[inside] - np.interp(x[inside], x0, e0) if len(x0) > 1 else energy[inside] - e0
+        own = row.branch(label)
+        known = [k for k, m in enumerate(own) if m and x0.min() <= row.x[k] <= x0.max()]
+        dots = np.array([m.per_site - np.interp(row.x[k], x0, e0) for k in known if (m := own[k])])
+        made.append(Branch(label, x[inside], above, row.x[known], dots))
+    return reference, made
+
+
+def _draw_branches(axes: Axes, row: Row, found: Sequence[Crossing]) -> None:
+    reference, made = branches(row)
+    for branch in made:
+        ink = colour(branch.label, row.labels)
+        axes.plot(branch.x, branch.above, color=ink, lw=1.4, label=branch.label)
+        axes.plot(branch.at, branch.dots, "o", ms=2.5, color=ink)
+    for crossing in found:
+        axes.axvline(crossing.at, color="0.5", lw=0.6, ls=":")
+    axes.set_ylabel(f"energy above {reference}\n(meV per site)")
+
+
+def marked(axes: Axes, found: Sequence[Crossing]) -> None:
+    """Write where phases cross."""
+    for crossing in found:
+        axes.axvline(crossing.at, color="0.5", lw=0.6, ls=":")
+        axes.annotate(
+            f"{crossing.at:.3g}", (crossing.at, 1), (0, 2), xycoords=("data", "axes fraction"),
+            textcoords="offset points", fontsize=6, ha="center", color="0.3",
+        )  # fmt: skip
+
+
+def curves(points: Sequence[Point], row: Row | None, name: str, title: str, path: str | Path) -> Path:
+    """Write energies and order parameters over one axis; ``row``: of the minima, where it is no temperature."""
+
+    def draw(figure: Figure) -> None:
+        labels = list(dict.fromkeys(point.label for point in points))
+        top, middle, bottom = figure.subplots(3, sharex=True, height_ratios=(1.5, 1, 1))
+        found = crossings(row) if row else []
+        if row:
+            _draw_branches(top, row, found)
+        else:
+            _spread(top, points, lambda s: (s.averages.specific_heat.mean, s.averages.specific_heat.error))
+            top.set_ylabel("specific heat\n($k_B$ per spin)")
+        x = [point.x for point in points]
+        middle.plot(x, [point.found.portrait.along for point in points], color="0.3", lw=0.8)
+        middle.set_ylabel("mean spin\nalong the field")
+        if row:
+            bottom.plot(x, [point.found.portrait.charge for point in points], color="0.3", lw=0.8)
+        else:
+            _spread(bottom, points, lambda s: (s.averages.charge.mean, s.averages.charge.error))
+        bottom.set(ylabel="topological\ncharge", xlabel=name)
+        for axes, value in ((middle, lambda p: p.found.portrait.along), (bottom, lambda p: _charge(p))):
+            for label in labels:
+                own = [point for point in points if point.label == label]
+                axes.plot(
+                    [p.x for p in own], [value(p) for p in own], "o", ms=3.5, color=colour(label, labels), label=label
+                )
+            for crossing in found:
+                axes.axvline(crossing.at, color="0.5", lw=0.6, ls=":")
+        marked(top, found)
+        handles, names = middle.get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside right upper", frameon=False)
+        for axes in (top, middle, bottom):
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.ticklabel_format(axis="y", useOffset=False)
+
+    return _written(draw, (5.4, 4.4), title, path)
+
+
+def _charge(point: Point) -> float:
+    found = point.found
+    return found.averages.charge.mean if isinstance(found, ThermalState) else found.portrait.charge
+
+
+def _spread(axes: Axes, points: Sequence[Point], value: Callable[[ThermalState], tuple[float, float]]) -> None:
+    """A thermal average with its error."""
+    states = [(point.x, *value(point.found)) for point in points if isinstance(point.found, ThermalState)]
+    x, mean, error = np.array(states).T
+    axes.errorbar(x, mean, error, color="0.3", lw=0.8, elinewidth=0.6, capsize=1.5)
+
+
+def _written(draw: Callable[[Figure], None], size: tuple[float, float], title: str, path: str | Path) -> Path:
+    """ValueError for a suffix that is no picture's."""
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"no picture of type '{path.suffix}'; expected {', '.join(SUFFIXES)}")
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(figure)
+        draw(figure)
+        figure.suptitle(title, x=0.01, ha="left")
+        figure.savefig(path, dpi=300)
+    return path

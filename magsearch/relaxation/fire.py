@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from magsearch.engine.device import Launch
+from magsearch.relaxation.relax import Convergence, Motion
+from magsearch.relaxation.velocity import add_velocity, glide
+
+
+@dataclass(frozen=True)
+class Fire:
+    """Fast inertial relaxation: Bitzek et al., Phys. Rev. Lett. 97, 170201 (2006), one clock for each replica.
+
+    time_step      first step in units of 1 / sqrt(stiffest coupling)
+    longest_step   in the same units
+    longest_turn   radians, root mean square over the spins
+    """
+
+    vectors: ClassVar[int] = 1
+    convergence: Convergence = field(default_factory=Convergence)
+    time_step: float = 0.3
+    longest_step: float = 1.0
+    longest_turn: float = 0.5
+
+    def begin(self, motion: Motion) -> None:
+        add_velocity(motion)
+
+    def iteration(self, motion: Motion) -> Launch:
+        evaluator, f, unit = motion.evaluator, motion.flat, motion.evaluator.stiffness**-0.5
+        evaluate, sums = motion.evaluation("velocity")
+        choose = motion.bind(
+            "fire", sums, f["state"], f["keep"], f["push"], f["step"], len(sums), evaluator.sites,
+            *self.convergence.thresholds(evaluator), self.time_step * unit, self.longest_step * unit, self.longest_turn,
+            blocks=1,
+        )  # fmt: skip
+        return motion.chain(evaluate, choose, glide(motion))

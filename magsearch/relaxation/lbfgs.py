@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from magsearch.engine.device import Launch, constant
+from magsearch.relaxation.relax import Convergence, Motion
+
+HISTORY = constant("history")
+VECTORS = 2 * HISTORY + 1
+PRODUCTS = 3 * VECTORS
+
+
+@dataclass(frozen=True)
+class LBFGS:
+    """Limited-memory BFGS in the rotation vectors of the spins, one Hessian for each replica, no line search.
+
+    Ivanov, Uzdin & Jonsson, Comput. Phys. Commun. 260, 107749 (2021); the vector-free form of Chen, Wang & Zhou
+    (NeurIPS 2014) reads every stored vector twice in an iteration. The memory is forgotten after an uphill step.
+
+    longest_turn   radians, of any spin in one step
+    """
+
+    vectors: ClassVar[int] = VECTORS
+    convergence: Convergence = field(default_factory=Convergence)
+    longest_turn: float = 0.5
+
+    def begin(self, motion: Motion) -> None:
+        motion.blocked["stored"] = motion.array(VECTORS, *motion.blocked["spins"].shape)
+        motion.flat["table"] = motion.array(VECTORS * VECTORS, motion.replicas, dtype=np.float64)
+        motion.flat["pairs"] = motion.array(motion.replicas, dtype=np.int32)
+        motion.flat["weights"] = motion.array(VECTORS, motion.replicas)
+        motion.flat["step"] = motion.array(motion.replicas)
+
+    def iteration(self, motion: Motion) -> Launch:
+        evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
+        shape = (evaluator.sites, evaluator.device.chunk)
+        products = motion.array(evaluator.chunks, PRODUCTS, motion.replicas, dtype=np.float64)
+        evaluate, sums = motion.evaluation("force")
+        fold, folded = evaluator.folding(products, PRODUCTS, -1)
+
+        def turn(newest: int) -> Launch:
+            gram = motion.bind("gram", b["spins"], b["force"], b["stored"], products, newest, *shape)
+            choose = motion.bind(
+                "lbfgs", sums, folded, f["state"], f["table"], f["pairs"], f["weights"], f["step"], newest, len(sums),
+                evaluator.sites, *self.convergence.thresholds(evaluator), 0.5 / evaluator.stiffness, self.longest_turn,
+                evaluator.rounding, blocks=1,
+            )  # fmt: skip
+            after = (newest + 1) % HISTORY
+            rotate = motion.bind("rotate", b["spins"], b["stored"], f["weights"], f["step"], after, *shape)
+            return motion.chain(evaluate, gram, fold, choose, rotate)
+
+        turns = [turn(newest) for newest in range(HISTORY)]  # the newest pair takes the place of the oldest
+
+        def iterate() -> None:
+            turns[motion.iteration % HISTORY]()
+
+        return iterate

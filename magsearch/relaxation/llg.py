@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from magsearch.engine.device import Launch
+from magsearch.relaxation.relax import Convergence, Motion
+from magsearch.relaxation.step_control import AutoDrop, Pace
+
+
+@dataclass(frozen=True)
+class OverdampedLLG:
+    """The Landau-Lifshitz-Gilbert equation without precession, ds/dt = - s x (s x b), by Euler's method on spheres.
+
+    pace           how long steps are
+    longest_turn   radians, of the spin that turns most in one step
+    """
+
+    vectors: ClassVar[int] = 0
+    convergence: Convergence = field(default_factory=Convergence)
+    pace: Pace = field(default_factory=AutoDrop)
+    longest_turn: float = 1.0
+
+    def begin(self, motion: Motion) -> None:
+        motion.flat["step"] = motion.array(motion.replicas)
+        motion.flat["turn"] = motion.array(motion.replicas, dtype=np.uint32)
+
+    def iteration(self, motion: Motion) -> Launch:
+        evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
+        evaluate, sums = motion.evaluation("force")
+        choose = motion.bind(
+            "landau_lifshitz", sums, f["state"], f["step"], f["turn"], len(sums), evaluator.sites,
+            *self.convergence.thresholds(evaluator), *self.pace.arguments(1 / evaluator.stiffness), self.longest_turn,
+            blocks=1,
+        )  # fmt: skip
+        descend = motion.bind("descend", b["spins"], b["force"], f["step"], evaluator.sites, evaluator.device.chunk)
+        return motion.chain(evaluate, choose, descend)

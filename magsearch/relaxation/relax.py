@@ -1,0 +1,268 @@
+"""Local back-end: relaxes every replica of a population at once, each with its own step and its own convergence.
+
+A minimiser (magsearch/minimizers) says what one iteration is; the loop around it is here: it looks at the replicas
+every few iterations, and thins the population out when most of it rests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.engine.device import Launch, rows
+from magsearch.engine.evaluator import SUM, Evaluator
+from magsearch.randomness import Key
+
+STATE = rows("State")
+REASONS = ("moving", "torque", "variance", "padding")  # values of the row RESTING
+LOOK = 20  # iterations between two looks at the state
+Watch = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class VarianceControl:
+    """A replica rests when, over ``window`` steps, both variances are below their thresholds.
+
+    energy     meV^2, of the energy per site; None: (``relative`` times the stiffest coupling)^2
+    moment     of the mean spin
+    relative   standard deviation of the energy per site in units of the stiffest coupling
+    Xu et al., Commun. Phys. 6, 239 (2023).
+    """
+
+    window: int = 40
+    energy: float | None = None
+    moment: float = 1e-8
+    relative: float = 1e-7
+
+
+EARLY = VarianceControl(window=10, moment=1e-4, relative=1e-6)  # for offspring: the best are relaxed further anyway
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """When a replica has arrived: torque, variances, or the number of steps.
+
+    torque     meV, largest |s x b|; None: 1e-6 of the stiffest coupling in float32, 1e-8 of it in float64
+    steps      evaluations at the most
+    variance   None: no variance control
+    """
+
+    torque: float | None = None
+    steps: int = 2000
+    variance: VarianceControl | None = field(default_factory=VarianceControl)
+
+    def thresholds(self, evaluator: Evaluator) -> tuple[int, float, float, float]:
+        """Window, torque (meV), energy variance (meV^2) and moment variance, as the kernels take them."""
+        single = evaluator.real == np.float32
+        torque = self.torque if self.torque is not None else (1e-6 if single else 1e-8) * evaluator.stiffness
+        if self.variance is None:
+            return 0, torque, 0.0, 0.0
+        energy = (
+            self.variance.energy
+            if self.variance.energy is not None
+            else (self.variance.relative * evaluator.stiffness) ** 2
+        )
+        return self.variance.window, torque, energy, self.variance.moment
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """Where every replica of a population came to rest. Rows that were never relaxed do not exist: no padding here."""
+
+    textures: NDArray[Any]  # [replica, site, 3]
+    energy: NDArray[np.float64]  # [replica] meV, of the whole replica
+    torque: NDArray[np.float64]  # [replica] meV, largest
+    magnetization: NDArray[np.float64]  # [replica, 3] mean spin
+    steps: NDArray[np.int64]  # [replica] evaluations
+    reason: tuple[str, ...]  # of REASONS; "moving" where the steps ran out
+
+    @property
+    def evaluations(self) -> int:
+        return int(self.steps.sum())
+
+
+@dataclass
+class Motion:
+    """The arrays of a population that moves. ``blocked`` [..., block, site, 3, width], ``flat`` [..., replica].
+
+    ``common`` holds what belongs to no replica.
+
+    They stay where they are, so that launches on them can be bound once. ``key`` is that of the random numbers, for
+    those who draw any.
+    """
+
+    evaluator: Evaluator
+    zeeman: Any  # [block, 3, width] meV
+    blocked: dict[str, Any]
+    flat: dict[str, Any]
+    sums: Any  # [chunk, SUMS, replica]
+    count: int  # replicas without padding
+    key: Key = (0, 0)
+    iteration: int = 0
+    common: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def start(cls, evaluator: Evaluator, textures: Any, tesla: Any = None, key: Key = (0, 0)) -> Motion:
+        spins = evaluator.spins(textures)
+        replicas, xp = evaluator.replicas(spins), evaluator.device.xp
+        count = len(np.asarray(textures).reshape(-1, evaluator.sites, 3))
+        state = np.zeros((STATE["STATES"], replicas))
+        state[STATE["RESTING"], count:] = REASONS.index("padding")
+        return cls(
+            evaluator,
+            evaluator.zeeman_of(tesla, count, replicas),
+            {"spins": spins, "force": xp.zeros_like(spins)},
+            {"state": evaluator.device.array(state, np.float64)},
+            xp.empty((evaluator.chunks, len(SUM) - 1, replicas)),
+            count,
+            key,
+        )
+
+    @property
+    def replicas(self) -> int:
+        return self.evaluator.replicas(self.blocked["spins"])
+
+    def textures(self) -> NDArray[Any]:
+        """[replica, site, 3], without padding."""
+        return self.evaluator.textures(self.blocked["spins"])[: self.count]
+
+    def array(self, *shape: int, dtype: Any = None) -> Any:
+        return self.evaluator.device.xp.zeros(shape, dtype=dtype or self.evaluator.real)
+
+    def evaluation(self, other: str) -> tuple[Launch, Any]:
+        """What evaluates force and sums of where the spins are then, and the folded sums that the rules read."""
+        b = self.blocked
+        evaluate = self.evaluator.evaluation(b["spins"], self.zeeman, b[other], b["force"], self.sums)
+        fold, sums = self.evaluator.folding(self.sums, len(SUM) - 1, SUM["LARGEST2"])
+        return self.chain(evaluate, fold), sums
+
+    def evaluate(self, other: str) -> Any:
+        """The sums of where the spins are now."""
+        evaluate, sums = self.evaluation(other)
+        evaluate()
+        return sums
+
+    def seen(self, columns: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The state of replicas that moved after they were last looked at, with the numbers of where they are now."""
+        state = self.evaluator.device.host(self.flat["state"])[:, columns].copy()
+        sums = self.evaluator.device.host(self.evaluate("force"))[:, :, columns]
+        total = sums.sum(axis=0)
+        state[STATE["ENERGY_NOW"]] = total[SUM["ENERGY"]]
+        state[STATE["TORQUE"]] = np.sqrt(sums[:, SUM["LARGEST2"]].max(axis=0))
+        state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1] = total[SUM["MX"] : SUM["MZ"] + 1] / self.evaluator.sites
+        return state
+
+    def bind(self, kernel: str, *arguments: Any, blocks: int | None = None) -> Launch:
+        """A kernel on this population: its last argument, the number of replicas, is added."""
+        return self.evaluator.bind(kernel, *arguments, self.replicas, blocks=blocks)
+
+    def chain(self, *launches: Launch) -> Launch:
+        return self.evaluator.device.chain(*launches)
+
+    def thinned(self, keep: NDArray[np.int64]) -> Motion:
+        """The replicas ``keep`` alone (one may be there several times), padded with resting copies."""
+        device = self.evaluator.device
+        blocks = -(-len(keep) // device.width)
+        padding = blocks * device.width - len(keep)
+        index = np.concatenate([keep, np.repeat(keep[:1], padding)])
+        block, lane = device.array(index // device.width, np.int64), device.array(index % device.width, np.int64)
+        flat_index = device.array(index, np.int64)
+
+        def of(array: Any) -> Any:  # [..., block, site, 3, width]
+            moved = device.xp.moveaxis(array, (-4, -1), (0, 1))[block, lane]  # [replica, ..., site, 3]
+            split = moved.reshape(blocks, device.width, *moved.shape[1:])
+            return device.xp.ascontiguousarray(device.xp.moveaxis(split, (0, 1), (-4, -1)))
+
+        flat = {name: device.xp.ascontiguousarray(a[..., flat_index]) for name, a in self.flat.items()}
+        flat["state"][STATE["RESTING"], len(keep) :] = REASONS.index("padding")
+        zeeman = of(self.zeeman[:, None])[:, 0]
+        return Motion(
+            self.evaluator,
+            device.xp.ascontiguousarray(zeeman),
+            {name: of(a) for name, a in self.blocked.items()},
+            flat,
+            device.xp.empty((self.evaluator.chunks, len(SUM) - 1, len(index))),
+            len(keep),
+            self.key,
+            self.iteration,
+            self.common,
+        )
+
+
+class Minimizer(Protocol):
+    """What one iteration is. ``convergence`` says when a replica rests."""
+
+    vectors: ClassVar[int]  # arrays as large as the population that it needs, besides spins and force
+
+    @property
+    def convergence(self) -> Convergence: ...
+
+    def begin(self, motion: Motion) -> None:
+        """Add the arrays that the minimiser needs."""
+
+    def iteration(self, motion: Motion) -> Launch:
+        """What evaluates and steps every moving replica; good for as long as the arrays of the motion are these."""
+
+
+@runtime_checkable
+class Method(Protocol):
+    """What relaxes a batch of textures in a way of its own (magsearch/methods): tempering, annealing, hopping, ..."""
+
+    @property
+    def minimizer(self) -> Minimizer:
+        """What brings them to rest at last."""
+
+    def relaxed(self, evaluator: Evaluator, textures: Any, tesla: Any, watch: Watch, key: Key) -> Relaxation:
+        """What became of textures [replica, site, 3]; arguments as for ``relax``."""
+
+
+def relax(
+    minimizer: Minimizer | Method,
+    evaluator: Evaluator,
+    textures: Any,
+    tesla: Any = None,
+    watch: Watch = lambda: None,
+    key: Key = (0, 0),
+) -> Relaxation:
+    """Relax textures [replica, site, 3] to nearby minima; ``tesla`` [3] or [replica, 3] overrides the model's field.
+
+    ``watch`` is called at every look at the replicas; what it raises ends the relaxation. ``key`` is that of the random
+    numbers, where a minimiser draws any: the same key gives the same bits, whatever else runs.
+    """
+    if isinstance(minimizer, Method):
+        return minimizer.relaxed(evaluator, textures, tesla, watch, key)
+    motion = Motion.start(evaluator, textures, tesla, key)
+    minimizer.begin(motion)
+    iterate = minimizer.iteration(motion)
+    count = len(np.asarray(textures).reshape(-1, evaluator.sites, 3))
+    who = np.arange(count)  # which replica each column of the motion is; padding has none
+    final = np.empty((count, evaluator.sites, 3), dtype=evaluator.real)
+    state = np.zeros((motion.flat["state"].shape[0], count))
+    while True:
+        watch()
+        for _ in range(min(LOOK, minimizer.convergence.steps - motion.iteration)):
+            iterate()
+            motion.iteration += 1
+        now = evaluator.device.host(motion.flat["state"])[:, : len(who)]
+        state[:, who] = now
+        moving = np.flatnonzero(now[STATE["RESTING"]] == 0)
+        done = len(moving) == 0 or motion.iteration >= minimizer.convergence.steps
+        if done or -(-len(moving) // evaluator.device.width) <= motion.replicas // evaluator.device.width // 2:
+            final[who] = evaluator.textures(motion.blocked["spins"])[: len(who)]
+            if done:
+                state[:, who[moving]] = motion.seen(moving)
+                break
+            motion, who = motion.thinned(moving), who[moving]
+            iterate = minimizer.iteration(motion)
+    return Relaxation(
+        textures=final,
+        energy=state[STATE["ENERGY_NOW"]],
+        torque=state[STATE["TORQUE"]],
+        magnetization=state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1].T,
+        steps=state[STATE["STEPS"]].astype(np.int64),
+        reason=tuple(REASONS[int(k)] for k in state[STATE["RESTING"]]),
+    )

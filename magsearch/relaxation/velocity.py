@@ -1,0 +1,22 @@
+"""What minimisers with a velocity have in common."""
+
+from __future__ import annotations
+
+from magsearch.engine.device import Launch
+from magsearch.relaxation.relax import Motion
+
+
+def add_velocity(motion: Motion) -> None:
+    """A velocity at rest [block, site, 3, width], and the coefficients of a glide [replica]."""
+    motion.blocked["velocity"] = motion.evaluator.device.xp.zeros_like(motion.blocked["spins"])
+    for name in ("keep", "push", "step"):
+        motion.flat[name] = motion.array(motion.replicas)
+
+
+def glide(motion: Motion) -> Launch:
+    """v <- keep v + push force; s <- unit(s + step v)."""
+    evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
+    return motion.bind(
+        "glide", b["spins"], b["velocity"], b["force"], f["keep"], f["push"], f["step"], evaluator.sites,
+        evaluator.device.chunk,
+    )  # fmt: skip

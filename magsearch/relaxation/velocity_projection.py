@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from magsearch.engine.device import Launch
+from magsearch.relaxation.relax import Convergence, Motion
+from magsearch.relaxation.velocity import add_velocity, glide
+
+
+@dataclass(frozen=True)
+class VelocityProjection:
+    """Motion with mass whose velocity is projected on the force, and forgotten when it points uphill.
+
+    Bessarab, Uzdin & Jonsson, Comput. Phys. Commun. 196, 335 (2015), with one velocity for each replica.
+
+    time_step      in units of 1 / sqrt(stiffest coupling)
+    longest_turn   radians, of the spin that turns most in one step
+    """
+
+    vectors: ClassVar[int] = 1
+    convergence: Convergence = field(default_factory=Convergence)
+    time_step: float = 0.5
+    longest_turn: float = 1.0
+
+    def begin(self, motion: Motion) -> None:
+        add_velocity(motion)
+
+    def iteration(self, motion: Motion) -> Launch:
+        evaluator, f = motion.evaluator, motion.flat
+        evaluate, sums = motion.evaluation("velocity")
+        choose = motion.bind(
+            "velocity_projection", sums, f["state"], f["keep"], f["push"], f["step"], len(sums), evaluator.sites,
+            *self.convergence.thresholds(evaluator), self.time_step / evaluator.stiffness**0.5, self.longest_turn,
+            blocks=1,
+        )  # fmt: skip
+        return motion.chain(evaluate, choose, glide(motion))

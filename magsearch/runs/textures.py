@@ -1,0 +1,58 @@
+"""Textures in files: of one's own, of a run, of a scan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch import formats, storage
+from magsearch.errors import InputError
+from magsearch.model.hamiltonian import Hamiltonian
+
+ENDINGS = (".h5", ".hdf5")
+
+
+def read(name: str, hamiltonian: Hamiltonian) -> list[NDArray[np.float64]]:
+    """Spins [site, 3] from FILE or FILE:NUMBER.
+
+    A .npy or UppASD restart file holds one texture; of a run all elites are taken, best first, or the one of that
+    number; of a scan the champions of all columns that are there, or that of one. InputError for what does not fit.
+    """
+    path, number = _split(name)
+    if not path.endswith(ENDINGS):
+        return [formats.read_spins(path, hamiltonian.lattice, hamiltonian.vacancies)]
+    if storage.is_scan(path):
+        minima = {c.number: c.minima[0].texture for c in storage.read_scan(path).columns if c.minima}
+        found = [minima[k] for k in ([int(number)] if number else sorted(minima)) if k in minima]
+        if not found:
+            raise InputError(f"has no champion of column {number}" if number else "has no champions yet", path)
+    else:
+        run = storage.read(path)
+        found = [elite_in(run, Path(path), int(number)).spins] if number else [e.spins for e in run.elites]
+        if not found:
+            raise InputError("has no elites yet", path)
+    wrong = next((texture for texture in found if len(texture) != hamiltonian.lattice.sites), None)
+    if wrong is not None:
+        raise InputError(f"has {len(wrong)} spins; the lattice has {hamiltonian.lattice.sites} sites", path)
+    return found
+
+
+def elite_of(name: str) -> tuple[Path, int | None]:
+    """OUT.h5:3 as a path and the number of an elite, 0 where none is named; None for other files."""
+    path, number = _split(name)
+    return Path(path), int(number or 0) if path.endswith(ENDINGS) else None
+
+
+def _split(name: str) -> tuple[str, str]:
+    path, colon, number = name.rpartition(":")
+    return (path, number) if colon and path.endswith(ENDINGS) and number.isdigit() else (name, "")
+
+
+def elite_in(stored: storage.Record, path: Path, number: int) -> storage.Elite:
+    if not 0 <= number < len(stored.elites):
+        raise InputError(
+            f"has elites 0 to {len(stored.elites) - 1}, not {number}" if stored.elites else "has no elites yet", path
+        )
+    return stored.elites[number]

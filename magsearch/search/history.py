@@ -1,0 +1,133 @@
+"""What has happened in a search so far, generation by generation and island by island, as plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.observables.fingerprint import Fingerprint, distinct
+from magsearch.observables.structure_factor import PEAKS
+from magsearch.search.island import Candidate, Generation
+
+FINGERPRINT = np.dtype(
+    [("energy", "f8"), ("charge", "f8"), ("magnetization", "f8"), ("weights", "f8", (PEAKS,)), ("wave_number", "f8")]
+)
+MIGRATION = np.dtype(
+    [
+        ("generation", "i8"),  # at the end of which they arrived
+        ("source", "i4"), ("target", "i4"),  # islands
+        ("role", "i4"),  # of migration.Role
+        ("sent", "i4"), ("kept", "i4"),  # how many
+        ("best", "f8"),  # meV per site, of those sent
+    ]
+)  # fmt: skip
+
+
+def row_type(operators: int, elites: int, candidates: int) -> np.dtype:
+    """One generation of one island. Energies in meV per site, over the candidates that it keeps."""
+    return np.dtype(
+        [
+            ("best", "f8"), ("mean", "f8"), ("deviation", "f8"),
+            ("energies", "f4", (candidates,)),  # of all, best first; nan where there are fewer
+            ("charge", "f8"), ("origin", "i4"),  # of its best candidate; the operator that made it
+            ("evaluations", "i8"),
+            ("offspring", "i8", (operators,)), ("successes", "i8", (operators,)),
+            ("elites", FINGERPRINT, (elites,)),  # best first; their energies are nan where there are fewer
+        ]
+    )  # fmt: skip
+
+
+@dataclass
+class History:
+    """The generations of all islands.
+
+    operators    names, in the order of the columns that count offspring
+    elites       of the archipelago: how many of the best distinct minima are followed
+    islands      how many
+    candidates   that an island keeps at the most
+    rows         [island] of ``row_type``, for each generation
+    seconds      on the clock, after each generation
+    levels       [elite] meV per site: energies of the archipelago's elites after each generation, nan where fewer
+    migrations   of ``MIGRATION``, in the order of their arrival
+    """
+
+    operators: tuple[str, ...]
+    elites: int
+    islands: int = 1
+    candidates: int = 0
+    rows: list[NDArray[np.void]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    levels: list[NDArray[np.float64]] = field(default_factory=list)
+    migrations: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, MIGRATION))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, column: str) -> NDArray[Any]:
+        """A column of the rows, [generation, island, ...]."""
+        return self._table[column]
+
+    @property
+    def row_type(self) -> np.dtype:
+        return row_type(len(self.operators), self.elites, self.candidates)
+
+    @property
+    def _table(self) -> NDArray[np.void]:
+        return np.stack(self.rows) if self.rows else np.zeros((0, self.islands), self.row_type)
+
+    def row(self, done: Generation, elites: Sequence[Candidate], charge: float) -> NDArray[np.void]:
+        """What an island did, as a record; ``charge`` is that of its best elite."""
+        row = np.zeros((), self.row_type)
+        for name in ("best", "mean", "deviation", "evaluations"):
+            row[name] = getattr(done, name)
+        for kind in ("offspring", "successes"):
+            row[kind] = [getattr(done, kind).get(name, 0) for name in self.operators]
+        row["charge"], row["origin"] = charge, self.operators.index(elites[0].origin)
+        row["energies"], row["elites"]["energy"] = np.nan, np.nan
+        row["energies"][: len(done.energies)] = done.energies
+        for place, elite in enumerate(elites[: self.elites]):
+            one = elite.fingerprint
+            weights = (*one.weights, *(PEAKS - len(one.weights)) * (0.0,))
+            row["elites"][place] = (one.energy, one.charge, one.magnetization, weights, one.wave_number)
+        return row
+
+    def add(self, rows: NDArray[np.void], seconds: float, tolerance: float) -> None:
+        """One more generation, [island]; elites within a tolerance of each other (meV per site) may be one."""
+        self.rows.append(rows)
+        self.seconds.append(seconds)
+        prints = np.sort(rows["elites"][np.isfinite(rows["elites"]["energy"])], order="energy", kind="stable")
+        kept = distinct([_fingerprint(record) for record in prints], tolerance)[: self.elites]
+        levels = np.full(self.elites, np.nan)
+        levels[: len(kept)] = prints["energy"][kept]
+        self.levels.append(levels)
+
+    def overall(self, generation: int | None = None) -> dict[str, Any]:
+        """All islands together: best, mean and deviation in meV per site, evaluations, seconds.
+
+        Of one generation, or of all of them, each [generation].
+        """
+        table = self._table if generation is None else self.rows[generation]
+        mean = table["mean"].mean(axis=-1)
+        spread = (table["deviation"] ** 2 + (table["mean"] - mean[..., None]) ** 2).mean(axis=-1)
+        return {
+            "generation": np.arange(len(self)) if generation is None else generation,
+            "best": table["best"].min(axis=-1),
+            "mean": mean,
+            "deviation": np.sqrt(spread),
+            "evaluations": table["evaluations"].sum(axis=-1),
+            "seconds": np.array(self.seconds) if generation is None else self.seconds[generation],
+        }
+
+
+def _fingerprint(record: NDArray[np.void]) -> Fingerprint:
+    energy, charge, magnetization, weights, wave_number = record.tolist()
+    return Fingerprint(energy, charge, magnetization, tuple(weights), wave_number)
+
+
+def migrations(arrivals: Iterable[tuple[Any, ...]]) -> NDArray[np.void]:
+    """A log of migrations, sorted so that it does not depend on who wrote it."""
+    return np.sort(np.array(list(arrivals), MIGRATION), order=["generation", "target", "role", "source"])

@@ -1,0 +1,1 @@
+"""Supercells: which periodic box holds the ground state of the infinite crystal."""

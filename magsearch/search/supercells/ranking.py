@@ -1,0 +1,147 @@
+"""Which boxes hold the softest modes of J(q): where a search of the right cell begins.
+
+A box with the vectors H a has room for the wave vectors h = H^-1 k (fractions of the reciprocal vectors, k whole). What
+a wave costs there, beside the softest one of the infinite crystal, is the distance from the nearest of them to the
+softest h*: H (h - h*) = k - H h*, measured by the curvature of the largest eigenvalue of J(q). (The eigenvalue itself
+may be soft again near another arm of the star, and would take one wave for two.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import maximum_filter
+from scipy.optimize import minimize
+
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.search.supercells.supercell import Box, boxes, free_axes
+
+GRID = {1: 720, 2: 60, 3: 20}  # wave vectors along each free axis, by their number, from which maxima are climbed
+ALIKE = 1e-5  # arms of the softest star differ by less, as a fraction of the range of J(q): DFT couplings are rounded
+CLIMBS = 40  # maxima that are looked at
+STEP = 1e-4  # fractions of a reciprocal vector, for second differences
+BUDGET = 100_000  # boxes that are looked at
+
+
+@dataclass(frozen=True, eq=False)
+class SoftModes:
+    """Where the largest eigenvalue of J(q) has its maximum.
+
+    h          [arm, 3] fractions of the reciprocal vectors; of h and -h one
+    energy     meV per site of a wave of unit spins there: - 1/2 of the eigenvalue
+    curvature  [arm, 3, 3] meV per site: second derivatives of that energy over the fractions
+    """
+
+    h: NDArray[np.float64]
+    energy: float
+    curvature: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """A box, and what it costs the softest modes to fit in, meV per site.
+
+    one   of the arm that fits best: what a spiral feels
+    all   of all arms of the star, on the average: what a lattice of skyrmions or another multiple-q state feels
+    """
+
+    box: Box
+    one: float
+    all: float
+
+
+def energies(hamiltonian: Hamiltonian, h: ArrayLike) -> NDArray[np.float64]:
+    """- 1/2 of the largest eigenvalue of J(q), meV per site, [q]; h [q, 3] fractions of the reciprocal vectors."""
+    q = np.asarray(h, dtype=np.float64).reshape(-1, 3) @ hamiltonian.lattice.reciprocal
+    parts = np.array_split(q, max(1, len(q) // 2048))
+    return np.concatenate([-0.5 * np.linalg.eigvalsh(hamiltonian.fourier(part))[:, -1] for part in parts])
+
+
+def soft_modes(hamiltonian: Hamiltonian) -> SoftModes:
+    """The star of the softest modes. ValueError where the box cannot be chosen."""
+    axes = list(free_axes(hamiltonian))
+    grid = np.indices([GRID[len(axes)]] * len(axes)).reshape(len(axes), -1).T / GRID[len(axes)]
+    h = np.zeros((len(grid), 3))
+    h[:, axes] = grid
+    energy = energies(hamiltonian, h)
+    lowest = -maximum_filter(-energy.reshape([GRID[len(axes)]] * len(axes)), size=3, mode="wrap").ravel()
+    spread = np.ptp(energy)
+    starts = np.flatnonzero((energy <= lowest) & (energy <= energy.min() + 0.1 * spread))
+    starts = starts[np.argsort(np.abs(h[starts] - np.rint(h[starts])).sum(axis=1), kind="stable")][:CLIMBS]
+
+    def cost(free: NDArray[np.float64]) -> float:
+        point = np.zeros(3)
+        point[axes] = free
+        return float(energies(hamiltonian, point)[0] / (spread or 1.0))
+
+    climbed = [
+        minimize(cost, h[k, axes], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-14}) for k in starts
+    ]
+    best = min(found.fun for found in climbed)
+    arms: list[NDArray[np.float64]] = []
+    for found in climbed:  # the longest waves first, where J(q) has a flat bottom
+        arm = np.zeros(3)
+        arm[axes] = found.x - np.rint(found.x)
+        if found.fun <= best + ALIKE and not any(_same(arm, other) or _same(arm, -other) for other in arms):
+            arms.append(arm)
+    return SoftModes(np.array(arms), best * (spread or 1.0), np.array([_curvature(hamiltonian, arm) for arm in arms]))
+
+
+def _same(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    away = one - other
+    return bool(np.abs(away - np.rint(away)).max() < 1e-4)
+
+
+def _curvature(hamiltonian: Hamiltonian, h: NDArray[np.float64]) -> NDArray[np.float64]:
+    step = STEP * np.eye(3)
+    points = [h + a * step[i] + b * step[j] for i in range(3) for j in range(3) for a in (1, -1) for b in (1, -1)]
+    e = energies(hamiltonian, points).reshape(3, 3, 2, 2)
+    return np.asarray((e[..., 0, 0] - e[..., 0, 1] - e[..., 1, 0] + e[..., 1, 1]) / (4 * STEP**2))
+
+
+def ranked(hamiltonian: Hamiltonian, sites: int, modes: SoftModes | None = None) -> list[Ranked]:
+    """Boxes of at most so many sites that hold the softest modes better than all smaller ones do, smallest first.
+
+    Better in one of the two measures of ``Ranked`` at least. In three dimensions there are many boxes: volumes are
+    looked at from one cell on, until ``BUDGET`` boxes have been seen.
+    """
+    modes = modes or soft_modes(hamiltonian)
+    records: list[Ranked] = []
+    best = np.array([np.inf, np.inf])
+    for H in _volumes(hamiltonian, sites // hamiltonian.lattice.atoms):
+        costs = _costs(H, modes)  # [box, measure]
+        for k in sorted(set(costs.argmin(axis=0).tolist()), key=lambda k: costs[k].tolist()):
+            if (costs[k] < 0.9 * best - 1e-9 * abs(modes.energy)).any():
+                records.append(Ranked(Box(hamiltonian, H[k]), *costs[k].tolist()))
+        best = np.minimum(best, costs.min(axis=0))
+    return records
+
+
+def _volumes(hamiltonian: Hamiltonian, cells: int) -> Iterator[NDArray[np.int64]]:
+    """The boxes of each volume, [box, 3, 3]."""
+    seen = 0
+    for volume in range(1, cells + 1):
+        H = boxes(hamiltonian, volume)
+        seen += len(H)
+        if seen > BUDGET:
+            return
+        yield H
+
+
+def _nearest(H: NDArray[Any], h: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The wave vector of each box [..., 3, 3] that is nearest to h [3], in fractions."""
+    inverse = np.linalg.inv(H.astype(np.float64))
+    return np.asarray((inverse @ np.rint(H @ h)[..., None])[..., 0])
+
+
+def _costs(H: NDArray[np.int64], modes: SoftModes) -> NDArray[np.float64]:
+    """What the modes lose in each box, meV per site, [box, measure]."""
+    each = []
+    for h, K in zip(modes.h, modes.curvature, strict=True):
+        away = _nearest(H, h) - h
+        each.append(0.5 * np.einsum("bi,ij,bj->b", away, K, away))
+    return np.stack([np.min(each, axis=0), np.mean(each, axis=0)], axis=1)

@@ -1,0 +1,210 @@
+"""Boxes of a crystal: every way to repeat it periodically, straight or sheared.
+
+A box is a matrix H of whole numbers whose rows are the vectors, in cell vectors a, after which a texture repeats: its
+volume is |det H| cells. All boxes of a volume are the Hermite normal forms of that determinant. With H = P D Q, where P
+and Q have the determinant 1 or -1 and D is diagonal, the rows of H a and of D Q a span one lattice: a sheared box is a
+plain one of D cells along other cell vectors, Q a, and everything that works on plain boxes works on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.lattice import Lattice, shortest
+from magsearch.model.sphere import unit
+
+Whole = NDArray[np.int64]
+
+
+def free_axes(hamiltonian: Hamiltonian) -> tuple[int, ...]:
+    """Axes along which the box can be chosen: periodic, with couplings along them.
+
+    ValueError where every cell is not like every other, and where there is no such axis.
+    """
+    if not hamiltonian.uniform:
+        raise ValueError("with vacancies, per-site couplings or per-site moments the box cannot be chosen")
+    offset, periodic = hamiltonian.bonds.offset, hamiltonian.lattice.periodic
+    axes = tuple(axis for axis in range(3) if periodic[axis] and offset[:, axis].any())
+    if not axes:
+        raise ValueError("no axis is periodic and has couplings along it: there is no box to be chosen")
+    return axes
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """A crystal that repeats after the rows of H.
+
+    crystal  a Hamiltonian; how many cells it has along the free axes does not matter
+    H        [3, 3] whole numbers, rows; along axes that are not free the crystal's own edges
+    """
+
+    crystal: Hamiltonian
+    H: Whole
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "H", np.array(self.H, dtype=np.int64).reshape(3, 3))
+        if round(np.linalg.det(self.H)) == 0:
+            raise ValueError(f"the vectors {self.H.tolist()} do not span a box")
+
+    @property
+    def key(self) -> tuple[int, ...]:
+        """What boxes that repeat alike have in common: their Hermite normal form."""
+        return tuple(hermite(self.H).ravel().tolist())
+
+    @property
+    def cells(self) -> int:
+        return abs(round(np.linalg.det(self.H)))
+
+    @property
+    def sites(self) -> int:
+        return self.cells * self.crystal.lattice.atoms
+
+    @cached_property
+    def diagonal(self) -> tuple[tuple[int, int, int], Whole]:
+        """D and Q of H = P D Q."""
+        D, Q = diagonalized(self.H)
+        return (int(D[0]), int(D[1]), int(D[2])), Q
+
+    @cached_property
+    def hamiltonian(self) -> Hamiltonian:
+        """The crystal in this box."""
+        size, Q = self.diagonal
+        old, bonds = self.crystal.lattice, self.crystal.bonds
+        inverse = np.rint(np.linalg.inv(Q)).astype(np.int64)
+        lattice = Lattice(Q @ old.cell, old.basis, size, old.periodic, old.species)
+        return replace(self.crystal, lattice=lattice, bonds=replace(bonds, offset=bonds.offset @ inverse))
+
+    @cached_property
+    def coordinates(self) -> Whole:
+        """Every cell of the box in the crystal's own cell vectors, [cell, 3]."""
+        return self.hamiltonian.lattice.coordinates @ self.diagonal[1]
+
+    def places(self, coordinates: Whole) -> Whole:
+        """The cell of the box, as a number, that a cell of the crystal [..., 3] is repeated by."""
+        size, Q = self.diagonal
+        x, y, z = np.moveaxis(coordinates @ np.rint(np.linalg.inv(Q)).astype(np.int64) % size, -1, 0)
+        return np.asarray(x + size[0] * (y + size[1] * z))
+
+    def carried(self, texture: ArrayLike, other: Box) -> NDArray[np.float64]:
+        """A texture [site, 3] of this box in another one: stretched with it, interpolated linearly between cells."""
+        spins = np.asarray(texture, dtype=np.float64).reshape(self.cells, -1, 3)
+        place = other.coordinates @ np.linalg.inv(other.H) @ self.H  # [cell, 3] of the crystal, real
+        low = np.floor(place + 1e-9).astype(np.int64)
+        part = np.clip(place - low, 0.0, 1.0)
+        carried = np.zeros((other.cells, *spins.shape[1:]))
+        for corner in product((0, 1), repeat=3):
+            weight = np.where(corner, part, 1 - part).prod(axis=1)
+            used = np.flatnonzero(weight > 1e-9)
+            carried[used] += weight[used, None, None] * spins[self.places(low[used] + corner)]
+        return unit(carried.reshape(-1, 3))
+
+    def neighbours(self, axes: tuple[int, ...], moves: int = 1) -> Iterator[Box]:
+        """Boxes one of whose vectors, or so many entries of H, differ by a cell."""
+        entries = list(product(axes, axes))
+        for signs in product((0, 1, -1), repeat=len(entries)):
+            if 0 < np.abs(signs).sum() <= moves:
+                H = self.H.copy()
+                for (row, column), sign in zip(entries, signs, strict=True):
+                    H[row, column] += sign
+                if round(np.linalg.det(H)) != 0:
+                    yield Box(self.crystal, compact(H, self.crystal.lattice.cell, axes))
+
+    def repeated(self, texture: ArrayLike, other: Box) -> NDArray[np.float64]:
+        """A texture [site, 3] of this box in a box that holds several of it, cell by cell."""
+        return np.asarray(texture).reshape(self.cells, -1, 3)[self.places(other.coordinates)].reshape(-1, 3)
+
+    def __str__(self) -> str:
+        rows = [self.H[axis].tolist() for axis in range(3)]
+        return f"{self.sites} sites, repeating after {', '.join(str(tuple(row)) for row in rows)}"
+
+    def tiled(self, times: ArrayLike) -> Box:
+        """So many of these boxes side by side, [3]."""
+        return Box(self.crystal, np.asarray(times, dtype=np.int64)[:, None] * self.H)
+
+
+def own_box(hamiltonian: Hamiltonian) -> Box:
+    """The box that a Hamiltonian has."""
+    return Box(hamiltonian, np.diag(hamiltonian.lattice.size))
+
+
+def compact(H: Any, cell: NDArray[np.float64], axes: tuple[int, ...]) -> Whole:
+    """The same box by vectors as short as can be, [..., 3, 3]; only those of the free axes are changed."""
+    H, free = np.array(H, dtype=np.int64), list(axes)
+    H[..., free, :] = shortest(H[..., free, :] @ cell, H[..., free, :])[1]
+    return H
+
+
+def boxes(hamiltonian: Hamiltonian, cells: int) -> Whole:
+    """H of all boxes of so many cells along the free axes, [box, 3, 3], in compact form."""
+    axes = free_axes(hamiltonian)
+    forms = np.array(list(_hermite_normal_forms(cells, len(axes))), dtype=np.int64)
+    H = np.zeros((len(forms), 3, 3), dtype=np.int64)
+    H[:] = np.diag(hamiltonian.lattice.size)
+    H[:, np.array(axes)[:, None], axes] = forms
+    return compact(H, hamiltonian.lattice.cell, axes)
+
+
+def _hermite_normal_forms(determinant: int, dimensions: int) -> Iterator[Whole]:
+    """Lower triangular, entries left of the diagonal from 0 up to the diagonal entry of their column."""
+    if dimensions == 1:
+        yield np.array([[determinant]])
+        return
+    for last in (n for n in range(1, determinant + 1) if determinant % n == 0):
+        for smaller in _hermite_normal_forms(determinant // last, dimensions - 1):
+            for row in product(*(range(d) for d in np.diag(smaller))):
+                H = np.zeros((dimensions, dimensions), dtype=np.int64)
+                H[:-1, :-1], H[-1] = smaller, (*row, last)
+                yield H
+
+
+def hermite(H: Whole) -> Whole:
+    """The Hermite normal form of a box: lower triangular, what it is whichever vectors span it."""
+    A = np.array(H, dtype=object)
+    size = len(A)
+    for k in reversed(range(size)):  # zeros above the diagonal of column k, from row operations
+        while True:
+            rows = [i for i in range(k + 1) if A[i, k]]
+            pivot = min(rows, key=lambda i: abs(A[i, k]))
+            A[[pivot, k]] = A[[k, pivot]]
+            A[k] *= 1 if A[k, k] > 0 else -1
+            for i in range(k):
+                A[i] -= A[i, k] // A[k, k] * A[k]
+            if not A[:k, k].any():
+                break
+    for k in range(size):
+        for column in reversed(range(k)):
+            A[k] -= A[k, column] // A[column, column] * A[column]
+    return np.asarray(A, dtype=np.int64)
+
+
+def diagonalized(H: Whole) -> tuple[Whole, Whole]:
+    """D [k] > 0 and Q [k, k] with H = P diag(D) Q, P and Q of whole numbers with determinant 1 or -1.
+
+    Euclid's algorithm on rows (P, which is not needed) and columns. A matrix that is diagonal already has Q = 1.
+    """
+    A, Q = np.array(H, dtype=object), np.eye(len(H), dtype=object)
+    for k in range(len(A)):
+        while True:
+            below = [
+                (abs(A[i, j]), i, j) for i in range(k, len(A)) for j in range(k, len(A)) if A[i, j] and k in (i, j)
+            ]
+            below = below or [(abs(A[i, j]), i, j) for i in range(k, len(A)) for j in range(k, len(A)) if A[i, j]]
+            _, i, j = min(below)
+            A[[k, i]] = A[[i, k]]
+            A[:, [k, j]], Q[[k, j]] = A[:, [j, k]], Q[[j, k]]
+            for other in range(k + 1, len(A)):
+                A[other] -= A[other, k] // A[k, k] * A[k]
+                times = A[k, other] // A[k, k]
+                A[:, other] -= times * A[:, k]  # and Q takes the opposite, on its rows
+                Q[k] += times * Q[other]
+            if not A[k, k + 1 :].any() and not A[k + 1 :, k].any():
+                break
+    return np.abs(np.diag(A)).astype(np.int64), Q.astype(np.int64)

@@ -1,0 +1,246 @@
+"""Operations that leave the energy as it is: the point group of the crystal and time reversal.
+
+A space-group operation moves atom a to R r_a + t and turns its spin, an axial vector, by P = det(R) R. It is a symmetry
+where every bond finds its image, J_g(i)g(j) = P J_ij P^T, and the terms of one site agree. Lattice translations are
+not listed here: ``Lattice.translation`` gives them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from magsearch.model.hamiltonian import ONSITE, Hamiltonian
+from magsearch.model.lattice import Lattice
+from magsearch.model.triangulation import combinations
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """A symmetry of a Hamiltonian: moved = spins[sites] @ matrix.T has the energy of spins.
+
+    sites   [site]  the site that each site's spin comes from
+    matrix  [3, 3]  orthogonal; turns the spins, time reversal (s -> -s) included
+    name    in words
+    """
+
+    sites: NDArray[np.int64]
+    matrix: NDArray[np.float64]
+    name: str
+
+    def __call__(self, spins: ArrayLike) -> NDArray[np.float64]:
+        """The moved texture; spins [..., site, 3]."""
+        return np.asarray(spins)[..., self.sites, :] @ self.matrix.T
+
+
+@dataclass(frozen=True, eq=False)
+class SpaceOperation:
+    """An isometry that maps the box of a lattice onto itself.
+
+    R      [3, 3]     Cartesian: r -> R r + t
+    W      [3, 3]     the same in cells: offset -> offset @ W
+    image  [atom]     where each atom of the basis goes,
+    cells  [atom, 3]  and into which cell
+    """
+
+    R: NDArray[np.float64]
+    W: NDArray[np.int64]
+    image: NDArray[np.int64]
+    cells: NDArray[np.int64]
+
+    @property
+    def P(self) -> NDArray[np.float64]:
+        """What it does to an axial vector."""
+        return np.linalg.det(self.R).round() * self.R
+
+    def sites(self, lattice: Lattice) -> NDArray[np.int64] | None:
+        """The site that each site's spin comes from, [site]; None where a site would leave the box by an open edge."""
+        size = np.array(lattice.size)
+        cell = (lattice.coordinates @ self.W)[:, None] + self.cells  # [cell, atom, 3]
+        cell -= np.where(lattice.periodic, 0, cell.min(axis=(0, 1)))
+        if (cell >= size)[..., ~np.array(lattice.periodic)].any():
+            return None
+        x, y, z = np.moveaxis(cell % size, -1, 0)
+        target = self.image + lattice.atoms * (x + size[0] * (y + size[1] * z))
+        return np.argsort(target.ravel())
+
+
+def operations(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> list[Operation]:
+    """The point group of a Hamiltonian modulo lattice translations, the identity first.
+
+    Operations that turn the field over are joined with time reversal; at zero field each comes with and without it.
+    Where nothing ties the spins to the lattice (isotropic couplings, no anisotropy) they are left as they are: global
+    rotations of all spins are not listed. With disorder only the identity, and time reversal at zero field, remain.
+
+    tolerance  allowed mismatch, as a fraction of the largest coupling, of the cell's length, of the anisotropy: results
+               of density functional theory are symmetric to about 1e-4 only
+    """
+    lattice, field = hamiltonian.lattice, np.array(hamiltonian.field)
+    found: dict[tuple[bytes, bytes], Operation] = {}
+    for space in space_operations(hamiltonian, tolerance):
+        P = np.eye(3) if _free_spins(hamiltonian) else space.P
+        if not keeps_couplings(space, [P], hamiltonian, tolerance).any():
+            continue
+        sites = space.sites(lattice)
+        if sites is None:
+            continue
+        for reversal in (1, -1):
+            matrix = reversal * P
+            if np.abs(matrix @ field - field).max() <= tolerance * np.linalg.norm(field):
+                name = describe(space.R) + (", time reversed" if reversal < 0 else "")
+                key = sites.tobytes(), (matrix.round(6) + 0.0).tobytes()
+                found.setdefault(key, Operation(sites, matrix, name))
+    return list(found.values())
+
+
+def space_operations(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> Iterator[SpaceOperation]:
+    """Isometries that map cell, box and basis onto themselves, couplings not looked at; the identity first."""
+    lattice = hamiltonian.lattice
+    atoms, species = lattice.atoms, np.array(lattice.species)
+    everywhere, nowhere = np.arange(atoms), np.zeros((atoms, 3), dtype=np.int64)
+    yield SpaceOperation(np.eye(3), np.eye(3, dtype=np.int64), everywhere, nowhere)
+    if not hamiltonian.uniform:
+        return
+    axes = [axis for axis in range(3) if lattice.size[axis] > 1 or hamiltonian.bonds.offset[:, axis].any()]
+    near = tolerance * np.linalg.norm(lattice.cell, axis=1).min()
+    inverse = np.zeros((3, 3))  # Cartesian -> cells, along axes that have any
+    inverse[:, axes] = np.linalg.pinv(lattice.cell[axes]) if axes else 0.0
+    for W, R in _isometries(lattice, axes, tolerance):
+        moved = lattice.basis @ R.T
+        for first in np.flatnonzero(species == species[0]):
+            gap = moved[:, None] + (lattice.basis[first] - moved[0]) - lattice.basis[None]  # [atom, image, 3]
+            cells = np.rint(gap @ inverse).astype(np.int64)
+            fits = np.linalg.norm(gap - cells @ lattice.cell, axis=-1) <= near
+            fits &= species[:, None] == species
+            image = fits.argmax(axis=1)
+            trivial = first == 0 and not (R - np.eye(3)).any()
+            if fits.any(axis=1).all() and len(set(image.tolist())) == atoms and not trivial:
+                yield SpaceOperation(R, W, image, cells[everywhere, image])
+
+
+def _isometries(
+    lattice: Lattice, axes: list[int], tolerance: float
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """W and R of every linear map of the cell vectors along ``axes`` onto lattice vectors that keeps all lengths.
+
+    The other axes hold one cell and no bond: their cell vectors do not matter, and their directions may be turned over.
+    """
+    cell, size, count = lattice.cell[axes], np.array(lattice.size)[axes], len(axes)
+    periodic = np.array(lattice.periodic, dtype=bool)[axes]
+    length = np.linalg.norm(cell, axis=1)
+    vectors = combinations(cell, length.max() * (1 + tolerance)) if axes else np.zeros((0, 0), dtype=np.int64)
+    images = []
+    for k in range(count):
+        allowed = np.abs(np.linalg.norm(vectors @ cell, axis=1) - length[k]) <= tolerance * length[k]
+        closes = (vectors * size[k] % size == 0) | ~periodic  # n_k a_k goes to a translation of the periodic box
+        straight = np.abs(vectors[:, ~periodic]).sum(axis=1) == (0 if periodic[k] else 1)
+        same_edge = ((vectors == 0) | (size == size[k]) | periodic).all(axis=1)
+        images.append(vectors[allowed & closes.all(axis=1) & straight & same_edge])
+    across = np.linalg.svd(np.vstack([cell, np.zeros((1, 3))]))[2][count:]  # unit vectors normal to the lattice
+    metric = cell @ cell.T
+    for rows in product(*images):
+        W = np.array(rows, dtype=np.int64).reshape(count, count)
+        if np.abs(W @ metric @ W.T - metric).max(initial=0) > 2 * tolerance * length.max(initial=1) ** 2:
+            continue
+        for turned in _signed_permutations(3 - count):
+            before, after = np.vstack([cell, across]), np.vstack([W @ cell, turned @ across])
+            u, _, v = np.linalg.svd(np.linalg.solve(before, after).T)
+            full = np.eye(3, dtype=np.int64)
+            full[np.ix_(axes, axes)] = W
+            R = u @ v
+            yield full, np.where(np.abs(R - R.round()) < 1e-12, R.round(), R) + 0.0
+
+
+def _signed_permutations(n: int) -> Iterator[NDArray[np.float64]]:
+    for entries in product((-1.0, 0.0, 1.0), repeat=n * n):
+        matrix = np.array(entries).reshape(n, n)
+        if (matrix @ matrix.T == np.eye(n)).all():
+            yield matrix
+
+
+def keeps_couplings(
+    space: SpaceOperation, matrices: ArrayLike, hamiltonian: Hamiltonian, tolerance: float
+) -> NDArray[np.bool_]:
+    """Whether couplings, moments and anisotropies stay as they are where each matrix turns the spins, [matrix].
+
+    matrices [matrix, 3, 3] orthogonal; tolerance as for ``operations``. The field is not looked at.
+    """
+    turns = np.asarray(matrices, dtype=np.float64)
+    return _keeps_bonds(space, turns, hamiltonian, tolerance) & _keeps_atoms(space, turns, hamiltonian, tolerance)
+
+
+def _keeps_bonds(
+    space: SpaceOperation, turns: NDArray[np.float64], hamiltonian: Hamiltonian, tolerance: float
+) -> NDArray[np.bool_]:
+    """Disorder is left where it is: the only operation of such a Hamiltonian is the identity."""
+    bonds, atoms = hamiltonian.bonds, hamiltonian.lattice.atoms
+    here, there = bonds.J, bonds.J
+    if len(bonds):
+        i, j = space.image[bonds.i], space.image[bonds.j]
+        offset = bonds.offset @ space.W + space.cells[bonds.j] - space.cells[bonds.i]
+        reach = max(np.abs(bonds.offset).max(), np.abs(offset).max())
+        shape = (atoms, atoms, *(2 * reach + 1,) * 3)
+        keys = np.ravel_multi_index((bonds.i, bonds.j, *(bonds.offset + reach).T), shape)
+        wanted = np.ravel_multi_index((i, j, *(offset + reach).T), shape)
+        order = np.argsort(keys)
+        place = order[np.searchsorted(keys[order], wanted).clip(max=len(keys) - 1)]
+        there = np.where((keys[place] == wanted)[:, None, None], bonds.J[place], 0.0)
+    if hamiltonian.site_bonds is not None:
+        here, there = (np.concatenate([J, hamiltonian.site_bonds.J]) for J in (here, there))
+    most = tolerance * np.abs(here).max(initial=0)
+    return np.array([np.abs(P @ here @ P.T - there).max(initial=0) <= most for P in turns])
+
+
+def _keeps_atoms(
+    space: SpaceOperation, turns: NDArray[np.float64], hamiltonian: Hamiltonian, tolerance: float
+) -> NDArray[np.bool_]:
+    """Moments and anisotropies: the latter on directions enough to tell any two quartic forms apart."""
+    rows = hamiltonian.onsite[1]
+    image = space.image if hamiltonian.uniform else np.arange(len(rows))  # the identity
+    moments = rows[:, ONSITE["moment"]]
+    if np.abs(moments[image] - moments).max() > tolerance * moments.max():
+        return np.zeros(len(turns), dtype=bool)
+    s = np.random.default_rng(0).normal(size=(64, 3))
+    s /= np.linalg.norm(s, axis=1)[:, None]
+    here = _anisotropy(rows, s)  # [atom, direction]
+    most = tolerance * np.ptp(here)
+    return np.array([np.abs(_anisotropy(rows, s @ P.T)[image] - here).max() <= most for P in turns])
+
+
+def _anisotropy(rows: NDArray[np.float64], s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Energy of every row of on-site parameters for spins s [direction, 3] without the field, [row, direction] meV."""
+    A, axes = rows[:, ONSITE["A"]].reshape(-1, 3, 3), rows[:, ONSITE["cube"]].reshape(-1, 3, 3)
+    x2, y2, z2 = np.moveaxis((s @ axes.swapaxes(1, 2)) ** 2, -1, 0)
+    quartic = rows[:, ONSITE["K4"]] * (rows[:, ONSITE["axis"]] @ s.T) ** 4
+    return rows[:, ONSITE["Kc"]] * (x2 * y2 + y2 * z2 + z2 * x2) - np.einsum("dx,rxy,dy->rd", s, A, s) - quartic
+
+
+def _free_spins(hamiltonian: Hamiltonian) -> bool:
+    """Whether nothing ties the spins to the lattice: all couplings J 1, no anisotropy."""
+    J = hamiltonian.bonds.J
+    isotropic = np.trace(J, axis1=1, axis2=2)[:, None, None] / 3 * np.eye(3)
+    return not hamiltonian.onsite[1][:, 1:].any() and np.abs(J - isotropic).max(initial=0) <= 1e-9 * np.abs(J).max(
+        initial=0
+    )
+
+
+def describe(R: ArrayLike) -> str:
+    """An orthogonal matrix [3, 3] in words: identity, inversion, rotation by 90 about [0 0 1], mirror normal to ..."""
+    R = np.asarray(R, dtype=np.float64)
+    proper = np.linalg.det(R).round() * R
+    angle = int(np.rint(np.degrees(np.arccos(np.clip((np.trace(proper) - 1) / 2, -1, 1)))))
+    improper = np.linalg.det(R) < 0
+    if angle == 0:
+        return "inversion" if improper else "identity"
+    axis = np.linalg.svd(proper - np.eye(3))[2][2]
+    axis *= np.sign(axis[np.argmax(np.abs(axis).round(6))])
+    if angle < 180 and np.trace(np.cross(axis, np.eye(3)) @ proper) < 0:
+        angle = -angle
+    along = " ".join(f"{x:.3g}" for x in (axis / np.abs(axis).max()).round(3) + 0.0)
+    if improper:
+        return f"mirror normal to [{along}]" if angle == 180 else f"rotoinversion by {angle} about [{along}]"
+    return f"rotation by {angle} about [{along}]"

@@ -1,0 +1,153 @@
+"""Everything that leaves the energy as it is: operations on the sites, each with every turn of the spins that suits it.
+
+``symmetry.operations`` turns the spins as it turns the crystal. Couplings often know less of the crystal: exchange
+alone lets all spins be turned by any angle, an easy axis lets them be turned about it, and neither cares which way the
+sites are turned meanwhile. Operations on sites and spins together form a spin-space group (Litvin & Opechowski,
+Physica 76, 538 (1974)). Lattice translations and the turns by any angle are kept apart from the rest, which is finite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import permutations, product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.model.hamiltonian import ONSITE, Hamiltonian
+from magsearch.symmetry.space_group import SpaceOperation, keeps_couplings, space_operations
+
+EXACT = 1e-9  # of the largest coupling: what is done to the spins alone has no lattice to be rounded with
+
+
+@dataclass(frozen=True, eq=False)
+class SpinGroup:
+    """The symmetries of a Hamiltonian: moved = spins[sites] @ turn.T has the energy of spins.
+
+    maps    (sites [site], turns [turn, 3, 3]), the identity first: every way to exchange the sites, modulo
+            translations, with all turns (proper or not) that go with it, modulo turns about ``axes``
+    axes    [axis, 3] unit vectors: all spins may be turned by any angle about none, one, or three and thus any axis
+    shifts  by cell axis, whether a lattice translation along it is a symmetry
+    """
+
+    maps: tuple[tuple[NDArray[np.int64], NDArray[np.float64]], ...]
+    axes: NDArray[np.float64]
+    shifts: tuple[bool, bool, bool]
+
+    @property
+    def order(self) -> int:
+        """Operations modulo translations and turns by any angle."""
+        return sum(len(turns) for _, turns in self.maps)
+
+
+def spin_group(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> SpinGroup:
+    """The symmetries of a Hamiltonian; with disorder, sites stay where they are.
+
+    tolerance  allowed mismatch where sites are exchanged, as for ``symmetry.operations``
+    """
+    lattice, axes = hamiltonian.lattice, any_angle(hamiltonian)
+    spaces = list(space_operations(hamiltonian, tolerance))
+    alone = _alone(hamiltonian, spaces[0], axes)
+    tried = [space.P for space in spaces]
+    found: dict[bytes, tuple[NDArray[np.int64], dict[bytes, NDArray[np.float64]]]] = {}
+    for space in spaces:
+        sites = space.sites(lattice)
+        turn = None if sites is None else _turn(space, tried, hamiltonian, tolerance)
+        if sites is not None and turn is not None:
+            turns = found.setdefault(sites.tobytes(), (sites, {}))[1]
+            for other in alone:
+                turns.setdefault(_kind(turn @ other, axes), turn @ other)
+    maps = tuple((sites, np.array(list(turns.values()))) for sites, turns in found.values())
+    uniform, (a, b, c) = hamiltonian.uniform, lattice.periodic
+    return SpinGroup(maps, axes, (uniform and a, uniform and b, uniform and c))
+
+
+def any_angle(hamiltonian: Hamiltonian) -> NDArray[np.float64]:
+    """Axes about which all spins may be turned by any angle, [axis, 3]: none, one or three.
+
+    An infinitesimal turn w leaves s . X s' as it is where it commutes with X: three numbers w, linear equations.
+    """
+    parts = _parts(hamiltonian)[:, None]
+    cross = np.array([np.cross(e, np.eye(3)).T for e in np.eye(3)])  # cross[a] @ s = e_a x s
+    commutators = (cross @ parts - parts @ cross).transpose(0, 2, 3, 1).reshape(-1, 3)
+    _, size, w = np.linalg.svd(np.vstack([commutators, np.zeros((3, 3))]), full_matrices=False)
+    return np.asarray(w[size <= EXACT])
+
+
+def _parts(hamiltonian: Hamiltonian) -> NDArray[np.float64]:
+    """All that ties the spins to directions, as matrices [part, 3, 3] of length 1 that turn with the spins."""
+    field, rows = np.array(hamiltonian.field), hamiltonian.onsite[1]
+    J = [hamiltonian.bonds.J] + ([] if hamiltonian.site_bonds is None else [hamiltonian.site_bonds.J])
+    quadratic = np.concatenate([*J, rows[:, ONSITE["A"]].reshape(-1, 3, 3)])
+    cubes = rows[rows[:, ONSITE["Kc"].start] != 0, ONSITE["cube"]].reshape(-1, 3, 3)
+    axes = rows[rows[:, ONSITE["K4"].start] != 0, ONSITE["axis"]]
+    parts = np.concatenate(
+        [
+            quadratic[np.linalg.norm(quadratic, axis=(1, 2)) > EXACT * np.abs(quadratic).max(initial=0)],
+            axes[:, :, None] * axes[:, None, :],
+            cubes.swapaxes(1, 2) @ np.diag([1.0, 2.0, 3.0]) @ cubes,  # no turn leaves it
+            np.cross(field, np.eye(3)).T[None] if field.any() else np.zeros((0, 3, 3)),
+        ]
+    )
+    return np.asarray(parts / np.linalg.norm(parts, axis=(1, 2), keepdims=True))
+
+
+def _alone(hamiltonian: Hamiltonian, identity: SpaceOperation, axes: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Turns of all spins that need no operation on the sites, modulo those by any angle; the identity first."""
+    tried = np.array(list(_signs(hamiltonian)))
+    kept = keeps_couplings(identity, tried, hamiltonian, EXACT) & _keeps_field(tried, hamiltonian, EXACT)
+    found: dict[bytes, NDArray[np.float64]] = {}
+    for turn in tried[kept]:
+        found.setdefault(_kind(turn, axes), turn)
+    return list(found.values())
+
+
+def _signs(hamiltonian: Hamiltonian) -> Iterator[NDArray[np.float64]]:
+    """Every turn that may leave all spins' couplings as they are, up to turns by any angle; the identity first.
+
+    It maps the principal axes of the couplings onto themselves; with a cubic anisotropy, the cube.
+    """
+    rows = hamiltonian.onsite[1]
+    cubes = rows[rows[:, ONSITE["Kc"].start] != 0, ONSITE["cube"]].reshape(-1, 3, 3)
+    frame = cubes[0] if len(cubes) else _principal(_parts(hamiltonian))
+    orders = list(permutations(range(3))) if len(cubes) else [(0, 1, 2)]
+    for order, signs in product(orders, product((1.0, -1.0), repeat=3)):
+        turn = frame.T @ (np.array(signs)[:, None] * np.eye(3)[list(order)]) @ frame
+        yield np.where(np.abs(turn - turn.round()) < 1e-12, turn.round(), turn) + 0.0
+
+
+def _principal(parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A frame in rows that turns with the parts, from two sums of them with weights of no pattern."""
+    k = np.arange(len(parts), dtype=np.float64)
+    one, other = (np.tensordot(np.cos(factor * (k + 1) ** 2), parts, axes=1) for factor in (1.0, 0.7))
+    vectors = [np.array([X[2, 1] - X[1, 2], X[0, 2] - X[2, 0], X[1, 0] - X[0, 1]]) for X in (one, other)]
+    return np.asarray(np.linalg.eigh(one + one.T + sum(np.outer(v, v) for v in vectors))[1].T)
+
+
+def _turn(
+    space: SpaceOperation, others: list[NDArray[np.float64]], hamiltonian: Hamiltonian, tolerance: float
+) -> NDArray[np.float64] | None:
+    """A turn of the spins that goes with an operation on the sites: its own, or none, or another one's."""
+    for turns in ([space.P, -space.P, np.eye(3), -np.eye(3)], [sign * P for P in others for sign in (1, -1)]):
+        tried = np.array(turns)
+        kept = keeps_couplings(space, tried, hamiltonian, tolerance) & _keeps_field(tried, hamiltonian, tolerance)
+        if kept.any():
+            return np.asarray(tried[kept.argmax()])
+    return None
+
+
+def _keeps_field(turns: NDArray[np.float64], hamiltonian: Hamiltonian, tolerance: float) -> NDArray[np.bool_]:
+    field = np.array(hamiltonian.field)
+    return np.abs(turns @ field - field).max(axis=1) <= tolerance * np.linalg.norm(field)
+
+
+def _kind(turn: NDArray[np.float64], axes: NDArray[np.float64]) -> bytes:
+    """The same for turns that differ by one about ``axes`` alone."""
+    if len(axes) == 3:
+        seen = np.linalg.det(turn)
+    elif len(axes) == 1:
+        seen = np.array([np.linalg.det(turn), axes[0] @ turn @ axes[0]])
+    else:
+        seen = turn
+    return bytes((np.round(seen, 3) + 0.0).tobytes())

@@ -1,0 +1,199 @@
+"""Monte Carlo at a temperature, for every replica its own: heat bath, Metropolis, over-relaxation.
+
+The local back-end of the method's authors (Xu et al., Commun. Phys. 6, 239 (2023)), and the engine of everything else
+that has a temperature (magsearch/methods, ``magsearch sample``).
+
+The energy of one spin, its neighbours held, is - h.s plus its anisotropy. The heat bath draws s anew from
+exp(h.s / kT), which is exact; anisotropy is a Metropolis test on top. Once kT < K^2 / |h| that test rejects nearly all:
+the spins that would pass it lie off h. So where there is anisotropy every visit ends with a Metropolis step in a cone,
+whose width adapts to an acceptance of one half; it costs little, since h is there already. Over-relaxation reflects s
+at h.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from magsearch.engine.device import Launch, rows
+from magsearch.engine.evaluator import SUM, Evaluator
+from magsearch.randomness import Key
+from magsearch.relaxation.relax import STATE, Convergence, Motion, Watch
+from magsearch.units import K_B
+
+MOVE = rows("Move")
+SWEPT = rows("Swept")
+RESUM = 100  # sweeps after which energies are summed anew
+FIRST = 0xFFFFFFFF  # where a counter has its move: random numbers of first spins
+ENDLESS = Convergence(torque=0.0, variance=None)
+
+
+def moves(*names: str) -> int:
+    """Moves of kernels/heatbath.cuh as the bits of one number: moves("HEATBATH", "CONE")."""
+    return sum(1 << MOVE[name] for name in names)
+
+
+def enter(motion: Motion, kelvin: ArrayLike) -> None:
+    """Bring a population into contact with heat baths of ``kelvin`` [replica], or one temperature for all."""
+    evaluator, device = motion.evaluator, motion.evaluator.device
+    motion.flat["kT"] = motion.array(motion.replicas)
+    motion.flat["cone"] = motion.array(motion.replicas) + 1
+    motion.flat["turn"] = motion.array(motion.replicas, dtype=np.uint32)
+    renumber(motion)
+    motion.flat["awake"] = device.array(motion.flat["state"][STATE["RESTING"]] == 0, evaluator.real)
+    warm(motion, kelvin)
+    motion.flat["state"][STATE["ENERGY_NOW"]] = motion.evaluate("force")[:, SUM["ENERGY"]].sum(axis=0)
+
+
+def tether(motion: Motion, pull: ArrayLike) -> None:
+    """Hold every spin where it is now: its energy rises by ``pull`` (1 - cos), meV, of the angle by which it leaves.
+
+    ``pull`` [replica], or one for all. The energies that sweeps keep include these, up to a constant; those that are
+    summed anew do not. Before the sweeps are bound.
+    """
+    motion.blocked["anchor"] = motion.blocked["spins"].copy()
+    every = np.resize(np.atleast_1d(np.asarray(pull, dtype=np.float64)), motion.replicas)
+    motion.flat["pull"] = motion.evaluator.device.array(every, motion.evaluator.real)
+
+
+def warm(motion: Motion, kelvin: ArrayLike) -> None:
+    """Change the temperatures: ``kelvin`` [replica] (those of padding may be missing), or one for all."""
+    coldest = 1e-20 * motion.evaluator.stiffness  # at absolute zero spins align, and quotients stay finite
+    kT = np.maximum(K_B * np.atleast_1d(np.asarray(kelvin, dtype=np.float64)), coldest)
+    every = np.resize(kT, motion.replicas) if len(kT) == 1 else np.append(kT, np.full(motion.replicas - len(kT), kT[0]))
+    motion.flat["kT"][...] = motion.evaluator.device.array(every, motion.evaluator.real)
+
+
+def sweeping(motion: Motion, kinds: int) -> tuple[Launch, Any]:
+    """What visits every spin once, and the sums over spins that it leaves, [group, SWEPT, replica]."""
+    evaluator, flat, visits = motion.evaluator, motion.flat, motion.evaluator.visits
+    rows = len(SWEPT) - 1
+    sums = motion.array(visits.width, rows, motion.replicas, dtype=np.float64)
+    # without tethers, arrays of the same kind stand for what is not read
+    held = (1, motion.blocked["anchor"], flat["pull"]) if "pull" in flat else (0, motion.zeeman, flat["kT"])
+    parts = [
+        motion.bind(
+            "visit", motion.blocked["spins"], *visits.model, motion.zeeman, *visits.tour, first, last, *held,
+            flat["kT"], flat["cone"], flat["awake"], flat["number"], flat["turn"], *motion.key, kinds, sums,
+            evaluator.sites, blocks=last - first,
+        )
+        for first, last in pairwise(visits.colour.tolist())
+    ]  # fmt: skip
+    clear = motion.bind("clear", sums, visits.width * rows, blocks=visits.width * rows)
+    fold, folded = evaluator.folding(sums, rows, -1)
+    return motion.chain(clear, *parts, fold), folded
+
+
+def sweep(motion: Motion, kinds: int, draw: int) -> Any:
+    """The same at once; ``draw`` tells this sweep from all others under the motion's key."""
+    motion.flat["turn"][...] = draw
+    visit, swept = sweeping(motion, kinds)
+    visit()
+    return swept
+
+
+@dataclass(frozen=True)
+class HeatBath:
+    """Heat-bath Monte Carlo at a temperature, as a local back-end.
+
+    temperature      kelvin, of all replicas or of each
+    convergence      steps are sweeps; variance control ends a replica, and the largest torque where it is cold enough
+    reflections      sweeps of over-relaxation after each sweep of heat bath
+    """
+
+    vectors: ClassVar[int] = 0
+    temperature: float | tuple[float, ...] = 0.0
+    convergence: Convergence = field(default_factory=Convergence)
+    reflections: int = 0
+
+    def begin(self, motion: Motion) -> None:
+        enter(motion, self.temperature)
+
+    def iteration(self, motion: Motion) -> Launch:
+        return stepping(motion, self.convergence, self.reflections)
+
+
+def stepping(motion: Motion, convergence: Convergence, reflections: int = 0, adapting: bool = True) -> Launch:
+    """One sweep of every replica that is awake: heat bath (and cones, where there is anisotropy), then reflections.
+
+    Energies follow from their changes; at the end of every window of variance control (without one: every ``RESUM``
+    sweeps) they are summed anew. The widths of cones stay as they are unless ``adapting``.
+    """
+    evaluator, flat, visits = motion.evaluator, motion.flat, motion.evaluator.visits
+    window, *thresholds = convergence.thresholds(evaluator)
+    kinds = moves("HEATBATH", "CONE") if visits.order else moves("HEATBATH")
+    evaluate, summed = motion.evaluation("force")
+
+    def then(visit: Launch, swept: Any, kinds: int, last: bool, exact: bool) -> list[Launch]:
+        sums = summed if exact else swept
+        thermal = motion.bind(
+            "thermal", swept, len(swept), sums, len(sums), int(exact), flat["state"], flat["awake"], flat["cone"],
+            flat["turn"], kinds, int(adapting), visits.spins, evaluator.sites, window if last else 0, *thresholds,
+            blocks=1,
+        )  # fmt: skip
+        return [visit, evaluate, thermal] if exact else [visit, thermal]
+
+    sweeps = [(*sweeping(motion, kinds), kinds)]
+    if reflections:
+        sweeps += [(*sweeping(motion, moves("REFLECTION")), moves("REFLECTION"))] * reflections
+    *before, last = sweeps
+    first = [launch for each in before for launch in then(*each, last=False, exact=False)]
+    changes, exact = (motion.chain(*first, *then(*last, last=True, exact=exact)) for exact in (False, True))
+
+    def step() -> None:
+        (exact if (motion.iteration + 1) % (window or RESUM) == 0 else changes)()
+
+    return step
+
+
+def bath(motion: Motion, reflections: int, adapting: bool = True) -> Launch:
+    """One sweep of every replica, none of which rests; counts the motion's iterations."""
+    step = stepping(motion, ENDLESS, reflections, adapting)
+
+    def once() -> None:
+        step()
+        motion.iteration += 1
+
+    return once
+
+
+def run(motion: Motion, sweeps: int, reflections: int, watch: Watch = lambda: None, adapting: bool = True) -> None:
+    """So many of them."""
+    once = bath(motion, reflections, adapting)
+    for _ in range(sweeps):
+        watch()
+        once()
+
+
+def energies(motion: Motion) -> NDArray[np.float64]:
+    """Energy of every replica after the last sweep, [replica] meV."""
+    state = motion.evaluator.device.host(motion.flat["state"][STATE["ENERGY_NOW"]])
+    return np.array(state[: motion.count])
+
+
+def renumber(motion: Motion) -> None:
+    """Give replicas random numbers of their own, after some of them have become copies of others."""
+    motion.flat["number"] = motion.evaluator.device.array(np.arange(motion.replicas), np.uint32)
+
+
+def random_textures(evaluator: Evaluator, replicas: int, key: Key, turn: int = 0) -> NDArray[Any]:
+    """Spins uniform on the sphere, [replica, site, 3]; zero at vacancies. Other textures for every ``turn``."""
+    device = evaluator.device
+    padded = -(-replicas // device.width) * device.width
+    spins = device.xp.zeros((padded // device.width, evaluator.sites, 3, device.width), dtype=evaluator.real)
+    arguments = (spins, *key, turn, FIRST, 0, evaluator.sites, device.chunk, padded)
+    device.launch("scatter", evaluator.real, *arguments, blocks=evaluator.chunks, replicas=padded)
+    return evaluator.textures(spins)[:replicas] * evaluator.hamiltonian.occupied[:, None].astype(evaluator.real)
+
+
+def kicked(evaluator: Evaluator, textures: ArrayLike, angle: float, key: Key, turn: int) -> NDArray[Any]:
+    """Every spin anywhere in a cone of half-angle ``angle`` (radians) about where it was, [replica, site, 3]."""
+    motion = Motion.start(evaluator, textures, key=key)
+    enter(motion, np.inf)
+    motion.flat["cone"][...] = 1 - np.cos(angle)
+    sweep(motion, moves("CONE"), turn)
+    return motion.textures()

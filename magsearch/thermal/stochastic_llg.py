@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import inf
+from typing import ClassVar
+
+import numpy as np
+
+from magsearch.engine.device import Launch
+from magsearch.relaxation.relax import Convergence, Motion
+from magsearch.relaxation.step_control import Fixed, Pace
+from magsearch.thermal.heat_bath import renumber, warm
+from magsearch.units import K_B
+
+
+@dataclass(frozen=True)
+class StochasticLLG:
+    """The stochastic Landau-Lifshitz-Gilbert equation at a temperature, in the sense of Stratonovich, by Heun's method.
+
+    Garcia-Palacios & Lazaro, Phys. Rev. B 58, 14937 (1998). In the limit of short steps textures are distributed as
+    exp(-E / kT) at any damping.
+
+    temperature   kelvin, of all replicas or of each
+    convergence   steps are Heun's, of two evaluations each; variance control ends a replica, or the largest torque
+    damping       Gilbert's; infinite: no precession
+    pace          how long steps are: in units of 1 / ((stiffest coupling + hottest kT) sqrt(1 + 1 / damping^2)),
+                  about the radians that a spin turns in one
+    """
+
+    vectors: ClassVar[int] = 2
+    temperature: float | tuple[float, ...] = 0.0
+    convergence: Convergence = field(default_factory=Convergence)
+    damping: float = inf
+    pace: Pace = field(default_factory=lambda: Fixed(0.05))
+
+    def begin(self, motion: Motion) -> None:
+        for name in ("step", "kT"):
+            motion.flat[name] = motion.array(motion.replicas)
+        motion.flat["turn"] = motion.array(motion.replicas, dtype=np.uint32)
+        for name in ("start", "ahead"):
+            motion.blocked[name] = motion.evaluator.device.xp.zeros_like(motion.blocked["spins"])
+        renumber(motion)
+        warm(motion, self.temperature)
+
+    def iteration(self, motion: Motion) -> Launch:
+        evaluator, b, f, precession = motion.evaluator, motion.blocked, motion.flat, 1 / self.damping
+        fastest = (evaluator.stiffness + K_B * float(np.max(self.temperature))) * float(np.hypot(1, precession))
+        evaluate, sums = motion.evaluation("force")
+        choose = motion.bind(
+            "landau_lifshitz", sums, f["state"], f["step"], f["turn"], len(sums), evaluator.sites,
+            *self.convergence.thresholds(evaluator), *self.pace.arguments(1 / fastest), inf, blocks=1,
+        )  # fmt: skip
+        noise = (
+            b["start"], f["step"], f["kT"], precession, f["number"], f["turn"], *motion.key, evaluator.sites,
+            evaluator.device.chunk,
+        )  # fmt: skip
+        predict = motion.bind("predict", b["spins"], b["force"], *noise)
+        look = evaluator.evaluation(b["spins"], motion.zeeman, b["ahead"], b["ahead"], motion.sums)
+        correct = motion.bind("correct", b["spins"], b["force"], b["ahead"], *noise)
+        return motion.chain(evaluate, choose, predict, look, correct)
