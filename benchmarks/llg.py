@@ -61,7 +61,7 @@ def main() -> None:
             found = ms.relax(way(convergence), evaluator, start)
             low, middle, high = np.quantile(found.steps, (0.25, 0.5, 0.75), method="inverted_cdf")
             late = "> " if middle == given.steps else ""
-            energy = found.energy.mean() / hamiltonian.spins
+            energy = found.energy.mean() / hamiltonian.n_spins
             print(f"| {model} | {name} | {late}{middle} | {low} to {high} | {energy:.4f} |", flush=True)
 
 

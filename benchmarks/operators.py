@@ -76,7 +76,7 @@ def run(
     for seed in range(first, first + seeds):
         for name, hamiltonian in models.items():
             known = results.setdefault(name, {"runs": {}})
-            known["sites"] = hamiltonian.spins
+            known["sites"] = hamiltonian.n_spins
             known["tolerance"] = 1e-6 * ms.Evaluator(hamiltonian, device, np.float32).stiffness
             for label in mixtures.split(",") if mixtures else MIXTURES:
                 found = known["runs"].setdefault(label, {})

@@ -34,7 +34,7 @@ for field in (0.0, 2.5, 5.0):  # tesla
         pass
     champion = search.champion
     print(
-        f"{field:4.1f} T  {champion.energy / hamiltonian.spins:.6f} meV per site  "
+        f"{field:4.1f} T  {champion.energy / hamiltonian.n_spins:.6f} meV per site  "
         f"charge {round(float(ms.topological_charge(lattice, champion.texture))):+d}  "
         f"magnetisation {ms.magnetization(champion.texture)[2]:+.3f}"
     )

@@ -45,7 +45,7 @@ start = random_textures(evaluator, REPLICAS, key(1, Consumer.START))
 
 def report(name: str, energy: np.ndarray, champion: np.ndarray, sweeps: float, seconds: float) -> None:
     charge = float(ms.topological_charge(hamiltonian.lattice, champion))
-    best, mean = energy.min() / hamiltonian.spins, energy.mean() / hamiltonian.spins
+    best, mean = energy.min() / hamiltonian.n_spins, energy.mean() / hamiltonian.n_spins
     print(f"{name:20} {best:.6f} {mean:.6f} meV per spin  charge {charge:+6.1f}  {sweeps:6.0f} sweeps {seconds:6.1f} s")
 
 

@@ -44,5 +44,5 @@ for place, elite in enumerate(search.elites):
                 if a[0] < b[0] and np.isclose(np.linalg.norm(step[a] - step[b]), shell.distance):
                     total = np.linalg.norm(spins[:, atom] + away[a] + away[b], axis=1)
                     largest = max(largest, float(total.max()))
-    energy, share = elite.energy / hamiltonian.spins, lattice.atoms * elite.fingerprint.weights[0]
+    energy, share = elite.energy / hamiltonian.n_spins, lattice.atoms * elite.fingerprint.weights[0]
     print(f"elite {place}  {energy:.8f} meV per site  largest sum {largest:.0e}  largest mode {share:.2f}")

@@ -36,6 +36,6 @@ if ranks.rank == 0:
     for island, best in enumerate(search.history["best"].min(axis=0)):
         print(f"island {island}  {best:.7f} meV per site")
     print(
-        f"champion  {(search.champion.energy / hamiltonian.spins).hex()} = {search.champion.energy / hamiltonian.spins}"
+        f"champion  {(search.champion.energy / hamiltonian.n_spins).hex()} = {search.champion.energy / hamiltonian.n_spins}"
     )
 ranks.settle()

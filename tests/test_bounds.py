@@ -83,10 +83,10 @@ def test_bounds_of_antiferromagnetic_molecules_are_reached(name):
     bound = lower_bound(model)
     spins, lowest = lowest_state(model, bound)
     assert_allclose(np.linalg.norm(spins, axis=1), 1, atol=1e-14)
-    assert oracle.energy(model, spins) / model.spins == pytest.approx(lowest, abs=1e-12)
+    assert oracle.energy(model, spins) / model.n_spins == pytest.approx(lowest, abs=1e-12)
     assert 0 <= bound.gap(lowest) < 1e-8
     if energy is not None:
-        assert bound.per_site * model.spins == pytest.approx(energy, abs=1e-9)
+        assert bound.per_site * model.n_spins == pytest.approx(energy, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_pdfeir111_without_anisotropy_is_a_spiral():
     assert 0 <= box.gap(energy) < 1e-8
     eased = lower_bound(model)
     # easy axis K: half of it is what the average spin of a cycloid feels, the whole of it what any spin can
-    assert box.per_site - 0.7 <= eased.per_site <= float(oracle.energy(model, spins)) / model.spins
+    assert box.per_site - 0.7 <= eased.per_site <= float(oracle.energy(model, spins)) / model.n_spins
 
 
 def test_one_spin_is_solved_exactly():
@@ -237,14 +237,14 @@ def relaxed_energies(model: Hamiltonian, replicas: int, seed: int = 0) -> np.nda
 def no_energy_is_below(seed: int) -> bool:
     """The law for one random model; whether its bound is reached."""
     model = random_model(seed)
-    if not model.spins:
+    if not model.n_spins:
         return False
     box = lower_bound(model)
     spins, made = lowest_state(model, box)
-    lowest = min(made, relaxed_energies(model, 16, seed).min() / model.spins)
+    lowest = min(made, relaxed_energies(model, 16, seed).min() / model.n_spins)
     assert box.per_site <= lowest, seed
     assert box.margin <= 1e-9 * box.scale, seed
-    assert oracle.energy(model, spins) / model.spins == pytest.approx(made, abs=1e-9), seed
+    assert oracle.energy(model, spins) / model.n_spins == pytest.approx(made, abs=1e-9), seed
     return box.reached(lowest)
 
 
@@ -293,7 +293,7 @@ def test_a_multiplier_for_every_site_is_no_better_than_one_for_every_sublattice(
     model = MODELS[name]
     sublattices, sites = lower_bound(model), lower_bound(model.disordered())
     assert sites.per_site == pytest.approx(sublattices.per_site, abs=1e-9 * max(1, abs(sites.per_site)))
-    assert len(sites.multipliers) == model.spins
+    assert len(sites.multipliers) == model.n_spins
 
 
 def test_one_multiplier_for_a_whole_glass_is_the_largest_eigenvalue():
@@ -317,7 +317,7 @@ def test_multipliers_are_the_fields_of_the_ground_state():
         bound = lower_bound(model)
         spins, energy = lowest_state(model, bound)
         assert bound.reached(energy)
-        multipliers = np.resize(bound.multipliers, model.spins)
+        multipliers = np.resize(bound.multipliers, model.n_spins)
         assert_allclose(oracle.field(model, spins), multipliers[:, None] * spins, atol=1e-5)
 
 
@@ -350,7 +350,7 @@ def test_large_clusters():
     once = bonds.i < bonds.j
     glass = Bonds.pairs(bonds.i[once], bonds.j[once], exchange_matrix(random.normal(size=once.sum())))
     for model in (film, Hamiltonian(box, Bonds.none(), site_bonds=glass)):
-        bound, lowest = lower_bound(model), relaxed_energies(model, 16).min() / model.spins
+        bound, lowest = lower_bound(model), relaxed_energies(model, 16).min() / model.n_spins
         assert 0 < bound.gap(lowest) < 0.1 * abs(lowest)
         assert bound.margin < 1e-8
 

@@ -160,7 +160,7 @@ def test_a_loose_proof_is_a_proof():
 )
 def test_sums_of_squares_of_flat_bands(name, J, multiplier):
     form = nearest(name, *J)
-    proof = prove_squares(form, np.full(form.spins, multiplier), 1e-11 * form.scale)
+    proof = prove_squares(form, np.full(form.n_spins, multiplier), 1e-11 * form.scale)
     assert proof is not None
     assert proof.shift < 1e-9
     assert "squares" in proof.method
@@ -173,7 +173,7 @@ def test_sums_of_squares_bound_the_lowest_eigenvalue(seed):
     lattice = Lattice.named(("square", "kagome", "triangular")[seed % 3], (2, 2, 1))
     coupling = bloch(random.normal(), random.normal()) if seed < 3 else exchange(random.normal())
     form = quadratic_form(Hamiltonian(lattice, shell_bonds(lattice, coupling)))
-    values = random.normal(size=form.spins)
+    values = random.normal(size=form.n_spins)
     proof = prove_squares(form, values, 1e-9)
     assert proof is not None
     lowest = lowest_eigenvalues(form, anywhere(form, 2000), values).min()
@@ -190,7 +190,7 @@ def test_a_patch_that_is_too_large_is_left():
 @pytest.mark.parametrize("name", ["disordered", "open_chain", "icosahedron"])
 def test_a_band_is_the_whole_matrix(name):
     form = quadratic_form(MODELS[name])
-    values = np.random.default_rng(0).uniform(1, 2, form.spins) * form.scale
+    values = np.random.default_rng(0).uniform(1, 2, form.n_spins) * form.scale
     band, S = Band(form), shifted(form, form.uniform.toarray()[None], values)[0]
     factor, x = band.factor(values, 0.5), np.random.default_rng(1).normal(size=form.order)
     assert factor is not None
@@ -203,7 +203,7 @@ def test_a_band_is_the_whole_matrix(name):
 
 def test_central_path_and_staircase_find_the_same_multipliers():
     """Up to what the bound tells apart: f = sum lambda + h . S^-1 h of random clusters, in fields and without."""
-    seeds = [seed for seed in range(60) if not (model := random_model(seed)).uniform and 0 < model.spins < 40]
+    seeds = [seed for seed in range(60) if not (model := random_model(seed)).uniform and 0 < model.n_spins < 40]
     for seed in seeds:
         form = quadratic_form(random_model(seed))
         one, other = best_multipliers(form, np.zeros((1, 3))), climb(form)
@@ -213,7 +213,7 @@ def test_central_path_and_staircase_find_the_same_multipliers():
             values = values + max(-lowest, 0) + 1e-11 * form.scale
             S = shifted(form, form.uniform.toarray()[None], values)[0]
             found.append(certified(form, values, np.linalg.solve(S, form.field.ravel()).reshape(form.field.shape))[0])
-        assert found[0] == pytest.approx(found[1], abs=1e-8 * form.scale * form.spins), seed
+        assert found[0] == pytest.approx(found[1], abs=1e-8 * form.scale * form.n_spins), seed
 
 
 def test_any_uniform_part_gives_a_bound_and_the_right_one_the_best():

@@ -285,7 +285,7 @@ def test_a_run_goes_on_in_the_box_that_won_on_any_number_of_ranks(tmp_path):
         assert "of all boxes of up to 30 sites" in done("run", model, "-o", out, ranks=ranks)
     assert not differences(*files)
     found = storage.read(files[0])
-    assert found.elites[0].energy / found.hamiltonian.spins == pytest.approx(-1.5, abs=1e-9)
+    assert found.elites[0].energy / found.hamiltonian.n_spins == pytest.approx(-1.5, abs=1e-9)
 
 
 def test_what_does_not_go_with_a_chosen_box_is_refused(tmp_path):

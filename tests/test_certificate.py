@@ -141,4 +141,4 @@ def test_what_takes_long_is_known_beforehand():
     sheet = Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0)))
     assert not takes_seconds(sheet)
     assert takes_seconds(sheet.with_size((20, 20, 1)))
-    assert all(takes_seconds(model) for model in MODELS.values() if model.spins)
+    assert all(takes_seconds(model) for model in MODELS.values() if model.n_spins)

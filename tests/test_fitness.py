@@ -119,7 +119,7 @@ def test_sampled_and_whole_spectra_agree(name, device, monkeypatch):
     monkeypatch.setattr(modes, "DENSE", 10**6)
     whole = worth(fitness, model, s, device)
     error = sampled.value - whole.value
-    assert (sampled.error < 0.03 * model.spins * K_B * 3.0).all()
+    assert (sampled.error < 0.03 * model.n_spins * K_B * 3.0).all()
     assert (np.abs(error) < 4 * sampled.error).all()
 
 

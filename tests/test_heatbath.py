@@ -332,7 +332,7 @@ def test_cones_adapt_to_an_acceptance_of_one_half(device, real):
     motion = contact(model, device, real, 16, np.geomspace(0.1, 300, 16))
     run(motion, 150, 0)
     sums = [device.host(sweep(motion, moves("HEATBATH", "CONE"), 1000 + k)).sum(axis=0) for k in range(40)]
-    accepted = np.mean(sums, axis=0)[SWEPT["ACCEPTED_CONES"], :16] / model.spins
+    accepted = np.mean(sums, axis=0)[SWEPT["ACCEPTED_CONES"], :16] / model.n_spins
     cone = device.host(motion.flat["cone"])[:16]
     assert (np.diff(cone) > -0.1).all()
     assert ((np.abs(accepted - 0.5) < 0.1) | (cone == 2)).all()

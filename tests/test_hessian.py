@@ -158,7 +158,7 @@ def test_the_matrix_is_that_of_the_products(device):
     s = oracle.random_textures(model, 1)
     evaluator = Evaluator(model, device, np.float64)
     H, basis = dense(evaluator, s[0])
-    assert H.shape == (2 * model.spins, 2 * model.spins)
+    assert H.shape == (2 * model.n_spins, 2 * model.n_spins)
     v = tangents(s)[0]
     c = np.einsum("aix,ix->a", basis, v)
     assert_allclose(np.einsum("a,aix->ix", c, basis), v * model.occupied[:, None], atol=1e-14)

@@ -81,7 +81,7 @@ def test_generation_counts_its_offspring_by_operator():
         assert generation.evaluations >= 16
         if number == 0:
             assert sum(generation.successes.values()) >= 1  # all that is kept was made now
-        energies = np.array([c.energy for c in populated.candidates]) / populated.crystal.hamiltonian.spins
+        energies = np.array([c.energy for c in populated.candidates]) / populated.crystal.hamiltonian.n_spins
         assert generation.best == energies[0]
         assert generation.mean == pytest.approx(energies.mean())
         assert generation.deviation == pytest.approx(energies.std(), abs=1e-12)

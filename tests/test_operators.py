@@ -133,7 +133,7 @@ def test_softest_waves_have_the_energy_that_they_state(name):
 def test_softest_wave_is_a_lower_bound_of_the_energy():
     hamiltonian = replace(MODELS["left_handed"], field=(0.0, 0.0, 0.0))
     textures = random_textures(hamiltonian, 20)
-    assert (energy(hamiltonian, textures) / hamiltonian.spins >= softest_waves(hamiltonian, 1).energy[0]).all()
+    assert (energy(hamiltonian, textures) / hamiltonian.n_spins >= softest_waves(hamiltonian, 1).energy[0]).all()
 
 
 def test_grid_indices_are_all_different_waves():

@@ -92,7 +92,7 @@ def test_spirit_agrees_on_what_we_write(tmp_path, name):
     formats.write(h, tmp_path / "model.cfg")
     textures = random_textures(h, 3)
     theirs = spirit_energies(tmp_path / "model.cfg", textures)
-    constant = sum(term.Kc / 2 for term in h.anisotropy if hasattr(term, "Kc")) * h.spins  # of Spirit's cubic term
+    constant = sum(term.Kc / 2 for term in h.anisotropy if hasattr(term, "Kc")) * h.n_spins  # of Spirit's cubic term
     assert theirs + constant == pytest.approx(energy(h, textures), rel=SINGLE)
     assert np.abs(theirs).min() > 0.01 * np.abs(h.bonds.J if len(h.bonds) else 1.0).max()
 
@@ -158,7 +158,7 @@ def test_cubic_anisotropy_is_spirits_up_to_a_constant(tmp_path):
     path.write_text("n_basis_cells 3 3 1\nmu_s 1\ncubic_anisotropy_magnitude 0.8\n")
     h = formats.read(path)
     textures = random_textures(h, 3)
-    assert spirit_energies(path, textures) == pytest.approx(energy(h, textures) - 0.4 * h.spins, rel=SINGLE)
+    assert spirit_energies(path, textures) == pytest.approx(energy(h, textures) - 0.4 * h.n_spins, rel=SINGLE)
     assert any("constant -0.4 meV per spin" in note for note in h.notes)
 
 

@@ -112,7 +112,7 @@ def minima(model: Hamiltonian) -> float:
     evaluator = Evaluator(model, Cpu(), np.float64)
     start = oracle.random_textures(model, 48)
     found = relax(BarzilaiBorwein(Convergence(variance=None, steps=1000)), evaluator, start)
-    return float(evaluator.energies(found.textures).min()) / model.spins
+    return float(evaluator.energies(found.textures).min()) / model.n_spins
 
 
 @pytest.mark.parametrize("seed", [0, 2, 3, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 4, 5))])
@@ -133,7 +133,7 @@ def test_no_energy_is_below_the_raised_bound(seed):
 def test_no_energy_is_below_the_raised_bound_of_many_models():
     for seed in range(60):
         model = random_model(seed)
-        if 0 < quadratic_form(model).spins < 5:
+        if 0 < quadratic_form(model).n_spins < 5:
             raised = lower_bound(model, moments=True)
             assert lower_bound(model).per_site <= raised.per_site <= minima(model), seed
 
@@ -146,14 +146,14 @@ def test_whatever_is_shared_is_a_bound():
         shared = share(domain, neighbouring_triples(form)[0][:2])
         for s in oracle.random_textures(model, 20):
             occupied = s[model.occupied]
-            assert rest_energy(shared.rest, occupied) + shared.floor * model.spins / form.spins <= oracle.energy(
+            assert rest_energy(shared.rest, occupied) + shared.floor * model.n_spins / form.n_spins <= oracle.energy(
                 model, s
             )
 
 
 def rest_energy(form, spins: np.ndarray) -> float:
     """Of all cells, from the bonds of the form alone; spins [site, 3] of the triangular 3 x 3 box or of a cluster."""
-    cells = len(spins) // form.spins
+    cells = len(spins) // form.n_spins
     energy = form.constant * cells - float((np.tile(form.field, (cells, 1)) * spins).sum())
     grid = spins.reshape(3, 3, 3) if cells == 9 else None
     for i, j, T, J in zip(form.i, form.j, form.offset @ form.period, form.J, strict=True):

@@ -85,7 +85,7 @@ def test_the_slider_changes_the_picture(show, tmp_path):
     assert before[0] != after[0]
     assert before[1] != after[1]
     shown = tab.evaluate("Bokeh.documents[0].get_model_by_name('texture').title.text")
-    assert shown.startswith(f"elite 2: {run.elites[2].energy / run.hamiltonian.spins:.8f} meV")
+    assert shown.startswith(f"elite 2: {run.elites[2].energy / run.hamiltonian.n_spins:.8f} meV")
     colours = tab.evaluate("[...Bokeh.documents[0].get_model_by_name('texture').renderers[0].data_source.data.sz]")
     assert np.allclose(colours, run.elites[2].spins[:, 2], atol=1e-6)
 
@@ -158,7 +158,7 @@ def test_energies_that_differ_by_rounding_lie_zero_apart():
     elites = tuple(replace(e, energy=energy) for e, energy in zip((best, second, third), energies, strict=True))
     close = replace(run, elites=elites)
     assert above(close, 1) == 0
-    assert above(close, 2) == pytest.approx(3e-3 / run.hamiltonian.spins)
+    assert above(close, 2) == pytest.approx(3e-3 / run.hamiltonian.n_spins)
     assert "the next distinct minimum lies 0 µeV per site higher" in page.sureness(close)
 
 

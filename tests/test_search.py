@@ -41,7 +41,7 @@ def search(
 
 
 def per_site(ended: Archipelago) -> float:
-    return ended.champion.energy / ended.hamiltonian.spins
+    return ended.champion.energy / ended.hamiltonian.n_spins
 
 
 def best_spiral(hamiltonian: Hamiltonian) -> float:

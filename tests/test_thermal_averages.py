@@ -184,13 +184,13 @@ def test_heat_bath_metropolis_and_tempering_agree_on_a_frustrated_model(device):
     for k in range(sweeps + 500):
         sweep(motion, moves("CONE"), k)
         if k >= 500 and k % 2:
-            series.append(device.host(motion.evaluate("force"))[:, SUM["ENERGY"], :16].sum(axis=0) / model.spins)
+            series.append(device.host(motion.evaluate("force"))[:, SUM["ENERGY"], :16].sum(axis=0) / model.n_spins)
     metropolis = estimate(series)
 
     motion = Motion.start(evaluator, oracle.random_textures(model, 16), key=KEY)
     ladder = ParallelTempering(hottest=60.0, coldest=kelvin, rungs=8, sweeps=sweeps)
     rungs = list(ladder.climb(motion, 16))
-    tempered = estimate([r.energy[:, 0] / model.spins for r in rungs[500:]])
+    tempered = estimate([r.energy[:, 0] / model.n_spins for r in rungs[500:]])
     accepted = np.nanmean([r.accepted for r in rungs], axis=0) / 2
     assert (accepted > 0.2).all()
     assert (accepted < 0.999).all()
@@ -242,8 +242,8 @@ def test_free_energies_of_population_annealing_and_thermodynamic_integration_agr
     beta = 1 / (K_B * coldest)
     kelvin = 1 / (K_B * beta * (node + 1) / 2)
     points = measured(model, device, kelvin, sweeps=2500, chains=4, reflections=1)
-    energy = np.array([point.energy.mean for point in points]) * model.spins
-    error = np.array([point.energy.error for point in points]) * model.spins
+    energy = np.array([point.energy.mean for point in points]) * model.n_spins
+    error = np.array([point.energy.error for point in points]) * model.n_spins
     integral, uncertain = -(weight * energy).sum() * beta / 2, np.sqrt(((weight * error) ** 2).sum()) * beta / 2
     method = PopulationAnnealing(coldest=coldest, sweeps=5)
     log_z = [method.anneal(evaluator, 256, key=(seed, 2)).log_z[-1] for seed in range(8)]

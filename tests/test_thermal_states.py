@@ -106,7 +106,7 @@ def test_exchanges_are_accepted_as_often_as_energies_overlap():
     """A ferromagnet at low temperature has a heat capacity of N k_B: erfc(sqrt(N) ln(T' / T) / 2)."""
     lattice = Lattice.named("square", (20, 20, 1))
     hamiltonian = Hamiltonian(lattice, shell_bonds(lattice, exchange(2.0)), field=(0, 0, 5.0))
-    rungs = Tempering().ladder((1.0, 2.0), hamiltonian.spins)
+    rungs = Tempering().ladder((1.0, 2.0), hamiltonian.n_spins)
     tempering = Tempering(ladders=2, sweeps=600, warmup=100)
     states = sampled(Evaluator(hamiltonian, Cpu()), (1.0, 2.0), [uniform(hamiltonian)], tempering, key(4, 13))
     expected = erfc(0.5 * 20 * np.log(rungs[1] / rungs[0]))

@@ -92,7 +92,7 @@ def test_vtk_sees_positions_spins_and_densities_of_every_elite(name, elite, real
     assert_allclose(array(grid.GetPointData(), "spin"), shown.spins, rtol=1e-6)
     assert_allclose(array(grid.GetPointData(), "energy (meV)"), shown.energy_density, rtol=1e-5, atol=1e-6)
     assert_allclose(array(grid.GetFieldData(), "topological charge"), shown.charge)
-    assert_allclose(array(grid.GetFieldData(), "energy per site (meV)"), shown.energy / hamiltonian.spins)
+    assert_allclose(array(grid.GetFieldData(), "energy per site (meV)"), shown.energy / hamiltonian.n_spins)
 
 
 def test_triangles_lie_flat_in_the_box_and_carry_their_charge(tmp_path):

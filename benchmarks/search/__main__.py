@@ -55,7 +55,7 @@ def run(
     models = {instance: make() for instance, make in INSTANCES.items() if any(o in instance for o in only or [""])}
     for instance, hamiltonian in models.items():
         tolerance = 1e-6 * ms.Evaluator(hamiltonian, device, np.float32).stiffness
-        known.setdefault(instance, {"sites": hamiltonian.spins, "tolerance": tolerance, "runs": {}})
+        known.setdefault(instance, {"sites": hamiltonian.n_spins, "tolerance": tolerance, "runs": {}})
     asked = {name: search for name, search in METHODS.items() if any(m in name for m in method or [""])}
     if again:
         for instance, name in ((i, n) for i in models for n in asked):

@@ -70,7 +70,7 @@ def lower_bound(hamiltonian: Hamiltonian, of: str = "box", moments: bool = False
     differ from cell to cell), for moments of cells with many spins, and for couplings that overflow or vanish when
     they are squared; ImportError for moments without Clarabel.
     """
-    if not hamiltonian.spins:
+    if not hamiltonian.n_spins:
         raise ValueError("has no spins")
     form = quadratic_form(hamiltonian)
     if not 1 / LARGEST < form.scale < LARGEST:
@@ -78,9 +78,9 @@ def lower_bound(hamiltonian: Hamiltonian, of: str = "box", moments: bool = False
     domain = domain_of(form, of, tolerance)
     best = _bound(domain, of)
     if moments:
-        if form.spins > MOST_SPINS:
+        if form.n_spins > MOST_SPINS:
             raise ValueError(
-                f"moments of fourth order are for {MOST_SPINS} spins in a cell at the most, not {form.spins}"
+                f"moments of fourth order are for {MOST_SPINS} spins in a cell at the most, not {form.n_spins}"
             )
         domain = replace(domain, form=in_space(form, hamiltonian.field))
         for patches in neighbouring_triples(domain.form):
@@ -96,7 +96,7 @@ def takes_seconds(hamiltonian: Hamiltonian) -> bool:
 
     Told from the model alone, so that what depends on it is the same on every machine.
     """
-    if not hamiltonian.spins or bonds_of_cell(hamiltonian) > MOST_BONDS:
+    if not hamiltonian.n_spins or bonds_of_cell(hamiltonian) > MOST_BONDS:
         return False
     return effort(quadratic_form(hamiltonian)) <= EFFORT
 
@@ -106,12 +106,12 @@ def _bound(domain: Domain, of: str, floor: float = 0.0, how: str = "") -> Bound:
     form, solution = domain.form, domain.solve()
     values, proof = solution.values + solution.proof.shift, solution.proof
     per_cell, rounding = certified(form, values, solution.mean)
-    spins = f"{form.spins} spin{'s' * (form.spins > 1)} of the {'cell' if form.dimension else 'cluster'}"
+    spins = f"{form.n_spins} spin{'s' * (form.n_spins > 1)} of the {'cell' if form.dimension else 'cluster'}"
     return Bound(
-        per_site=float(np.nextafter((per_cell + floor) / form.spins, -np.inf)),
+        per_site=float(np.nextafter((per_cell + floor) / form.n_spins, -np.inf)),
         of=of,
         method=f"Luttinger-Tisza, best multipliers of {spins}; {proof.method}{how}",
-        margin=proof.shift / 2 + rounding / form.spins + EXACT * form.scale,
+        margin=proof.shift / 2 + rounding / form.n_spins + EXACT * form.scale,
         q=tuple(map(tuple, first_zone(solution.touching).tolist())),
         multipliers=tuple(values.tolist()),
         scale=form.scale,

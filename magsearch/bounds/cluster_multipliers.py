@@ -36,7 +36,7 @@ def climb(form: QuadraticForm) -> NDArray[np.float64]:
             break
         inverse = LinearOperator((form.order, form.order), lambda x, f=factor: band.solve(f, x), dtype=float)
         _, softest = eigsh(inverse, k=1, which="LA", v0=np.random.default_rng(0).normal(size=form.order), tol=1e-3)
-        V = spins.with_column(V, softest[:, 0].reshape(form.spins, form.components), values)
+        V = spins.with_column(V, softest[:, 0].reshape(form.n_spins, form.components), values)
     return values
 
 
@@ -47,7 +47,7 @@ class _Spins:
     form: QuadraticForm
 
     def start(self) -> NDArray[np.float64]:
-        V = np.random.default_rng(0).normal(size=(self.form.spins, self.form.components, 2))
+        V = np.random.default_rng(0).normal(size=(self.form.n_spins, self.form.components, 2))
         return _unit(V)
 
     def M(self, V: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -64,7 +64,7 @@ class _Spins:
 
     def relaxed(self, V: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """V at rest, and the multipliers. Newton's steps by conjugate gradients; the curvature of f is P S P."""
-        rest = 1e-14 * self.form.scale * np.sqrt(self.form.spins)
+        rest = 1e-14 * self.form.scale * np.sqrt(self.form.n_spins)
         before = np.inf
         for _ in range(NEWTON):
             b = self.field(V)

@@ -71,7 +71,7 @@ class Wave:
         w, m = self.amplitude.ravel(), self.mean.ravel()
         wave = np.vdot(w, self.form.matrices(self.k)[0] @ w).real / (1 if self.standing else 2)
         uniform = m @ (self.form.uniform @ m) + 2 * self.form.field.ravel() @ m
-        return float(self.form.constant - 0.5 * (wave + uniform)) / self.form.spins
+        return float(self.form.constant - 0.5 * (wave + uniform)) / self.form.n_spins
 
     def spins(self, lattice: Lattice) -> NDArray[np.float64]:
         """On the sites of a box, [site, 3]; of unit length, zero at vacancies."""
@@ -105,7 +105,7 @@ def null_space(form: QuadraticForm, values: NDArray[np.float64], k: NDArray[np.f
         inverse = LinearOperator(2 * (form.order,), lambda x: band.solve(factor, x), dtype=float)
         inverted, U = eigsh(inverse, k=WAVES, which="LA", v0=np.ones(form.order))
         eigenvalues = 1 / inverted - shift
-    return U[:, eigenvalues < SOFT * form.scale].T.reshape(-1, form.spins, form.components)
+    return U[:, eigenvalues < SOFT * form.scale].T.reshape(-1, form.n_spins, form.components)
 
 
 def members(U: NDArray[np.complex128], lengths: NDArray[np.float64]) -> NDArray[np.complex128]:
@@ -181,10 +181,10 @@ def lowest_state(hamiltonian: Hamiltonian, bound: Bound) -> tuple[NDArray[np.flo
     waves = list(soft_waves(hamiltonian, bound, random))
     form = waves[0].form if waves else in_space(quadratic_form(hamiltonian), hamiltonian.field)
     if not waves:
-        waves = [Wave(form, np.zeros(3), np.zeros((form.spins, 3)), np.zeros((form.spins, 3), dtype=complex))]
+        waves = [Wave(form, np.zeros(3), np.zeros((form.n_spins, 3)), np.zeros((form.n_spins, 3), dtype=complex))]
     textures = np.array([wave.spins(lattice) for wave in waves[: 2 * TRIES]])
     evaluator = Evaluator(hamiltonian, Cpu(), np.float64)
-    energies = evaluator.energies(textures) / hamiltonian.spins
+    energies = evaluator.energies(textures) / hamiltonian.n_spins
     if not bound.reached(energies.min()):
         several = [random.choice(len(waves), size=min(3, len(waves)), replace=False) for _ in range(TRIES // 2)]
         mixed = [normalised(form, [waves[n] for n in some], lattice) for some in several]
@@ -194,6 +194,6 @@ def lowest_state(hamiltonian: Hamiltonian, bound: Bound) -> tuple[NDArray[np.flo
         start /= np.where(form.spin_of >= 0, np.linalg.norm(start, axis=2), 1.0)[..., None]
         relaxed = relax(LBFGS(Convergence(steps=STEPS, variance=None)), evaluator, start)
         textures = relaxed.textures
-        energies = evaluator.energies(textures) / hamiltonian.spins
+        energies = evaluator.energies(textures) / hamiltonian.n_spins
     lowest = int(energies.argmin())
     return textures[lowest], float(energies[lowest])

@@ -31,7 +31,7 @@ def best_multipliers(form: QuadraticForm, k: NDArray[np.float64]) -> NDArray[np.
         M = M.real.copy()
     path = _Path(form, M)
     largest = np.linalg.eigvalsh(M)[:, -1].max()
-    values = np.full(form.spins, largest + form.scale)
+    values = np.full(form.n_spins, largest + form.scale)
     t = form.scale / len(M) / form.components
     while True:
         values = path.centre(values, t)
@@ -62,7 +62,7 @@ class _Path:
 
     def centre(self, values: NDArray[np.float64], t: float) -> NDArray[np.float64]:
         """Newton's method with backtracking."""
-        n, c = self.form.spins, self.form.components
+        n, c = self.form.n_spins, self.form.components
         now = self.value(values, t)
         for _ in range(NEWTON):
             inverse = np.linalg.inv(self.S(values)).reshape(-1, n, c, n, c)

@@ -140,7 +140,7 @@ def _remainder(form: QuadraticForm, k: NDArray[np.float64], half: NDArray[np.flo
     """
     angle = 2 * np.pi * half @ np.abs(form.offset).T  # [box, bond], the largest change of q.T in the box
     second = form.row_sum(angle**2 / 2) * (1 + 1e-9)
-    if form.spins > 1:
+    if form.n_spins > 1:
         return second
     dimension = form.dimension
     curvature = np.empty((len(k), dimension, form.order, dimension, form.order), dtype=complex)
@@ -164,6 +164,6 @@ def certified(form: QuadraticForm, values: NDArray[np.float64], mean: NDArray[np
     missed = np.linalg.norm(form.field - turned, axis=1)
     below = 0.5 * values.sum() + 0.5 * (mean * turned).sum() + missed.sum()
     length = float(np.linalg.norm(mean, axis=1).max(initial=0.0))
-    terms = np.abs(values).sum() + form.spins * (1 + length) ** 2 * (form.scale + np.abs(values).max(initial=0.0))
-    rounding = UNIT * (form.spins + form.most_bonds + 64) * float(terms) + abs(form.constant) * UNIT
+    terms = np.abs(values).sum() + form.n_spins * (1 + length) ** 2 * (form.scale + np.abs(values).max(initial=0.0))
+    rounding = UNIT * (form.n_spins + form.most_bonds + 64) * float(terms) + abs(form.constant) * UNIT
     return float(form.constant - below - rounding), rounding

@@ -27,7 +27,7 @@ from magsearch.units import MU_B
 class QuadraticForm:
     """Couplings between the spins of a cell and of its neighbours.
 
-    spins       n, spins of a cell
+    n_spins     n, spins of a cell
     components  c: 3, or 1 where the energy depends on the angles between spins (and on their component along the
                 field) alone; then all matrices act on each component alike
     i, j        [bond], 0 ... n - 1; the quadratic anisotropy is a bond of a spin with itself, J = 2 A
@@ -41,7 +41,7 @@ class QuadraticForm:
     home        [spin, 3], the cell that a spin of the cell at the origin lies in (``homes``)
     """
 
-    spins: int
+    n_spins: int
     components: int
     i: NDArray[np.int64]
     j: NDArray[np.int64]
@@ -57,7 +57,7 @@ class QuadraticForm:
     @property
     def order(self) -> int:
         """Rows of M(q)."""
-        return self.spins * self.components
+        return self.n_spins * self.components
 
     @property
     def dimension(self) -> int:
@@ -82,7 +82,7 @@ class QuadraticForm:
     @cached_property
     def most_bonds(self) -> int:
         """Of one spin."""
-        return int(np.bincount(self.i, minlength=self.spins).max(initial=0))
+        return int(np.bincount(self.i, minlength=self.n_spins).max(initial=0))
 
     @cached_property
     def strength(self) -> NDArray[np.float64]:
@@ -92,7 +92,7 @@ class QuadraticForm:
     @cached_property
     def _incidence(self) -> sparse.csr_array:
         """[spins, bond]: |J| of a bond in the row of its first spin."""
-        return sparse.csr_array((self.strength, (self.i, np.arange(len(self.i)))), shape=(self.spins, len(self.i)))
+        return sparse.csr_array((self.strength, (self.i, np.arange(len(self.i)))), shape=(self.n_spins, len(self.i)))
 
     def row_sum(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
         """The norm of sum_bonds weight J exp(...) at most: largest row sum of weight |J|; weight [q, bond] -> [q]."""
@@ -166,7 +166,7 @@ def _axes(hamiltonian: Hamiltonian) -> tuple[NDArray[np.bool_], NDArray[np.bool_
 def bonds_of_cell(hamiltonian: Hamiltonian) -> float:
     """How many bonds the form has, about."""
     layers = np.where(_axes(hamiltonian)[1], hamiltonian.lattice.size, 1).prod()
-    spins = layers * hamiltonian.lattice.atoms if hamiltonian.uniform else hamiltonian.spins
+    spins = layers * hamiltonian.lattice.atoms if hamiltonian.uniform else hamiltonian.n_spins
     return float(spins * hamiltonian.coordination)
 
 

@@ -128,11 +128,11 @@ class Program:
         """Lengths are one on average; moments are correlations. A x = b."""
         row, column, value = [], [], []
         components, start = np.arange(3), np.arange(len(self.k))[:, None] * self.form.order**2
-        for spin in range(self.form.spins):
+        for spin in range(self.form.n_spins):
             column.append((start + 3 * spin + components).ravel())
             value.append(np.ones(3 * len(self.k)))
             row.append(np.full(3 * len(self.k), spin))
-        count = self.form.spins
+        count = self.form.n_spins
         for first, patch in zip(self.first, self.patches, strict=False):
             for link in self.links(patch):
                 unknown, factor = self.correlation(link)
@@ -141,7 +141,7 @@ class Program:
                 row.append(np.full(len(unknown) + 1, count))
                 count += 1
         entries = np.concatenate(value), (np.concatenate(row), np.concatenate(column))
-        right = np.where(np.arange(count) < self.form.spins, 1.0, 0.0)
+        right = np.where(np.arange(count) < self.form.n_spins, 1.0, 0.0)
         return sparse.coo_array(entries, shape=(count, self.first[-1])), right
 
     def wave(self, n: int) -> tuple[sparse.coo_array, NDArray[np.float64], int]:
@@ -202,5 +202,5 @@ class Program:
         squares = [z[end - len(c) : end] for end, c in zip(ends, constants, strict=True)][1 + len(self.k) :]
         scale = self.form.scale
         mean = np.array(solution.x)[self.mean : self.mean + self.form.order * self.odd]
-        mean = mean.reshape(-1, 3) if self.odd else np.zeros((self.form.spins, 3))
-        return Solution(2 * scale * z[: self.form.spins], mean, tuple(scale * s for s in squares))
+        mean = mean.reshape(-1, 3) if self.odd else np.zeros((self.form.n_spins, 3))
+        return Solution(2 * scale * z[: self.form.n_spins], mean, tuple(scale * s for s in squares))

@@ -44,7 +44,7 @@ def bound(
     """A proven lower bound of the energy per site: of the model in its box, and of the infinite crystal."""
     begin = time.monotonic()
     hamiltonian = config.read(input_file, settings or []).hamiltonian
-    if not hamiltonian.spins:
+    if not hamiltonian.n_spins:
         raise InputError("has no spins", input_file)
     given, is_state = (None, False) if energy is None else _energy(energy, hamiltonian)
     box = _bound(hamiltonian, "box", moments, input_file)
@@ -102,7 +102,7 @@ def _gap(bound: Bound, energy: float) -> str:
 def _size(hamiltonian: Hamiltonian) -> str:
     """The box in words."""
     lattice = hamiltonian.lattice
-    return f"{hamiltonian.spins} spins in {' x '.join(str(n) for n in lattice.size)} cells"
+    return f"{hamiltonian.n_spins} spins in {' x '.join(str(n) for n in lattice.size)} cells"
 
 
 def _as_json(bound: Bound) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def _energy(given: str, hamiltonian: Hamiltonian) -> tuple[float, bool]:
     except ValueError:
         pass
     texture = texture_of(given, hamiltonian)
-    return float(Evaluator(hamiltonian, Cpu(), np.float64).energies(texture)[0]) / hamiltonian.spins, True
+    return float(Evaluator(hamiltonian, Cpu(), np.float64).energies(texture)[0]) / hamiltonian.n_spins, True
 
 
 def _store(path: Path, spins: NDArray[np.float64]) -> None:

@@ -204,7 +204,7 @@ def _elites(record: Record, rows: list[dict[str, str]]) -> Table:
 def _minimum(record: Record, number: int, wide: bool) -> dict[str, str]:
     """An elite by the names of the columns of the catalogue."""
     elite = record.elites[number]
-    row = {"": str(number), "meV per site": f"{elite.energy / record.hamiltonian.spins:.8f}"}
+    row = {"": str(number), "meV per site": f"{elite.energy / record.hamiltonian.n_spins:.8f}"}
     if wide:
         row["above"] = f"{above(record, number):.2e}"
     row |= {"phase": elite.label, "degeneracy": str(elite.degeneracy or ""), "stability": stable(elite)}
@@ -216,7 +216,7 @@ def _minimum(record: Record, number: int, wide: bool) -> dict[str, str]:
 
 def _row(record: Record, number: int, wide: bool) -> dict[str, str]:
     """An elite by the names of the columns; those that 80 columns have room for, where the terminal is not wide."""
-    elite, spins = record.elites[number], record.hamiltonian.spins
+    elite, spins = record.elites[number], record.hamiltonian.n_spins
     free = any(elite.free_energy is not None for elite in record.elites)
     row = {"": str(number), "meV per site": f"{elite.energy / spins:.8f}", "above": f"{above(record, number):.2e}"}
     if free:

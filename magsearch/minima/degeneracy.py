@@ -96,7 +96,7 @@ class Minima:
         if (length[:, hamiltonian.occupied] < SHRUNK).any():
             return False
         energy = self.evaluator.energies(np.array(way) / np.where(length > 0, length, 1.0))
-        return bool(energy.max() - max(energy[0], energy[-1]) <= self.tolerance * hamiltonian.spins)
+        return bool(energy.max() - max(energy[0], energy[-1]) <= self.tolerance * hamiltonian.n_spins)
 
 
 def moved(lattice: Lattice, texture: NDArray[np.float64], axis: int, cells: float) -> NDArray[np.float64]:

@@ -52,7 +52,7 @@ class Harmonic:
         watch: Callable[[], None],
         key: Key,
     ) -> Worth:
-        kT, spins = K_B * self.temperature, evaluator.hamiltonian.spins
+        kT, spins = K_B * self.temperature, evaluator.hamiltonian.n_spins
         s = np.asarray(textures, dtype=np.float64)
         if spins <= modes.DENSE:
             turned = modes.rotations(Hessian(evaluator, s), s)
@@ -95,7 +95,7 @@ class Harmonic:
         known = soft.residuals <= modes.CLOSE * np.abs(soft.values) + tiny  # [replica, mode]
         apart = np.where(known[..., None, None], soft.vectors, 0.0).swapaxes(0, 1)
         left_out = np.concatenate([turned, apart])
-        count = 2 * evaluator.hamiltonian.spins - (left_out != 0).any(axis=(2, 3)).sum(axis=0)
+        count = 2 * evaluator.hamiltonian.n_spins - (left_out != 0).any(axis=(2, 3)).sum(axis=0)
         probes = []
         for probe in range(self.probes):
             start = keyed(key, Consumer.FITNESS, probe).normal(size=s.shape[1:])

@@ -56,7 +56,7 @@ class LocalEntropy:
         watch: Callable[[], None],
         key: Key,
     ) -> Worth:
-        kT, count, spins = K_B * self.temperature, len(textures), evaluator.hamiltonian.spins
+        kT, count, spins = K_B * self.temperature, len(textures), evaluator.hamiltonian.n_spins
         g = 0.01 * evaluator.stiffness if self.scope is None else self.scope
         mean = (np.asarray(textures) * evaluator.field(textures)).sum(axis=(1, 2)) / spins
         g1 = np.maximum(mean, g)[:, None]
@@ -105,6 +105,6 @@ class LocalEntropy:
             if k >= 0:
                 measure()
                 series[0, k] = evaluator.device.host(sums)[:, SUM["ENERGY"], :held].sum(axis=0)
-                series[1, k] = evaluator.hamiltonian.spins - evaluator.device.host(products)[:, 0, :held].sum(axis=0)
+                series[1, k] = evaluator.hamiltonian.n_spins - evaluator.device.host(products)[:, 0, :held].sum(axis=0)
         E, D = series.reshape(2, self.sweeps, len(textures), self.levels)
         return E, D

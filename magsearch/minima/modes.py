@@ -66,7 +66,7 @@ def softest(
     s = np.reshape(np.asarray(textures, dtype=np.float64), (-1, evaluator.sites, 3))
     hessian = Hessian(evaluator, s, tesla)
     turned = rotations(hessian, s)
-    if evaluator.hamiltonian.spins <= DENSE:
+    if evaluator.hamiltonian.n_spins <= DENSE:
         field = np.broadcast_to(evaluator.hamiltonian.field if tesla is None else tesla, (len(s), 3))
         basis = [_whole(evaluator, s[k], field[k], turned[:, k], count, watch) for k in range(len(s))]
         vectors = np.stack(basis)
@@ -84,7 +84,7 @@ def rotations(hessian: Hessian, s: NDArray[np.float64]) -> NDArray[np.float64]:
     n, tolerance = len(s), zero(hessian.evaluator)
     generators = np.stack([np.cross(e, s) for e in np.eye(3)], axis=1).reshape(n, 3, -1)
     size, u = np.linalg.eigh(generators @ generators.swapaxes(1, 2))
-    there = size > 1e-6 * hessian.evaluator.hamiltonian.spins  # all spins along one axis: no rotation about it
+    there = size > 1e-6 * hessian.evaluator.hamiltonian.n_spins  # all spins along one axis: no rotation about it
     w = np.where(there, size, 1.0)[..., None] ** -0.5 * there[..., None] * (u.swapaxes(1, 2) @ generators)
     image = np.stack([hessian(w[:, k].reshape(s.shape)).reshape(n, -1) for k in range(3)], axis=1)
     missing = 1e3 * tolerance**2 * np.eye(3) * ~there[:, None]

@@ -154,7 +154,7 @@ class Hamiltonian:
         return mask
 
     @property
-    def spins(self) -> int:
+    def n_spins(self) -> int:
         """Sites that carry a spin: what energies per site are divided by."""
         return self.lattice.sites - len(self.vacancies)
 
@@ -162,7 +162,7 @@ class Hamiltonian:
     def coordination(self) -> float:
         """Couplings of a spin, on the average."""
         if not self.uniform:
-            return len(self.directed) / max(self.spins, 1)
+            return len(self.directed) / max(self.n_spins, 1)
         open_axes = ~np.array(self.lattice.periodic)
         cells = np.where(open_axes, np.array(self.lattice.size) - np.abs(self.bonds.offset), self.lattice.size)
         return float(np.maximum(cells, 0).prod(axis=1).sum()) / self.lattice.sites

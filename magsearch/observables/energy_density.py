@@ -33,7 +33,7 @@ def energy_density(evaluator: Evaluator, textures: Any) -> NDArray[np.float64]:
 
 def energies(evaluators: Mapping[str, Evaluator], spins: NDArray[np.float64]) -> dict[str, float]:
     """Energy per spin of one texture [site, 3] under each of some Hamiltonians, meV."""
-    return {name: float(e.energies(spins)[0]) / e.hamiltonian.spins for name, e in evaluators.items()}
+    return {name: float(e.energies(spins)[0]) / e.hamiltonian.n_spins for name, e in evaluators.items()}
 
 
 def largest_torque(hamiltonian: Hamiltonian, field: NDArray[np.float64], spins: NDArray[np.float64]) -> float:

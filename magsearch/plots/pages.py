@@ -88,7 +88,7 @@ def summary(
 
 def elites(record: Record, path: str | Path, plane: Plane | None = None) -> None:
     """Write small textures of the best elites, with their energies above the champion and their charges."""
-    lattice, spins, shown = record.hamiltonian.lattice, record.hamiltonian.spins, record.elites[:CATALOGUE]
+    lattice, spins, shown = record.hamiltonian.lattice, record.hamiltonian.n_spins, record.elites[:CATALOGUE]
     across = min(len(shown), ACROSS)
     down = -(-len(shown) // across)
     best = shown[0].energy / spins

@@ -77,7 +77,7 @@ def result(record: Record) -> dict[str, str]:
     return {
         "model": f"{size} cells, {atoms} in the basis, {hamiltonian.coordination:.4g} couplings per site",
         "field": f"{vector(hamiltonian.field)} T",
-        "energy": f"{champion.energy / hamiltonian.spins:.8f} meV per site",
+        "energy": f"{champion.energy / hamiltonian.n_spins:.8f} meV per site",
         "topological charge": fixed(champion.charge, 2) + noted,
         "mean spin": vector(champion.magnetization),
         "largest torque": f"{champion.torque:.1e} meV",
@@ -119,7 +119,7 @@ def sureness(record: Record) -> list[str]:
 
 
 def elites(record: Record) -> str:
-    spins = record.hamiltonian.spins
+    spins = record.hamiltonian.n_spins
     rows = (
         (str(k), f"{e.energy / spins:.8f}", f"{1e3 * above(record, k):.3g}", fixed(e.charge, 2),
          str(e.degeneracy or ""), e.label, stable(e), vector(e.magnetization, 3),

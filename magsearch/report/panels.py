@@ -71,7 +71,7 @@ def textures(
 
 
 def _title(record: Record, k: int) -> str:
-    elite, spins = record.elites[k], record.hamiltonian.spins
+    elite, spins = record.elites[k], record.hamiltonian.n_spins
     rest = f", {1e3 * above(record, k):.3g} µeV above the champion" if k else ""
     return f"elite {k}: {elite.energy / spins:.8f} meV per site{rest}{charge_words(record, k)}"
 

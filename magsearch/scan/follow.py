@@ -143,7 +143,7 @@ def leaning(column: Column, given: Input, space: Space, device: Device) -> Colum
     x, hamiltonian = space.coordinates(column.settings), here.hamiltonian
     slopes: list[dict[str, float]] = [{} for _ in column.minima or ()]
     textures = np.stack([minimum.texture for minimum in column.minima or ()])
-    moment = np.einsum("i,mix->mx", hamiltonian.site_moments, textures) * MU_B / hamiltonian.spins  # meV / T
+    moment = np.einsum("i,mix->mx", hamiltonian.site_moments, textures) * MU_B / hamiltonian.n_spins  # meV / T
     for k, name in enumerate(space.names):
         if name.startswith(FIELD):
             along = space.direction if name == FIELD else np.eye(3)["xyz".index(name[-1])]
@@ -159,7 +159,7 @@ def leaning(column: Column, given: Input, space: Space, device: Device) -> Colum
                     ends.append(Evaluator(there, device, np.float64, here.search.path).energies(textures))
             except InputError:
                 continue
-            values = (ends[0] - ends[1]) / (2 * step * hamiltonian.spins)
+            values = (ends[0] - ends[1]) / (2 * step * hamiltonian.n_spins)
         for slope, value in zip(slopes, values, strict=True):
             slope[name] = float(value)
     minima = tuple(replace(m, slopes=slope) for m, slope in zip(column.minima or (), slopes, strict=True))

@@ -95,7 +95,7 @@ def sampled(
 ) -> tuple[ThermalState, ...]:
     """The thermal states at rising temperatures (kelvin), from ladders that begin in ``minima``, best first."""
     hamiltonian = evaluator.hamiltonian
-    lattice, rungs = hamiltonian.lattice, tempering.ladder(kelvin, hamiltonian.spins)
+    lattice, rungs = hamiltonian.lattice, tempering.ladder(kelvin, hamiltonian.n_spins)
     wanted = [rungs.index(t) for t in kelvin]
     begun = [minima[ladder % len(minima)] for ladder in range(tempering.ladders)]
     climbed = _climb(evaluator, rungs, wanted, [m.texture for m in begun], tempering, key, watch)
@@ -107,7 +107,7 @@ def sampled(
         like = [ladder for ladder in range(len(begun)) if all(_agree(x[:, best], x[:, ladder]) for x in series)]
         trajectory = Trajectory(
             np.array([rungs[rung]]), climbed.energy[None, rung][..., like], climbed.spin[None, rung][:, :, like],
-            climbed.charge[None, place][..., like], hamiltonian.spins,
+            climbed.charge[None, place][..., like], hamiltonian.n_spins,
         )  # fmt: skip
         portraits = [
             [portrait(lattice, s, hamiltonian.field, rungs[rung]) for s in climbed.spectra[place][ladder]]
@@ -150,7 +150,7 @@ def _climb(
         if sweep < 0:
             continue
         state = evaluator.device.host(motion.flat["state"])[:, : len(replicas)]
-        mean = state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1].T * (evaluator.sites / hamiltonian.spins)
+        mean = state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1].T * (evaluator.sites / hamiltonian.n_spins)
         energy[:, sweep], spin[:, sweep] = stands.energy.T, mean[stands.replica.T]
         tried = ~np.isnan(stands.accepted)
         accepted += np.where(tried, [np.nan_to_num(stands.accepted), ladders * tried], 0.0)

@@ -245,7 +245,7 @@ class Archipelago:
             else:
                 leaders.setdefault(route.target, []).append((elites[0], self.migration.pull(route.role)))
                 elites, kept = elites[:1], 0
-            best = elites[0].energy / self.hamiltonian.spins
+            best = elites[0].energy / self.hamiltonian.n_spins
             row = (self.generations, route.source, route.target, int(route.role), len(elites), kept, best)
             self._arrivals.append(row)
         for number, followed in leaders.items():

@@ -161,7 +161,7 @@ class Island:
         candidates = self._best([*self.candidates, *new])
         kept = {id(candidate) for candidate in candidates}
         candidates, more = self._refined(candidates)
-        energies = np.array([candidate.energy for candidate in candidates]) / self.crystal.hamiltonian.spins
+        energies = np.array([candidate.energy for candidate in candidates]) / self.crystal.hamiltonian.n_spins
         names = [candidate.origin for candidate in new]
         done = Generation(
             generation=self.generation,

@@ -177,7 +177,7 @@ def _write_elites(group: h5py.Group, record: Record) -> None:
         spins, chunk = np.array([elite.spins for elite in elites], dtype=real), (1, min(sites, 65536), 3)
         dataset(group, "spins", spins, "1", "elite, site, xyz", chunks=chunk, **PACKED)
     dataset(group, "energy", [e.energy for e in elites], "meV", "elite")
-    dataset(group, "energy_per_site", [e.energy / record.hamiltonian.spins for e in elites], "meV per site", "elite")
+    dataset(group, "energy_per_site", [e.energy / record.hamiltonian.n_spins for e in elites], "meV per site", "elite")
     dataset(group, "magnetization", np.reshape([e.magnetization for e in elites], (n, 3)), "1", "elite, xyz")
     dataset(group, "charge", [e.charge for e in elites], "1", "elite")
     dataset(group, "torque", [e.torque for e in elites], "meV", "elite")

@@ -13,7 +13,7 @@ ROUNDING = 1e-12  # of an energy: a smaller difference means nothing
 
 def summary(record: Record) -> dict[str, Any]:
     """What ``magsearch show --json`` prints. Energies in meV."""
-    spins = record.hamiltonian.spins
+    spins = record.hamiltonian.n_spins
 
     def of(elite: Elite) -> dict[str, Any]:
         return {
@@ -68,12 +68,12 @@ def catalogue(record: Record) -> dict[str, Any]:
 def above(record: Record, number: int) -> float:
     """How far an elite lies above the champion, meV per site; 0 where that is rounding."""
     best, energy = record.elites[0].energy, record.elites[number].energy
-    return (energy - best) / record.hamiltonian.spins if abs(energy - best) > ROUNDING * abs(best) else 0.0
+    return (energy - best) / record.hamiltonian.n_spins if abs(energy - best) > ROUNDING * abs(best) else 0.0
 
 
 def caption(record: Record, number: int) -> str:
     """Energy and topological charge of an elite, for pictures."""
-    energy = record.elites[number].energy / record.hamiltonian.spins
+    energy = record.elites[number].energy / record.hamiltonian.n_spins
     return f"{energy:.6f} meV per site{charge_words(record, number)}"
 
 
@@ -88,7 +88,7 @@ def certificate(record: Record) -> dict[str, Any] | None:
     bound = record.bound
     if bound is None:
         return None
-    champion = record.elites[0].energy / record.hamiltonian.spins if record.elites else None
+    champion = record.elites[0].energy / record.hamiltonian.n_spins if record.elites else None
     return {
         "bound_per_site": bound.per_site,
         "gap": None if champion is None else bound.gap(champion),

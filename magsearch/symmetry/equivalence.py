@@ -34,7 +34,7 @@ class Equivalence:
     @property
     def close(self) -> float:
         """Textures are the same whose spins differ by less, as ``apart`` measures it."""
-        return min(CLOSE, ALONE / max(self.hamiltonian.spins, 1) ** 0.5)
+        return min(CLOSE, ALONE / max(self.hamiltonian.n_spins, 1) ** 0.5)
 
     @cached_property
     def group(self) -> SpinGroup:
@@ -69,7 +69,7 @@ class Equivalence:
     def apart(self, texture: ArrayLike, other: ArrayLike) -> float:
         """The same of the textures as they are."""
         difference = np.asarray(texture, dtype=np.float64) - np.asarray(other, dtype=np.float64)
-        return float(np.linalg.norm(difference)) / max(self.hamiltonian.spins, 1) ** 0.5
+        return float(np.linalg.norm(difference)) / max(self.hamiltonian.n_spins, 1) ** 0.5
 
     def same(self, texture: ArrayLike, other: ArrayLike) -> bool:
         """Whether some symmetry maps a texture onto another one."""
@@ -82,7 +82,7 @@ class Equivalence:
         """
         s = np.asarray(texture, dtype=np.float64)
         target, axes, kept = self._waves(s), self.group.axes, 0
-        least = (s**2).sum() - 0.5 * self.close**2 * self.hamiltonian.spins  # |s - s'|^2 = |s|^2 + |s'|^2 - 2 s . s'
+        least = (s**2).sum() - 0.5 * self.close**2 * self.hamiltonian.n_spins  # |s - s'|^2 = |s|^2 + |s'|^2 - 2 s . s'
         for sites, turns in self.group.maps:
             M = self._correlation(target, s[sites])
             kept += sum(int((best_overlap(M @ turn.T, axes, least) >= least).sum()) for turn in turns)
@@ -92,7 +92,7 @@ class Equivalence:
         """Dimensions of the continuum that turns of all spins by any angle make of a texture: 0 to 3."""
         s = np.asarray(texture, dtype=np.float64)
         moved = np.array([np.cross(axis, s).ravel() for axis in self.group.axes]).reshape(-1, s.size)
-        return int((np.linalg.svd(moved, compute_uv=False) > self.close * self.hamiltonian.spins**0.5).sum())
+        return int((np.linalg.svd(moved, compute_uv=False) > self.close * self.hamiltonian.n_spins**0.5).sum())
 
     def _waves(self, texture: ArrayLike) -> NDArray[np.complex128]:
         lattice = self.hamiltonian.lattice

@@ -100,14 +100,16 @@ def sample(
         energy[k], spin[k] = state[STATE["ENERGY_NOW"]], state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1].T
         if flat and (k + 1) % max(1, sweeps // CHARGES) == 0:
             charge.append(charges(motion))
-    spin *= evaluator.sites / evaluator.hamiltonian.spins
+    spin *= evaluator.sites / evaluator.hamiltonian.n_spins
 
     def by_temperature(values: NDArray[np.float64]) -> NDArray[np.float64]:
         split = values.reshape(len(values), len(temperatures), chains, *values.shape[2:])
         return np.moveaxis(split, 1, 0)
 
     measured = by_temperature(np.array(charge).reshape(len(charge), len(every)))
-    return Trajectory(temperatures, by_temperature(energy), by_temperature(spin), measured, evaluator.hamiltonian.spins)
+    return Trajectory(
+        temperatures, by_temperature(energy), by_temperature(spin), measured, evaluator.hamiltonian.n_spins
+    )
 
 
 def charges(motion: Motion) -> NDArray[np.float64]:
