@@ -25,13 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import test_ovf
-import test_spirit
-import test_tb2j
-import test_uppasd
-import test_vampire
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from small_files import ovf, spirit, tb2j, uppasd, vampire
 
 from magsearch import formats
 from magsearch.errors import InputError
@@ -140,7 +136,7 @@ def _files(**texts: str) -> Files:
 
 def _npy() -> bytes:
     buffer = io.BytesIO()
-    np.save(buffer, test_ovf.ROWS)
+    np.save(buffer, ovf.ROWS)
     return buffer.getvalue()
 
 
@@ -175,38 +171,38 @@ def _pickle(protocol: int) -> bytes:
 
 
 def _vampire(kind: str, value: str) -> Files:
-    ucf = test_vampire.UCF.format(kind=kind, forward=value, backward=value)
-    return _files(cell__UCF=ucf, cell__mat=test_vampire.MAT, input=test_vampire.INPUT)
+    ucf = vampire.UCF.format(kind=kind, forward=value, backward=value)
+    return _files(cell__UCF=ucf, cell__mat=vampire.MAT, input=vampire.INPUT)
 
 
 SEEDS: dict[str, list[Files]] = {
     "toml": [_files(in__toml=TOML), _files(in__toml=NAMED)],
     "uppasd": [
-        _files(**{name.replace(".", "__"): text for name, text in test_uppasd.CHAIN.items()}),
+        _files(**{name.replace(".", "__"): text for name, text in uppasd.CHAIN.items()}),
         _files(
-            inpsd__dat=test_uppasd.HONEYCOMB["inpsd.dat"] + UPPASD,
-            posfile=test_uppasd.HONEYCOMB["posfile"],
-            momfile=test_uppasd.HONEYCOMB["momfile"],
+            inpsd__dat=uppasd.HONEYCOMB["inpsd.dat"] + UPPASD,
+            posfile=uppasd.HONEYCOMB["posfile"],
+            momfile=uppasd.HONEYCOMB["momfile"],
             jfile="1 2 0 0 0 1.0\n2 1 0 0 0 1.0\n1 1 1 0 0 -0.1\n2 2 1 0 0 -0.1\n",
             dmfile="1 2 0 0 0 0 0 1.0\n2 1 0 0 0 0 0 -1.0\n",
             kfile="1 1 0.1 0.01 0 0 1 0\n2 7 0.1 0.0 0 0 1 0.5\n",
         ),
     ],
-    "exchange.out": [_files(exchange__out=form) for name, form in test_tb2j.FORMS.items() if name != "xml"],
-    "exchange.xml": [_files(exchange__xml=test_tb2j.XML)],
+    "exchange.out": [_files(exchange__out=form) for name, form in tb2j.FORMS.items() if name != "xml"],
+    "exchange.xml": [_files(exchange__xml=tb2j.XML)],
     "pickle": [{"TB2J.pickle": _pickle(protocol)} for protocol in (3, 4, 5)],
     "spirit": [
-        _files(a__cfg=test_spirit.CHAIN),
-        _files(a__cfg=test_spirit.SHELLS.format(chirality=2)),
+        _files(a__cfg=spirit.CHAIN),
+        _files(a__cfg=spirit.SHELLS.format(chirality=2)),
         _files(a__cfg=SPIRIT, pairs__txt=PAIRS),
     ],
     "ucf": [_vampire("isotropic", "1e-21"), _vampire("tensorial", "1e-21 0 0 0 1e-21 0 0 0 1e-21")],
     "input": [dict(reversed(_vampire("normalised-vectorial", "1 2 3").items()))],
     "ovf": [
-        {"m.ovf": test_ovf.file(test_ovf.text(test_ovf.ROWS))},
-        {"m.ovf": test_ovf.file(test_ovf.text(test_ovf.ROWS), mesh="irregular")},
-        {"m.ovf": test_ovf.file(test_ovf.binary(test_ovf.ROWS, 4), "Binary 4")},
-        {"m.ovf": test_ovf.file(test_ovf.binary(test_ovf.ROWS, 8), "Binary 8", mesh="irregular")},
+        {"m.ovf": ovf.file(ovf.text(ovf.ROWS))},
+        {"m.ovf": ovf.file(ovf.text(ovf.ROWS), mesh="irregular")},
+        {"m.ovf": ovf.file(ovf.binary(ovf.ROWS, 4), "Binary 4")},
+        {"m.ovf": ovf.file(ovf.binary(ovf.ROWS, 8), "Binary 8", mesh="irregular")},
     ],
     "xyz": [_files(s__xyz=XYZ)],
     "restart": [_files(restart__a__out=RESTART)],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +12,6 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-
-from magsearch.parallel.signals import HEARD
 
 COMMAND = [sys.executable, "-c", "from magsearch.cli import main; main()"]
 CLOCKS = {"history/seconds"}  # what two equal runs do not share
@@ -104,23 +101,3 @@ def differences(one: Path, other: Path) -> set[str]:
     """Names of the datasets in which two files differ."""
     a, b = datasets(one), datasets(other)
     return {name for name in a.keys() | b.keys() if a.get(name) != b.get(name)}
-
-
-def refused(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
-    """The one line that a command, run in this process, says before it exits with 2."""
-    from magsearch.cli import main
-
-    before, handlers = sys.argv, {number: signal.getsignal(number) for number in HEARD}
-    sys.argv = ["magsearch", *map(str, arguments)]
-    try:
-        with pytest.raises(SystemExit) as ended:
-            main()
-    finally:
-        sys.argv = before
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    out, err = capsys.readouterr()
-    assert (ended.value.code, out) == (2, "")
-    assert err.startswith("magsearch: ")
-    assert err.count("\n") == 1
-    return err

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_cli import here, printed, refused
+from command import here, printed, refused
 
 MODEL = """\
 [model]

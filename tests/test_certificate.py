@@ -10,9 +10,9 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from command import printed, refused
 from models import MODELS, exchange, shell_bonds
-from test_cli import printed, refused
-from test_storage import stored
+from records import stored
 
 from magsearch import storage
 from magsearch.bounds import lower_bound, takes_seconds

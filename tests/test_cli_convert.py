@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import MODEL, here, printed, refused
 from oracle import energy, random_textures
-from test_cli import MODEL, here, printed, refused
-from test_cut import FIELDS, grown, scan
+from scans import FIELDS, grown, scan
 
 from magsearch import formats, storage
 

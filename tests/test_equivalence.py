@@ -8,7 +8,7 @@ from models import MODELS, bloch, exchange, shell_bonds
 from oracle import random_textures
 from random_models import random_model
 from scipy.spatial.transform import Rotation
-from test_spingroup import ASIDE, EASY, EASY_X, UP, along_z, copy, diagonal, square
+from symmetric import ASIDE, EASY, EASY_X, UP, along_z, copy, diagonal, spiral, square
 
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
@@ -27,11 +27,6 @@ def wave(lattice, *parts):
     cell = np.repeat(lattice.coordinates, lattice.atoms, axis=0)
     s = sum(np.cos(2 * np.pi * cell @ np.array(k))[:, None] * np.array(vector) for vector, k in parts)
     return s / np.linalg.norm(s, axis=1)[:, None]
-
-
-def spiral(lattice, k, first=(1.0, 0, 0), second=(0, 1.0, 0)):
-    phase = 2 * np.pi * np.repeat(lattice.coordinates, lattice.atoms, axis=0) @ np.array(k)
-    return np.cos(phase)[:, None] * np.array(first) + np.sin(phase)[:, None] * np.array(second)
 
 
 # -- copies are recognised ---------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import pytest
 import scipy.stats
 from models import MODELS, kagome_tensor, large_film, square_bloch
 from numpy.testing import assert_allclose, assert_array_equal
+from sweeping import KEY, contact, swept
 
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
@@ -41,14 +42,7 @@ from magsearch.thermal.heat_bath import (
 )
 from magsearch.units import K_B, MRY, MU_B
 
-KEY = (20261124, 7)
 EVERY = moves(*list(MOVE)[:-1])
-
-
-def contact(model: Hamiltonian, device: Any, real: Any, replicas: int, kelvin: Any, seed: int = 0) -> Motion:
-    motion = Motion.start(Evaluator(model, device, real), oracle.random_textures(model, replicas, seed), key=KEY)
-    enter(motion, kelvin)
-    return motion
 
 
 # -- detailed balance --------------------------------------------------------------------------------------------------
@@ -184,13 +178,6 @@ def test_state_is_that_of_the_textures_also_after_many_sweeps(device, real):
 # -- reproducible ------------------------------------------------------------------------------------------------------
 
 
-def swept(model: Hamiltonian, device: Any, real: Any, replicas: int, key: Any = KEY, sweeps: int = 3) -> np.ndarray:
-    motion = Motion.start(Evaluator(model, device, real), oracle.random_textures(model, 40)[:replicas], key=key)
-    enter(motion, np.linspace(1, 100, 40)[:replicas])
-    run(motion, sweeps, 1)
-    return motion.textures()
-
-
 def test_a_replica_does_not_depend_on_the_others(target, real):
     """Not by one bit: alone with those before it, or in a larger batch."""
     whole = swept(kagome_tensor(), target, real, 40)
@@ -243,7 +230,7 @@ import sys
 sys.path.insert(0, {tests!r})
 import numpy as np
 from models import MODELS
-from test_heatbath import swept
+from sweeping import swept
 from magsearch.engine.device import Cpu
 names = ("triangular_j1_j3", "large_film", "kagome_tensor", "disordered")
 reals = ("float32", "float64")

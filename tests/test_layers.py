@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -101,3 +102,11 @@ def test_the_reader_of_imports_sees_what_is_there():
     """cupy is reached through importlib in device.py; hamiltonian imports bonds and lattice."""
     assert "cupy" in imports("engine.device")
     assert {"model.bonds", "model.lattice"} <= inside("model.hamiltonian")
+
+
+def test_no_test_module_imports_another():
+    """Shared fixtures belong to conftest.py and to the modules beside it."""
+    modules = sorted(Path(__file__).parent.rglob("*.py"))
+    assert len(modules) > 50
+    importing = re.compile(r"^\s*(from|import) test_", re.MULTILINE)  # also in programs that a test writes
+    assert [module.name for module in modules if importing.search(module.read_text())] == []

@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command import printed, refused
 from models import MODELS
+from records import searched, stored
 from rich.console import Console
-from test_cli import printed, refused
-from test_cut import FIELDS, MOMENTS, heated, scan
-from test_plots import searched
-from test_storage import stored
+from scans import FIELDS, MOMENTS, heated, scan
 
 from magsearch import storage
 from magsearch.cli.watch import looks, scan_looks

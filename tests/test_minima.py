@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from models import bloch, exchange, shell_bonds
-from test_equivalence import spiral
-from test_spingroup import EASY, UP, square
-from test_stability import LINE, judged, polished
+from polishing import LINE, judged, polished
+from symmetric import EASY, UP, spiral, square
 
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from models import MODELS
-from test_storage import stored
+from records import searched, stored
 
 from magsearch.model.lattice import Lattice
 from magsearch.observables.topological_charge import topological_charge
@@ -25,7 +25,7 @@ from magsearch.plots import (
     summary,
     texture,
 )
-from magsearch.search.history import MIGRATION, History
+from magsearch.search.history import MIGRATION
 
 LEFT_HANDED = Lattice([[0.5, 1.86, 0], [1.86, 0.5, 0], [0, 0, 9]], [[0, 0, 0]], (8, 8, 1), (True, True, False))
 PLANES = {
@@ -265,20 +265,6 @@ def test_rounding_is_not_drawn_as_charge():
 def test_a_chain_has_no_charge_to_draw():
     with pytest.raises(ValueError, match="no topological charge"):
         charge(axes(), Lattice.named("chain", (12, 1, 1)), np.tile([0, 0, 1.0], (12, 1)))
-
-
-def searched(generations=5, islands=2):
-    """Energies that fall by 1 meV a generation; the second operator is never used."""
-    made = History(("HeatPatch", "PatchSplice", "RandomSpins"), 2, islands, 4)
-    rows = np.zeros((generations, islands), made.row_type)
-    g = np.arange(generations)[:, None]
-    rows["best"] = -g - np.arange(islands)
-    rows["energies"] = rows["best"][..., None] + np.array([0, 0.1, 0.2, np.nan])
-    rows["evaluations"] = 100
-    rows["offspring"], rows["successes"] = [4, 0, 2], [1, 0, 2]
-    made.rows, made.seconds = list(rows), [float(k) for k in range(generations)]
-    made.levels = [np.zeros(2)] * generations
-    return made
 
 
 def test_ridges_peak_at_the_energies_above_the_best():

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command import refused
 from models import MODELS
-from test_cli import refused
-from test_cut import FIELDS, MOMENTS, grown, heated, scan
-from test_plots import searched
-from test_storage import stored
+from records import searched, stored
+from scans import FIELDS, MOMENTS, grown, heated, scan
 
 from magsearch import storage
 from magsearch.model.lattice import Lattice

@@ -16,7 +16,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from processes import datasets, differences, done, launcher, refused, start
+from command import refused
+from processes import datasets, differences, done, launcher, start
 
 from magsearch import storage
 from magsearch.console.scan import summary

@@ -4,49 +4,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from models import MODELS, bloch, exchange, shell_bonds
+from models import MODELS, bloch
 from oracle import random_textures
 from random_models import random_model
 from scipy.spatial.transform import Rotation
+from symmetric import ASIDE, EASY, EASY_X, TILTED, UP, along_z, copy, diagonal, square
 
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
-from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.model.lattice import Lattice
+from magsearch.model.bonds import Bonds
+from magsearch.model.hamiltonian import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.symmetry.equivalence import Equivalence
 from magsearch.symmetry.space_group import operations
 from magsearch.symmetry.spin_group import any_angle, spin_group
 
 EVERY = [*MODELS.values(), *(random_model(seed) for seed in range(60))]
-UP, ASIDE, TILTED = (0.0, 0.0, 5.0), (5.0, 0.0, 0.0), (3.0, 0.0, 4.0)
-EASY, EASY_X = UniaxialAnisotropy(0.5), UniaxialAnisotropy(0.5, (1.0, 0.0, 0.0))
-
-
-def square(*couplings, size=(4, 4, 1), anisotropy=(), field=(0.0, 0.0, 0.0)):
-    lattice = Lattice.named("square", size)
-    bonds = shell_bonds(lattice, *(couplings or (exchange(1.0), exchange(-0.3))))
-    return Hamiltonian(lattice, bonds, anisotropy=anisotropy, field=field)
-
-
-def diagonal(x, y, z):
-    return lambda _: np.diag([x, y, z])
-
-
-def along_z(J, D):
-    return lambda _: exchange_matrix(J) + dmi_matrix([0.0, 0.0, D])
-
-
-def copy(hamiltonian, texture, random):
-    """A texture under an operation of the group, a translation and a turn by any angle, all at random."""
-    group, lattice = spin_group(hamiltonian), hamiltonian.lattice
-    sites, turns = group.maps[random.integers(len(group.maps))]
-    turn = turns[random.integers(len(turns))]
-    for axis in group.axes:
-        turn = Rotation.from_rotvec(random.uniform(0, 2 * np.pi) * axis).as_matrix() @ turn
-    shift = [random.integers(n) if free else 0 for n, free in zip(lattice.size, group.shifts, strict=True)]
-    moved = np.roll(texture[sites].reshape(*lattice.grid, -1), shift[::-1], axis=(0, 1, 2))
-    return moved.reshape(texture.shape) @ turn.T
 
 
 @pytest.mark.parametrize("model", EVERY)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 from models import bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose
 from oracle import energy, random_textures
+from polishing import LINE, judged, polished
 
 from magsearch.console import screen
 from magsearch.engine.device import Cpu
@@ -18,22 +18,15 @@ from magsearch.minima import modes, stability
 from magsearch.model.bonds import Bonds, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
 from magsearch.model.lattice import Lattice
-from magsearch.observables.fingerprint import fingerprint
 from magsearch.operators.crystal import Crystal
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import Convergence, relax
 from magsearch.runs import record
-from magsearch.search.island import Candidate, GeneticTunneling, Island
+from magsearch.search.island import GeneticTunneling, Island
 from magsearch.units import MU_B
 
-LINE = Lattice.named("chain", (6, 1, 1))
 EASY = Hamiltonian(LINE, shell_bonds(LINE, exchange(1.0)), anisotropy=(UniaxialAnisotropy(0.3),))
 UP, ACROSS = np.tile([0.0, 0, 1], (6, 1)), np.tile([1.0, 0, 0], (6, 1))
-
-
-def judged(model: Hamiltonian, texture: np.ndarray, device: Any = None, count: int = 4) -> stability.Stability:
-    evaluator = Evaluator(model, device or Cpu(), np.float64)
-    return stability.stability(evaluator, texture, count)[0][0]
 
 
 @pytest.mark.parametrize(
@@ -87,19 +80,6 @@ def test_a_push_stays_on_the_spheres_and_leads_down_both_ways(device):
 
 
 # -- a search ----------------------------------------------------------------------------------------------------------
-
-
-def polished(model: Hamiltonian, *textures: np.ndarray, **settings: Any) -> list[Candidate]:
-    """What an island's polish makes of given candidates."""
-    island = Island(
-        Crystal(model), Evaluator(model, Cpu()), GeneticTunneling(**{"replicas": 16, "elites": 4} | settings)
-    )
-    given = []
-    for texture in textures:
-        e = float(energy(model, texture[None])[0])
-        given.append(Candidate(texture, e, 0.0, "", 0, fingerprint(model.lattice, texture, e)))
-    island.merge(given)
-    return island.polished()
 
 
 def test_a_saddle_is_pushed_off_and_falls():

@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 import pytest
+from command import refused
 from models import MODELS
-from processes import refused
 
 from magsearch.cli import app
 from magsearch.engine.device import Cpu

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_files.uppasd import CHAIN, HONEYCOMB
 
 from magsearch import formats
 from magsearch.errors import InputError
@@ -13,37 +14,6 @@ from magsearch.units import MRY, MU_B
 
 INPUTS = Path(__file__).parent.parent / "inputs"
 X, Y, Z = np.eye(3)
-
-CHAIN = {
-    "inpsd.dat": """
-        simid   chain
-        ncell   4 1 1                 how many cells
-        BC      P 0 0
-        cell    1.0 0.0 0.0
-                0.0 1.0 0.0
-                0.0 0.0 1.0
-        alat    3.0e-10
-        posfile ./posfile
-        momfile ./momfile
-        exchange ./jfile
-    """,
-    "posfile": "1 1 0.0 0.0 0.0",
-    "momfile": "1 1 2.0 0.0 0.0 1.0",
-    "jfile": "1 1 1.0 0.0 0.0 0.5 a comment\n1 1 -1.0 0.0 0.0 0.5",
-}
-HONEYCOMB = {
-    "inpsd.dat": """
-        ncell 6 6 1
-        bc P P 0
-        cell 1.0 0.0 0.0 -0.5 0.8660254 0.0 0.0 0.0 1.0
-        alat 1d-10
-        posfile posfile
-        momfile momfile
-        exchange jfile
-    """,
-    "posfile": "1 1 0.0 0.577350 0.0\n2 1 0.5 0.288675 0.0",
-    "momfile": "1 1 1.0 0 0 1\n2 1 1.0 0 0 1",
-}
 
 
 def write(folder: Path, files: dict[str, str], more: str = "", **changed: str) -> Path:

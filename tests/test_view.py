@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import printed, refused
 from models import MODELS
 from numpy.testing import assert_allclose, assert_array_equal
-from test_cli import printed, refused
-from test_storage import stored
+from records import stored
 
 from magsearch import storage
 from magsearch.model.lattice import Lattice

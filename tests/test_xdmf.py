@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from models import MODELS
 from numpy.testing import assert_allclose, assert_array_equal
-from test_cut import FIELDS, grown, heated, scan
-from test_storage import stored
+from records import stored
+from scans import FIELDS, grown, heated, scan
 
 from magsearch import storage
 from magsearch.engine.device import Cpu

@@ -1,0 +1,81 @@
+"""Records and histories of runs that nobody ran, to be stored, drawn and reported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from oracle import random_textures
+
+from magsearch.minima.degeneracy import Degeneracy
+from magsearch.minima.stability import Stability
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.search.history import MIGRATION, History
+from magsearch.storage import Elite, Record, checkpoint
+
+
+def random_history(elites: int, generations: int, islands: int = 2) -> History:
+    rng = np.random.default_rng(6)
+    history = History(("HeatPatch", "PatchSplice"), elites, islands)
+    rows = np.zeros((generations, islands), history.row_type)
+    for name in checkpoint.HISTORY_UNITS:
+        random = (
+            rng.normal(size=rows[name].shape)
+            if rows[name].dtype.kind == "f"
+            else rng.integers(9, size=rows[name].shape)
+        )
+        rows[name] = random
+    history.rows, history.seconds = list(rows), rng.random(generations).tolist()
+    history.levels = list(rng.normal(size=(generations, elites)))
+    history.migrations = np.zeros(3, MIGRATION)
+    for name in MIGRATION.names or ():
+        history.migrations[name] = rng.integers(9, size=3)
+    return history
+
+
+def stability(k: int) -> Stability | None:
+    """One has none, others have few or many modes."""
+    return Stability("saddle", tuple(np.arange(-1.0, k).tolist()), k) if k else None
+
+
+def stored(hamiltonian: Hamiltonian, elites: int = 3, generations: int = 4, **rest: Any) -> Record:
+    """A record full of random numbers."""
+    rng = np.random.default_rng(5)
+    spins = random_textures(hamiltonian, elites)
+    made = tuple(
+        Elite(
+            s,
+            *rng.normal(size=1),
+            rng.normal(size=3),
+            *rng.normal(size=2),
+            f"operator {k}",
+            k,
+            1,
+            stability=stability(k),
+            label="spiral" if k else "",
+            degeneracy=Degeneracy(k, k == 2) if k else None,
+        )
+        for k, s in enumerate(spins)
+    )
+    values: dict[str, Any] = {
+        "hamiltonian": hamiltonian, "input_path": "in.toml", "input_text": "# Grüße\n[model]\n",
+        "settings": {"search": {"seed": 2}}, "history": random_history(max(elites, 1), generations), "elites": made,
+        "stopped": "4 generations done", "seconds": 1.25, "device": "CPU", "created": "2026-01-01T00:00:00",
+        "version": "0.1", "command": "magsearch run", "layout": ("rank 0 on a: islands 0 to 1, cpu",),
+        "waited": (0.25,), "writing": 0.5,
+    }  # fmt: skip
+    return Record(**values | rest)
+
+
+def searched(generations=5, islands=2):
+    """Energies that fall by 1 meV a generation; the second operator is never used."""
+    made = History(("HeatPatch", "PatchSplice", "RandomSpins"), 2, islands, 4)
+    rows = np.zeros((generations, islands), made.row_type)
+    g = np.arange(generations)[:, None]
+    rows["best"] = -g - np.arange(islands)
+    rows["energies"] = rows["best"][..., None] + np.array([0, 0.1, 0.2, np.nan])
+    rows["evaluations"] = 100
+    rows["offspring"], rows["successes"] = [4, 0, 2], [1, 0, 2]
+    made.rows, made.seconds = list(rows), [float(k) for k in range(generations)]
+    made.levels = [np.zeros(2)] * generations
+    return made

@@ -1,0 +1,1 @@
+"""Small files of every format: read by tests, damaged by fuzz.py."""
