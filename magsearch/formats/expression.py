@@ -15,7 +15,7 @@ from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
 
 NOISE = 1e-12  # of the largest coupling: what sums in another order leave
-ALIKE = 1e-9  # two unit vectors whose components differ by less are one
+SAME_AXIS = 1e-9  # largest 1 - |n . m| of unit vectors n, m along one axis: rounding of normalised input
 
 Vector = tuple[float, float, float]
 
@@ -99,7 +99,7 @@ class Expression:
                 continue
             if isinstance(term, UniaxialAnisotropy):
                 n = np.array(term.axis) / np.linalg.norm(term.axis)
-                at = next((k for k, (m, *_) in enumerate(uniaxial) if abs(abs(m @ n) - 1) < ALIKE), None)
+                at = next((k for k, (m, *_) in enumerate(uniaxial) if abs(abs(m @ n) - 1) < SAME_AXIS), None)
                 if at is None:
                     uniaxial.append((n, term.K, term.K4))
                 else:
@@ -107,7 +107,7 @@ class Expression:
                     uniaxial[at] = (m, K + term.K, K4 + term.K4)
             else:
                 frame = np.array(term.axes)
-                if cubic and np.abs(np.abs(frame @ cubic[0][1].T).max(axis=1) - 1).max() < ALIKE:
+                if cubic and np.abs(np.abs(frame @ cubic[0][1].T).max(axis=1) - 1).max() < SAME_AXIS:
                     cubic[0] = (cubic[0][0] + term.Kc, cubic[0][1])  # the same cube, its axes in another order
                 else:
                     cubic.append((term.Kc, frame))

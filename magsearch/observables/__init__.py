@@ -1,5 +1,5 @@
-"""Observables of a texture: charge, magnetisation, structure factor, energy density, and the fingerprint made of them.
+"""Observables of a texture: topological charge, magnetisation, structure factor, energy density, and fingerprint.
 
-Textures are [site, 3] or [replica, site, 3]; every result has the replica as its first axis where the texture has one.
-A spin of length zero is a vacancy.
+Textures are [site, 3] or [replica, site, 3]; results have the replica as their first axis if the textures do. A spin
+of length zero is a vacancy.
 """

@@ -1,4 +1,4 @@
-"""Where the energy of a texture sits."""
+"""Local energies, energies per spin and the largest torque of a texture."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from magsearch.units import MU_B
 
 
 def energy_density(evaluator: Evaluator, textures: Any) -> NDArray[np.float64]:
-    """Energy of every site in meV, [replica, site] or [site]; a coupling's energy is halved between its two sites.
+    """Return the energy of every site in meV, [replica, site] or [site].
 
-    The sum over sites is the energy. With the field b = - dE/ds, Euler's theorem for homogeneous functions gives
-    - s . b = 2 E2 + E1 + 4 E4 of the terms that are bilinear or quadratic, linear, and of fourth order in s. Couplings
+    The energy of a coupling is divided equally between its two sites.
+
+    The sum over sites is the total energy. With the field b = - dE/ds, Euler's theorem for homogeneous functions gives
+    - s . b = 2 E2 + E1 + 4 E4, where E2 is bilinear or quadratic in s, E1 linear, and E4 of fourth order. Couplings
     count twice there, once from each end, so that a site has - s . b / 2 + E1 / 2 - E4.
     """
     s = np.asarray(textures, dtype=np.float64)
@@ -32,10 +34,10 @@ def energy_density(evaluator: Evaluator, textures: Any) -> NDArray[np.float64]:
 
 
 def energies(evaluators: Mapping[str, Evaluator], spins: NDArray[np.float64]) -> dict[str, float]:
-    """Energy per spin of one texture [site, 3] under each of some Hamiltonians, meV."""
+    """Return the energy per spin in meV of one texture [site, 3] under each of several Hamiltonians, by name."""
     return {name: float(e.energies(spins)[0]) / e.hamiltonian.n_spins for name, e in evaluators.items()}
 
 
 def largest_torque(hamiltonian: Hamiltonian, field: NDArray[np.float64], spins: NDArray[np.float64]) -> float:
-    """max |s x b| in meV; field and spins [site, 3]."""
+    """Return the largest torque |s x b| in meV; field and spins are [site, 3]."""
     return float(np.linalg.norm(np.cross(spins, field), axis=1).max())

@@ -1,8 +1,4 @@
-"""What is measured on a texture: topological charge, magnetisation, structure factor, and a fingerprint of all of them.
-
-Textures are [site, 3] or [replica, site, 3]; every result has the replica as its first axis where the texture has one.
-A spin of length zero is a vacancy.
-"""
+"""Fingerprints of textures: numbers that symmetry operations leave invariant, by which copies are recognised."""
 
 from __future__ import annotations
 
@@ -19,25 +15,20 @@ from magsearch.observables.magnetization import magnetization
 from magsearch.observables.structure_factor import PEAKS, _spins_per_texture, sublattice_modes
 from magsearch.observables.topological_charge import topological_charge
 
-ALIKE = 1e-3  # figures of one minimum differ by less
-
-
-# -- Fourier space -----------------------------------------------------------------------------------------------------
-
-
-# -- recognising a texture ---------------------------------------------------------------------------------------------
+# Largest difference of the dimensionless invariants (relative, of the wave number) between two relaxations of one minimum
+INVARIANTS_AGREE = 1e-3
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Numbers that lattice translations and point-group operations leave as they are, as time reversal at zero field.
+    """Invariants under lattice translations, point-group operations and, without a field, time reversal.
 
     energy         meV per site that carries a spin
-    charge         topological charge; its sign may turn under operations that flip the normal; nan where neighbours
-                   enclose more than a right angle: it then depends on how squares are cut into triangles
+    charge         topological charge, up to its sign, which operations that flip the normal change; nan if any
+                   neighbours enclose more than a right angle: it then depends on how squares are cut into triangles
     magnetization  length of the mean spin
-    wave_number    mean |q| in the first Brillouin zone, Fourier weights as weights, 1/angstrom
-    weights        largest Fourier weights sum_atoms |s_atom(q)|^2 / N^2, in falling order, 0 to 1
+    wave_number    mean |q| in the first Brillouin zone, weighted by the Fourier weights, 1/angstrom
+    weights        largest Fourier weights sum_atoms |s_atom(q)|^2 / N^2, in descending order, 0 to 1
     """
 
     energy: float
@@ -48,7 +39,7 @@ class Fingerprint:
 
 
 def fingerprint(lattice: Lattice, spins: ArrayLike, energy: float) -> Fingerprint:
-    """The invariants of one texture [site, 3] whose energy is ``energy`` meV in all."""
+    """Return the fingerprint of one texture [site, 3] whose total energy is ``energy`` meV."""
     count = max(_spins_per_texture(spins), 1)
     weights = (np.abs(sublattice_modes(lattice, spins)) ** 2).sum(axis=(-2, -1)).ravel() / count**2
     s = np.asarray(spins, dtype=np.float64)
@@ -63,10 +54,13 @@ def fingerprint(lattice: Lattice, spins: ArrayLike, energy: float) -> Fingerprin
     )
 
 
-def same(a: Fingerprint, b: Fingerprint, tolerance: float = ALIKE, energy: float = 1e-4) -> bool:
-    """Whether both may be one minimum: energies within ``energy`` meV per site, the rest within ``tolerance``.
+def same(a: Fingerprint, b: Fingerprint, tolerance: float = INVARIANTS_AGREE, energy: float = 1e-4) -> bool:
+    """Return whether two fingerprints may belong to one minimum.
 
-    Charges may differ by ten times as much, and are not compared where one is nan.
+    energy      largest difference of the energies, meV per site
+    tolerance   largest difference of the other invariants, relative for the wave number
+
+    Charges may differ by ten times ``tolerance``, and are not compared if one is nan.
     """
     return (
         abs(a.energy - b.energy) <= energy
@@ -78,14 +72,14 @@ def same(a: Fingerprint, b: Fingerprint, tolerance: float = ALIKE, energy: float
 
 
 def distinct(prints: Sequence[Fingerprint], energy: float = 1e-4, looseness: Sequence[float] = ()) -> list[int]:
-    """Places of those that differ from every earlier one that is kept, as ``same`` has it.
+    """Return the indices of the fingerprints that differ from every earlier one that was kept, according to ``same``.
 
-    energy      meV per site
-    looseness   of each, if any: it has to differ by so many times as much
+    energy      largest difference of the energies of one minimum, meV per site
+    looseness   factor on all tolerances for each fingerprint, for textures that are relaxed loosely; 1 if empty
     """
     kept: list[int] = []
     for place, one in enumerate(prints):
         times = looseness[place] if looseness else 1.0
-        if not any(same(one, prints[other], times * ALIKE, times * energy) for other in kept):
+        if not any(same(one, prints[other], times * INVARIANTS_AGREE, times * energy) for other in kept):
             kept.append(place)
     return kept

@@ -7,7 +7,10 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def magnetization(spins: ArrayLike, moments: ArrayLike | None = None) -> NDArray[np.float64]:
-    """Mean spin, [..., 3]: vacancies do not count; moments [site], where given, weight the spins (a mask selects)."""
+    """Return the mean spin [..., 3] of textures [..., site, 3] without their vacancies.
+
+    With ``moments`` [site], return the mean weighted by them; a mask of 0 and 1 selects sites.
+    """
     s = np.asarray(spins, dtype=np.float64)
     if moments is None:
         count = (s != 0).any(axis=-1).sum(axis=-1)

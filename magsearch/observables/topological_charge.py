@@ -8,22 +8,20 @@ from numpy.typing import ArrayLike, NDArray
 from magsearch.model.lattice import Lattice
 from magsearch.model.triangulation import stacking_axis, triangles
 
-EXCEPTIONAL = 1e-4  # spins this close to the poles of the solid angle have none
-
-
-SMOOTH = 0.5  # mean s_i . s_j of neighbours above which a topological charge means something
+EXCEPTIONAL = 1e-4  # closer than this to its branch point, a solid angle is undefined and counts as zero
+SMOOTH = 0.5  # mean s_i . s_j of neighbours above which the topological charge is defined
 
 
 def charge_density(lattice: Lattice, spins: ArrayLike) -> NDArray[np.float64]:
-    """Topological charge of every triangle of ``triangles(lattice)``, [..., triangle].
+    """Return the topological charge of every triangle of ``triangles(lattice)``, [..., triangle].
 
-    The signed solid angle between three spins over 4 pi: Berg & Luscher, Nucl. Phys. B 190, 412 (1981); as a tangent
-    after Van Oosterom & Strackee, IEEE Trans. Biomed. Eng. 30, 125 (1983). Triangles with a vacancy carry none, nor do
-    those whose solid angle is undefined, as in a collinear antiferromagnet.
+    It is the signed solid angle between three spins over 4 pi (Berg & Luscher, Nucl. Phys. B 190, 412 (1981)), computed
+    from its tangent (Van Oosterom & Strackee, IEEE Trans. Biomed. Eng. 30, 125 (1983)). Triangles with a vacancy carry
+    none, nor do those whose solid angle is undefined, as in a collinear antiferromagnet.
     """
     s = np.asarray(spins, dtype=np.float64)
     length = np.linalg.norm(s, axis=-1, keepdims=True)
-    s = s / np.where(length > 0, length, 1)  # float32 spins are not unit vectors: the charge would not be whole
+    s = s / np.where(length > 0, length, 1)  # float32 spins are not unit vectors: the charge would not be an integer
     a, b, c = np.moveaxis(s[..., triangles(lattice), :], -2, 0)
     occupied = (length[..., 0] > 0)[..., triangles(lattice)].all(axis=-1)
     volume = np.einsum("...x,...x", a, np.cross(b, c))
@@ -33,17 +31,18 @@ def charge_density(lattice: Lattice, spins: ArrayLike) -> NDArray[np.float64]:
 
 
 def topological_charge(lattice: Lattice, spins: ArrayLike) -> NDArray[np.float64] | float:
-    """Q = 1/(4 pi) int m . (dm/dx x dm/dy) dx dy, [...]; a skyrmion with its core down in an up background has Q = -1.
+    """Return the topological charge Q = 1/(4 pi) int m . (dm/dx x dm/dy) dx dy of textures [..., site, 3], [...].
 
-    The sum over all sheets of a plane; where layers are stacked along the third axis, the mean over the layers. A whole
-    number on periodic planes without vacancies. x, y and the normal are right-handed and the largest component of the
-    normal is positive, so that a left-handed cell gives the same charge.
+    A skyrmion with its core down in an up background has Q = -1. Q is summed over all sheets of a plane and averaged
+    over layers that are stacked along the third axis. It is an integer on periodic planes without vacancies. x, y and
+    the normal are right-handed and the largest component of the normal is positive, so that a left-handed cell gives
+    the same charge.
     """
     return charge_density(lattice, spins).sum(axis=-1) / lattice.size[stacking_axis(lattice)]
 
 
 def likeness(lattice: Lattice, spins: ArrayLike) -> float:
-    """Mean s_i . s_j of neighbours in a plane, of one texture; 0 where there is no plane."""
+    """Return the mean s_i . s_j of neighbours in planes of one texture [site, 3]; 0 for lattices without planes."""
     corners = triangles(lattice)
     if not len(corners):
         return 0.0
@@ -52,8 +51,8 @@ def likeness(lattice: Lattice, spins: ArrayLike) -> float:
 
 
 def rough(lattice: Lattice, spins: ArrayLike) -> bool:
-    """Whether neighbours differ so much that the topological charge of a texture means nothing.
+    """Return whether neighbouring spins of one texture [site, 3] differ too much to define a topological charge.
 
-    In the 120 degree order, triangles are flat: whether each counts 1/2 or -1/2 is a matter of rounding.
+    In the 120 degree order, for instance, triangles are flat: whether each counts 1/2 or -1/2 depends on rounding.
     """
     return bool(len(triangles(lattice))) and likeness(lattice, spins) <= SMOOTH

@@ -18,7 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 from magsearch.phases.column import Column
 
 FIELD = "field"
-ALIKE = 1e-9  # coordinates closer than this part of their range are one
+# Rounding of coordinates: relative slack for a third point on the sphere of the Gabriel graph, and largest sine of the
+# angle between fields that count as parallel
+COORDINATES_AGREE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +114,7 @@ def _common(fields: NDArray[np.float64]) -> tuple[float, float, float] | None:
         return 0.0, 0.0, 1.0
     along = fields[strength.argmax()] / strength.max()
     along = along * np.sign(along[np.abs(along).argmax()])
-    if np.abs(np.cross(fields, along)).max() > ALIKE * strength.max():
+    if np.abs(np.cross(fields, along)).max() > COORDINATES_AGREE * strength.max():
         return None
     return float(along[0]) + 0.0, float(along[1]) + 0.0, float(along[2]) + 0.0
 
@@ -132,7 +134,7 @@ def neighbours(x: NDArray[np.float64]) -> list[list[int]]:
     u, graph = scaled(x), []
     apart = ((u[:, None] - u[None]) ** 2).sum(axis=-1)  # [column, column]
     for one in range(len(u)):
-        inside = apart[one] + apart <= apart[one][:, None] * (1 + ALIKE)  # [other, third]
+        inside = apart[one] + apart <= apart[one][:, None] * (1 + COORDINATES_AGREE)  # [other, third]
         inside[:, one] = False
         np.fill_diagonal(inside, False)
         inside[one] = True

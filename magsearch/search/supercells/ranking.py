@@ -21,7 +21,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.search.supercells.supercell import Box, boxes, free_axes
 
 GRID = {1: 720, 2: 60, 3: 20}  # wave vectors along each free axis, by their number, from which maxima are climbed
-ALIKE = 1e-5  # arms of the softest star differ by less, as a fraction of the range of J(q): DFT couplings are rounded
+SAME_STAR = 1e-5  # largest spread of -J(q) over the arms of one star, of the range of J(q): DFT couplings are rounded
 CLIMBS = 40  # maxima that are looked at
 STEP = 1e-4  # fractions of a reciprocal vector, for second differences
 BUDGET = 100_000  # boxes that are looked at
@@ -86,7 +86,7 @@ def soft_modes(hamiltonian: Hamiltonian) -> SoftModes:
     for found in climbed:  # the longest waves first, where J(q) has a flat bottom
         arm = np.zeros(3)
         arm[axes] = found.x - np.rint(found.x)
-        if found.fun <= best + ALIKE and not any(_same(arm, other) or _same(arm, -other) for other in arms):
+        if found.fun <= best + SAME_STAR and not any(_same(arm, other) or _same(arm, -other) for other in arms):
             arms.append(arm)
     return SoftModes(np.array(arms), best * (spread or 1.0), np.array([_curvature(hamiltonian, arm) for arm in arms]))
 
