@@ -121,5 +121,5 @@ def test_phases_writes_a_picture_and_says_where_they_cross(axes, x, y, tmp_path,
     said = capsys.readouterr().out
     assert "antiferromagnet -> ferromagnet at field = 1.5 T (from 1.5 to 1.5)" in said
     assert out.read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(InputError, match="no picture of type"):
+    with pytest.raises(InputError, match="unsupported image format"):
         phases(path, tmp_path / "phases.txt", x, y)

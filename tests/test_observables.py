@@ -230,9 +230,9 @@ def test_a_ferromagnet_has_all_its_weight_at_q_zero(name):
     assert structure_factor(lattice, s)[0, 0, 0] == pytest.approx(lattice.sites - 2)  # N counts spins, not vacancies
 
 
-def test_a_wave_vector_that_does_not_fit_is_refused():
+def test_an_incommensurate_wave_vector_is_refused():
     lattice = planar("square", (8, 8))
-    with pytest.raises(ValueError, match="does not fit"):
+    with pytest.raises(ValueError, match="not commensurate"):
         structure_factor(lattice, random_spins(lattice), [0.1, 0, 0])
 
 

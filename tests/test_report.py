@@ -121,10 +121,10 @@ def test_what_users_write_cannot_break_the_page(tmp_path):
     assert "<script>alert" not in (tmp_path / "a.html").read_text()
 
 
-def test_a_page_says_what_is_proven():
+def test_a_report_states_what_is_proven():
     proven = {"bound_per_site": -2.5, "gap": 0.25, "tight": False, "method": "waves", "margin": 0.0}
     assert "at most 0.25 meV per site below the champion" in page.bound(proven)
-    assert "which is proven" in page.bound({**proven, "tight": True})
+    assert "proven ground state" in page.bound({**proven, "tight": True})
 
 
 def test_the_table_of_elites_says_phase_and_degeneracy():
@@ -137,8 +137,8 @@ def test_the_table_of_elites_says_phase_and_degeneracy():
 
 def test_how_sure_a_champion_is_counts_generations_and_islands():
     """Energies of ``searched``: -g - island meV, so that the last generation is the best, on the second island."""
-    said = page.sureness(record(MODELS["square_bloch"]))
-    assert said[0] == "within 0.0001 meV per site of the best since generation 4 of 5"
+    said = page.confidence(record(MODELS["square_bloch"]))
+    assert said[0] == "best energy unchanged within 0.0001 meV per site since generation 4 of 5"
     assert said[1].startswith("1 of 2 islands")
 
 
@@ -158,7 +158,7 @@ def test_energies_that_differ_by_rounding_lie_zero_apart():
     close = replace(run, elites=elites)
     assert above(close, 1) == 0
     assert above(close, 2) == pytest.approx(3e-3 / run.hamiltonian.n_spins)
-    assert "the next distinct minimum lies 0 µeV per site higher" in page.sureness(close)
+    assert "the next distinct minimum is 0 µeV per site higher" in page.confidence(close)
 
 
 def test_a_run_without_elites_has_no_page_yet(tmp_path):
@@ -182,7 +182,7 @@ def test_the_page_of_a_scan_shows_phases_crossings_and_the_texture_of_every_poin
     assert np.allclose(data, made.columns[3].minima[0].texture[:, 2], atol=1e-6)
 
 
-def test_a_press_on_a_point_of_the_diagram_shows_its_texture(show, tmp_path):
+def test_clicking_a_point_of_the_diagram_shows_its_texture(show, tmp_path):
     """The point in field 2 with moment 1, of three moments for each field, is number 6."""
     made = grown(scan(fields=FIELDS, moments=MOMENTS))
     report.write_scan(made, tmp_path / "scan.h5", tmp_path / "report.html")
@@ -211,7 +211,7 @@ def test_the_page_of_a_thermal_scan_draws_phases_over_field_and_temperature(show
     tab = show(tmp_path / "report.html")
     assert axis_labels(tab) == ["field (T)", "temperature (K)"]
     assert tab.get_by_role("cell", name="paramagnet ?").count() == len(FIELDS)
-    assert tab.get_by_text("ladders that began in different phases disagree").count() == 1
+    assert tab.get_by_text("ladders that started in different phases disagree").count() == 1
     assert tab.get_by_text("antiferromagnet → ferromagnet").count() == 1
     tab.evaluate("Bokeh.documents[0].get_model_by_name('point').value = 5")  # field 1, 20 K
     tab.wait_for_timeout(300)

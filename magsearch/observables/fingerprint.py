@@ -15,7 +15,7 @@ from magsearch.observables.magnetization import magnetization
 from magsearch.observables.structure_factor import PEAKS, _spins_per_texture, sublattice_modes
 from magsearch.observables.topological_charge import topological_charge
 
-# Largest difference of the dimensionless invariants (relative, of the wave number) between two relaxations of one minimum
+# Largest difference of invariants (relative, of the wave number) between two relaxations of one minimum
 INVARIANTS_AGREE = 1e-3
 
 

@@ -1,7 +1,7 @@
-"""Pictures of a texture, its structure factor and the search that found it.
+"""Figures of textures, structure factors and searches.
 
-Nothing here touches pyplot or needs a display: functions draw on axes that are given, or write a file (``pages``).
-Matplotlib is imported when the first picture is drawn. Scalars have maps that the colour-blind can read.
+Functions draw on given axes or write a file (``pages``). None uses pyplot or needs a display. Matplotlib is imported
+when the first figure is drawn. Scalars are drawn with colour maps that colour-blind readers can distinguish.
 """
 
 from magsearch.plots.generations import best_so_far, convergence, migrations, operators, ridges

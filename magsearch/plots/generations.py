@@ -1,4 +1,4 @@
-"""What happened in a search, generation by generation."""
+"""Figures of the course of a search: energies, operators and migrations by generation."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BLUE, RED = "#3b6ea8", "#c1352b"
-RIDGES = 16  # generations that are shown at the most
-SHOWN = 0.95  # share of all energies that lie on the axis of the ridges
+RIDGES = 16  # maximum number of generations in the ridge plot
+SHOWN = 0.95  # fraction of all energies within the energy axis of the ridge plot
 
 
 def convergence(axes: Axes, history: Mapping[str, ArrayLike]) -> None:
     """Draw the best energy of every generation and the population's mean with its standard deviation.
 
-    history  generation, best, mean, deviation, each [g], energies in meV per site; other entries are not drawn
+    history  generation, best, mean, deviation, each [generation], energies in meV per site; other entries are ignored
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -41,10 +41,10 @@ def convergence(axes: Axes, history: Mapping[str, ArrayLike]) -> None:
 
 
 def ridges(axes: Axes, history: History) -> None:
-    """Draw how the energies of all candidates are distributed, a ridge for each generation, the first on top.
+    """Draw the distribution of all candidates' energies as one ridge per generation, the first generation on top.
 
-    As in figure 2 of Xu et al., Commun. Phys. 6, 239 (2023). Energies are above the best of the search; each ridge is
-    as high as any other at its highest; a dot is the best candidate of its generation.
+    As in figure 2 of Xu et al., Commun. Phys. 6, 239 (2023). Energies are relative to the best of the search. All
+    ridges have the same height. A dot marks the best candidate of a generation.
     """
     count = len(history)
     chosen = np.unique(np.linspace(0, count - 1, min(count, RIDGES)).round().astype(int))
@@ -53,7 +53,7 @@ def ridges(axes: Axes, history: History) -> None:
     above = 1e3 * (energies - lowest)  # micro-eV per site
     width = max(float(np.nanquantile(above[chosen], SHOWN)), 1e-6)
     grid = np.linspace(-0.04 * width, 1.04 * width, 600)
-    for place, generation in enumerate(chosen[::-1]):  # what is in front is drawn last
+    for place, generation in enumerate(chosen[::-1]):  # ridges in front are drawn last
         level = place
         one = above[generation][np.isfinite(above[generation])]
         density = np.exp(-0.5 * ((grid[:, None] - one) / (0.012 * width)) ** 2).sum(axis=1)
@@ -70,7 +70,7 @@ def ridges(axes: Axes, history: History) -> None:
 
 
 def best_so_far(axes: Axes, history: History) -> None:
-    """Draw the best energy so far against the evaluations of single replicas that it took, of all islands together."""
+    """Draw the best energy so far against the number of evaluations (of one replica), summed over all islands."""
     overall = history.overall()
     work, best = np.cumsum(overall["evaluations"]), np.minimum.accumulate(overall["best"])
     axes.plot(work, best, color=RED, lw=1.4, drawstyle="steps-post", marker="o", ms=2.5)
@@ -82,12 +82,12 @@ def best_so_far(axes: Axes, history: History) -> None:
 
 
 def operators(axes: Axes, history: History) -> None:
-    """Draw which share of every operator's offspring was kept, by generation; totals are written beside the names."""
+    """Draw the fraction of each operator's offspring that was accepted, by generation, with totals beside the names."""
     made, kept = history["offspring"].sum(axis=1), history["successes"].sum(axis=1)  # [generation, operator]
     used = np.flatnonzero(made.sum(axis=0))
     used = used[np.argsort(-kept.sum(axis=0)[used], kind="stable")]
     share = kept[:, used].T / np.where(made[:, used].T > 0, made[:, used].T, np.nan)
-    axes.set_facecolor("0.9")  # where an operator made nothing
+    axes.set_facecolor("0.9")  # no offspring of this operator
     shown = axes.pcolormesh(
         np.arange(len(history) + 1) - 0.5, np.arange(len(used) + 1) - 0.5, share, cmap="cividis", vmin=0, vmax=1
     )
@@ -95,17 +95,17 @@ def operators(axes: Axes, history: History) -> None:
     axes.set_yticks(range(len(used)), names)
     axes.invert_yaxis()
     _whole_generations(axes)
-    axes.set(xlabel="generation", title="kept / made")
-    axes.figure.colorbar(shown, ax=axes, label="share of the offspring that was kept")
+    axes.set(xlabel="generation", title="accepted / generated")
+    axes.figure.colorbar(shown, ax=axes, label="fraction of offspring accepted")
 
 
 def migrations(axes: Axes, history: History) -> None:
-    """Draw how many elites were kept of those that each island sent to each other, [source] from left to right.
+    """Draw the fraction of migrants accepted, for each source island (columns) and target island (rows).
 
-    Raises ValueError for a search of one island.
+    Raises ValueError for a search with one island.
     """
     if history.islands < 2:
-        raise ValueError("one island has no migrations")
+        raise ValueError("no migrations: the search has one island")
     log, table = history.migrations, np.zeros((2, history.islands, history.islands), dtype=int)
     for row, name in enumerate(("sent", "kept")):
         np.add.at(table[row], (log["target"], log["source"]), log[name])
@@ -117,9 +117,9 @@ def migrations(axes: Axes, history: History) -> None:
             ink = "white" if kept[target, source] < 0.5 * sent[target, source] else "black"
             words = f"{kept[target, source]}/{sent[target, source]}"
             axes.annotate(words, (source, target), ha="center", va="center", color=ink, fontsize=6)
-    axes.set(xlabel="from island", ylabel="to island", title="elites kept / sent")
+    axes.set(xlabel="from island", ylabel="to island", title="migrants accepted / sent")
     axes.locator_params(integer=True)
-    axes.figure.colorbar(shown, ax=axes, label="share of the elites that was kept")
+    axes.figure.colorbar(shown, ax=axes, label="fraction of migrants accepted")
 
 
 def _whole_generations(axes: Axes) -> None:

@@ -1,4 +1,4 @@
-"""Whole pictures of a run, each written to a file of its own."""
+"""Complete figures of a run, each written to its own file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SUFFIXES = (".png", ".pdf", ".svg")
-CATALOGUE, ACROSS = 12, 4  # elites that the catalogue shows, and how many side by side
+CATALOGUE, ACROSS = 12, 4  # maximum number of elites in their figure, and of columns
 STYLE: dict[Any, Any] = {
     "font.size": 8,
     "figure.titlesize": 9,
@@ -43,13 +43,13 @@ STYLE: dict[Any, Any] = {
 
 @contextmanager
 def page(path: str | Path, width: float, height: float, title: str = "") -> Iterator[Figure]:
-    """A figure of so many inches to draw on, then written to ``path``; png, pdf or svg by its suffix.
+    """Yield a figure of ``width`` x ``height`` inches, then write it to ``path`` as png, pdf or svg by its suffix.
 
     Raises ValueError for any other suffix.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"no picture of type '{path.suffix}'; expected {', '.join(SUFFIXES)}")
+        raise ValueError(f"unsupported image format '{path.suffix}'; expected {', '.join(SUFFIXES)}")
 
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -72,9 +72,11 @@ def summary(
     path: str | Path = "summary.png",
     plane: Plane | None = None,
 ) -> Path:
-    """Write texture, structure factor and convergence side by side to ``path``; png, pdf or svg by its suffix.
+    """Write texture, structure factor and convergence side by side to ``path`` as png, pdf or svg by its suffix.
 
-    history  generation, best, mean, deviation, each [g], energies in meV per site
+    spins    [site, 3]
+    history  generation, best, mean, deviation, each [generation], energies in meV per site
+    plane    layer to show; by default the middle one
 
     Raises ValueError for any other suffix.
     """
@@ -87,7 +89,10 @@ def summary(
 
 
 def elites(record: Record, path: str | Path, plane: Plane | None = None) -> None:
-    """Write small textures of the best elites, with their energies above the champion and their charges."""
+    """Write the textures of the best elites with their energies above the champion and their topological charges.
+
+    Raises ValueError for a suffix other than .png, .pdf and .svg.
+    """
     lattice, spins, shown = record.hamiltonian.lattice, record.hamiltonian.n_spins, record.elites[:CATALOGUE]
     across = min(len(shown), ACROSS)
     down = -(-len(shown) // across)
@@ -105,7 +110,7 @@ def elites(record: Record, path: str | Path, plane: Plane | None = None) -> None
             panel.set_axis_off()
         colour_wheel(panels[across - 1])
         figure.suptitle(
-            f"elites of {Path(record.input_path).name}; energies per site, from the second on above the first"
+            f"elites of {Path(record.input_path).name}: energies per site, from the second on relative to the first"
         )
 
 
@@ -119,13 +124,13 @@ def _of_elite(panel: Callable[..., Any], width: float = 3.6) -> Draw:
             panel(axes, record.hamiltonian.lattice, record.elites[elite].spins, plane=plane)
             figure.set_figheight(
                 0.9 + (width - 1.2) * _slope(axes)
-            )  # besides the axes: titles, ticks, a wheel or a bar
+            )  # the rest is for titles, ticks, colour wheel or colour bar
 
     return draw
 
 
 def _slope(axes: Axes) -> float:
-    """Height of what is drawn over its width, within what fits on a page."""
+    """Return the aspect ratio (height over width) of the drawn region, limited to what fits on a page."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     return float(np.clip((high - low) / (right - left), 0.1, 2.0))
 

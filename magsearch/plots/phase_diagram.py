@@ -1,6 +1,6 @@
-"""Pictures of a scan: the phases over two axes, or energies and order parameters over one.
+"""Figures of a scan: phases over two axes, or energies and order parameters over one.
 
-Nothing here touches pyplot or needs a display. Matplotlib is imported when the first picture is drawn.
+No function uses pyplot or needs a display. Matplotlib is imported when the first figure is drawn.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ COLOURS = {
     "isolated skyrmions": "#bb8f3c", "stripes": "#1f3b73", "120 degree antiferromagnet": "#55aa88",
 }  # fmt: skip
 OTHERS = ("#999933", "#882255", "#44aa99", "#ddaa77", "#777777", "#5d8aa8")
-UNSURE = "ladders disagree"  # what is said of thermal states that depend on where they began
+UNSURE = "replica ladders disagree"  # legend of thermal states that depend on the initial phase
 MESH = 800  # pixels of a diagram along each axis
 
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """A point of a diagram: where it is, what is there, and its column."""
+    """A point of a diagram: its place, the minimum or thermal state found there, and its column of the scan."""
 
     x: float
     y: float
@@ -44,15 +44,17 @@ class Point:
 
     @property
     def label(self) -> str:
+        """Name of the phase."""
         return self.found.label
 
     @property
     def sure(self) -> bool:
+        """Whether the phase does not depend on the initial states of the replica ladders."""
         return not isinstance(self.found, ThermalState) or self.found.agreed
 
 
 def colour(label: str, labels: Sequence[str]) -> str:
-    """Of a phase; phases that have none of their own share some among those that are shown."""
+    """Return the colour of a phase; phases without a colour of their own take one by their place among ``labels``."""
     strange = [other for other in labels if other not in COLOURS]
     return COLOURS[label] if label in COLOURS else OTHERS[strange.index(label) % len(OTHERS)]
 
@@ -61,10 +63,10 @@ def colour(label: str, labels: Sequence[str]) -> str:
 
 
 def phase_map(points: Sequence[Point], mesh_size: int = MESH) -> tuple[NDArray[np.int64], list[str], NDArray[Any]]:
-    """Numbers of phases [y, x], their labels, most frequent first, and the corners [low and high, axis].
+    """Return an image [y, x] of phase numbers, the phases' labels by frequency, and the corners [low and high, axis].
 
-    Where all points are minima, every place takes the phase of lowest interpolated energy, places on the margin that of
-    the closest place within; else that of the nearest point.
+    If all points are minima, every pixel has the phase of lowest interpolated energy, pixels in the margin that of the
+    nearest place inside. Otherwise every pixel has the phase of the nearest point.
     """
     where = np.array([[point.x, point.y] for point in points])
     labels = sorted(dict.fromkeys(p.label for p in points), key=lambda name: -sum(p.label == name for p in points))
@@ -82,7 +84,7 @@ def phase_map(points: Sequence[Point], mesh_size: int = MESH) -> tuple[NDArray[n
 
 
 def regions(axes: Axes, points: Sequence[Point]) -> list[str]:
-    """Colour every place by its phase; the labels that are shown, most frequent first."""
+    """Draw the phases of a plane as coloured regions with the points on top; return the labels by frequency."""
     from matplotlib.colors import ListedColormap
 
     where = np.array([[point.x, point.y] for point in points])
@@ -103,7 +105,7 @@ def regions(axes: Axes, points: Sequence[Point]) -> list[str]:
 
 
 def _frame(where: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Corners of a diagram: half a step beyond the outermost points, but not below zero where none is."""
+    """Return the corners of a diagram: half a step beyond the outermost points, but not below zero if no point is."""
     low, high = where.min(axis=0), where.max(axis=0)
     steps = [np.diff(np.unique(where[:, k])) for k in range(2)]
     low = low - [0.5 * step[0] if len(step) else 0.5 for step in steps]
@@ -114,7 +116,7 @@ def _frame(where: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.
 def _lowest(
     points: Sequence[Point], labels: Sequence[str], where: NDArray[np.float64], mesh: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """The phase of lowest energy, smoothly interpolated, [pixel]; -1 outside of the points."""
+    """Return the phase of lowest interpolated energy, [pixel]; -1 outside the convex hull of the points."""
     energy = np.full((len(labels), len(mesh)), np.inf)
     level = np.array([point.found.per_site for point in points])  # gaps to the champion vary less than energies
     for k, label in enumerate(labels):
@@ -130,7 +132,10 @@ def _lowest(
 def diagram(
     points: Sequence[Point], names: tuple[str, str], title: str, path: str | Path, at_zero: Sequence[Crossing] = ()
 ) -> Path:
-    """Write the phases over two axes; ``at_zero``: crossings on the lower edge (temperature 0), drawn as marks."""
+    """Write the phase diagram over two axes; crossings ``at_zero`` temperature are marked on the lower edge.
+
+    Raises ValueError for a suffix other than .png, .pdf and .svg.
+    """
 
     def draw(figure: Figure) -> None:
         from matplotlib.lines import Line2D
@@ -167,7 +172,7 @@ def diagram(
 
 @dataclass(frozen=True, eq=False)
 class Branch:
-    """A phase's energy over a row, relative to another's, meV per site: a curve, and dots where it was searched."""
+    """The energy of a phase along a row, relative to another phase, meV per site: a curve, and dots at the columns."""
 
     label: str
     x: NDArray[np.float64]
@@ -177,7 +182,7 @@ class Branch:
 
 
 def branches(row: Row) -> tuple[str, list[Branch]]:
-    """Of all phases of a row, relative to the one that is known in most columns, which is named first."""
+    """Return the reference phase of a row, the one found in most columns, and the energies of all phases above it."""
     labels, made = row.labels, []
     reference = max(labels, key=lambda label: sum(m is not None for m in row.branch(label)))
     x0, e0 = curve(row, reference)
@@ -204,7 +209,7 @@ def _draw_branches(axes: Axes, row: Row, found: Sequence[Crossing]) -> None:
 
 
 def marked(axes: Axes, found: Sequence[Crossing]) -> None:
-    """Write where phases cross."""
+    """Draw phase transitions as vertical lines with their positions."""
     for crossing in found:
         axes.axvline(crossing.at, color="0.5", lw=0.6, ls=":")
         axes.annotate(
@@ -214,7 +219,13 @@ def marked(axes: Axes, found: Sequence[Crossing]) -> None:
 
 
 def curves(points: Sequence[Point], row: Row | None, name: str, title: str, path: str | Path) -> Path:
-    """Write energies and order parameters over one axis; ``row``: of the minima, where it is no temperature."""
+    """Write energies and order parameters over one axis.
+
+    row    the minima along the axis; None for an axis of temperatures, which shows the specific heat instead
+    name   label of the axis
+
+    Raises ValueError for a suffix other than .png, .pdf and .svg.
+    """
 
     def draw(figure: Figure) -> None:
         labels = list(dict.fromkeys(point.label for point in points))
@@ -257,17 +268,17 @@ def _charge(point: Point) -> float:
 
 
 def _spread(axes: Axes, points: Sequence[Point], value: Callable[[ThermalState], tuple[float, float]]) -> None:
-    """A thermal average with its error."""
+    """Draw a thermal average with its error bars."""
     states = [(point.x, *value(point.found)) for point in points if isinstance(point.found, ThermalState)]
     x, mean, error = np.array(states).T
     axes.errorbar(x, mean, error, color="0.3", lw=0.8, elinewidth=0.6, capsize=1.5)
 
 
 def _written(draw: Callable[[Figure], None], size: tuple[float, float], title: str, path: str | Path) -> Path:
-    """ValueError for a suffix that is no picture's."""
+    """Write a figure; ValueError for an unsupported suffix."""
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"no picture of type '{path.suffix}'; expected {', '.join(SUFFIXES)}")
+        raise ValueError(f"unsupported image format '{path.suffix}'; expected {', '.join(SUFFIXES)}")
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

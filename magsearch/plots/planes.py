@@ -1,4 +1,4 @@
-"""The plane that a picture shows, and the cells that fill it in real and reciprocal space."""
+"""The plane that a figure shows, and its Wigner-Seitz cells in real and reciprocal space."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from magsearch.model.triangulation import combinations, plane_axes, plane_frame,
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Plane = tuple[int, int]  # a cell axis, and which of the layers along it, counted from 0
+Plane = tuple[int, int]  # a lattice axis, and the number of a layer along it, from 0
 AXES = "abc"
 
 
 def wigner_seitz(vectors: ArrayLike, points: ArrayLike = ((0.0, 0.0),)) -> list[NDArray[np.float64]]:
-    """The cell of everything closest to each of the points [point, 2], repeated by vectors [2, 2]: corners [corner, 2].
+    """Return the corners [corner, 2] of the Voronoi cell of each point [point, 2] of a lattice with ``vectors`` [2, 2].
 
-    One point gives the Wigner-Seitz cell; of a reciprocal lattice, the first Brillouin zone.
+    One point gives the Wigner-Seitz cell, or the first Brillouin zone of a reciprocal lattice.
     """
     vectors, points = np.asarray(vectors, dtype=np.float64), np.asarray(points, dtype=np.float64)
     spread = np.linalg.norm(np.ptp(points, axis=0))
@@ -37,16 +37,18 @@ def wigner_seitz(vectors: ArrayLike, points: ArrayLike = ((0.0, 0.0),)) -> list[
 
 
 def layer(lattice: Lattice, spins: ArrayLike, plane: Plane | None = None) -> tuple[Lattice, NDArray[np.float64], str]:
-    """The plane that is drawn, as a lattice of its own with its spins, and words that say so where there are others.
+    """Return the plane to draw as a lattice, its spins [site, 3], and a note naming it, empty for a single plane.
 
-    The middle one of stacked layers where no plane is named; of sheets that hide one another, the top one. Raises
-    ValueError for a plane that the lattice does not have.
+    By default it is the middle one of stacked layers. Of sheets that hide one another, it is the top one. Raises
+    ValueError for a layer that the lattice does not have.
     """
     words = []
     s = np.asarray(spins, dtype=np.float64).reshape(*lattice.grid, lattice.atoms, 3)
     axis, number = plane or (stacking_axis(lattice), (lattice.size[stacking_axis(lattice)] - 1) // 2)
     if not 0 <= number < lattice.size[axis]:
-        raise ValueError(f"no layer {number} along axis {AXES[axis]}; it has 0 to {lattice.size[axis] - 1}")
+        raise ValueError(
+            f"invalid plane: no layer {number} along axis {AXES[axis]}; expected 0 to {lattice.size[axis] - 1}"
+        )
     if lattice.size[axis] > 1:
         s = np.take(s, [number], axis=2 - axis)
         n1, n2, n3 = (1 if k == axis else n for k, n in enumerate(lattice.size))
@@ -65,22 +67,22 @@ def layer(lattice: Lattice, spins: ArrayLike, plane: Plane | None = None) -> tup
 
 
 def brillouin_zone(lattice: Lattice) -> NDArray[np.float64]:
-    """Corners of the first Brillouin zone of the plane, [corner, 2] along e1 and e2, 1/angstrom, counterclockwise."""
+    """Return the corners of the plane's first Brillouin zone, [corner, 2] along e1, e2 in 1/angstrom, anticlockwise."""
     B = 2 * np.pi * np.linalg.pinv(lattice.cell[list(plane_axes(lattice))]).T
     return wigner_seitz(B @ plane_frame(lattice)[:2].T)[0]
 
 
 def zones(lattice: Lattice) -> int:
-    """How many times as wide as the first zone the structure factor of a plane is drawn.
+    """Return the width of the drawn region of reciprocal space in units of the first Brillouin zone.
 
-    Sites of one cell scatter with phases of their own: on a kagome lattice, the 120 degree order at q = 0 has nothing
-    in the first zone and everything in those beside it.
+    The sites of a cell interfere: on a kagome lattice, the Bragg peaks of the 120 degree order at q = 0 all lie outside
+    the first zone.
     """
     return int(np.ceil(np.sqrt(lattice.atoms)))
 
 
 def axis_names(frame: NDArray[np.float64]) -> list[str]:
-    """x, y, z or -z where an axis of the plane is Cartesian, else its number."""
+    """Return the names of the plane's two axes: x, y, z or -z if Cartesian (with its sign), otherwise 1 and 2."""
     cartesian = [
         (tuple(sign * e), word + name)
         for sign, word in ((1, ""), (-1, "-"))
@@ -90,7 +92,7 @@ def axis_names(frame: NDArray[np.float64]) -> list[str]:
 
 
 def framed(axes: Axes, frame: NDArray[np.float64], letter: str, unit: str, bins: int, words: str) -> None:
-    """Names of the axes of a plane (r or q, with its unit), two spines, so many ticks, and a title in words."""
+    """Label the axes of a plane (``letter`` r or q, with its unit) and set at most ``bins`` ticks, spines and title."""
     first, second = axis_names(frame)
     axes.set(xlabel=f"${letter}_{{{first}}}$ ({unit})", ylabel=f"${letter}_{{{second}}}$ ({unit})")
     axes.spines[["top", "right"]].set_visible(False)

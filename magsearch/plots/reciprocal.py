@@ -1,4 +1,4 @@
-"""The structure factor in and around the first Brillouin zone."""
+"""Figures of the static structure factor in and around the first Brillouin zone."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PolyCollection
 
-DECADES = 5  # of the structure factor that are shown
-NOTHING = 1e-6  # of a structure factor whose mean is 1: less is rounding
-DOTS, DOT_DECADES = 61, 4  # how many peaks at most get a dot, and how far below the highest
+DECADES = 5  # of the structure factor on the colour scale
+NOTHING = 1e-6  # smallest maximum of the colour scale; the mean of the structure factor is 1, less is rounding
+DOTS, DOT_DECADES = 61, 4  # maximum number of peaks marked by a dot, and decades below the highest peak
 
 
 def structure(axes: Axes, lattice: Lattice, spins: ArrayLike, plane: Plane | None = None) -> PolyCollection:
-    """Draw |S(q)|^2 / N of the plane on a logarithmic scale over the first Brillouin zone; returns the cells of q.
+    """Draw |S(q)|^2 / N of spins [site, 3] on a logarithmic scale over the first Brillouin zone; return the cells of q.
 
-    Over a region that is wider (``zones``) where a cell has several sites; the first zone is outlined inside of it.
+    If a unit cell has several sites, the region is wider (``zones``) and the first zone is outlined in it.
     """
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import LogNorm
@@ -60,7 +60,7 @@ def structure(axes: Axes, lattice: Lattice, spins: ArrayLike, plane: Plane | Non
 
 
 def _peak_dots(axes: Axes, q: NDArray[np.float64], S: NDArray[np.float64], drawn: PolyCollection, zone: Any) -> None:
-    """Dots on the highest peaks, large enough to be seen where the cells of q are too small; area by the logarithm."""
+    """Mark the highest peaks by dots, as the cells of q are too small to be seen; their area is logarithmic."""
     if len(S) < VECTOR_GRAPHICS:
         return
     from matplotlib.path import Path as Outline

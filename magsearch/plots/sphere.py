@@ -1,4 +1,4 @@
-"""The colours of directions."""
+"""Colours that encode the directions of spins."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ HUES = np.linspace(-np.pi, np.pi, 361)
 
 
 def colours(directions: ArrayLike) -> NDArray[np.float64]:
-    """sRGB colours of unit vectors (along e1, e2, normal), [..., 3]: hue is the in-plane angle, up white, down black.
+    """Return the sRGB colours of unit vectors [..., 3] in a frame e1, e2, normal.
 
-    Spins in the plane have one lightness and the most vivid colour of their hue that a screen shows; from there
-    straight lines lead to white and to black in the perceptually uniform space Oklab (B. Ottosson, 2020).
+    Hue is the in-plane angle, up is white, down black, and a zero vector (a vacancy) grey. In-plane spins have one
+    lightness and the most vivid colour of their hue within sRGB; from there colours go linearly to white and black in
+    the perceptually uniform space Oklab (B. Ottosson, https://bottosson.github.io/posts/oklab, 2020).
     """
     x, y, z = np.moveaxis(np.asarray(directions, dtype=np.float64), -1, 0)
     angle, height = np.arctan2(y, x), np.arctan2(z, np.hypot(x, y)) / (np.pi / 2)  # height -1 to 1
@@ -28,14 +29,14 @@ def colours(directions: ArrayLike) -> NDArray[np.float64]:
 
 
 def _vivid(hue: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The largest chroma that sRGB shows at the lightness of in-plane spins, capped for an even circle, [hue]."""
+    """Return the largest chroma within sRGB at the lightness of in-plane spins, limited to 0.19, [hue]."""
     chroma = np.linspace(0, 0.19, 191)
     rgb = _linear_rgb(np.float64(IN_PLANE), chroma * np.cos(hue[:, None]), chroma * np.sin(hue[:, None]))
     return chroma[(np.abs(rgb - 0.5) <= 0.5).all(axis=-1).sum(axis=1) - 1]
 
 
 def _linear_rgb(L: Any, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Oklab to linear sRGB."""
+    """Convert Oklab to linear sRGB, [..., 3]."""
     l_ = (L + 0.3963377774 * a + 0.2158037573 * b) ** 3
     m_ = (L - 0.1055613458 * a - 0.0638541728 * b) ** 3
     s_ = (L - 0.0894841775 * a - 1.2914855480 * b) ** 3

@@ -1,4 +1,4 @@
-"""Textures and their topological charge, drawn to scale."""
+"""Figures of textures and of their topological charge density, to scale."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PolyCollection
 
-ARROWS = 900  # sites up to which spins are drawn as arrows, too
-FAINT = 1e-6  # charge of a triangle that is rounding
-VECTOR_GRAPHICS = 4000  # polygons up to which a pdf or svg keeps them as such
+ARROWS = 900  # maximum number of sites whose spins are also drawn as arrows
+FAINT = 1e-6  # smallest maximum of the colour scale, charge of a triangle: less is rounding
+VECTOR_GRAPHICS = 4000  # maximum number of polygons in a pdf or svg; more are rasterised
 
 
 def texture(
     axes: Axes, lattice: Lattice, spins: ArrayLike, wheel: bool = True, plane: Plane | None = None
 ) -> PolyCollection:
-    """Draw spins [site, 3] as coloured cells, one around each site, to scale; returns the cells.
+    """Draw spins [site, 3] as coloured Voronoi cells of the sites, to scale; return the cells.
 
-    Colours are those of ``colours``, explained by a small wheel; lattices of few sites carry arrows, too.
+    The colours are those of ``colours``, explained by a colour wheel if ``wheel``. Up to ARROWS sites, arrows are drawn
+    as well. Raises ValueError for a ``plane`` that the lattice does not have.
     """
     from matplotlib.collections import PolyCollection
 
@@ -38,7 +39,9 @@ def texture(
     polygons = cells_of(lattice)
     turned = s @ frame.T
     drawn = PolyCollection(polygons, facecolors=colours(turned), edgecolors="face", linewidths=0.5)
-    rim = PolyCollection(polygons, facecolors="none", edgecolors="0.5", linewidths=1.2)  # seen around the box only
+    rim = PolyCollection(
+        polygons, facecolors="none", edgecolors="0.5", linewidths=1.2
+    )  # visible only around the supercell
     for collection in (rim, drawn):
         collection.set_rasterized(lattice.sites > VECTOR_GRAPHICS)
         axes.add_collection(collection)
@@ -52,7 +55,7 @@ def texture(
 
 
 def cells_of(lattice: Lattice) -> list[NDArray[np.float64]]:
-    """The cell around every site of a plane, in its frame: [site] of [corner, 2], angstrom."""
+    """Return the Voronoi cell of every site of a plane, in the frame of the plane: [site] of [corner, 2], angstrom."""
     frame = plane_frame(lattice)
     home = lattice.basis @ frame[:2].T
     cells = wigner_seitz(lattice.cell[list(plane_axes(lattice))] @ frame[:2].T, home)
@@ -61,16 +64,16 @@ def cells_of(lattice: Lattice) -> list[NDArray[np.float64]]:
 
 
 def charge(axes: Axes, lattice: Lattice, spins: ArrayLike, plane: Plane | None = None) -> PolyCollection:
-    """Draw the topological charge density of spins [site, 3] over the triangles between neighbours; returns those.
+    """Draw the topological charge density of spins [site, 3] on the triangles between neighbours; return the triangles.
 
-    The charge of a triangle over its area, 1/nm^2, so that the integral over the plane is the charge. Triangles across
-    a periodic edge stick out of the box on one side. Raises ValueError for a lattice that has no triangles.
+    It is the charge of a triangle over its area, 1/nm^2, so that its integral over the plane is the charge. Triangles
+    across a periodic edge extend beyond the supercell on one side. Raises ValueError for a lattice without triangles.
     """
     from matplotlib.collections import PolyCollection
 
     lattice, s, words = layer(lattice, spins, plane)
     if not len(triangles(lattice)):
-        raise ValueError("a chain has no triangles, and no topological charge")
+        raise ValueError("topological charge undefined: a chain has no triangles")
     frame, charges = plane_frame(lattice), charge_density(lattice, s)
     corners = drawn_triangles(lattice)
     (ax, ay), (bx, by) = np.moveaxis(corners[:, 1:] - corners[:, :1], 0, -1)
@@ -90,7 +93,10 @@ def charge(axes: Axes, lattice: Lattice, spins: ArrayLike, plane: Plane | None =
 
 
 def drawn_triangles(lattice: Lattice) -> NDArray[np.float64]:
-    """``triangles(lattice)`` in the frame of the plane, [triangle, 3, 2] angstrom, each in one piece."""
+    """Return the corners of ``triangles(lattice)`` in the frame of the plane, [triangle, 3, 2] in angstrom.
+
+    Corners beyond a periodic edge are moved beside the first corner of their triangle.
+    """
     frame = plane_frame(lattice)
     corners = lattice.positions[triangles(lattice)]  # [triangle, 3, 3]
     box = lattice.cell * np.array(lattice.size)[:, None]
@@ -99,7 +105,7 @@ def drawn_triangles(lattice: Lattice) -> NDArray[np.float64]:
 
 
 def _window(axes: Axes, corners: NDArray[np.float64], frame: NDArray[np.float64], words: str) -> None:
-    """Limits, equal scales and names of the axes of a picture in real space; corners [corner, 2]."""
+    """Set limits, equal scales and labels of the axes of a figure in real space; corners [corner, 2]."""
     low, high = corners.min(axis=0), corners.max(axis=0)
     margin = 0.01 * (high - low).max()
     axes.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin), aspect="equal")
@@ -117,7 +123,7 @@ def _arrows(axes: Axes, site: NDArray[np.float64], turned: NDArray[np.float64], 
 
 
 def colour_wheel(axes: Axes) -> None:
-    """The sphere seen from above, outside the upper right corner: up in the middle, down on the rim."""
+    """Draw the colours of all directions as a disk beside the upper right corner: up at its centre, down on the rim."""
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
     y, x = np.indices((201, 201)) / 100.0 - 1.0

@@ -1,6 +1,6 @@
-"""A texture in three dimensions: arrows and isosurfaces (PyVista; ``pip install 'magsearch[view]'``), and .vtu files.
+"""Three-dimensional views of a texture: arrows, isosurfaces, .vtu files (PyVista: ``pip install 'magsearch[view]'``).
 
-No display is needed where a picture is written: VTK then renders in memory (by EGL or OSMesa, whichever it finds).
+Writing an image needs no display: VTK then renders off screen, by EGL or OSMesa.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from magsearch.observables.topological_charge import charge_density
 from magsearch.plots import colours
 from magsearch.storage import Elite
 
-ARROWS = 8000  # that are drawn at the most
+ARROWS = 8000  # maximum number of arrows
 CORNERS = np.array([(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1)])
 
 
 def grid(lattice: Lattice, elite: Elite) -> Any:
-    """Sites as points with spins and, where it is stored, energy (meV), as a pyvista.UnstructuredGrid.
+    """Return a pyvista.UnstructuredGrid of the sites with their spins and, if stored, energies (meV).
 
-    Its cells are hexahedra between the eight copies of an atom around a cell of the lattice where that has three axes,
-    triangles between neighbours with their topological charge where it is a plane, and else the sites.
+    Its cells are hexahedra between eight copies of an atom in a three-dimensional lattice, triangles between neighbours
+    with their topological charges in a plane, and otherwise the sites.
     """
     pyvista = _pyvista()
     charge = None
@@ -47,7 +47,7 @@ def grid(lattice: Lattice, elite: Elite) -> Any:
 
 
 def hexahedra(lattice: Lattice) -> NDArray[np.int64]:
-    """Sites at the corners of the parallelepipeds inside of the box, for each atom of the basis, [hexahedron, 8]."""
+    """Return the sites at the corners of the unit cells inside the supercell, for each atom of the basis, [cell, 8]."""
     n1, n2, _ = lattice.size
     first = lattice.coordinates[(lattice.coordinates < np.array(lattice.size) - 1).all(axis=1)]  # [hexahedron, 3]
     x, y, z = np.moveaxis(first[:, None] + CORNERS, -1, 0)
@@ -56,7 +56,7 @@ def hexahedra(lattice: Lattice) -> NDArray[np.int64]:
 
 
 def thinned(lattice: Lattice) -> tuple[NDArray[np.int64], int]:
-    """Sites whose arrows are drawn, those of every n-th cell along each axis, and n."""
+    """Return the sites of every n-th cell along each axis, whose arrows are drawn, and the smallest n for ARROWS."""
     every = 1
     while np.prod([-(-n // every) for n in lattice.size]) * lattice.atoms > ARROWS:
         every += 1
@@ -65,7 +65,7 @@ def thinned(lattice: Lattice) -> tuple[NDArray[np.int64], int]:
 
 
 def spacing(lattice: Lattice) -> float:
-    """About the distance of neighbouring sites, angstrom: the longest arrows that do not run into each other."""
+    """Return the mean spacing of sites in angstrom: the length of the longest arrows that do not overlap."""
     extended = [axis for axis in range(3) if lattice.size[axis] > 1]
     if not extended:
         return float(np.linalg.norm(np.ptp(lattice.positions, axis=0)) / max(np.cbrt(lattice.sites), 1)) or 1.0
@@ -74,12 +74,12 @@ def spacing(lattice: Lattice) -> float:
 
 
 def scene(lattice: Lattice, elite: Elite, title: str = "", levels: Sequence[float] = (), hidden: bool = False) -> Any:
-    """A pyvista.Plotter with arrows or, where levels of m_z are given, isosurfaces with their scale.
+    """Return a pyvista.Plotter with arrows or, if ``levels`` are given, isosurfaces of m_z with their colour scale.
 
-    Colours of arrows are those of the plots: hue is the direction in the plane of the lattice, white along its normal,
-    black against it. Raises ValueError for isosurfaces of a lattice that has not three axes.
+    The colours of arrows are those of ``plots.colours``: hue is the direction in the plane of the lattice, white along
+    its normal, black against it. Raises ValueError for isosurfaces of a lattice that is not three-dimensional.
 
-    hidden   to be rendered into a file, without a window
+    hidden   render off screen, without a window
     """
     pyvista = _pyvista(hidden)
     plotter = pyvista.Plotter(off_screen=hidden, window_size=(1200, 1000))
@@ -124,13 +124,13 @@ def _pyvista(hidden: bool = False) -> Any:
     if hidden:
         from vtkmodules.vtkCommonCore import vtkLogger
 
-        vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_ERROR)  # it warns of every display that it does not find
+        vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_ERROR)  # it warns of every display that is missing
     return pyvista
 
 
 def picture(plotter: Any, path: Path) -> None:
-    """Render into a png. OSError where it cannot be written."""
-    with open(path, "wb"):  # VTK only warns
+    """Render a plotter's scene into a png file. Raises OSError if it cannot be written."""
+    with open(path, "wb"):  # raises what VTK would only warn about
         pass
     plotter.screenshot(str(path))
     plotter.close()

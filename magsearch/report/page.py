@@ -1,4 +1,4 @@
-"""The page of a run: what was found, how sure that is, what can be touched, and where it came from."""
+"""The report of a run: its result and confidence, interactive textures, the course of the search, and provenance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from magsearch.report.panels import convergence, panels
 from magsearch.storage import Record
 from magsearch.storage.summary import above, certificate
 
-SAME = 1e-4  # meV per site: islands whose best energies differ by less have found the same (observables.same)
+SAME_ENERGY = 1e-4  # meV per site: largest difference of the best energies of islands that have found one minimum
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 1180px; margin: 2em auto; padding: 0 1em }
 h1 { font-size: 1.5em; margin-bottom: 0 } h2 { font-size: 1.15em; margin: 1.6em 0 0.4em }
@@ -29,7 +29,10 @@ pre { background: #f5f5f5; padding: 0.8em; overflow: auto; max-height: 24em; fon
 
 
 def write(record: Record, path: str | Path) -> None:
-    """One self-contained HTML file. OSError where it cannot be written; ValueError for a run without elites."""
+    """Write the interactive report of a run as one self-contained HTML file.
+
+    Raises OSError if it cannot be written, ValueError for a run without elites.
+    """
     from bokeh.embed import components
 
     if not record.elites:
@@ -43,7 +46,7 @@ def write(record: Record, path: str | Path) -> None:
         "<h2>Result</h2>", table(result(record)),
         "<h2>Elites</h2>", slider, f'<p class="quiet">{escape(words)}</p>' if words else "",
         f'<div class="panels">{texture}{zone}</div>',
-        '<p class="quiet">Hue is the direction in the plane, white points at you, black away from you.</p>',
+        '<p class="quiet">Hue is the in-plane direction of a spin; white points out of the page, black into it.</p>',
         elites(record),
         "<h2>Search</h2>", energies, table(course(record)),
         "<h2>Provenance</h2>", table(provenance(record)),
@@ -54,7 +57,7 @@ def write(record: Record, path: str | Path) -> None:
 
 
 def document(name: str, body: Iterable[str], script: str) -> str:
-    """A whole page with everything in it that a browser needs; ``name`` is escaped already."""
+    """Return a self-contained HTML document from the parts of its body; ``name`` is already escaped."""
     from bokeh.resources import Resources
 
     inline = Resources(mode="inline", components=["bokeh", "bokeh-widgets"])
@@ -64,16 +67,17 @@ def document(name: str, body: Iterable[str], script: str) -> str:
 
 
 def table(rows: Mapping[str, str]) -> str:
+    """Return an HTML table of names and values."""
     lines = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows.items())
     return f"<table>{lines}</table>"
 
 
 def result(record: Record) -> dict[str, str]:
-    """The champion in words, and how sure it is."""
+    """Return the properties of the champion as text, by name."""
     champion, hamiltonian = record.elites[0], record.hamiltonian
     lattice = hamiltonian.lattice
     size, atoms = " x ".join(map(str, lattice.size)), "1 atom" if lattice.atoms == 1 else f"{lattice.atoms} atoms"
-    noted = f", which means nothing here: {ROUGH}" if rough(lattice, champion.spins) else ""
+    noted = f" (undefined: {ROUGH})" if rough(lattice, champion.spins) else ""
     return {
         "model": f"{size} cells, {atoms} in the basis, {hamiltonian.coordination:.4g} couplings per site",
         "field": f"{vector(hamiltonian.field)} T",
@@ -82,43 +86,46 @@ def result(record: Record) -> dict[str, str]:
         "mean spin": vector(champion.magnetization),
         "largest torque": f"{champion.torque:.1e} meV",
         "bound": bound(certificate(record)),
-        "how sure": "; ".join(sureness(record)),
+        "confidence": "; ".join(confidence(record)),
     }
 
 
 def bound(proven: Mapping[str, Any] | None) -> str:
-    """What is proven about the champion."""
+    """Return a sentence on the lower bound of the energy and on the gap of the champion."""
     if proven is None:
         return "no lower bound was computed"
-    below = f"no texture of this box has less than {proven['bound_per_site']:.8f} meV per site ({proven['method']})"
+    below = (
+        f"lower bound of the energy in this supercell: {proven['bound_per_site']:.8f} meV per site ({proven['method']})"
+    )
     if proven["gap"] is None:
         return below
     if proven["tight"]:
-        return f"{below}: the champion is a ground state of this box, which is proven"
+        return f"{below}; the champion attains it and is a proven ground state of this supercell"
     gap = f"the ground state is at most {max(proven['gap'], 0.0):.2g} meV per site below the champion"
-    return f"{below}: {gap}"
+    return f"{below}; {gap}"
 
 
-def sureness(record: Record) -> list[str]:
-    """What speaks for the champion: how long it stands, which islands agree, and how the run ended."""
+def confidence(record: Record) -> list[str]:
+    """Return statements on the champion: since when it is the best, how many islands agree, why the run stopped."""
     history = record.history
-    ended = f"stopped: {record.stopped}" if record.stopped else "the run goes on"
+    ended = f"stopped: {record.stopped}" if record.stopped else "still running"
     if not len(history):
         return [ended]
     best = np.minimum.accumulate(history.overall()["best"])
-    since = int(np.flatnonzero(best - best[-1] > SAME)[-1]) + 1 if best[0] - best[-1] > SAME else 0
-    said = [f"within {SAME:g} meV per site of the best since generation {since} of {len(history)}"]
+    since = int(np.flatnonzero(best - best[-1] > SAME_ENERGY)[-1]) + 1 if best[0] - best[-1] > SAME_ENERGY else 0
+    said = [f"best energy unchanged within {SAME_ENERGY:g} meV per site since generation {since} of {len(history)}"]
     if history.islands > 1:
         own = history["best"].min(axis=0)
-        agree = int((own - own.min() <= SAME).sum())
-        said.append(f"{agree} of {history.islands} islands have found it (they exchange elites)")
+        agree = int((own - own.min() <= SAME_ENERGY).sum())
+        said.append(f"{agree} of {history.islands} islands agree (they exchange elites)")
     if len(record.elites) > 1:
         next_ = 1e3 * above(record, 1)
-        said.append(f"the next distinct minimum lies {next_:.3g} µeV per site higher")
+        said.append(f"the next distinct minimum is {next_:.3g} µeV per site higher")
     return [*said, ended]
 
 
 def elites(record: Record) -> str:
+    """Return an HTML table of the elites of a run."""
     spins = record.hamiltonian.n_spins
     rows = (
         (str(k), f"{e.energy / spins:.8f}", f"{1e3 * above(record, k):.3g}", fixed(e.charge, 2),
@@ -127,13 +134,13 @@ def elites(record: Record) -> str:
         for k, e in enumerate(record.elites)
     )  # fmt: skip
     names = (
-        "", "meV per site", "µeV above", "charge", "degeneracy", "phase", "stability", "mean spin", "made by",
+        "", "meV per site", "µeV above", "charge", "degeneracy", "phase", "stability", "mean spin", "origin",
     )  # fmt: skip
     return grid(names, rows, range(5))
 
 
 def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Collection[int]) -> str:
-    """A table with a line of heads; columns of ``numbers`` are set to the right."""
+    """Return an HTML table with a header row; the columns whose indices are in ``numbers`` are right-aligned."""
 
     def line(cells: Sequence[str], tag: str) -> str:
         number = ' class="number"'
@@ -144,21 +151,23 @@ def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Collectio
 
 
 def course(record: Record) -> dict[str, str]:
+    """Return the size and the cost of a search as text, by name."""
     history = record.history
     return {
         "generations": str(len(history)),
         "islands": str(history.islands),
-        "evaluations": f"{int(history['evaluations'].sum())} of one replica",
+        "evaluations": f"{int(history['evaluations'].sum())} (energy and field of one replica)",
         "seconds": f"{record.seconds:.1f}",
     }
 
 
 def provenance(record: Record) -> dict[str, str]:
+    """Return how, when and on which device a run was made as text, by name."""
     return {
         "input": record.input_path,
         "command": record.command,
         "created": record.created,
         "device": record.device,
         "layout": "; ".join(record.layout),
-        "notes of the reader": "; ".join(record.hamiltonian.notes) or "none",
+        "notes on the input": "; ".join(record.hamiltonian.notes) or "none",
     }

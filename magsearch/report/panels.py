@@ -1,6 +1,6 @@
-"""What can be touched on a page: textures and structure factors of the elites under a slider, and the convergence.
+"""Interactive panels of a report: textures and structure factors selected by a slider, and the convergence.
 
-Bokeh draws on a canvas: ten thousand polygons redraw within a blink, and values travel as binary arrays.
+Bokeh draws on a canvas, which redraws ten thousand polygons without a visible delay; values are binary arrays.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from magsearch.search.history import History
 from magsearch.storage import Record
 from magsearch.storage.summary import above, charge_words
 
-CELLS = 20_000  # polygons that a panel draws at most
-NUMBERS = 600_000  # sites times elites that a page carries at most
+CELLS = 20_000  # maximum number of polygons in a panel
+NUMBERS = 600_000  # maximum number of spins in a report, sites times textures
 TOOLS = "pan,wheel_zoom,box_zoom,reset,save"
 
 
 def panels(record: Record) -> tuple[list[Any], str]:
-    """Bokeh models in the order of the page (slider, texture, structure factor), and words on what is left out."""
+    """Return the Bokeh models of a run's elites (slider, texture, structure factor) and a note on what is left out."""
     titles = [_title(record, k) for k in range(len(record.elites))]
     elites = [elite.spins for elite in record.elites]
     return textures(record.hamiltonian.lattice, elites, titles, "elite")
@@ -39,7 +39,13 @@ def panels(record: Record) -> tuple[list[Any], str]:
 def textures(
     lattice: Lattice, given: Sequence[NDArray[Any]], titles: Sequence[str], name: str
 ) -> tuple[list[Any], str]:
-    """The same for any textures [site, 3] of one lattice, of which as many are shown as a page carries."""
+    """Return the Bokeh models of textures [site, 3] (slider, texture, structure factor) and a note on what is left out.
+
+    titles   one for each texture
+    name     label of the slider
+
+    No more textures are included than NUMBERS allows.
+    """
     from bokeh.models import CustomJS
     from bokeh.models.widgets import Slider
 
@@ -49,7 +55,7 @@ def textures(
         words.append(f"shown: {layers[0][2]}")
     shown = min(len(layers), max(1, NUMBERS // layers[0][0].sites))
     if shown < len(layers):
-        words.append(f"the first {shown} of {len(layers)}")
+        words.append(f"only the first {shown} of {len(layers)} are included")
     plane = layers[0][0]
     spins = np.array([s for _, s, _ in layers[:shown]])  # [elite, site, 3]
     figure, texture, colour, components, thin = _texture(plane, spins)
@@ -77,7 +83,7 @@ def _title(record: Record, k: int) -> str:
 
 
 def _texture(plane: Lattice, spins: NDArray[np.float64]) -> tuple[Any, Any, list[Any], list[Any], str]:
-    """The figure, its source, and by elite the colours and the components [3] of the spins [elite, site, 3]."""
+    """Return the figure, its source, and for each elite the colours and components [3] of spins [elite, site, 3]."""
     from bokeh.models import ColumnDataSource, HoverTool
     from bokeh.plotting import figure
 
@@ -104,7 +110,7 @@ def _texture(plane: Lattice, spins: NDArray[np.float64]) -> tuple[Any, Any, list
 
 
 def _thinned(plane: Lattice) -> tuple[Lattice, NDArray[np.int64], str]:
-    """Every n-th cell of a plane that has too many, the sites that those have, and words that say so."""
+    """Return every n-th cell of a plane with too many cells, their sites, and a note that says so."""
     every = int(np.ceil(np.sqrt(max(plane.sites / CELLS, 1))))
     if every == 1:
         return plane, np.arange(plane.sites), ""
@@ -113,17 +119,17 @@ def _thinned(plane: Lattice) -> tuple[Lattice, NDArray[np.int64], str]:
     sites = (chosen[:, None] * plane.atoms + np.arange(plane.atoms)).ravel()
     larger = np.where(np.array(plane.size)[:, None] > 1, every, 1) * plane.cell
     thin = replace(plane, cell=larger, size=(n1, n2, n3))
-    return thin, sites, f"of the texture every cell out of {every} x {every}"
+    return thin, sites, f"the texture shows one cell in {every} x {every}"
 
 
 def _hex(rgb: NDArray[np.float64]) -> list[str]:
-    """#rrggbb of [site, 3]."""
+    """Return the colours rgb [site, 3] as #rrggbb."""
     packed = (255 * rgb).round().astype(int) @ [65536, 256, 1]
     return [f"#{value:06x}" for value in packed]
 
 
 def _structure(plane: Lattice, spins: NDArray[np.float64]) -> tuple[Any, Any, list[Any]]:
-    """The figure of |S(q)|^2 / N, drawn as in ``plots.structure``, its source, and the values [q] of every elite."""
+    """Return the figure of |S(q)|^2 / N (as in ``plots.structure``), its source, and the values [q] of every elite."""
     from bokeh.models import ColumnDataSource, HoverTool, LogColorMapper
     from bokeh.models.annotations import ColorBar
     from bokeh.palettes import Magma256
@@ -151,14 +157,14 @@ def _structure(plane: Lattice, spins: NDArray[np.float64]) -> tuple[Any, Any, li
     dark = drawn.patch(*zone.T, fill_color="#000004", line_width=0)
     drawn.x_range.renderers = drawn.y_range.renderers = [dark]
     tile = wigner_seitz(step @ frame[:2].T)[0]
-    tile *= max(1.0, 0.012 * np.abs(zone).max() / np.abs(tile).max())  # to be seen where the cells of q are too small
+    tile *= max(1.0, 0.012 * np.abs(zone).max() / np.abs(tile).max())  # visible even if the cells of q are too small
     corners = (tile + place[:, None]).round(5)  # [q, corner, 2]
     columns = {"xs": corners[..., 0].tolist(), "ys": corners[..., 1].tolist(), "x": place[:, 0], "y": place[:, 1]}
     source = ColumnDataSource({**columns, "S": values[0]})
     cells = drawn.patches("xs", "ys", fill_color={"field": "S", "transform": mapper}, line_width=0, source=source)
     sheet = 9 * np.abs(zone).max() * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
     xs, ys = ([[[sheet[:, k].tolist(), zone[::-1, k].tolist()]]] for k in range(2))
-    drawn.multi_polygons(xs, ys, fill_color="white", line_color="black")  # hides what sticks out of the zone
+    drawn.multi_polygons(xs, ys, fill_color="white", line_color="black")  # hides cells outside the zone
     if zones(plane) > 1:
         drawn.patch(*first_zone.T, fill_color=None, line_color="#bfbfbf")
     where = f"q ({first}, {second})", "@x{0.0000}, @y{0.0000} 1/Å"
@@ -169,14 +175,14 @@ def _structure(plane: Lattice, spins: NDArray[np.float64]) -> tuple[Any, Any, li
 
 
 def _within(zone: NDArray[np.float64], point: NDArray[np.float64]) -> bool:
-    """Whether a point lies in a convex polygon around the origin, corners counterclockwise, edges included."""
+    """Return whether a point lies in a convex polygon with anticlockwise corners, edges included."""
     edge = np.roll(zone, -1, axis=0) - zone
     apart = point - zone
     return bool((edge[:, 0] * apart[:, 1] - edge[:, 1] * apart[:, 0] >= -1e-9 * np.abs(zone).max() ** 2).all())
 
 
 def convergence(history: History) -> Any:
-    """Best, mean and standard deviation of the energies of all candidates, by generation."""
+    """Return a Bokeh figure of the best, mean and standard deviation of all candidates' energies by generation."""
     from bokeh.models import ColumnDataSource, HoverTool
     from bokeh.plotting import figure
 

@@ -1,4 +1,4 @@
-"""The page of a scan: its points, its phases over the settings, where they cross, and every point's texture."""
+"""The report of a scan: its phases over the settings, where they cross, its points, and their textures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from magsearch.report.panels import TOOLS, textures
 from magsearch.scan.cut import Cut, cut_of, unit_of
 from magsearch.storage import ScanRecord
 
-PIXELS = 400  # of a diagram along each axis
+PIXELS = 400  # of a phase diagram along each axis
 
 
 def write_scan(
@@ -33,9 +33,13 @@ def write_scan(
     y: str | None = None,
     at: Sequence[str] = (),
 ) -> None:
-    """One self-contained HTML file, its phases over x (and y), other settings held ``at`` NAME=VALUE (``cut_of``).
+    """Write the interactive report of a scan as one self-contained HTML file.
 
-    OSError where it cannot be written; ValueError for a scan without points; InputError for axes that it has not.
+    scan_file   the file of the scan, which error messages name
+    x, y        settings along the axes of the phase diagram; by default the first that vary
+    at          NAME=VALUE of settings that are held constant (see ``cut_of``)
+
+    Raises OSError if it cannot be written, ValueError for a scan without points, InputError for unknown axes.
     """
     from bokeh.embed import components
 
@@ -55,15 +59,15 @@ def write_scan(
     script, parts = components((*drawn, *shown))
     divs, slider, pictures = parts[: len(drawn)], "".join(parts[len(drawn) :][:1]), "".join(parts[len(drawn) + 1 :])
     held = f"at {cut.held}" if cut and cut.fixed else ""
-    press = "a press on a point shows its texture" if flat and shown else ""
+    hint = "clicking a point shows its texture" if flat and shown else ""
     name = escape(Path(record.input_path).name)
     body = [
         f"<h1>{name}</h1>",
         f'<p class="quiet">magsearch {escape(record.version)}, {escape(record.created)}</p>',
-        "<h2>Phases</h2>", *divs, f'<p class="quiet">{escape("; ".join(filter(None, (why, held, press))))}</p>',
+        "<h2>Phases</h2>", *divs, f'<p class="quiet">{escape("; ".join(filter(None, (why, held, hint))))}</p>',
         _crossings(cut) if cut else "",
         "<h2>Textures</h2>", slider, f'<p class="quiet">{escape(words)}</p>', f'<div class="panels">{pictures}</div>',
-        '<p class="quiet">Hue is the direction in the plane, white points at you, black away from you.</p>',
+        '<p class="quiet">Hue is the in-plane direction of a spin; white points out of the page, black into it.</p>',
         "<h2>Points</h2>", _points(points, record.model),
         "<h2>Provenance</h2>", table(_provenance(record)),
         "<h2>Settings</h2>", f"<pre>{escape(json.dumps(record.settings, indent=1))}</pre>",
@@ -73,12 +77,12 @@ def write_scan(
 
 
 def _textures(record: ScanRecord, points: Sequence[Found]) -> tuple[list[Any], str]:
-    """A slider over the champions (above temperature 0: snapshots), texture and structure factor."""
+    """Return slider, texture and structure factor of the champions (snapshots above 0 K), and a note."""
     if other := sorted({key for column in record.columns for key in column.elsewhere}):
-        return [], f"points differ in {', '.join(other)}: their textures may not share a lattice, and are not shown"
+        return [], f"textures are not shown: points differ in {', '.join(other)} and may not share a lattice"
     spins = [found.texture if isinstance(found, Minimum) else found.snapshot for *_, found in points]
     if len({len(s) for s in spins} | {record.hamiltonian.lattice.sites}) > 1:
-        return [], "points differ in their number of sites: their textures are not shown"
+        return [], "textures are not shown: points differ in their number of sites"
     titles = [
         f"point {k}: {found.label}, {describe(column.settings)}, {kelvin:g} K, {found.per_site:.7f} meV per site"
         for k, (column, kelvin, found) in enumerate(points)
@@ -87,13 +91,13 @@ def _textures(record: ScanRecord, points: Sequence[Found]) -> tuple[list[Any], s
 
 
 def _diagram(cut: Cut, points: Sequence[Found], slider: Any) -> Any:
-    """Phases over two settings; a point says what it is under the pointer, and moves the slider when it is pressed."""
+    """Return the phase diagram over two settings; hovering shows a point's values, clicking it moves the slider."""
     from bokeh.models import ColumnDataSource, CustomJS, HoverTool, Range1d, TapTool
     from bokeh.plotting import figure
 
     image, labels, (low, high) = phase_diagram.phase_map(cut.points, PIXELS)
     inks = [phase_diagram.colour(label, labels) for label in labels]
-    margin = 0.015 * (high - low)  # points on the edge are seen whole
+    margin = 0.015 * (high - low)  # points on the edge are not clipped
     x_range, y_range = (Range1d(*ends) for ends in zip(low - margin, high + margin, strict=True))
     drawn = figure(
         width=700, height=460, tools=TOOLS, x_axis_label=cut.heads[0], y_axis_label=cut.heads[1], name="phases",
@@ -109,7 +113,7 @@ def _diagram(cut: Cut, points: Sequence[Found], slider: Any) -> Any:
         "inside": ["#262626" if p.sure else inks[labels.index(p.label)] for p in cut.points],
     })  # fmt: skip
     dots = drawn.scatter("x", "y", size=6, fill_color="inside", line_color="#262626", source=source)
-    dots.nonselection_glyph = dots.selection_glyph = None  # pressed or not, they look the same
+    dots.nonselection_glyph = dots.selection_glyph = None  # selected points look like the others
     seen = [
         ("point", "@number"), ("phase", "@phase"), (cut.heads[0], "@x"), (cut.heads[1], "@y"),
         ("meV per site", "@energy{0.0000000}"),
@@ -117,9 +121,9 @@ def _diagram(cut: Cut, points: Sequence[Found], slider: Any) -> Any:
     drawn.add_tools(HoverTool(renderers=[dots], tooltips=seen))
     if slider is not None:
         turn = """
-            const [pressed] = source.selected.indices
-            if (pressed !== undefined && source.data.number[pressed] <= slider.end)
-                slider.value = source.data.number[pressed]
+            const [selected] = source.selected.indices
+            if (selected !== undefined && source.data.number[selected] <= slider.end)
+                slider.value = source.data.number[selected]
         """
         drawn.add_tools(TapTool(renderers=[dots]))
         source.selected.js_on_change("indices", CustomJS(args={"source": source, "slider": slider}, code=turn))
@@ -135,7 +139,7 @@ def _diagram(cut: Cut, points: Sequence[Found], slider: Any) -> Any:
 
 
 def _curves(cut: Cut) -> Any:
-    """Over one setting: at temperature 0 the phases' energies relative to one of them, else energies."""
+    """Return a figure over one setting: at 0 K the energies of phases relative to one of them, otherwise energies."""
     from bokeh.models import ColumnDataSource, HoverTool
     from bokeh.models.annotations import Span
     from bokeh.plotting import figure
@@ -203,12 +207,12 @@ def _points(points: Sequence[Found], model: Mapping[str, Any] | None) -> str:
         )
     heads = ("", "T (K)", *(_heading(key, model) for key in keys), "phase", "meV per site", "charge")
     text = grid(heads, rows, [k for k, head in enumerate(heads) if head != "phase"])
-    doubt = '<p class="quiet">?: ladders that began in different phases disagree</p>'
+    doubt = '<p class="quiet">?: replica ladders that started in different phases disagree</p>'
     return text + (doubt if any(isinstance(f, ThermalState) and not f.agreed for *_, f in points) else "")
 
 
 def _heading(key: str, model: Mapping[str, Any] | None) -> str:
-    """A setting with its unit."""
+    """Return the name of a setting with its unit."""
     unit = unit_of(key, model)
     return f"{heading(key)} ({unit})" if unit else heading(key)
 
@@ -219,6 +223,6 @@ def _provenance(record: ScanRecord) -> dict[str, str]:
         "command": record.command,
         "device": record.device,
         "seconds": f"{record.seconds:.1f}",
-        "ended": record.stopped or "the scan goes on",
-        "notes of the reader": "; ".join(record.hamiltonian.notes) or "none",
+        "status": record.stopped or "still running",
+        "notes on the input": "; ".join(record.hamiltonian.notes) or "none",
     }
