@@ -121,7 +121,7 @@ def test_settings_of_the_command_line_hold_at_every_point(written):
         ("[scan]\nmodel.dmi.0.D = [1.0]", "leads nowhere: there is no 'dmi'"),
         ("[scan]\nmodel.exchange.5.J = [1.0]", "leads nowhere: there is no '5'"),
         ("[scan]\nstorage.limit = [1.0]", "cannot be scanned"),
-        ("[scan]\nsearch.seed = [1, 2]\nrefine = 3", "refine asks for an axis of numbers of the model"),
+        ("[scan]\nsearch.seed = [1, 2]\nrefine = 3", "refine needs a numeric axis of the model"),
     ],
 )
 def test_what_is_wrong_is_said(written, table, told):

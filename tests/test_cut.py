@@ -75,9 +75,9 @@ def test_what_is_no_number_of_the_model_can_be_an_axis_without_crossings():
     [
         ("model.field", [], "has no axis 'model.field'; its axes are field, model.moment"),
         ("temperature", [], "has no axis 'temperature'"),
-        ("field", ["field=1"], "field is an axis of the picture"),
-        ("field", ["model.moment=much"], "'much' is no number"),
-        ("field", ["model.moment"], "is not NAME=VALUE"),
+        ("field", ["field=1"], "field is an axis of the figure"),
+        ("field", ["model.moment=much"], "'much': expected a number"),
+        ("field", ["model.moment"], "expected NAME=VALUE"),
         (None, ["field=1", "model.moment=2"], "nothing to draw"),
     ],
 )
@@ -89,7 +89,7 @@ def test_axes_that_are_not_there_are_refused(x, at, told):
 def test_a_scan_without_two_points_is_refused():
     empty = scan(fields=FIELDS)
     for record in (scan(), replace(empty, columns=tuple(replace(c, minima=None) for c in empty.columns))):
-        with pytest.raises(InputError, match="no two points"):
+        with pytest.raises(InputError, match="fewer than two points"):
             cut(record)
 
 

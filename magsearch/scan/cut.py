@@ -1,4 +1,4 @@
-"""A cut through a scan: its points over one setting or two, everything else held."""
+"""Cuts through a scan: points over one or two settings, with all other settings held constant."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from magsearch.scan.space import FIELD, Space
 from magsearch.storage import ScanRecord
 
 TEMPERATURE = "temperature"
-ENERGIES = ("J", "D", "K", "K4", "Kc")  # keys of couplings and anisotropies, in the unit of the model
+ENERGIES = ("J", "D", "K", "K4", "Kc")  # keys of couplings and anisotropies, given in the unit of the model
 
 
 @dataclass(frozen=True, eq=False)
 class Cut:
     """The points of a scan that differ in one or two settings.
 
-    names   of the axes
-    points  that are done
-    rows    columns along the first axis that is a coordinate of the model, at temperature 0
-    fixed   what the other settings are held at
-    units   of the settings that have one, by name
+    names   settings along the axes
+    points  finished points
+    rows    columns along the first axis that is a coordinate of the model; empty above temperature 0
+    fixed   values of the other settings, by name
+    units   units of settings, by name, without those that have none
     """
 
     names: tuple[str, ...]
@@ -39,29 +39,35 @@ class Cut:
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """What is written at the axes: field (T)."""
+        """Labels of the axes, for instance ``field (T)``."""
         return tuple(f"{name} ({self.units[name]})" if name in self.units else name for name in self.names)
 
     def said(self, name: str, value: float | str) -> str:
-        """A setting and its value: field = 1.5 T."""
+        """Return a setting with its value and unit as text, for instance ``field = 1.5 T``."""
         number = f"{value:.6g}" if isinstance(value, float) else value
         return f"{name} = {number} {self.units.get(name, '')}".rstrip()
 
     @property
     def held(self) -> str:
-        """What the other settings are held at, in words."""
+        """Values of the fixed settings as text."""
         return ", ".join(self.said(name, value) for name, value in self.fixed.items())
 
     @property
     def places(self) -> list[dict[str, float]]:
-        """The other axis' value on each row, where it is no temperature."""
+        """Value of the other axis on each row, by name; empty if the other axis is a temperature or does not exist."""
         other = [name for name in self.names if self.rows and name not in (self.rows[0].name, TEMPERATURE)]
         values = {point.column.number: (point.x, point.y) for point in self.points}
         return [{name: values[row.columns[0].number][self.names.index(name)] for name in other} for row in self.rows]
 
 
 def cut_of(record: ScanRecord, path: Path, x: str | None, y: str | None, at: Sequence[str]) -> Cut:
-    """The cut that is asked for, or the first that there is. InputError for axes that the scan has not."""
+    """Return the cut of a scan over settings ``x`` and ``y``, by default over the first one or two that vary.
+
+    path   file of the scan, which error messages name
+    at     NAME=VALUE of settings to hold constant; the nearest value of the scan is taken, by default the first
+
+    Raises InputError for an axis that the scan does not have, and if there is nothing to draw.
+    """
     columns = [column for column in record.columns if column.minima]
     space = Space.of([column.settings for column in record.columns if column.round == 0])
     places = {column.number: _place(column, space) for column in columns}
@@ -73,7 +79,7 @@ def cut_of(record: ScanRecord, path: Path, x: str | None, y: str | None, at: Seq
     if len(kelvin) > 1:
         known[TEMPERATURE] = list(kelvin)
     if not known:
-        raise InputError("has no two points yet: nothing to draw", path)
+        raise InputError("has fewer than two points yet: nothing to draw", path)
     held = dict(_pair(text) for text in at)
     numbers = [name for name, values in known.items() if all(isinstance(value, float) for value in values)]
     names = tuple(name for name in (x, y) if name) or tuple([name for name in numbers if name not in held][:2])
@@ -81,9 +87,9 @@ def cut_of(record: ScanRecord, path: Path, x: str | None, y: str | None, at: Seq
         if name not in known or (name in names and name not in numbers):
             raise InputError(f"has no axis {name!r}; its axes are {', '.join(known)}", path)
     if both := [name for name in names if name in held]:
-        raise InputError(f"{both[0]} is an axis of the picture; it cannot be held besides", "--at")
+        raise InputError(f"{both[0]} is an axis of the figure and cannot be held constant", "--at")
     if not names:
-        raise InputError("holds numbers along no axis, or along those of --at alone: nothing to draw", path)
+        raise InputError("has no numeric axis besides those of --at: nothing to draw", path)
 
     fixed: dict[str, float | str] = {}
     for name in (name for name in known if name not in (*names, TEMPERATURE)):
@@ -104,7 +110,7 @@ def cut_of(record: ScanRecord, path: Path, x: str | None, y: str | None, at: Seq
 
 
 def unit_of(name: str, model: Mapping[str, Any] | None) -> str:
-    """The unit of a setting, given the [model] table of the scan; empty where it has none."""
+    """Return the unit of a setting, given the [model] table of the scan; empty if it has none."""
     if name == TEMPERATURE:
         return "K"
     if name.partition(".")[0] == FIELD:
@@ -119,7 +125,7 @@ Place = dict[str, float | str]
 
 
 def _place(column: Column, space: Space) -> Place:
-    """A column's coordinates, and what else was scanned: a number where it is one."""
+    """Return the values of a column by name: its coordinates, and other scanned settings as numbers or text."""
     others = {key: value for key, value in column.settings.items() if key != "model.field" and key not in space.names}
     return dict(zip(space.names, space.coordinates(column.settings).tolist(), strict=True)) | {
         key: float(value) if isinstance(value, int | float) else str(value) for key, value in others.items()
@@ -127,7 +133,7 @@ def _place(column: Column, space: Space) -> Place:
 
 
 def _rows(columns: Sequence[Column], along: str, names: tuple[str, ...], places: dict[int, Place]) -> list[Row]:
-    """The lines of columns along a coordinate: the other axis' values are equal on each."""
+    """Return the rows of columns along a coordinate, each at one value of the other axis."""
     other = [name for name in names if name not in (along, TEMPERATURE)]
     lines: dict[tuple[float, ...], list[Column]] = {}
     for column in columns:
@@ -139,20 +145,22 @@ def _rows(columns: Sequence[Column], along: str, names: tuple[str, ...], places:
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise InputError(f"{text!r} is not NAME=VALUE", "--at")
+        raise InputError(f"invalid value {text!r}: expected NAME=VALUE", "--at")
     return name, value
 
 
 def _nearest(wanted: str | None, values: Sequence[float | str]) -> float | str:
-    """The value that is asked for, or the closest; the first where none is."""
+    """Return the value nearest to the ``wanted`` one; the first if none is given."""
     if wanted is None:
         return values[0]
     if all(isinstance(value, float) for value in values):
         try:
             number = float(wanted)
         except ValueError:
-            raise InputError(f"{wanted!r} is no number", "--at") from None
+            raise InputError(f"invalid value {wanted!r}: expected a number", "--at") from None
         return float(np.asarray(values)[np.abs(np.asarray(values, dtype=float) - number).argmin()])
     if wanted not in values:
-        raise InputError(f"{wanted!r} is not among {', '.join(map(str, dict.fromkeys(values)))}", "--at")
+        raise InputError(
+            f"invalid value {wanted!r}: expected one of {', '.join(map(str, dict.fromkeys(values)))}", "--at"
+        )
     return wanted

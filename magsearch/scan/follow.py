@@ -1,11 +1,11 @@
-"""Phases followed over a scan: every column's minima relaxed under the settings of its neighbours.
+"""Continuation of phases over a scan: the minima of every column are relaxed at the settings of its neighbours.
 
-What is lower than a column's own minimum of the same phase takes its place, and so does a phase that it had not; then
-it is its neighbours' turn, until nothing changes. Thus each phase has a branch of energies over the whole scan, as far
-as it is metastable, and the champion of a column is at least as good as what any neighbour knows.
+A relaxed minimum is accepted if its column lacks that phase or has it at a higher energy; the neighbours of that column
+then try it, until nothing changes. Every phase thus has a branch of energies over the whole scan, as far as it is
+metastable, and the champion of a column is at least as low as any neighbour's minimum relaxed at its settings.
 
-Columns that differ in nothing but the field are relaxed in one batch, every replica in its own field. Batches have one
-composition, whoever relaxes them: two replicas share a Fourier transform and see each other's rounding.
+Columns that differ only in the field are relaxed in one batch, every replica in its own field. The composition of a
+batch does not depend on the rank: two replicas share a Fourier transform, and their rounding errors depend on both.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from magsearch.scan.space import FIELD, Space
 from magsearch.search.island import FLAT, REFINEMENT
 from magsearch.units import MU_B
 
-BATCH = 64  # textures that are relaxed at once
-SHIFT = 1e-3  # of a coordinate, by which settings that are not a field are moved to take a slope
+BATCH = 64  # maximum number of textures relaxed together
+SHIFT = 1e-3  # of a coordinate: step of the finite difference for slopes along settings other than the field
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A texture that is to be relaxed under a column's settings.
+    """A texture to be relaxed at the settings of a column.
 
-    column    its number
+    column    number of the column
     texture   [site, 3]
-    origin    what is said of the minimum that it becomes
+    origin    origin to record for the minimum it becomes
     """
 
     column: int
@@ -48,7 +48,10 @@ class Trial:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Trials that are relaxed together, with the settings of their columns: equal but for the field."""
+    """Trials that are relaxed together, with the settings of their columns, which differ only in the field.
+
+    precise   relax in double precision to the tight tolerance
+    """
 
     trials: tuple[Trial, ...]
     settings: tuple[dict[str, Any], ...]
@@ -56,7 +59,7 @@ class Batch:
 
 
 def batches(trials: Sequence[Trial], columns: Sequence[Column], precise: bool) -> list[Batch]:
-    """Trials of equal Hamiltonians together, in the order of their columns."""
+    """Return trials grouped into batches of equal Hamiltonians but for the field, in the order of their columns."""
     alike: dict[str, list[Trial]] = {}
     for trial in sorted(trials, key=lambda t: t.column):
         settings = columns[trial.column].settings
@@ -69,7 +72,7 @@ def batches(trials: Sequence[Trial], columns: Sequence[Column], precise: bool) -
 
 
 def relaxed(batch: Batch, given: Input, device: Device, watch: Watch) -> list[tuple[int, Minimum]]:
-    """What became of each trial, with the number of its column."""
+    """Relax a batch; return the number of the column and the minimum of each trial, in the order of the trials."""
     first = config.varied(given, batch.settings[0])
     fields = [settings.get("model.field", first.hamiltonian.field) for settings in batch.settings]
     minimizer: Minimizer = FLAT if batch.precise else REFINEMENT
@@ -85,20 +88,23 @@ def relaxed(batch: Batch, given: Input, device: Device, watch: Watch) -> list[tu
 
 
 class Followed:
-    """The minima of all columns while they are followed.
+    """The minima of all columns during the continuation of phases.
 
-    columns     with their minima
-    graph       [column] neighbours
-    tolerance   [column] meV of the whole texture by which a minimum must be lower to take another's place
+    columns     columns with their minima
+    graph       [column] numbers of the neighbours
+    tolerance   [column] total energy in meV by which a minimum must be lower to replace another one
     """
 
     def __init__(self, columns: Sequence[Column], graph: Sequence[Sequence[int]], tolerance: Sequence[float]):
         self.graph, self.tolerance = graph, tolerance
         self.minima = [{minimum.label: minimum for minimum in column.minima or ()} for column in columns]
-        self._fresh = [set(known) for known in self.minima]  # labels that the neighbours have not tried
+        self._fresh = [set(known) for known in self.minima]  # labels not yet tried by the neighbours
 
     def trials(self) -> list[Trial]:
-        """What the neighbours have not tried yet; nothing once the phases have been followed to their ends."""
+        """Return trials of all new minima at their neighbouring columns; empty at the end of the continuation.
+
+        The minima then count as tried.
+        """
         found = [
             Trial(column, self.minima[source][label].texture, f"followed from column {source}")
             for column, near in enumerate(self.graph)
@@ -109,7 +115,7 @@ class Followed:
         return found
 
     def take(self, done: Sequence[tuple[int, Minimum]]) -> None:
-        """Keep what is lower than what a column has."""
+        """Accept relaxed minima (column, minimum) that are new phases in their column or lower than its own."""
         for column, minimum in done:
             known = self.minima[column].get(minimum.label)
             if known is None or minimum.energy < known.energy - self.tolerance[column]:
@@ -117,7 +123,7 @@ class Followed:
                 self._fresh[column].add(minimum.label)
 
     def rough(self) -> list[Trial]:
-        """Those that have been relaxed in single precision alone."""
+        """Return the accepted minima that have been relaxed in single precision only, as trials."""
         return [
             Trial(column, minimum.texture, minimum.origin)
             for column, own in enumerate(self.minima)
@@ -126,7 +132,7 @@ class Followed:
         ]
 
     def polished(self, done: Sequence[tuple[int, Minimum]]) -> list[tuple[Minimum, ...]]:
-        """The minima of each column, best first, with what became of the rough ones in double precision."""
+        """Return the minima of each column, best first, with ``done`` (column, minimum) in place of the rough ones."""
         every = [[m for m in own.values() if m.texture.dtype != np.float32] for own in self.minima]
         for column, minimum in done:
             every[column].append(minimum)
@@ -134,10 +140,11 @@ class Followed:
 
 
 def leaning(column: Column, given: Input, space: Space, device: Device) -> Column:
-    """A column with the slopes of its minima: d energy / d coordinate, meV per site, the texture held.
+    """Return a column with the slopes of its minima, d energy / d coordinate at fixed texture, meV per site.
 
-    A minimum's energy changes with a parameter as if its spins stood still (Hellmann & Feynman): with a field by minus
-    the moment along it. Other settings are moved a little either way; a slope stays unknown where they cannot be.
+    To first order, the energy of a minimum changes with a parameter as if its spins were fixed (Hellmann-Feynman
+    theorem): along a field, the slope is minus the moment along it. Slopes along other settings are central finite
+    differences; a slope is missing where the input does not allow the shifted settings.
     """
     here = config.varied(given, column.settings)
     x, hamiltonian = space.coordinates(column.settings), here.hamiltonian

@@ -1,4 +1,4 @@
-"""The points of a scan: what the [scan] table asks for, column by column."""
+"""The points of a scan as columns of one Hamiltonian, made from the [scan] table."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ VARIED = ("model", "search", "islands")  # tables whose keys can be scanned
 
 
 def columns(given: Input) -> list[Column]:
-    """What an input asks for; every column has been tried out. InputError for what makes no sense."""
+    """Return the columns of a scan. Raises InputError for an invalid [scan] table and for settings that are invalid."""
     axes = _axes(given.scan)
     if given.search.cells is not None:
-        raise InputError("search.cells chooses a box for one run; the points of a scan share theirs", given.path)
+        raise InputError(
+            "search.cells selects the supercell of a single run; all points of a scan share one supercell", given.path
+        )
     if not axes:
-        raise InputError("nothing to scan: [scan] names no settings; for instance scan.field=[0, 1, 2]", given.path)
+        raise InputError(
+            "nothing to scan: [scan] names no settings; expected, for instance, scan.field=[0, 1, 2]", given.path
+        )
     for key, values in axes.items():
         if not values:
             raise InputError(f"scan.{key} has no values", given.path)
@@ -38,12 +42,12 @@ def columns(given: Input) -> list[Column]:
     for column in every:
         at(given, column)
     if given.scan.refine and not Space.of([column.settings for column in every]).names:
-        raise InputError("scan.refine asks for an axis of numbers of the model, a field for instance", given.path)
+        raise InputError("scan.refine needs a numeric axis of the model, for instance a field", given.path)
     return every
 
 
 def at(given: Input, column: Column) -> Input:
-    """The input of one column. InputError that names its settings."""
+    """Return the input of one column. Raises InputError naming the column's settings if they are invalid."""
     try:
         made = config.varied(given, column.settings)
     except InputError as error:
@@ -52,7 +56,7 @@ def at(given: Input, column: Column) -> Input:
 
 
 def _axes(table: ScanTable) -> dict[str, list[Any]]:
-    """Values by key, the field as vectors; the temperature is an axis, too."""
+    """Return the values of every axis by key, fields as vectors, temperature included."""
     axes: dict[str, list[Any]] = {}
     if table.field:
         axes["model.field"] = [list(v) if isinstance(v, list) else [0.0, 0.0, float(v)] for v in _values(table.field)]
@@ -72,5 +76,5 @@ def _points(axes: dict[str, list[Any]], combine: str, given: Input) -> Sequence[
     lengths = {len(values) for values in axes.values()}
     if len(lengths) > 1:
         told = ", ".join(f"{key} {len(values)}" for key, values in axes.items())
-        raise InputError(f'scan.combine = "list" asks for axes of one length; there are: {told}', given.path)
+        raise InputError(f'scan.combine = "list" needs axes of equal length; their lengths are {told}', given.path)
     return [dict(zip(axes, values, strict=True)) for values in zip(*axes.values(), strict=True)]

@@ -1,6 +1,8 @@
-"""Where a scan should look next: where the boundary between two phases is least certain.
+"""Adaptive refinement of a scan: new points where the boundary between two phases is most uncertain.
 
-What decides a boundary is the gap between two phases, so that surrogates are fitted to energies relative to one phase.
+A boundary is where the gap between two phases vanishes, so that surrogates are fitted to energies relative to one
+phase. The criterion is that of Picheny et al., J. Mech. Des. 132, 071008 (2010), points of one batch are chosen as by
+Ginsbourger, Le Riche & Carraro, "Kriging is well-suited to parallelize optimization" (2010).
 """
 
 from __future__ import annotations
@@ -15,17 +17,17 @@ from magsearch.phases.column import Column
 from magsearch.scan.space import Space, scaled
 from magsearch.scan.surrogate import Array, Surrogate
 
-POINTS = 4096  # that are considered
-CLOSE = 1e-3  # of the ranges: closer to a column there is nothing to learn
+POINTS = 4096  # number of candidate points
+CLOSE = 1e-3  # smallest distance of a new point from a column, in units of the coordinates' ranges
 
 
 @dataclass(frozen=True, eq=False)
 class Branches:
-    """The energies of phases in some columns: of those that are the lowest in one of them.
+    """The energies in several columns of all phases that are the ground state in one of them.
 
     x        [column, coordinate] scaled to 0 to 1
-    energy   label: [column] meV per site, nan where the phase is not known
-    slope    label: [column, coordinate] along the scaled coordinates, nan where not known
+    energy   by label: [column] meV per site, nan if the phase is unknown there
+    slope    by label: [column, coordinate] along the scaled coordinates, nan if unknown
     """
 
     x: Array
@@ -34,7 +36,7 @@ class Branches:
 
     @classmethod
     def of(cls, columns: Sequence[Column], space: Space) -> Branches:
-        """Of one family's columns."""
+        """Return the branches of the columns of one family."""
         x = np.array([space.coordinates(column.settings) for column in columns])
         width = np.ptp(x, axis=0)
         found = [{m.label: m for m in column.minima or ()} for column in columns]
@@ -51,9 +53,11 @@ class Branches:
         return cls(scaled(x), energy, slope)
 
     def gaps(self, model: Surrogate, where: Array) -> tuple[list[str], Array, Array]:
-        """Labels; energies relative to one phase with standard deviations, [label, point], at x [point, coordinate].
+        """Return labels, and predicted energies relative to one phase with standard deviations, [label, point] each.
 
-        Relative to the phase that is known in most columns.
+        where   [point, coordinate] scaled
+
+        The reference is the phase that is known in most columns.
         """
         reference = max(self.energy, key=lambda label: int(np.isfinite(self.energy[label]).sum()))
         labels, means, deviations = [reference], [np.zeros(len(where))], [np.zeros(len(where))]
@@ -69,11 +73,11 @@ class Branches:
         return labels, np.array(means), np.array(deviations)
 
     def uncertainty(self, model: Surrogate, where: Array) -> Array:
-        """How far the boundary near x [point, coordinate] may be from where it is expected, in units of the ranges.
+        """Return the expected error of the boundary's position near points [point, coordinate], in units of the ranges.
 
-        With the gap g to the next phase and its standard deviation s: s / |grad g| exp(- (g / s)^2 / 2): large where
-        the gap may vanish and where that would move the boundary far. A weight of this kind is that of Picheny et al.,
-        J. Mech. Des. 132, 071008 (2010). Zero where one phase alone is known.
+        With the gap g to the next phase and its standard deviation s, it is s / |grad g| exp(- (g / s)^2 / 2): large
+        where the gap may vanish and where its error would shift the boundary most. The weight follows Picheny et al.,
+        J. Mech. Des. 132, 071008 (2010). It is zero if only one phase is known.
         """
         step, points = 1e-3, np.arange(len(where))
         beside = [where + step * axis for axis in np.eye(where.shape[1])]
@@ -89,7 +93,10 @@ class Branches:
         return np.asarray(s / np.maximum(lean, 1e-300) * np.exp(-0.5 * (gap[0] / s) ** 2))
 
     def believing(self, model: Surrogate, x: Array) -> Branches:
-        """The same with a column at x [coordinate], as it is expected ("kriging believer", Ginsbourger et al. 2010)."""
+        """Return the branches with a column of predicted energies added at x [coordinate] ("kriging believer").
+
+        Ginsbourger, Le Riche & Carraro, "Kriging is well-suited to parallelize optimization" (2010).
+        """
         labels, mean, _ = self.gaps(model, x[None])
         unknown = np.full((1, self.x.shape[1]), np.nan)
         expected = dict(zip(labels, mean[:, 0].tolist(), strict=True))
@@ -101,9 +108,9 @@ class Branches:
 
 
 def placed(branches: Branches, model: Surrogate) -> tuple[Array, float]:
-    """The next place, x [coordinate] scaled, and how uncertain the boundary is there.
+    """Return the next point, x [coordinate] scaled, and the uncertainty of the boundary there (``uncertainty``).
 
-    The point farthest from all columns where no boundary is known.
+    If no boundary is known, it is the candidate farthest from all columns.
     """
     points = qmc.Sobol(branches.x.shape[1], scramble=False).random(POINTS)
     apart = np.linalg.norm(points[:, None] - branches.x[None], axis=-1).min(axis=1)

@@ -1,6 +1,6 @@
-"""Energies between the columns of a scan: estimates with uncertainties, from energies and exact slopes.
+"""Surrogate models of the energy between the columns of a scan, fitted to energies and exact slopes.
 
-Coordinates are scaled to 0 to 1.
+They predict a mean and a standard deviation. Coordinates are scaled to 0 to 1.
 """
 
 from __future__ import annotations
@@ -16,30 +16,34 @@ from magsearch.errors import InputError
 from magsearch.randomness import Consumer, stream
 
 Array = NDArray[np.float64]
-BESIDE = 0.02  # of a coordinate's range: where a slope becomes a second energy
-ROUGH = 1e-6  # of the energies' spread: what a surrogate need not reproduce
+BESIDE = 0.02  # of a coordinate's range: distance of the second energy by which a slope enters a Gaussian process
+ROUGH = 1e-6  # relative noise variance of the energies, which regularises the fit
 
 
 class Prediction(Protocol):
+    """Prediction of a fitted surrogate."""
+
     def __call__(self, x: Array, /) -> tuple[Array, Array]:
-        """Mean and standard deviation at x [point, coordinate], [point] each."""
+        """Return mean and standard deviation at x [point, coordinate], [point] each."""
 
 
 class Surrogate(Protocol):
-    """An energy as a function of coordinates."""
+    """A model of an energy as a function of coordinates."""
 
     def fitted(self, x: Array, energy: Array, slope: Array) -> Prediction:
-        """From energies [column] (meV per site) at x [column, coordinate], and slopes [column, coordinate] or nan."""
+        """Fit energies [column] (meV per site) at x [column, coordinate], and slopes [column, coordinate] or nan."""
 
 
 @dataclass(frozen=True)
 class GaussianProcess:
-    """A Gaussian process with one length for each coordinate (Rasmussen & Williams 2006), by scikit-learn.
+    """Gaussian-process regression with one length scale per coordinate, by scikit-learn, for few coordinates.
 
-    A slope enters as a second energy close by. For few coordinates: lengths are found by maximal likelihood.
+    Rasmussen & Williams, Gaussian Processes for Machine Learning (MIT Press, 2006). A slope enters as a second energy
+    close by. The length scales maximise the likelihood.
     """
 
     def fitted(self, x: Array, energy: Array, slope: Array) -> Prediction:
+        """Fit energies and slopes (see ``Surrogate.fitted``). Raises InputError without scikit-learn."""
         try:
             from sklearn.gaussian_process import GaussianProcessRegressor
             from sklearn.gaussian_process.kernels import RBF, ConstantKernel
@@ -57,7 +61,9 @@ class GaussianProcess:
         )
         import warnings
 
-        with warnings.catch_warnings():  # a length at its bound is no error: the energy does not depend on it
+        with (
+            warnings.catch_warnings()
+        ):  # a length scale at its bound is fine: the energy does not depend on that coordinate
             warnings.simplefilter("ignore")
             process.fit(x, energy)
 
@@ -70,19 +76,19 @@ class GaussianProcess:
 
 @dataclass(frozen=True)
 class RandomFeatures:
-    """Linear in random cosines, each of few coordinates, with Gaussian coefficients: for many coordinates.
+    """Bayesian linear regression on sparse random Fourier features, for many coordinates.
 
     Random Fourier features (Rahimi & Recht, NeurIPS 20 (2007)), sparse in the sense of Hashemi, Schaeffer, Shi, Topcu,
     Tran & Ward (Appl. Comput. Harmon. Anal. 62, 310 (2023)): a feature cos(w . z + b) has weights w on ``order`` of the
-    inputs only. The inputs z are those directions in which the energy bends and leans at all: the leading eigenvectors
-    of the mean g g^T of the slopes g (active subspaces: Constantine, Dow & Wang, SIAM J. Sci. Comput. 36, A1500, 2014).
-    The slopes come with every minimum for nothing, so that no labels are asked for: the reduction supervises itself.
-    Slopes enter the fit as they are, by the features' derivatives.
+    inputs only. The inputs z are the directions in which the energy varies: the leading eigenvectors of the mean g g^T
+    of the slopes g (active subspaces: Constantine, Dow & Wang, SIAM J. Sci. Comput. 36, A1500, 2014). The slopes are
+    known for every minimum at no extra cost, and enter the fit exactly, by the features' derivatives.
 
-    features   how many
-    order      inputs of one feature
-    kept       share of the slopes' mean square that the kept directions hold; a boundary leans by the ratio of two
-               slopes, and a thousandth of a slope may matter
+    features   number of features
+    order      number of inputs of a feature
+    kept       fraction of the slopes' mean square within the retained directions; the direction of a boundary is a
+               ratio of two slopes, for which a thousandth of a slope may matter
+    seed       random seed of the features
     """
 
     features: int = 512
@@ -91,7 +97,7 @@ class RandomFeatures:
     seed: int = 1
 
     def directions(self, slope: Array) -> Array:
-        """The inputs [coordinate, input], orthonormal columns, by the slopes [column, coordinate] that are known."""
+        """Return the inputs as orthonormal columns [coordinate, input], from slopes [column, coordinate] or nan."""
         known = slope[~np.isnan(slope).any(axis=1)]
         if not len(known) or not known.any():
             return np.eye(slope.shape[1])
@@ -100,6 +106,7 @@ class RandomFeatures:
         return np.ascontiguousarray(vectors[:, ::-1][:, :count])
 
     def fitted(self, x: Array, energy: Array, slope: Array) -> Prediction:
+        """Fit energies and slopes (see ``Surrogate.fitted``); the length scale has the largest evidence."""
         W = self.directions(slope)
         centre, spread = float(energy.mean()), float(np.ptp(energy)) or 1.0
         found = [self._posterior(x, (energy - centre) / spread, slope / spread, W, length) for length in LENGTHS]
@@ -112,7 +119,7 @@ class RandomFeatures:
         return scaled
 
     def _posterior(self, x: Array, y: Array, slope: Array, W: Array, length: float) -> tuple[float, Prediction]:
-        """Log evidence and prediction for features of one length."""
+        """Return the log evidence and the prediction for features of one length scale."""
         random = stream(self.seed, Consumer.FEATURES)
         inputs = W.shape[1]
         weights = random.normal(size=(self.features, inputs)) / length
@@ -151,19 +158,19 @@ class RandomFeatures:
         return evidence, predicted
 
 
-LENGTHS = (0.15, 0.25, 0.4, 0.7, 1.2, 2.0)  # of features, in units of the coordinates' ranges
-FLAT = 10.0  # a constant and a plane are believed to be this much larger than the rest
+LENGTHS = (0.15, 0.25, 0.4, 0.7, 1.2, 2.0)  # length scales to choose from, in units of the coordinates' ranges
+FLAT = 10.0  # prior scale of the constant and the linear part, relative to that of the cosines
 SURROGATES: dict[str, type[Any]] = {"gaussian-process": GaussianProcess, "random-features": RandomFeatures}
 
 
 def surrogate(name: str | None, coordinates: int) -> Surrogate:
-    """The one of a name; where there is none, a Gaussian process for up to three coordinates."""
+    """Return the surrogate of a name; by default a Gaussian process up to three coordinates, else random features."""
     chosen: Surrogate = SURROGATES[name or ("gaussian-process" if coordinates <= 3 else "random-features")]()
     return chosen
 
 
 def _with_slopes(x: Array, energy: Array, slope: Array) -> tuple[Array, Array]:
-    """Energies at x, and, where slopes are known, just beside x."""
+    """Return points and energies: those at x, and beside each x one for every known slope."""
     points, energies = [x], [energy]
     for axis in range(x.shape[1]):
         known = ~np.isnan(slope[:, axis])
