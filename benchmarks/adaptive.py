@@ -27,8 +27,8 @@ from magsearch.config.input import Input
 from magsearch.engine.device import Cpu, Device
 from magsearch.phases.column import Column, lowest
 from magsearch.phases.crossings import Row, crossings
-from magsearch.scan.follow import Followed, Trial, batches, leaning, relaxed
-from magsearch.scan.refine import Branches, placed
+from magsearch.scan.follow import Followed, Trial, batches, relaxed, with_slopes
+from magsearch.scan.refine import Branches, next_point
 from magsearch.scan.space import FIELD, Space
 from magsearch.scan.surrogate import GaussianProcess, RandomFeatures, Surrogate
 
@@ -72,7 +72,7 @@ def followed(path: Path, here: Device) -> tuple[list[Column], Space]:
     rough = batches(following.rough(), columns, True)
     polished = following.polished([pair for batch in rough for pair in relaxed(batch, given, here, lambda: None)])
     found = [Column(c.number, c.settings, minima=own) for c, own in zip(columns, polished, strict=True)]
-    return [leaning(column, given, space, here) for column in found], space
+    return [with_slopes(column, given, space, here) for column in found], space
 
 
 def known(columns: Sequence[Column]) -> Phases:
@@ -110,7 +110,7 @@ def grown(columns: Sequence[Column], space: Space, model: Surrogate) -> list[int
     every = np.array([(b, d) for d in range(STEPS + 1) for b in range(STEPS + 1)]) / STEPS
     numbers = regular(3, 3)
     while len(numbers) < MOST:
-        x, _ = placed(Branches.of([columns[n] for n in numbers], space), model)
+        x, _ = next_point(Branches.of([columns[n] for n in numbers], space), model)
         apart = np.linalg.norm(every - x, axis=1)
         apart[numbers] = np.inf
         numbers.append(int(apart.argmin()))

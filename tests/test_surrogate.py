@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from magsearch.errors import InputError
-from magsearch.scan.refine import Branches, placed
+from magsearch.scan.refine import Branches, next_point
 from magsearch.scan.surrogate import GaussianProcess, RandomFeatures, surrogate
 
 pytest.importorskip("sklearn")
@@ -128,7 +128,7 @@ def two_phases(x, boundary):
 
 
 def test_the_next_point_comes_close_to_the_boundary(model):
-    x, doubt = placed(two_phases([[0.0], [1.0]], 0.37), model)
+    x, doubt = next_point(two_phases([[0.0], [1.0]], 0.37), model)
     assert x[0] == pytest.approx(np.sqrt(0.37), abs=0.25)
     assert doubt > 0
 
@@ -137,7 +137,7 @@ def test_points_that_follow_bring_the_boundary_closer(model):
     points = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
     doubts = []
     for _ in range(6):
-        x, doubt = placed(two_phases(points, 0.5), model)
+        x, doubt = next_point(two_phases(points, 0.5), model)
         points.append(x.tolist())
         doubts.append(doubt)
     assert doubts[-1] < 0.5 * doubts[0]
@@ -149,13 +149,13 @@ def test_points_that_follow_bring_the_boundary_closer(model):
 
 def test_without_a_boundary_the_emptiest_place_is_next(model):
     alone = Branches(np.array([[0.0], [0.2], [1.0]]), {"a": np.zeros(3)}, {"a": np.zeros((3, 1))})
-    x, doubt = placed(alone, model)
+    x, doubt = next_point(alone, model)
     assert x[0] == pytest.approx(0.6, abs=1e-3)
     assert doubt == 0
 
 
 def test_a_point_that_is_expected_is_not_asked_for_twice(model):
     branches = two_phases([[0.0], [0.4], [1.0]], 0.37)
-    first, _ = placed(branches, model)
-    second, _ = placed(branches.believing(model, first), model)
+    first, _ = next_point(branches, model)
+    second, _ = next_point(branches.with_prediction(model, first), model)
     assert abs(second[0] - first[0]) > 1e-3

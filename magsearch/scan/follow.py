@@ -139,7 +139,7 @@ class Followed:
         return [lowest(own) for own in every]
 
 
-def leaning(column: Column, given: Input, space: Space, device: Device) -> Column:
+def with_slopes(column: Column, given: Input, space: Space, device: Device) -> Column:
     """Return a column with the slopes of its minima, d energy / d coordinate at fixed texture, meV per site.
 
     To first order, the energy of a minimum changes with a parameter as if its spins were fixed (Hellmann-Feynman

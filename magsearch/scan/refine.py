@@ -92,7 +92,7 @@ class Branches:
         s = np.hypot(deviation[first, points], deviation[second, points]) + 1e-12 * np.abs(mean).max()
         return np.asarray(s / np.maximum(lean, 1e-300) * np.exp(-0.5 * (gap[0] / s) ** 2))
 
-    def believing(self, model: Surrogate, x: Array) -> Branches:
+    def with_prediction(self, model: Surrogate, x: Array) -> Branches:
         """Return the branches with a column of predicted energies added at x [coordinate] ("kriging believer").
 
         Ginsbourger, Le Riche & Carraro, "Kriging is well-suited to parallelize optimization" (2010).
@@ -107,7 +107,7 @@ class Branches:
         )
 
 
-def placed(branches: Branches, model: Surrogate) -> tuple[Array, float]:
+def next_point(branches: Branches, model: Surrogate) -> tuple[Array, float]:
     """Return the next point, x [coordinate] scaled, and the uncertainty of the boundary there (``uncertainty``).
 
     If no boundary is known, it is the candidate farthest from all columns.

@@ -29,8 +29,8 @@ from magsearch.parallel.ranks import Ranks
 from magsearch.phases.column import Column, Minimum, describe, lowest
 from magsearch.randomness import Consumer, key
 from magsearch.scan import plan
-from magsearch.scan.follow import Followed, Trial, batches, leaning, relaxed
-from magsearch.scan.refine import Branches, placed
+from magsearch.scan.follow import Followed, Trial, batches, relaxed, with_slopes
+from magsearch.scan.refine import Branches, next_point
 from magsearch.scan.space import Space, depths
 from magsearch.scan.surrogate import surrogate
 from magsearch.scan.thermal import Tempering, sampled
@@ -189,7 +189,7 @@ class Scan:
             pairs = zip(self.columns, followed.polished(polished), strict=True)
             tasks = [replace(column, minima=own) for column, own in pairs]
         space = self._space
-        self._put(self._spread(tasks, lambda column: leaning(column, self.given, space, self.device)))
+        self._put(self._spread(tasks, lambda column: with_slopes(column, self.given, space, self.device)))
         if followed:
             self.followed = 1 + max(column.round for column in self.columns)
 
@@ -212,13 +212,13 @@ class Scan:
         rounds = 1 + max(column.round for column in self.columns)
         left = scan.refine - sum(column.round > 0 for column in self.columns)
         while len(added) < min(scan.at_once, left):
-            offers = [placed(branches, model) for branches in families]
+            offers = [next_point(branches, model) for branches in families]
             best = int(np.argmax([doubt for _, doubt in offers]))
             x, like = offers[best][0], self.columns[members[best][0]]
             known = np.array([space.coordinates(self.columns[n].settings) for n in members[best]])
             settings = space.settings(like.settings, (known.min(axis=0) + x * np.ptp(known, axis=0)).round(9))
             added.append(Column(len(self.columns) + len(added), settings, like.temperatures, rounds))
-            families[best] = families[best].believing(model, x)
+            families[best] = families[best].with_prediction(model, x)
         return added
 
     def _sample(self, numbers: Sequence[int]) -> None:

@@ -1,7 +1,7 @@
-"""The settings of a scan as coordinates: who is whose neighbour, and who is searched first.
+"""The settings of a scan as coordinates, and the graph of neighbouring columns.
 
-Columns exchange textures only where they differ in numbers of the model. What else differs (the seed, the size of the
-box, a lattice) sets families apart that know nothing of each other.
+Columns exchange textures only if they differ in numbers of the model. Other differences (seed, supercell, lattice)
+separate them into families that exchange nothing.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ COORDINATES_AGREE = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """Coordinates of settings.
+    """The coordinates of a scan.
 
-    names       of the coordinates: "field" (tesla, along ``direction``), "field.x", "model.moment", ...
-    direction   [3] of all fields, where they have one
+    names       names of the coordinates: "field" (tesla, along ``direction``), "field.x", "model.moment", ...
+    direction   [3] unit vector common to all fields; None if they have none
     """
 
     names: tuple[str, ...]
@@ -36,7 +36,7 @@ class Space:
 
     @classmethod
     def of(cls, settings: Sequence[Mapping[str, Any]]) -> Space:
-        """The coordinates in which some columns' settings differ."""
+        """Return the coordinates in which the settings of some columns differ."""
         names: list[str] = []
         fields = np.array([s["model.field"] for s in settings if "model.field" in s], dtype=np.float64).reshape(-1, 3)
         direction = _common(fields)
@@ -49,7 +49,7 @@ class Space:
         return cls(tuple(names), direction)
 
     def coordinates(self, settings: Mapping[str, Any]) -> NDArray[np.float64]:
-        """[coordinate]"""
+        """Return the coordinates [coordinate] of a column's settings."""
         return np.array([self._coordinate(name, settings) for name in self.names])
 
     def _coordinate(self, name: str, settings: Mapping[str, Any]) -> float:
@@ -60,7 +60,7 @@ class Space:
         return float(settings[name])
 
     def settings(self, like: Mapping[str, Any], x: ArrayLike) -> dict[str, Any]:
-        """Settings with coordinates x [coordinate], and otherwise those of ``like``."""
+        """Return settings with coordinates x [coordinate], and otherwise those of ``like``."""
         made = dict(like)
         for name, value in zip(self.names, np.asarray(x, dtype=np.float64).tolist(), strict=True):
             if name == FIELD:
@@ -74,7 +74,7 @@ class Space:
         return made
 
     def family(self, settings: Mapping[str, Any]) -> str:
-        """What sets columns apart that exchange nothing."""
+        """Return a key that is equal for columns that may exchange textures."""
         own = {
             key: value for key, value in settings.items()
             if key not in self.names and not (key == "model.field" and any(n.startswith(FIELD) for n in self.names))
@@ -82,14 +82,14 @@ class Space:
         return json.dumps(own, sort_keys=True)
 
     def families(self, columns: Sequence[Column]) -> list[list[int]]:
-        """Places of the columns that may exchange textures."""
+        """Return the indices of columns grouped into families that may exchange textures."""
         found: dict[str, list[int]] = {}
         for place, column in enumerate(columns):
             found.setdefault(self.family(column.settings), []).append(place)
         return list(found.values())
 
     def graph(self, columns: Sequence[Column]) -> list[list[int]]:
-        """The places of each column's neighbours."""
+        """Return the indices of each column's neighbours, all of its own family."""
         found: list[list[int]] = [[] for _ in columns]
         for family in self.families(columns):
             x = np.array([self.coordinates(columns[place].settings) for place in family])
@@ -99,7 +99,7 @@ class Space:
 
 
 def _counts(key: str) -> bool:
-    """Whether columns that differ in a setting may still exchange textures."""
+    """Return whether columns that differ in a setting may still exchange textures."""
     return key.startswith("model.") and not key.startswith(("model.size", "model.field", "model.vacancies"))
 
 
@@ -108,7 +108,7 @@ def _number(value: Any) -> bool:
 
 
 def _common(fields: NDArray[np.float64]) -> tuple[float, float, float] | None:
-    """The unit vector along which all fields [column, 3] lie, with its largest component positive."""
+    """Return the unit vector along which all fields [column, 3] lie, its largest component positive, or None."""
     strength = np.linalg.norm(fields, axis=1)
     if not strength.any():
         return 0.0, 0.0, 1.0
@@ -120,16 +120,16 @@ def _common(fields: NDArray[np.float64]) -> tuple[float, float, float] | None:
 
 
 def scaled(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Coordinates [column, coordinate] in units of their ranges, from 0 to 1."""
+    """Return coordinates [column, coordinate] in units of their ranges, from 0 to 1."""
     width = np.ptp(x, axis=0)
     return (x - x.min(axis=0)) / np.where(width > 0, width, 1.0)
 
 
 def neighbours(x: NDArray[np.float64]) -> list[list[int]]:
-    """The neighbours of each column with coordinates x [column, coordinate]: its Gabriel graph.
+    """Return the neighbours of each column with coordinates x [column, coordinate] in the Gabriel graph.
 
-    Two are neighbours where no third lies in the ball that has them at its ends (Gabriel & Sokal, Syst. Zool. 18, 259
-    (1969)): along one axis the next ones, on a grid those one step away, and nobody is cut off from the others.
+    Two points are neighbours if no third lies in the ball whose diameter they are (Gabriel & Sokal, Syst. Zool. 18, 259
+    (1969)): along one axis adjacent points, on a grid those one step away. The graph is connected.
     """
     u, graph = scaled(x), []
     apart = ((u[:, None] - u[None]) ** 2).sum(axis=-1)  # [column, column]
@@ -143,7 +143,7 @@ def neighbours(x: NDArray[np.float64]) -> list[list[int]]:
 
 
 def depths(graph: Sequence[Sequence[int]]) -> list[int]:
-    """How many steps each column is from the first one that can be reached from it."""
+    """Return the distance in steps of each column from the first column of its connected component."""
     found: dict[int, int] = {}
     for start in range(len(graph)):
         front = deque([start] if start not in found else [])

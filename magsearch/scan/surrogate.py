@@ -133,14 +133,14 @@ class RandomFeatures:
             flat = np.column_stack([np.ones(len(where)), where @ W])
             return np.column_stack([scale * np.cos(where @ weights.T + phase), FLAT * flat])
 
-        def leaning(where: Array, axis: int) -> Array:  # d features / d x_axis
+        def derivatives(where: Array, axis: int) -> Array:  # d features / d x_axis
             flat = np.column_stack([np.zeros(len(where)), np.tile(W[axis], (len(where), 1))])
             return np.column_stack([-scale * weights[:, axis] * np.sin(where @ weights.T + phase), FLAT * flat])
 
         rows, values = [features(x)], [y]
         for axis in range(x.shape[1]):
             known = ~np.isnan(slope[:, axis])
-            rows.append(leaning(x[known], axis))
+            rows.append(derivatives(x[known], axis))
             values.append(slope[known, axis])
         A, v = np.concatenate(rows), np.concatenate(values)
         K = A @ A.T

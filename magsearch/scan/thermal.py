@@ -1,9 +1,9 @@
-"""Thermal states of one column of a scan: all temperatures of one Hamiltonian in one batch.
+"""Thermal states of one column of a scan by parallel tempering: all temperatures of one Hamiltonian in one batch.
 
-Several ladders of replicas stand on the same rungs, one temperature each. The replicas of a ladder exchange their
-temperatures (parallel tempering), and each ladder begins in another phase: the column's minima, best first. A state in
-equilibrium has forgotten where it began, and the ladders agree. Where they do not, the one with the lowest free energy
-counts, with those that agree with it, and the state is marked. With F equal on the hottest rung,
+Several ladders of replicas share the same temperatures (rungs). The replicas of a ladder exchange temperatures, and
+each ladder starts from another phase: the minima of the column, best first. In equilibrium, a state does not depend on
+its start, and the ladders agree. If they disagree, the ladder of lowest free energy and those that agree with it are
+used, and the state is marked. With F equal on the hottest rung,
 
     F / kT = F_hottest / kT_hottest + integral of E over 1 / kT from there (thermodynamic integration).
 """
@@ -29,20 +29,20 @@ from magsearch.thermal.sampling import Trajectory, averages
 from magsearch.thermal.statistics import estimate
 from magsearch.units import K_B
 
-STEP = 2.0  # T'/T - 1 of neighbouring rungs in units of 1 / sqrt(N): a sixth of the exchanges is accepted for N k_B
-SPECTRA, BLOCKS = 100, 5  # textures of each temperature and ladder that are measured, and averages that they make
-APART = 4.0  # standard errors by which ladders differ that do not agree
+STEP = 2.0  # T'/T - 1 of adjacent rungs in units of 1 / sqrt(N): for N k_B, a sixth of the exchanges is accepted
+SPECTRA, BLOCKS = 100, 5  # textures measured per temperature and ladder, and block averages made of them
+APART = 4.0  # largest difference of ladders that agree, in standard errors
 
 
 @dataclass(frozen=True)
 class Tempering:
-    """How thermal states are reached.
+    """Settings of parallel tempering.
 
-    ladders   of replicas, each begun in another phase
-    rungs     of a ladder at the most
-    hottest   kelvin, up to which ladders reach where the wanted temperatures do not; None: no further than those
-    sweeps    measured
-    warmup    sweeps before them
+    ladders   number of replica ladders, each started from another phase
+    rungs     maximum number of temperatures of a ladder
+    hottest   kelvin, lowest maximum temperature of a ladder; None: the highest temperature of the scan
+    sweeps    number of sweeps that are measured
+    warmup    number of sweeps before them
     """
 
     ladders: int = 3
@@ -52,10 +52,12 @@ class Tempering:
     warmup: int = 1000
 
     def ladder(self, kelvin: Sequence[float], spins: int) -> tuple[float, ...]:
-        """The rungs, kelvin, rising: the wanted temperatures, and others between them so that energies overlap.
+        """Return the rungs in ascending order, kelvin: the given temperatures and others between them.
 
-        For a heat capacity of N k_B a share erfc(sqrt(N) ln(T' / T) / 2) of the exchanges is accepted (Predescu,
-        Predescu & Ciobanu, J. Chem. Phys. 120, 4119 (2004)). Steps are wider where there would be more than ``rungs``.
+        For a heat capacity of N k_B, a fraction erfc(sqrt(N) ln(T' / T) / 2) of the exchanges is accepted (Predescu,
+        Predescu & Ciobanu, J. Chem. Phys. 120, 4119 (2004)). Steps are wider if there would be more than ``rungs``.
+
+        spins   number of spins N
         """
         wanted = sorted({*kelvin, max(self.hottest or 0.0, *kelvin)})
         ratio = np.array([np.log(high / low) for low, high in pairwise(wanted)])
@@ -69,16 +71,18 @@ class Tempering:
 
 @dataclass(frozen=True, eq=False)
 class Climbed:
-    """What was measured, [rung, sweep, ladder] (energy in meV, of the whole replica), and on the wanted rungs:
+    """Measurements of parallel tempering; "wanted" are the rungs at temperatures of the scan.
 
+    energy     [rung, sweep, ladder] meV, total
+    spin       [rung, sweep, ladder, 3] mean spin
     charge     [wanted, measurement, ladder]
     spectra    [wanted][ladder][block]
     snapshots  [wanted][ladder] texture [site, 3]
-    accepted   [rung - 1] share of exchanges between a rung and the next
+    accepted   [rung - 1] fraction of accepted exchanges between a rung and the next
     """
 
     energy: NDArray[np.float64]
-    spin: NDArray[np.float64]  # [rung, sweep, ladder, 3]
+    spin: NDArray[np.float64]
     charge: NDArray[np.float64]
     spectra: list[list[list[Spectrum]]]
     snapshots: list[list[NDArray[np.float32]]]
@@ -93,7 +97,13 @@ def sampled(
     key: Key,
     watch: Watch = lambda: None,
 ) -> tuple[ThermalState, ...]:
-    """The thermal states at rising temperatures (kelvin), from ladders that begin in ``minima``, best first."""
+    """Return the thermal states at ascending temperatures ``kelvin``, from ladders that start from ``minima``.
+
+    minima      best first; repeated if there are more ladders
+    tempering   settings
+    key         key of the random numbers
+    watch       called regularly; may raise Interrupted
+    """
     hamiltonian = evaluator.hamiltonian
     lattice, rungs = hamiltonian.lattice, tempering.ladder(kelvin, hamiltonian.n_spins)
     wanted = [rungs.index(t) for t in kelvin]
@@ -179,13 +189,13 @@ def _mean(spectra: Sequence[Spectrum]) -> Spectrum:
 
 
 def _free_energies(energy: NDArray[np.float64], rungs: Sequence[float]) -> NDArray[np.float64]:
-    """F / kT of each ladder up to a constant that all share, [rung, ladder]: see above."""
-    beta = 1 / (K_B * np.array(rungs[::-1]))  # rising
+    """Return F / kT of each ladder up to a common constant, [rung, ladder]: see the module's docstring."""
+    beta = 1 / (K_B * np.array(rungs[::-1]))  # ascending
     return np.asarray(cumulative_trapezoid(energy.mean(axis=1)[::-1], beta, axis=0, initial=0.0)[::-1])
 
 
 def _agree(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    """Whether two series of measurements may have the same mean."""
+    """Return whether two series of measurements have equal means within APART standard errors."""
     if not len(one):
         return True
     a, b = estimate(one), estimate(other)
