@@ -1,1 +1,1 @@
-"""Phases: what a texture or a thermal state is called, and where two phases cross."""
+"""Phases: classification of textures and thermal states, and transitions between phases."""

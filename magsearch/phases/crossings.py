@@ -1,9 +1,9 @@
-"""Energies of phases along one coordinate of a scan, and where they cross.
+"""Energies of phases along one coordinate of a scan, and the crossings between them.
 
-The slope of a minimum's energy is known exactly (scan/follow.py), so that between two columns a branch is a cubic with
-the right values and slopes at both ends. While a texture is held, its energy is linear in fields and couplings, so that
-a branch of minima is concave: it lies below its tangents and above its chord, which brackets every crossing. (Where an
-energy is not linear in a setting, the bracket is an estimate.)
+The slope of a minimum's energy is known exactly (Hellmann-Feynman theorem, scan/follow.py). Between two columns, a
+branch is interpolated by a cubic with the exact values and slopes at both ends. At fixed texture the energy is linear
+in fields and couplings, so that a branch of minima is concave: it lies below its tangents and above its chord, which
+brackets every crossing. (If the energy is not linear in a setting, the bracket is an estimate.)
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from scipy.optimize import brentq
 from magsearch.phases.column import Column, Minimum
 
 Energy = Callable[[float], float]
-STEPS = 64  # of an interval in which the lowest phase is looked for
+STEPS = 64  # subdivisions of an interval in the search for the lowest phase
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """Columns along one coordinate, in its order, everything else equal.
+    """Columns along one coordinate in ascending order, with all other settings equal.
 
-    name     of the coordinate
-    x        [column]
-    columns  searched
+    name     name of the coordinate
+    x        [column] values of the coordinate
+    columns  columns with minima
     """
 
     name: str
@@ -38,33 +38,38 @@ class Row:
 
     @classmethod
     def of(cls, name: str, values: Sequence[float], columns: Sequence[Column]) -> Row:
+        """Return the row of the ``columns`` that have minima, sorted by their ``values`` of the coordinate ``name``."""
         order = [k for k in np.argsort(values, kind="stable").tolist() if columns[k].minima]
         return cls(name, np.array([values[k] for k in order]), tuple(columns[k] for k in order))
 
     def branch(self, label: str) -> list[Minimum | None]:
-        """A phase's minimum in each column."""
+        """Return the minimum of a phase in each column, None in columns without it."""
         return [next((m for m in column.minima or () if m.label == label), None) for column in self.columns]
 
     @property
     def labels(self) -> list[str]:
-        """Of phases that are the lowest somewhere, in the order in which they come."""
+        """Labels of the phases that are the ground state of a column, in the order of the columns."""
         return list(dict.fromkeys(column.minima[0].label for column in self.columns if column.minima))
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """Where one phase gives way to another: expected ``at``, and not outside ``low`` and ``high``."""
+    """A transition between ground states: predicted ``at``, and bracketed by ``low`` and ``high``.
+
+    before, after   labels of the phases below and above it
+    energy          meV per site at the transition
+    """
 
     at: float
     low: float
     high: float
     before: str
     after: str
-    energy: float  # meV per site
+    energy: float
 
 
 def crossings(row: Row) -> list[Crossing]:
-    """All of a row, in its order."""
+    """Return the transitions between ground states along a row, in ascending order."""
     found = []
     branches = {label: row.branch(label) for label in row.labels}
     for k, (a, b) in enumerate(pairwise(row.x.tolist())):
@@ -103,12 +108,12 @@ def _difference(one: Energy | None, other: Energy | None) -> Energy | None:
 
 
 def _root(gap: Energy, a: float, b: float) -> float | None:
-    """Where a gap that is negative at a and positive at b vanishes; None where it is not so."""
+    """Return the root of a gap that is negative at a and positive at b; None if it is not."""
     return float(brentq(gap, a, b)) if gap(a) <= 0 <= gap(b) else None
 
 
 def _interpolated(name: str, a: float, b: float, first: Minimum | None, last: Minimum | None) -> Energy:
-    """A phase's energy between a and b: a cubic with both ends' slopes, a line where one end or a slope is unknown."""
+    """Return a phase's energy between a and b: a cubic, or a line if one end or a slope is unknown."""
     if first and last:
         slopes = [m.slopes[name] for m in (first, last) if name in m.slopes]
         if len(slopes) < 2:
@@ -125,20 +130,23 @@ def _line(x0: float, value: float, slope: float) -> Energy:
 
 
 def _chord(a: float, b: float, first: Minimum | None, last: Minimum | None) -> Energy | None:
-    """What a concave branch does not fall below."""
+    """Return the chord of a branch, a lower bound if it is concave."""
     if not (first and last):
         return None
     return _line(a, first.per_site, (last.per_site - first.per_site) / (b - a))
 
 
 def _tangents(name: str, a: float, b: float, first: Minimum | None, last: Minimum | None) -> Energy | None:
-    """What it does not rise above."""
+    """Return the lower one of the tangents at both ends, an upper bound of a concave branch."""
     lines = [_line(x, m.per_site, m.slopes[name]) for x, m in ((a, first), (b, last)) if m and name in m.slopes]
     return (lambda x: min(line(x) for line in lines)) if lines else None
 
 
 def curve(row: Row, label: str, points: int = 40) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A phase's energy over a row, x and meV per site [point], as far as it is known."""
+    """Return the interpolated energy of a phase along a row where it is known: x and meV per site, [point] each.
+
+    points   number of points between adjacent columns
+    """
     own, xs, energies = row.branch(label), [], []
     for k, (a, b) in enumerate(pairwise(row.x.tolist())):
         if own[k] and own[k + 1]:

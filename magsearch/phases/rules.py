@@ -1,7 +1,7 @@
-"""Which phase a texture or a thermal state belongs to, by rules that read its portrait.
+"""Classification of textures and thermal states into phases, by rules on their portraits.
 
-A rule is a name, a sentence, and what the sentence says of a portrait; the first that holds names the phase. To know
-another phase, put another rule into ``RULES``, in front of those that it is a special case of.
+A rule is a name, a sentence for readers, and the same condition as a function of a portrait. The first rule that holds
+names the phase. To add a phase, put a rule into ``RULES`` before the rules of which it is a special case.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from magsearch.phases.spectrum import Portrait
 
 @dataclass(frozen=True)
 class Rule:
-    """A phase, in words and as what the words say of a portrait."""
+    """The definition of a phase: its name, a sentence, and the condition as a function of a portrait."""
 
     name: str
     sentence: str
@@ -25,62 +25,66 @@ class Rule:
 RULES = (
     Rule(
         "isolated skyrmions",
-        "a minimum with a topological charge whose mean spin outweighs its waves by two to one",
+        "a minimum with a topological charge whose mean spin has more than twice the weight of its waves",
         lambda p: p.kelvin == 0 and abs(p.charge) > 0.5 and p.alike > SMOOTH and p.uniform > 2 * p.modulated,
     ),
     Rule(
         "skyrmion lattice",
-        "several waves stand together, and every second cell of their lattice or more carries a topological charge",
+        "several Bragg peaks coexist, with a topological charge above one half per cell of their lattice",
         lambda p: p.crystalline and p.together > 1.5 and p.density > 0.5,
     ),
     Rule(
         "ferromagnet",
-        "no wave stands, sublattices agree, and the mean spin is longer than a half",
+        "no Bragg peak, equal sublattices, and a mean spin above one half",
         lambda p: not p.crystalline and p.uniform > max(0.25, p.staggered),
     ),
     Rule(
         "skyrmion liquid",
-        "no wave stands in a thermal state that carries half of a skyrmion lattice's charge or more",
+        "a thermal state without Bragg peaks, with a topological charge above half that of a skyrmion lattice",
         lambda p: p.kelvin > 0 and not p.crystalline and p.density > 0.5,
     ),
     Rule(
         "antiferromagnet",
-        "sublattices of one cell point against each other along one line, and cancel",
+        "collinear sublattices of one cell that compensate each other",
         lambda p: p.staggered > max(0.25, p.modulated) and p.collinear > 0.9 and p.uniform < 0.01,
     ),
     Rule(
         "ferrimagnet",
-        "sublattices of one cell point against each other along one line, and leave a mean spin",
+        "collinear, opposed sublattices of one cell with a net mean spin",
         lambda p: p.staggered > max(0.25, p.modulated) and p.collinear > 0.9,
     ),
     Rule(
         "noncollinear antiferromagnet",
-        "sublattices of one cell differ, but not along one line",
+        "noncollinear sublattices of one cell",
         lambda p: p.staggered > max(0.25, p.modulated),
     ),
-    Rule("paramagnet", "nothing stands in a thermal state", lambda p: p.kelvin > 0 and not p.crystalline),
-    Rule("disordered", "no wave stands in a minimum of the energy", lambda p: not p.crystalline),
-    Rule("multi-q", "several waves stand together", lambda p: p.together > 1.5),
+    Rule(
+        "paramagnet",
+        "a thermal state without Bragg peaks or order of sublattices",
+        lambda p: p.kelvin > 0 and not p.crystalline,
+    ),
+    Rule("disordered", "a minimum of the energy without Bragg peaks", lambda p: not p.crystalline),
+    Rule("multi-q", "several Bragg peaks coexist", lambda p: p.together > 1.5),
     Rule(
         "antiferromagnet",
-        "one wave stands, twice its q is a reciprocal vector",
+        "one Bragg peak whose 2 q is a reciprocal lattice vector",
         lambda p: p.arms[0].order == 2,
     ),
     Rule(
         "120 degree antiferromagnet",
-        "one wave stands in which spins turn, three times its q is a reciprocal vector",
+        "one Bragg peak of rotating spins whose 3 q is a reciprocal lattice vector",
         lambda p: p.arms[0].order == 3 and p.arms[0].circular > 0.5,
     ),
     Rule(
         "conical",
-        "one wave stands in which spins turn about the mean spin",
+        "one Bragg peak of spins that rotate about the mean spin",
         lambda p: p.arms[0].circular > 0.5 and p.uniform > 0.01 and abs(p.tilt) > 0.9,
     ),
-    Rule("spiral", "one wave stands in which spins turn", lambda p: p.arms[0].circular > 0.5),
-    Rule("stripes", "one wave stands in which spins swing along a line", lambda p: True),
+    Rule("spiral", "one Bragg peak of rotating spins", lambda p: p.arms[0].circular > 0.5),
+    Rule("stripes", "one Bragg peak of spins that oscillate along a line", lambda p: True),
 )
 
 
 def label(portrait: Portrait) -> str:
-    """The name of the first rule that holds."""
+    """Return the name of the phase of a portrait, that of the first rule that holds."""
     return next(rule.name for rule in RULES if rule.holds(portrait))

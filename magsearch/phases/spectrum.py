@@ -1,4 +1,4 @@
-"""What is seen of a texture or a thermal state: its Fourier weights, and a portrait of it in a few figures."""
+"""Fourier weights of textures and thermal states, and the few numbers (portrait) by which phases are classified."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from magsearch.model.triangulation import plane_axes, plane_frame, sheets
 from magsearch.observables.structure_factor import sublattice_modes
 from magsearch.observables.topological_charge import SMOOTH, likeness, topological_charge
 
-ARMS = 6  # waves of a portrait at the most
-BREADTH = 0.2  # of |q|: a domain's waves that lie closer together than this are one
-FAINT = 0.02  # weight below which a wave does not count
+ARMS = 6  # maximum number of waves in a portrait
+BREADTH = 0.2  # of |q|: Fourier components within this radius belong to one wave, as domains broaden peaks
+FAINT = 0.02  # smallest weight of a wave
 
 
 @dataclass(frozen=True)
 class Arm:
-    """A wave of a texture: q, its opposite, and what lies around them.
+    """A wave of a texture: the Fourier components around q and -q.
 
     q          1/angstrom, in the first Brillouin zone
-    weight     share of all spins' weight, 0 to 1
-    sharp      share of it at exactly q and its opposite: Bragg peaks are sharp, a ring of fluctuations is not
-    circular   1: the spins turn in a circle; 0: they swing along a line
-    axis       unit vector about which they turn
-    order      smallest n for which n q is a reciprocal vector; 0 beyond 6
-    overtone   whether q is a multiple of a heavier arm's
+    weight     fraction of the total Fourier weight, 0 to 1
+    sharp      fraction of ``weight`` at exactly q and -q: large for a Bragg peak, small for a ring of fluctuations
+    circular   1: the spins rotate on a circle; 0: they oscillate along a line
+    axis       unit vector about which they rotate
+    order      smallest n for which n q is a reciprocal lattice vector; 0 beyond 6
+    overtone   whether q is a multiple of that of a heavier arm
     """
 
     q: tuple[float, float, float]
@@ -43,17 +43,17 @@ class Arm:
 
 @dataclass(frozen=True)
 class Portrait:
-    """The figures that rules read. Weights are shares of sum_q |s(q)|^2 / N^2 = 1 (with spins of length one).
+    """The properties by which phases are classified. Weights are fractions of sum_q |s(q)|^2 / N^2 = 1 for unit spins.
 
     kelvin          0 for a minimum of the energy
     magnetization   mean spin
-    along           mean spin along the field; its length where there is none
-    staggered       weight at q = 0 beyond the mean spin's: sublattices against each other
-    collinear       of the sublattices' mean spins: 1 where all lie on one line
+    along           mean spin along the field; its length without a field
+    staggered       weight at q = 0 in excess of the mean spin's: opposed sublattices
+    collinear       collinearity of the sublattices' mean spins: 1 if all lie along one line
     charge          topological charge
-    alike           mean s_i . s_j of neighbours in a plane: where they differ much, a charge means nothing
-    density         |charge| for each cell of a triangular lattice with the arms' (mean square) wave number; 0 then
-    together        waves that a texture holds at one time: the domains of a spiral come one after the other
+    alike           mean s_i . s_j of neighbours in a plane; if it is small, the charge is undefined
+    density         |charge| per cell of a triangular lattice with the arms' (rms) wave number; 0 if undefined
+    together        number of waves that coexist in one texture; spiral domains that alternate in time count as one
     arms            waves, heaviest first
     """
 
@@ -75,32 +75,32 @@ class Portrait:
 
     @property
     def modulated(self) -> float:
-        """Weight of all arms together."""
+        """Total weight of all arms."""
         return float(sum(arm.weight for arm in self.arms))
 
     @property
     def tilt(self) -> float:
-        """Cosine between the mean spin and the axis about which the heaviest wave turns."""
+        """Cosine of the angle between the mean spin and the rotation axis of the heaviest wave."""
         return float(np.dot(self.magnetization, self.arms[0].axis)) / max(self.uniform**0.5, 1e-300)
 
     @property
     def crystalline(self) -> bool:
-        """Whether the heaviest wave stands: its peak rises from what lies around it, more so in a thermal state."""
+        """Whether the heaviest wave has a Bragg peak above its surroundings; thermal states need a sharper one."""
         sharp = 0.15 if self.kelvin == 0 else 0.4
         return any(arm.sharp > sharp and (self.kelvin == 0 or arm.weight > 0.05) for arm in self.arms[:1])
 
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """What a portrait is made from; sums of several divided by their number are those of a thermal average.
+    """The data of a portrait; the mean of several spectra gives that of a thermal average.
 
     weight      [cell] sum over the n atoms of the basis n |s_a(q)|^2 / N^2, in the order of cells
-    turning     [cell, 3] the same sum of n Im(s_a(q) x s_a(q)*) / N^2: how the spins turn along q
+    turning     [cell, 3] the same sum of n Im(s_a(q) x s_a(q)*) / N^2: sense and axis of rotation along q
     spin        [3] mean spin
-    collinear   of the sublattices' mean spins
+    collinear   collinearity of the sublattices' mean spins, as in ``Portrait``
     charge      topological charge
     alike       mean s_i . s_j between neighbours of a plane
-    together    how many waves a texture holds: overtones, and those below a fourth of the heaviest, do not count
+    together    number of coexisting waves, without overtones and those below a quarter of the heaviest
     """
 
     weight: NDArray[np.float64]
@@ -119,7 +119,7 @@ class Spectrum:
 
 
 def spectrum(lattice: Lattice, spins: ArrayLike) -> Spectrum:
-    """Of one texture [site, 3]."""
+    """Return the spectrum of one texture [site, 3]."""
     s = np.asarray(spins, dtype=np.float64)
     count = max(int((s != 0).any(axis=-1).sum()), 1)
     modes = sublattice_modes(lattice, s).reshape(lattice.cells, lattice.atoms, 3) / count
@@ -141,7 +141,12 @@ def spectrum(lattice: Lattice, spins: ArrayLike) -> Spectrum:
 def portrait(
     lattice: Lattice, measured: Spectrum, field: Sequence[float] = (0.0, 0.0, 0.0), kelvin: float = 0.0
 ) -> Portrait:
-    """The figures of a texture, or of a thermal average, in a field (tesla)."""
+    """Return the portrait of a texture or of a thermal average.
+
+    measured   spectrum, or the mean of several
+    field      [3] tesla
+    kelvin     temperature; 0 for a minimum of the energy
+    """
     m, strength = measured.spin, np.linalg.norm(field)
     along = float(m @ np.asarray(field) / strength) if strength > 0 else float(np.linalg.norm(m))
     arms = _arms(lattice, measured)
@@ -161,7 +166,7 @@ def portrait(
 
 
 def _near(lattice: Lattice, k: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """What lies around the wave vector of number k, and around its opposite, [cell] each."""
+    """Return which Fourier components lie around wave vector number k and around its opposite, [cell] each."""
     index, length = lattice.coordinates, wave_numbers(lattice)
     radius = max(1.01 * length[1:].min(initial=np.inf), BREADTH * length[k])
     here, there = (length[_cell(lattice, index - sign * index[k])] <= radius for sign in (1, -1))
@@ -169,7 +174,7 @@ def _near(lattice: Lattice, k: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_
 
 
 def _arms(lattice: Lattice, measured: Spectrum) -> tuple[Arm, ...]:
-    """The heaviest waves, each with what lies around it, until none is left that counts."""
+    """Return the waves in order of their weight, down to FAINT and up to ARMS."""
     left = measured.weight.copy()
     left[0] = 0.0
     found: list[tuple[int, Arm]] = []
@@ -184,7 +189,7 @@ def _arms(lattice: Lattice, measured: Spectrum) -> tuple[Arm, ...]:
 
 
 def _arm(lattice: Lattice, measured: Spectrum, left: NDArray[np.float64], k: int, heavier: Sequence[int]) -> Arm:
-    """The wave of number k among the weights that are ``left``."""
+    """Return the wave around wave vector number k among the weights ``left`` [cell]."""
     here, there = _near(lattice, k)
     index, q = lattice.coordinates, wave_vectors(lattice).reshape(-1, 3)[k]
     opposite, alone = int(_cell(lattice, -index[k])), here & ~there & (left > 0)
@@ -204,13 +209,13 @@ def _arm(lattice: Lattice, measured: Spectrum, left: NDArray[np.float64], k: int
 
 
 def _cell(lattice: Lattice, index: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The number of the cell with coordinates [..., 3] around the torus."""
+    """Return the number of the cell with periodic coordinates [..., 3]."""
     x, y, z = np.moveaxis(index % np.array(lattice.size), -1, 0)
     return np.asarray(x + lattice.size[0] * (y + lattice.size[1] * z))
 
 
 def _lattice_cells(lattice: Lattice, arms: Sequence[Arm]) -> float:
-    """Cells of a triangular lattice with the arms' wave number: each has the area 8 pi^2 / (sqrt(3) q^2)."""
+    """Return the number of cells of a triangular lattice with the arms' wave number, of area 8 pi^2 / (sqrt(3) q^2)."""
     first, second = plane_axes(lattice)
     edges = lattice.cell * np.array(lattice.size)[:, None]
     area = len(sheets(lattice)) * np.linalg.norm(np.cross(edges[first], edges[second]))
