@@ -85,7 +85,7 @@ def test_a_list_takes_values_side_by_side(written):
     table = '[scan]\ncombine = "list"\nfield = [1, 2, 2]\ntemperature = [0, 5, 7]'
     found = columns(written(table))
     assert [(c.settings["model.field"][2], c.temperatures) for c in found] == [(1.0, (0.0,)), (2.0, (5.0, 7.0))]
-    with pytest.raises(InputError, match=r"axes of one length; there are: model\.field 2, temperature 3"):
+    with pytest.raises(InputError, match=r"axes of equal length; their lengths are model\.field 2, temperature 3"):
         columns(written(table.replace("[1, 2, 2]", "[1, 2]")))
 
 
