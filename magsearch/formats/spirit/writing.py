@@ -1,4 +1,4 @@
-"""A Hamiltonian as one Spirit .cfg that holds its tables itself."""
+"""Writer of Spirit's .cfg files, with all tables in one file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ TARGET = "Spirit"
 
 
 def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[str]]:
-    """One file, with all digits."""
+    """Return the text of a .cfg, and notes for the user; numbers have all digits.
+
+    Raises CannotExpress for anisotropic exchange, couplings longer than the box, anisotropy of fourth order other than
+    one cubic term along x, y and z for all atoms, and disorder.
+    """
     expression = Expression.of(hamiltonian, TARGET)
     expression.isotropic()
     h, lattice = expression.hamiltonian, expression.hamiltonian.lattice
@@ -66,7 +70,7 @@ def _uniaxial(
 
 
 def _cubic(expression: Expression) -> float:
-    """Kc of all atoms, which Spirit has along x, y, z and for all alike."""
+    """Return Kc, which Spirit defines once for all atoms and along x, y, z; raises CannotExpress otherwise."""
     found = {terms.cubic for terms in expression.atoms}
     strengths = {tuple(Kc for Kc, _ in cubic) for cubic in found}
     frames = [np.array(frame) for cubic in found for _, frame in cubic]
