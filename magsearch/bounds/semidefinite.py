@@ -121,8 +121,8 @@ class Program:
             return start + link.a, np.cos(angle)
         a, b = sorted((link.a, link.b))
         real = start + order + a * order - a * (a + 1) // 2 + b - a - 1
-        turned = np.sin(angle) if link.a < link.b else -np.sin(angle)
-        return np.concatenate([real, real + order * (order - 1) // 2]), np.concatenate([np.cos(angle), turned])
+        sine = np.sin(angle) if link.a < link.b else -np.sin(angle)
+        return np.concatenate([real, real + order * (order - 1) // 2]), np.concatenate([np.cos(angle), sine])
 
     def energy(self) -> NDArray[np.float64]:
         """Return the coefficients [unknown] of the energy, in units of form.scale."""

@@ -81,9 +81,9 @@ def _gram_matrix(
             R = np.linalg.qr(white.T, mode="r")  # curvature R^T R
             slope = -np.einsum("vii->v", white.reshape(move.shape))
             slope[-1] += 1 / t
-            turned = solve_triangular(R, -slope, trans="T")
-            decrement = float(np.linalg.norm(turned))
-            x += solve_triangular(R, turned) / (1 + decrement if decrement > 0.25 else 1.0)  # G stays positive
+            whitened = solve_triangular(R, -slope, trans="T")
+            decrement = float(np.linalg.norm(whitened))
+            x += solve_triangular(R, whitened) / (1 + decrement if decrement > 0.25 else 1.0)  # G stays positive
             if decrement < 1e-4:
                 break
     return G0 + np.tensordot(x, move, axes=1), float(x[-1])

@@ -17,7 +17,7 @@ from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
 
 NOISE = 1e-12  # of the largest coupling: rounding errors of sums
-ALIKE = 1e-9  # unit vectors whose components differ by less are equal
+PARALLEL = 1e-9  # largest 1 - |cosine| between unit vectors that count as parallel
 
 Vector = tuple[float, float, float]
 
@@ -107,7 +107,7 @@ class Expression:
                 continue
             if isinstance(term, UniaxialAnisotropy):
                 n = np.array(term.axis) / np.linalg.norm(term.axis)
-                at = next((k for k, (m, *_) in enumerate(uniaxial) if abs(abs(m @ n) - 1) < ALIKE), None)
+                at = next((k for k, (m, *_) in enumerate(uniaxial) if abs(abs(m @ n) - 1) < PARALLEL), None)
                 if at is None:
                     uniaxial.append((n, term.K, term.K4))
                 else:
@@ -115,7 +115,7 @@ class Expression:
                     uniaxial[at] = (m, K + term.K, K4 + term.K4)
             else:
                 frame = np.array(term.axes)
-                if cubic and np.abs(np.abs(frame @ cubic[0][1].T).max(axis=1) - 1).max() < ALIKE:
+                if cubic and np.abs(np.abs(frame @ cubic[0][1].T).max(axis=1) - 1).max() < PARALLEL:
                     cubic[0] = (cubic[0][0] + term.Kc, cubic[0][1])  # equal frames up to signs and order of the axes
                 else:
                     cubic.append((term.Kc, frame))

@@ -63,12 +63,12 @@ class Harmonic:
         kT, spins = K_B * self.temperature, evaluator.hamiltonian.n_spins
         s = np.asarray(textures, dtype=np.float64)
         if spins <= modes.DENSE:
-            turned = modes.rotations(Hessian(evaluator, s), s)
-            log, error = self._log_determinants(evaluator, s, turned, kT, watch), np.zeros(len(s))
+            zero_modes = modes.rotations(Hessian(evaluator, s), s)
+            log, error = self._log_determinants(evaluator, s, zero_modes, kT, watch), np.zeros(len(s))
         else:
-            turned, log, error = self._estimated_log_determinants(evaluator, s, kT, watch, key)
-        rotations = (turned != 0).any(axis=(2, 3)).sum(axis=0)
-        volume = np.array([np.log(orbit(texture, turned[:, k])) for k, texture in enumerate(s)])
+            zero_modes, log, error = self._estimated_log_determinants(evaluator, s, kT, watch, key)
+        rotations = (zero_modes != 0).any(axis=(2, 3)).sum(axis=0)
+        volume = np.array([np.log(orbit(texture, zero_modes[:, k])) for k, texture in enumerate(s)])
         vibrations = 0.5 * kT * (log - (2 * spins - rotations) * np.log(2 * np.pi * kT))
         return FreeEnergy(energy + vibrations + spins * kT * np.log(4 * np.pi) - kT * volume, 0.5 * kT * error)
 
@@ -76,7 +76,7 @@ class Harmonic:
         self,
         evaluator: Evaluator,
         s: NDArray[np.float64],
-        turned: NDArray[np.float64],
+        zero_modes: NDArray[np.float64],
         kT: float,
         watch: Callable[[], None],
     ) -> NDArray[np.float64]:
@@ -85,7 +85,7 @@ class Harmonic:
         for k, texture in enumerate(s):
             watch()
             H, basis = dense(evaluator, texture)
-            w = flat(turned[:, k]) @ flat(basis).T
+            w = flat(zero_modes[:, k]) @ flat(basis).T
             far = 1e3 * evaluator.stiffness
             values, c = np.linalg.eigh(H + far * w.T @ w)
             kept = len(values) - int((w != 0).any(axis=1).sum())  # rotations are shifted to the end
@@ -99,10 +99,10 @@ class Harmonic:
         """Return rotations [3, replica, site, 3], ln det H of the other modes and its standard error, [replica]."""
         soft = modes.softest(evaluator, s, self.softest, watch=watch, steps=4 * self.steps)
         hessian, tiny = Hessian(evaluator, s), modes.zero(evaluator)
-        turned = modes.rotations(hessian, s)
+        zero_modes = modes.rotations(hessian, s)
         known = soft.residuals <= modes.CLOSE * np.abs(soft.values) + tiny  # [replica, mode]
         apart = np.where(known[..., None, None], soft.vectors, 0.0).swapaxes(0, 1)
-        left_out = np.concatenate([turned, apart])
+        left_out = np.concatenate([zero_modes, apart])
         count = 2 * evaluator.hamiltonian.n_spins - (left_out != 0).any(axis=(2, 3)).sum(axis=0)
         probes = []
         for probe in range(self.probes):
@@ -112,7 +112,7 @@ class Harmonic:
             probes.append(count * recursion.average(lambda h: np.log(np.maximum(np.abs(h), tiny))))
         log = [np.log(stiffened(soft.values[k][known[k]], soft.vectors[k][known[k]], kT)).sum() for k in range(len(s))]
         error = np.std(probes, axis=0, ddof=1) / np.sqrt(self.probes) if self.probes > 1 else np.full(len(s), np.nan)
-        return turned, np.array(log) + np.mean(probes, axis=0), error
+        return zero_modes, np.array(log) + np.mean(probes, axis=0), error
 
 
 def stiffened(values: NDArray[np.float64], vectors: NDArray[np.float64], kT: float) -> NDArray[np.float64]:
@@ -124,24 +124,24 @@ def stiffened(values: NDArray[np.float64], vectors: NDArray[np.float64], kT: flo
     return np.maximum(np.abs(values), kT * largest / (2 * np.pi))
 
 
-def orbit(texture: NDArray[np.float64], turned: NDArray[np.float64]) -> float:
+def orbit(texture: NDArray[np.float64], zero_modes: NDArray[np.float64]) -> float:
     """Return the volume of the orbit of a texture under rotations, in radians of all spins; 1 if there are none.
 
-    texture  [site, 3]
-    turned   [3, site, 3], the zero modes that are global rotations, or zeros (``modes.rotations``)
+    texture     [site, 3]
+    zero_modes  [3, site, 3], those that are global rotations, or zeros (``modes.rotations``)
 
     A rotation by an angle a about n moves the texture by |n x s| a, with the norm |.| over all spins. One rotation: a
     circle, 2 pi |n x s|. Two, of spins along one axis: a sphere, 4 pi N. Three: 8 pi^2, the volume of SO(3), times sqrt
     det of the 3 x 3 Gram matrix of the generators.
     """
-    turned = turned[(turned != 0).any(axis=(1, 2))]
+    zero_modes = zero_modes[(zero_modes != 0).any(axis=(1, 2))]
     generators = np.stack([np.cross(e, texture).ravel() for e in np.eye(3)])
     gram = generators @ generators.T
-    if len(turned) == 3:
+    if len(zero_modes) == 3:
         return float(8 * np.pi**2 * np.sqrt(np.linalg.det(gram)))
-    if len(turned) == 2:
+    if len(zero_modes) == 2:
         return float(4 * np.pi * np.sqrt(np.prod(np.linalg.eigvalsh(gram)[1:])))
-    if len(turned) == 1:
-        axis = np.linalg.lstsq(generators.T, turned[0].ravel(), rcond=1e-6)[0]  # |axis x s| = 1
+    if len(zero_modes) == 1:
+        axis = np.linalg.lstsq(generators.T, zero_modes[0].ravel(), rcond=1e-6)[0]  # |axis x s| = 1
         return float(2 * np.pi / np.linalg.norm(axis))
     return 1.0

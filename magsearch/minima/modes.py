@@ -65,15 +65,15 @@ def softest(
     """
     s = np.reshape(np.asarray(textures, dtype=np.float64), (-1, evaluator.sites, 3))
     hessian = Hessian(evaluator, s, tesla)
-    turned = rotations(hessian, s)
+    zero_modes = rotations(hessian, s)
     if evaluator.hamiltonian.n_spins <= DENSE:
         field = np.broadcast_to(evaluator.hamiltonian.field if tesla is None else tesla, (len(s), 3))
-        basis = [_dense_eigenvectors(evaluator, s[k], field[k], turned[:, k], count, watch) for k in range(len(s))]
+        basis = [_dense_eigenvectors(evaluator, s[k], field[k], zero_modes[:, k], count, watch) for k in range(len(s))]
         vectors = np.stack(basis)
     else:
-        vectors = _lanczos_eigenvectors(evaluator, s, tesla, turned, count, watch, steps)
+        vectors = _lanczos_eigenvectors(evaluator, s, tesla, zero_modes, count, watch, steps)
     values, vectors, residuals = ritz(hessian, vectors, count)
-    return Modes(values, vectors, residuals, (turned != 0).any(axis=(2, 3)).sum(axis=0))
+    return Modes(values, vectors, residuals, (zero_modes != 0).any(axis=(2, 3)).sum(axis=0))
 
 
 def rotations(hessian: Hessian, s: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -125,14 +125,14 @@ def ritz(
 
 
 def _dense_eigenvectors(
-    evaluator: Evaluator, s: NDArray[np.float64], tesla: Any, turned: NDArray[np.float64], count: int, watch: Any
+    evaluator: Evaluator, s: NDArray[np.float64], tesla: Any, zero_modes: NDArray[np.float64], count: int, watch: Any
 ) -> NDArray[np.float64]:
     """Return the lowest eigenvectors of one texture by diagonalisation, [count, site, 3]."""
     watch()
     H, basis = dense(evaluator, s, tesla)
-    w = flat(turned) @ flat(basis).T
+    w = flat(zero_modes) @ flat(basis).T
     values, c = np.linalg.eigh(H + 1e3 * evaluator.stiffness * w.T @ w)
-    kept = min(count, len(values) - int((turned != 0).any(axis=(1, 2)).sum()))
+    kept = min(count, len(values) - int((zero_modes != 0).any(axis=(1, 2)).sum()))
     vectors = np.zeros((count, *s.shape))
     vectors[:kept] = (c[:, :kept].T @ flat(basis)).reshape(kept, *s.shape)
     return vectors
@@ -142,7 +142,7 @@ def _lanczos_eigenvectors(
     evaluator: Evaluator,
     s: NDArray[np.float64],
     tesla: Any,
-    turned: NDArray[np.float64],
+    zero_modes: NDArray[np.float64],
     count: int,
     watch: Callable[[], None],
     steps: int,
@@ -152,7 +152,7 @@ def _lanczos_eigenvectors(
     field = tesla if tesla is None else np.tile(np.broadcast_to(tesla, (n, 3)), (STARTS, 1))
     hessian = Hessian(evaluator, np.tile(s, (STARTS, 1, 1)), field)
     start = [stream(0, Consumer.MODES, replica=k).normal(size=s.shape[1:]) for k in range(STARTS)]
-    first, left_out = np.repeat(start, n, axis=0), np.tile(turned, (1, STARTS, 1, 1))
+    first, left_out = np.repeat(start, n, axis=0), np.tile(zero_modes, (1, STARTS, 1, 1))
     left_out = left_out[(left_out != 0).any(axis=(1, 2, 3))]
     recursion, close = Lanczos(hessian, first, steps, left_out), zero(evaluator)
     recursion.run(50, watch)

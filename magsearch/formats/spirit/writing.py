@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from magsearch.formats.expression import CannotExpress, Expression, row
+from magsearch.formats.expression import PARALLEL, CannotExpress, Expression, row
 from magsearch.model.hamiltonian import Hamiltonian
 
 TARGET = "Spirit"
@@ -76,6 +76,6 @@ def _cubic(expression: Expression) -> float:
     frames = [np.array(frame) for cubic in found for _, frame in cubic]
     if len(strengths) > 1 or len(next(iter(strengths))) > 1:
         raise CannotExpress(TARGET, "cubic anisotropy that differs from atom to atom")
-    if any(np.abs(np.abs(frame).max(axis=1) - 1).max() > 1e-9 for frame in frames):
+    if any(np.abs(np.abs(frame).max(axis=1) - 1).max() > PARALLEL for frame in frames):
         raise CannotExpress(TARGET, "cubic anisotropy whose axes are not x, y and z")
     return next(iter(strengths))[0] if frames else 0.0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from magsearch.formats.expression import ALIKE, Atom, CannotExpress, Expression, number, row
+from magsearch.formats.expression import PARALLEL, Atom, CannotExpress, Expression, number, row
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.units import MRY
 
@@ -90,7 +90,7 @@ def _rows(n: int, atom: Atom, moment: float) -> list[str]:
     if len(atom.cubic) > 1:
         raise CannotExpress(TARGET, f"two cubic anisotropies at atom {n - 1}")
     Kc = sum(Kc for Kc, _ in atom.cubic)
-    if any(np.abs(np.abs(frame).max(axis=1) - 1).max() > ALIKE for _, frame in atom.cubic):
+    if any(np.abs(np.abs(frame).max(axis=1) - 1).max() > PARALLEL for _, frame in atom.cubic):
         raise CannotExpress(TARGET, f"cubic anisotropy at atom {n - 1} whose axes are not x, y and z")
     uniaxial = sorted(atom.uniaxial, key=lambda term: term[2] == 0)  # a second axis has no K4
     if len(uniaxial) > 2 or sum(K4 != 0 for *_, K4 in uniaxial) > 1:
