@@ -201,7 +201,7 @@ def test_a_band_is_the_whole_matrix(name):
     assert band.prove(low).shift >= -lowest
 
 
-def test_central_path_and_staircase_find_the_same_multipliers():
+def test_central_path_and_low_rank_factorisation_find_equal_multipliers():
     """Up to what the bound tells apart: f = sum lambda + h . S^-1 h of random clusters, in fields and without."""
     seeds = [seed for seed in range(60) if not (model := random_model(seed)).uniform and 0 < model.n_spins < 40]
     for seed in seeds:
