@@ -289,7 +289,7 @@ def test_the_crystal_is_below_every_box_of_many_models():
     "name", [name for name, model in MODELS.items() if model.uniform and model.lattice.sites < 400]
 )
 def test_a_multiplier_for_every_site_is_no_better_than_one_for_every_sublattice(name):
-    """The best multipliers have the symmetry of the lattice. Central path and staircase, which share nothing, agree."""
+    """The optimal multipliers have the symmetry of the lattice; central path and low-rank factorisation agree."""
     model = MODELS[name]
     sublattices, sites = lower_bound(model), lower_bound(model.disordered())
     assert sites.per_site == pytest.approx(sublattices.per_site, abs=1e-9 * max(1, abs(sites.per_site)))

@@ -11,13 +11,13 @@ from numpy.testing import assert_allclose
 from random_models import random_model
 
 from magsearch.bounds.banded import Band
-from magsearch.bounds.cluster_multipliers import climb
-from magsearch.bounds.domain import Zone, lowest_eigenvalues, search
+from magsearch.bounds.cluster_multipliers import cluster_multipliers
+from magsearch.bounds.domain import Zone, lowest_eigenvalues, optimise
 from magsearch.bounds.multipliers import best_multipliers, shifted
 from magsearch.bounds.periods import homes, periods
 from magsearch.bounds.positivity import Counterexample, certified, factorisation_error, positive, prove_box, prove_zone
 from magsearch.bounds.quadratic_form import QuadraticForm, in_space, quadratic_form
-from magsearch.bounds.sum_of_squares import prove_squares
+from magsearch.bounds.sum_of_squares import prove_sum_of_squares
 from magsearch.model.bonds import Bonds, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
@@ -122,7 +122,7 @@ def test_a_matrix_below_zero_is_not_called_positive():
 def test_the_zone_is_proven_positive_where_it_is(name):
     """At thousands of wave vectors that no proof has looked at, the lowest eigenvalue is above minus the shift."""
     form = quadratic_form(MODELS[name])
-    solution = search(Zone(form))
+    solution = optimise(Zone(form))
     lowest = lowest_eigenvalues(form, anywhere(form, 3000), solution.values)
     assert lowest.min() >= -solution.proof.shift
     assert solution.proof.shift < 1e-9 * form.scale
@@ -132,7 +132,7 @@ def test_the_zone_is_proven_positive_where_it_is(name):
 def test_what_is_not_positive_is_not_proven(name):
     """Lower multipliers by a little: a counterexample turns up, and S is negative there."""
     form = quadratic_form(MODELS[name])
-    values = search(Zone(form)).values
+    values = optimise(Zone(form)).values
     softest = Zone(form).softest(values)[1][0]
     values = values - softest - 1e-6 * form.scale
     with pytest.raises(Counterexample) as found:
@@ -160,7 +160,7 @@ def test_a_loose_proof_is_a_proof():
 )
 def test_sums_of_squares_of_flat_bands(name, J, multiplier):
     form = nearest(name, *J)
-    proof = prove_squares(form, np.full(form.n_spins, multiplier), 1e-11 * form.scale)
+    proof = prove_sum_of_squares(form, np.full(form.n_spins, multiplier), 1e-11 * form.scale)
     assert proof is not None
     assert proof.shift < 1e-9
     assert "squares" in proof.method
@@ -174,14 +174,14 @@ def test_sums_of_squares_bound_the_lowest_eigenvalue(seed):
     coupling = bloch(random.normal(), random.normal()) if seed < 3 else exchange(random.normal())
     form = quadratic_form(Hamiltonian(lattice, shell_bonds(lattice, coupling)))
     values = random.normal(size=form.n_spins)
-    proof = prove_squares(form, values, 1e-9)
+    proof = prove_sum_of_squares(form, values, 1e-9)
     assert proof is not None
     lowest = lowest_eigenvalues(form, anywhere(form, 2000), values).min()
     assert -lowest <= proof.shift <= max(-lowest, 0) + 0.5 * form.scale
 
 
 def test_a_patch_that_is_too_large_is_left():
-    assert prove_squares(quadratic_form(MODELS["box_within_range"]), np.array([10.0]), 1e-9) is None
+    assert prove_sum_of_squares(quadratic_form(MODELS["box_within_range"]), np.array([10.0]), 1e-9) is None
 
 
 # -- clusters ---------------------------------------------------------------------------------------------------------
@@ -201,12 +201,12 @@ def test_a_band_is_the_whole_matrix(name):
     assert band.prove(low).shift >= -lowest
 
 
-def test_central_path_and_staircase_find_the_same_multipliers():
+def test_central_path_and_low_rank_factorisation_find_equal_multipliers():
     """Up to what the bound tells apart: f = sum lambda + h . S^-1 h of random clusters, in fields and without."""
     seeds = [seed for seed in range(60) if not (model := random_model(seed)).uniform and 0 < model.n_spins < 40]
     for seed in seeds:
         form = quadratic_form(random_model(seed))
-        one, other = best_multipliers(form, np.zeros((1, 3))), climb(form)
+        one, other = best_multipliers(form, np.zeros((1, 3))), cluster_multipliers(form)
         found = []
         for values in (one, other):
             lowest = lowest_eigenvalues(form, np.zeros((1, 3)), values)[0]
@@ -218,7 +218,7 @@ def test_central_path_and_staircase_find_the_same_multipliers():
 
 def test_any_uniform_part_gives_a_bound_and_the_right_one_the_best():
     form = quadratic_form(MODELS["honeycomb_dmi"])
-    solution = search(Zone(form))
+    solution = optimise(Zone(form))
     values = solution.values + solution.proof.shift
     best, _ = certified(form, values, solution.mean)
     for seed in range(20):

@@ -176,8 +176,11 @@ def test_what_was_odd_about_spins_is_a_note(finished, tmp_path, capsys):
         (("{folder}/none.h5", "{folder}/s.ovf"), "no such file"),
         (("{folder}/none.toml", "{folder}/s.cfg"), "No such file"),
         (("{folder}", "{folder}/s.cfg"), "inpsd.dat: cannot be read: No such file"),
-        (("{spins}", "{folder}/s.cfg"), "is no model; expected one of"),
-        (("{toml}", "{folder}/s.md"), "s.md: says no format; expected one of toml, uppasd, tb2j, spirit, vampire"),
+        (("{spins}", "{folder}/s.cfg"), "is not a model in a supported format; expected one of"),
+        (
+            ("{toml}", "{folder}/s.md"),
+            "s.md: cannot infer the format from the file name; expected one of toml, uppasd, tb2j, spirit, vampire",
+        ),
         (("{toml}", "{folder}/in.toml/s.cfg"), "s.cfg: cannot be written"),
         (("{cubic}", "{folder}/s.cfg", "--set", "model.vacancies=[3]"), "vacanc"),
         (("{cubic}", "{folder}/exchange.out"), "cubic"),

@@ -411,7 +411,7 @@ def test_files_that_are_no_input(tmp_path):
     assert "directory" in fails(tmp_path)
     path = tmp_path / "prose.txt"
     path.write_text("Nothing of interest.\n")
-    assert "is no model" in fails(path)
+    assert "is not a model in a supported format" in fails(path)
     path = tmp_path / "empty.toml"
     path.write_text("[search]\nseed = 1\n")
     assert "[model]" in fails(path)

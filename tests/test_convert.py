@@ -74,13 +74,13 @@ REFUSED = {
 
 
 def there_and_back(h: Hamiltonian, target: str, folder: Path) -> Hamiltonian:
-    """Written and read again; what TB2J has no place for (and says so) is given again."""
+    """Written and read again; what an exchange.out does not contain (and a note says so) is set again."""
     name, entry = TARGETS[target]
     _, notes = formats.write(h, folder / name)
     read = formats.read(folder / entry)
     if target != "tb2j":
         return read
-    assert "has no place for: box" in notes[-1]
+    assert "does not contain: box" in notes[-1]
     lattice = replace(read.lattice, size=h.lattice.size, periodic=h.lattice.periodic)
     return replace(read, lattice=lattice, field=h.field)
 
@@ -169,7 +169,9 @@ def test_nothing_is_overwritten_unasked(tmp_path):
 
 
 def test_a_name_that_says_no_format_needs_one(tmp_path):
-    with pytest.raises(InputError, match=r"model\.json: says no format; expected one of toml, uppasd"):
+    with pytest.raises(
+        InputError, match=r"model\.json: cannot infer the format from the file name; expected one of toml, uppasd"
+    ):
         formats.write(ALL["square_bloch"], tmp_path / "model.json")
     files, _ = formats.write(ALL["square_bloch"], tmp_path / "model.json", "spirit")
     assert formats.recognise(files[0]).NAME == "Spirit, cfg"

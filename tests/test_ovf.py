@@ -73,7 +73,7 @@ def test_lengths_that_differ_are_not_normalised(tmp_path):
 def test_of_several_segments_the_first_is_read(tmp_path):
     second = file(text(-ROWS)).split(b"# Segment count: 1\n")[1]
     (tmp_path / "m.ovf").write_bytes(file(text(ROWS)).replace(b"count: 1", b"count: 000002") + second)
-    with pytest.warns(UserWarning, match="holds 2 segments; the first is read"):
+    with pytest.warns(UserWarning, match="has 2 segments; the first is read"):
         assert np.allclose(formats.read_spins(tmp_path / "m.ovf", SQUARE), ROWS)
 
 
@@ -107,16 +107,16 @@ def test_what_is_written_is_read_back(tmp_path, kind, close):
         (file(text(ROWS), meshtype="round"), "ovf:7: meshtype is round; expected rectangular or irregular"),
         (file(text(ROWS)).replace(b"# meshtype: rectangular\n", b""), "meshtype is missing"),
         (file(text(ROWS)).replace(b"# ynodes: 2\n", b""), "ynodes is missing"),
-        (file(text(ROWS), nodes=(2, 3, 1)), r"ovf:11: xnodes and its like are 2 x 3 x 1; expected 3 x 2 x 1"),
+        (file(text(ROWS), nodes=(2, 3, 1)), r"ovf:11: xnodes x ynodes x znodes is 2 x 3 x 1; expected 3 x 2 x 1"),
         (file(text(ROWS), mesh="irregular", pointcount="5"), "ovf:11: pointcount is 5; the lattice has 6 sites"),
         (file(text(ROWS), nodes=(10**13, 2, 1)), "ovf:11: xnodes is '10000000000000'; expected a whole number"),
         (file(text(ROWS)).split(b"# Begin: Data")[0], "has no line '# Begin: Data Text'"),
-        (file(text(ROWS[:5])), "ovf:16: holds 5 vectors for 6 sites"),
-        (file([*text(ROWS), "0 0 1"]), "ovf:16: holds 7 vectors for 6 sites"),
+        (file(text(ROWS[:5])), "ovf:16: has 5 vectors for 6 sites"),
+        (file([*text(ROWS), "0 0 1"]), "ovf:16: has 7 vectors for 6 sites"),
         (file([*text(ROWS[:5]), "0 0"]), "ovf:21: 2 numbers in a row; expected 3"),
         (file([*text(ROWS[:5]), "0 0 up"]), "ovf:21: '0 0 up' is not all numbers"),
-        (file([*text(ROWS[:5]), "0 0 1e200"]), "holds vectors that are not finite"),
-        (file([*text(ROWS[:5]), "0 0 inf"]), "holds vectors that are not finite"),
+        (file([*text(ROWS[:5]), "0 0 1e200"]), "contains vectors that are not finite"),
+        (file([*text(ROWS[:5]), "0 0 inf"]), "contains vectors that are not finite"),
         (file([*text(ROWS[:5]), "0 0 0 0 0 1"], mesh="irregular"), "ovf:19: 6 numbers in a row"),
         (file(binary(ROWS, 8)[:-9], "Binary 8"), "ovf:16: data do not end after 3 x 6 numbers of 8 bytes"),
         (file(binary(ROWS, 4), "Binary 8"), "ovf:16: data do not end"),
@@ -124,7 +124,7 @@ def test_what_is_written_is_read_back(tmp_path, kind, close):
         (file(binary(ROWS, 8)[:-8], "Binary 8", mesh="irregular"), "after 3 x 6 or 6 x 6 numbers"),
         (
             file(b"\0\0\0\0" + binary(ROWS, 4)[4:], "Binary 4"),
-            "ovf:16: binary data begin with 0; expected 1234567: the file was damaged on its way",
+            "ovf:16: binary data begin with 0; expected 1234567: the file is damaged",
         ),
     ],
 )

@@ -11,8 +11,8 @@ from random_models import random_model
 
 from magsearch.bounds import lower_bound, lowest_state
 from magsearch.bounds.domain import Box, Cluster
-from magsearch.bounds.moments import moments, multiplied, unfolded
-from magsearch.bounds.patches import neighbouring_triples, share
+from magsearch.bounds.moments import moments, multiplied, symmetric_matrix
+from magsearch.bounds.patches import decompose, neighbouring_triples
 from magsearch.bounds.quadratic_form import in_space, quadratic_form
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
@@ -55,11 +55,11 @@ def test_the_matrix_of_moments_of_one_arrangement_has_rank_one(odd, count):
     for seed in range(5):
         spins = unit(seed, count)
         y = np.array([value(monomial, spins) for monomial in of.number])
-        matrix = unfolded(of.map @ y + of.constant, of.size)
+        matrix = symmetric_matrix(of.map @ y + of.constant, of.size)
         eigenvalues = np.linalg.eigvalsh(matrix)
         assert_allclose(eigenvalues[:-1], 0, atol=1e-12)
         assert eigenvalues[-1] == pytest.approx(np.trace(matrix))
-        assert np.trace(matrix) <= of.square(count)
+        assert np.trace(matrix) <= of.largest_square(count)
         assert np.abs(y).max() <= 1
 
 
@@ -138,20 +138,20 @@ def test_no_energy_is_below_the_raised_bound_of_many_models():
             assert lower_bound(model).per_site <= raised.per_site <= minima(model), seed
 
 
-def test_whatever_is_shared_is_a_bound():
-    """Patches and rest add up to the energy: for random spins, rest + floor lies below, however good the solution."""
+def test_every_decomposition_is_a_bound():
+    """For random spins, remainder + floor of the patches is below the energy, however accurate the solution."""
     for model in (easy_triangles(0.4, (0, 3.0, 15.0)), MODELS["open_chain"]):
         form = in_space(quadratic_form(model), model.field)
         domain = Box(form) if form.dimension else Cluster(form)
-        shared = share(domain, neighbouring_triples(form)[0][:2])
+        parts = decompose(domain, neighbouring_triples(form)[0][:2])
         for s in oracle.random_textures(model, 20):
             occupied = s[model.occupied]
-            assert rest_energy(shared.rest, occupied) + shared.floor * model.n_spins / form.n_spins <= oracle.energy(
-                model, s
-            )
+            assert remainder_energy(
+                parts.remainder, occupied
+            ) + parts.floor * model.n_spins / form.n_spins <= oracle.energy(model, s)
 
 
-def rest_energy(form, spins: np.ndarray) -> float:
+def remainder_energy(form, spins: np.ndarray) -> float:
     """Of all cells, from the bonds of the form alone; spins [site, 3] of the triangular 3 x 3 box or of a cluster."""
     cells = len(spins) // form.n_spins
     energy = form.constant * cells - float((np.tile(form.field, (cells, 1)) * spins).sum())

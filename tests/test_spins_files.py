@@ -52,7 +52,7 @@ def test_of_several_ensembles_the_first_is_read(tmp_path, spins):
     first = path.read_text()
     second = "\n".join(f"-1 2 {k} 1.0 0.0 0.0 1.0" for k in range(1, LATTICE.sites + 1))
     path.write_text(first + second)
-    with pytest.warns(UserWarning, match="holds 2 ensembles"):
+    with pytest.warns(UserWarning, match="has 2 ensembles"):
         assert np.allclose(formats.read_spins(path, LATTICE), spins)
 
 
@@ -78,11 +78,11 @@ def test_only_vacancies_may_be_empty(tmp_path, spins):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.tile([0, 0, 1.0], (11, 1)), "holds 11 sites, the lattice has 12"),
+        (np.tile([0, 0, 1.0], (11, 1)), "has 11 sites; the lattice has 12"),
         (np.tile([0, 0, 1.1], (12, 1)), "site 1 has length 1.1"),
         (np.full((12, 3), np.nan), "site 1 has length nan"),
-        (np.tile([0, 0, 1], (12, 1)), r"holds an array \(12, 3\) of int64"),
-        (np.zeros((12, 2)), r"holds an array \(12, 2\)"),
+        (np.tile([0, 0, 1], (12, 1)), r"contains an array \(12, 3\) of int64"),
+        (np.zeros((12, 2)), r"contains an array \(12, 2\)"),
         (np.array([{}], dtype=object), "is not an array of numbers"),
     ],
 )
@@ -99,7 +99,7 @@ def test_arrays_that_do_not_fit(tmp_path, values, message):
         ("-1 1 1 1.0 0 0 nan", "restart:8: ez is nan"),
         ("-1 1 2 1.0 0 0 1", "restart:8: atom 2 is out of order"),
         ("-1 1 1 1.0 0 0 up", "restart:8: .*not all numbers"),
-        ("-1 1 1 1.0 0 0 1", "restart: holds 1 sites, the lattice has 12"),
+        ("-1 1 1 1.0 0 0 1", "restart: has 1 sites; the lattice has 12"),
     ],
 )
 def test_restart_files_that_do_not_fit(tmp_path, row, message):
@@ -109,7 +109,7 @@ def test_restart_files_that_do_not_fit(tmp_path, row, message):
 
 
 def test_names_that_no_file_can_have():
-    for name, message in (("a\0b", r"a\\x00b: is no name that a file can have"), ("a" * 300, "name too long")):
+    for name, message in (("a\0b", r"a\\x00b: is not a valid file name"), ("a" * 300, "name too long")):
         with pytest.raises(InputError, match=message):
             formats.read_spins(name, LATTICE)
 
@@ -148,9 +148,9 @@ def test_kinds_of_files_by_name(name, kind):
 
 
 def test_nothing_is_written_that_makes_no_sense(tmp_path, spins):
-    with pytest.raises(InputError, match=r"s\.txt: is no kind of file for spins; expected \.npy, \.ovf"):
+    with pytest.raises(InputError, match=r"s\.txt: unsupported file type for spins; expected \.npy, \.ovf"):
         formats.write_spins(tmp_path / "s.txt", spins, MODEL)
-    with pytest.raises(InputError, match=r"spins are of shape \(11, 3\); the lattice has 12 sites"):
+    with pytest.raises(InputError, match=r"spins have the shape \(11, 3\); the lattice has 12 sites"):
         formats.write_spins(tmp_path / "s.npy", spins[:-1], MODEL)
     with pytest.raises(InputError, match="cannot be written: No such file"):
         formats.write_spins(tmp_path / "none" / "s.npy", spins, MODEL)

@@ -91,7 +91,7 @@ def test_files_are_found_beside_the_cfg(tmp_path):
 def test_couplings_that_go_around_more_than_once_are_pointed_out(tmp_path):
     """Spirit leaves them out (test_other_codes.py would see it); here they count."""
     h = formats.read(write(tmp_path, CHAIN.replace("0 0 1  0", "0 0 5  0")))
-    assert any("further than once around" in note for note in h.notes)
+    assert any("reach more than once around" in note for note in h.notes)
     assert energy(h, np.array([Z, Z, Z, Z])) == pytest.approx(-6.0)
 
 
@@ -113,10 +113,10 @@ BAD = [
     ("mu_s -1\n", "moments must be positive"),
     ("hamiltonian gaussian\n", "model.cfg:1: hamiltonian is gaussian; expected heisenberg_pairs"),
     ("external_field_normal 0 0 0\n", "model.cfg:1: external_field_normal has no direction"),
-    ("basis_file x\n", "model.cfg:1: 'basis_file' begins like basis, for which Spirit would take it"),
-    ("n_interaction_quadruplets 1\n", "model.cfg:1: n_interaction_quadruplets asks for four-spin couplings"),
-    ("n_defects 3\n", "model.cfg:1: n_defects asks for disorder"),
-    ("ddi_method fft\n", "model.cfg:1: ddi_method asks for dipolar interactions"),
+    ("basis_file x\n", "model.cfg:1: 'basis_file' begins with basis: Spirit would read basis"),
+    ("n_interaction_quadruplets 1\n", "model.cfg:1: n_interaction_quadruplets requests four-spin couplings"),
+    ("n_defects 3\n", "model.cfg:1: n_defects requests disorder"),
+    ("ddi_method fft\n", "model.cfg:1: ddi_method requests dipolar interactions"),
     ("n_interaction_pairs 2\ni j da db dc Jij\n0 0 1 0 0 1\n\n", "model.cfg:4: blank line within a table"),
     ("n_interaction_pairs 1\ni j da db Jij\n0 0 1 0 1\n", "model.cfg:2: the header has no dc"),
     ("n_interaction_pairs 1\ni j da db dc Dija Dijb Dijc\n0 0 1 0 0 1 0 0\n", "model.cfg:2: the header has 'dija'"),

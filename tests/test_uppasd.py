@@ -178,7 +178,7 @@ def test_a_row_beats_an_earlier_one_for_the_same_type_and_vector(tmp_path):
     rows = CHAIN["jfile"].replace("0.5", "9.9") + "\n" + CHAIN["jfile"]
     chain = formats.read(write(tmp_path, CHAIN, jfile=rows))
     assert same_couplings(chain, formats.read(write(tmp_path, CHAIN)))
-    assert any("the last counts" in note for note in formats.read(write(tmp_path, CHAIN, jfile=rows)).notes)
+    assert any("the last is used" in note for note in formats.read(write(tmp_path, CHAIN, jfile=rows)).notes)
 
 
 def test_tensor_is_row_major(tmp_path):
@@ -226,7 +226,7 @@ BAD = [
     ({"jfile": "1 1 1 0 0 0.5\n1 1 -1 0 0"}, "", "jfile:2: 5 columns; expected i j rx ry rz J"),
     ({"jfile": "1 1 1 0 0 0.5\n1 1 one 0 0 0.5"}, "", "jfile:2: .* not all numbers"),
     ({"jfile": "1 3 1 0 0 0.5"}, "", "jfile:1: atom 3 does not exist"),
-    ({"jfile": ""}, "", "jfile: holds no rows"),
+    ({"jfile": ""}, "", "jfile: has no rows"),
     ({"dmfile": "1 1 1 0 0 0 0 1\n1 1 -1 0 0 0 0 1"}, "dm dmfile", r"dmfile:[12]: .*transpose"),
     ({"momfile": "1 1 0.0 0 0 1"}, "", "momfile:1: the moment is 0"),
     ({"momfile": "1 1 1.0 0 0 1\n2 1 1.0 0 0 1"}, "", "momfile: has moments of 2 sites; expected 1"),
@@ -246,9 +246,9 @@ BAD = [
     ({}, "posfiletype E", "inpsd.dat:12: posfiletype"),
     ({}, "exchange nowhere", "inpsd.dat:12: exchange names .*nowhere.*does not exist"),
     ({}, "do_jtensor 2", "inpsd.dat:12: do_jtensor"),
-    ({}, "do_dip 1", "inpsd.dat:12: do_dip asks for dipolar"),
-    ({}, "do_ralloy 1", "inpsd.dat:12: do_ralloy asks for a random alloy"),
-    ({}, "bq ./bqfile", "inpsd.dat:12: bq asks for biquadratic"),
+    ({}, "do_dip 1", "inpsd.dat:12: do_dip requests dipolar"),
+    ({}, "do_ralloy 1", "inpsd.dat:12: do_ralloy requests a random alloy"),
+    ({}, "bq ./bqfile", "inpsd.dat:12: bq requests biquadratic"),
     ({}, "hfield 0 0 x", "inpsd.dat:12: hfield"),
 ]
 
@@ -273,7 +273,7 @@ def test_conflicting_rows_under_a_symmetry_are_refused(tmp_path):
 
 def test_a_file_that_is_no_model_is_said_to_be_none(tmp_path):
     (tmp_path / "notes").write_text("nothing to see\n")
-    with pytest.raises(InputError, match="notes: is no model"):
+    with pytest.raises(InputError, match="notes: is not a model in a supported format"):
         formats.read(tmp_path / "notes")
     with pytest.raises(InputError, match="missing: cannot be read"):
         formats.read(tmp_path / "missing")

@@ -70,7 +70,7 @@ def test_normalised_exchange_is_multiplied_by_the_materials(tmp_path, kind, valu
     path = write(tmp_path, kind, value, mat=MAT.replace("8.0e-24", "0"))
     found = chain_energies(path, *(np.array([e]) for e in (X, Y, Z)))
     assert found == pytest.approx([-d for d in diagonal])
-    told = any("off the diagonal is left out" in note for note in formats.read(path).notes)
+    told = any("off-diagonal elements are left out" in note for note in formats.read(path).notes)
     assert told == (kind == "normalised-tensorial")
 
 
@@ -131,7 +131,9 @@ def test_materials_are_found_beside_the_cell(tmp_path):
         next(tmp_path.glob("*.mat")).rename(tmp_path / move)
         assert formats.read(path).moments.tolist() == [2.0, 1.5]
     next(tmp_path.glob("*.mat")).unlink()
-    with pytest.raises(InputError, match=r"cell.UCF: moments are in a material file; expected cell.mat beside it"):
+    with pytest.raises(
+        InputError, match=r"cell.UCF: has no material file with the moments; expected cell.mat in the same folder"
+    ):
         formats.read(path)
 
 
@@ -159,7 +161,7 @@ BAD = [
     ({"mat": MAT.replace("material[2]:atomic", "material[1]:atomic")}, "cell.mat: material 2 has no atomic-spin"),
     ({"mat": MAT.replace("material[2]", "material[3]")}, "cell.UCF: atom 1 is of material 1, which cell.mat does not"),
     ({"mat": MAT + "nonsense\n"}, "cell.mat:13: 'nonsense'; expected key:word = value"),
-    ({"mat": MAT + "material[1]:dmi-constant=1e-22"}, "cell.mat:13: .*asks for Dzyaloshinskii-Moriya couplings"),
+    ({"mat": MAT + "material[1]:dmi-constant=1e-22"}, "cell.mat:13: .*requests Dzyaloshinskii-Moriya couplings"),
     ({"mat": MAT + "material[1]:fourth-order-uniaxial-anisotropy-constant=1"}, "whose sign differs between versions"),
     ({"mat": MAT + "material[1]:unit-cell-category=2"}, "cell.mat:13: .*is 2; expected 1, the material's own"),
     ({"mat": MAT.replace("0.0, 2.0, 0.0", "random")}, "cell.mat:10: .*is random"),
@@ -197,8 +199,8 @@ def test_errors_in_a_cell_name_the_line(tmp_path, old, new, message):
 
 BAD_MAIN = [
     (INPUT + "create:sphere\n", "input:12: create:sphere cuts a shape"),
-    (INPUT + "dipole:solver = tensor\n", "input:12: dipole:solver asks for dipolar"),
-    (INPUT.replace('material:unit-cell-file = "cell.UCF"\n', ""), "names no material:unit-cell-file"),
+    (INPUT + "dipole:solver = tensor\n", "input:12: dipole:solver requests dipolar"),
+    (INPUT.replace('material:unit-cell-file = "cell.UCF"\n', ""), "has no material:unit-cell-file"),
     (INPUT.replace("dimensions:system-size-y = 4.0 !A\n", ""), "expected a length for each of x, y and z"),
     (INPUT.replace("!nm", "!miles"), "input:6: .*has the unit 'miles'; expected A, pm"),
     (INPUT.replace("2.4 !nm", "1e20 !m"), "cells long; expected at most"),

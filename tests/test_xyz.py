@@ -79,17 +79,20 @@ def test_columns_are_found_by_name(tmp_path, properties, rows):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("3\nProperties=pos:R:3:spin:R:3\n", "xyz:1: holds 3 sites, the lattice has 2"),
+        ("3\nProperties=pos:R:3:spin:R:3\n", "xyz:1: has 3 sites; the lattice has 2"),
         ("2\nProperties=pos:R:3:force:R:3\n", "xyz:2: has no column of moments; expected one of initial_magmoms"),
         ("2\nProperties=pos:R:3:magmoms:R:1\n", "xyz:2: magmoms does not have three components"),
         ("2\nProperties=spin:R:3\n", "xyz:2: pos does not have three components"),
-        ("2\nProperties=pos:R:x:spin:R:3\n", "xyz:2: property pos:R:x makes no sense"),
-        ("2\nProperties=pos:R\n", "xyz:2: Properties= makes no sense"),
+        ("2\nProperties=pos:R:x:spin:R:3\n", "xyz:2: invalid property pos:R:x"),
+        ("2\nProperties=pos:R\n", "xyz:2: invalid Properties="),
         ("2\nProperties=pos:R:3:spin:R:3\n0 0 0 0 0 1\n", "xyz:3: ends after 1 sites; expected 2"),
         ("2\nProperties=pos:R:3:spin:R:3\n0 0 0 0 0\n1 1 .5 0 0 1", "xyz:3: 5 columns; expected 6"),
         ("2\nProperties=pos:R:3:spin:R:3\n0 0 0 0 0 1\n1 1 .5 0 0 up", "xyz:4: '0 0 up'; expected 3 numbers: spinx"),
-        ("2\nProperties=pos:R:3:spin:R:3\n0 0 0 0 0 1\n1 1 .7 0 0 1", r"xyz:4: .*\(1, 1, 0.7\) is 0.2 A off"),
-        ("2\nProperties=pos:R:3:spin:R:3\n0 0 0 0 0 1\n0 0 0 0 0 1", "positions are not those of the lattice"),
+        (
+            "2\nProperties=pos:R:3:spin:R:3\n0 0 0 0 0 1\n1 1 .7 0 0 1",
+            r"xyz:4: .*\(1, 1, 0.7\) is 0.2 A from the nearest site",
+        ),
+        ("2\nProperties=pos:R:3:spin:R:3\n0 0 0 0 0 1\n0 0 0 0 0 1", "positions differ from those of the lattice"),
     ],
 )
 def test_files_that_do_not_fit(tmp_path, content, message):

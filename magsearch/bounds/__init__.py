@@ -1,12 +1,20 @@
-"""How low can the energy be? Proven lower bounds, and the states that reach them.
+"""Rigorous lower bounds of the ground-state energy, and states that attain them.
 
-    bound = lower_bound(hamiltonian)               # of the box, rigorous; Bound.gap(energy), Bound.reached(energy)
+    bound = lower_bound(hamiltonian)               # of the finite box; Bound.gap(energy), Bound.reached(energy)
     crystal = lower_bound(hamiltonian, "crystal")  # of the infinite crystal
     spins, energy = lowest_state(hamiltonian, bound)
 
-The theory is in docs/theory.md. form: the energy as a quadratic form for each wave vector · multipliers, waves,
-staircase: the best multipliers of crystals and of clusters · proof, band, squares: why the bound holds · moments,
-program, patches: a better one where waves of unit length on average are too good · state: the spins.
+The method is the generalised Luttinger-Tisza method with a Lagrange multiplier for each sublattice (Lyons & Kaplan,
+Phys. Rev. 120, 1580 (1960)); docs/theory.md derives it. The modules:
+
+    bound                           the bound of a model
+    quadratic_form, periods         the energy as a quadratic form, one matrix M(q) for each wave vector
+    multipliers                     optimal multipliers for given wave vectors
+    domain                          the wave vectors of a box, of the infinite crystal, or of a cluster
+    cluster_multipliers, banded     optimal multipliers and factorisation for large clusters
+    positivity, sum_of_squares      rigorous proofs that S(q) = Lambda - M(q) is positive semidefinite
+    moments, semidefinite, patches  tighter bounds from moments of fourth order on small patches
+    ground_state                    states built from the waves that attain the bound
 """
 
 from magsearch.bounds.bound import Bound, lower_bound, takes_seconds

@@ -1,4 +1,8 @@
-"""A proven lower bound of the energy per site, of a model in its box or of the infinite crystal."""
+"""Rigorous lower bound of the energy per site, of a model in its box or of the infinite crystal.
+
+Luttinger & Tisza, Phys. Rev. 70, 954 (1946), with one multiplier for each sublattice: Lyons & Kaplan, Phys. Rev. 120,
+1580 (1960). docs/theory.md has the derivation.
+"""
 
 from __future__ import annotations
 
@@ -9,31 +13,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.bounds.domain import EXACT, Domain, domain_of, effort
-from magsearch.bounds.patches import neighbouring_triples, share
+from magsearch.bounds.patches import decompose, neighbouring_triples
 from magsearch.bounds.positivity import certified
 from magsearch.bounds.quadratic_form import bonds_of_cell, in_space, quadratic_form
 from magsearch.model.hamiltonian import Hamiltonian
 
-MOST_BONDS = 10**6  # of a cell that is looked at more closely
+MOST_BONDS = 10**6  # of a cell, for ``takes_seconds`` to build the quadratic form
 MOST_SPINS = 20  # of a cell, for moments of fourth order
-LARGEST = 1e100  # meV; neither squares nor their inverses leave double precision
-EFFORT = 1e9  # about ten seconds on one core
-TIGHT = 1e-8  # a gap that is smaller than this, in units of ``Bound.scale``, is closed
+LARGEST = 1e100  # meV; squares of couplings and their inverses stay within double precision
+EFFORT = 1e9  # operations, about ten seconds on one core
+TIGHT = 1e-8  # a gap smaller than this, in units of ``Bound.scale``, is closed
 
 
 @dataclass(frozen=True)
 class Bound:
-    """No arrangement of the spins has an energy per site below ``per_site``.
+    """Rigorous lower bound: no arrangement of the spins has an energy per site below ``per_site``.
 
     per_site     meV
-    of           "box": the model with its size and edges; "crystal": without end along its periodic axes
-    method       how it was found and proven, in words
-    margin       meV per site that rounding, the tolerance of the proof and of the multipliers took away from it
-    q            wave vectors of the waves that reach the bound if spins can, in units of the reciprocal vectors
+    of           "box": the model with its size and edges; "crystal": infinite along its periodic axes
+    method       how the bound was found and proven, in words
+    margin       meV per site by which rounding and the tolerances of multipliers and proof lower the bound
+    q            wave vectors of the waves that attain the bound if spins can, in units of the reciprocal vectors
     multipliers  lambda of every spin of a cell (of the box where it has no wave vectors), meV
-    scale        meV, couplings and field at the strongest spin: what gaps are small or large compared with
+    scale        meV, couplings and field at the strongest spin: the unit of tolerances for gaps
     mean         uniform part of every spin of a cell, (x, y, z) or, for isotropic couplings, along the field
-    moments      whether patches took over couplings; q, multipliers and mean are those of the rest
+    moments      whether couplings were transferred to patches; q, multipliers and mean then belong to the other
+                 couplings
     """
 
     per_site: float
@@ -47,54 +52,58 @@ class Bound:
     moments: bool = False
 
     def gap(self, energy_per_site: float) -> float:
-        """How far an energy is above the bound, meV per site."""
+        """Return the distance of an energy from the bound, meV per site."""
         return energy_per_site - self.per_site
 
     def reached(self, energy_per_site: float) -> bool:
-        """Whether an energy is proven to be the lowest there is, to one part in 10^8 of ``scale``."""
+        """Return whether an energy (meV per site) is proven to be the lowest possible, within 1e-8 of ``scale``."""
         return self.gap(energy_per_site) <= TIGHT * self.scale
 
     def as_json(self) -> dict[str, Any]:
-        """Plain numbers; ``per_site`` is called bound_per_site."""
+        """Return the fields as a dictionary for JSON; ``per_site`` is called bound_per_site."""
         values = asdict(self)
         return {"bound_per_site": values.pop("per_site"), **values}
 
 
 def lower_bound(hamiltonian: Hamiltonian, of: str = "box", moments: bool = False, tolerance: float = 1e-11) -> Bound:
-    """A lower bound of the energy per site: Luttinger & Tisza's method with the best multipliers (docs/theory.md).
+    """Compute a rigorous lower bound of the energy per site by Luttinger & Tisza's method with optimal multipliers.
 
     of         "box" or "crystal"
-    moments    try to raise it with moments of fourth order on triples of neighbours (``patches``): up to minutes
+    moments    try to raise the bound with moments of fourth order on triples of neighbours (``patches``): up to minutes
     tolerance  of the proof for the infinite crystal, as a fraction of the strongest spin's couplings
+
     Raises ValueError for a model without spins, for the crystal of a model that has none (a cluster, or couplings that
-    differ from cell to cell), for moments of cells with many spins, and for couplings that overflow or vanish when
-    they are squared; ImportError for moments without Clarabel.
+    differ from cell to cell), for moments of cells with many spins, and for couplings whose squares overflow or
+    underflow; ImportError for moments without Clarabel. The derivation is in docs/theory.md.
     """
     if not hamiltonian.n_spins:
         raise ValueError("has no spins")
     form = quadratic_form(hamiltonian)
     if not 1 / LARGEST < form.scale < LARGEST:
-        raise ValueError(f"couplings of {form.scale:.0e} meV are beyond what rounding is accounted for")
+        raise ValueError(
+            f"couplings of {form.scale:.0e} meV are too large or too small: rounding is accounted for between "
+            f"{1 / LARGEST:.0e} and {LARGEST:.0e} meV"
+        )
     domain = domain_of(form, of, tolerance)
     best = _bound(domain, of)
     if moments:
         if form.n_spins > MOST_SPINS:
             raise ValueError(
-                f"moments of fourth order are for {MOST_SPINS} spins in a cell at the most, not {form.n_spins}"
+                f"moments of fourth order need a cell of at most {MOST_SPINS} spins, this one has {form.n_spins}"
             )
         domain = replace(domain, form=in_space(form, hamiltonian.field))
         for patches in neighbouring_triples(domain.form):
-            shared = share(domain, patches)
+            parts = decompose(domain, patches)
             how = f"; moments of fourth order on {len(patches)} triples of spins"
-            raised = _bound(replace(domain, form=shared.rest), of, shared.floor, how)
+            raised = _bound(replace(domain, form=parts.remainder), of, parts.floor, how)
             best = max(best, raised, key=lambda bound: bound.per_site)
     return best
 
 
 def takes_seconds(hamiltonian: Hamiltonian) -> bool:
-    """Whether the bound of the box takes no more than about ten seconds and a few hundred megabytes.
+    """Return whether the bound of the box takes at most about ten seconds and a few hundred megabytes.
 
-    Told from the model alone, so that what depends on it is the same on every machine.
+    The estimate depends on the model alone, so that decisions based on it are equal on every machine.
     """
     if not hamiltonian.n_spins or bonds_of_cell(hamiltonian) > MOST_BONDS:
         return False
@@ -102,7 +111,7 @@ def takes_seconds(hamiltonian: Hamiltonian) -> bool:
 
 
 def _bound(domain: Domain, of: str, floor: float = 0.0, how: str = "") -> Bound:
-    """From the best multipliers of a domain, and what patches hold, meV per cell."""
+    """Return the bound from the optimal multipliers of a domain; ``floor``: the bound of the patches, meV per cell."""
     form, solution = domain.form, domain.solve()
     values, proof = solution.values + solution.proof.shift, solution.proof
     per_cell, rounding = certified(form, values, solution.mean)
@@ -121,7 +130,7 @@ def _bound(domain: Domain, of: str, floor: float = 0.0, how: str = "") -> Bound:
 
 
 def first_zone(k: NDArray[np.float64]) -> NDArray[np.float64]:
-    """k [q, 3] between - 1/2 and 1/2, of q and -q the one that begins with a positive number."""
+    """Fold k [q, 3] into - 1/2 ... 1/2; of q and -q choose the one whose first nonzero component is positive."""
     inside = k - np.rint(k - 1e-9)
     begins = np.take_along_axis(inside, (np.abs(inside) > 1e-9).argmax(axis=1)[:, None], axis=1)
     return inside * np.where(begins < 0, -1.0, 1.0) + 0.0

@@ -1,11 +1,11 @@
-"""The best multipliers of a large cluster, from spins with more than three components.
+"""Optimal multipliers of large clusters by low-rank factorisation (Burer & Monteiro).
 
-The dual of the best multipliers is the lowest energy of correlations X, positive, with tr X_aa = 1 for every spin.
-Written as X = V V^T with ``rank`` columns, it is the ground state of spins V_a with c x rank components: smooth, and
-without false minima once the rank is large enough (Burer & Monteiro, Math. Program. 95, 329 (2003); Boumal,
-Voroninski & Bandeira, Commun. Pure Appl. Math. 73, 581 (2020)). It is relaxed by Newton's method, lambda_a = V_a . (M
-V + h)_a. Where S = Lambda - M then has a negative eigenvalue, the eigenvector becomes one more column, until it has
-none. In a field the first column is the uniform part m of the spins.
+The dual problem of the optimal multipliers is the lowest energy of correlations X, positive semidefinite, with
+tr X_aa = 1 for every spin. With X = V V^T and ``rank`` columns, it is the ground state of spins V_a with c x rank
+components: smooth, and without spurious local minima once the rank is large enough (Burer & Monteiro, Math. Program.
+95, 329 (2003); Boumal, Voroninski & Bandeira, Commun. Pure Appl. Math. 73, 581 (2020)). It is relaxed by Newton's
+method, lambda_a = V_a . (M V + h)_a. While S = Lambda - M has a negative eigenvalue, its eigenvector is appended as
+another column. In a field the first column is the uniform part m of the spins.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ from magsearch.bounds.banded import Band
 from magsearch.bounds.quadratic_form import QuadraticForm
 
 EXACT = 1e-11  # eigenvalues of S above minus this, in units of form.scale, are not negative
-COLUMNS = 100  # added at the most
-NEWTON = 100  # steps at one rank at the most
-CG = 300  # iterations of one step at the most
+COLUMNS = 100  # largest number of appended columns
+NEWTON = 100  # largest number of Newton steps at one rank
+CG = 300  # largest number of conjugate-gradient iterations of one step
 
 
-def climb(form: QuadraticForm) -> NDArray[np.float64]:
-    """lambda [spin] in meV of a form without wave vectors; S may stay negative by rounding."""
+def cluster_multipliers(form: QuadraticForm) -> NDArray[np.float64]:
+    """Return the optimal multipliers lambda [spin] in meV of a form without wave vectors.
+
+    S = Lambda - M is positive semidefinite up to rounding; ``Band.prove`` has the rigorous shift.
+    """
     spins, band = _Spins(form), Band(form)
     V = spins.start()
     for _ in range(COLUMNS):
@@ -42,7 +45,7 @@ def climb(form: QuadraticForm) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, eq=False)
 class _Spins:
-    """V [spin, component, column] with |V_a| = 1, relaxed in f = - <V, M V> - 2 h . V_0."""
+    """Relaxation of V [spin, component, column] with |V_a| = 1 in f = - <V, M V> - 2 h . V_0."""
 
     form: QuadraticForm
 
@@ -54,7 +57,7 @@ class _Spins:
         return np.asarray(self.form.uniform @ V.reshape(self.form.order, -1)).reshape(V.shape)
 
     def field(self, V: NDArray[np.float64]) -> NDArray[np.float64]:
-        """- 1/2 the gradient of f."""
+        """Return - 1/2 times the gradient of f."""
         b = self.M(V)
         b[:, :, 0] += self.form.field
         return b
@@ -63,15 +66,18 @@ class _Spins:
         return -float((V * self.M(V)).sum() + 2 * (self.form.field * V[:, :, 0]).sum())
 
     def relaxed(self, V: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """V at rest, and the multipliers. Newton's steps by conjugate gradients; the curvature of f is P S P."""
-        rest = 1e-14 * self.form.scale * np.sqrt(self.form.n_spins)
+        """Return V at a minimum of f, and the multipliers [spin].
+
+        Truncated Newton steps by conjugate gradients; the Hessian of f is P S P with the tangent projector P.
+        """
+        tolerance = 1e-14 * self.form.scale * np.sqrt(self.form.n_spins)
         before = np.inf
         for _ in range(NEWTON):
             b = self.field(V)
             values = (V * b).sum(axis=(1, 2))
             force = b - values[:, None, None] * V
             size = float(np.linalg.norm(force))
-            if size <= rest or (size < 1e-9 * self.form.scale and size > 0.9 * before):
+            if size <= tolerance or (size < 1e-9 * self.form.scale and size > 0.9 * before):
                 break
             before = size
             step = self.newton(V, values, force)
@@ -85,28 +91,28 @@ class _Spins:
         return V, values
 
     def newton(self, V, values, force):
-        """The step W with P S W = force, or a way down along negative curvature."""
-        W, rest = np.zeros_like(V), force.copy()
-        p, size2 = rest.copy(), float((rest**2).sum())
+        """Return the step W with P S W = force, or a descent direction of negative curvature."""
+        W, residual = np.zeros_like(V), force.copy()
+        p, size2 = residual.copy(), float((residual**2).sum())
         goal = size2 * min(0.25, size2 / self.form.scale**2)
         for _ in range(CG):
-            turned = _tangent(V, values[:, None, None] * p - self.M(p))
-            curvature = float((p * turned).sum())
+            product = _tangent(V, values[:, None, None] * p - self.M(p))  # P S p
+            curvature = float((p * product).sum())
             if curvature <= 1e-13 * self.form.scale * float((p**2).sum()):
                 if not W.any():
                     W = p / self.form.scale
                 break
             W += size2 / curvature * p
-            rest -= size2 / curvature * turned
-            new = float((rest**2).sum())
+            residual -= size2 / curvature * product
+            new = float((residual**2).sum())
             if new <= goal:
                 break
-            p, size2 = rest + new / size2 * p, new
+            p, size2 = residual + new / size2 * p, new
         longest = float(np.sqrt((W**2).sum(axis=(1, 2))).max())
         return W / max(1.0, longest)
 
     def with_column(self, V, u, values):
-        """V with a column along u, of the length that lowers the energy most."""
+        """Append a column along u to V, of the length that lowers the energy most."""
         trial = [_unit(np.concatenate([V, length * u[:, :, None]], axis=2)) for length in np.geomspace(1e-4, 3, 20)]
         return min(trial, key=self.energy)
 

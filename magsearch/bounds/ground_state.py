@@ -1,12 +1,13 @@
-"""Spins made of the waves that touch the bound: where they have unit length everywhere, they are the ground state.
+"""Ground states built from the waves that attain the Luttinger-Tisza bound.
 
-At the best multipliers every state that reaches the bound lies in the null spaces of S(q). One wave is
+At the optimal multipliers every state that reaches the bound lies in the null spaces of S(q) (docs/theory.md; Lyons &
+Kaplan, Phys. Rev. 120, 1580 (1960)); where such waves have unit length everywhere, they are a ground state. One wave is
 
     s_a(T) = m_a + Re[w_a exp(i q.T)],    S(q) w = 0,    m = S(0)^-1 h,
 
 and has unit length everywhere if m_a.w_a = 0 = w_a.w_a and |m_a|^2 + |w_a|^2 / 2 = 1; where q = - q, if m_a.w_a = 0
 and |m_a|^2 + |w_a|^2 = 1. Isotropic couplings leave the directions of spins free: a complex vector of the null space
-turns in a plane, and up to three real ones stand at right angles; the field takes one direction.
+is a spiral in a plane, and up to three real ones are along orthogonal directions; the field takes one direction.
 """
 
 from __future__ import annotations
@@ -31,18 +32,18 @@ from magsearch.relaxation.relax import Convergence, relax
 
 SOFT = 1e-6  # eigenvalues of S below this, in units of form.scale, are zero
 LARGE = 600  # rows from which on a cluster's null space is found by Lanczos' method,
-WAVES = 24  # and how many vectors of it at the most
+WAVES = 24  # and the largest number of its vectors
 TRIES = 16  # random members of a null space where none has unit length; textures that are relaxed
-STEPS = 1000  # of a relaxation at the most
-NUDGE = 0.03  # random part of what is relaxed: waves may be saddles
-UNIT_LENGTH = 1e-7  # | |s|^2 - 1 | of spins that have unit length
+STEPS = 1000  # largest number of steps of a relaxation
+NUDGE = 0.03  # random displacement before a relaxation: waves may be saddle points
+UNIT_LENGTH = 1e-7  # largest | |s|^2 - 1 | of spins that count as of unit length
 
 
 @dataclass(frozen=True, eq=False)
 class Wave:
-    """s_a(T) = mean_a + Re[amplitude_a exp(i q.T)].
+    """One wave, s_a(T) = mean_a + Re[amplitude_a exp(i q.T)].
 
-    form             of three components
+    form             quadratic form with three components per spin
     k                q in fractions of the reciprocal vectors
     mean, amplitude  [spin, 3]
     """
@@ -54,12 +55,12 @@ class Wave:
 
     @property
     def standing(self) -> bool:
-        """Whether q and -q are one."""
+        """Whether q and -q are equivalent: the wave is real."""
         return standing(self.form, self.k)
 
     @property
     def unit(self) -> bool:
-        """Whether its spins have unit length in every cell."""
+        """Whether the spins have unit length in every cell."""
         m, w = self.mean, self.amplitude
         length = (m**2).sum(axis=1) + (np.abs(w) ** 2).sum(axis=1) / (1 if self.standing else 2)
         turning = np.zeros(1) if self.standing else (w * w).sum(axis=1)
@@ -67,23 +68,24 @@ class Wave:
 
     @property
     def energy_per_site(self) -> float:
-        """meV, in the infinite crystal, of spins that have unit length."""
+        """Energy per site in the infinite crystal, meV, provided that the spins have unit length."""
         w, m = self.amplitude.ravel(), self.mean.ravel()
         wave = np.vdot(w, self.form.matrices(self.k)[0] @ w).real / (1 if self.standing else 2)
         uniform = m @ (self.form.uniform @ m) + 2 * self.form.field.ravel() @ m
         return float(self.form.constant - 0.5 * (wave + uniform)) / self.form.n_spins
 
     def spins(self, lattice: Lattice) -> NDArray[np.float64]:
-        """On the sites of a box, [site, 3]; of unit length, zero at vacancies."""
+        """Return the wave on the sites of a box, [site, 3], normalised to unit length; zero at vacancies."""
         return normalised(self.form, [self], lattice)
 
 
 def standing(form: QuadraticForm, k: NDArray[np.float64]) -> bool:
+    """Return whether q and -q are equivalent; k [3] in units of the reciprocal vectors."""
     return bool(np.abs((2 * form.period @ k + 0.5) % 1 - 0.5).max(initial=0.0) < 1e-9)
 
 
 def normalised(form: QuadraticForm, waves: list[Wave], lattice: Lattice) -> NDArray[np.float64]:
-    """The sum of waves brought to unit length, [site, 3]."""
+    """Return the sum of waves on the sites of a box, [site, 3], normalised to unit length; zero at vacancies."""
     spin, s = form.spin_of, waves[0].mean[form.spin_of]
     cell = np.repeat(lattice.coordinates, lattice.atoms, axis=0)
     for wave in waves:
@@ -95,7 +97,11 @@ def normalised(form: QuadraticForm, waves: list[Wave], lattice: Lattice) -> NDAr
 
 
 def null_space(form: QuadraticForm, values: NDArray[np.float64], k: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """Orthonormal vectors [wave, spin, component] that S(q) takes to zero; real where q = -q."""
+    """Return an orthonormal basis [wave, spin, component] of the null space of S(q); real where q = -q.
+
+    values  multipliers [spin], meV
+    k       [3], q in units of the reciprocal vectors
+    """
     if form.dimension or form.order < LARGE:
         S = shifted(form, form.matrices(k), values)[0]
         eigenvalues, U = np.linalg.eigh(S.real if standing(form, k) else S)
@@ -109,9 +115,12 @@ def null_space(form: QuadraticForm, values: NDArray[np.float64], k: NDArray[np.f
 
 
 def members(U: NDArray[np.complex128], lengths: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """Waves [wave, spin, component] of a null space U whose squares add up to ``lengths`` [spin] as nearly as can be.
+    """Return waves of a null space whose squares add up to ``lengths``, in the sense of least squares.
 
-    They are the columns of U Z^(1/2), where the positive matrix Z has the least norm.
+    U        [wave, spin, component], orthonormal basis of the null space
+    lengths  [spin]
+
+    They are the columns of U Z^(1/2), [wave, spin, component], where the positive semidefinite Z has the least norm.
     """
     P = np.einsum("gac,hac->agh", U.conj(), U)
     weight = np.linalg.lstsq(np.einsum("agh,bgh->ab", P.conj(), P).real, lengths, rcond=1e-9)[0]
@@ -121,7 +130,7 @@ def members(U: NDArray[np.complex128], lengths: NDArray[np.float64]) -> NDArray[
 
 
 def soft_waves(hamiltonian: Hamiltonian, bound: Bound, random: np.random.Generator) -> Iterator[Wave]:
-    """Waves that touch the bound, of unit length on average; several random ones where a null space leaves a choice."""
+    """Yield waves that attain the bound, of unit length on average; random ones where a null space leaves a choice."""
     if bound.moments:
         bound = lower_bound(hamiltonian, bound.of)
     form = quadratic_form(hamiltonian)
@@ -152,7 +161,7 @@ def soft_waves(hamiltonian: Hamiltonian, bound: Bound, random: np.random.Generat
 
 
 def _directions(field: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Directions at right angles to the field (all three without one), [2 or 3, 3], and the field's."""
+    """Return directions perpendicular to the field (all three without a field), [2 or 3, 3], and the field's."""
     if not field.any():
         return np.eye(3), np.zeros(3)
     rotation = np.linalg.svd(field[None])[2]
@@ -160,9 +169,9 @@ def _directions(field: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
 
 
 def spiral(hamiltonian: Hamiltonian, bound: Bound) -> Wave | None:
-    """A single wave that has unit length in the infinite crystal and reaches the bound; None where none was found.
+    """Return a single wave of unit length in the infinite crystal that reaches the bound; None if none was found.
 
-    Its energy is that of the quadratic form: with anisotropy of fourth order, none is looked for.
+    Its energy is that of the quadratic form, so the result is None for models with anisotropy of fourth order.
     """
     if hamiltonian.onsite[1][:, [ONSITE["K4"].start, ONSITE["Kc"].start]].any():
         return None
@@ -173,9 +182,9 @@ def spiral(hamiltonian: Hamiltonian, bound: Bound) -> Wave | None:
 
 
 def lowest_state(hamiltonian: Hamiltonian, bound: Bound) -> tuple[NDArray[np.float64], float]:
-    """The lowest spins [site, 3] of the box that were made of waves that touch the bound, and meV per site.
+    """Return the lowest texture built from the waves that attain the bound, [site, 3], and its energy, meV per site.
 
-    Where none of them reaches the bound, they and superpositions of them are relaxed first.
+    If none of the waves reaches the bound in the box, they and superpositions of them are relaxed first.
     """
     random, lattice = np.random.default_rng(0), hamiltonian.lattice
     waves = list(soft_waves(hamiltonian, bound, random))

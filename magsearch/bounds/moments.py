@@ -1,9 +1,9 @@
-"""Moments of a few spins up to fourth order: which polynomials of unit vectors are the same, and their matrix.
+"""Moment matrices of a few unit vectors up to fourth order: the second level of Lasserre's hierarchy on a patch.
 
 A polynomial of spins is written in monomials with at most one factor z per spin, since z^2 = 1 - x^2 - y^2. With the
 vector v of all monomials up to second order (1, s_i, s_i s_i, s_i s_j), any polynomial v.G v with a positive matrix G
-is positive for all spins, and <v v^T> is positive for any distribution of spins: the second level of Lasserre's
-hierarchy, SIAM J. Optim. 11, 796 (2001), on a patch of the lattice.
+is positive for all spins, and the moment matrix <v v^T> is positive for any distribution of spins (Lasserre, SIAM J.
+Optim. 11, 796 (2001)).
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ QUADRATIC = ((2, 0, 0), (1, 1, 0), (1, 0, 1), (0, 2, 0), (0, 1, 1))  # z^2 is no
 
 @cache
 def reduced(x: int, y: int, z: int) -> tuple[tuple[tuple[int, int, int], float], ...]:
-    """The monomial of one spin with these exponents, in monomials with at most one factor z."""
+    """Expand the monomial of one unit vector with exponents x, y, z in monomials with at most one factor z.
+
+    Returns pairs of exponents and coefficient.
+    """
     if z < 2:
         return (((x, y, z), 1.0),)
     total: dict[tuple[int, int, int], float] = {}
@@ -34,7 +37,7 @@ def reduced(x: int, y: int, z: int) -> tuple[tuple[tuple[int, int, int], float],
 
 
 def multiplied(one: Monomial, other: Monomial) -> dict[Monomial, float]:
-    """The product of two monomials."""
+    """Expand the product of two monomials of several spins: the coefficient of each reduced monomial."""
     factors = [reduced(*(int(a + b) for a, b in zip(s, t, strict=True))) for s, t in zip(one, other, strict=True)]
     total: dict[Monomial, float] = {}
     for choice in product(*factors):
@@ -45,10 +48,12 @@ def multiplied(one: Monomial, other: Monomial) -> dict[Monomial, float]:
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """<v v^T> as a linear function of the moments y: lower half, column after column, off-diagonal times sqrt 2.
+    """Moment matrix <v v^T> as a linear function, map y + constant, of the independent moments y.
+
+    Its elements are those of the upper triangle, column after column, off-diagonal ones times sqrt 2, as in Clarabel.
 
     size      rows of the matrix
-    number    which y each monomial is; 1 is not among them
+    number    index in y of each monomial; the monomial 1 is not among them
     map       [element, y]
     constant  [element]
     """
@@ -58,14 +63,17 @@ class Moments:
     map: sparse.csc_array
     constant: NDArray[np.float64]
 
-    def square(self, spins: int) -> float:
-        """|v|^2 is at most this much."""
+    def largest_square(self, spins: int) -> float:
+        """Return an upper bound of |v|^2 for this number of unit vectors."""
         return 1 + 2 * spins + spins * (spins - 1) / 2
 
 
 @cache
 def moments(spins: int, odd: bool) -> Moments:
-    """Of so many spins; without odd moments, where s and -s have the same energy."""
+    """Return the moment matrix of a number of spins, with or without the moments of odd order.
+
+    Moments of odd order vanish by symmetry where s and -s have equal energy: without a field.
+    """
     vector: list[Monomial] = [(ONE,) * spins]
 
     def with_factors(factors: dict[int, tuple[int, int, int]]) -> Monomial:
@@ -92,9 +100,9 @@ def moments(spins: int, odd: bool) -> Moments:
     return Moments(len(vector), number, sparse.csc_array((value, (row, column)), shape=shape), constant)
 
 
-def unfolded(elements: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """The symmetric matrix [size, size] from its upper triangle by columns, off-diagonal divided by sqrt 2."""
+def symmetric_matrix(elements: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Return the matrix [size, size] with these elements of its upper triangle: by columns, off-diagonal / sqrt 2."""
     matrix = np.zeros((size, size))
-    column, row = np.tril_indices(size)  # row by row of the lower triangle: column by column of the upper one
+    column, row = np.tril_indices(size)  # the lower triangle by rows is the upper one by columns
     matrix[row, column] = matrix[column, row] = elements / np.where(row == column, 1.0, np.sqrt(2.0))
     return matrix

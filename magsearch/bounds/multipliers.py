@@ -1,12 +1,15 @@
-"""The best multipliers: min sum_a lambda_a + h . S(0)^-1 h with S(q) = Lambda - M(q) positive at some wave vectors.
+"""Optimal multipliers of the generalised Luttinger-Tisza method for given wave vectors, by an interior-point method.
 
-Convex; solved by following the central path of the barrier - t sum_q log det S(q) with Newton steps, t -> 0 (Boyd &
-Vandenberghe, Convex Optimization (2004), chapter 11). The derivative by lambda_a vanishes where
+    min sum_a lambda_a + h . S(0)^-1 h    with S(q) = Lambda - M(q) positive at the wave vectors
+
+The problem is convex, and is the dual of Luttinger & Tisza's weak constraint with a multiplier for each sublattice
+(Lyons & Kaplan, Phys. Rev. 120, 1580 (1960)). Newton steps follow the central path of the barrier
+- t sum_q log det S(q), t -> 0 (Boyd & Vandenberghe, Convex Optimization (2004), chapter 11). The derivative with
+respect to lambda_a vanishes where
 
     |m_a|^2 + t sum_q tr [S(q)^-1]_aa = 1,    m = S(0)^-1 h:
 
-every sublattice's squared length, the uniform part m and the waves' together, is one. Dual of Luttinger & Tisza's weak
-constraint with a multiplier for each sublattice: Lyons & Kaplan, Phys. Rev. 120, 1580 (1960).
+the squared length of every sublattice, that of the uniform part m plus that of the waves, is one.
 """
 
 from __future__ import annotations
@@ -20,12 +23,15 @@ from numpy.typing import NDArray
 from magsearch.bounds.quadratic_form import QuadraticForm
 
 SMALLEST = 1e-13  # last t, in units of the couplings
-FASTER = 10.0  # t falls by this factor
-NEWTON = 60  # steps for each t at the most
+FASTER = 10.0  # factor by which t is reduced
+NEWTON = 60  # largest number of Newton steps for each t
 
 
 def best_multipliers(form: QuadraticForm, k: NDArray[np.float64]) -> NDArray[np.float64]:
-    """lambda [spin] in meV, best for waves with k [q, 3] alone, in units of the reciprocal vectors; k[0] = 0."""
+    """Return the multipliers lambda [spin] in meV that are optimal for the waves k alone.
+
+    k  [q, 3] in units of the reciprocal vectors; k[0] = 0
+    """
     M: NDArray[Any] = form.matrices(k)
     if not k.any():
         M = M.real.copy()
@@ -42,7 +48,7 @@ def best_multipliers(form: QuadraticForm, k: NDArray[np.float64]) -> NDArray[np.
 
 @dataclass(frozen=True, eq=False)
 class _Path:
-    """f(lambda) = sum lambda + h . S(0)^-1 h - t sum_q log det S(q); M [q, order, order]."""
+    """Central path of f(lambda) = sum lambda + h . S(0)^-1 h - t sum_q log det S(q); M [q, order, order]."""
 
     form: QuadraticForm
     M: NDArray[Any]
@@ -51,7 +57,7 @@ class _Path:
         return shifted(self.form, self.M, values)
 
     def value(self, values: NDArray[np.float64], t: float) -> float:
-        """f; infinite outside of its domain."""
+        """Return f; infinite where S is not positive."""
         try:
             root = np.linalg.cholesky(self.S(values))
         except np.linalg.LinAlgError:
@@ -61,7 +67,7 @@ class _Path:
         return float(values.sum() + np.vdot(half, half).real - 2 * t * np.log(np.einsum("qii->qi", root).real).sum())
 
     def centre(self, values: NDArray[np.float64], t: float) -> NDArray[np.float64]:
-        """Newton's method with backtracking."""
+        """Minimise f at fixed t by Newton's method with backtracking."""
         n, c = self.form.n_spins, self.form.components
         now = self.value(values, t)
         for _ in range(NEWTON):
@@ -84,7 +90,7 @@ class _Path:
 
 
 def shifted(form: QuadraticForm, M: NDArray[Any], values: NDArray[np.float64]) -> NDArray[Any]:
-    """S = Lambda - M, [q, order, order]."""
+    """Return S = Lambda - M, [q, order, order], for matrices M [q, order, order] and multipliers [spin], meV."""
     S = -M
     np.einsum("qii->qi", S)[:] += np.repeat(values, form.components)
     return S

@@ -1,17 +1,17 @@
-"""A bound beyond Luttinger & Tisza: patches of spins take over a part of the couplings.
+"""Bounds tighter than Luttinger & Tisza's: a part of the couplings is bounded on small patches of spins.
 
 For any quadratic functions f_p of the spins of a few patches, repeated in every cell,
 
-    E = [E - sum_cells sum_p f_p] + sum_cells sum_p f_p >= bound of the rest + cells sum_p min f_p.
+    E = [E - sum_cells sum_p f_p] + sum_cells sum_p f_p >= bound of the remainder + cells sum_p min f_p.
 
-Luttinger & Tisza's method replaces unit lengths by lengths that are one on average, which elliptical waves use; the
-minimum of f_p is over true unit vectors, and is bounded by a sum of squares of fourth order (``moments``). The best
-f_p follow from one convex program over the correlations of all waves and the moments of the patches: Paul & Refael,
-arXiv:2605.06784, with the whole of the long-ranged rest in one matrix for each wave vector. Whatever the solver
-returns, what is used of it is made exact: f_p is read off the matrix of the sum of squares, and the rest is bounded
-by the proofs of this package.
+Luttinger & Tisza's method replaces unit lengths by lengths that are one on average, which elliptical waves exploit; the
+minimum of f_p is over true unit vectors, and is bounded by a sum of squares of fourth order (``moments``). The optimal
+f_p follow from one convex program over the correlations of all waves and the moments of the patches (``semidefinite``):
+Paul & Refael, arXiv:2605.06784, with all long-ranged couplings of the remainder in one matrix for each wave vector. The
+solver's result need not be accurate: f_p is read from the matrix of the sum of squares, and the remainder is
+bounded by the proofs of this package.
 
-Several multipliers for each sublattice, or Shor's relaxation of the whole box, would add nothing: the best
+Several multipliers for each sublattice, or Shor's relaxation of the whole box, would not improve the bound: the optimal
 multipliers of a convex problem have the symmetry of the lattice.
 """
 
@@ -22,29 +22,36 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.bounds.domain import EXACT, Box, Domain, unlike
-from magsearch.bounds.moments import unfolded
+from magsearch.bounds.domain import EXACT, Box, Domain, inequivalent
+from magsearch.bounds.moments import symmetric_matrix
 from magsearch.bounds.positivity import LOOSER, UNIT, certified, factorisation_error, positive
 from magsearch.bounds.quadratic_form import QuadraticForm
 from magsearch.bounds.semidefinite import Patch, Program, Solution
 
-ROUNDS = 25  # times that wave vectors are added at the most
-GRID = 3  # wave vectors along each period to begin with
+ROUNDS = 25  # largest number of times that wave vectors are added
+GRID = 3  # initial number of wave vectors along each period
 ENOUGH = 1e-9  # eigenvalues above minus this, in units of form.scale, need no more wave vectors
-PATCHES = 12
-STRONG = 0.3  # bonds with more than this part of the strongest one hold a patch together
+PATCHES = 12  # largest number of patches of one kind
+STRONG = 0.3  # bonds stronger than this fraction of the strongest one form patches
 
 
 @dataclass(frozen=True, eq=False)
-class Shared:
-    """The couplings that patches leave, and what the patches hold at least, meV per cell."""
+class Decomposition:
+    """Couplings without those transferred to patches, and a lower bound of the energy of the patches.
 
-    rest: QuadraticForm
+    remainder  quadratic form of the couplings that were not transferred
+    floor      meV per cell
+    """
+
+    remainder: QuadraticForm
     floor: float
 
 
 def neighbouring_triples(form: QuadraticForm) -> tuple[tuple[Patch, ...], ...]:
-    """Triples of spins that the strongest bonds join: triangles, straight lines; bent lines if there are neither."""
+    """Return sets of patches: triples of spins joined by the strongest bonds, at most PATCHES of each kind.
+
+    The sets are the triangles and the straight lines; the bent lines if there are neither.
+    """
     strong = form.strength * (form.offset.any(axis=1) | (form.i != form.j))
     kept = strong > STRONG * strong.max(initial=0.0)
     ends = zip(form.i[kept].tolist(), form.j[kept].tolist(), map(tuple, form.offset[kept].tolist()), strict=True)
@@ -64,7 +71,7 @@ def neighbouring_triples(form: QuadraticForm) -> tuple[tuple[Patch, ...], ...]:
 
 
 def _placed(sites: Patch) -> Patch:
-    """The same patch, moved and ordered in the way that all its translations share."""
+    """Return the patch translated and ordered so that all its translations become equal."""
     moved = [
         tuple(sorted((a, tuple(x - y for x, y in zip(T, origin, strict=True))) for a, T in sites))
         for _, origin in sites
@@ -72,23 +79,24 @@ def _placed(sites: Patch) -> Patch:
     return min(moved)
 
 
-def share(domain: Domain, patches: tuple[Patch, ...]) -> Shared:
-    """Moves couplings of the domain's form (of three components) to patches, as well as a convex program finds.
+def decompose(domain: Domain, patches: tuple[Patch, ...]) -> Decomposition:
+    """Transfer couplings of the domain's form to patches, optimally according to a convex program.
 
-    ImportError where Clarabel is not installed (the extra ``sdp``).
+    The form must have three components per spin (``in_space``). Raises ImportError if Clarabel is not installed (the
+    extra ``sdp``).
     """
     form = domain.form
-    active, best, reached = _first_waves(domain), Shared(form, 0.0), -np.inf
+    active, best, reached = _first_waves(domain), Decomposition(form, 0.0), -np.inf
     for _ in range(ROUNDS):
         program = Program(form, active, patches)
         solution = program.solve()
-        shared = _shared(program, solution)
-        k, lowest = replace(domain, form=shared.rest).softest(solution.values)
+        parts = _decomposition(program, solution)
+        k, lowest = replace(domain, form=parts.remainder).softest(solution.values)
         values = solution.values - min(float(lowest[0]), 0.0) + EXACT * form.scale
-        value = shared.floor + certified(shared.rest, values, solution.mean)[0]
+        value = parts.floor + certified(parts.remainder, values, solution.mean)[0]
         if value > reached:
-            best, reached = shared, value
-        new = unlike(form, k[lowest < -ENOUGH * form.scale], active)
+            best, reached = parts, value
+        new = inequivalent(form, k[lowest < -ENOUGH * form.scale], active)
         if not len(new):
             break
         active = np.concatenate([active, new])
@@ -96,7 +104,7 @@ def share(domain: Domain, patches: tuple[Patch, ...]) -> Shared:
 
 
 def _first_waves(domain: Domain) -> NDArray[np.float64]:
-    """k = 0 and a few more, evenly spread."""
+    """Return k = 0 and a few more wave vectors [q, 3] on a coarse grid."""
     form, active = domain.form, np.zeros((1, 3))
     if not form.dimension:
         return active
@@ -104,15 +112,15 @@ def _first_waves(domain: Domain) -> NDArray[np.float64]:
         return domain.k[:: -(-len(domain.k) // GRID**form.dimension)]
     turns = np.stack(np.meshgrid(*[np.arange(GRID) / GRID] * form.dimension, indexing="ij"), axis=-1)
     for k in turns.reshape(-1, form.dimension) @ form.dual:
-        active = np.concatenate([active, unlike(form, k[None], active)])
+        active = np.concatenate([active, inequivalent(form, k[None], active)])
     return active
 
 
-def _shared(program: Program, solution: Solution) -> Shared:
-    """f_p = v.G v - <1, G> up to second order, with the G that the solver found, made a sum of squares again.
+def _decomposition(program: Program, solution: Solution) -> Decomposition:
+    """Return the decomposition with f_p = v.G v - <1, G> up to second order, for the solver's matrices G.
 
-    Moments of third and fourth order must cancel in v.G v: G is moved as little as possible until they do. What
-    rounding leaves of them, each at most one, and a negative eigenvalue of G are taken from the floor.
+    Moments of third and fourth order must cancel in v.G v: G is projected on the matrices for which they do. Their
+    rounding errors (each moment is at most one) and a negative eigenvalue of G are subtracted from the floor.
     """
     form = program.form
     i, j, offset, J, field = [form.i], [form.j], [form.offset], [form.J], form.field.copy()
@@ -126,11 +134,11 @@ def _shared(program: Program, solution: Solution) -> Shared:
         sums = of.map.T @ squares
         largest = float(np.abs(squares).max(initial=0.0))
         rounding, lift = UNIT * of.size**2 * largest, factorisation_error(of.size, largest)
-        while not positive(unfolded(squares, of.size) + lift * np.eye(of.size)):
+        while not positive(symmetric_matrix(squares, of.size) + lift * np.eye(of.size)):
             lift *= LOOSER
         lift += factorisation_error(of.size, largest + lift)
         floor -= float(of.constant @ squares) + float(np.abs(sums[others]).sum())
-        floor -= lift * of.square(len(patch)) + rounding * of.map.shape[1]
+        floor -= lift * of.largest_square(len(patch)) + rounding * of.map.shape[1]
         for link in links:
             spin, component = divmod(link.a, 3)
             if link.b < 0:
@@ -144,7 +152,7 @@ def _shared(program: Program, solution: Solution) -> Shared:
             j += [np.array([other]), np.array([spin])]
             offset += [T, -T]
             J += [matrix, matrix.swapaxes(1, 2)]
-    rest = replace(
+    remainder = replace(
         form, i=np.concatenate(i), j=np.concatenate(j), offset=np.concatenate(offset), J=np.concatenate(J), field=field
     )
-    return Shared(rest, floor)
+    return Decomposition(remainder, floor)

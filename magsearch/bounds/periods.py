@@ -1,8 +1,9 @@
-"""The translations that couplings can tell apart: chains and planes in a crystal need fewer wave vectors than its axes.
+"""Lattice of translations on which M(q) depends: of fewer dimensions than the crystal for chains, planes and molecules.
 
-Which cell a spin of the basis is counted to is a convention. Here connected spins are counted to one cell; what is
-left are the offsets of closed paths. They span a lattice of 0 to 3 dimensions, and M(q) depends on q along these
-alone.
+The assignment of the spins of the basis to cells is a convention. Here spins that are connected by a spanning tree of
+the bonds are assigned to one cell; the offsets of the other bonds are then those of closed paths. They span a lattice
+of 0 to 3 dimensions (its basis: Hermite normal form, Cohen, A Course in Computational Algebraic Number Theory (1993),
+section 2.4), and M(q) depends on q along these alone.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components, mini
 
 
 def homes(spins: int, i: NDArray[np.int64], j: NDArray[np.int64], offset: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Cells [spin, 3] to count the spins of a basis to, so that as many bonds as possible stay in a cell.
+    """Return the cells [spin, 3] to assign the spins of a basis to, so that spanning trees of bonds stay in a cell.
 
-    i, j [bond], offset [bond, 3]: cells from i to j. The new offset of a bond is offset - home_j + home_i.
+    spins   number of spins of the basis
+    i, j    [bond]
+    offset  [bond, 3], cells from i to j; the new offset of a bond is offset - home_j + home_i
     """
     home = np.zeros((spins, 3), dtype=np.int64)
     if not offset.any():
@@ -26,7 +29,7 @@ def homes(spins: int, i: NDArray[np.int64], j: NDArray[np.int64], offset: NDArra
     lightest = lightest[np.unique(i[lightest] * spins + j[lightest], return_index=True)[1]]
     of = {(a, b): offset[n] for a, b, n in zip(i[lightest].tolist(), j[lightest].tolist(), lightest, strict=True)}
     weight = 1.0 + length[lightest]
-    ends = i[lightest].astype(np.int32), j[lightest].astype(np.int32)  # what SciPy before 1.17 asks for
+    ends = i[lightest].astype(np.int32), j[lightest].astype(np.int32)  # int32: required by SciPy before 1.17
     graph = sparse.csr_array((weight, ends), shape=(spins, spins))
     tree = minimum_spanning_tree(graph)
     label = connected_components(tree, directed=False)[1]
@@ -38,7 +41,7 @@ def homes(spins: int, i: NDArray[np.int64], j: NDArray[np.int64], offset: NDArra
 
 
 def periods(offset: NDArray[np.int64]) -> NDArray[np.int64]:
-    """A basis [dimension, 3] of the lattice of whole numbers that vectors [bond, 3] span (Hermite's normal form)."""
+    """Return a basis [dimension, 3] of the lattice spanned by integer vectors [bond, 3], in Hermite normal form."""
     rows = [list(map(int, row)) for row in np.unique(offset, axis=0) if row.any()]
     basis: list[list[int]] = []
     for column in range(3):

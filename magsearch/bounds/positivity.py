@@ -1,13 +1,13 @@
-"""What makes a bound rigorous: S(q) = Lambda - M(q) is positive for every wave vector, rounding included.
+"""Rigorous proofs that S(q) = Lambda - M(q) is positive semidefinite for every wave vector, including rounding errors.
 
-A matrix is positive where its Cholesky factorisation succeeds, up to an error of the factorisation that is known
-beforehand (Higham, Accuracy and Stability of Numerical Algorithms (2002), theorem 10.3; Rump, BIT 46, 433 (2006)). A
-finite box has finitely many wave vectors. For the infinite crystal the zone is cut into boxes, on each of which
+A matrix is positive if its Cholesky factorisation succeeds, up to an a priori error of the factorisation (Higham,
+Accuracy and Stability of Numerical Algorithms (2002), theorem 10.3; Rump, BIT 46, 433 (2006)). A finite box has
+finitely many wave vectors. For the infinite crystal, branch and bound: the zone is divided into boxes, on each of which
 
     M(q + x) <= M(q) + x . M'(q) + R 1,    x in the box:
 
-the linear part is largest (as a quadratic form, at any given wave) in a corner, and R bounds the rest of Taylor's
-series by the range of the couplings. A box whose corners cannot be factorised is cut in two along every axis.
+the linear part is largest (as a quadratic form, at any given wave) in a corner, and R bounds the remainder of the
+Taylor series by the range of the couplings. A box whose corners cannot be factorised is halved along every axis.
 """
 
 from __future__ import annotations
@@ -24,20 +24,24 @@ from magsearch.bounds.multipliers import shifted
 from magsearch.bounds.quadratic_form import QuadraticForm
 
 UNIT = float(np.finfo(float).eps)  # twice the unit roundoff
-CHUNK = 4_000_000  # complex numbers that are held at once
-LOOSER = 4.0
+CHUNK = 4_000_000  # complex numbers in memory at once
+LOOSER = 4.0  # factor by which a shift is increased after a failed factorisation
 
 
 @dataclass(frozen=True)
 class Proof:
-    """S + shift 1 is positive everywhere: shift in meV, and how that is known, in words."""
+    """Proof that S + shift 1 is positive everywhere in a domain.
+
+    shift   meV
+    method  how it was proven, in words
+    """
 
     shift: float
     method: str
 
 
 class Counterexample(Exception):
-    """S is not positive at the wave vector k [3]."""
+    """Wave vector k [3], in units of the reciprocal vectors, at which S is not positive."""
 
     def __init__(self, k: NDArray[np.float64]):
         self.k = k
@@ -45,21 +49,24 @@ class Counterexample(Exception):
 
 
 def positive(S: NDArray[Any]) -> bool:
-    """Whether the Cholesky factorisations of all matrices [..., order, order] succeed."""
+    """Return whether the Cholesky factorisations of all matrices [..., order, order] succeed."""
     factorise = lapack.zpotrf if np.iscomplexobj(S) else lapack.dpotrf
     return all(factorise(matrix, lower=1)[1] == 0 for matrix in S.reshape(-1, *S.shape[-2:]))
 
 
 def factorisation_error(order: int, diagonal: float) -> float:
-    """A factorised matrix is at most this much below zero; ``diagonal`` its largest diagonal element, meV.
+    """Return an upper bound, in meV, of how far below zero a factorised matrix can have eigenvalues.
 
-    (order + 1) times the unit roundoff times the trace, and a few roundoffs more for complex arithmetic.
+    diagonal  largest diagonal element, meV
+
+    It is (order + 1) times the unit roundoff times the trace, and a few roundoffs more for complex arithmetic (Higham
+    (2002), theorem 10.3; Rump, BIT 46, 433 (2006)).
     """
     return UNIT * (order + 16) * order * diagonal
 
 
 def prove_box(form: QuadraticForm, values: NDArray[np.float64]) -> Proof:
-    """For all wave vectors of the finite box."""
+    """Prove that S with multipliers ``values`` [spin] (meV) is positive at all wave vectors of the finite box."""
     k, diagonal = form.wave_vectors(), form.scale + float(np.abs(values).max())
     shift = factorisation_error(form.order, diagonal) + form.rounding()
     for part in np.array_split(k, -(-len(k) * form.order**2 // CHUNK)):
@@ -73,11 +80,14 @@ def prove_box(form: QuadraticForm, values: NDArray[np.float64]) -> Proof:
 def prove_zone(
     form: QuadraticForm, values: NDArray[np.float64], tolerance: float, most: int, loosen: bool
 ) -> Proof | None:
-    """For all wave vectors: S + tolerance 1 is positive, with boxes no more than ``most`` at a time.
+    """Prove that S + tolerance 1 is positive at all wave vectors, by branch and bound over boxes of the zone.
 
-    Where more are needed: None, or, if ``loosen``, a proof with the least shift that they allow.
+    values     multipliers [spin], meV
+    tolerance  meV
+    most       largest number of boxes at a time
+    loosen     if more boxes are needed, increase the tolerance until they suffice; otherwise return None
 
-    Raises Counterexample where S + tolerance 1 is negative in the middle of a box.
+    Raises Counterexample if S + tolerance 1 is not positive in the middle of a box.
     """
     corners = np.array(list(product((1.0, -1.0), repeat=form.dimension)))
     error = factorisation_error(form.order, 8 * form.scale + float(np.abs(values).max())) + 8 * form.rounding()
@@ -105,7 +115,7 @@ def _negative_boxes(
     half: NDArray[np.float64],
     corners: NDArray[np.float64],
 ) -> NDArray[np.int64]:
-    """The boxes in which S + tolerance 1 may be negative; middles and half widths [box, axis]."""
+    """Return the indices of boxes in which S + tolerance 1 may be negative; middles and half widths [box, axis]."""
     failed = []
     chunk = max(1, CHUNK // (form.order**2 * len(corners)))
     for first in range(0, len(middle), chunk):
@@ -123,7 +133,10 @@ def _negative_boxes(
 
 
 def _first_boxes(form: QuadraticForm) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Middles and half widths [box, axis] of a grid over half the zone (q and -q are alike), about as fine as J(q)."""
+    """Return middles and half widths [box, axis] of a grid over half the zone that resolves M(q).
+
+    Half the zone suffices because M(-q) is the complex conjugate of M(q).
+    """
     extent = np.ones(form.dimension)
     extent[0] = 0.5
     cuts = np.maximum(1, np.ceil(2 * extent * np.abs(form.offset).max(axis=0))).astype(int)
@@ -133,10 +146,10 @@ def _first_boxes(form: QuadraticForm) -> tuple[NDArray[np.float64], NDArray[np.f
 
 
 def _remainder(form: QuadraticForm, k: NDArray[np.float64], half: NDArray[np.float64]) -> NDArray[np.float64]:
-    """R of every box, meV [box]: by the range of the couplings, to second order.
+    """Return the remainder R of every box, [box] meV, bounded to second order by the range of the couplings.
 
-    With one spin in the cell, M(q) often curves downwards in all directions at its maximum: there R is the curvature
-    at the middle, where it is positive, and what is left of third order.
+    With one spin in the cell, M(q) often curves downwards in all directions at its maximum: R is then bounded by the
+    positive part of the curvature at the middle and a remainder of third order, if that is smaller.
     """
     angle = 2 * np.pi * half @ np.abs(form.offset).T  # [box, bond], the largest change of q.T in the box
     second = form.row_sum(angle**2 / 2) * (1 + 1e-9)
@@ -154,15 +167,18 @@ def _remainder(form: QuadraticForm, k: NDArray[np.float64], half: NDArray[np.flo
 
 
 def certified(form: QuadraticForm, values: NDArray[np.float64], mean: NDArray[np.float64]) -> tuple[float, float]:
-    """The bound in meV per cell, and the rounding in it, given that S(q) is positive for all q of the domain.
+    """Return the bound in meV per cell, and the rounding error subtracted from it, for S(q) positive in the domain.
 
-    With |m_a| <= 1 for the uniform part m of any spins, and any y instead of the best one, S(0)^-1 h,
+    values  multipliers [spin], meV
+    mean    y [spin, component]
+
+    With |m_a| <= 1 for the uniform part m of any spins, and any y instead of the optimum, S(0)^-1 h,
 
         1/2 m.S m - h.m = 1/2 (m - y).S (m - y) + (S y - h).m - 1/2 y.S y >= - 1/2 y.S y - sum_a |S y - h|_a.
     """
-    turned = values[:, None] * mean - (form.uniform @ mean.ravel()).reshape(mean.shape)  # S y
-    missed = np.linalg.norm(form.field - turned, axis=1)
-    below = 0.5 * values.sum() + 0.5 * (mean * turned).sum() + missed.sum()
+    S_y = values[:, None] * mean - (form.uniform @ mean.ravel()).reshape(mean.shape)
+    missed = np.linalg.norm(form.field - S_y, axis=1)
+    below = 0.5 * values.sum() + 0.5 * (mean * S_y).sum() + missed.sum()
     length = float(np.linalg.norm(mean, axis=1).max(initial=0.0))
     terms = np.abs(values).sum() + form.n_spins * (1 + length) ** 2 * (form.scale + np.abs(values).max(initial=0.0))
     rounding = UNIT * (form.n_spins + form.most_bonds + 64) * float(terms) + abs(form.constant) * UNIT

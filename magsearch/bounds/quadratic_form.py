@@ -4,8 +4,9 @@ With s_a(q) = N^-1/2 sum_T s_a(T) exp(-i q.T) over the N cells of a crystal,
 
     E = - 1/2 sum_q s(q)* M(q) s(q) - sqrt(N) h . s(0) + N constant,    M(q) = J(q) + 2 A,    h_a = mu_B m_a B.
 
-Open edges and disorder have no wave vectors: there the "cell" is the whole box along that axis, and every spin of it
-counts as an atom of its own.
+Along open axes, and in models whose couplings differ from cell to cell, there are no wave vectors: there the "cell" is
+the whole box along that axis, and each of its spins is a sublattice of its own. Luttinger & Tisza, Phys. Rev. 70, 954
+(1946); the notation is that of docs/theory.md.
 """
 
 from __future__ import annotations
@@ -25,20 +26,20 @@ from magsearch.units import MU_B
 
 @dataclass(frozen=True, eq=False)
 class QuadraticForm:
-    """Couplings between the spins of a cell and of its neighbours.
+    """Quadratic form of the energy: couplings of the spins of one cell with each other and with those of other cells.
 
     n_spins     n, spins of a cell
     components  c: 3, or 1 where the energy depends on the angles between spins (and on their component along the
                 field) alone; then all matrices act on each component alike
     i, j        [bond], 0 ... n - 1; the quadratic anisotropy is a bond of a spin with itself, J = 2 A
-    period      [dimension, 3], cells: translations that generate all that the couplings can tell apart (``periods``)
+    period      [dimension, 3], cells: a basis of the translations on which M(q) depends (``periods``)
     offset      [bond, dimension], periods from i to j
     J           [bond, c, c], meV
-    field       [spin, c], h = mu_B m B, meV; with one component along the field
-    constant    meV per cell: the least that anisotropy of fourth order adds
+    field       [spin, c], h = mu_B m B, meV; for c = 1 the component along the field
+    constant    meV per cell: lower bound of the anisotropy of fourth order
     size        cells of the finite box along each axis; 1 where layers along an open axis are spins of one cell
-    spin_of     [site of the box], which spin of a cell it is; -1 at vacancies
-    home        [spin, 3], the cell that a spin of the cell at the origin lies in (``homes``)
+    spin_of     [site of the box], index of its spin in the cell; -1 at vacancies
+    home        [spin, 3], the cell in which each spin of the cell at the origin lies (``homes``)
     """
 
     n_spins: int
@@ -56,32 +57,32 @@ class QuadraticForm:
 
     @property
     def order(self) -> int:
-        """Rows of M(q)."""
+        """Number of rows of M(q), n c."""
         return self.n_spins * self.components
 
     @property
     def dimension(self) -> int:
-        """Of the wave vectors; 0 for a cluster."""
+        """Dimension of the space of wave vectors; 0 for a cluster."""
         return len(self.period)
 
     @cached_property
     def dual(self) -> NDArray[np.float64]:
-        """[dimension, 3]: wave vectors k with period . dual = 1, in units of the reciprocal vectors."""
+        """Wave vectors k [dimension, 3] with period . dual = 1, in units of the reciprocal vectors."""
         return np.linalg.pinv(self.period.astype(float).reshape(-1, 3)).T.reshape(-1, 3)
 
     @cached_property
     def reach(self) -> float:
-        """No M(q) has a larger norm: the largest sum of |J_ij| over the bonds of one spin, meV."""
+        """Upper bound of the norm of every M(q) in meV: the largest sum of |J_ij| over the bonds of one spin."""
         return float(self.row_sum(np.ones((1, len(self.i))))[0])
 
     @cached_property
     def scale(self) -> float:
-        """Couplings and field at the strongest spin, meV; what is small is compared with it."""
+        """Energy scale in meV for tolerances: the larger of ``reach`` and the largest |h_a|; 1 if both are zero."""
         return max(self.reach, float(np.linalg.norm(self.field, axis=1).max(initial=0.0))) or 1.0
 
     @cached_property
     def most_bonds(self) -> int:
-        """Of one spin."""
+        """Largest number of bonds of one spin."""
         return int(np.bincount(self.i, minlength=self.n_spins).max(initial=0))
 
     @cached_property
@@ -91,16 +92,19 @@ class QuadraticForm:
 
     @cached_property
     def _incidence(self) -> sparse.csr_array:
-        """[spins, bond]: |J| of a bond in the row of its first spin."""
+        """Matrix [spin, bond] with |J| of each bond in the row of its first spin."""
         return sparse.csr_array((self.strength, (self.i, np.arange(len(self.i)))), shape=(self.n_spins, len(self.i)))
 
     def row_sum(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The norm of sum_bonds weight J exp(...) at most: largest row sum of weight |J|; weight [q, bond] -> [q]."""
+        """Return an upper bound of the norm of sum_bonds weight J exp(i q.T) in meV: the largest row sum of weight |J|.
+
+        weight  [q, bond]; the result is [q]
+        """
         return np.asarray((self._incidence @ weight.T).max(axis=0))
 
     @cached_property
     def _entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Row and column of M that each number of each bond's matrix adds to, [bond c c]."""
+        """Row and column of M for every element of every bond's matrix, [bond c c] each."""
         c = np.arange(self.components)
         row, column = np.broadcast_arrays(
             self.i[:, None, None] * self.components + c[:, None], self.j[:, None, None] * self.components + c
@@ -109,13 +113,17 @@ class QuadraticForm:
 
     @cached_property
     def _scatter(self) -> sparse.csr_array:
-        """[order^2, bond]: M(q) as a linear map of the phases exp(i q.T)."""
+        """Linear map [order^2, bond] from the phases exp(i q.T) of the bonds to the elements of M(q)."""
         (row, column), bond = self._entries, np.repeat(np.arange(len(self.i)), self.components**2)
         shape = (self.order**2, len(self.i))
         return sparse.csr_array((self.J.ravel(), (row * self.order + column, bond)), shape=shape)
 
     def matrices(self, k: ArrayLike, *derivative: int) -> NDArray[np.complex128]:
-        """M(q) [q, order, order] in meV, q = sum_axis k_axis b_axis, k [q, 3]; derivatives along ``dual``."""
+        """Return M(q), or a derivative of it, [q, order, order] in meV.
+
+        k           [q, 3], q = sum_axis k_axis b_axis with the reciprocal vectors b
+        derivative  indices of the rows of ``dual`` along which M is differentiated
+        """
         turns = np.asarray(k, dtype=np.float64).reshape(-1, 3) @ self.period.T
         phase = np.exp(2j * np.pi * (turns @ self.offset.T))
         for along in derivative:
@@ -124,11 +132,11 @@ class QuadraticForm:
 
     @cached_property
     def uniform(self) -> sparse.csr_array:
-        """M at q = 0, real; sparse for the sake of large clusters."""
+        """M at q = 0 in meV, [order, order], real; sparse because clusters can be large."""
         return sparse.csr_array(sparse.coo_array((self.J.ravel(), self._entries), shape=(self.order, self.order)))
 
     def wave_vectors(self) -> NDArray[np.float64]:
-        """k [q, 3] of the finite box that make different M(q); one of q and -q, 0 first."""
+        """Return the wave vectors k [q, 3] of the finite box with different M(q); one of q and -q, 0 first."""
         index = np.stack(np.meshgrid(*map(np.arange, self.size), indexing="ij"), axis=-1).reshape(-1, 3)
         whole = math.lcm(*self.size)
         turns = (index * (whole // np.array(self.size))) @ self.period.T % whole
@@ -140,16 +148,19 @@ class QuadraticForm:
         return index[first] / np.array(self.size)
 
     def rounding(self) -> float:
-        """Matrices of this form, computed in double precision, are at most this far from the exact ones, meV.
+        """Return an upper bound of the rounding error of M(q) in double precision, meV.
 
-        exp(i q.T) is wrong by a few times |q.T| units in the last place, and a sum of b terms by b of them.
+        The error of exp(i q.T) is a few times |q.T| units in the last place, that of a sum of b terms b of them.
         """
         turns = np.abs(self.offset @ self.period).sum(axis=1).max(initial=0)
         return float(np.finfo(float).eps * self.reach * (self.most_bonds + 64 + 128 * turns))
 
 
 def in_space(form: QuadraticForm, field: ArrayLike) -> QuadraticForm:
-    """The same form with three components for each spin; field [3] in any unit, for its direction."""
+    """Return the form with three components per spin.
+
+    field  [3] in any unit; only its direction is used
+    """
     if form.components == 3:
         return form
     B = np.asarray(field, dtype=np.float64)
@@ -158,24 +169,24 @@ def in_space(form: QuadraticForm, field: ArrayLike) -> QuadraticForm:
 
 
 def _axes(hamiltonian: Hamiltonian) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which axes couplings cross, and which of these are open: the layers along them are spins of one cell."""
+    """Return which axes couplings cross, and which of these are open: the layers along them are spins of one cell."""
     crossed = (hamiltonian.bonds.offset != 0).any(axis=0)
     return crossed, crossed & ~np.array(hamiltonian.lattice.periodic)
 
 
 def bonds_of_cell(hamiltonian: Hamiltonian) -> float:
-    """How many bonds the form has, about."""
+    """Estimate the number of bonds of the model's quadratic form, without building it."""
     layers = np.where(_axes(hamiltonian)[1], hamiltonian.lattice.size, 1).prod()
     spins = layers * hamiltonian.lattice.atoms if hamiltonian.uniform else hamiltonian.n_spins
     return float(spins * hamiltonian.coordination)
 
 
 def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
-    """The form whose minimum over spins of unit length is at most the energy, meV per cell.
+    """Return a quadratic form that is nowhere above the model's energy for spins of unit length, meV per cell.
 
-    Bilinear couplings, quadratic anisotropy and field are represented exactly. Of fourth order, u = (s . n)^2 lies
-    between 0 and 1, so - K4 u^2 >= - K4 u for an easy axis; a hard axis has 0, cubic anisotropy min(0, Kc / 3) at
-    least.
+    Bilinear couplings, quadratic anisotropy and field are represented exactly. Anisotropy of fourth order is replaced
+    by a lower bound: u = (s . n)^2 lies between 0 and 1, so - K4 u^2 >= - K4 u for an easy axis, >= 0 for a hard axis;
+    cubic anisotropy is at least min(0, Kc / 3).
     """
     lattice, (kind, table) = hamiltonian.lattice, hamiltonian.onsite
     if hamiltonian.uniform:

@@ -1,10 +1,11 @@
-"""The convex program behind ``patches``: correlations of waves, and moments of patches that agree with them.
+"""Semidefinite program of ``patches``: correlations of waves, and moments of patches that agree with them.
 
     min - 1/2 sum_q tr M(q) X(q) - h.m,    X(q) = <s(q) s(q)*> positive, sum_q tr X(q)_aa = 1,
                                            <v v^T> positive on each patch
 
-Solved by Clarabel (Goulart & Chen, arXiv:2405.12762), an interior-point method that takes positive matrices directly;
-the extra ``sdp`` installs it. Nothing here need be exact: what is used of the solution is proven elsewhere.
+Paul & Refael, arXiv:2605.06784. The solver is Clarabel (Goulart & Chen, arXiv:2405.12762), an interior-point method
+with cones of positive semidefinite matrices, installed by the extra ``sdp``. Its solution need not be exact:
+``patches`` turns it into a rigorous bound.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ from magsearch.bounds.moments import LINEAR, ONE, QUADRATIC, Moments, moments
 from magsearch.bounds.quadratic_form import QuadraticForm
 
 Patch = tuple[tuple[int, tuple[int, ...]], ...]  # (spin, cell in periods) of each site
-TOLERANCE = 1e-10
-REFINEMENTS = 50  # of the solution of a linear system
+TOLERANCE = 1e-10  # of Clarabel's duality gap and feasibility
+REFINEMENTS = 50  # largest number of iterative refinements of a linear system
 
 
 @dataclass(frozen=True)
 class Link:
-    """A moment of a patch that is a correlation of the crystal, <s_a(0) s_b(T)>, or, with b = -1, a uniform part m_a.
+    """Moment of a patch that is a correlation of the crystal, <s_a(0) s_b(T)>, or, with b = -1, a uniform part m_a.
 
-    moment  number among the moments of its patch
+    moment  index among the moments of its patch
     a, b    3 spin + component
     T       cells, in periods
     """
@@ -43,7 +44,12 @@ class Link:
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """Multipliers [spin] and sums of squares [patch] of [element], as in ``Moments``, meV; uniform part m [spin, 3]."""
+    """Solution of the semidefinite program.
+
+    values   multipliers [spin], meV
+    mean     uniform part m of the spins, [spin, 3]
+    squares  [patch]: the matrix of the sum of squares, [element] as in ``Moments``, meV
+    """
 
     values: NDArray[np.float64]
     mean: NDArray[np.float64]
@@ -52,11 +58,14 @@ class Solution:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Unknown are, in this order: of each wave vector the diagonal of X, and the real and imaginary part of its upper
-    triangle, row by row; with a field, m; the moments of each patch. Energies are in units of form.scale.
+    """Semidefinite program over the correlations of waves and the moments of patches.
 
-    form  of three components
-    k     [q, 3], 0 first
+    The unknowns are, in this order: for each wave vector the diagonal of X, and the real and imaginary part of its
+    upper triangle, row by row; with a field, m; the moments of each patch. Energies are in units of form.scale.
+
+    form     quadratic form with three components per spin
+    k        wave vectors [q, 3] in units of the reciprocal vectors, 0 first
+    patches  sites of each patch
     """
 
     form: QuadraticForm
@@ -65,25 +74,26 @@ class Program:
 
     @property
     def odd(self) -> bool:
-        """Whether there are uniform parts and moments of odd order: in a field only."""
+        """Whether there are uniform parts and moments of odd order: only in a field."""
         return bool(self.form.field.any())
 
     @property
     def mean(self) -> int:
-        """Number of the first component of m; X has order^2 unknowns at each wave vector."""
+        """Index of the first component of m among the unknowns; X has order^2 of them at each wave vector."""
         return len(self.k) * self.form.order**2
 
     def of(self, patch: Patch) -> Moments:
+        """Return the moment matrix of a patch."""
         return moments(len(patch), self.odd)
 
     @cached_property
     def first(self) -> NDArray[np.int64]:
-        """Number of the first moment of each patch, and of all unknowns, [patch + 1]."""
+        """Index of the first moment of each patch, and last the number of unknowns, [patch + 1]."""
         counts = [len(self.of(patch).number) for patch in self.patches]
         return self.mean + self.form.order * self.odd + np.cumsum([0, *counts])
 
     def links(self, patch: Patch) -> Iterator[Link]:
-        """All moments of first and second order."""
+        """Yield the moments of first and second order of a patch as correlations of the crystal."""
         number, here = self.of(patch).number, (0,) * self.form.dimension
 
         def moment(*factors: tuple[int, tuple[int, int, int]]) -> int:
@@ -102,7 +112,7 @@ class Program:
                 yield from (Link(moment((p, x), (q, y)), 3 * i + a, 3 * j + b, between) for b, y in enumerate(LINEAR))
 
     def correlation(self, link: Link) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """<s_a(0) s_b(T)> = sum_q Re[X_ab(q)* exp(i q.T)], or m_a: which unknowns, and their factors."""
+        """Return the unknowns and factors of <s_a(0) s_b(T)> = sum_q Re[X_ab(q)* exp(i q.T)], or of m_a."""
         if link.b < 0:
             return np.array([self.mean + link.a]), np.ones(1)
         order, start = self.form.order, np.arange(len(self.k)) * self.form.order**2
@@ -111,10 +121,11 @@ class Program:
             return start + link.a, np.cos(angle)
         a, b = sorted((link.a, link.b))
         real = start + order + a * order - a * (a + 1) // 2 + b - a - 1
-        turned = np.sin(angle) if link.a < link.b else -np.sin(angle)
-        return np.concatenate([real, real + order * (order - 1) // 2]), np.concatenate([np.cos(angle), turned])
+        sine = np.sin(angle) if link.a < link.b else -np.sin(angle)
+        return np.concatenate([real, real + order * (order - 1) // 2]), np.concatenate([np.cos(angle), sine])
 
     def energy(self) -> NDArray[np.float64]:
+        """Return the coefficients [unknown] of the energy, in units of form.scale."""
         upper = np.triu_indices(self.form.order, 1)
         M = self.form.matrices(self.k) / self.form.scale
         parts = [-0.5 * np.einsum("qaa->qa", M).real, -M[:, *upper].real, -M[:, *upper].imag]
@@ -125,7 +136,7 @@ class Program:
         return total
 
     def equalities(self) -> tuple[sparse.coo_array, NDArray[np.float64]]:
-        """Lengths are one on average; moments are correlations. A x = b."""
+        """Return A and b of the equations A x = b: lengths are one on average, moments are correlations."""
         row, column, value = [], [], []
         components, start = np.arange(3), np.arange(len(self.k))[:, None] * self.form.order**2
         for spin in range(self.form.n_spins):
@@ -145,7 +156,7 @@ class Program:
         return sparse.coo_array(entries, shape=(count, self.first[-1])), right
 
     def wave(self, n: int) -> tuple[sparse.coo_array, NDArray[np.float64], int]:
-        """X at the n-th wave vector as a positive real matrix: elements, constant, size.
+        """Return X at the n-th wave vector as a positive real matrix: elements, constant, size.
 
         At q = 0 it is real, and with a field it is bordered by m; elsewhere it is [[Re, - Im], [Im, Re]].
         """
@@ -170,7 +181,7 @@ class Program:
         return sparse.coo_array(entries, shape=(len(p), self.first[-1])), constant, size
 
     def solve(self) -> Solution:
-        """ImportError without Clarabel."""
+        """Solve the program with Clarabel; raises ImportError if it is not installed."""
         import clarabel
 
         A, right = self.equalities()

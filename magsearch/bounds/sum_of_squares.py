@@ -1,15 +1,16 @@
-"""S(q) as a sum of squares: the proof where S is soft on lines, planes or everywhere (spin liquids, spiral surfaces).
+"""Proof that S(q) is positive as a sum of squares, for S soft on lines, planes or everywhere.
 
-There no cutting of the zone ends. But where S joins the cells of a small patch only, it may be shared out over all
-patches of the crystal,
+For these (spin liquids, spiral surfaces), dividing the zone as in ``positivity`` does not terminate. But if the
+couplings of S stay within a small patch of cells, it may be distributed over all patches of the crystal,
 
     s* S s = sum over all translations of v* G v,    v = the spins of one patch,
 
-and then S(q) is positive everywhere if the one real matrix G is. The kagome antiferromagnet is the example: its
-energy is the sum of (s_1 + s_2 + s_3)^2 over triangles.
+and S(q) is positive everywhere if the one real Gram matrix G is: a trigonometric polynomial as a sum of squares
+(Dumitrescu, Positive Trigonometric Polynomials and Signal Processing Applications (2007)). An example is the kagome
+antiferromagnet, whose energy is the sum of (s_1 + s_2 + s_3)^2 over triangles.
 
-Many G add up to the same S. The one for which S + shift 1 = sum of squares with the least shift is found by following
-the central path of shift - t log det G.
+Many G add up to one S. The one for which S + shift 1 is a sum of squares with the least shift is found by following the
+central path of shift - t log det G (Boyd & Vandenberghe, Convex Optimization (2004), chapter 11).
 """
 
 from __future__ import annotations
@@ -21,21 +22,24 @@ from scipy.linalg import solve_triangular
 from magsearch.bounds.positivity import LOOSER, UNIT, Proof, factorisation_error, positive
 from magsearch.bounds.quadratic_form import QuadraticForm
 
-LARGEST = 48  # rows of G at the most
+LARGEST = 48  # largest number of rows of G
 SMALLEST = 1e-13  # last t, in units of the first
 
 
-def prove_squares(form: QuadraticForm, values: NDArray[np.float64], tolerance: float) -> Proof | None:
-    """S + shift 1 is a sum of squares of patches, with the shift ``tolerance`` if it can be, else the least.
+def prove_sum_of_squares(form: QuadraticForm, values: NDArray[np.float64], tolerance: float) -> Proof | None:
+    """Prove that S + shift 1 is a sum of squares of patches, with the shift ``tolerance`` or the least possible.
 
-    None where a patch that holds every bond is too large.
+    values     multipliers [spin], meV
+    tolerance  meV
+
+    Returns None if a patch that contains every bond is too large.
     """
     reach = np.abs(form.offset).max(axis=0)
     rows = int(np.prod(reach + 1)) * form.order
     if rows > LARGEST:
         return None
     number, energy, diagonal = _pairs(form, values, reach)
-    G, shift = _share(number, energy, rows // form.order, tolerance / 4)
+    G, shift = _gram_matrix(number, energy, rows // form.order, tolerance / 4)
     shift = max(shift, 0.0)
     energy[diagonal] += shift
     lift = factorisation_error(rows, float(np.abs(G).max())) + UNIT * rows * form.scale
@@ -48,17 +52,20 @@ def prove_squares(form: QuadraticForm, values: NDArray[np.float64], tolerance: f
     return Proof(total, f"S(q) a sum of squares on patches of {cells} cells")
 
 
-def _share(
+def _gram_matrix(
     number: NDArray[np.intp], energy: NDArray[np.float64], cells: int, enough: float
 ) -> tuple[NDArray[np.float64], float]:
-    """G [row, row], positive, whose translations add up to S + shift 1, and the shift: ``enough`` or the least, meV."""
+    """Return a positive G [row, row] whose translations add up to S + shift 1, and the shift in meV.
+
+    The shift is at most ``enough``, or the least possible.
+    """
     rows = len(number)
     times = np.bincount(number.ravel())
     G0 = (energy / times)[number]
     p, q = np.triu_indices(rows)
-    first = np.unique(number[p, q], return_index=True)[1]  # one element stands for all that are alike
+    first = np.unique(number[p, q], return_index=True)[1]  # one element represents all equivalent ones
     others = np.delete(np.arange(len(p)), first)
-    move = np.zeros((len(others) + 1, rows, rows))  # directions in which the sum of translations stays as it is
+    move = np.zeros((len(others) + 1, rows, rows))  # directions that do not change the sum of translations
     v, like = np.arange(len(others)), first[number[p[others], q[others]]]
     for sign, element in ((1.0, others), (-1.0, like)):
         move[v, p[element], q[element]] = move[v, q[element], p[element]] = sign
@@ -74,9 +81,9 @@ def _share(
             R = np.linalg.qr(white.T, mode="r")  # curvature R^T R
             slope = -np.einsum("vii->v", white.reshape(move.shape))
             slope[-1] += 1 / t
-            turned = solve_triangular(R, -slope, trans="T")
-            decrement = float(np.linalg.norm(turned))
-            x += solve_triangular(R, turned) / (1 + decrement if decrement > 0.25 else 1.0)  # G stays positive
+            whitened = solve_triangular(R, -slope, trans="T")
+            decrement = float(np.linalg.norm(whitened))
+            x += solve_triangular(R, whitened) / (1 + decrement if decrement > 0.25 else 1.0)  # G stays positive
             if decrement < 1e-4:
                 break
     return G0 + np.tensordot(x, move, axes=1), float(x[-1])
@@ -85,10 +92,10 @@ def _share(
 def _pairs(
     form: QuadraticForm, values: NDArray[np.float64], reach: NDArray[np.int64]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp]]:
-    """Which pairs of components of the patch's spins are translations of each other, and what S holds of each.
+    """Enumerate the pairs of components of the patch's spins up to translations, and sum the elements of S for each.
 
-    The patch has the cells 0 ... reach. number [row, row] is the same for pairs that are alike, energy [number] the sum
-    of the elements of S over all of them in a cell; diagonal, the numbers of squares.
+    The patch has the cells 0 ... reach. Returned are number [row, row], equal for pairs that are translations of each
+    other; energy [number], the sum of the elements of S over all of them in a cell; and the numbers of the squares.
     """
     order, c = form.order, form.components
     cells = np.stack(np.meshgrid(*[np.arange(n + 1) for n in reach], indexing="ij"), axis=-1).reshape(
@@ -98,7 +105,7 @@ def _pairs(
     cell, component = np.divmod(row, order)
 
     def key(offset: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
-        """A number for a pair, the same from both ends."""
+        """Return an integer for each pair, equal for (p, q) and (q, p)."""
         there, back = (np.ravel_multi_index(tuple((o + reach).T), 2 * reach + 1) for o in (offset, -offset))
         return np.minimum((there * order + first) * order + second, (back * order + second) * order + first)
 

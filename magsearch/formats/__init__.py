@@ -1,7 +1,8 @@
-"""Models and spins in files, told apart by what is written in them.
+"""File formats of models and spins, recognised by their content.
 
-Each format is a module with a NAME, its CONVENTIONS in a few lines, ``recognises`` and ``read``, and converts to the
-convention of hamiltonian.py. A new one is a module and a place in FORMATS.
+The format of a model is a module with a NAME, its CONVENTIONS in a few lines, ``recognises`` and ``read``, which
+converts to the convention of model/hamiltonian.py. A new format is a module and an entry in FORMATS; a module that also
+writes it has a function ``texts`` and an entry in TARGETS (``writing``).
 """
 
 from __future__ import annotations
@@ -31,57 +32,68 @@ __all__ = [
 
 
 class Format(Protocol):
+    """Reader of one file format.
+
+    NAME         name of the program and the file
+    CONVENTIONS  the energy that the numbers of the file stand for, and their conversion, in a few lines
+    """
+
     NAME: str
     CONVENTIONS: str
 
-    def recognises(self, path: Path, text: str) -> bool: ...
+    def recognises(self, path: Path, text: str) -> bool:
+        """Return whether a file with this text has the format."""
 
-    def read(self, path: Path) -> Hamiltonian: ...
+    def read(self, path: Path) -> Hamiltonian:
+        """Read the Hamiltonian; raises InputError, with file and line, for invalid or unsupported input."""
 
 
 FORMATS: tuple[Format, ...] = (pickled, toml, multibinit, exchange_out, vampire, unit_cell, spirit, uppasd)
 
 
 def recognise(path: str | Path) -> Format:
-    """The format of a file, by its content. InputError where it is no model."""
+    """Return the format of a model's file, recognised by its content; raises InputError for any other file."""
     path = Path(path)
     text = read_text(path)
     for known in FORMATS:
         if known.recognises(path, text):
             return known
     names = "; ".join(known.NAME for known in FORMATS)
-    raise InputError(f"is no model; expected one of: {names}", path)
+    raise InputError(f"is not a model in a supported format; expected one of: {names}", path)
 
 
 def read(path: str | Path, unpickle: bool = False) -> Hamiltonian:
-    """The Hamiltonian in a file of any of the FORMATS; ``unpickle`` allows TB2J.pickle, which is a program.
+    """Read the Hamiltonian from a file in any of the FORMATS.
 
-    InputError, with file and line, for what is wrong; what was not used, and what is worth knowing, is in its notes.
+    unpickle  allow TB2J.pickle; reading a pickle can execute code
+
+    Keywords that were not used and other remarks are in the Hamiltonian's notes. Raises InputError, with file and line,
+    for invalid or unsupported input.
     """
     path = Path(path)
     found = recognise(path)
     if found is pickled and not unpickle:
         raise InputError(
-            "is a pickle, and reading one can run what it says; where you trust it, add --set model.unpickle=true, "
-            "or read exchange.xml, which holds the same numbers",
+            "is a pickle, and reading one can execute code; if you trust it, add --set model.unpickle=true, "
+            "or read exchange.xml, which contains the same numbers",
             path,
         )
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflowed is refused where it should be finite
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite numbers are refused by the checks of the Hamiltonian
         hamiltonian = found.read(path)
     notes = tuple(printable(note) for note in hamiltonian.notes)  # they quote the file
     return hamiltonian if notes == hamiltonian.notes else replace(hamiltonian, notes=notes)
 
 
 def source_text(path: str | Path) -> str:
-    """The text of a model's file, to be kept with a run; nothing for a pickle."""
+    """Return the text of a model's file, to be stored with a run; empty for a pickle."""
     return "" if recognise(path) is pickled else read_text(path)
 
 
 def is_toml(path: str | Path, text: str) -> bool:
-    """Whether a file is magsearch's own TOML: by its suffix, or by a [model] table."""
+    """Return whether a file is magsearch's own TOML, by its suffix or a [model] table."""
     return toml.recognises(Path(path), text)
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
-    """The tables of a TOML file. InputError, with the line, where it is not TOML."""
+    """Return the tables of a TOML file; raises InputError, with the line, if it is not valid TOML."""
     return toml.read_tables(path)

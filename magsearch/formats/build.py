@@ -1,4 +1,4 @@
-"""What a reader found in a file, put together as a Hamiltonian; and the box of a model whose file gives none."""
+"""Construction of a Hamiltonian from the contents of a file, with a default size of the box."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Anisotropy, Hamiltonian, UniaxialAnisotropy
 from magsearch.model.lattice import Lattice
 
-SITES = 10**8  # a box with more is a slip of the pen: one texture in single precision is over a gigabyte
-SHORT = {0: 1, 1: 96, 2: 24, 3: 12}  # cells along a coupled axis of a crystal with so many coupled axes
+SITES = 10**8  # larger boxes are taken for typing errors: one texture in single precision is over a gigabyte
+SHORT = {0: 1, 1: 96, 2: 24, 3: 12}  # least cells along each coupled axis, by the number of coupled axes
 
 
 def assemble(
@@ -31,14 +31,23 @@ def assemble(
     field: Sequence[float] = (0.0, 0.0, 0.0),
     notes: Sequence[str] = (),
 ) -> Hamiltonian:
-    """The Hamiltonian of a file. Without a size it gets ``usual_size`` and a note that says so.
+    """Build the Hamiltonian of a file; without a size it gets ``default_size`` and a note about it.
 
-    cell [3, 3] and basis [atom, 3] Cartesian, angstrom. InputError, with the path, for what makes no sense.
+    cell     [3, 3] rows, angstrom
+    basis    [atom, 3] Cartesian, angstrom
+    size     cells along each axis
+    species  label of each atom
+    moments  Bohr magnetons, one for all atoms or [atom]
+    field    tesla
+
+    Raises InputError, with the path, for inconsistent or invalid values.
     """
-    box = usual_size(bonds) if size is None else (size[0], size[1], size[2])
+    box = default_size(bonds) if size is None else (size[0], size[1], size[2])
     said = list(notes)
     if size is None:
-        said.append(f"{path}: gives no box: {' x '.join(map(str, box))} cells, unless --set model.size=[n1,n2,n3]")
+        said.append(
+            f"{path}: no size of the box: {' x '.join(map(str, box))} cells, unless --set model.size=[n1,n2,n3]"
+        )
     try:
         too_large(box, len(np.atleast_2d(basis)))
         lattice = Lattice(np.asarray(cell), np.asarray(basis), box, periodic, tuple(species))
@@ -51,9 +60,12 @@ def assemble(
         raise InputError(str(error), None if told else path) from None
 
 
-def usual_size(bonds: Bonds) -> tuple[int, int, int]:
-    """A box for a crystal that comes without one: one cell along axes that no coupling follows; a multiple of 12 cells,
-    which holds waves with periods of 2, 3, 4 and 6 cells, along the others, longer than twice the range."""
+def default_size(bonds: Bonds) -> tuple[int, int, int]:
+    """Return a size of the box, in cells, for a crystal whose file has none.
+
+    One cell along axes without couplings; along the others a multiple of 12 cells, which fits waves with periods of 2,
+    3, 4 and 6 cells, and longer than twice the range of the couplings.
+    """
     reach = np.abs(bonds.offset).max(axis=0, initial=0)
     short = SHORT[int((reach > 0).sum())]
     n1, n2, n3 = (12 * -(-max(short, 2 * int(r) + 1) // 12) if r else 1 for r in reach)
@@ -61,7 +73,7 @@ def usual_size(bonds: Bonds) -> tuple[int, int, int]:
 
 
 def too_large(size: Sequence[int], atoms: int) -> None:
-    """ValueError for a box that has no chance to fit into memory."""
+    """Raise ValueError for a box with too many sites to fit into memory; size in cells, atoms per cell."""
     sites = atoms * int(size[0]) * int(size[1]) * int(size[2])
     if sites > SITES:
         box = " x ".join(str(n) for n in size)
@@ -69,7 +81,7 @@ def too_large(size: Sequence[int], atoms: int) -> None:
 
 
 def quadratic(A: ArrayLike, atom: int) -> list[UniaxialAnisotropy]:
-    """- s . A s of one atom as uniaxial terms along the eigenvectors of A [3, 3], meV; zero eigenvalues need none."""
+    """Return - s . A s of one atom as uniaxial terms along the eigenvectors of A [3, 3], meV, without zero ones."""
     matrix: NDArray[np.float64] = np.asarray(A, dtype=np.float64)
     K, axes = np.linalg.eigh(0.5 * (matrix + matrix.T))
     large = np.abs(K) > 1e-12 * np.abs(K).max(initial=0.0)

@@ -1,5 +1,7 @@
-"""A Hamiltonian taken apart into what formats are made of: pairs that are listed once, J and D of a bond, the terms of
-an atom; and what a format cannot express, said by name."""
+"""Decomposition of a Hamiltonian into the terms of file formats: pairs listed once, J and D of bonds, terms of atoms.
+
+Terms that a format cannot express raise ``CannotExpress``, which names them.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,14 @@ from magsearch.errors import InputError
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
 
-NOISE = 1e-12  # of the largest coupling: what sums in another order leave
-SAME_AXIS = 1e-9  # largest 1 - |n . m| of unit vectors n, m along one axis: rounding of normalised input
+NOISE = 1e-12  # of the largest coupling: rounding errors of sums
+PARALLEL = 1e-9  # largest 1 - |cosine| between unit vectors that count as parallel
 
 Vector = tuple[float, float, float]
 
 
 class CannotExpress(InputError):
-    """A term that a format has no place for."""
+    """Error for a term of the Hamiltonian that a file format cannot express."""
 
     def __init__(self, target: str, what: str):
         super().__init__(f"{target} cannot express {what}")
@@ -29,7 +31,7 @@ class CannotExpress(InputError):
 
 @dataclass(frozen=True)
 class Atom:
-    """The terms of one atom of the basis, meV: K and K4 along each axis (parallel axes are one), Kc in each frame."""
+    """Anisotropy of one atom of the basis, meV: K and K4 for each axis (parallel axes merged), Kc for each frame."""
 
     uniaxial: tuple[tuple[Vector, float, float], ...]
     cubic: tuple[tuple[float, tuple[Vector, Vector, Vector]], ...]
@@ -37,16 +39,19 @@ class Atom:
 
 @dataclass(frozen=True)
 class Expression:
-    """A Hamiltonian without disorder, for a target that is called by its name in errors."""
+    """Hamiltonian without disorder, decomposed for a target format.
+
+    target  name of the format in errors and notes
+    """
 
     hamiltonian: Hamiltonian
     target: str
 
     @classmethod
     def of(cls, hamiltonian: Hamiltonian, target: str, vacancies: bool = False) -> Expression:
-        """CannotExpress for couplings and moments of single sites, and (unless allowed) for vacancies.
+        """Decompose a Hamiltonian; in a single cell, couplings between sites become bonds of the cell.
 
-        In a single cell sites are atoms, and couplings between sites are bonds like any other.
+        Raises CannotExpress for couplings or moments that differ from cell to cell, and (unless allowed) for vacancies.
         """
         lattice = hamiltonian.lattice
         if hamiltonian.site_bonds is not None and len(hamiltonian.site_bonds):
@@ -61,12 +66,12 @@ class Expression:
 
     @property
     def moments(self) -> NDArray[np.float64]:
-        """[atom] Bohr magnetons."""
+        """Moments [atom] in Bohr magnetons."""
         return np.asarray(self.hamiltonian.moments, dtype=np.float64)
 
     @cached_property
     def pairs(self) -> Bonds:
-        """Every pair of the unit cell once."""
+        """Bonds of the unit cell, every pair once."""
         bonds = self.hamiltonian.bonds
         forward = np.column_stack([bonds.offset, bonds.i, bonds.j])
         backward = np.column_stack([-bonds.offset, bonds.j, bonds.i])
@@ -76,18 +81,21 @@ class Expression:
 
     @cached_property
     def noise(self) -> float:
+        """Modulus in meV below which elements of couplings are rounding errors."""
         return float(NOISE * np.abs(self.hamiltonian.bonds.J).max(initial=0.0))
 
     def parts(self, J: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """J of J 1, D of the antisymmetric part, and the symmetric traceless rest of matrices [bond, 3, 3]."""
+        """Split matrices [bond, 3, 3] into J [bond], D [bond, 3] and the symmetric traceless part [bond, 3, 3], meV."""
         even, odd = 0.5 * (J + J.swapaxes(1, 2)), 0.5 * (J - J.swapaxes(1, 2))
         mean = np.trace(even, axis1=1, axis2=2) / 3
-        rest = even - mean[:, None, None] * np.eye(3)
+        traceless = even - mean[:, None, None] * np.eye(3)
         D = np.stack([odd[:, 1, 2], odd[:, 2, 0], odd[:, 0, 1]], axis=1)
-        return mean, np.where(np.abs(D) > self.noise, D, 0.0), np.where(np.abs(rest) > self.noise, rest, 0.0)
+        noise = self.noise
+        return mean, np.where(np.abs(D) > noise, D, 0.0), np.where(np.abs(traceless) > noise, traceless, 0.0)
 
     @cached_property
     def atoms(self) -> list[Atom]:
+        """Anisotropy of every atom of the basis."""
         terms = self.hamiltonian.anisotropy
         return [self._atom(atom, terms) for atom in range(self.hamiltonian.lattice.atoms)]
 
@@ -99,7 +107,7 @@ class Expression:
                 continue
             if isinstance(term, UniaxialAnisotropy):
                 n = np.array(term.axis) / np.linalg.norm(term.axis)
-                at = next((k for k, (m, *_) in enumerate(uniaxial) if abs(abs(m @ n) - 1) < SAME_AXIS), None)
+                at = next((k for k, (m, *_) in enumerate(uniaxial) if abs(abs(m @ n) - 1) < PARALLEL), None)
                 if at is None:
                     uniaxial.append((n, term.K, term.K4))
                 else:
@@ -107,8 +115,8 @@ class Expression:
                     uniaxial[at] = (m, K + term.K, K4 + term.K4)
             else:
                 frame = np.array(term.axes)
-                if cubic and np.abs(np.abs(frame @ cubic[0][1].T).max(axis=1) - 1).max() < SAME_AXIS:
-                    cubic[0] = (cubic[0][0] + term.Kc, cubic[0][1])  # the same cube, its axes in another order
+                if cubic and np.abs(np.abs(frame @ cubic[0][1].T).max(axis=1) - 1).max() < PARALLEL:
+                    cubic[0] = (cubic[0][0] + term.Kc, cubic[0][1])  # equal frames up to signs and order of the axes
                 else:
                     cubic.append((term.Kc, frame))
         return Atom(
@@ -117,17 +125,17 @@ class Expression:
         )
 
     def isotropic(self) -> None:
-        """CannotExpress where a bond is more than J and D."""
+        """Raise CannotExpress if a bond has anisotropic exchange besides J and D."""
         pairs = self.pairs
         anisotropic = np.abs(self.parts(pairs.J)[2]).max(axis=(1, 2), initial=0.0) > 0
         if anisotropic.any():
             bond = pairs.describe(int(anisotropic.argmax()))
             raise CannotExpress(self.target, f"anisotropic exchange: {bond} has more than J and D")
 
-    def folded(self) -> tuple[Expression, list[str]]:
-        """The same crystal with every atom inside the home cell, and a note where one was moved.
+    def wrapped(self) -> tuple[Expression, list[str]]:
+        """Translate every atom into the home cell; return the crystal, and a note if an atom was translated.
 
-        CannotExpress where that would cut an open edge elsewhere.
+        Raises CannotExpress if that would change the sites of a box with open edges.
         """
         h, lattice = self.hamiltonian, self.hamiltonian.lattice
         fractions = lattice.basis @ np.linalg.inv(lattice.cell)
@@ -140,7 +148,7 @@ class Expression:
         inside = replace(lattice, basis=(fractions - cells) @ lattice.cell)
         offset = h.bonds.offset + cells[h.bonds.j] - cells[h.bonds.i]
         bonds = Bonds(h.bonds.i, h.bonds.j, offset, h.bonds.J)
-        told = f"atoms {', '.join(map(str, moved))} are moved into the cell; spins of the model move along"
+        told = f"atoms {', '.join(map(str, moved))} are moved into the cell; so are their spins"
         return replace(self, hamiltonian=replace(h, lattice=inside, bonds=bonds)), [f"{self.target}: {told}"]
 
 
@@ -149,9 +157,10 @@ def _vector(n: NDArray[np.float64]) -> Vector:
 
 
 def number(x: float) -> str:
-    """All digits of a number, as short as can be."""
+    """Format a number with as few digits as reproduce it exactly."""
     return repr(float(x) + 0.0)
 
 
 def row(values: Sequence[float] | NDArray[np.float64]) -> str:
+    """Format numbers as one line, separated by blanks."""
     return " ".join(number(x) for x in values)

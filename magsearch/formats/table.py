@@ -1,4 +1,4 @@
-"""Files that hold one row of numbers a line, as Fortran programs write them."""
+"""Text files with one row of numbers per line, as Fortran programs write them; errors name file and line."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from magsearch.errors import InputError
 
-LARGEST = 1e60  # of a number in any unit; products of a few such numbers are finite
+LARGEST = 1e60  # largest number in any unit; products of a few such numbers are finite
 
 
 def number(token: str) -> float:
-    """A number as Fortran reads it (1.0d-3 included). ValueError where it is none."""
+    """Parse a number as Fortran does (1.0d-3 included); raises ValueError if it is not a number."""
     try:
         return float(token)
     except ValueError:
@@ -23,33 +23,33 @@ def number(token: str) -> float:
 
 
 def sensible(values: ArrayLike) -> NDArray[np.bool_]:
-    """Which numbers are finite, and not so large that calculating with them overflows."""
+    """Return which numbers are finite and at most LARGEST, so that products of a few do not overflow."""
     return np.abs(np.asarray(values)) <= LARGEST
 
 
 def read_text(path: str | Path) -> str:
-    """The text of a file; InputError where there is none."""
+    """Return the text of a file; raises InputError if it cannot be read."""
     try:
         return Path(path).read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path) from None
     except ValueError:
-        raise InputError("is no name that a file can have", path) from None
+        raise InputError("is not a valid file name", path) from None
 
 
 def read_bytes(path: str | Path, count: int = -1) -> bytes:
-    """The first bytes of a file, or all; InputError where there is none."""
+    """Return the first ``count`` bytes of a file, or all; raises InputError if it cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read(count)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path) from None
     except ValueError:
-        raise InputError("is no name that a file can have", path) from None
+        raise InputError("is not a valid file name", path) from None
 
 
 def numbers(tokens: Sequence[str], columns: Sequence[str], path: str | Path, line: int) -> list[float]:
-    """The first tokens of a line as finite numbers, one for each column. InputError where they are not."""
+    """Parse the first tokens of a line as finite numbers, one for each column; raises InputError otherwise."""
     found = tokens[: len(columns)]
     try:
         values = [number(token) for token in found]
@@ -62,7 +62,7 @@ def numbers(tokens: Sequence[str], columns: Sequence[str], path: str | Path, lin
 
 
 def wholes(tokens: Sequence[str], columns: Sequence[str], path: str | Path, line: int) -> list[int]:
-    """The same for whole numbers, smaller than 2^31."""
+    """Parse the first tokens of a line as integers below 2^31, one for each column; raises InputError otherwise."""
     values = numbers(tokens, columns, path, line)
     if any(v != int(v) or abs(v) >= 2**31 for v in values):
         told = " ".join(tokens[: len(columns)])[:200]
@@ -72,11 +72,11 @@ def wholes(tokens: Sequence[str], columns: Sequence[str], path: str | Path, line
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """The leading numbers of every row of a file; what follows them on a line is comment.
+    """Leading numbers of every row of a file; anything after them on a line is a comment.
 
     path    the file
     values  [row, column]
-    line    [row], counted from 1
+    line    [row] number of the line, from 1
     """
 
     path: Path
@@ -85,9 +85,9 @@ class Table:
 
     @classmethod
     def read(cls, path: Path, columns: tuple[str, ...], skip: int = 0) -> Table:
-        """The columns of the given names, below the first ``skip`` lines; a line that begins with #, % or ! is comment.
+        """Read columns with the given names below the first ``skip`` lines; #, % or ! begin a line of comment.
 
-        InputError, with the line, for a row that lacks a column or holds something else than finite numbers.
+        Raises InputError, with the line, for a row with missing columns or with anything but finite numbers.
         """
         rows, lines = [], []
         for line, text in enumerate(read_text(path).splitlines(), start=1):
@@ -104,7 +104,7 @@ class Table:
                 raise InputError(f"{len(tokens)} columns; expected {' '.join(columns)}", path, line)
             lines.append(line)
         if not rows:
-            raise InputError(f"holds no rows; expected {' '.join(columns)}", path)
+            raise InputError(f"has no rows; expected {' '.join(columns)}", path)
         table = cls(path, np.array(rows), np.array(lines))
         wrong = ~sensible(table.values)
         if wrong.any():
@@ -113,10 +113,14 @@ class Table:
         return table
 
     def error(self, row: int, message: str) -> InputError:
+        """Return an error about a row of the table, with file and line."""
         return InputError(message, self.path, int(self.line[row]))
 
     def indices(self, column: int, count: int, what: str) -> NDArray[np.int64]:
-        """A column that counts ``what`` from 1 to ``count``, counted from 0 here. InputError outside that range."""
+        """Return a column of indices 1 ... ``count`` as indices [row] from 0; raises InputError outside of the range.
+
+        what  what the column counts, for the error
+        """
         given = self.values[:, column]
         wrong = (given != np.rint(given)) | (given < 1) | (given > count)
         if wrong.any():

@@ -1,4 +1,4 @@
-"""Models written in the formats that ``magsearch convert`` knows, each by a module with a function ``texts``."""
+"""Writing of models in the target formats of ``magsearch convert``, each by a module with a function ``texts``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from magsearch.formats.uppasd import writing as uppasd
 from magsearch.formats.vampire import writing as vampire
 from magsearch.model.hamiltonian import Hamiltonian
 
-# the files of a model, by path, and what the user should know about them
+# the text of each file of a model, by path, and notes for the user
 Texts = tuple[dict[Path, str], list[str]]
 
 TARGETS: dict[str, Callable[[Hamiltonian, Path], Texts]] = {
@@ -28,22 +28,25 @@ ENDINGS = {".toml": "toml", ".out": "tb2j", ".cfg": "spirit", ".ucf": "vampire",
 
 
 def target_of(path: str | Path) -> str | None:
-    """The format that a name asks for: .toml, .out (TB2J), .cfg (Spirit), .ucf (VAMPIRE), inpsd.dat or a folder."""
+    """Return the target format for a path: .toml, .out (TB2J), .cfg (Spirit), .ucf (VAMPIRE), .dat or folder (UppASD).
+
+    None for any other suffix.
+    """
     return ENDINGS.get(Path(path).suffix.lower())
 
 
 def write(
     hamiltonian: Hamiltonian, path: str | Path, target: str | None = None, overwrite: bool = False
 ) -> tuple[list[Path], list[str]]:
-    """Write a model as the given target (a key of TARGETS), or the one that the path's name asks for.
+    """Write a model in a target format (a key of TARGETS, by default that of the path's suffix).
 
-    The files that were written, and what is to be said about them. InputError for what the target cannot express, for
-    files that exist (unless ``overwrite``), and places that cannot be written.
+    Returns the files that were written, and notes for the user. Raises InputError if the target cannot express the
+    model, if a file exists (unless ``overwrite``) or cannot be written.
     """
     path = Path(path)
     chosen = target or target_of(path)
     if chosen not in TARGETS:
-        raise InputError(f"says no format; expected one of {', '.join(TARGETS)}", path)
+        raise InputError(f"cannot infer the format from the file name; expected one of {', '.join(TARGETS)}", path)
     files, notes = TARGETS[chosen](hamiltonian, path)
     present = [file for file in files if exists(file)]
     if present and not overwrite:

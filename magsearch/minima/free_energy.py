@@ -1,3 +1,5 @@
+"""Free energies by which candidates can be ranked: the protocol of ``Harmonic`` and ``LocalEntropy``."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -12,14 +14,20 @@ from magsearch.randomness import Key
 
 
 @dataclass(frozen=True, eq=False)
-class Worth:
-    """What textures are ranked by, lowest first, [replica] meV of the whole texture, and its standard error."""
+class FreeEnergy:
+    """Free energies of textures, by which they are ranked, lowest first.
+
+    value  [replica] meV of the whole texture
+    error  [replica] meV, standard error
+    """
 
     value: NDArray[np.float64]
     error: NDArray[np.float64]
 
 
 class Fitness(Protocol):
+    """Function that assigns a free energy to every texture of a population."""
+
     def __call__(
         self,
         evaluator: Evaluator,
@@ -27,9 +35,9 @@ class Fitness(Protocol):
         energy: NDArray[np.float64],
         watch: Callable[[], None],
         key: Key,
-    ) -> Worth:
-        """The worth of textures [replica, site, 3] that are at rest with ``energy`` [replica] meV.
+    ) -> FreeEnergy:
+        """Return the free energies of relaxed textures [replica, site, 3] with ``energy`` [replica] meV.
 
-        A function of each texture and the key alone, up to rounding: what is drawn is the same for all textures, so
-        that the noise of copies cancels.
+        The result depends on each texture and the key alone, up to rounding: all textures share the random numbers, so
+        that the noise cancels in the difference between copies. ``watch`` is called regularly and may raise.
         """

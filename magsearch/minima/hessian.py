@@ -1,11 +1,11 @@
-"""Second derivatives of the energy along the product of spheres, for every replica at once.
+"""Riemannian Hessian of the energy on the product of spheres, for every replica at once.
 
 A displacement of a texture is a tangent vector: three numbers for each site, perpendicular to its spin. The Hessian
-takes it to another one,
+maps it to another tangent vector,
 
     (H v)_i = P_i [ (s_i . b_i) v_i - sum_j J_ij v_j - (d b_i / d s_i on site) v_i ],    P_i = 1 - s_i s_i^T,
 
-where the first term stems from the curvature of the spheres (Absil, Mahony & Sepulchre, Optimization Algorithms on
+where the first term is due to the curvature of the spheres (Absil, Mahony & Sepulchre, Optimization Algorithms on
 Matrix Manifolds, Princeton 2008, chapter 5). It is symmetric, in meV, and has two eigenvalues for each spin.
 """
 
@@ -22,11 +22,11 @@ from magsearch.model.sphere import frames
 
 
 class Hessian:
-    """The Hessian of every one of textures [replica, site, 3]; ``tesla`` as for ``relax``.
+    """Hessian of every texture of [replica, site, 3] as a linear operator; ``tesla`` as for ``relax``.
 
     spins   [block, site, 3, width], padded with copies of the first
     held    [block, site, width]: s . b of every spin, meV
-    count   textures
+    count   number of textures
     """
 
     def __init__(self, evaluator: Evaluator, textures: ArrayLike, tesla: Any = None):
@@ -37,14 +37,14 @@ class Hessian:
         self.held = (self.spins * evaluator.fields(self.spins, zeeman)).sum(axis=2)
 
     def tangents(self, vectors: ArrayLike) -> Any:
-        """Vectors [site, 3] of all replicas, or [replica, site, 3], on the device, without what is along the spins."""
+        """Project vectors, [site, 3] for all replicas or [replica, site, 3], on the tangent spaces, on the device."""
         occupied = self.evaluator.hamiltonian.occupied[:, None]
         v = np.broadcast_to(np.asarray(vectors) * occupied, (self.count, self.evaluator.sites, 3))
         v = self.evaluator.spins(v)
         return v - (v * self.spins).sum(axis=2, keepdims=True) * self.spins
 
     def product(self, vectors: Any, out: Any) -> tuple[Launch, Any]:
-        """What writes H v into ``out``, and the sums of v . H v that it leaves, [group, 1, replica]."""
+        """Return the launch that writes H v into ``out``, and the partial sums of v . H v, [group, 1, replica]."""
         evaluator = self.evaluator
         sums = evaluator.device.xp.empty((evaluator.chunks, 1, self.replicas))
         fold, folded = evaluator.folding(sums, 1, -1)
@@ -52,7 +52,7 @@ class Hessian:
         return evaluator.device.chain(curve, fold), folded
 
     def __call__(self, vectors: ArrayLike) -> NDArray[np.float64]:
-        """H v of vectors [replica, site, 3], same shape."""
+        """Return H v for vectors [replica, site, 3] in meV, with the shape of the vectors."""
         v = self.tangents(vectors)
         out = self.evaluator.device.xp.empty_like(v)
         self.product(v, out)[0]()
@@ -60,9 +60,10 @@ class Hessian:
 
 
 def dense(evaluator: Evaluator, texture: ArrayLike, tesla: Any = None) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """The Hessian of one texture [site, 3] as a matrix [2 spins, 2 spins], meV, and its basis [2 spins, site, 3].
+    """Return the Hessian of one texture [site, 3] as a matrix, and the basis of tangent vectors.
 
-    Products with all vectors of the basis at once: they are the replicas.
+    The matrix is [2 spins, 2 spins] in meV, the basis [2 spins, site, 3]. The vectors of the basis are multiplied as
+    replicas, all at once.
     """
     s = np.asarray(texture, dtype=np.float64)
     where = np.flatnonzero(evaluator.hamiltonian.occupied)
@@ -75,5 +76,5 @@ def dense(evaluator: Evaluator, texture: ArrayLike, tesla: Any = None) -> tuple[
 
 
 def flat(vectors: NDArray[Any]) -> NDArray[Any]:
-    """Vectors [..., site, 3] as rows of numbers."""
+    """Reshape vectors [..., site, 3] to rows [..., 3 site]."""
     return vectors.reshape(*vectors.shape[:-2], -1)

@@ -1,9 +1,9 @@
-"""Lanczos's recursion on the Hessians of all replicas in lockstep.
+"""Lanczos iteration for the Hessians of all replicas in lockstep, without reorthogonalisation.
 
-It writes a Hessian as a tridiagonal matrix T in the space of v, H v, H^2 v, ... Only two vectors and a product are
-kept: nothing is made orthogonal again, so that T repeats eigenvalues that it has found already (ghosts; Cullum &
-Willoughby, Lanczos Algorithms for Large Symmetric Eigenvalue Computations, 1985). Averages over the spectrum do not
-mind, and where single values are wanted, repetitions are left out.
+Lanczos, J. Res. Natl. Bur. Stand. 45, 255 (1950). The iteration represents a Hessian as a tridiagonal matrix T in the
+Krylov space of v, H v, H^2 v, ... Only two vectors and a product are stored. Without reorthogonalisation T repeats
+converged eigenvalues (ghosts; Cullum & Willoughby, Lanczos Algorithms for Large Symmetric Eigenvalue Computations,
+1985). Averages over the spectrum are not affected; in lists of eigenvalues, repetitions are removed.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from scipy.linalg import eigh_tridiagonal
 from magsearch.engine.device import Launch
 from magsearch.minima.hessian import Hessian
 
-CLEAN = 10  # steps after which what has grown of the directions that are left out is taken away
+CLEAN = 10  # steps between two projections of the vectors that remove the directions left out
 
 
 @dataclass(frozen=True, eq=False)
 class Ritz:
-    """Eigenvalues of T, lowest first, as far as they are eigenvalues of H; nan, inf and zero where there are fewer.
+    """Converged Ritz values, lowest first; nan, inf and zero where there are fewer than requested.
 
     values      [count, replica] meV
     residuals   [count, replica] meV, |H y - value y|
-    weights     [step, count, replica]: y is their sum with the recursion's vectors
+    weights     [step, count, replica]: coefficients of the Ritz vectors y in the Lanczos vectors
     """
 
     values: NDArray[np.float64]
@@ -37,12 +37,12 @@ class Ritz:
 
 
 class Lanczos:
-    """The recursion, from one vector [site, 3] for all replicas, or [replica, site, 3].
+    """Lanczos iteration from a start vector, [site, 3] for all replicas or [replica, site, 3].
 
-    steps       at the most
-    left_out    [vector, replica, site, 3] orthonormal eigenvectors (or zeros) whose directions are left out
-    weights     [step, count, replica]: sums of the recursion's vectors that are wanted, see ``gathered``
-    done        steps so far
+    steps       largest number of steps
+    left_out    [vector, replica, site, 3] orthonormal eigenvectors (or zeros) to be projected out
+    weights     [step, count, replica]: coefficients of the sums of Lanczos vectors that ``gathered`` returns
+    done        number of steps so far
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Lanczos:
         return evaluator.bind(kernel, *arguments, evaluator.sites, evaluator.device.chunk, self.hessian.replicas)
 
     def _step(self, vector: Any, following: Any) -> Launch:
-        """One step: ``following`` holds the vector before, and the next one afterwards."""
+        """Return the launch of one step: ``following`` contains the previous vector, and afterwards the next one."""
         hessian, evaluator = self.hessian, self.hessian.evaluator
         curve, product = hessian.product(vector, self._curved)
         choose = evaluator.bind(
@@ -100,7 +100,7 @@ class Lanczos:
                 vector -= (vector * other).sum(axis=(1, 2), keepdims=True) * other
 
     def run(self, steps: int, watch: Callable[[], None] = lambda: None) -> None:
-        """So many steps more, not beyond ``self.steps``."""
+        """Advance by at most ``steps`` steps, not beyond ``self.steps``; ``watch`` is called regularly."""
         for _ in range(min(steps, self.steps - self.done)):
             if self.done % CLEAN == 0:
                 watch()
@@ -109,23 +109,24 @@ class Lanczos:
             self.done += 1
 
     def matrices(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """T of every replica: its diagonal, [step, replica], and what stands beside it, [step + 1, replica].
+        """Return T of every replica: its diagonal [step, replica] and its off-diagonal [step + 1, replica], meV.
 
-        Row 0 of the latter is the length of the first vector; the last row says how far T is from the end.
+        Row 0 of the latter is the length of the first vector; the last row is the norm of the remainder, to which the
+        residuals of Ritz values are proportional.
         """
         host, count = self.hessian.evaluator.device.host, self.hessian.count
-        rest = np.sqrt(host(self._length2).sum(axis=0))
-        beside = np.concatenate([host(self._beta)[: self.done], rest])
-        return host(self._alpha)[: self.done, :count].copy(), beside[:, :count]
+        remainder = np.sqrt(host(self._length2).sum(axis=0))
+        off_diagonal = np.concatenate([host(self._beta)[: self.done], remainder])
+        return host(self._alpha)[: self.done, :count].copy(), off_diagonal[:, :count]
 
     def ritz(self, count: int, relative: float, absolute: float) -> Ritz:
-        """The lowest ``count`` different values whose residuals are below relative |value| + absolute (meV)."""
-        diagonal, beside = self.matrices()
+        """Return the lowest ``count`` distinct Ritz values with residuals below relative |value| + absolute (meV)."""
+        diagonal, off_diagonal = self.matrices()
         replicas = diagonal.shape[1]
         values, residuals = np.full((count, replicas), np.nan), np.full((count, replicas), np.inf)
         weights = np.zeros((self.done, count, replicas))
         for r in range(replicas):
-            alpha, beta = self._whole(diagonal[:, r], beside[:, r])
+            alpha, beta = self._before_breakdown(diagonal[:, r], off_diagonal[:, r])
             n = len(alpha)
             several = min(n, 4 * count + n // 20)  # ghosts among them
             found, y = eigh_tridiagonal(
@@ -136,32 +137,35 @@ class Lanczos:
             apart = 1e-6 * max(np.abs(alpha).max(), beta[1:].max())
             for k, same in enumerate(_repetitions(near, found, error, apart)[:count]):
                 values[k, r], residuals[k, r] = found[same[0]], error[same].min()
-                # what the first vector has of all of them: repetitions may be mixed so that they cancel
-                share = y[0, same] if np.abs(y[0, same]).max() > 1e-100 else np.ones(len(same))
-                weights[:n, k, r] = y[:, same] @ share / np.linalg.norm(share) / beta[:-1]
+                # combined with their overlaps with the first vector, since repetitions may otherwise cancel
+                overlap = y[0, same] if np.abs(y[0, same]).max() > 1e-100 else np.ones(len(same))
+                weights[:n, k, r] = y[:, same] @ overlap / np.linalg.norm(overlap) / beta[:-1]
         return Ritz(values, residuals, weights)
 
     def average(self, f: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> NDArray[np.float64]:
-        """v . f(H) v / |v|^2 of the first vector, [replica]: Gauss's quadrature, the eigenvalues of T its nodes."""
-        diagonal, beside = self.matrices()
+        """Return v . f(H) v / |v|^2 for the first vector v, [replica].
+
+        Gaussian quadrature with the eigenvalues of T as nodes: Golub & Welsch, Math. Comput. 23, 221 (1969).
+        """
+        diagonal, off_diagonal = self.matrices()
         found = np.empty(diagonal.shape[1])
         for r in range(len(found)):
-            alpha, beta = self._whole(diagonal[:, r], beside[:, r])
+            alpha, beta = self._before_breakdown(diagonal[:, r], off_diagonal[:, r])
             nodes, y = eigh_tridiagonal(alpha, beta[1:-1])
             found[r] = y[0] ** 2 @ f(nodes)
         return found
 
-    def _whole(
+    def _before_breakdown(
         self, alpha: NDArray[np.float64], beta: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """T up to where the space that its first vector spans is exhausted, and the rest is rounding."""
+        """Return T up to where the Krylov space of the first vector is exhausted; further steps are rounding errors."""
         rounding = 50 * np.finfo(self.hessian.evaluator.real).eps * max(np.abs(alpha).max(), 1e-300)
         ended = np.flatnonzero(beta[1:] <= rounding)
         n = int(ended[0]) + 1 if len(ended) else len(alpha)
         return alpha[:n], beta[: n + 1]
 
     def gathered(self) -> NDArray[np.float64]:
-        """The sums of the recursion's vectors with the given weights, [count, replica, site, 3]."""
+        """Return the sums of Lanczos vectors with the given weights, [count, replica, site, 3]."""
         textures, count = self.hessian.evaluator.textures, self.hessian.count
         assert self._gathered is not None
         return np.stack([textures(v)[:count] for v in self._gathered]).astype(np.float64)
@@ -170,7 +174,7 @@ class Lanczos:
 def _repetitions(
     near: NDArray[np.int64], found: NDArray[np.float64], error: NDArray[np.float64], apart: float
 ) -> list[list[int]]:
-    """The places ``near`` of sorted values ``found``, together where they belong to one eigenvalue."""
+    """Group the indices ``near`` of sorted values ``found`` by the eigenvalue that they belong to."""
     groups: list[list[int]] = []
     for k in near.tolist():
         if groups and found[k] - found[groups[-1][0]] <= max(apart, error[k] + error[groups[-1][0]]):

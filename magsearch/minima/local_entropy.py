@@ -1,3 +1,9 @@
+"""Local entropy of minima: the free energy of thermal motion in the surroundings of a texture.
+
+Chaudhari et al., Entropy-SGD, ICLR 2017 (arXiv:1611.01838). It is computed by thermodynamic integration with the heat
+bath.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -8,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.engine.evaluator import SUM, Evaluator
-from magsearch.minima.free_energy import Worth
+from magsearch.minima.free_energy import FreeEnergy
 from magsearch.randomness import Key
 from magsearch.relaxation.relax import Motion
 from magsearch.thermal.heat_bath import ENDLESS, enter, stepping, tether
@@ -20,18 +26,18 @@ from magsearch.units import K_B
 class LocalEntropy:
     """Free energy around a minimum, F = - kT ln int exp(-[E(s') + g sum_i (1 - s'_i . s_i)] / kT).
 
-    The local entropy of Chaudhari et al. (Entropy-SGD, ICLR 2017): a spring of strength g holds every spin near where
-    it is, |s' - s|^2 / 2 = 1 - s' . s. It is linear in s', so that the heat bath takes it as a field of its own.
+    The local entropy of Chaudhari et al. (Entropy-SGD, ICLR 2017, arXiv:1611.01838): a spring of strength g holds every
+    spin near its place, |s' - s|^2 / 2 = 1 - s' . s. It is linear in s', so that it acts as a field in the heat bath.
 
-    By thermodynamic integration from free spins on stiffer springs, whose free energy is known: with
-    E_x = x E + [g1 + x (g - g1)] sum_i (1 - s' . s) from x = 0 to 1, F = F_0 + int <dE_x/dx> dx, by Gauss's quadrature.
-    With g1 the mean curvature of the texture, the sum of both stays about as stiff on the way.
+    It is computed by thermodynamic integration from free spins on stiffer springs, whose free energy is known: with
+    E_x = x E + [g1 + x (g - g1)] sum_i (1 - s' . s) from x = 0 to 1, F = F_0 + int <dE_x/dx> dx, by Gauss-Legendre
+    quadrature. With g1 the mean curvature of the texture, E_x is about equally stiff for all x.
 
     temperature   kelvin
-    scope         meV, g: the smaller, the further the surroundings reach; None: 0.01 of the stiffest coupling
-    levels        nodes of the quadrature, each a replica of its own
-    sweeps        measured at each of them
-    warmup        sweeps before
+    scope         meV, g: the smaller, the larger the surroundings; None: 0.01 of the stiffest coupling
+    levels        number of nodes of the quadrature, each of them one replica
+    sweeps        sweeps measured at each node
+    warmup        sweeps before the measurement
     reflections   over-relaxation sweeps with each sweep
     """
 
@@ -44,7 +50,7 @@ class LocalEntropy:
 
     def __post_init__(self) -> None:
         if not self.temperature > 0:
-            raise ValueError(f"a free energy needs a temperature above 0 K, not {self.temperature:g} K")
+            raise ValueError(f"the temperature of a free energy must be above 0 K, not {self.temperature:g} K")
         if self.scope is not None and not self.scope > 0:
             raise ValueError(f"the scope of a local entropy must be above 0 meV, not {self.scope:g} meV")
 
@@ -55,7 +61,8 @@ class LocalEntropy:
         energy: NDArray[np.float64],
         watch: Callable[[], None],
         key: Key,
-    ) -> Worth:
+    ) -> FreeEnergy:
+        """Return the free energies around relaxed textures [replica, site, 3]; ``energy`` is not used."""
         kT, count, spins = K_B * self.temperature, len(textures), evaluator.hamiltonian.n_spins
         g = 0.01 * evaluator.stiffness if self.scope is None else self.scope
         mean = (np.asarray(textures) * evaluator.field(textures)).sum(axis=(1, 2)) / spins
@@ -69,7 +76,7 @@ class LocalEntropy:
         error = np.sqrt(np.array([[f.error**2 for f in one] for one in found]) @ weight**2)
         # free spins on springs: int dO / 4 pi exp(-stiff (1 - cos)) = (1 - exp(-2 stiff)) / 2 stiff
         stiff = g1[:, 0] / kT
-        return Worth(integral + spins * kT * np.log(2 * stiff / -np.expm1(-2 * stiff)), error)
+        return FreeEnergy(integral + spins * kT * np.log(2 * stiff / -np.expm1(-2 * stiff)), error)
 
     def _series(
         self,
@@ -80,13 +87,16 @@ class LocalEntropy:
         watch: Callable[[], None],
         key: Key,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """E and sum_i (1 - s' . s), sweep by sweep, [sweep, texture, level]; kelvin [level], pull [texture, level]."""
+        """Return E and sum_i (1 - s' . s) after every sweep, [sweep, texture, level], in meV and dimensionless.
+
+        kelvin [level], temperatures; pull [texture, level], meV, strengths of the springs
+        """
         motion = Motion.start(evaluator, np.repeat(textures, self.levels, axis=0), key=key)
         held = motion.count
         tether(motion, np.append(pull.ravel(), np.full(motion.replicas - held, pull[0, 0])))
         enter(motion, np.tile(kelvin, len(textures)))
         level = np.resize(np.arange(self.levels), motion.replicas)
-        motion.flat["number"] = evaluator.device.array(level, np.uint32)  # the same draws for every texture
+        motion.flat["number"] = evaluator.device.array(level, np.uint32)  # equal random numbers for every texture
         evaluate, sums = motion.evaluation("force")
         products = evaluator.device.xp.empty((evaluator.chunks, 1, motion.replicas))
         project = motion.bind(

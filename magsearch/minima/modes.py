@@ -1,8 +1,8 @@
-"""The softest modes of a texture: the lowest eigenvalues of its Hessian, and the displacements that belong to them.
+"""Softest modes of a texture: the lowest eigenvalues of its Hessian, and the displacements that belong to them.
 
-All below zero: a minimum has none, a saddle at least one. Zero: the energy does not say where the texture is along such
-a mode. Where the Hamiltonian has continuous symmetries, global rotations of all spins are zero modes; they are found
-first and kept apart. Others (translations of a smooth texture, accidental ones) are among the values.
+A minimum has no negative eigenvalue, a saddle point at least one. Along a zero mode the energy is constant to second
+order. If the Hamiltonian has continuous symmetries, global rotations of all spins are zero modes; they are found first
+and kept apart. Other zero modes (translations of a smooth texture, accidental ones) are among the values.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from magsearch.minima.hessian import Hessian, dense, flat
 from magsearch.minima.lanczos import Lanczos
 from magsearch.randomness import Consumer, stream
 
-DENSE = 200  # spins up to which the whole matrix is diagonalised
-STARTS = 2  # independent recursions for each texture: what is degenerate appears in both, in different directions
-STEPS = 1000  # of a recursion, at the most
-CLOSE = 0.1  # relative error of a value that will do
+DENSE = 200  # largest number of spins for which the whole matrix is diagonalised
+STARTS = 2  # independent iterations for each texture, which give different vectors of a degenerate eigenvalue
+STEPS = 1000  # largest number of steps of an iteration
+CLOSE = 0.1  # relative error at which a value has converged
 
 
 @dataclass(frozen=True, eq=False)
 class Modes:
-    """The softest modes of every texture, lowest first.
+    """Softest modes of every texture, lowest first.
 
     values      [replica, mode] meV; nan where there are fewer
     vectors     [replica, mode, site, 3] of length 1, tangential; zero where there are fewer
-    residuals   [replica, mode] meV: |H v - value v|; an eigenvalue is as close as that
-    rotations   [replica] zero modes that are global rotations of all spins; they are not among the values
+    residuals   [replica, mode] meV: |H v - value v|; an eigenvalue is at most this far from the value
+    rotations   [replica] number of zero modes that are global rotations of all spins; they are not among the values
     """
 
     values: NDArray[np.float64]
@@ -42,10 +42,10 @@ class Modes:
 
 
 def zero(evaluator: Evaluator) -> float:
-    """meV: eigenvalues closer to 0 count as 0, and are found as closely as that.
+    """Return the modulus in meV below which an eigenvalue counts as zero, and to which eigenvalues converge.
 
-    1e-5 of the stiffest coupling in single precision. In double, 1e-7 of it, and no less than the torque of a polished
-    texture leaves uncertain.
+    It is 1e-5 of the stiffest coupling in single precision. In double precision it is 1e-7 of it, but at least 1e-7
+    meV, the uncertainty due to the residual torque of a tightly converged texture.
     """
     return 1e-5 * evaluator.stiffness if evaluator.real == np.float32 else 1e-7 * max(evaluator.stiffness, 1.0)
 
@@ -58,28 +58,29 @@ def softest(
     watch: Callable[[], None] = lambda: None,
     steps: int = STEPS,
 ) -> Modes:
-    """The ``count`` softest modes of textures [replica, site, 3]; ``tesla`` and ``watch`` as for ``relax``.
+    """Return the ``count`` softest modes of textures [replica, site, 3]; ``tesla`` and ``watch`` as for ``relax``.
 
-    The whole matrix for small systems; Lanczos's recursion of up to ``steps`` in lockstep for large ones, which may
-    miss a third mode of the same value.
+    Small systems are diagonalised; large ones use Lanczos iterations of up to ``steps`` in lockstep, which may miss the
+    third mode of a degenerate eigenvalue.
     """
     s = np.reshape(np.asarray(textures, dtype=np.float64), (-1, evaluator.sites, 3))
     hessian = Hessian(evaluator, s, tesla)
-    turned = rotations(hessian, s)
+    zero_modes = rotations(hessian, s)
     if evaluator.hamiltonian.n_spins <= DENSE:
         field = np.broadcast_to(evaluator.hamiltonian.field if tesla is None else tesla, (len(s), 3))
-        basis = [_whole(evaluator, s[k], field[k], turned[:, k], count, watch) for k in range(len(s))]
+        basis = [_dense_eigenvectors(evaluator, s[k], field[k], zero_modes[:, k], count, watch) for k in range(len(s))]
         vectors = np.stack(basis)
     else:
-        vectors = _recursion(evaluator, s, tesla, turned, count, watch, steps)
+        vectors = _lanczos_eigenvectors(evaluator, s, tesla, zero_modes, count, watch, steps)
     values, vectors, residuals = ritz(hessian, vectors, count)
-    return Modes(values, vectors, residuals, (turned != 0).any(axis=(2, 3)).sum(axis=0))
+    return Modes(values, vectors, residuals, (zero_modes != 0).any(axis=(2, 3)).sum(axis=0))
 
 
 def rotations(hessian: Hessian, s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Global rotations that leave the energy as it is to second order, [3, replica, site, 3]: orthonormal, or zero.
+    """Return the global rotations that are zero modes of textures s [replica, site, 3].
 
-    Of the three generators e x s of a texture those combinations w with |H w| < zero |w|.
+    They are the linear combinations w of the three generators e x s of a texture with |H w| < zero |w|,
+    [3, replica, site, 3], orthonormal, or zero where there are fewer than three.
     """
     n, tolerance = len(s), zero(hessian.evaluator)
     generators = np.stack([np.cross(e, s) for e in np.eye(3)], axis=1).reshape(n, 3, -1)
@@ -96,17 +97,17 @@ def rotations(hessian: Hessian, s: NDArray[np.float64]) -> NDArray[np.float64]:
 def ritz(
     hessian: Hessian, vectors: NDArray[np.float64], count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """The lowest eigenvalues of the Hessians in the space of ``vectors`` [replica, vector, site, 3]: Rayleigh & Ritz.
+    """Return the lowest Ritz pairs of the Hessians in the space of ``vectors`` [replica, vector, site, 3].
 
-    Values [replica, count], vectors [replica, count, site, 3], residuals [replica, count]; nan, zero and inf where the
-    space has fewer dimensions.
+    The Rayleigh-Ritz method. Values [replica, count] in meV, vectors [replica, count, site, 3], residuals
+    [replica, count] in meV; nan, zero and inf where the space has fewer dimensions.
     """
     replicas, given, *shape = vectors.shape
     y = vectors.reshape(replicas, given, -1)
     length = np.linalg.norm(y, axis=2, keepdims=True)
     y = y / np.where(length > 0, length, 1)
     size, u = np.linalg.eigh(y @ y.swapaxes(1, 2))
-    there = size > 1e-6 * size.max(axis=1, keepdims=True)  # what two recursions have both found counts once
+    there = size > 1e-6 * size.max(axis=1, keepdims=True)  # vectors found by both iterations count once
     y = np.where(there, size, 1.0)[..., None] ** -0.5 * there[..., None] * (u.swapaxes(1, 2) @ y)
     image = np.stack([hessian(y[:, k].reshape(replicas, *shape)).reshape(replicas, -1) for k in range(given)], axis=1)
     far = 1e3 * hessian.evaluator.stiffness
@@ -123,35 +124,35 @@ def ritz(
     return found[0], directions, np.where(np.isnan(found[1]), np.inf, found[1])
 
 
-def _whole(
-    evaluator: Evaluator, s: NDArray[np.float64], tesla: Any, turned: NDArray[np.float64], count: int, watch: Any
+def _dense_eigenvectors(
+    evaluator: Evaluator, s: NDArray[np.float64], tesla: Any, zero_modes: NDArray[np.float64], count: int, watch: Any
 ) -> NDArray[np.float64]:
-    """The lowest eigenvectors of one texture by diagonalisation, [count, site, 3]."""
+    """Return the lowest eigenvectors of one texture by diagonalisation, [count, site, 3]."""
     watch()
     H, basis = dense(evaluator, s, tesla)
-    w = flat(turned) @ flat(basis).T
+    w = flat(zero_modes) @ flat(basis).T
     values, c = np.linalg.eigh(H + 1e3 * evaluator.stiffness * w.T @ w)
-    kept = min(count, len(values) - int((turned != 0).any(axis=(1, 2)).sum()))
+    kept = min(count, len(values) - int((zero_modes != 0).any(axis=(1, 2)).sum()))
     vectors = np.zeros((count, *s.shape))
     vectors[:kept] = (c[:, :kept].T @ flat(basis)).reshape(kept, *s.shape)
     return vectors
 
 
-def _recursion(
+def _lanczos_eigenvectors(
     evaluator: Evaluator,
     s: NDArray[np.float64],
     tesla: Any,
-    turned: NDArray[np.float64],
+    zero_modes: NDArray[np.float64],
     count: int,
     watch: Callable[[], None],
     steps: int,
 ) -> NDArray[np.float64]:
-    """What spans the lowest eigenvectors, [replica, STARTS * count, site, 3]: recursions from several starts."""
+    """Return vectors that span the lowest eigenvectors, [replica, STARTS * count, site, 3], by Lanczos iterations."""
     n = len(s)
     field = tesla if tesla is None else np.tile(np.broadcast_to(tesla, (n, 3)), (STARTS, 1))
     hessian = Hessian(evaluator, np.tile(s, (STARTS, 1, 1)), field)
     start = [stream(0, Consumer.MODES, replica=k).normal(size=s.shape[1:]) for k in range(STARTS)]
-    first, left_out = np.repeat(start, n, axis=0), np.tile(turned, (1, STARTS, 1, 1))
+    first, left_out = np.repeat(start, n, axis=0), np.tile(zero_modes, (1, STARTS, 1, 1))
     left_out = left_out[(left_out != 0).any(axis=(1, 2, 3))]
     recursion, close = Lanczos(hessian, first, steps, left_out), zero(evaluator)
     recursion.run(50, watch)
@@ -163,7 +164,7 @@ def _recursion(
         if (np.abs(found.values - before) <= CLOSE * np.abs(before) + close).all():
             break
     else:
-        found = recursion.ritz(count, np.inf, np.inf)  # as far as it has come
+        found = recursion.ritz(count, np.inf, np.inf)  # not converged
     again = Lanczos(hessian, first, recursion.done, left_out, found.weights)
     again.run(recursion.done, watch)
     vectors = again.gathered().reshape(count, STARTS, n, *s.shape[1:])

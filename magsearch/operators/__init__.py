@@ -1,7 +1,8 @@
-"""Operators make one texture from others. Named by what they do to the spins; values with weights.
+"""Operators of the genetic search: each makes one new texture from none, one or several parents.
 
-An operator has ``parents`` (how many textures it needs) and is called with the crystal, the parents [parent, site, 3]
-and a random generator. It returns [site, 3]; the search puts the spins back onto the sphere.
+Operators are frozen dataclasses named by what they do to the spins; a mixture is a tuple of (operator, weight). An
+operator has ``parents``, the number of textures that it needs, and is called with the crystal, the parents
+[parent, site, 3] and a random generator. It returns a texture [site, 3], whose spins the search normalises.
 """
 
 from __future__ import annotations

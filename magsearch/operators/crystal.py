@@ -1,4 +1,8 @@
-"""What operators may know of the model: places on the torus, symmetries, and the softest waves."""
+"""The model as operators see it: positions in the periodic box, symmetries, and the softest spin waves.
+
+The softest waves are the lowest modes of the Luttinger-Tisza matrix J(q) + 2 A, Luttinger & Tisza, Phys. Rev. 70, 954
+(1946).
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,9 @@ from magsearch.symmetry.space_group import Operation, operations
 
 @dataclass(frozen=True, eq=False)
 class Waves:
-    """Plane waves s(r) = Re[u exp(i q.T)] that fit the lattice, softest first.
+    """Plane waves s(r) = Re[u exp(i q.T)] commensurate with the box, softest first.
 
-    index    [wave, 3]              whole numbers (k1, k2, k3) with q = sum_a k_a b_a / n_a
+    index    [wave, 3]              integers (k1, k2, k3) with q = sum_a k_a b_a / n_a
     energy   [wave]                 meV per site of a unit wave, - 1/2 of an eigenvalue of J(q) + 2 A
     vector   [wave, atom, 3]        complex amplitude u on the atoms of the basis
     """
@@ -30,7 +34,10 @@ class Waves:
 
 
 def grid_indices(lattice: Lattice) -> NDArray[np.int64]:
-    """All (k1, k2, k3) of the lattice, centred on zero, [cell, 3]; open axes carry k = 0 only."""
+    """Return the indices (k1, k2, k3) of all wave vectors of the box, centred on zero, [cell, 3].
+
+    Along open axes k = 0 only.
+    """
     axes = [
         (np.arange(n) + n // 2) % n - n // 2 if p else np.zeros(1, int)
         for n, p in zip(lattice.size, lattice.periodic, strict=True)
@@ -39,7 +46,7 @@ def grid_indices(lattice: Lattice) -> NDArray[np.int64]:
 
 
 def softest_waves(hamiltonian: Hamiltonian, count: int = 64) -> Waves:
-    """The ``count`` lowest modes of J(q) + 2 A among the wave vectors that fit the lattice; A quadratic anisotropy."""
+    """Return the ``count`` softest modes of J(q) + 2 A among the wave vectors of the box; A quadratic anisotropy."""
     lattice = hamiltonian.lattice
     index = grid_indices(lattice)
     q = (index / np.array(lattice.size)) @ lattice.reciprocal
@@ -54,12 +61,13 @@ def softest_waves(hamiltonian: Hamiltonian, count: int = 64) -> Waves:
 
 @dataclass(frozen=True, eq=False)
 class Crystal:
-    """A Hamiltonian as the operators see it."""
+    """Hamiltonian with the geometry, symmetries and soft waves that operators need, each computed once."""
 
     hamiltonian: Hamiltonian
 
     @property
     def lattice(self) -> Lattice:
+        """Lattice of the Hamiltonian."""
         return self.hamiltonian.lattice
 
     @cached_property
@@ -69,33 +77,37 @@ class Crystal:
 
     @cached_property
     def fractions(self) -> NDArray[np.float64]:
-        """Place of every site in units of the box, [site, 3] in [0, 1) along periodic axes."""
+        """Position of every site in units of the box, [site, 3] in [0, 1) along periodic axes."""
         return self.lattice.positions @ np.linalg.inv(self.lattice.box)
 
     @cached_property
     def waves(self) -> Waves:
+        """Softest waves of the Hamiltonian."""
         return softest_waves(self.hamiltonian)
 
     @cached_property
     def wavelength(self) -> float:
-        """Typical length of the texture, angstrom: of the softest wave that is not uniform, at most half the box."""
+        """Typical length of textures, angstrom: that of the softest nonuniform wave, at most half of ``extent``."""
         lattice = self.lattice
         q = np.linalg.norm((self.waves.index / np.array(lattice.size)) @ lattice.reciprocal, axis=1)
         waves = 2 * np.pi / q[q > 0]
         return float(min([*waves[:1], self.extent / 2]))
 
     def displacement(self, centre: ArrayLike) -> NDArray[np.float64]:
-        """Vectors from a place (fractions of the box) to every site, around the torus, [site, 3] angstrom."""
+        """Return the vectors from a position to every site in the minimum-image convention, [site, 3] angstrom.
+
+        centre  [3], fractions of the box
+        """
         away = self.fractions - np.asarray(centre)
         away -= np.rint(away) * np.array(self.lattice.periodic)
         return away @ self.lattice.box
 
     def anywhere(self, random: np.random.Generator) -> NDArray[np.float64]:
-        """The place of a random site, fractions of the box: never in the vacuum above a film."""
+        """Return the position of a random site, [3] in fractions of the box, so never in the vacuum above a film."""
         return self.fractions[random.integers(self.lattice.sites)]
 
     def patch(self, random: np.random.Generator, smallest: float, largest: float) -> NDArray[np.bool_]:
-        """A random disk (ball in three dimensions) with a radius between two lengths (angstrom), [site]."""
+        """Return a mask [site] of a random disk (ball in three dimensions); smallest and largest radius in angstrom."""
         distance = np.linalg.norm(self.displacement(self.anywhere(random)), axis=1)
         return distance < random.uniform(smallest, largest)
 
@@ -107,11 +119,14 @@ class Crystal:
 
     @cached_property
     def operations(self) -> list[Operation]:
-        """Point-group operations and time reversal that leave the energy as it is."""
+        """Point-group operations and time reversal that leave the energy invariant."""
         return operations(self.hamiltonian)
 
     def moved(self, texture: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-        """The texture under a random symmetry: a lattice translation, and half of the time a point-group operation."""
+        """Apply a random symmetry to a texture: a lattice translation and, half of the time, a point-group operation.
+
+        Textures of models with per-site couplings or vacancies are returned unchanged.
+        """
         lattice = self.lattice
         if not self.hamiltonian.uniform:
             return texture

@@ -1,4 +1,4 @@
-"""Which operators a search draws from, and how often, unless it is told otherwise."""
+"""Default mixtures of operators and their weights."""
 
 from __future__ import annotations
 

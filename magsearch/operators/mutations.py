@@ -1,4 +1,4 @@
-"""Mutations: one parent, changed in one place or in one respect."""
+"""Mutations: operators that change one parent locally or by a global rotation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from magsearch.model.sphere import unit
 from magsearch.operators.crystal import Crystal
 
-# patches have radii between these, in units of the softest wavelength
+# radii of patches, in units of the softest wavelength
 SMALLEST, LARGEST = 0.5, 2.0
 
 
@@ -23,11 +23,12 @@ def _patch(crystal: Crystal, random: np.random.Generator) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class HeatPatch:
-    """Spins of a patch turned at random, by little or by much."""
+    """Random noise of random strength added to the spins of a patch."""
 
     parents: int = 1
 
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        """Return the parent with noise in a random patch."""
         inside = _patch(crystal, random)
         noise = random.uniform(0.2, 3.0) * random.normal(size=parents[0].shape)
         return parents[0] + inside[:, None] * noise
@@ -35,26 +36,28 @@ class HeatPatch:
 
 @dataclass(frozen=True)
 class RotatePatch:
-    """Spins of a patch turned together: about the field, or about any axis."""
+    """Rotation of the spins of a patch by one random angle, about the field or about a random axis."""
 
     parents: int = 1
 
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        """Return the parent with the spins of a random patch rotated."""
         inside = _patch(crystal, random)
-        return np.where(inside[:, None], _turn(crystal, random).apply(parents[0]), parents[0])
+        return np.where(inside[:, None], _random_rotation(crystal, random).apply(parents[0]), parents[0])
 
 
 @dataclass(frozen=True)
 class RotateTexture:
-    """All spins turned together: about the field, or about any axis."""
+    """Global rotation of all spins by a random angle, about the field or about a random axis."""
 
     parents: int = 1
 
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-        return _turn(crystal, random).apply(parents[0])
+        """Return the parent with all spins rotated."""
+        return _random_rotation(crystal, random).apply(parents[0])
 
 
-def _turn(crystal: Crystal, random: np.random.Generator) -> Rotation:
+def _random_rotation(crystal: Crystal, random: np.random.Generator) -> Rotation:
     field = np.array(crystal.hamiltonian.field)
     axis = field if field.any() and random.random() < 0.5 else random.normal(size=3)
     return Rotation.from_rotvec(random.uniform(0.3, np.pi) * unit(axis))
@@ -62,11 +65,12 @@ def _turn(crystal: Crystal, random: np.random.Generator) -> Rotation:
 
 @dataclass(frozen=True)
 class ShufflePatch:
-    """Spins of a patch exchanged among each other."""
+    """Random permutation of the spins of a patch."""
 
     parents: int = 1
 
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        """Return the parent with the spins of a random patch permuted."""
         child = parents[0].copy()
         where = np.flatnonzero(_patch(crystal, random) & crystal.hamiltonian.occupied)
         child[where] = child[random.permutation(where)]
@@ -75,14 +79,15 @@ class ShufflePatch:
 
 @dataclass(frozen=True)
 class InsertStripe:
-    """Some rows of cells repeated in one place, as many removed in another: the texture between is pushed along.
+    """Insertion of rows of cells in one place and removal of as many in another; the texture between is shifted.
 
-    The wave between the two places changes its phase, so that a period more or less fits into the box.
+    The shift changes the phase of a wave between the two places, so that one period more or fewer fits into the box.
     """
 
     parents: int = 1
 
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        """Return the parent with rows of cells inserted, removed, or both."""
         lattice = crystal.lattice
         if not crystal.extended:
             return parents[0]
@@ -95,7 +100,7 @@ class InsertStripe:
         source, way = np.arange(n), random.integers(3)
         if way != 0:  # stretch the first rows
             source[:length] = source[:length] * (length - rows) // length
-        if way != 1:  # squeeze the rest
+        if way != 1:  # compress the other rows
             source[length:] = np.linspace(length - rows, n - 1, n - length).round().astype(int)
         source = np.roll(source, random.integers(n))
         grid = parents[0].reshape(*lattice.grid, -1)

@@ -1,4 +1,4 @@
-"""What every operator is."""
+"""Protocol of operators."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from magsearch.operators.crystal import Crystal
 
 
 class Operator(Protocol):
-    """Makes one texture [site, 3] from ``parents`` others [parent, site, 3]; the search puts spins onto the sphere."""
+    """Operator that makes one texture [site, 3] from parents [parent, site, 3]; the search normalises its spins."""
 
     @property
-    def parents(self) -> int: ...
+    def parents(self) -> int:
+        """Number of parents."""
 
-    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]: ...
+    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        """Return a new texture [site, 3]; its spins need not have unit length."""

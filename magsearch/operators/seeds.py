@@ -1,4 +1,7 @@
-"""Where a search starts: textures made from nothing."""
+"""Seeds: operators without parents, for the first generation and for new candidates later.
+
+``SoftWaves`` superposes the softest modes of the Luttinger-Tisza matrix, Phys. Rev. 70, 954 (1946).
+"""
 
 from __future__ import annotations
 
@@ -14,25 +17,26 @@ from magsearch.operators.crystal import Crystal
 
 @dataclass(frozen=True)
 class RandomSpins:
-    """Every spin uniform on the sphere."""
+    """Spins drawn independently and uniformly on the sphere."""
 
     parents: int = 0
 
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        """Return random spins."""
         return random.normal(size=(crystal.lattice.sites, 3))
 
 
 @dataclass(frozen=True)
 class SoftWaves:
-    """A superposition of the softest waves with random phases, and a random net magnetisation.
+    """Superposition of one, two or three of the softest waves with random phases and a random net magnetisation.
 
-    One, two or three waves, drawn like states at a temperature that is drawn for every texture. Half of the time the
-    second is as soft as the first. The third is the one whose q adds up to zero with theirs where that is soft: such
-    triples make the periodic textures that three waves can make (skyrmion lattices and other multi-q states). Half of
-    the textures have random spins added, which lead out of symmetries that a relaxation would keep.
+    The waves are drawn with Boltzmann weights at a temperature that is drawn for every texture. Half of the time the
+    second is as soft as the first. The third is the one whose q adds up to zero with theirs if it is soft: such triples
+    form skyrmion lattices and other multi-q states. Noise is added to half of the textures, which breaks symmetries
+    that a relaxation would conserve.
 
-    spread   least and largest temperature, in units of the range of the soft waves' energies
-    noise    largest share of random spins
+    spread   smallest and largest temperature, in units of the range of the soft waves' energies
+    noise    largest amplitude of the noise
     """
 
     parents: int = 0
@@ -40,6 +44,7 @@ class SoftWaves:
     noise: float = 0.5
 
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        """Return a random superposition of soft waves."""
         waves, lattice = crystal.waves, crystal.lattice
         above = waves.energy - waves.energy[0]
         rounding = 1e-6 * abs(waves.energy[0]) + 1e-300
@@ -67,9 +72,9 @@ class SoftWaves:
 
     @staticmethod
     def _amplitude(crystal: Crystal, k: int, temperature: float, random: np.random.Generator) -> NDArray[np.complex128]:
-        """[atom, 3]: a random mixture of the waves at the q of wave k, the less of one the stiffer it is.
+        """Return a random superposition [atom, 3] of the waves at the q of wave k, with Boltzmann weights.
 
-        Without spin-orbit coupling and anisotropy three are alike, and the spins may turn in any plane.
+        Without spin-orbit coupling and anisotropy three of them are degenerate: the spins may rotate in any plane.
         """
         waves = crystal.waves
         there = (waves.index == waves.index[k]).all(axis=1)

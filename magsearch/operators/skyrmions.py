@@ -1,4 +1,4 @@
-"""Single skyrmions put in, taken out or moved."""
+"""Operators that create, remove or move a single skyrmion."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from magsearch.model.triangulation import plane_frame, stacking_axis, triangles
 from magsearch.observables.topological_charge import charge_density
 from magsearch.operators.crystal import Crystal
 
-PLACES = 8  # where a skyrmion might be moved to; the emptiest is taken
-CLIMBS = 3  # steps to the middle of a skyrmion
+PLACES = 8  # trial displacements of a skyrmion; the one with the least charge at its end is taken
+CENTRING = 3  # mean-shift steps to the centre of a skyrmion
 
 
 def _up(crystal: Crystal, texture: NDArray[Any]) -> NDArray[Any]:
@@ -25,14 +25,15 @@ def _up(crystal: Crystal, texture: NDArray[Any]) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class PlantSkyrmion:
-    """A skyrmion of about half a wavelength's radius where the texture points along the field.
+    """New skyrmion with a radius of about half a wavelength where the texture points along the field.
 
-    Helicity at random among those that the couplings may prefer; vorticity +1, sometimes -1 (an antiskyrmion).
+    Its helicity is a random multiple of pi / 2, its vorticity +1, sometimes -1 (an antiskyrmion).
     """
 
     parents: int = 1
 
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        """Return the parent with one skyrmion more."""
         child, up = parents[0].copy(), _up(crystal, parents[0])
         along = np.flatnonzero(child @ up > 0.5)
         centre = crystal.fractions[random.choice(along)] if len(along) else crystal.anywhere(random)
@@ -56,11 +57,12 @@ class PlantSkyrmion:
 
 @dataclass(frozen=True)
 class RemoveSkyrmion:
-    """A disk around a spin that points against the field, turned along it."""
+    """Disk around a spin antiparallel to the field, aligned with the field."""
 
     parents: int = 1
 
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        """Return the parent with a disk aligned with the field."""
         child, up = parents[0].copy(), _up(crystal, parents[0])
         against = np.flatnonzero(child @ up < -0.8)
         centre = crystal.fractions[random.choice(against)] if len(against) else crystal.anywhere(random)
@@ -71,15 +73,16 @@ class RemoveSkyrmion:
 
 @dataclass(frozen=True)
 class MoveSkyrmion:
-    """A disk around a charge and the disk at an emptier place exchanged, spin by spin.
+    """Exchange, spin by spin, of a disk around a topological charge and a disk with less charge elsewhere.
 
-    So the skyrmion keeps its polarity, its helicity and its sublattices, and the background fills the gap. In stacked
-    layers both are columns.
+    The skyrmion keeps its polarity, helicity and sublattices, and the background fills the gap. In stacked layers both
+    disks are columns.
     """
 
     parents: int = 1
 
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        """Return the parent with two disks exchanged; unchanged if no displacement is possible."""
         lattice, occupied = crystal.lattice, crystal.hamiltonian.occupied
         charge = _site_charge(crystal, parents[0])
         inside = self._around(crystal, charge, random.uniform(0.5, 0.7) * crystal.wavelength, random)
@@ -102,12 +105,15 @@ class MoveSkyrmion:
     def _around(
         crystal: Crystal, charge: NDArray[Any], radius: float, random: np.random.Generator
     ) -> NDArray[np.bool_]:
-        """A disk [site] about the middle of the charge where a site is, which is drawn by its charge."""
+        """Return a mask [site] of a disk about the centre of charge near a site drawn with its charge as weight.
+
+        The centre is found by mean shift: Comaniciu & Meer, IEEE Trans. Pattern Anal. Mach. Intell. 24, 603 (2002).
+        """
         weight = np.abs(charge) if np.abs(charge).sum() > 1e-3 else np.ones(len(charge))
         site = random.choice(len(weight), p=weight / weight.sum())
         weight = np.where(charge * charge[site] >= 0, weight, 0)
         centre, plane = crystal.fractions[site], plane_frame(crystal.lattice)[:2].T
-        for _ in range(CLIMBS):
+        for _ in range(CENTRING):
             away = crystal.displacement(centre)
             near = np.linalg.norm(away @ plane, axis=1) < radius
             step = (weight * near) @ away / max((weight * near).sum(), 1e-300)
@@ -116,7 +122,7 @@ class MoveSkyrmion:
 
 
 def _site_charge(crystal: Crystal, texture: NDArray[Any]) -> NDArray[np.float64]:
-    """A third of the topological charge of every triangle at a site, [site]."""
+    """Return the topological charge of every site, [site]: a third of that of each triangle at it."""
     corners = triangles(crystal.lattice)
     charge = np.repeat(charge_density(crystal.lattice, texture) / 3, 3)
     return np.asarray(np.bincount(corners.ravel(), charge, minlength=crystal.lattice.sites), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Operators in Fourier space: waves that change their wave vector, their phase or their number of periods."""
+"""Operators in Fourier space: they change the wave vector, the phase or the number of periods of a texture's waves."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 
 from magsearch.operators.crystal import Crystal
 
-SPACE = (0, 1, 2)  # the cells of an array [n3, n2, n1, ...]
-HARMONICS = 4  # higher ones are weak, and turn like this one
+SPACE = (0, 1, 2)  # axes of the cells in an array [n3, n2, n1, ...]
+HARMONICS = 4  # higher harmonics are weak; they are treated as this one
 
 
 @dataclass(frozen=True)
 class ShiftWave:
-    """The texture multiplied by a slow phase: its strongest wave moves to a neighbouring wave vector that fits."""
+    """Shift of the wave vectors of a texture by one step of the box's reciprocal grid, along each axis at random."""
 
     parents: int = 1
 
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        """Return the parent with shifted wave vectors."""
         lattice = crystal.lattice
         modes = np.fft.fftn(parents[0].reshape(*lattice.grid, -1), axes=SPACE)
         power = (np.abs(modes) ** 2).sum(axis=-1)
@@ -28,7 +29,7 @@ class ShiftWave:
         strongest = np.unravel_index(power.argmax(), power.shape)
         k = np.array([(s + n // 2) % n - n // 2 for s, n in zip(strongest, lattice.grid, strict=True)])
         step = [random.integers(-1, 2) if n > 1 else 0 for n in lattice.grid]
-        # a mask of the half space around the strongest wave moves to k + step, its mirror image to -(k + step)
+        # the half space around the strongest wave moves to k + step, its mirror image to -(k + step)
         frequencies = np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in lattice.grid), indexing="ij")
         forward = sum(f * c / n for f, c, n in zip(frequencies, k, lattice.grid, strict=True)) > 1e-9
         half = np.where(forward[..., None], modes, 0)
@@ -38,11 +39,12 @@ class ShiftWave:
 
 @dataclass(frozen=True)
 class TranslateTexture:
-    """The texture moved by a part of a cell, to where the lattice may pin it more firmly."""
+    """Translation of a texture by a fraction of a cell, to another position relative to the pinning lattice."""
 
     parents: int = 1
 
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        """Return the parent translated by a fraction of a cell."""
         lattice = crystal.lattice
         along = [n > 1 and periodic for n, periodic in zip(lattice.size, lattice.periodic, strict=True)]
         cells = np.where(along, random.uniform(-0.5, 0.5, size=3), 0.0)
@@ -54,33 +56,37 @@ class TranslateTexture:
 
 @dataclass(frozen=True)
 class StretchTexture:
-    """The texture with one period more or fewer along an axis: every wave vector is stretched, to one that fits."""
+    """Texture with one period more or fewer along an axis: wave vectors are scaled to others of the box."""
 
     parents: int = 1
 
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        """Return the parent with one period more or fewer; unchanged if it is uniform."""
         wave = _strong_wave(crystal, parents[0], random)
         if wave is None:
             return parents[0]
         lattice, axis = crystal.lattice, wave[0]
         cells = (lattice.coordinates[:, None, axis] + _atoms(crystal)[:, axis]).ravel()
-        return _wound(crystal, parents[0], *wave, random.choice([-1, 1]) * 2 * np.pi * cells / lattice.size[axis])
+        return _phase_shifted(
+            crystal, parents[0], *wave, random.choice([-1, 1]) * 2 * np.pi * cells / lattice.size[axis]
+        )
 
 
 @dataclass(frozen=True)
 class MultiplyTexture:
-    """The texture compressed, so that the box holds two or three copies along one periodic axis, or along all."""
+    """Texture compressed so that the box contains two or three copies along one periodic axis, or along all."""
 
     parents: int = 1
 
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        """Return the compressed parent."""
         lattice = crystal.lattice
         axes = [axis for axis in crystal.extended if lattice.periodic[axis]]
         if not axes:
             return parents[0]
         times = np.ones(3, dtype=int)
         times[axes if random.random() < 0.5 else random.choice(axes)] = random.integers(2, 4)
-        # an atom at r = R + b needs the spin at times * r = times * R + b + (times - 1) * b: its sublattice, moved
+        # an atom at r = R + b takes the spin at times * r = times * R + b + (times - 1) * b: its sublattice, translated
         modes = np.fft.fftn(parents[0].reshape(*lattice.grid, lattice.atoms, 3), axes=SPACE)
         ahead = _atoms(crystal) * (times - 1) / lattice.size
         turns = ahead @ _frequencies(crystal).reshape(3, -1)  # [atom, wave]
@@ -92,40 +98,43 @@ class MultiplyTexture:
 
 @dataclass(frozen=True)
 class InsertDislocations:
-    """A period more, or one fewer, in a part of the box: it begins and ends in two dislocations of opposite sign.
+    """One period more or fewer in a part of the box, which ends at two dislocations of opposite sign.
 
-    The phase of the texture turns by 2 pi around the one and by - 2 pi around the other, as a harmonic function does:
-    in three dimensions around two lines along an edge of the box.
+    The phase of the texture winds by 2 pi around one and by - 2 pi around the other, as a harmonic function; in three
+    dimensions the dislocations are lines along an edge of the box.
     """
 
     parents: int = 1
 
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+        """Return the parent with a pair of dislocations; unchanged if it is uniform or the box a chain."""
         wave = _strong_wave(crystal, parents[0], random)
         if wave is None or len(crystal.extended) < 2:
             return parents[0]
         axes = random.permutation(crystal.extended)[:2]
         axes = axes[np.argsort(np.linalg.norm(crystal.lattice.box[axes], axis=1), kind="stable")]
         edges, place = crystal.lattice.box[axes], crystal.fractions[:, axes]
-        return _wound(crystal, parents[0], *wave, vortices(edges, place, random.random(2), random.random(2)))
+        return _phase_shifted(crystal, parents[0], *wave, vortices(edges, place, random.random(2), random.random(2)))
 
 
 def vortices(edges: NDArray[Any], place: NDArray[Any], plus: NDArray[Any], minus: NDArray[Any]) -> NDArray[np.float64]:
-    """A harmonic angle on the torus that turns by 2 pi around one point and by - 2 pi around another, [place].
+    """Return a harmonic angle on the torus that winds by 2 pi around one point and by - 2 pi around another, [place].
 
-    The argument of theta_1(z - a) / theta_1(z - b), z in units of the first edge, tau the second edge (Whittaker &
-    Watson, ch. 21): theta_1(z + 1) = - theta_1(z), theta_1(z + tau) = - exp(- i pi tau - 2 pi i z) theta_1(z), so that
-    the ratio turns by 2 pi Re(a - b) along the second edge, which is taken off evenly.
+    It is the argument of theta_1(z - a) / theta_1(z - b), z in units of the first edge, tau the second edge (Whittaker
+    & Watson, A Course of Modern Analysis, ch. 21): theta_1(z + 1) = - theta_1(z), theta_1(z + tau) =
+    - exp(- i pi tau - 2 pi i z) theta_1(z), so that the ratio changes its phase by 2 pi Re(a - b) along the second
+    edge; a linear function compensates this.
 
-    edges         [2, 3] of the torus; converges fast if the second is not the shorter one
-    place         [place, 2] in units of the edges, as both points
+    edges         [2, 3] of the torus; the series converges fast if the second is not the shorter one
+    place         [place, 2] in units of the edges
+    plus, minus   [2] in units of the edges, the two points
     """
     first, second = edges
     tau = (first @ second + 1j * np.linalg.norm(np.cross(first, second))) / (first @ first)
 
     def theta(point: NDArray[Any]) -> NDArray[np.complex128]:
         z = (place - point) @ [1, tau]
-        small = np.pi * np.abs(z.imag)  # a positive factor, so that nothing overflows in long boxes
+        small = np.pi * np.abs(z.imag)  # a positive factor that prevents overflow in long boxes
         value = np.exp(1j * np.pi * z - small) - np.exp(-1j * np.pi * z - small)
         for n in range(1, 3 + int(1.5 / tau.imag)):
             value = value * (1 - np.exp(2j * np.pi * (n * tau + z))) * (1 - np.exp(2j * np.pi * (n * tau - z)))
@@ -136,23 +145,23 @@ def vortices(edges: NDArray[Any], place: NDArray[Any], plus: NDArray[Any], minus
 
 
 def _frequencies(crystal: Crystal) -> NDArray[np.float64]:
-    """Whole numbers (k1, k2, k3) of every wave, [3, n3, n2, n1], centred on zero."""
+    """Return the integers (k1, k2, k3) of every wave, [3, n3, n2, n1], centred on zero."""
     grid = crystal.lattice.grid
     return np.stack(np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in grid), indexing="ij")[::-1])
 
 
 def _atoms(crystal: Crystal) -> NDArray[np.float64]:
-    """The basis in units of the cell vectors, seen from its first atom, [atom, 3]."""
+    """Return the basis in units of the cell vectors, relative to its first atom, [atom, 3]."""
     basis = crystal.lattice.basis
     return np.asarray((basis - basis[0]) @ np.linalg.inv(crystal.lattice.cell))
 
 
 def _strong_wave(crystal: Crystal, texture: NDArray[Any], random: np.random.Generator) -> tuple[int, int] | None:
-    """An axis, and the periods along it of a wave that is drawn by its strength. None where all cells are alike."""
+    """Draw a wave by its power and return an axis and its number of periods along it; None if all cells are equal."""
     lattice = crystal.lattice
     modes = np.fft.fftn(texture.reshape(*lattice.grid, -1), axes=SPACE)
     periods = np.abs(_frequencies(crystal)).reshape(3, -1).T  # [wave, 3]
-    runs = (periods > 0) & (2 * periods < lattice.size)  # a wave and its conjugate can be told apart
+    runs = (periods > 0) & (2 * periods < lattice.size)  # distinct from its complex conjugate
     power = np.where(runs.any(axis=1), (np.abs(modes) ** 2).sum(axis=-1).ravel(), 0.0)
     if power.sum() <= 1e-9 * (np.abs(modes) ** 2).sum():
         return None
@@ -161,16 +170,18 @@ def _strong_wave(crystal: Crystal, texture: NDArray[Any], random: np.random.Gene
     return axis, int(periods[wave, axis])
 
 
-def _wound(crystal: Crystal, texture: NDArray[Any], axis: int, periods: int, angle: NDArray[Any]) -> NDArray[Any]:
-    """sum_q s_q exp(i q.r + i w angle), [site, 3]: w is the whole number closest to the periods of q over ``periods``.
+def _phase_shifted(
+    crystal: Crystal, texture: NDArray[Any], axis: int, periods: int, angle: NDArray[Any]
+) -> NDArray[Any]:
+    """Return sum_q s_q exp(i q.r + i w angle), [site, 3]; w is the integer nearest to the periods of q / ``periods``.
 
-    A multi-q texture remains one where its waves have whole multiples of the same number of periods. angle [site]
+    A multi-q texture remains one if the periods of its waves are integer multiples of one number. angle [site]
     """
     lattice = crystal.lattice
     modes = np.fft.fftn(texture.reshape(*lattice.grid, -1), axes=SPACE)
     winding = np.minimum(np.rint(_frequencies(crystal)[axis] / periods), HARMONICS)
     child = texture.copy()
-    for w in range(1, int(winding.max()) + 1):  # those below zero are the complex conjugates
+    for w in range(1, int(winding.max()) + 1):  # negative ones are the complex conjugates
         part = np.fft.ifftn(np.where((winding == w)[..., None], modes, 0), axes=SPACE).reshape(-1, 3)
         child += 2 * (part * np.expm1(1j * w * angle)[:, None]).real
     return child

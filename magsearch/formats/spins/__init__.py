@@ -1,7 +1,7 @@
-"""Spins of every site in files: NumPy arrays, OVF 2.0, extended XYZ, and UppASD's restart files.
+"""File formats of spins: NumPy arrays, OVF 2.0, extended XYZ, and UppASD's restart files.
 
-Sites are numbered with the atom of the basis fastest, then the first, second and third axis, as in OOMMF, Spirit and
-UppASD.
+The index of the atom in the basis runs fastest, then the cells along the first, second and third axis, as in OOMMF,
+Spirit and UppASD.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from magsearch.formats.table import read_bytes
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 
-UNIT = 1e-3  # spins may differ from unit length by what single precision or a few printed digits leave
+UNIT = 1e-3  # largest deviation from unit length, for single precision or a few printed digits
 
 
 def read_spins(path: str | Path, lattice: Lattice, vacancies: Collection[int] = ()) -> NDArray[np.float64]:
-    """Unit vectors [site, 3] from a file of spins, whose kind is seen from its first bytes.
+    """Read unit vectors [site, 3] from a file of spins, whose format is recognised by its first bytes.
 
-    Sites listed as vacancies, and no others, may hold (0, 0, 0). Of several ensembles or segments the first is read,
-    with a warning. InputError where the file does not fit the lattice.
+    Vacancies must be (0, 0, 0), all other sites unit vectors. Of several ensembles or segments the first is read, with
+    a warning. Raises InputError for invalid files and for spins that do not fit the lattice.
     """
     path = Path(path)
     spins = _read(path, lattice)
     if len(spins) != lattice.sites:
-        raise InputError(f"holds {len(spins)} sites, the lattice has {lattice.sites}", path)
+        raise InputError(f"has {len(spins)} sites; the lattice has {lattice.sites}", path)
     with np.errstate(over="ignore"):
         length = np.linalg.norm(spins, axis=1)
     empty = np.zeros(lattice.sites, dtype=bool)
@@ -58,14 +58,14 @@ def _read(path: Path, lattice: Lattice) -> NDArray[np.float64]:
 
 def _array(path: Path) -> NDArray[np.float64]:
     try:
-        spins = np.load(path, mmap_mode="r", allow_pickle=False)  # a map cannot be longer than its file
+        spins = np.load(path, mmap_mode="r", allow_pickle=False)  # a memory map cannot exceed its file
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", path) from None
     except Exception:  # a broken header can raise anything
         raise InputError("is not an array of numbers written by numpy.save", path) from None
     if not isinstance(spins, np.ndarray) or spins.ndim != 2 or spins.shape[1] != 3 or spins.dtype.kind != "f":
         shape = f"an array {spins.shape} of {spins.dtype}" if isinstance(spins, np.ndarray) else "an archive"
-        raise InputError(f"holds {shape}; expected floating-point numbers of shape (site, 3)", path)
+        raise InputError(f"contains {shape}; expected floating-point numbers of shape (site, 3)", path)
     return np.array(spins, dtype=np.float64)
 
 
@@ -75,7 +75,7 @@ def _npy(spins: NDArray[np.float64], hamiltonian: Hamiltonian) -> bytes:
     return buffer.getvalue()
 
 
-# what a file of spins can be written as, and the endings that say so
+# the bytes of a file of spins for each kind, and the kinds by suffix
 KINDS = {
     "npy": _npy,
     "ovf": lambda spins, h: ovf.data(spins, h.lattice, "Binary 8"),
@@ -88,7 +88,10 @@ ENDINGS = {".npy": "npy", ".ovf": "ovf", ".omf": "ovf", ".xyz": "xyz", ".extxyz"
 
 
 def kind_of(path: str | Path) -> str | None:
-    """The kind of a file of spins by its name; UppASD's are called restart.<simulation>.out."""
+    """Return the kind of a file of spins for a path (a key of KINDS); None if it cannot be inferred.
+
+    UppASD's restart files are called restart.<simulation>.out.
+    """
     path = Path(path)
     return "restart" if path.match("restart.*.out") else ENDINGS.get(path.suffix.lower())
 
@@ -96,18 +99,20 @@ def kind_of(path: str | Path) -> str | None:
 def write_spins(
     path: str | Path, spins: ArrayLike, hamiltonian: Hamiltonian, kind: str | None = None, overwrite: bool = False
 ) -> None:
-    """Write unit vectors [site, 3] as a file of the given kind (a key of KINDS), or the one that its name says.
+    """Write unit vectors [site, 3] to a file of a kind (a key of KINDS), by default that of the path's suffix.
 
-    InputError for a name that says nothing, spins that do not fit, a file that exists (unless ``overwrite``), and
-    places that cannot be written.
+    Raises InputError if the kind cannot be inferred, if the spins do not fit the lattice, and if the file exists
+    (unless ``overwrite``) or cannot be written.
     """
     path = Path(path)
     texture = np.asarray(spins, dtype=np.float64)
     kind = kind or kind_of(path)
     if kind not in KINDS:
-        raise InputError(f"is no kind of file for spins; expected {', '.join(ENDINGS)}", path)
+        raise InputError(f"unsupported file type for spins; expected {', '.join(ENDINGS)}", path)
     if texture.shape != (hamiltonian.lattice.sites, 3):
-        raise InputError(f"spins are of shape {texture.shape}; the lattice has {hamiltonian.lattice.sites} sites", path)
+        raise InputError(
+            f"spins have the shape {texture.shape}; the lattice has {hamiltonian.lattice.sites} sites", path
+        )
     if exists(path) and not overwrite:
         raise InputError("exists; give another name, or --overwrite", path)
     try:

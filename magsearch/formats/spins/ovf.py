@@ -1,7 +1,8 @@
-"""OVF 2.0, the vector field files of OOMMF, in text and binary; as OOMMF and Spirit write them.
+"""OVF 2.0, the vector field format of OOMMF, in text and binary, as written by OOMMF and Spirit.
 
-A rectangular mesh has x running fastest. Spirit puts the atoms of a cell side by side along x: xnodes is atoms x n1. An
-irregular mesh is a list of points: OOMMF writes the position before each vector, Spirit does not.
+OOMMF User's Guide, Donahue & Porter, NISTIR 6376 (1999). In a rectangular mesh x runs fastest. Spirit puts the atoms of
+a cell side by side along x: xnodes is atoms x n1. An irregular mesh is a list of points: OOMMF writes the position
+before each vector, Spirit does not.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from magsearch.formats.table import number, read_bytes
 from magsearch.model.lattice import Lattice
 
 CHECK = {4: 1234567.0, 8: 123456789012345.0}  # the first number of binary data
-UNIT = 1e-3  # vectors of one length within this fraction are magnetisation in some unit, and are normalised
+UNIT = 1e-3  # vectors of equal length within this fraction are a magnetisation in any unit, and are normalised
 FIRST = re.compile(rb"\s*#\s*OOMMF[:\s]", re.IGNORECASE)
 BEGIN = re.compile(rb"^#\s*begin:\s*data\s+(text|csv|binary\s*4|binary\s*8)[ \t]*\r?\n", re.IGNORECASE | re.MULTILINE)
 END = re.compile(rb"\s*(#\s*end:\s*data|\Z)", re.IGNORECASE)
@@ -27,7 +28,7 @@ END = re.compile(rb"\s*(#\s*end:\s*data|\Z)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Segment:
-    """The header of the first segment (names in lower case, without blanks), and where its data begin."""
+    """Header of the first segment (names in lower case, without blanks), and its data."""
 
     path: Path
     header: dict[str, tuple[int, str]]  # name: line, value
@@ -36,15 +37,18 @@ class Segment:
     data: bytes
 
     def error(self, name: str, message: str) -> InputError:
+        """Return an error about an entry of the header, with file and line."""
         line = self.header[name][0] if name in self.header else None
         return InputError(f"{name} {message}", self.path, line)
 
     def word(self, name: str) -> str:
+        """Return the value of an entry in lower case; raises InputError if it is missing."""
         if name not in self.header:
             raise self.error(name, "is missing")
         return self.header[name][1].lower()
 
     def whole(self, name: str) -> int:
+        """Return the value of an entry as an integer; raises InputError unless it is at least 1."""
         value = self.word(name)
         if not re.fullmatch(r"[0-9]{1,12}", value) or int(value) < 1:
             raise self.error(name, f"is '{value[:40]}'; expected a whole number of at least 1")
@@ -52,11 +56,15 @@ class Segment:
 
 
 def recognises(begin: bytes) -> bool:
+    """Return whether the first bytes of a file are those of an OVF file."""
     return FIRST.match(begin) is not None
 
 
 def read(path: Path, lattice: Lattice) -> NDArray[np.float64]:
-    """Vectors [site, 3] of the first segment, normalised where all have one length. InputError, with file and line."""
+    """Read the vectors [site, 3] of the first segment, normalised, with a warning, if all have one length other than 1.
+
+    Raises InputError, with file and line, for invalid files and for a mesh that does not fit the lattice.
+    """
     segment = _segment(path)
     if segment.whole("valuedim") != 3:
         raise segment.error("valuedim", f"is {segment.word('valuedim')}; expected 3")
@@ -66,7 +74,7 @@ def read(path: Path, lattice: Lattice) -> NDArray[np.float64]:
         n1, n2, n3 = lattice.size
         if nodes != [lattice.atoms * n1, n2, n3]:
             told = " x ".join(map(str, nodes))
-            raise segment.error("xnodes", f"and its like are {told}; expected {lattice.atoms * n1} x {n2} x {n3}")
+            raise segment.error("xnodes", f"x ynodes x znodes is {told}; expected {lattice.atoms * n1} x {n2} x {n3}")
     elif mesh == "irregular":
         points = segment.whole("pointcount")
         if points != lattice.sites:
@@ -77,7 +85,7 @@ def read(path: Path, lattice: Lattice) -> NDArray[np.float64]:
     with np.errstate(over="ignore"):
         length = np.linalg.norm(vectors, axis=1)
     if not np.isfinite(length).all():
-        raise InputError("holds vectors that are not finite", path)
+        raise InputError("contains vectors that are not finite", path)
     longest = length.max()
     filled = length > 0
     if longest > 0 and abs(longest - 1) > UNIT and (np.abs(length[filled] / longest - 1) <= UNIT).all():
@@ -101,13 +109,13 @@ def _segment(path: Path) -> Segment:
             header.setdefault("".join(name.lower().split()), (n, value.strip()))
     _, count = header.get("segmentcount", (0, "1"))
     if re.fullmatch(r"[0-9]{1,9}", count) and int(count) > 1:
-        warnings.warn(f"{path}: holds {int(count)} segments; the first is read", stacklevel=5)
+        warnings.warn(f"{path}: has {int(count)} segments; the first is read", stacklevel=5)
     kind = "".join(begin[1].decode().lower().split())
     return Segment(path, header, kind, len(lines) + 1, raw[begin.end() :])
 
 
 def _values(segment: Segment, sites: int, mesh: str) -> NDArray[np.float64]:
-    """The three components of each vector, without the positions that an irregular mesh may have."""
+    """Return the vectors [site, 3] without the positions that an irregular mesh may have."""
     widths = (3, 6) if mesh == "irregular" else (3,)
     if segment.kind in ("text", "csv"):
         return _text(segment, sites, widths)
@@ -124,9 +132,7 @@ def _values(segment: Segment, sites: int, mesh: str) -> NDArray[np.float64]:
         )
     values = np.frombuffer(segment.data, dtype=f"<f{size}", count=1 + width * sites)
     if values[0] != CHECK[size]:
-        message = (
-            f"binary data begin with {values[0]:.8g}; expected {CHECK[size]:.15g}: the file was damaged on its way"
-        )
+        message = f"binary data begin with {values[0]:.8g}; expected {CHECK[size]:.15g}: the file is damaged"
         raise InputError(message, segment.path, segment.line)
     return values[1:].astype(np.float64).reshape(sites, width)[:, -3:]
 
@@ -150,15 +156,15 @@ def _text(segment: Segment, sites: int, widths: tuple[int, ...]) -> NDArray[np.f
             raise InputError(f"{len(values)} numbers in a row; expected {expected}", segment.path, n)
         rows.append(values)
     if len(rows) != sites:
-        raise InputError(f"holds {len(rows)} vectors for {sites} sites", segment.path, segment.line)
+        raise InputError(f"has {len(rows)} vectors for {sites} sites", segment.path, segment.line)
     return np.array(rows)[:, -3:]
 
 
 def data(spins: NDArray[np.float64], lattice: Lattice, kind: str) -> bytes:
-    """Spins [site, 3] as a file; kind is Text, Binary 4 or Binary 8.
+    """Return the contents of an OVF file with spins [site, 3]; kind is Text, Binary 4 or Binary 8.
 
-    A rectangular mesh with the atoms of a cell side by side, as Spirit has it; steps are as long as the cell vectors,
-    since a mesh of OVF has right angles.
+    The mesh is rectangular with the atoms of a cell side by side, as in Spirit; its steps are the lengths of the cell
+    vectors, since meshes of OVF are orthogonal.
     """
     n1, n2, n3 = lattice.size
     a, b, c = np.linalg.norm(lattice.cell, axis=1)

@@ -1,4 +1,4 @@
-"""UppASD's restart files, in their new and old form."""
+"""UppASD's restart files, in the new form (header lines with #) and the old one."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from magsearch.model.lattice import Lattice
 
 
 def read(path: Path, lattice: Lattice) -> NDArray[np.float64]:
-    """Directions [site, 3] of the first ensemble. InputError, with file and line, for rows that make no sense."""
+    """Read the directions [site, 3] of the first ensemble, with a warning if there are several.
+
+    Raises InputError, with file and line, for invalid rows and for atoms that are out of order.
+    """
     new = read_text(path).lstrip()[:1] == "#"
     columns = ("iteration", "ensemble", "atom", "|m|", "ex", "ey", "ez")
     table = Table.read(path, columns) if new else Table.read(path, columns[1:], skip=1)
     ensemble, atom, spins = table.values[:, -6], table.values[:, -5], table.values[:, -3:]
     if ensemble.min() != ensemble.max():
-        warnings.warn(f"{path}: holds {len(np.unique(ensemble))} ensembles; the first is read", stacklevel=4)
+        warnings.warn(f"{path}: has {len(np.unique(ensemble))} ensembles; the first is read", stacklevel=4)
     first = ensemble == ensemble[0]
     misplaced = atom[first] != np.arange(1, first.sum() + 1)
     if misplaced.any():
@@ -29,7 +32,12 @@ def read(path: Path, lattice: Lattice) -> NDArray[np.float64]:
 
 
 def text(spins: ArrayLike, moments: ArrayLike, name: str = "magsearch") -> str:
-    """Spins [site, 3] and moments [site] (Bohr magnetons) in the new form, which UppASD reads with initmag 4."""
+    """Return the text of a restart file in the new form, which UppASD reads with initmag 4.
+
+    spins    [site, 3]
+    moments  [site] Bohr magnetons
+    name     name of the simulation
+    """
     spins, moments = np.asarray(spins, dtype=np.float64), np.asarray(moments, dtype=np.float64)
     rule = "#" * 80
     header = [

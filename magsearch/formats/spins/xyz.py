@@ -1,7 +1,7 @@
-"""Extended XYZ, as ASE and OVITO read it: species, position and moment of every site in the rows of a text file.
+"""Extended XYZ, the text format of ASE and OVITO: a row with species, position and moment for every site.
 
-The moment is in the column ``initial_magmoms`` when written; when read, in any of COLUMNS. Its direction is the spin.
-Rows are put in the order of the lattice by their positions.
+The moment is written in the column ``initial_magmoms``, and read from the first of COLUMNS that is present; its
+direction is the spin. Rows are assigned to sites of the lattice by their positions.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from magsearch.formats.table import numbers, read_text
 from magsearch.model.lattice import Lattice
 
 COLUMNS = ("initial_magmoms", "magmoms", "magmom", "moments", "moment", "spins", "spin", "s", "vector_field")
-NEAR = 0.01  # of the shortest distance between sites: a row belongs to the site that it comes this close to
+NEAR = 0.01  # largest distance of a position from its site, in units of the shortest distance between sites
 
 
 def recognises(begin: bytes) -> bool:
-    """A whole number alone on the first line, Properties= on the second."""
+    """Return whether the first line of a file is an integer, and the second contains Properties=."""
     lines = begin.decode("utf-8", errors="replace").splitlines()
     return (
         len(lines) > 1
@@ -33,11 +33,14 @@ def recognises(begin: bytes) -> bool:
 
 
 def read(path: Path, lattice: Lattice) -> NDArray[np.float64]:
-    """Directions [site, 3] of the first frame, zero where the moment is. InputError, with file and line."""
+    """Read the directions [site, 3] of the moments of the first frame; zero for zero moments.
+
+    Raises InputError, with file and line, for invalid files and for positions that differ from those of the lattice.
+    """
     lines = read_text(path).splitlines()
     count = int(lines[0])
     if count != lattice.sites:
-        raise InputError(f"holds {count} sites, the lattice has {lattice.sites}", path, 1)
+        raise InputError(f"has {count} sites; the lattice has {lattice.sites}", path, 1)
     columns = _columns(path, lines[1])
     width = max(first + size for first, size in columns.values())
     name = next((name for name in COLUMNS if name in columns), None)
@@ -63,34 +66,38 @@ def read(path: Path, lattice: Lattice) -> NDArray[np.float64]:
 
 
 def _columns(path: Path, comment: str) -> dict[str, tuple[int, int]]:
-    """Name, first column and width of each property: species:S:1:pos:R:3:..."""
+    """Return first column and width of each property by its name, from species:S:1:pos:R:3:... in the comment line."""
     match = re.search(r"properties=\"?([^\s\"]+)", comment, re.IGNORECASE)
     parts = match[1].split(":") if match else []
     columns, first = {}, 0
     for name, kind, size in zip(parts[0::3], parts[1::3], parts[2::3], strict=False):
         if not re.fullmatch(r"[1-9]\d?", size) or kind.upper() not in "SRIL":
-            raise InputError(f"property {name}:{kind}:{size} makes no sense; expected name:R:3 and the like", path, 2)
+            raise InputError(f"invalid property {name}:{kind}:{size}; expected, for example, name:R:3", path, 2)
         columns[name.lower()] = (first, int(size))
         first += int(size)
     if not columns or len(parts) % 3:
-        raise InputError("Properties= makes no sense; expected species:S:1:pos:R:3 and the like", path, 2)
+        raise InputError("invalid Properties=; expected, for example, species:S:1:pos:R:3", path, 2)
     return columns
 
 
 def _sites(path: Path, positions: NDArray[np.float64], lattice: Lattice) -> NDArray[np.int64]:
-    """The site of each row, by position."""
+    """Return the site of each row by its position; raises InputError if a position is not one of the lattice's."""
     tree = KDTree(lattice.positions)
     apart = tree.query(lattice.positions, k=2)[0][:, 1].min()  # infinite for a single site
     distance, site = tree.query(positions)
     if (distance > NEAR * apart).any() or len(np.unique(site)) < len(site):
         row = int(np.argmax(distance))
         told = "({:g}, {:g}, {:g})".format(*positions[row])
-        raise InputError(f"positions are not those of the lattice: {told} is {distance[row]:.3g} A off", path, row + 3)
+        raise InputError(
+            f"positions differ from those of the lattice: {told} is {distance[row]:.3g} A from the nearest site",
+            path,
+            row + 3,
+        )
     return np.asarray(site, dtype=np.int64)
 
 
 def text(spins: ArrayLike, lattice: Lattice, moments: ArrayLike) -> str:
-    """Spins [site, 3] with moments [site] in Bohr magnetons."""
+    """Return the text of an extended XYZ file with spins [site, 3] and moments [site] in Bohr magnetons."""
     box = " ".join(f"{x:.16g}" for x in (lattice.cell * np.array(lattice.size)[:, None]).ravel())
     flags = " ".join("T" if p else "F" for p in lattice.periodic)
     symbols = [label if label in SYMBOLS else "X" for label in lattice.species] * lattice.cells

@@ -1,5 +1,8 @@
-"""The lines of a Spirit input file as Spirit sees them: without comments and the separators | and +, keywords in the
-first column, the first line of a keyword counts."""
+"""Parser of Spirit's input files, following Spirit.
+
+Comments and the separators | and + are removed, keywords are in the first column, and of repeated keywords the first is
+used.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +19,20 @@ GROUPS = ("llg_", "mc_", "gneb_", "ema_", "mmf_", "log_", "output_", "save_", "d
 
 @dataclass(frozen=True)
 class Line:
+    """Line of a file without its comment, with its number from 1."""
+
     number: int
     text: str
 
     @property
     def tokens(self) -> list[str]:
+        """Words of the line."""
         return self.text.split()
 
 
 @dataclass(frozen=True)
 class Cfg:
-    """Lines that are not comments (blank ones count, as in Spirit), and the indices of those that were used."""
+    """Lines that are not comments (blank lines included, as in Spirit), and the indices of those that were used."""
 
     path: Path
     lines: tuple[Line, ...]
@@ -34,27 +40,27 @@ class Cfg:
 
     @classmethod
     def read(cls, path: Path) -> Cfg:
+        """Read a file; raises InputError if it cannot be read."""
         return cls.parse(path, read_text(path))
 
     @classmethod
     def parse(cls, path: Path, text: str) -> Cfg:
+        """Parse the text of a file."""
         bare = str.maketrans("", "", "|+")
         lines = [(n, line.translate(bare)) for n, line in enumerate(text.splitlines(), start=1)]
         kept = [Line(n, line.split("#")[0]) for n, line in lines if not line.startswith("#")]
         return cls(path, tuple(kept))
 
     def find(self, keyword: str) -> int | None:
-        """The index of the first line that begins with a keyword, in upper or lower case.
+        """Return the index of the first line that begins with a keyword, case-insensitively; None if there is none.
 
-        Spirit takes whatever begins with the keyword's letters; InputError where that is another word.
+        Spirit compares the first letters only; raises InputError for a longer word that begins with the keyword.
         """
         for k, line in enumerate(self.lines):
             if line.text[: len(keyword)].lower() != keyword:
                 continue
             if line.tokens[0].lower() != keyword:
-                message = (
-                    f"'{line.tokens[0]}' begins like {keyword}, for which Spirit would take it; expected {keyword}"
-                )
+                message = f"'{line.tokens[0]}' begins with {keyword}: Spirit would read {keyword}; expected that word"
                 raise InputError(message, self.path, line.number)
             self.used.add(k)
             return k
@@ -64,11 +70,12 @@ class Cfg:
         return self.find(keyword) is not None
 
     def error(self, keyword: str, message: str) -> InputError:
+        """Return an error about a keyword, with file and line."""
         k = self.find(keyword)
         return InputError(f"{keyword} {message}", self.path, None if k is None else self.lines[k].number)
 
     def word(self, keyword: str, default: str) -> str:
-        """What follows a keyword, in lower case."""
+        """Return the word after a keyword, in lower case; raises InputError if there is none."""
         k = self.find(keyword)
         if k is None:
             return default
@@ -78,7 +85,10 @@ class Cfg:
         return tokens[1].lower()
 
     def file(self, keyword: str) -> Path | None:
-        """The file that a keyword names: relative to this one, or to where the program runs, as in Spirit."""
+        """Return the path named after a keyword, relative to this file or to the working directory, as in Spirit.
+
+        None without the keyword; raises InputError if the file does not exist.
+        """
         k = self.find(keyword)
         if k is None:
             return None
@@ -91,6 +101,7 @@ class Cfg:
         raise self.error(keyword, f"names '{tokens[1]}', which does not exist")
 
     def numbers(self, keyword: str, count: int, default: Sequence[float]) -> list[float]:
+        """Return ``count`` numbers after a keyword, or the default; raises InputError for anything else."""
         k = self.find(keyword)
         if k is None:
             return list(default)
@@ -98,6 +109,7 @@ class Cfg:
         return numbers(line.tokens[1:], [keyword] * count, self.path, line.number)
 
     def wholes(self, keyword: str, count: int, default: Sequence[int]) -> list[int]:
+        """Return ``count`` integers after a keyword, or the default; raises InputError for anything else."""
         k = self.find(keyword)
         if k is None:
             return list(default)
@@ -105,11 +117,14 @@ class Cfg:
         return wholes(line.tokens[1:], [keyword] * count, self.path, line.number)
 
     def block(self, start: int, count: int, columns: Sequence[str]) -> list[list[float]]:
-        """Rows of numbers on ``count`` lines from an index on."""
+        """Return rows of numbers from ``count`` lines, beginning with the line of index ``start``."""
         return [numbers(line.tokens, columns, self.path, line.number) for line in self.rows(start, count)]
 
     def rows(self, start: int, count: int) -> list[Line]:
-        """``count`` lines from an index on. InputError where they are blank (Spirit would count them) or missing."""
+        """Return ``count`` lines, beginning with the one of index ``start``.
+
+        Raises InputError for blank lines, which Spirit counts as rows, and for missing ones.
+        """
         found = list(self.lines[start : start + count])
         for line in found:
             if not line.tokens:
@@ -121,7 +136,7 @@ class Cfg:
         return found
 
     def unused(self) -> list[str]:
-        """Keywords that nobody asked for; those of one method as one."""
+        """Return the keywords that were not used, with one entry for all keywords of one method."""
         words = [line.tokens[0] for k, line in enumerate(self.lines) if k not in self.used and line.tokens]
         grouped = [next((f"{g}*" for g in GROUPS if word.lower().startswith(g)), word[:40]) for word in words]
         return list(dict.fromkeys(grouped))
@@ -129,7 +144,7 @@ class Cfg:
 
 @dataclass(frozen=True)
 class Listing:
-    """A table with a header line: its columns by name, in lower case, and the line of each row."""
+    """Table with a header line: its columns by name, in lower case, and the line of each row."""
 
     path: Path
     columns: dict[str, list[float]]
@@ -137,7 +152,12 @@ class Listing:
 
     @classmethod
     def read(cls, cfg: Cfg, counter: str, allowed: Sequence[str], needed: Sequence[str]) -> Listing:
-        """The table below the keyword ``counter`` of a file, or a file that is nothing but a table."""
+        """Read the table below the keyword ``counter`` of a file, or a file that contains only a table.
+
+        allowed, needed  names of possible and of required columns
+
+        Raises InputError, with file and line, for missing, repeated or unknown columns and for invalid rows.
+        """
         k = cfg.find(counter)
         if k is None:
             filled = [n for n, line in enumerate(cfg.lines) if line.tokens]
@@ -164,4 +184,5 @@ class Listing:
         return len(self.line)
 
     def column(self, name: str) -> list[float]:
+        """Return a column by its name; zeros if the table does not have it."""
         return self.columns.get(name, [0.0] * len(self))

@@ -1,4 +1,4 @@
-"""A Spirit .cfg as a Hamiltonian."""
+"""Reader of Spirit's .cfg files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BRAVAIS = {
     "hex2d60": ((EDGE, -HALF, 0), (EDGE, HALF, 0), (0, 0, 1)),
     "hex2d120": ((HALF, -EDGE, 0), (HALF, EDGE, 0), (0, 0, 1)),
 }
-SHELL_WIDTH = 1e-3  # angstrom, within which Spirit takes two distances for one
+SHELL_WIDTH = 1e-3  # angstrom; Spirit treats distances that differ by less as equal
 MOST_SHELLS = 100
 PAIR = ("i", "j", "da", "db", "dc")
 REFUSED = ("n_interaction_quadruplets", "interaction_quadruplets_file", "n_defects", "defects_from_file", "atom_types")
@@ -40,14 +40,15 @@ SIGNS = (
 
 
 def recognises(path: Path, text: str) -> bool:
+    """Return whether a line of the text begins with a keyword that is characteristic of Spirit."""
     first = {line.split()[0].lower() for line in text.splitlines() if line.strip()}
     return bool(first & set(SIGNS))
 
 
 def read(path: Path) -> Hamiltonian:
-    """The Hamiltonian of a Spirit .cfg, and of the files of pairs and anisotropies that it names.
+    """Read the Hamiltonian from a Spirit .cfg and the files of pairs and anisotropies that it names.
 
-    InputError, with file and line, for what is wrong, and for terms that cannot be read.
+    Raises InputError, with file and line, for invalid input and for unsupported terms.
     """
     cfg = Cfg.read(path)
     _refuse(cfg)
@@ -80,17 +81,17 @@ def read(path: Path) -> Hamiltonian:
 
 
 def _refuse(cfg: Cfg) -> None:
-    """InputError for what changes the energy in a way that cannot be read."""
+    """Raise InputError for keywords that add unsupported terms to the energy."""
     for keyword in REFUSED:
         if keyword in cfg and cfg.word(keyword, "0") != "0":
             what = "four-spin couplings (quadruplets)" if "quadruplets" in keyword else "disorder"
-            raise cfg.error(keyword, f"asks for {what}, which magsearch has no term for")
+            raise cfg.error(keyword, f"requests {what}, which magsearch does not support")
     if cfg.word("ddi_method", "none") != "none":
-        raise cfg.error("ddi_method", "asks for dipolar interactions, which magsearch has no term for")
+        raise cfg.error("ddi_method", "requests dipolar interactions, which magsearch does not support")
 
 
 def _geometry(cfg: Cfg) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Cell vectors as rows (angstrom), and the basis in fractions of them."""
+    """Return the cell vectors as rows [3, 3] (angstrom), and the basis [atom, 3] in fractions of them."""
     (constant,) = cfg.numbers("lattice_constant", 1, (1.0,))
     if constant <= 0:
         raise cfg.error("lattice_constant", f"is {constant:g}; expected a positive length in angstrom")
@@ -116,7 +117,7 @@ def _geometry(cfg: Cfg) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _normal(cfg: Cfg, keyword: str) -> NDArray[np.float64]:
-    """A direction, z where none is given (Spirit normalises; a field without direction is along z)."""
+    """Return the direction after a keyword, normalised as in Spirit; z without the keyword."""
     vector = np.array(cfg.numbers(keyword, 3, (0.0, 0.0, 1.0)))
     length = np.linalg.norm(vector)
     if not 0 < length < np.inf:
@@ -127,19 +128,17 @@ def _normal(cfg: Cfg, keyword: str) -> NDArray[np.float64]:
 def _moments(cfg: Cfg, atoms: int) -> tuple[list[float], list[str]]:
     k = cfg.find("mu_s")
     if k is None:
-        return [1.0] * atoms, [f"{cfg.path}: no mu_s; moments of 1 mu_B are taken, as in Spirit"]
+        return [1.0] * atoms, [f"{cfg.path}: no mu_s; all moments are set to 1 mu_B, as in Spirit"]
     tokens = cfg.lines[k].tokens[1 : atoms + 1]
     moments = cfg.numbers("mu_s", max(len(tokens), 1), ())
     if len(moments) == atoms:
         return moments, []
-    told = (
-        f"{cfg.path}:{cfg.lines[k].number}: {len(moments)} moments for {atoms} atoms; the first is taken for the rest"
-    )
+    told = f"{cfg.path}:{cfg.lines[k].number}: {len(moments)} moments for {atoms} atoms; the other atoms get the first"
     return moments + [moments[0]] * (atoms - len(moments)), [f"{told}, as in Spirit"]
 
 
 def _anisotropy(cfg: Cfg, atoms: int) -> tuple[list[Anisotropy], list[str]]:
-    """Uniaxial terms of a table or of all atoms, and the cubic term of all atoms."""
+    """Return the uniaxial terms of a table or of all atoms, the cubic term of all atoms, and notes."""
     terms: list[Anisotropy] = []
     named = None if "n_anisotropy" in cfg else cfg.file("anisotropy_file")
     if "n_anisotropy" in cfg or named is not None:
@@ -168,7 +167,7 @@ def _anisotropy(cfg: Cfg, atoms: int) -> tuple[list[Anisotropy], list[str]]:
 
 
 def _pairs(cfg: Cfg, atoms: int) -> Bonds:
-    """Rows of pairs, each one bond with its reverse; what is listed twice adds up, as in Spirit."""
+    """Return the bonds of the table of pairs, each row with its reverse; repeated rows add up, as in Spirit."""
     named = None if "n_interaction_pairs" in cfg else cfg.file("interaction_pairs_file")
     if named is None and "n_interaction_pairs" not in cfg:
         return Bonds.none()
@@ -199,7 +198,7 @@ def _pairs(cfg: Cfg, atoms: int) -> Bonds:
 
 
 def _shells(cfg: Cfg, cell: NDArray[np.float64], atoms: int, size: list[int]) -> Bonds:
-    """Couplings by shell of neighbours. Spirit looks for neighbours along axes with more than one cell."""
+    """Return the bonds of shells of neighbours, which extend along axes with more than one cell, as in Spirit."""
     J = _strengths(cfg, "n_shells_exchange", "jij")
     D = _strengths(cfg, "n_shells_dmi", "dij")
     (chirality,) = cfg.wholes("dm_chirality", 1, (1,))
@@ -241,7 +240,7 @@ def _strengths(cfg: Cfg, counter: str, keyword: str) -> list[float]:
 
 
 def _remarks(cfg: Cfg, bonds: Bonds, once: list[int], periodic: tuple[bool, bool, bool]) -> list[str]:
-    """``once``: how many cells far Spirit follows a coupling along each axis."""
+    """Return notes on unused keywords and long couplings; once: Spirit's range of couplings along each axis, cells."""
     notes = []
     unused = cfg.unused()
     if unused:
@@ -249,6 +248,6 @@ def _remarks(cfg: Cfg, bonds: Bonds, once: list[int], periodic: tuple[bool, bool
     reach = np.abs(bonds.offset).max(axis=0, initial=0)
     if any(p and r > n for p, r, n in zip(periodic, reach, once, strict=True)):
         notes.append(
-            f"{cfg.path}: some couplings go further than once around the box; here they count, Spirit leaves them out"
+            f"{cfg.path}: some couplings reach more than once around the box; magsearch includes them, Spirit does not"
         )
     return notes

@@ -1,4 +1,4 @@
-"""A Hamiltonian as one Spirit .cfg that holds its tables itself."""
+"""Writer of Spirit's .cfg files, with all tables in one file."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from magsearch.formats.expression import CannotExpress, Expression, row
+from magsearch.formats.expression import PARALLEL, CannotExpress, Expression, row
 from magsearch.model.hamiltonian import Hamiltonian
 
 TARGET = "Spirit"
 
 
 def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[str]]:
-    """One file, with all digits."""
+    """Return the text of a .cfg, and notes for the user; numbers have all digits.
+
+    Raises CannotExpress for anisotropic exchange, couplings longer than the box, anisotropy of fourth order other than
+    one cubic term along x, y and z for all atoms, and disorder.
+    """
     expression = Expression.of(hamiltonian, TARGET)
     expression.isotropic()
     h, lattice = expression.hamiltonian, expression.hamiltonian.lattice
@@ -66,12 +70,12 @@ def _uniaxial(
 
 
 def _cubic(expression: Expression) -> float:
-    """Kc of all atoms, which Spirit has along x, y, z and for all alike."""
+    """Return Kc, which Spirit defines once for all atoms and along x, y, z; raises CannotExpress otherwise."""
     found = {terms.cubic for terms in expression.atoms}
     strengths = {tuple(Kc for Kc, _ in cubic) for cubic in found}
     frames = [np.array(frame) for cubic in found for _, frame in cubic]
     if len(strengths) > 1 or len(next(iter(strengths))) > 1:
         raise CannotExpress(TARGET, "cubic anisotropy that differs from atom to atom")
-    if any(np.abs(np.abs(frame).max(axis=1) - 1).max() > 1e-9 for frame in frames):
+    if any(np.abs(np.abs(frame).max(axis=1) - 1).max() > PARALLEL for frame in frames):
         raise CannotExpress(TARGET, "cubic anisotropy whose axes are not x, y and z")
     return next(iter(strengths))[0] if frames else 0.0

@@ -1,4 +1,4 @@
-"""Multibinit's exchange.xml, as TB2J writes it: lengths in bohr, couplings in electronvolts with six digits."""
+"""Reader of Multibinit's exchange.xml as written by TB2J: lengths in bohr, couplings in eV with six digits."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ KNOWN |= {name for name, *_ in COUPLINGS}
 
 @dataclass
 class Element:
-    """An element of the file, with the line that it begins on. Names are in lower case."""
+    """XML element with its first line; names are in lower case."""
 
     name: str
     line: int
@@ -44,15 +44,17 @@ class Element:
     children: list[Element] = field(default_factory=list)
 
     def all(self, name: str) -> list[Element]:
+        """Return the children with a name."""
         return [child for child in self.children if child.name == name]
 
 
 def recognises(path: Path, text: str) -> bool:
+    """Return whether the text is XML with Multibinit's root element."""
     return text.lstrip().startswith("<") and "System_definition" in text
 
 
 def read(path: Path) -> Hamiltonian:
-    """The Hamiltonian of an exchange.xml. InputError, with file and line, for what is wrong."""
+    """Read the Hamiltonian from an exchange.xml; raises InputError, with file and line, for invalid input."""
     root = _parse(path)
     cell_element = _one(root, "unit_cell", path)
     cell = np.reshape(_numbers(cell_element, 9, path), (3, 3)) * _unit(cell_element, LENGTHS, "bohrradius", path)
@@ -72,7 +74,7 @@ def read(path: Path) -> Hamiltonian:
 
 
 def _parse(path: Path) -> Element:
-    """The tree of an XML file without a document type (whose entities can be made to explode)."""
+    """Return the root element of an XML file; raises InputError for a document type, which allows entity expansion."""
     parser = expat.ParserCreate()
     root = Element("", 0, {})
     open_elements = [root]
@@ -123,7 +125,7 @@ def _unit(element: Element, known: dict[str, float], usual: str, path: Path) -> 
 
 
 def _spins(root: Element, path: Path) -> list[tuple[list[float], float]]:
-    """Position (angstrom) and moment of every atom with a spin, in the order of index_spin, which counts from 1."""
+    """Return position (angstrom) and moment of every atom with a spin, in the order of index_spin (from 1)."""
     found: dict[int, tuple[list[float], float]] = {}
     for atom in root.all("atom"):
         (index,) = wholes([atom.attributes.get("index_spin", "")], ("index_spin",), path, atom.line)
@@ -154,7 +156,7 @@ def _couplings(listed: Element, term: str, count: int, matrix: object, atoms: in
             raise InputError("couples a spin to itself; expected two sites", path, ijR.line)
         earlier = seen.setdefault(tuple(key), ijR.line)
         if earlier != ijR.line:
-            raise InputError(f"this pair is in the list on line {earlier}, too; expected it once", path, ijR.line)
+            raise InputError(f"repeats the pair of line {earlier}; expected each pair once", path, ijR.line)
         keys.append(key)
         values.append(_numbers(_one(element, "data", path), count, path))
         where.append(f"{path}:{element.line}")
@@ -166,7 +168,7 @@ def _couplings(listed: Element, term: str, count: int, matrix: object, atoms: in
 
 
 def _single_ion(root: Element, atoms: int, path: Path) -> list[UniaxialAnisotropy]:
-    """K with its axis, or the matrix A, for each spin."""
+    """Return the single-ion anisotropy of each spin, from K with its axis or from the matrix A."""
     terms: list[UniaxialAnisotropy] = []
     for listed in root.all("spin_uniaxial_sia_list"):
         unit = _unit(listed, ENERGIES, "eV", path)

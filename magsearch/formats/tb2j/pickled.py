@@ -1,7 +1,7 @@
-"""TB2J.pickle: the numbers of a TB2J run with all their digits, in electronvolts, as a pickled dictionary.
+"""Reader of TB2J.pickle: the results of a TB2J run with all digits, in electronvolts, as a pickled dictionary.
 
-A pickle is a program. It is read only when the user asks for it (--set model.unpickle=true), and then by an unpickler
-that knows NumPy arrays and plain containers; ASE's objects become bare records, and anything else is refused.
+Unpickling can execute code. A pickle is read only at the user's request (--set model.unpickle=true), and with an
+unpickler that accepts NumPy arrays and plain containers; ASE's objects become records, and all others are refused.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ PLAIN: dict[tuple[str, str], Any] = {
 
 
 class Record:
-    """Whatever an object of ASE held; also stands for the class of arrays, which a pickle need not call."""
+    """Attributes of an object of ASE; also a placeholder for NumPy's array class, which pickles need not call."""
 
     def __init__(self, *_: Any) -> None: ...
 
 
 def empty_array(*_: Any) -> NDArray[Any]:
-    """What NumPy begins an array with, before its shape and numbers are set; a pickle may ask for a larger one."""
+    """Return the empty array with which NumPy begins to rebuild an array, whatever size the pickle requests."""
     return np.ndarray((0,), np.int8)
 
 
-# what NumPy rebuilds arrays and their numbers with
+# functions with which NumPy rebuilds arrays and scalars
 NUMPY: dict[str, Any] = {
     "_reconstruct": empty_array,
     "_frombuffer": np.zeros(1).__reduce_ex__(5)[0],
@@ -60,41 +60,47 @@ NUMPY: dict[str, Any] = {
 
 
 class Unpickler(pickle.Unpickler):
+    """Unpickler restricted to numbers, arrays, plain containers and records of ASE's objects."""
+
     def find_class(self, module: str, name: str) -> Any:
+        """Return the replacement of a class or function; raises UnpicklingError for any that is not allowed."""
         if (module, name) in PLAIN:
             return PLAIN[module, name]
         if module.split(".")[0] == "ase" or (module, name) == ("numpy", "ndarray"):
             return Record
         if module.startswith(("numpy.core.", "numpy._core.")) and name in NUMPY:
             return NUMPY[name]
-        raise pickle.UnpicklingError(f"holds an object of {module}.{name}; expected numbers, arrays and ASE's atoms")
+        raise pickle.UnpicklingError(f"contains an object of {module}.{name}; expected numbers, arrays and ASE's atoms")
 
 
 def recognises(path: Path, text: str) -> bool:
-    """A pickle of protocol 2 or later begins with the byte 0x80, which is no text."""
+    """Return whether a file begins with the byte 0x80, as pickles of protocol 2 and later do, but no text."""
     with open(path, "rb") as file:
         return file.read(1) == b"\x80"
 
 
 def read(path: Path) -> Hamiltonian:
-    """The Hamiltonian of a TB2J.pickle. The caller has asked the user. InputError for what is not TB2J's."""
+    """Read the Hamiltonian from a TB2J.pickle; raises InputError for any other pickle.
+
+    The caller must have the user's consent to unpickle the file.
+    """
     try:
         content = read_bytes(path)
         for opcode, argument, _ in pickletools.genops(content):
             if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > len(content):
-                raise pickle.UnpicklingError(f"numbers an object {argument}, for which memory would be taken")
+                raise pickle.UnpicklingError(f"has the memo index {argument}, which would exhaust the memory")
         stored = Unpickler(io.BytesIO(content)).load()
     except pickle.UnpicklingError as error:
         raise InputError(str(error), path) from None
     except Exception as error:  # a broken pickle can raise anything
-        raise InputError(f"is no pickle that can be read: {error or type(error).__name__}", path) from None
+        raise InputError(f"cannot be unpickled: {error or type(error).__name__}", path) from None
     try:
         return _hamiltonian(stored, path)
     except InputError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         told = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise InputError(f"is not what TB2J pickles: {told}", path) from None
+        raise InputError(f"is not a pickle of TB2J: {told}", path) from None
 
 
 def _hamiltonian(stored: dict[str, Any], path: Path) -> Hamiltonian:
@@ -133,7 +139,7 @@ def _hamiltonian(stored: dict[str, Any], path: Path) -> Hamiltonian:
 
 
 def _single_ion(stored: dict[str, Any], spins: int) -> list[UniaxialAnisotropy]:
-    """A of each spin; before TB2J 0.9.13, K with its axis."""
+    """Return the single-ion anisotropy of each spin, from the matrix A or, before TB2J 0.9.13, from K with its axis."""
     terms: list[UniaxialAnisotropy] = []
     for spin, A in (stored.get("sia_tensor") or {}).items():
         if not 0 <= int(spin) < spins:

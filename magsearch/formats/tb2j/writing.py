@@ -1,4 +1,4 @@
-"""A Hamiltonian as TB2J's exchange.out, with more digits than TB2J prints."""
+"""Writer of TB2J's exchange.out, with more digits than TB2J prints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ RULE, THIN = "=" * 90, "-" * 88
 
 
 def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[str]]:
-    """One file. It has no place for box, boundaries and field: those are told."""
+    """Return the text of an exchange.out, and a note on box, boundaries and field, which it cannot contain.
+
+    Raises CannotExpress for anisotropy of fourth order, atoms without couplings, and disorder.
+    """
     expression = Expression.of(hamiltonian, TARGET)
     h, lattice = expression.hamiltonian, expression.hamiltonian.lattice
     for atom, terms in enumerate(expression.atoms):
@@ -51,7 +54,7 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
     ]
     bonds = h.bonds
     vectors = lattice.basis[bonds.j] - lattice.basis[bonds.i] + bonds.offset @ lattice.cell
-    J, D, rest = expression.parts(0.5 * bonds.J)
+    J, D, traceless = expression.parts(0.5 * bonds.J)
     distances = np.linalg.norm(vectors, axis=1)
     for k in np.argsort(distances.round(6), kind="stable"):
         R = ", ".join(f"{n:3d}" for n in bonds.offset[k])
@@ -60,16 +63,16 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
         lines += [THIN, f"{head} {_number(J[k])}   ({r}) {distances[k]:6.3f}", f"J_iso: {_number(J[k])}"]
         if D[k].any():
             lines.append(f"DMI: ({_row(D[k])})")
-        if rest[k].any():
-            lines += ["J_ani:", *(f"[{_row(a)}]" for a in rest[k])]
+        if traceless[k].any():
+            lines += ["J_ani:", *(f"[{_row(a)}]" for a in traceless[k])]
     field = f", field {h.field} T" if any(h.field) else ""
     edges = ", ".join("periodic" if p else "open" for p in lattice.periodic)
     box = " x ".join(map(str, lattice.size))
-    return {path: "\n".join(lines) + "\n"}, [f"{TARGET} has no place for: box {box}, edges {edges}{field}"]
+    return {path: "\n".join(lines) + "\n"}, [f"{TARGET} does not contain: box {box}, edges {edges}{field}"]
 
 
 def _names(species: tuple[str, ...]) -> list[str]:
-    """Fe1, Fe2, O1: TB2J's atoms are a symbol and a number; what does not look like one becomes X."""
+    """Return names like Fe1, Fe2, O1, as in TB2J; species that are not symbols become X."""
     symbols = [label if label.isalpha() and label.isascii() else "X" for label in species]
     return [f"{symbol}{symbols[: k + 1].count(symbol)}" for k, symbol in enumerate(symbols)]
 

@@ -1,4 +1,4 @@
-"""The keywords of UppASD's main input, inpsd.dat."""
+"""Parser of UppASD's main input file, inpsd.dat, and its keywords."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ READ |= {"anisotropy", "do_anisotropy", "mult_axis"}
 
 OFF = ("0", "n", "f", ".f", "false", ".false.", "none")
 
-# keyword: what it would add to the energy or change about the sites, and the values with which it does not
+# keyword: the unsupported feature that it enables, and the values with which it does not
 REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
     "bq": ("biquadratic exchange", ("none",)),
     "pd": ("pseudo-dipolar exchange", ("none",)),
@@ -69,7 +69,7 @@ REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Entry:
-    """What follows a keyword: the rest of its line, and the lines of numbers below it."""
+    """Values of a keyword, from its line and from the lines of numbers below it."""
 
     line: int
     values: tuple[str, ...]
@@ -77,17 +77,19 @@ class Entry:
 
 @dataclass(frozen=True)
 class Inpsd:
-    """inpsd.dat by keyword, in lower case; where one is repeated the last counts, as in UppASD."""
+    """Entries of an inpsd.dat by keyword, in lower case; of repeated keywords the last is used, as in UppASD."""
 
     path: Path
     entries: dict[str, Entry]
 
     @classmethod
     def read(cls, path: Path) -> Inpsd:
+        """Read a file; raises InputError if it cannot be read."""
         return cls.parse(path, read_text(path))
 
     @classmethod
     def parse(cls, path: Path, text: str) -> Inpsd:
+        """Parse the text of a file."""
         entries: dict[str, Entry] = {}
         last = ""
         for line, row in enumerate(text.splitlines(), start=1):
@@ -105,11 +107,12 @@ class Inpsd:
         return keyword in self.entries
 
     def error(self, keyword: str, message: str) -> InputError:
+        """Return an error about a keyword, with file and line."""
         entry = self.entries.get(keyword)
         return InputError(f"{keyword} {message}", self.path, entry.line if entry else None)
 
     def word(self, keyword: str, default: str | None = None) -> str:
-        """The first word after a keyword."""
+        """Return the first word after a keyword, or the default; raises InputError if there is neither."""
         entry = self.entries.get(keyword)
         if entry is None:
             if default is None:
@@ -120,7 +123,7 @@ class Inpsd:
         return entry.values[0].strip("'\"")
 
     def numbers(self, keyword: str, count: int, default: float | None = None) -> np.ndarray:
-        """``count`` finite numbers, which may go on over the next lines."""
+        """Return ``count`` finite numbers, [count], which may extend over lines; raises InputError otherwise."""
         if keyword not in self and default is not None:
             return np.full(count, default)
         self.word(keyword)
@@ -133,32 +136,35 @@ class Inpsd:
         return values
 
     def whole(self, keyword: str, count: int, default: int | None = None) -> list[int]:
+        """Return ``count`` integers after a keyword, or the default; raises InputError for anything else."""
         values = self.numbers(keyword, count, default)
         if (values != np.rint(values)).any():
             raise self.error(keyword, f"is {values.tolist()}; expected whole numbers")
         return [int(v) for v in values]
 
     def choice(self, keyword: str, allowed: tuple[str, ...], default: str) -> str:
+        """Return the word after a keyword in upper case; raises InputError if it is not one of those allowed."""
         value = self.word(keyword, default).upper()
         if value not in allowed:
             raise self.error(keyword, f"is '{value}'; expected {' or '.join(allowed)}")
         return value
 
     def file(self, keyword: str) -> Path:
-        """The path of a file, relative to inpsd.dat. InputError where it does not exist."""
+        """Return the path of a file, relative to inpsd.dat; raises InputError if it does not exist."""
         path = self.path.parent / self.word(keyword)
         if not isfile(path):
             raise self.error(keyword, f"names '{path}', which does not exist")
         return path
 
-    def refuse_the_unsupported(self) -> None:
-        """InputError for a keyword that changes the energy in a way that cannot be read here."""
+    def refuse_unsupported(self) -> None:
+        """Raise InputError for keywords that change the energy or the sites in an unsupported way."""
         for keyword, (meaning, off) in REFUSED.items():
             if keyword in self and self.word(keyword, "").lower() not in off:
-                raise self.error(keyword, f"asks for {meaning}, which magsearch does not read")
+                raise self.error(keyword, f"requests {meaning}, which magsearch does not support")
 
     @property
     def unused(self) -> list[str]:
+        """Keywords of the file that magsearch does not use."""
         return [keyword for keyword in self.entries if keyword not in READ]
 
 

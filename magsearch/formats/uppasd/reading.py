@@ -1,4 +1,4 @@
-"""UppASD's inpsd.dat as a Hamiltonian."""
+"""Reader of UppASD's inpsd.dat."""
 
 from __future__ import annotations
 
@@ -26,17 +26,18 @@ TENSOR = tuple(f"J{a}{b}" for a in "xyz" for b in "xyz")
 
 
 def recognises(path: Path, text: str) -> bool:
+    """Return whether a line of the text begins with the keyword ncell or cell."""
     return bool({"ncell", "cell"} & Inpsd.parse(path, text).entries.keys())
 
 
 def read(path: str | Path) -> Hamiltonian:
-    """The Hamiltonian of an inpsd.dat.
+    """Read the Hamiltonian from an inpsd.dat and the files that it names.
 
-    InputError, with file and line, for what is wrong, and for every keyword that asks for a term that cannot be read;
-    keywords that do not matter here are listed in a note.
+    Raises InputError, with file and line, for invalid input and for keywords of unsupported terms; keywords that are
+    not used are listed in a note.
     """
     inpsd = Inpsd.read(Path(path))
-    inpsd.refuse_the_unsupported()
+    inpsd.refuse_unsupported()
     sites = Sites.read(inpsd)
     lattice = sites.lattice
     moments = read_moments(inpsd, lattice.atoms)
@@ -63,7 +64,7 @@ def read(path: str | Path) -> Hamiltonian:
 
 
 def read_moments(inpsd: Inpsd, atoms: int) -> NDArray[np.float64]:
-    """Moments of the momfile, [atom] Bohr magnetons."""
+    """Return the moments of the momfile, [atom] Bohr magnetons; raises InputError unless all are positive."""
     table = Table.read(inpsd.file("momfile"), ("site", "chem", "moment", "ex", "ey", "ez"))
     order = in_order(table)
     if len(order) != atoms:
@@ -76,7 +77,7 @@ def read_moments(inpsd: Inpsd, atoms: int) -> NDArray[np.float64]:
 
 
 def _arbitrary_units(inpsd: Inpsd) -> bool:
-    """aunits Y sets mRy = mu_B = 1: couplings are read as mRy, and fields so that m B counts in mRy."""
+    """Return whether aunits is Y, which sets mRy = mu_B = 1: couplings and m B are then in mRy."""
     return inpsd.choice("aunits", ("Y", "N"), "N") == "Y"
 
 
@@ -94,7 +95,7 @@ def _exchange(inpsd: Inpsd, sites: Sites) -> tuple[Bonds, list[str]]:
         ("dm", tensor and "dm" in inpsd),
     ):
         if clash:
-            raise inpsd.error(keyword, "cannot be combined with do_jtensor 1: UppASD does not apply it to tensors")
+            raise inpsd.error(keyword, "cannot be combined with do_jtensor 1; UppASD does not apply it to tensors")
     table = Table.read(inpsd.file("exchange"), (*BOND, *(TENSOR if whole_tensor else TENSOR[:1])))
     J = table.values[:, 5:].reshape(-1, 3, 3) if whole_tensor else scale * exchange_matrix(table.values[:, 5])
     bonds, notes = sites.bonds(table, 2 * MRY * J, operations(sym))
@@ -113,7 +114,9 @@ def _dmi(inpsd: Inpsd, sites: Sites) -> tuple[Bonds, list[str]]:
 
 
 def _anisotropy(inpsd: Inpsd, moments: NDArray[np.float64]) -> tuple[tuple[Anisotropy, ...], list[str]]:
-    """The potential of the field in UppASD's hamiltonianactions.f90, with c = e . n and the moment m as a number:
+    """Return the anisotropy of the atoms, and notes.
+
+    It is the potential of the field in UppASD's hamiltonianactions.f90, with c = e . n and the moment m as a number:
 
     uniaxial  K1 c^2 + K2 (2 c^2 / m^2 - c^4)        cubic  - K1 (x^2 y^2 + y^2 z^2 + z^2 x^2) - K2 x^2 y^2 z^2
     type 7    uniaxial + ratio m^2 cubic, with the same K1
@@ -142,7 +145,7 @@ def _anisotropy(inpsd: Inpsd, moments: NDArray[np.float64]) -> tuple[tuple[Aniso
             raise table.error(row, "the axis (0, 0, 0) has no direction")
         cubic = {2: 1.0, 7: ratio * moments[atom] ** 2}.get(kind, 0.0)
         if cubic * K2:
-            raise table.error(row, "cubic anisotropy of sixth order is not read; expected K2 = 0")
+            raise table.error(row, "cubic anisotropy of sixth order is not supported; expected K2 = 0")
         if kind in (1, 7) and (K1 or K2):
             K = -(K1 + 2 * K2 / moments[atom] ** 2)
             terms.append(UniaxialAnisotropy(MRY * K, (axis[0], axis[1], axis[2]), MRY * K2, (atom,)))

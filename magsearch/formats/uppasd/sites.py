@@ -1,4 +1,4 @@
-"""UppASD's sites, and the bonds that its files of couplings give between them."""
+"""Sites of UppASD's posfile, and the bonds between them from the files of couplings."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from magsearch.formats.uppasd.inpsd import Inpsd
 from magsearch.model.bonds import ROUNDING, Bonds
 from magsearch.model.lattice import Lattice
 
-SITE = 1e-3  # a vector ends on a site if it comes this close, in units of the shortest distance between sites
+SITE = 1e-3  # largest distance of the end of a vector from a site, in units of the shortest distance between sites
 
 
 @dataclass(frozen=True, eq=False)
 class Sites:
-    """The sites of a posfile, and how the files of couplings point from one to another.
+    """Sites of a posfile, and how the files of couplings refer to them.
 
-    types    [atom] couplings are given to all atoms of a type
+    types    [atom] type; couplings apply to all atoms of a type
     listed   [atom, 3] positions before they were moved into the cell, angstrom
     length   angstrom, UppASD's unit of length
     maptype  1 vectors from site to site, 2 and 3 cells from site to site, from the moved or the listed positions
@@ -38,6 +38,7 @@ class Sites:
 
     @classmethod
     def read(cls, inpsd: Inpsd) -> Sites:
+        """Read cell, size, boundaries and posfile; raises InputError, with file and line, for invalid values."""
         size = inpsd.whole("ncell", 3)
         if min(size) < 1:
             raise inpsd.error("ncell", f"is {size}; expected three whole numbers of at least 1")
@@ -72,7 +73,7 @@ class Sites:
         return cls(lattice, types, listed, length, maptype, direct)
 
     def vectors(self, table: Table, i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The Cartesian vectors of the rows of a file of couplings, [row, 3] angstrom."""
+        """Return the Cartesian vectors of the rows of a file of couplings, [row, 3] angstrom; i, j [row]."""
         r = table.values[:, 2:5]
         if self.maptype == 1:
             return r @ self.lattice.cell if self.direct else self.length * r
@@ -80,7 +81,7 @@ class Sites:
         return basis[j] - basis[i] + r @ self.lattice.cell
 
     def ends(self, start: NDArray[np.int64], r: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The atom, -1 where there is none, and the cell at which vectors r [n, 3] from atoms start [n] end."""
+        """Return the atoms [n] (-1 for none) and cells [n, 3] at which vectors r [n, 3] from atoms start [n] end."""
         cell, basis = self.lattice.cell, self.lattice.basis
         inverse = np.linalg.inv(cell)
         atom, offset = np.full(len(r), -1), np.zeros((len(r), 3), dtype=np.int64)
@@ -93,7 +94,7 @@ class Sites:
 
     @cached_property
     def tolerance(self) -> float:
-        """angstrom"""
+        """Largest distance of the end of a vector from a site, angstrom."""
         apart = (self.lattice.basis[:, None] - self.lattice.basis) @ np.linalg.inv(self.lattice.cell)
         distances = np.linalg.norm((apart - np.rint(apart)) @ self.lattice.cell, axis=-1)
         np.fill_diagonal(distances, np.linalg.norm(self.lattice.cell, axis=1).min())
@@ -102,10 +103,12 @@ class Sites:
     def bonds(
         self, table: Table, matrices: NDArray[np.float64], symmetry: NDArray[np.float64]
     ) -> tuple[Bonds, list[str]]:
-        """Rows of couplings (matrices [row, 3, 3]) as bonds, and what is to be said about them.
+        """Convert rows of couplings (matrices [row, 3, 3], meV) to bonds; return these and notes.
 
-        A row holds for every atom of the type of its i: the vector and its images under symmetry [operation, 3, 3] are
-        followed from each of them. Where an image ends on no site of the type of j there is no bond, as in UppASD.
+        A row applies to every atom of the type of its i: bonds follow the vector and its images under
+        symmetry [operation, 3, 3] from each of them. If an image does not end on a site of the type of j there is no
+        bond, as in UppASD. Raises InputError for a row without bonds, and for different couplings of one bond by
+        symmetry.
         """
         atoms = self.lattice.atoms
         i, j = (table.indices(column, atoms, "atom") for column in (0, 1))
@@ -117,29 +120,31 @@ class Sites:
         start, row, operation = start[same], row[same], operation[same]
         end, offset = self.ends(start, np.einsum("nab,nb->na", symmetry[operation], r[row]))
         typed = (end >= 0) & (self.types[end] == self.types[j[row]])
-        self._each_row_ends_somewhere(table, row, end, typed)
+        self._require_ends(table, row, end, typed)
         onsite = typed & (start == end) & (offset == 0).all(axis=1)
         notes = [f"{table.path}:{table.line[k]}: couples a site to itself; left out" for k in np.unique(row[onsite])]
         kept = np.flatnonzero(typed & ~onsite)[::-1]
         keys = np.column_stack([start, end, offset])[kept]
         _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-        chosen = row[kept[first]]  # of several rows for one bond the last counts
+        chosen = row[kept[first]]  # of several rows for one bond the last is used
         ousted = np.abs(matrices[row[kept]] - matrices[chosen[inverse.reshape(-1)]]).max(axis=(1, 2), initial=0)
         if len(ousted) and ousted.max() > 0:
             a, b = row[kept[ousted.argmax()]], chosen[inverse.reshape(-1)[ousted.argmax()]]
             if len(symmetry) > 1 and ousted.max() > ROUNDING * np.abs(matrices).max():
-                raise table.error(b, f"gives a bond that line {table.line[a]} has given, by symmetry, another coupling")
+                raise table.error(
+                    b, f"defines a bond to which line {table.line[a]} assigns, by symmetry, a different coupling"
+                )
             notes.append(
-                f"{table.path}: lines {table.line[a]} and {table.line[b]} give one vector and type different couplings "
-                f"(by up to {ousted.max():.1e} meV); the last counts, as in UppASD"
+                f"{table.path}: lines {table.line[a]} and {table.line[b]} have one vector and type but different "
+                f"couplings (by up to {ousted.max():.1e} meV); the last is used, as in UppASD"
             )
         if atoms == 1 and not typed.all():
-            notes.append(f"{table.path}: sym takes some of the vectors to places without a site; those give no bond")
+            notes.append(f"{table.path}: sym maps some of the vectors to positions without a site; these have no bond")
         keys = keys[first]
         lines = tuple(f"{table.path}:{line}" for line in table.line[chosen].tolist())
         return Bonds(keys[:, 0], keys[:, 1], keys[:, 2:], matrices[chosen], lines), notes
 
-    def _each_row_ends_somewhere(
+    def _require_ends(
         self, table: Table, row: NDArray[np.int64], end: NDArray[np.int64], typed: NDArray[np.bool_]
     ) -> None:
         lost = np.setdiff1d(np.arange(len(table.line)), row[typed])
@@ -152,13 +157,14 @@ class Sites:
             raise table.error(
                 k, f"the vector {vector} does not end on a site; expected one within {self.tolerance:.1e} A"
             )
-        raise table.error(
-            k, f"the vector {vector} ends on atom {found[0] + 1}, whose type is not that of the j it names"
-        )
+        raise table.error(k, f"the vector {vector} ends on atom {found[0] + 1}, whose type differs from that of j")
 
 
 def in_order(table: Table) -> NDArray[np.int64]:
-    """The rows of a table in the order of its first column, which names every site once."""
+    """Return the indices of a table's rows in the order of its first column, which lists every site once.
+
+    Raises InputError for sites that are repeated or out of range.
+    """
     site = table.indices(0, len(table.line), "site")
     order = np.argsort(site, kind="stable")
     twice = np.flatnonzero(np.diff(site[order]) == 0)

@@ -1,4 +1,4 @@
-"""The point groups that UppASD's keyword ``sym`` stands for (subroutine get_symops of its neighbourmap.f90)."""
+"""Point groups selected by UppASD's keyword ``sym`` (subroutine get_symops of its neighbourmap.f90)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 
 def operations(sym: int) -> NDArray[np.float64]:
-    """Orthogonal matrices on Cartesian vectors, [operation, 3, 3].
+    """Return the operations of a point group as orthogonal matrices on Cartesian vectors, [operation, 3, 3].
 
-    0 the identity; 1 the 48 operations of the cube; 2 the 8 of the square, which leave z alone; 3 the 24 of a hexagonal
-    prism with an edge or a corner along x. ValueError for any other number.
+    sym  0 the identity; 1 the 48 operations of the cube; 2 the 8 of the square, which conserve z; 3 the 24 of a
+         hexagonal prism with an edge or a corner along x
+
+    Raises ValueError for any other number.
     """
     if sym == 0:
         return np.eye(3)[None]

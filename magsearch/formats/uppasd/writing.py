@@ -1,5 +1,8 @@
-"""A Hamiltonian as UppASD's inpsd.dat with its files: fractions of the cell, couplings by cells (maptype 2), every atom
-of a type of its own, so that each row holds for one bond only."""
+"""Writer of UppASD's inpsd.dat with its files.
+
+Positions are fractions of the cell, couplings refer to cells (maptype 2), and every atom has its own type, so that each
+row applies to one bond only.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from magsearch.formats.expression import SAME_AXIS, Atom, CannotExpress, Expression, number, row
+from magsearch.formats.expression import PARALLEL, Atom, CannotExpress, Expression, number, row
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.units import MRY
 
@@ -15,14 +18,17 @@ TARGET = "UppASD"
 
 
 def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[str]]:
-    """inpsd.dat (in the folder ``path``, or called so), posfile, momfile, jfile, and where there are such terms dmfile
-    and kfile. Lengths are in angstrom (alat 1e-10)."""
-    expression, notes = Expression.of(hamiltonian, TARGET).folded()
+    """Return the texts of inpsd.dat, posfile, momfile, jfile and, if needed, dmfile and kfile, and notes for the user.
+
+    inpsd.dat is ``path``, or a file in it if ``path`` has no suffix; lengths are in angstrom (alat 1e-10). Raises
+    CannotExpress for models without couplings, unsupported anisotropy, and disorder.
+    """
+    expression, notes = Expression.of(hamiltonian, TARGET).wrapped()
     h, lattice = expression.hamiltonian, expression.hamiltonian.lattice
     main = path if path.suffix else path / "inpsd.dat"
     bonds = h.bonds
-    J, D, rest = expression.parts(bonds.J)
-    tensor = bool(rest.any())
+    J, D, traceless = expression.parts(bonds.J)
+    tensor = bool(traceless.any())
     keys = [f"{i + 1} {j + 1} {a} {b} {c}" for i, j, (a, b, c) in zip(bonds.i, bonds.j, bonds.offset, strict=True)]
     couplings = (bonds.J if tensor else J).reshape(len(bonds), -1) / (2 * MRY)
     fractions = lattice.basis @ np.linalg.inv(lattice.cell)
@@ -60,7 +66,7 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
     ]
     ends = np.column_stack([bonds.i, bonds.j, np.where(lattice.periodic, bonds.offset % lattice.size, bonds.offset)])
     if len(np.unique(ends, axis=0)) < len(bonds):
-        lines.append("map_multiple T")  # else UppASD keeps one of the vectors between two atoms in a small box
+        lines.append("map_multiple T")  # otherwise UppASD keeps only one vector between two atoms in a small box
     if tensor:
         lines += ["do_jtensor 1", "calc_jtensor F"]
     if "dmfile" in files:
@@ -76,16 +82,16 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
 
 
 def _rows(n: int, atom: Atom, moment: float) -> list[str]:
-    """The rows of an atom in the anisotropy file: site type K1 K2 ex ey ez ratio.
+    """Return the rows of an atom in the anisotropy file: site type K1 K2 ex ey ez ratio.
 
-    The potential of UppASD's field is K1 c^2 + K2 (2 c^2 / m^2 - c^4), and - K1 (x^2 y^2 + ...) for a cube along x, y
-    and z; type 7 is both, the cube with ratio m^2 times the same K1.
+    The potential of UppASD's field is K1 c^2 + K2 (2 c^2 / m^2 - c^4), and - K1 (x^2 y^2 + ...) for cubic anisotropy
+    along x, y and z; type 7 is both, the cubic term with ratio m^2 times K1.
     """
     if len(atom.cubic) > 1:
-        raise CannotExpress(TARGET, f"two cubes at atom {n - 1}")
+        raise CannotExpress(TARGET, f"two cubic anisotropies at atom {n - 1}")
     Kc = sum(Kc for Kc, _ in atom.cubic)
-    if any(np.abs(np.abs(frame).max(axis=1) - 1).max() > SAME_AXIS for _, frame in atom.cubic):
-        raise CannotExpress(TARGET, f"the cube at atom {n - 1}, whose axes are not x, y and z")
+    if any(np.abs(np.abs(frame).max(axis=1) - 1).max() > PARALLEL for _, frame in atom.cubic):
+        raise CannotExpress(TARGET, f"cubic anisotropy at atom {n - 1} whose axes are not x, y and z")
     uniaxial = sorted(atom.uniaxial, key=lambda term: term[2] == 0)  # a second axis has no K4
     if len(uniaxial) > 2 or sum(K4 != 0 for *_, K4 in uniaxial) > 1:
         raise CannotExpress(TARGET, f"anisotropy along {len(uniaxial)} axes at atom {n - 1}")
@@ -97,9 +103,9 @@ def _rows(n: int, atom: Atom, moment: float) -> list[str]:
         K1 = -K / MRY - 2 * K2 / moment**2
         if Kc and not rows:
             if not K1:
-                raise CannotExpress(TARGET, f"both a cube and an axis at atom {n - 1} with these constants")
+                raise CannotExpress(TARGET, f"both cubic and uniaxial anisotropy at atom {n - 1} with these constants")
             if K2:
-                raise CannotExpress(TARGET, f"both a cube and K4 at atom {n - 1}")
+                raise CannotExpress(TARGET, f"both cubic anisotropy and K4 at atom {n - 1}")
             rows.append(f"{n} 7 {number(K1)} {number(K2)} {row(axis)} {number(-Kc / (MRY * K1 * moment**2))}")
         else:
             rows.append(f"{n} 1 {number(K1)} {number(K2)} {row(axis)} 0.0")

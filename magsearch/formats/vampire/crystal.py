@@ -1,4 +1,4 @@
-"""VAMPIRE's unit cell and materials, put together as a Hamiltonian."""
+"""Construction of a Hamiltonian from VAMPIRE's unit cell and materials."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from magsearch.model.hamiltonian import Anisotropy, Hamiltonian
 from magsearch.units import JOULE
 
 
-def put_together(
+def assemble_crystal(
     ucf: Path,
     mat: Path,
     *,
@@ -26,8 +26,15 @@ def put_together(
     factor: float = 1.0,
     notes: list[str] | None = None,
 ) -> Hamiltonian:
-    """Cell and materials as a Hamiltonian: in a box of lengths ``system`` (angstrom), field in tesla, numbers of the
-    exchange matrices multiplied by ``factor``."""
+    """Build the Hamiltonian of a unit cell file and a material file.
+
+    system  lengths of the box, angstrom; None for a default size
+    field   tesla
+    factor  factor of the materials' exchange matrices
+    notes   notes to which those of this function are appended
+
+    Raises InputError, with file and line, for invalid or unsupported input.
+    """
     cell = read_cell(ucf)
     materials, unused = read_materials(mat)
     said = list(notes or [])
@@ -74,12 +81,12 @@ def put_together(
 def _matrices(
     cell: UnitCell, materials: list[Material], factor: float, mat: Path, said: list[str]
 ) -> NDArray[np.float64]:
-    """Couplings in meV, [bond, 3, 3]."""
+    """Return the couplings in meV, [bond, 3, 3]; appends a note to ``said`` if off-diagonal elements are dropped."""
     if not cell.normalised:
         return JOULE * cell.J
     diagonal = cell.J * np.eye(3)
     if (diagonal != cell.J).any():
-        said.append("normalised-tensorial: what is off the diagonal is left out, as in VAMPIRE")
+        said.append("normalised-tensorial: off-diagonal elements are left out, as in VAMPIRE")
     for k, (i, j) in enumerate(cell.links[:, :2].tolist()):
         one, other = materials[i], materials[j]
         if one.magnetic and other.magnetic:
@@ -90,7 +97,7 @@ def _matrices(
 
 
 def _cells(system: tuple[float, float, float], lengths: NDArray[np.float64], ucf: Path, said: list[str]) -> list[int]:
-    """Whole cells in a box, as VAMPIRE counts them along each length of the cell."""
+    """Return the number of cells of a box along each axis, as VAMPIRE counts them by the lengths of the cell."""
     if (lengths <= 0).any():
         raise InputError("a cell vector has no length", ucf)
     exact = np.array(system) / lengths
@@ -99,5 +106,5 @@ def _cells(system: tuple[float, float, float], lengths: NDArray[np.float64], ucf
     cells = [max(1, round(n)) for n in exact.tolist()]
     if np.abs(exact - cells).max() > 1e-3:
         told = " x ".join(f"{n:.4g}" for n in exact)
-        said.append(f"{ucf}: the system is {told} cells; {' x '.join(map(str, cells))} are taken")
+        said.append(f"{ucf}: the system is {told} cells, rounded to {' x '.join(map(str, cells))}")
     return cells

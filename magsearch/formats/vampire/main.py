@@ -1,4 +1,4 @@
-"""VAMPIRE's main file, usually called ``input``: where cell and materials are, box, boundaries, field."""
+"""Reader of VAMPIRE's main file, usually called ``input``: paths of cell and materials, box, boundaries, field."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from magsearch.errors import InputError
 from magsearch.formats.vampire import CONVENTIONS
-from magsearch.formats.vampire.crystal import put_together
+from magsearch.formats.vampire.crystal import assemble_crystal
 from magsearch.formats.vampire.statements import FIELD, LENGTH, Statement, statements
 from magsearch.model.hamiltonian import Hamiltonian
 
@@ -28,17 +28,20 @@ READ |= {f"dimensions:system-size-{axis}" for axis in AXES}
 
 @dataclass(frozen=True)
 class Files:
+    """Paths of the unit cell file and the material file."""
+
     ucf: Path
     mat: Path
 
 
 def recognises(path: Path, text: str) -> bool:
+    """Return whether a line of the text names a material file or a unit cell file."""
     bare = text.replace(" ", "").replace("\t", "")
     return any(line.startswith(("material:file=", "material:unit-cell-file=")) for line in bare.splitlines())
 
 
 def files(path: Path) -> Files | None:
-    """The cell and the materials that a main file names, relative to it; None where it names no cell."""
+    """Return the paths of cell and materials named in a main file, relative to it; None if one is missing."""
     named = {s.word: s.value for s in statements(path) if s.key == "material" and not s.index}
     if not named.get("unit-cell-file") or not named.get("file"):
         return None
@@ -46,10 +49,13 @@ def files(path: Path) -> Files | None:
 
 
 def read(path: Path) -> Hamiltonian:
-    """The Hamiltonian of a VAMPIRE calculation with a unit cell file. InputError, with file and line."""
+    """Read the Hamiltonian of a VAMPIRE calculation with a unit cell file.
+
+    Raises InputError, with file and line, for invalid input and for unsupported keywords.
+    """
     named = files(path)
     if named is None:
-        raise InputError("names no material:unit-cell-file; VAMPIRE's built-in crystals are not read", path)
+        raise InputError("has no material:unit-cell-file; VAMPIRE's built-in crystals are not supported", path)
     system: dict[str, float] = {}
     periodic = dict.fromkeys(AXES, False)
     strength, direction, factor = 0.0, (0.0, 0.0, 1.0), 1.0
@@ -76,7 +82,7 @@ def read(path: Path) -> Hamiltonian:
     if set(periodic) != set(AXES):
         raise InputError(f"create:periodic-boundaries names {set(periodic) - set(AXES)}; expected x, y and z", path)
     Bx, By, Bz = (strength * np.array(direction) / np.linalg.norm(direction)).tolist()
-    return put_together(
+    return assemble_crystal(
         named.ucf,
         named.mat,
         system=(system["x"], system["y"], system["z"]) if system else None,
@@ -88,13 +94,13 @@ def read(path: Path) -> Hamiltonian:
 
 
 def _refuse(statement: Statement) -> None:
-    """InputError for what changes the energy or cuts a shape out of the crystal."""
+    """Raise InputError for statements that change the energy in an unsupported way, or cut a shape."""
     name = f"{statement.key}:{statement.word}"
     if statement.value == "false":
         return
     if statement.key == "create" and statement.word in SHAPES:
-        raise statement.error("cuts a shape, which magsearch does not read")
+        raise statement.error("cuts a shape, which magsearch does not support")
     if statement.key == "dipole" or name == "sim:enable-dipole-fields":
-        raise statement.error("asks for dipolar interactions, which magsearch has no term for")
+        raise statement.error("requests dipolar interactions, which magsearch does not support")
     if statement.key == "anisotropy" or statement.word.startswith("demagnetisation-factor"):
-        raise statement.error("asks for an energy that magsearch does not read")
+        raise statement.error("requests an energy that magsearch does not support")

@@ -1,4 +1,4 @@
-"""Moments, anisotropy and exchange matrices of VAMPIRE's materials."""
+"""Reader of VAMPIRE's material file: moments, anisotropy and exchange matrices."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from magsearch.formats.vampire.statements import ENERGY, MOMENT, Statement, stat
 from magsearch.model.hamiltonian import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
 
 Vector = tuple[float, float, float]
-MOST = 10_000  # materials; VAMPIRE itself takes 100
-# a word (or how words begin), and what it asks for
+MOST = 10_000  # largest number of a material; VAMPIRE itself allows 100
+# a word (or the beginning of words), and the unsupported feature that it enables
 REFUSED = {
     "dmi-constant": "Dzyaloshinskii-Moriya couplings made by VAMPIRE",
     "dzyaloshinskii-moriya-interaction-constant": "Dzyaloshinskii-Moriya couplings made by VAMPIRE",
@@ -57,6 +57,8 @@ READ |= {"cubic-anisotropy-direction-1", "cubic-anisotropy-direction-2", "exchan
 
 @dataclass
 class Material:
+    """Material of VAMPIRE; numbers begin at 1."""
+
     number: int
     species: str = ""
     moment: float | None = None  # Bohr magnetons
@@ -68,6 +70,7 @@ class Material:
     exchange: dict[int, list[float]] = field(default_factory=dict)  # meV, with material j
 
     def anisotropy(self, atom: int) -> list[Anisotropy]:
+        """Return the anisotropy of an atom of this material."""
         terms: list[Anisotropy] = []
         if self.ku:
             terms.append(UniaxialAnisotropy(self.ku, self.axis, atoms=(atom,)))
@@ -81,12 +84,15 @@ class Material:
 
 
 def read_materials(path: Path) -> tuple[dict[int, Material], list[str]]:
-    """Materials by their number, from 1, and the words that were not used. InputError, with file and line."""
+    """Read the materials by their number, from 1; return them and the words that were not used.
+
+    Raises InputError, with file and line, for invalid or unsupported statements.
+    """
     materials: dict[int, Material] = {}
     unused: list[str] = []
     for statement in statements(path):
         if statement.key != "material":
-            raise statement.error("does not belong into a material file")
+            raise statement.error("is not a statement of a material file")
         _refuse(statement)
         if statement.word not in READ:
             unused.append(statement.word)
@@ -95,7 +101,7 @@ def read_materials(path: Path) -> tuple[dict[int, Material], list[str]]:
         number = statement.index or 1
         if not 1 <= max(number, statement.sub or 1) <= MOST:
             raise statement.error(f"is of material {max(number, statement.sub)}; expected 1 to {MOST}")
-        _take(statement, materials.setdefault(number, Material(number)))
+        _apply(statement, materials.setdefault(number, Material(number)))
     if not materials:
         raise InputError("describes no material", path)
     for material in materials.values():
@@ -112,11 +118,11 @@ def _refuse(statement: Statement) -> None:
             except ValueError:
                 off = False
             if not off:
-                raise statement.error(f"asks for {meaning}, which magsearch does not read")
+                raise statement.error(f"requests {meaning}, which magsearch does not support")
 
 
-def _take(statement: Statement, material: Material) -> None:
-    """One statement about one material."""
+def _apply(statement: Statement, material: Material) -> None:
+    """Set the property of a material that a statement defines."""
     word = statement.word
     if word in ("material-element", "material-name"):
         if word == "material-element" or not material.species:
@@ -135,7 +141,7 @@ def _take(statement: Statement, material: Material) -> None:
         material.ku = statement.number(ENERGY)
     elif word == "uniaxial-anisotropy-direction":
         if statement.value.startswith("random"):
-            raise statement.error("is random, which magsearch does not read")
+            raise statement.error("is random, which magsearch does not support")
         material.axis = statement.direction()
     elif word in ("cubic-anisotropy-constant", "fourth-order-cubic-anisotropy-constant"):
         material.kc = statement.number(ENERGY)

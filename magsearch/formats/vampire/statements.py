@@ -1,4 +1,4 @@
-"""Lines like ``material[1]:exchange-matrix[2] = 1e-21 !J`` of VAMPIRE's main and material files."""
+"""Parser of statements like ``material[1]:exchange-matrix[2] = 1e-21 !J`` in VAMPIRE's main and material files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FIELD = {"": 1.0, "T": 1.0, "mT": 1e-3, "uT": 1e-6, "Oe": 1e-4, "kOe": 0.1}  # t
 
 @dataclass(frozen=True)
 class Statement:
-    """key[index]:word[sub] = value !unit; index and sub are 0 where there is none."""
+    """Statement key[index]:word[sub] = value !unit; missing index and sub are 0."""
 
     path: Path
     line: int
@@ -36,10 +36,14 @@ class Statement:
     unit: str
 
     def error(self, message: str) -> InputError:
+        """Return an error about the statement, with file and line."""
         return InputError(f"{self.key}:{self.word} {message}", self.path, self.line)
 
     def numbers(self, counts: Sequence[int], units: dict[str, float]) -> list[float]:
-        """Numbers between commas, as many as one of ``counts``, in the unit that ``units`` lead to."""
+        """Return the numbers of the value, separated by commas and converted with ``units``.
+
+        Raises InputError unless there are as many as one of ``counts``, with a unit of ``units``.
+        """
         tokens = self.value.split(",") if self.value else []
         if len(tokens) not in counts:
             expected = " or ".join(str(count) for count in counts)
@@ -49,17 +53,22 @@ class Statement:
         return [units[self.unit] * v for v in numbers(tokens, [self.word] * len(tokens), self.path, self.line)]
 
     def number(self, units: dict[str, float]) -> float:
+        """Return the value as one number, converted with ``units``; raises InputError for anything else."""
         return self.numbers((1,), units)[0]
 
     def direction(self) -> tuple[float, float, float]:
+        """Return the value as a vector, not normalised; raises InputError if its norm is zero."""
         x, y, z = self.numbers((3,), {"": 1.0})
-        if not np.linalg.norm([x, y, z]):  # also where the squares of small numbers vanish
+        if not np.linalg.norm([x, y, z]):  # also if the squares of small numbers underflow
             raise self.error("has no direction")
         return x, y, z
 
 
 def statements(path: Path) -> list[Statement]:
-    """The statements of a file; blanks, tabs and quotes do not count, # begins a comment. InputError for the rest."""
+    """Return the statements of a file; raises InputError, with the line, for any other text.
+
+    Blanks, tabs and quotes are ignored, # begins a comment.
+    """
     found = []
     for line, text in enumerate(read_text(path).splitlines(), start=1):
         bare = re.sub(r"[\s\"]", "", text.split("#")[0])

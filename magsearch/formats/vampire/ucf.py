@@ -1,4 +1,4 @@
-"""VAMPIRE's unit cell file, line by line as VAMPIRE reads it."""
+"""Parser of VAMPIRE's unit cell file, line by line as in VAMPIRE."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from magsearch.errors import InputError
 from magsearch.formats.table import number, numbers, read_text, wholes
 
-# type of exchange: numbers in a row, whether the material's exchange matrix multiplies them; older files have a digit
+# type of exchange: numbers per row, whether the material's exchange matrix multiplies them; older files have a digit
 TYPES = {
     "isotropic": (1, False), "vectorial": (3, False), "tensorial": (9, False),
     "normalised-isotropic": (1, True), "normalised-vectorial": (3, True), "normalised-tensorial": (9, True),
@@ -23,11 +23,15 @@ LINK = ("id", "i", "j", "dx", "dy", "dz")
 
 @dataclass(frozen=True)
 class UnitCell:
-    """What a .ucf file says; couplings in joule or, where ``normalised``, as factors.
+    """Contents of a .ucf file.
 
-    cell [3, 3]  rows, angstrom         positions [atom, 3]  fractions of the cell
-    material [atom], from 0             links [bond, 5]  i, j and the cells from i to j
-    J [bond, 3, 3]                      line [bond]
+    cell        [3, 3] rows, angstrom
+    positions   [atom, 3] fractions of the cell
+    material    [atom], from 0
+    links       [bond, 5] i, j and the cells from i to j
+    J           [bond, 3, 3] joule or, if ``normalised``, factors of the materials' exchange matrices
+    line        [bond] line in the file
+    normalised  whether J are factors
     """
 
     cell: NDArray[np.float64]
@@ -40,19 +44,20 @@ class UnitCell:
 
 
 class Reader:
-    """Goes through the lines of a file; headings may have blank lines and comments above them, rows may not."""
+    """Iteration over the lines of a file; headings may have blank lines and comments above them, rows may not."""
 
     def __init__(self, path: Path):
         self.path, self.lines, self.at = path, read_text(path).splitlines(), 0
 
     def heading(self, what: str) -> list[str]:
+        """Return the words of the next heading; raises InputError at the end of the file. what: for the error."""
         found = self.optional_heading()
         if found is None:
             raise InputError(f"ends here; expected {what}", self.path, max(len(self.lines), 1))
         return found
 
     def optional_heading(self) -> list[str] | None:
-        """The next line without a # anywhere, as tokens; None at the end."""
+        """Return the words of the next line that contains no #; None at the end of the file."""
         while self.at < len(self.lines):
             text = self.lines[self.at]
             self.at += 1
@@ -61,23 +66,27 @@ class Reader:
         return None
 
     def row(self, what: str) -> list[str]:
+        """Return the words of the next line; raises InputError at the end of the file. what: for the error."""
         if self.at >= len(self.lines):
             raise InputError(f"ends here; expected {what}", self.path, max(len(self.lines), 1))
         self.at += 1
         return self.lines[self.at - 1].split()
 
     def numbers(self, tokens: list[str], columns: Sequence[str]) -> list[float]:
+        """Parse words of the current line as numbers, one for each column; raises InputError otherwise."""
         return numbers(tokens, columns, self.path, self.at)
 
     def wholes(self, tokens: list[str], columns: Sequence[str]) -> list[int]:
+        """Parse words of the current line as integers, one for each column; raises InputError otherwise."""
         return wholes(tokens, columns, self.path, self.at)
 
     def error(self, message: str) -> InputError:
+        """Return an error about the current line."""
         return InputError(message, self.path, self.at)
 
 
 def recognises(path: Path, text: str) -> bool:
-    """Four lines of three numbers, then one or two whole numbers, comments aside."""
+    """Return whether, besides comments, four lines of three numbers begin the text, then one of one or two integers."""
     heads = [line.split() for line in text.splitlines() if "#" not in line and line.strip()][:5]
     if len(heads) < 5 or any(len(head) != 3 for head in heads[:4]) or len(heads[4]) > 2:
         return False
@@ -88,7 +97,7 @@ def recognises(path: Path, text: str) -> bool:
 
 
 def read_cell(path: Path) -> UnitCell:
-    """A unit cell file. InputError, with file and line, for what is wrong."""
+    """Read a unit cell file; raises InputError, with file and line, for invalid or unsupported input."""
     reader = Reader(path)
     xyz = ("x", "y", "z")
     lengths = np.array(reader.numbers(reader.heading("the lengths of the cell"), xyz))
@@ -110,8 +119,11 @@ def read_cell(path: Path) -> UnitCell:
 
 
 def _cell(lengths: NDArray[np.float64], shape: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cell vectors as rows: length times row of the shape. TB2J divides the columns by the lengths instead, which is
-    seen by the lengths that come out. (VAMPIRE itself places atoms as if the cell were a box with these lengths.)"""
+    """Return the cell vectors as rows, angstrom: each length times a row of the shape.
+
+    TB2J divides the columns by the lengths instead, which is recognised by the lengths of the vectors. (VAMPIRE itself
+    places atoms as if the cell were orthogonal with these lengths.)
+    """
     rows, columns = lengths[:, None] * shape, shape * lengths
     if np.allclose(np.linalg.norm(columns, axis=1), lengths, rtol=1e-4) and not np.allclose(
         np.linalg.norm(rows, axis=1), lengths, rtol=1e-4
@@ -141,7 +153,7 @@ def _links(reader: Reader, atoms: int) -> tuple[NDArray[np.int64], NDArray[np.fl
         line.append(reader.at)
     more = reader.optional_heading()
     if more is not None and more[0] != "0":
-        raise reader.error(f"'{' '.join(more)[:60]}' begins biquadratic interactions, which magsearch has no term for")
+        raise reader.error(f"'{' '.join(more)[:60]}' begins biquadratic interactions, which magsearch does not support")
     J = np.array(values).reshape(len(links), width)
     if width < 9:  # the diagonal: three numbers, one for all, or none where the material gives it
         J = (J if width else np.ones((len(links), 1)))[:, :, None] * np.eye(3)

@@ -1,4 +1,4 @@
-"""A unit cell file (.ucf) and the material file that belongs to it, as a Hamiltonian."""
+"""Reader of VAMPIRE's unit cell file (.ucf) with the material file that belongs to it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from magsearch.errors import InputError
 from magsearch.formats.vampire import CONVENTIONS, main
-from magsearch.formats.vampire.crystal import put_together
+from magsearch.formats.vampire.crystal import assemble_crystal
 from magsearch.formats.vampire.ucf import recognises
 from magsearch.model.hamiltonian import Hamiltonian
 
@@ -16,10 +16,14 @@ NAME = "VAMPIRE, unit cell file"
 
 
 def read(path: Path) -> Hamiltonian:
-    """The Hamiltonian of a .ucf and of the .mat that belongs to it: of the same name, else named beside this .ucf in
-    VAMPIRE's ``input``, else the only one in the folder. InputError, with file and line, for what is wrong."""
-    note = f"{path}: a .ucf has no boundaries and no field: all axes are periodic; read VAMPIRE's input to have them"
-    return put_together(path, _materials_beside(path), notes=[note])
+    """Read the Hamiltonian from a .ucf and its .mat.
+
+    The material file is the one of the same name, else the one that VAMPIRE's ``input`` in the same folder names
+    together with this .ucf, else the only one in the folder. Raises InputError, with file and line, for invalid or
+    unsupported input.
+    """
+    note = f"{path}: a .ucf has neither boundaries nor field: all axes are periodic; VAMPIRE's input file has both"
+    return assemble_crystal(path, _materials_beside(path), notes=[note])
 
 
 def _materials_beside(ucf: Path) -> Path:
@@ -34,4 +38,4 @@ def _materials_beside(ucf: Path) -> Path:
     others = sorted(ucf.parent.glob("*.mat"))
     if len(others) == 1:
         return others[0]
-    raise InputError(f"moments are in a material file; expected {same.name} beside it", ucf)
+    raise InputError(f"has no material file with the moments; expected {same.name} in the same folder", ucf)

@@ -1,4 +1,4 @@
-"""A Hamiltonian as VAMPIRE's unit cell, materials and main file."""
+"""Writer of VAMPIRE's unit cell, material and main file."""
 
 from __future__ import annotations
 
@@ -15,8 +15,12 @@ MOST = 100  # materials
 
 
 def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[str]]:
-    """The .ucf, the .mat of the same name, and ``input`` in the same folder, which has box, boundaries and field."""
-    expression, notes = Expression.of(hamiltonian, TARGET).folded()
+    """Return the texts of a .ucf, a .mat of the same name and ``input`` in the same folder, and notes for the user.
+
+    ``input`` has box, boundaries and field. Raises CannotExpress for more than MOST kinds of atoms, unsupported
+    anisotropy, and disorder.
+    """
+    expression, notes = Expression.of(hamiltonian, TARGET).wrapped()
     h, lattice = expression.hamiltonian, expression.hamiltonian.lattice
     kinds = [
         (species, float(moment), terms)
@@ -24,14 +28,14 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
     ]
     materials = list(dict.fromkeys(kinds))
     if len(materials) > MOST:
-        raise CannotExpress(TARGET, f"{len(materials)} kinds of atoms; it takes {MOST}")
+        raise CannotExpress(TARGET, f"{len(materials)} kinds of atoms, but at most {MOST}")
     blocks = [_material(n, *kind) for n, kind in enumerate(materials, start=1)]
     constant = [f"{-Kc / 2:g}" for *_, terms in materials for Kc, _ in terms.cubic]
     if constant:
         notes.append(f"VAMPIRE adds the constants {', '.join(constant)} meV per spin to the cubic anisotropy")
     lengths = np.linalg.norm(lattice.cell, axis=1)
     if not np.allclose(lattice.cell, np.diag(lengths)):
-        notes.append("VAMPIRE places atoms as if cells had right angles: couplings are right, its pictures are not")
+        notes.append("VAMPIRE places atoms as if cells were orthogonal: couplings are correct, its images are not")
     mat, main = path.with_suffix(".mat"), path.parent / "input"
     system = [
         f"dimensions:system-size-{axis} = {number(n * a)} !A"
@@ -56,8 +60,8 @@ def _cell(expression: Expression, material: list[int]) -> list[str]:
     lengths = np.linalg.norm(lattice.cell, axis=1)
     fractions = np.clip(lattice.basis @ np.linalg.inv(lattice.cell), 0.0, 1.0)
     bonds = h.bonds
-    J, D, rest = expression.parts(bonds.J)
-    kind = "tensorial" if D.any() or rest.any() else "isotropic"
+    J, D, traceless = expression.parts(bonds.J)
+    kind = "tensorial" if D.any() or traceless.any() else "isotropic"
     values = (bonds.J.reshape(len(bonds), 9) if kind == "tensorial" else J[:, None]) / JOULE
     ends = zip(bonds.i, bonds.j, bonds.offset, values, strict=True)
     return [
@@ -78,7 +82,7 @@ def _material(n: int, species: str, moment: float, terms: Atom) -> list[str]:
     if len(terms.uniaxial) > 1:
         raise CannotExpress(TARGET, f"anisotropy along {len(terms.uniaxial)} axes at one atom")
     if len(terms.cubic) > 1:
-        raise CannotExpress(TARGET, "two cubes at one atom")
+        raise CannotExpress(TARGET, "two cubic anisotropies at one atom")
     name = "".join(c for c in species if c.isalnum()) or "M"
     lines = [f"material[{n}]:material-name = {name}{n}", f"material[{n}]:damping-constant = 1.0"]
     lines.append(f"material[{n}]:atomic-spin-moment = {number(moment)} !muB")
