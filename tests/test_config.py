@@ -12,7 +12,10 @@ from magsearch.config.search import IslandsTable, SearchTable, StorageTable
 from magsearch.errors import InputError
 from magsearch.minima.harmonic import Harmonic
 from magsearch.minima.local_entropy import LocalEntropy
-from magsearch.operators import BREEDING, SEEDS, HeatPatch, PatchSplice, RandomSpins
+from magsearch.operators import BREEDING, SEEDS
+from magsearch.operators.mutations import HeatPatch
+from magsearch.operators.seeds import RandomSpins
+from magsearch.operators.splices import PatchSplice
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.fire import Fire
 from magsearch.relaxation.lbfgs import LBFGS

@@ -1,26 +1,25 @@
 """Models and spins in files, told apart by what is written in them.
 
 Each format is a module with a NAME, its CONVENTIONS in a few lines, ``recognises`` and ``read``, and converts to the
-convention of hamiltonian.py. A new one is a module and a place in FORMATS.
+convention of model/hamiltonian.py. Every module of this package that has an ORDER is a format: recognisers are asked in
+this order, those first that look for a signature which no other format has. A new one needs no entry anywhere.
 """
 
 from __future__ import annotations
 
+import pkgutil
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
 from magsearch.errors import InputError, printable
 from magsearch.formats import toml
 from magsearch.formats.spins import KINDS, kind_of, read_spins, write_restart, write_spins
-from magsearch.formats.spirit import reading as spirit
 from magsearch.formats.table import read_text
-from magsearch.formats.tb2j import exchange_out, multibinit, pickled
-from magsearch.formats.uppasd import reading as uppasd
-from magsearch.formats.vampire import main as vampire
-from magsearch.formats.vampire import unit_cell
+from magsearch.formats.tb2j import pickled
 from magsearch.formats.writing import TARGETS, write
 from magsearch.model.hamiltonian import Hamiltonian
 
@@ -33,13 +32,21 @@ __all__ = [
 class Format(Protocol):
     NAME: str
     CONVENTIONS: str
+    ORDER: int
 
     def recognises(self, path: Path, text: str) -> bool: ...
 
     def read(self, path: Path) -> Hamiltonian: ...
 
 
-FORMATS: tuple[Format, ...] = (pickled, toml, multibinit, exchange_out, vampire, unit_cell, spirit, uppasd)
+def found() -> tuple[Format, ...]:
+    """Return the formats of all modules of this package, in the order in which their recognisers are asked."""
+    modules = [import_module(module.name) for module in pkgutil.walk_packages(__path__, f"{__name__}.")]
+    formats = [cast(Format, module) for module in modules if hasattr(module, "ORDER")]
+    return tuple(sorted(formats, key=lambda known: (known.ORDER, known.NAME)))
+
+
+FORMATS: tuple[Format, ...] = found()
 
 
 def recognise(path: str | Path) -> Format:

@@ -1,38 +1,35 @@
-"""Operators make one texture from others. Named by what they do to the spins; values with weights.
+"""Operators of the genetic search: each makes one new texture from none, one or several parents.
 
-An operator has ``parents`` (how many textures it needs) and is called with the crystal, the parents [parent, site, 3]
-and a random generator. It returns [site, 3]; the search puts the spins back onto the sphere.
+Operators are frozen dataclasses named by what they do to the spins; a mixture is a tuple of (operator, weight). An
+operator has ``parents``, the number of textures that it needs, and is called with the crystal, the parents
+[parent, site, 3] and a random generator. It returns a texture [site, 3], whose spins the search normalises.
+
+Every dataclass of this package that has ``parents`` is an operator, and an input names it by its class: a new one
+needs no entry anywhere.
 """
 
 from __future__ import annotations
 
+import pkgutil
+from importlib import import_module
+
 from magsearch.operators.mixtures import BREEDING, SEEDS, Mixture
-from magsearch.operators.mutations import (
-    HeatPatch,
-    InsertStripe,
-    RotatePatch,
-    RotateTexture,
-    ShufflePatch,
-)
 from magsearch.operators.operator import Operator
-from magsearch.operators.seeds import RandomSpins, SoftWaves
-from magsearch.operators.skyrmions import MoveSkyrmion, PlantSkyrmion, RemoveSkyrmion
-from magsearch.operators.splices import ExchangeWave, FourierSplice, PatchSplice, QuadrantSplice, StripeSplice
-from magsearch.operators.waves import (
-    InsertDislocations,
-    MultiplyTexture,
-    ShiftWave,
-    StretchTexture,
-    TranslateTexture,
-)
 
-OPERATORS: dict[str, type] = {
-    operator.__name__: operator
-    for operator in (
-        RandomSpins, SoftWaves, StripeSplice, QuadrantSplice, PatchSplice, FourierSplice, ExchangeWave, HeatPatch,
-        RotatePatch, RotateTexture, ShufflePatch, InsertStripe, ShiftWave, TranslateTexture, StretchTexture,
-        MultiplyTexture, InsertDislocations, PlantSkyrmion, RemoveSkyrmion, MoveSkyrmion,
-    )
-}  # fmt: skip
 
-__all__ = [*OPERATORS, "BREEDING", "OPERATORS", "SEEDS", "Mixture", "Operator"]
+def found() -> dict[str, type]:
+    """Return the operators of all modules of this package by name."""
+    modules = [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    return {
+        member.__name__: member
+        for module in modules
+        for member in vars(module).values()
+        if isinstance(member, type)
+        and member.__module__ == module.__name__
+        and "parents" in getattr(member, "__dataclass_fields__", {})
+    }
+
+
+OPERATORS: dict[str, type] = found()
+
+__all__ = ["BREEDING", "OPERATORS", "SEEDS", "Mixture", "Operator", "found"]
