@@ -46,7 +46,7 @@ PHRASES = {
     r"\bfinds? no place\b": "ignored",
     r"\bcheckpoint before is\b|\bthe one before is\b": "the previous checkpoint",
     r"\bleads? nowhere\b|\bto change something in\b": "unknown key X; did you mean Y?",
-    r"\bis no (picture|plane|model|key|format|texture|vector|file|lattice|table|number|run|scan|unit|such)\b": "invalid",
+    r"\bis no (picture|plane|model|key|format|texture|vector|file|lattice|table|number|run|scan|unit)\b": "invalid",
     r"\bsays no format\b": "cannot infer the format",
     r"\bmean(s|ing)? nothing\b": "undefined",
     r"\bluggage\b|\b(?-i:News|Alarms?|Mail)\b": "status, interrupts, migrants, packed candidates",
@@ -78,7 +78,7 @@ def test_phrases_are_not_used(path):
     ids=lambda path: str(path.relative_to(ROOT)),
 )  # fmt: skip
 def test_docstrings_begin_with_their_subject(path):
-    """Understood without the name above it: 'What', 'Of' and 'The same' refer to something that help() does not show."""
+    """Understood without the name above it: 'What', 'Of' and 'The same' refer to what help() does not show."""
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, kinds) and (words := ast.get_docstring(node)):
