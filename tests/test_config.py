@@ -1,4 +1,4 @@
-"""Input files and --set: every setting reaches the search, and what is wrong is told with its place."""
+"""Input files and --set: every setting reaches the search, and errors name their place."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ def test_errors_in_other_tables_name_file_and_line(tmp_path, table, line, told):
     assert message.startswith(f"{tmp_path / 'in.toml'}:{line}: ")
 
 
-# -- a run that goes on ------------------------------------------------------------------------------------------------
+# -- a resumed run -----------------------------------------------------------------------------------------------------
 
 
 def again(path: Path, *overrides: str) -> config.Input:
@@ -347,7 +347,7 @@ def test_wrong_settings_of_an_uppasd_model(inpsd, override, told):
     assert told in message
 
 
-# -- what is wrong is told with its place ------------------------------------------------------------------------------
+# -- errors name their place -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
