@@ -155,7 +155,7 @@ def test_disorder_leaves_the_sites_alone():
     ("coupling", "order"), [(bloch(1.0, 0.4), 8 * 2), (diagonal(1.0, 1.0, 0.6), 8 * 4)], ids=["bloch", "easy plane"]
 )
 def test_couplings_that_are_symmetric_but_for_rounding_keep_the_crystal(coupling, order):
-    """Results of density functional theory: sites are exchanged, time is reversed; only continuous rotations are lost."""
+    """Results of density functional theory: sites exchange, time reverses; only continuous rotations are lost."""
     exact = square(coupling)
     noise = np.random.default_rng(0).normal(size=exact.bonds.J.shape)
     noisy = replace(exact, bonds=exact.bonds.with_matrices(exact.bonds.J + 1e-5 * noise))
