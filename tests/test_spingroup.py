@@ -70,7 +70,7 @@ def test_operations_of_the_crystal_are_among_them(model):
     assert all(equivalence.distance(operation(texture), texture) < 1e-9 for operation in operations(model))
 
 
-# couplings, anisotropy, field: operations modulo translations and continuous rotations, and how many axes those have
+# couplings, anisotropy, field: operations modulo translations and turns by any angle, and how many axes those have
 GROUPS = [
     # eight ways to map the square on itself; spins may be reversed
     (square(), 8 * 2, 3),

@@ -3,9 +3,6 @@
 Operators are frozen dataclasses named by what they do to the spins; a mixture is a tuple of (operator, weight). An
 operator has ``parents``, the number of textures that it needs, and is called with the crystal, the parents
 [parent, site, 3] and a random generator. It returns a texture [site, 3], whose spins the search normalises.
-
-Every dataclass of this package that has ``parents`` is an operator, and an input names it by its class: a new one
-needs no entry anywhere.
 """
 
 from __future__ import annotations
@@ -18,7 +15,7 @@ from magsearch.operators.operator import Operator
 
 
 def found() -> dict[str, type]:
-    """Return the operators of all modules of this package by name."""
+    """Return the operators of this package by name: all dataclasses that have ``parents``, in any of its modules."""
     modules = [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
     return {
         member.__name__: member
