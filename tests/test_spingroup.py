@@ -38,7 +38,7 @@ def along_z(J, D):
 
 
 def copy(hamiltonian, texture, random):
-    """A texture under an operation of the group, a translation and a continuous rotation, all at random."""
+    """A texture under an operation of the group, a translation and a turn by any angle, all at random."""
     group, lattice = spin_group(hamiltonian), hamiltonian.lattice
     sites, turns = group.maps[random.integers(len(group.maps))]
     turn = turns[random.integers(len(turns))]
@@ -155,7 +155,7 @@ def test_disorder_leaves_the_sites_alone():
     ("coupling", "order"), [(bloch(1.0, 0.4), 8 * 2), (diagonal(1.0, 1.0, 0.6), 8 * 4)], ids=["bloch", "easy plane"]
 )
 def test_couplings_that_are_symmetric_but_for_rounding_keep_the_crystal(coupling, order):
-    """Results of density functional theory: sites exchange, time reverses; only continuous rotations are lost."""
+    """Results of density functional theory: sites are exchanged, time is reversed; only turns by any angle are lost."""
     exact = square(coupling)
     noise = np.random.default_rng(0).normal(size=exact.bonds.J.shape)
     noisy = replace(exact, bonds=exact.bonds.with_matrices(exact.bonds.J + 1e-5 * noise))
