@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from magsearch import formats, operators
+from magsearch import formats, operators, relaxation
 
 OPERATOR = '''
 from dataclasses import dataclass
@@ -29,6 +29,15 @@ NAME, CONVENTIONS, ORDER = "Nobody's", "none", 9
 def recognises(path, text):
     return text.startswith("nobody")
 """
+MINIMIZER = '''
+from typing import ClassVar
+
+
+class Standing:
+    """Do not move."""
+
+    name: ClassVar[str] = "standing"
+'''
 METHOD = '''
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -70,6 +79,15 @@ def test_a_format_is_one_file(tmp_path, monkeypatch):
 
 def test_recognisers_have_different_places():
     assert len({known.ORDER for known in formats.FORMATS}) == len(formats.FORMATS)
+
+
+def test_a_minimiser_is_one_file_and_a_kernel(tmp_path, monkeypatch):
+    (tmp_path / "standing.py").write_text(MINIMIZER)
+    monkeypatch.setattr(relaxation, "__path__", [*relaxation.__path__, str(tmp_path)])
+    assert set(relaxation.found()) == {*relaxation.MINIMIZERS, "standing"}
+    assert {"barzilai-borwein", "lbfgs", "velocity-projection", "fire", "llg"} == set(relaxation.MINIMIZERS)
+    monkeypatch.delitem(sys.modules, "magsearch.relaxation.standing")
+    monkeypatch.delattr(relaxation, "standing")
 
 
 @pytest.mark.parametrize("key", ["times"])
