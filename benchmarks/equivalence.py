@@ -26,7 +26,7 @@ from magsearch.search.island import FLAT, Island
 
 
 def free(name: str, size: tuple[int, int, int]) -> ms.Hamiltonian:
-    """Exchange with the nearest neighbours alone: spins turn by any angle."""
+    """Exchange with the nearest neighbours alone: global rotations by any angle."""
     lattice = ms.Lattice.named(name, size)
     shell = lattice.shells(1)[0]
     return ms.Hamiltonian(lattice, ms.Bonds(shell.i, shell.j, shell.offset, ms.exchange_matrix(np.ones(len(shell.i)))))

@@ -56,12 +56,7 @@ NB_MODULE(MODULE, m) {
             for (const auto& kernel : nb::cast<const Launch&>(launch).kernels) all.kernels.push_back(kernel);
         return all;
     });
-    BIND(field), BIND(evaluate), BIND(clear), BIND(fold), BIND(descend), BIND(incline), BIND(glide);
-    BIND(barzilai_borwein), BIND(velocity_projection), BIND(fire), BIND(gram), BIND(lbfgs), BIND(rotate);
-    BIND(multiply), BIND(scatter), BIND(convolve);
-    BIND(visit), BIND(thermal);
-    BIND(landau_lifshitz), BIND(predict), BIND(correct);
-    BIND(curve), BIND(project), BIND(lanczos), BIND(recur), BIND(gather);
+#include "bindings.inc"  // BIND(name); for every KERNEL, written by CMakeLists.txt
     m.def("instruction_set", [] {
 #if defined(__x86_64__)
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) return "avx512";

@@ -1,4 +1,4 @@
-"""[search.backend] and [search.variance]: every back-end can be named, and what is wrong is told with its place."""
+"""[search.backend] and [search.variance]: every back-end has a name, and errors name their place."""
 
 from __future__ import annotations
 

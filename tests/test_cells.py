@@ -258,7 +258,7 @@ def test_what_is_shown_is_the_same_state_in_a_wider_box():
     assert_allclose(per_site(shown.box.hamiltonian, shown.texture.astype(np.float64)), best.energy, rtol=1e-6)
 
 
-# -- a run in the best box ---------------------------------------------------------------------------------------------
+# -- a run in the best supercell ---------------------------------------------------------------------------------------
 
 MODEL = """\
 [model]

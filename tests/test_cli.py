@@ -298,7 +298,7 @@ def test_energy_as_text(toml, texture, capsys):
     assert text.count("mRy per site") == 5
 
 
-# -- what is wrong is told in one line, with exit code 2 ---------------------------------------------------------------
+# -- errors are one line, with exit code 2 -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

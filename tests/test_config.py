@@ -1,4 +1,4 @@
-"""Input files and --set: every setting reaches the search, and what is wrong is told with its place."""
+"""Input files and --set: every setting reaches the search, and errors name their place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from magsearch.config.search import IslandsTable, SearchTable, StorageTable
 from magsearch.errors import InputError
 from magsearch.minima.harmonic import Harmonic
 from magsearch.minima.local_entropy import LocalEntropy
-from magsearch.operators import BREEDING, SEEDS, HeatPatch, PatchSplice, RandomSpins
+from magsearch.operators import BREEDING, SEEDS
+from magsearch.operators.mutations import HeatPatch
+from magsearch.operators.seeds import RandomSpins
+from magsearch.operators.splices import PatchSplice
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.fire import Fire
 from magsearch.relaxation.lbfgs import LBFGS
@@ -261,7 +264,7 @@ def test_errors_in_other_tables_name_file_and_line(tmp_path, table, line, told):
     assert message.startswith(f"{tmp_path / 'in.toml'}:{line}: ")
 
 
-# -- a run that goes on ------------------------------------------------------------------------------------------------
+# -- a resumed run -----------------------------------------------------------------------------------------------------
 
 
 def again(path: Path, *overrides: str) -> config.Input:
@@ -344,7 +347,7 @@ def test_wrong_settings_of_an_uppasd_model(inpsd, override, told):
     assert told in message
 
 
-# -- what is wrong is told with its place ------------------------------------------------------------------------------
+# -- errors name their place -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -363,7 +366,7 @@ def test_wrong_settings_of_an_uppasd_model(inpsd, override, told):
         ('[search]\nminimizer = "newton"', 10, "barzilai-borwein"),
         ('[search]\nselection = "best"', 10, "steady-state"),
         ('[search]\npath = "sparse"', 10, "direct"),
-        ("[search]\noperators = {Splice = 1}", 10, "no operator 'Splice'; known are RandomSpins"),
+        ("[search]\noperators = {Splice = 1}", 10, "no operator 'Splice'; known are"),
         ("[search]\nseeds = {HeatPatch = 1}", 10, "need no parents"),
         ("[serach]\nseed = 1", 9, "unknown table [serach]; known are model, search"),
         ("[search]\nseed = = 1", 10, "not valid TOML"),

@@ -67,7 +67,7 @@ def test_an_unknown_instruction_set_is_named(monkeypatch):
         choose("cpu")._module  # noqa: B018
 
 
-# -- reading the kernels' text ---------------------------------------------------------------------------------------
+# -- reading the kernel source -----------------------------------------------------------------------------------------
 
 
 def test_the_text_is_one_unit_without_includes_of_its_own():
@@ -246,7 +246,7 @@ def test_a_rule_is_applied_once_to_each_replica(target, real, kernel):
 
 @pytest.mark.parametrize("name", ["triangular_j1_j3", "disordered"])
 def test_threads_do_not_race(name, real, tmp_path):
-    """Run in the opposite order, the threads of a launch give the same bits: none reads what another writes."""
+    """Run in the opposite order, threads give bitwise identical results: none reads what another writes."""
     s = oracle.random_textures(MODELS[name], 40)
     answers = []
     for backwards in (False, True):

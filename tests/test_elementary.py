@@ -1,4 +1,4 @@
-"""The lanes' own elementary functions against NumPy in extended precision, for every way in which they are compiled."""
+"""Elementary functions of the kernels against NumPy in extended precision, for every way in which they are compiled."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ EASY_PLANE = UniaxialAnisotropy(-0.5)
 CUBE = Hamiltonian(Lattice.named("cubic", (3, 3, 3)), shell_bonds(Lattice.named("cubic", (3, 3, 3)), exchange(1.0)))
 XY, YX = ((1.0, 0, 0), (0, 1.0, 0)), ((0, 1.0, 0), (1.0, 0, 0))
 
-# what, model, texture, copies, dimensions of the continuum that turns of all spins make
+# what, model, texture, copies, dimensions of the continuum made by global rotations
 KNOWN = [
     ("ferromagnet, easy axis", square(anisotropy=(EASY,)), up(square()), 2, 0),
     ("in a field along it", square(anisotropy=(EASY,), field=UP), up(square()), 1, 0),

@@ -206,7 +206,7 @@ def test_textures_of_another_lattice_are_refused(device, sites):
 
 @pytest.mark.parametrize("broken", [0, 40, 299], ids=lambda site: f"site {site}")
 def test_a_broken_replica_does_not_look_converged(target, real, broken):
-    """The largest force of a texture with a NaN is no number, wherever the NaN is; least of all is it zero."""
+    """The largest force of a texture with a NaN is NaN, wherever the NaN is; least of all is it zero."""
     model = MODELS["triangular_j1_j3"]
     s = oracle.random_textures(model, 4)
     s[1, broken, 0] = np.nan

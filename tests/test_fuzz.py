@@ -1,4 +1,4 @@
-"""Files that are nearly right, a few for every reader; fuzz.py goes on for as long as one likes."""
+"""Files that are nearly right, a few for every reader; fuzz.py tries any number of them."""
 
 from __future__ import annotations
 

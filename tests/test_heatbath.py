@@ -186,7 +186,7 @@ def test_a_replica_does_not_depend_on_the_others(target, real):
 
 
 def test_replicas_keep_their_numbers_when_others_leave(device, real):
-    """Thinned out between two sweeps, they go on as if nothing had happened."""
+    """Removing others between two sweeps does not change the remaining replicas."""
     motion = contact(kagome_tensor(), device, real, 40, np.linspace(1, 100, 40))
     run(motion, 2, 0)
     few = motion.thinned(np.array([3, 17, 38]))
@@ -197,7 +197,7 @@ def test_replicas_keep_their_numbers_when_others_leave(device, real):
 
 
 def test_every_part_of_the_counter_matters(device):
-    """Another key, replica, sweep, site or move: other numbers. The same: the same bits."""
+    """Another key, replica, sweep, site or move: other numbers. Equal ones: equal bits."""
     model = SINGLE["field"]
     base = swept(model, device, np.float64, 5)
     assert_array_equal(swept(model, device, np.float64, 5), base)
@@ -295,7 +295,7 @@ def test_every_replica_has_its_own_temperature(device, real):
 
 
 def test_a_back_end_takes_a_temperature_for_each_replica(device):
-    """Those that are hot go on when the cold ones rest and are thinned out: each as it would alone."""
+    """Hot replicas continue when the cold ones have converged and are removed: each as it would alone."""
     model, kelvin = square_bloch(), tuple([1e-3, 300.0] * 20)
     evaluator, s = Evaluator(model, device, np.float64), oracle.random_textures(model, 40)
     control = VarianceControl(20, energy=1e-3, moment=1e9)

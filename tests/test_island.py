@@ -16,8 +16,10 @@ from magsearch.engine.evaluator import Evaluator
 from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
 from magsearch.model.lattice import Lattice
 from magsearch.observables.fingerprint import fingerprint
-from magsearch.operators import HeatPatch, PlantSkyrmion, RandomSpins, SoftWaves
 from magsearch.operators.crystal import Crystal
+from magsearch.operators.mutations import HeatPatch
+from magsearch.operators.seeds import RandomSpins, SoftWaves
+from magsearch.operators.skyrmions import PlantSkyrmion
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.fire import Fire
 from magsearch.relaxation.lbfgs import LBFGS

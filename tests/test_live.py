@@ -1,4 +1,4 @@
-"""What a terminal and a login node see of a run that goes on."""
+"""The progress of a run, on its terminal and on a login node."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_a_scan_is_seen_whenever_a_part_is_put_beside_its_file(tmp_path):
 
 
 def test_seconds_left_of_a_scan_are_the_pace_times_the_columns_left():
-    """Two of four columns have been searched, ten seconds each, in 10 s on the clock by two teams: 10 s are left."""
+    """Two of four columns have been searched, ten seconds each, in 10 s of wall time by two teams: 10 s are left."""
     cold = begun(2)
     cold = replace(cold, columns=tuple(replace(c, temperatures=(0.0,)) for c in cold.columns))
     assert scan_live.seconds_left(cold, 10.0) == (pytest.approx(10), True)

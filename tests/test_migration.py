@@ -15,8 +15,8 @@ from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.observables.fingerprint import fingerprint
-from magsearch.operators import RandomSpins
 from magsearch.operators.crystal import Crystal
+from magsearch.operators.seeds import RandomSpins
 from magsearch.parallel.ranks import Ranks
 from magsearch.search.alignment import Alignment
 from magsearch.search.island import Candidate, GeneticTunneling, Island, State

@@ -1,4 +1,4 @@
-"""Minima that figures cannot tell apart, minima that come to rest anywhere along a valley, and how many there are."""
+"""Minima that figures cannot tell apart, minima that end anywhere along a valley, and how many there are."""
 
 from dataclasses import replace
 

@@ -116,7 +116,7 @@ def test_a_minimum_is_found_and_no_saddle(device, minimizer):
 
 
 def test_a_replica_does_not_depend_on_the_others(target, real, minimizer, monkeypatch):
-    """Not by one bit: most of the population is relaxed already and thinned out while the rest goes on."""
+    """Not by one bit: most of the population is relaxed already and removed while the others continue."""
     model = square_bloch()
     evaluator = Evaluator(model, target, real, "direct")
     convergence = Convergence(torque=1e-4, steps=300, variance=None)
@@ -206,7 +206,7 @@ def test_no_spin_turns_further_than_allowed(kind, target):
 
 @pytest.mark.parametrize("steps", [1, 5, 20, 33])
 def test_steps_are_a_limit(device, real, minimizer, steps):
-    """Also where they are not a multiple of the steps between two looks; the report is of the returned texture."""
+    """Also where they are not a multiple of the steps between two checks; the report is of the returned texture."""
     model = MODELS["triangular_j1_j3"]
     relaxed = relax(
         minimizer(Convergence(0.0, steps, NEVER)), Evaluator(model, device, real), oracle.random_textures(model, 17)

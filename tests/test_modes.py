@@ -71,7 +71,7 @@ def test_directions_that_are_left_out_stay_out(device, real):
 
 
 def test_a_recursion_can_be_run_in_parts_and_again(target, real):
-    """The same bits: vectors are gathered in a second run with weights from the first."""
+    """Bitwise identical: vectors are gathered in a second run with weights from the first."""
     model = MODELS["disordered"]
     hessian = Hessian(Evaluator(model, target, real), oracle.random_textures(model, 3))
     start = np.random.default_rng(2).normal(size=(model.lattice.sites, 3))

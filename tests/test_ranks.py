@@ -40,7 +40,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize("ranks", [1, 2, 4])
 @pytest.mark.parametrize("scheme", ["exchange", "leader"])
 def test_same_seed_same_run_on_any_number_of_ranks(alone, scheme, ranks, tmp_path):
-    """Champions, elites, histories, migrations and the populations to go on from: bit for bit."""
+    """Champions, elites, histories, migrations and the stored populations are bitwise identical."""
     out = tmp_path / "out.h5"
     log = done("run", alone[scheme], "-o", out, ranks=ranks)
     assert differences(alone[scheme].with_suffix(".h5"), out) == set()

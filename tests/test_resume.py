@@ -1,4 +1,4 @@
-"""Runs that are stopped, by whatever it is, and go on: they end bit for bit where an undisturbed one ends."""
+"""Runs that are stopped in any way and resumed end with results bitwise identical to those of undisturbed ones."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_signal_stops_a_run_which_goes_on(undisturbed, name, tmp_path):
 
 
 def test_signal_to_one_rank_stops_all_of_them_in_the_same_generation(undisturbed, tmp_path):
-    """Rank 1 hears it: the others leave their generation at once, and all go on on another number of ranks."""
+    """Rank 1 receives it: the others leave their generation at once; the run is resumed on another number of ranks."""
     out, script = tmp_path / "out.h5", tmp_path / "told.py"
     script.write_text("""
 import os, signal
@@ -212,7 +212,7 @@ def small_disk(tmp_path: Path) -> Path:
 
 
 def test_full_disk_in_the_middle_leaves_the_last_checkpoint_good(undisturbed, small_disk):
-    """What fills the disk goes away later: the run warns, goes on, and loses nothing."""
+    """The disk is full for a while: the run warns, continues, and loses nothing."""
     out, ballast = small_disk / "out.h5", small_disk / "ballast"
     run = start("run", undisturbed, "-o", out, *OFTEN)
     assert run.stdout is not None

@@ -105,7 +105,7 @@ def test_file_can_be_read_with_h5py_alone(alone):
 
 @pytest.mark.parametrize("ranks", [pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow), 4])
 def test_scan_on_ranks_equals_the_scan_on_one(alone, ranks, tmp_path):
-    """Minima, thermal averages and labels, bit for bit."""
+    """Minima, thermal averages and labels are bitwise identical."""
     out = tmp_path / "out.h5"
     log = done("scan", alone, "-o", out, ranks=ranks)
     assert differences(alone.with_suffix(".h5"), out) == set()

@@ -1,4 +1,4 @@
-"""The whole search: it finds ground states that are known, and repeats itself bit for bit."""
+"""The whole search: it finds known ground states, and its results repeat bitwise."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_open_chain_has_fishers_energy_at_every_temperature():
         assert state.exchanged > 0.05
         assert state.snapshot.shape == (12, 3)
     again = sampled(Evaluator(FERROMAGNET, Cpu()), kelvin, [uniform(FERROMAGNET)], tempering, key(1, 13))
-    assert [s.averages for s in again] == [s.averages for s in states], "the same key gives the same bits"
+    assert [s.averages for s in again] == [s.averages for s in states], "equal keys give equal bits"
 
 
 def test_ladders_that_begin_in_different_phases_agree_once_they_have_forgotten():

@@ -1,4 +1,4 @@
-"""Topologies are graphs of islands: what each promises about who hears from whom."""
+"""Topologies are graphs of islands: which islands receive from which."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EVERY: list[Any] = [Ring(), Torus(), Complete(), Isolated(), RandomGraph(), Rand
 
 
 def reached(topology: Any, islands: int) -> set[int]:
-    """Islands that hear from island 0, over any number of steps."""
+    """Islands that receive from island 0, over any number of steps."""
     found, before = {0}, set()
     while found != before:
         before = set(found)
@@ -23,12 +23,12 @@ def reached(topology: Any, islands: int) -> set[int]:
 
 @pytest.mark.parametrize("topology", EVERY, ids=repr)
 @pytest.mark.parametrize("islands", COUNTS)
-def test_an_island_hears_from_other_islands_that_exist(topology, islands):
+def test_an_island_receives_from_other_islands_that_exist(topology, islands):
     for island in range(islands):
-        heard = topology.neighbours(island, islands)
-        assert island not in heard
-        assert set(heard) <= set(range(islands))
-        assert set(heard) == set(topology.neighbours(island, islands)), "asked twice, answered alike"
+        sources = topology.neighbours(island, islands)
+        assert island not in sources
+        assert set(sources) <= set(range(islands))
+        assert set(sources) == set(topology.neighbours(island, islands)), "asked twice, answered alike"
 
 
 @pytest.mark.parametrize("topology", [t for t in EVERY if t != Isolated()], ids=repr)
@@ -53,9 +53,9 @@ def test_torus_of_twelve_is_four_rows_of_three():
 
 @pytest.mark.parametrize("islands", [9, 12, 16, 30])
 def test_torus_is_regular_and_mutual(islands):
-    heard = [Torus().neighbours(island, islands) for island in range(islands)]
-    assert {len(n) for n in heard} == {4}
-    assert all(island in heard[other] for island in range(islands) for other in heard[island])
+    sources = [Torus().neighbours(island, islands) for island in range(islands)]
+    assert {len(n) for n in sources} == {4}
+    assert all(island in sources[other] for island in range(islands) for other in sources[island])
 
 
 def test_torus_of_a_prime_number_is_a_ring():
@@ -66,6 +66,6 @@ def test_random_graphs_are_of_their_degree_and_their_seed():
     graphs = [[frozenset(RandomGraph(3, seed).neighbours(k, 20)) for k in range(20)] for seed in (1, 2)]
     assert graphs[0] != graphs[1]
     for graph in graphs:
-        assert max(len(heard) for heard in graph) == 3
-        listeners = [sum(k in heard for heard in graph) for k in range(20)]
+        assert max(len(sources) for sources in graph) == 3
+        listeners = [sum(k in sources for sources in graph) for k in range(20)]
         assert max(listeners) <= 3

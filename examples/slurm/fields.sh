@@ -1,9 +1,9 @@
 #!/bin/bash
-# A job array: one search for each field, each in a file of its own.
+# A job array: one search per field, each with its own file.
 #
 #     sbatch fields.sh model.toml
 #
-# A task that was stopped is put back by itself; scontrol requeue takes the array's name for it.
+# A stopped task is requeued on its own; scontrol requeue needs the name of the array and the number of the task.
 #SBATCH --job-name=fields
 #SBATCH --array=0-9
 #SBATCH --ntasks=1

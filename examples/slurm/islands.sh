@@ -1,10 +1,10 @@
 #!/bin/bash
-# Islands on many nodes: four ranks a node, one for each of its GPUs.
+# Islands on many nodes: four ranks per node, one for each GPU.
 #
 #     sbatch islands.sh model.toml run.h5        # model.toml has [islands] count = 16, or more
 #
-# The outcome depends on islands.count, not on --nodes: a job that goes on may have another number of nodes. Where MPI
-# and Slurm speak another dialect than PMI-2, srun --mpi=list shows what there is (pmix for Open MPI).
+# The result depends on islands.count, not on --nodes: a resumed job may have a different number of nodes. If MPI and
+# Slurm do not share PMI-2, srun --mpi=list shows the alternatives (pmix for Open MPI).
 #SBATCH --job-name=islands
 #SBATCH --nodes=4
 #SBATCH --ntasks-per-node=4

@@ -1,9 +1,9 @@
 #!/bin/bash
-# The same where srun cannot start MPI programs: mpiexec does, and passes on the signal that this script hears.
+# Islands on clusters where srun cannot start MPI programs: mpiexec starts them, and this script forwards the signal.
 #
 #     sbatch mpiexec.sh model.toml run.h5
 #
-# --signal=B: sends to this script. wait ends when the signal comes, and is asked again for mpiexec's own end.
+# --signal=B: sends the signal to this script. A signal ends wait, so it is repeated until mpiexec has ended.
 #SBATCH --job-name=islands
 #SBATCH --ntasks=2
 #SBATCH --time=04:00:00

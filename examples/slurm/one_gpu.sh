@@ -1,10 +1,10 @@
 #!/bin/bash
-# One search on one GPU of one node, in as many pieces as the queue's time limit asks for.
+# One search on one GPU of one node, in as many pieces as the time limit of the queue requires.
 #
 #     sbatch one_gpu.sh model.toml run.h5
 #
-# Two minutes before its time is up the job hears SIGUSR1, stores its state and ends with 75; it is put back into the
-# queue and goes on. --signal without B: sends to the processes that srun started.
+# Two minutes before the time limit the job receives SIGUSR1, stores its state and exits with 75; it is requeued and
+# resumed. --signal without B: sends the signal to the processes that srun started.
 #SBATCH --job-name=magsearch
 #SBATCH --ntasks=1
 #SBATCH --cpus-per-task=8

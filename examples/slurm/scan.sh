@@ -1,10 +1,10 @@
 #!/bin/bash
-# A scan as a job array: every task computes its share of the points into one file, which task 0 joins.
+# A scan as a job array: every task computes its share of the points; task 0 joins the parts into one file.
 #
 #     sbatch scan.sh model.toml scan.h5
 #
-# A task ends with 75 when its time is nearly up, or when what is left of its share waits for what other tasks have to
-# find first; it is put back into the queue, and asks again.
+# A task exits with 75 shortly before its time limit, or when the rest of its share depends on results of other tasks.
+# It is then requeued.
 #SBATCH --job-name=scan
 #SBATCH --array=0-7
 #SBATCH --ntasks=1

@@ -8,13 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
-from magsearch.relaxation.fire import Fire
-from magsearch.relaxation.lbfgs import LBFGS
-from magsearch.relaxation.llg import OverdampedLLG
 from magsearch.relaxation.relax import EARLY, Convergence, Method, Minimizer, VarianceControl
 from magsearch.relaxation.step_control import Fixed
-from magsearch.relaxation.velocity_projection import VelocityProjection
 from magsearch.thermal.basin_hopping import BasinHopping
 from magsearch.thermal.heat_bath import HeatBath
 from magsearch.thermal.parallel_tempering import ParallelTempering
@@ -24,13 +19,6 @@ from magsearch.thermal.simulated_annealing import Geometric, Linear, SimulatedAn
 from magsearch.thermal.stochastic_llg import StochasticLLG
 
 MinimizerName = Literal["barzilai-borwein", "lbfgs", "velocity-projection", "fire", "llg"]
-MINIMIZERS: dict[str, Callable[[Convergence], Minimizer]] = {
-    "barzilai-borwein": BarzilaiBorwein,
-    "lbfgs": LBFGS,
-    "velocity-projection": VelocityProjection,
-    "fire": Fire,
-    "llg": OverdampedLLG,
-}
 METHODS: dict[str, Callable[..., Method]] = {
     "simulated-annealing": SimulatedAnnealing,
     "parallel-tempering": ParallelTempering,

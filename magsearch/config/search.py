@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from magsearch.config.backend import (
-    MINIMIZERS,
     STRICT,
     BackendTable,
     Count,
@@ -25,6 +24,7 @@ from magsearch.minima.free_energy import Fitness
 from magsearch.minima.harmonic import Harmonic
 from magsearch.minima.local_entropy import LocalEntropy
 from magsearch.operators import BREEDING, OPERATORS, SEEDS, Mixture
+from magsearch.relaxation import MINIMIZERS
 from magsearch.relaxation.relax import Convergence
 from magsearch.search.island import GeneticTunneling
 from magsearch.search.migration import Exchange, Leader

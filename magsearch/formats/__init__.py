@@ -1,27 +1,25 @@
 """File formats of models and spins, recognised by their content.
 
-The format of a model is a module with a NAME, its CONVENTIONS in a few lines, ``recognises`` and ``read``, which
-converts to the convention of model/hamiltonian.py. A new format is a module and an entry in FORMATS; a module that also
-writes it has a function ``texts`` and an entry in TARGETS (``writing``).
+Each format is a module with a NAME, its CONVENTIONS in a few lines, ``recognises`` and ``read``, and converts to the
+convention of model/hamiltonian.py. Every module of this package that has an ORDER is a format: recognisers are asked in
+this order, those first that look for a signature which no other format has. A new one needs no entry anywhere.
 """
 
 from __future__ import annotations
 
+import pkgutil
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
 from magsearch.errors import InputError, printable
 from magsearch.formats import toml
 from magsearch.formats.spins import KINDS, kind_of, read_spins, write_restart, write_spins
-from magsearch.formats.spirit import reading as spirit
 from magsearch.formats.table import read_text
-from magsearch.formats.tb2j import exchange_out, multibinit, pickled
-from magsearch.formats.uppasd import reading as uppasd
-from magsearch.formats.vampire import main as vampire
-from magsearch.formats.vampire import unit_cell
+from magsearch.formats.tb2j import pickled
 from magsearch.formats.writing import TARGETS, write
 from magsearch.model.hamiltonian import Hamiltonian
 
@@ -40,6 +38,7 @@ class Format(Protocol):
 
     NAME: str
     CONVENTIONS: str
+    ORDER: int
 
     def recognises(self, path: Path, text: str) -> bool:
         """Return whether a file with this text has the format."""
@@ -48,7 +47,14 @@ class Format(Protocol):
         """Read the Hamiltonian; raises InputError, with file and line, for invalid or unsupported input."""
 
 
-FORMATS: tuple[Format, ...] = (pickled, toml, multibinit, exchange_out, vampire, unit_cell, spirit, uppasd)
+def found() -> tuple[Format, ...]:
+    """Return the formats of all modules of this package, in the order in which their recognisers are asked."""
+    modules = [import_module(module.name) for module in pkgutil.walk_packages(__path__, f"{__name__}.")]
+    formats = [cast(Format, module) for module in modules if hasattr(module, "ORDER")]
+    return tuple(sorted(formats, key=lambda known: (known.ORDER, known.NAME)))
+
+
+FORMATS: tuple[Format, ...] = found()
 
 
 def recognise(path: str | Path) -> Format:

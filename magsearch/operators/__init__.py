@@ -7,33 +7,26 @@ operator has ``parents``, the number of textures that it needs, and is called wi
 
 from __future__ import annotations
 
+import pkgutil
+from importlib import import_module
+
 from magsearch.operators.mixtures import BREEDING, SEEDS, Mixture
-from magsearch.operators.mutations import (
-    HeatPatch,
-    InsertStripe,
-    RotatePatch,
-    RotateTexture,
-    ShufflePatch,
-)
 from magsearch.operators.operator import Operator
-from magsearch.operators.seeds import RandomSpins, SoftWaves
-from magsearch.operators.skyrmions import MoveSkyrmion, PlantSkyrmion, RemoveSkyrmion
-from magsearch.operators.splices import ExchangeWave, FourierSplice, PatchSplice, QuadrantSplice, StripeSplice
-from magsearch.operators.waves import (
-    InsertDislocations,
-    MultiplyTexture,
-    ShiftWave,
-    StretchTexture,
-    TranslateTexture,
-)
 
-OPERATORS: dict[str, type] = {
-    operator.__name__: operator
-    for operator in (
-        RandomSpins, SoftWaves, StripeSplice, QuadrantSplice, PatchSplice, FourierSplice, ExchangeWave, HeatPatch,
-        RotatePatch, RotateTexture, ShufflePatch, InsertStripe, ShiftWave, TranslateTexture, StretchTexture,
-        MultiplyTexture, InsertDislocations, PlantSkyrmion, RemoveSkyrmion, MoveSkyrmion,
-    )
-}  # fmt: skip
 
-__all__ = [*OPERATORS, "BREEDING", "OPERATORS", "SEEDS", "Mixture", "Operator"]
+def found() -> dict[str, type]:
+    """Return the operators of this package by name: all dataclasses that have ``parents``, in any of its modules."""
+    modules = [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    return {
+        member.__name__: member
+        for module in modules
+        for member in vars(module).values()
+        if isinstance(member, type)
+        and member.__module__ == module.__name__
+        and "parents" in getattr(member, "__dataclass_fields__", {})
+    }
+
+
+OPERATORS: dict[str, type] = found()
+
+__all__ = ["BREEDING", "OPERATORS", "SEEDS", "Mixture", "Operator", "found"]

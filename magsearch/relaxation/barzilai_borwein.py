@@ -22,6 +22,7 @@ class BarzilaiBorwein:
                    a step costs 2.4 times as much, and far fewer are needed; 0: none
     """
 
+    name: ClassVar[str] = "barzilai-borwein"
     vectors: ClassVar[int] = 0
     convergence: Convergence = field(default_factory=Convergence)
     longest_turn: float = 1.0

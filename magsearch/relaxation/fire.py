@@ -17,6 +17,7 @@ class Fire:
     longest_turn   radians, root mean square over the spins
     """
 
+    name: ClassVar[str] = "fire"
     vectors: ClassVar[int] = 1
     convergence: Convergence = field(default_factory=Convergence)
     time_step: float = 0.3

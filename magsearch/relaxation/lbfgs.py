@@ -23,6 +23,7 @@ class LBFGS:
     longest_turn   radians, of any spin in one step
     """
 
+    name: ClassVar[str] = "lbfgs"
     vectors: ClassVar[int] = VECTORS
     convergence: Convergence = field(default_factory=Convergence)
     longest_turn: float = 0.5

@@ -18,6 +18,7 @@ class OverdampedLLG:
     longest_turn   radians, of the spin that turns most in one step
     """
 
+    name: ClassVar[str] = "llg"
     vectors: ClassVar[int] = 0
     convergence: Convergence = field(default_factory=Convergence)
     pace: Pace = field(default_factory=AutoDrop)

@@ -18,6 +18,7 @@ class VelocityProjection:
     longest_turn   radians, of the spin that turns most in one step
     """
 
+    name: ClassVar[str] = "velocity-projection"
     vectors: ClassVar[int] = 1
     convergence: Convergence = field(default_factory=Convergence)
     time_step: float = 0.5

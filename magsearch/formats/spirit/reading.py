@@ -16,9 +16,10 @@ from magsearch.formats.table import wholes
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Anisotropy, CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
 
-__all__ = ["CONVENTIONS", "NAME", "read", "recognises"]
+__all__ = ["CONVENTIONS", "NAME", "ORDER", "read", "recognises"]
 
 NAME = "Spirit, cfg"
+ORDER = 6
 HALF, EDGE = 0.5, np.sqrt(0.75)
 # as Spirit 2.2 places its sites; the vectors are in units of the lattice constant
 BRAVAIS = {

@@ -20,9 +20,10 @@ from magsearch.formats.tb2j import CONVENTIONS
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
 
-__all__ = ["CONVENTIONS", "NAME", "read", "recognises"]
+__all__ = ["CONVENTIONS", "NAME", "ORDER", "read", "recognises"]
 
 NAME = "TB2J, exchange.out"
+ORDER = 3
 VECTOR = ("x", "y", "z")
 ROW = re.compile(r"\s*(\S+)\s+(\S+)\s+\(([^()]*)\)\s+(\S+)\s+\(([^()]*)\)")  # i j (R) J (vector) distance
 LABELLED = re.compile(r"\s*(?:\[[^\]]*\]\s*)?(J_iso|DMI|J_ani|Jprime)\s*:(.*)")

@@ -17,9 +17,10 @@ from magsearch.model.bonds import Bonds, dmi_matrix
 from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
 from magsearch.units import BOHR
 
-__all__ = ["CONVENTIONS", "NAME", "read", "recognises"]
+__all__ = ["CONVENTIONS", "NAME", "ORDER", "read", "recognises"]
 
 NAME = "TB2J, Multibinit's exchange.xml"
+ORDER = 2
 LENGTHS = {"bohrradius": BOHR, "bohr": BOHR, "angstrom": 1.0}
 ENERGIES = {"ev": 1e3, "mev": 1.0}
 IJR = ("i", "j", "R1", "R2", "R3")

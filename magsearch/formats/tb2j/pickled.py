@@ -24,9 +24,10 @@ from magsearch.formats.tb2j import CONVENTIONS
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
 
-__all__ = ["CONVENTIONS", "NAME", "read", "recognises"]
+__all__ = ["CONVENTIONS", "NAME", "ORDER", "read", "recognises"]
 
 NAME = "TB2J, TB2J.pickle"
+ORDER = 0
 EV = 1e3  # meV
 UNUSED = ("biquadratic_Jdict", "NJT_Jdict", "NJT_ddict", "dJdx", "dJdx2", "Jiso_orb", "DMI_orb", "Jani_orb")
 PLAIN: dict[tuple[str, str], Any] = {

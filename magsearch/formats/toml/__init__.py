@@ -14,6 +14,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 __all__ = ["CONVENTIONS", "NAME", "Model", "hamiltonian", "read", "read_tables", "recognises"]
 
 NAME = "magsearch, TOML"
+ORDER = 1
 CONVENTIONS = """\
 E = - sum over pairs (each pair once) [J s_i.s_j + D_ij.(s_i x s_j) + s_i.matrix s_j]
     - sum_i [K (s_i.n)^2 + K4 (s_i.n)^4] + sum_i Kc (x^2 y^2 + y^2 z^2 + z^2 x^2) - mu_B sum_i m_i B.s_i,

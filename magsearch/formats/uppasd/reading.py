@@ -18,9 +18,10 @@ from magsearch.model.hamiltonian import Anisotropy, CubicAnisotropy, Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.units import MRY, MU_B
 
-__all__ = ["CONVENTIONS", "NAME", "read", "recognises"]
+__all__ = ["CONVENTIONS", "NAME", "ORDER", "read", "recognises"]
 
 NAME = "UppASD, inpsd.dat"
+ORDER = 7
 BOND = ("i", "j", "rx", "ry", "rz")
 TENSOR = tuple(f"J{a}{b}" for a in "xyz" for b in "xyz")
 

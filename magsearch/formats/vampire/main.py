@@ -16,6 +16,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 __all__ = ["CONVENTIONS", "NAME", "files", "read", "recognises"]
 
 NAME = "VAMPIRE, input file"
+ORDER = 4
 AXES = "xyz"
 SHAPES = {"cube", "cylinder", "ellipsoid", "sphere", "truncated-octahedron", "tear-drop", "faceted-particle", "cone"}
 SHAPES |= {"bubble", "particle-array", "hexagonal-particle-array", "voronoi-film", "grains", "granular-film", "ellipse"}

@@ -10,9 +10,10 @@ from magsearch.formats.vampire.crystal import assemble_crystal
 from magsearch.formats.vampire.ucf import recognises
 from magsearch.model.hamiltonian import Hamiltonian
 
-__all__ = ["CONVENTIONS", "NAME", "read", "recognises"]
+__all__ = ["CONVENTIONS", "NAME", "ORDER", "read", "recognises"]
 
 NAME = "VAMPIRE, unit cell file"
+ORDER = 5
 
 
 def read(path: Path) -> Hamiltonian:
