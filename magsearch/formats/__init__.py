@@ -6,7 +6,7 @@ convention of hamiltonian.py. A new one is a module and a place in FORMATS.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,8 +16,8 @@ from magsearch.errors import InputError, printable
 from magsearch.formats import toml
 from magsearch.formats.spins import KINDS, kind_of, read_spins, write_restart, write_spins
 from magsearch.formats.spirit import reading as spirit
-from magsearch.formats.table import read_text
 from magsearch.formats.tb2j import exchange_out, multibinit, pickled
+from magsearch.formats.text_file import TextFile
 from magsearch.formats.uppasd import reading as uppasd
 from magsearch.formats.vampire import main as vampire
 from magsearch.formats.vampire import unit_cell
@@ -25,63 +25,71 @@ from magsearch.formats.writing import TARGETS, write
 from magsearch.model.hamiltonian import Hamiltonian
 
 __all__ = [
-    "FORMATS", "KINDS", "TARGETS", "Format", "is_toml", "kind_of", "read", "read_spins", "read_toml", "recognise",
-    "source_text", "write", "write_restart", "write_spins",
+    "FORMATS", "KINDS", "TARGETS", "Format", "ModelFile", "kind_of", "opened", "read", "read_spins", "write",
+    "write_restart", "write_spins",
 ]  # fmt: skip
 
 
 class Format(Protocol):
+    """A module that reads one format."""
+
     NAME: str
     CONVENTIONS: str
 
-    def recognises(self, path: Path, text: str) -> bool: ...
+    def recognises(self, path: Path, text: str) -> bool:
+        """Return whether a file is of this format."""
 
-    def read(self, path: Path) -> Hamiltonian: ...
+    def read(self, file: TextFile) -> Hamiltonian:
+        """Return the Hamiltonian in a file. InputError, with file and line, for what is wrong."""
 
 
 FORMATS: tuple[Format, ...] = (pickled, toml, multibinit, exchange_out, vampire, unit_cell, spirit, uppasd)
 
 
-def recognise(path: str | Path) -> Format:
-    """The format of a file, by its content. InputError where it is no model."""
-    path = Path(path)
-    text = read_text(path)
+@dataclass(frozen=True)
+class ModelFile:
+    """A file of a model, read once, and its format."""
+
+    file: TextFile
+    format: Format
+
+    @property
+    def text(self) -> str:
+        """The text that is stored with a run; empty for a pickle."""
+        return "" if self.format is pickled else self.file.text
+
+    @property
+    def tables(self) -> dict[str, Any]:
+        """The tables of magsearch's own TOML; none for other formats. InputError where it is not TOML."""
+        return self.file.tables if self.format is toml else {}
+
+    def hamiltonian(self, unpickle: bool = False) -> Hamiltonian:
+        """Return the Hamiltonian; ``unpickle`` allows TB2J.pickle, which is a program.
+
+        InputError, with file and line, for what is wrong; its notes say what was not used and what is worth knowing.
+        """
+        if self.format is pickled and not unpickle:
+            raise InputError(
+                "is a pickle, which can run any command when it is read; if you trust it, add "
+                "--set model.unpickle=true, or read exchange.xml, which holds the same numbers",
+                self.file.path,
+            )
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflowed is refused where it should be finite
+            hamiltonian = self.format.read(self.file)
+        notes = tuple(printable(note) for note in hamiltonian.notes)  # they quote the file
+        return hamiltonian if notes == hamiltonian.notes else replace(hamiltonian, notes=notes)
+
+
+def opened(path: str | Path) -> ModelFile:
+    """Return a file of a model and its format, which its content tells. InputError where it is no model."""
+    file = TextFile.read(path)
     for known in FORMATS:
-        if known.recognises(path, text):
-            return known
+        if known.recognises(file.path, file.text):
+            return ModelFile(file, known)
     names = "; ".join(known.NAME for known in FORMATS)
     raise InputError(f"is no model; expected one of: {names}", path)
 
 
 def read(path: str | Path, unpickle: bool = False) -> Hamiltonian:
-    """The Hamiltonian in a file of any of the FORMATS; ``unpickle`` allows TB2J.pickle, which is a program.
-
-    InputError, with file and line, for what is wrong; what was not used, and what is worth knowing, is in its notes.
-    """
-    path = Path(path)
-    found = recognise(path)
-    if found is pickled and not unpickle:
-        raise InputError(
-            "is a pickle, and reading one can run what it says; where you trust it, add --set model.unpickle=true, "
-            "or read exchange.xml, which holds the same numbers",
-            path,
-        )
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflowed is refused where it should be finite
-        hamiltonian = found.read(path)
-    notes = tuple(printable(note) for note in hamiltonian.notes)  # they quote the file
-    return hamiltonian if notes == hamiltonian.notes else replace(hamiltonian, notes=notes)
-
-
-def source_text(path: str | Path) -> str:
-    """The text of a model's file, to be kept with a run; nothing for a pickle."""
-    return "" if recognise(path) is pickled else read_text(path)
-
-
-def is_toml(path: str | Path, text: str) -> bool:
-    """Whether a file is magsearch's own TOML: by its suffix, or by a [model] table."""
-    return toml.recognises(Path(path), text)
-
-
-def read_toml(path: str | Path) -> dict[str, Any]:
-    """The tables of a TOML file. InputError, with the line, where it is not TOML."""
-    return toml.read_tables(path)
+    """Return the Hamiltonian in a file of any of the FORMATS, as ``ModelFile.hamiltonian`` does."""
+    return opened(path).hamiltonian(unpickle)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from magsearch.errors import InputError
 from magsearch.formats.build import SITES, assemble
+from magsearch.formats.text_file import TextFile
 from magsearch.formats.vampire.materials import Material, read_materials
 from magsearch.formats.vampire.ucf import UnitCell, read_cell
 from magsearch.model.bonds import Bonds
@@ -17,7 +18,7 @@ from magsearch.units import JOULE
 
 
 def put_together(
-    ucf: Path,
+    file: TextFile,
     mat: Path,
     *,
     system: tuple[float, float, float] | None = None,
@@ -28,7 +29,7 @@ def put_together(
 ) -> Hamiltonian:
     """Cell and materials as a Hamiltonian: in a box of lengths ``system`` (angstrom), field in tesla, numbers of the
     exchange matrices multiplied by ``factor``."""
-    cell = read_cell(ucf)
+    ucf, cell = file.path, read_cell(file)
     materials, unused = read_materials(mat)
     said = list(notes or [])
     if unused:

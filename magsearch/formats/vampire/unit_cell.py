@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from magsearch.errors import InputError
+from magsearch.formats.text_file import TextFile
 from magsearch.formats.vampire import CONVENTIONS, main
 from magsearch.formats.vampire.crystal import put_together
 from magsearch.formats.vampire.ucf import recognises
@@ -15,11 +16,13 @@ __all__ = ["CONVENTIONS", "NAME", "read", "recognises"]
 NAME = "VAMPIRE, unit cell file"
 
 
-def read(path: Path) -> Hamiltonian:
+def read(file: TextFile) -> Hamiltonian:
     """The Hamiltonian of a .ucf and of the .mat that belongs to it: of the same name, else named beside this .ucf in
     VAMPIRE's ``input``, else the only one in the folder. InputError, with file and line, for what is wrong."""
-    note = f"{path}: a .ucf has no boundaries and no field: all axes are periodic; read VAMPIRE's input to have them"
-    return put_together(path, _materials_beside(path), notes=[note])
+    note = (
+        f"{file.path}: a .ucf has no boundaries and no field: all axes are periodic; read VAMPIRE's input to have them"
+    )
+    return put_together(file, _materials_beside(file.path), notes=[note])
 
 
 def _materials_beside(ucf: Path) -> Path:
@@ -28,7 +31,7 @@ def _materials_beside(ucf: Path) -> Path:
         return same
     beside = ucf.parent / "input"
     if beside.is_file():
-        named = main.files(beside)
+        named = main.files(TextFile.read(beside))
         if named is not None and named.ucf.name == ucf.name:
             return named.mat
     others = sorted(ucf.parent.glob("*.mat"))
