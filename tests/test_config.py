@@ -165,7 +165,10 @@ def test_fitness_by_name(tmp_path, table, fitness):
     [
         ('fitness = "harmonic"', "search.fitness is harmonic, which needs search.fitness_temperature"),
         ("fitness_temperature = 2.0", "belongs to harmonic and local-entropy, but search.fitness is energy"),
-        ('fitness = "harmonic"\nfitness_temperature = 2.0\nscope = 1.0', "search.scope belongs to local-entropy, but search.fitness is harmonic"),
+        (
+            'fitness = "harmonic"\nfitness_temperature = 2.0\nscope = 1.0',
+            "search.scope belongs to local-entropy, but search.fitness is harmonic",
+        ),
         ('fitness = "entropy"', "local-entropy"),
         ('fitness = "harmonic"\nfitness_temperature = 0.0', "fitness_temperature is 0.0"),
     ],
@@ -248,11 +251,19 @@ def test_every_storage_setting_reaches_the_run(tmp_path):
         ("[islands]\ncount = 0", 10, "count is 0"),
         ('[islands]\ntopology = "star"', 10, "ring"),
         ("[islands]\ndegree = 3", 10, "islands.degree belongs to random, but islands.topology is ring"),
-        ("[islands]\ncount = 3\ngroup_pull = 0.5", 11, "islands.group_pull belongs to leader, but islands.scheme is exchange"),
+        (
+            "[islands]\ncount = 3\ngroup_pull = 0.5",
+            11,
+            "islands.group_pull belongs to leader, but islands.scheme is exchange",
+        ),
         ('[islands]\nscheme = "leader"\nglobal_pull = 1.5', 11, "global_pull is 1.5"),
         ("[islands]\ncount = 2\n[[islands.own]]\nislands = [2]", 12, "there are islands 0 to 1"),
         ("[islands]\n[[islands.own]]\nislands = [0]\ngenerations = 3", 12, "unknown key 'generations'"),
-        ("[islands]\n[[islands.own]]\nislands = [0]\noperators = {Splice = 1}", 12, "unknown operator 'Splice'; did you mean"),
+        (
+            "[islands]\n[[islands.own]]\nislands = [0]\noperators = {Splice = 1}",
+            12,
+            "unknown operator 'Splice'; did you mean",
+        ),
         ("[storage]\nshare = 0.0", 10, "share is 0.0"),
         ("[storage]\nlimit = -1", 10, "limit is -1"),
     ],

@@ -201,7 +201,7 @@ def test_pdfeir111_keeps_both_ordered_pairs_of_its_source():
 # -- what can be wrong ----------------------------------------------------------------------------------------------
 
 BAD = [
-    ("J = [1.0]", "J = [1.0]\nJx = 2", "11: unknown key 'Jx'; known are J, shell, between"),
+    ("J = [1.0]", "J = [1.0]\nJx = 2", "11: unknown key 'Jx'; did you mean 'J'"),
     ("size = [4, 4, 1]", "size = [4, 4, 1]\nfeld = 1", "5: unknown key 'feld'; did you mean 'field'"),
     ("size = [4, 4, 1]", "", "2: size is missing"),
     ("size = [4, 4, 1]", "size = [40000, 4000, 1]", "4: 40000 x 4000 x 1 cells are 160000000 sites; expected at most"),

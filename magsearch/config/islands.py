@@ -11,10 +11,14 @@ from magsearch.formats.toml.table import Table
 from magsearch.search.island import GeneticTunneling
 from magsearch.search.migration import SCHEMES, Exchange
 
+OVERRIDDEN = [
+    replace(key.optional, facts={**key.facts, "default": "that of [search]"}, owners={})
+    for key in SearchTable.KEYS.values()
+    if key.facts.get("per_island")
+]
 
-class OwnTable(
-    Table, path="islands.own", of=[key.optional for key in SearchTable.KEYS.values() if key.facts.get("per_island")]
-):
+
+class OwnTable(Table, path="islands.own", of=OVERRIDDEN):
     """Values of some islands for keys of [search], `[[islands.own]]`.
 
     Tables are written inline and replace the whole table of [search], as in

@@ -40,12 +40,16 @@ class SearchTable(Table, path="search", of=(GeneticTunneling, Stop, Convergence)
     )  # fmt: skip
     variance: VarianceTable = field(
         default=VarianceTable(),
-        metadata={"doc": "Variance control of relaxations, see [search.variance].", "per_island": True},
+        metadata={
+            "doc": "Variance control of relaxations.",
+            "default": "as in [search.variance]",
+            "per_island": True,
+        },
     )
     backend: BackendTable | None = field(
         default=None,
         metadata={
-            "doc": "A method that relaxes offspring instead of a minimiser alone, see [search.backend].",
+            "doc": "The method of [search.backend], which relaxes offspring instead of a minimiser alone.",
             "per_island": True,
         },
     )  # fmt: skip

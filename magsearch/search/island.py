@@ -83,7 +83,7 @@ class GeneticTunneling:
     adaptation: float = field(
         default=0.0,
         metadata={
-            "doc": "Fraction of the offspring whose operator is drawn by past success instead of by these weights.",
+            "doc": "Fraction of the offspring whose operator is drawn by past success instead of by weight.",
             "ge": 0, "le": 1, "per_island": True,
         },
     )  # fmt: skip

@@ -41,7 +41,7 @@ class Atom(Table, path="model.basis"):
     """An atom of the basis, `[[model.basis]]` or an inline table."""
 
     position: Vector = field(
-        metadata={"doc": "Position in units of the cell vectors, or with `cartesian` of the lattice constant."}
+        metadata={"doc": "Position in units of the cell vectors; with `cartesian`, in those of the constant."}
     )
     species: str = field(default="A", metadata={"doc": "Chemical symbol or any other name."})
     moment: float | None = field(
@@ -143,7 +143,7 @@ class Model(Table, path="model"):
     size: Annotated[list[int], Len(3, 3)] = dataclasses.field(
         metadata={"doc": "Number of unit cells along the three axes.", "ge": 1}
     )
-    title: str = dataclasses.field(default="", metadata={"doc": "A name for people."})
+    title: str = dataclasses.field(default="", metadata={"doc": "Title of the model."})
     lattice: str | None = dataclasses.field(
         default=None, metadata={"doc": f"A lattice by name, instead of `cell`: {', '.join(NAMED)}.", "default": "none"}
     )

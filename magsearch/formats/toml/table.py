@@ -148,7 +148,7 @@ def _members(family: Mapping[str, type]) -> list[Key]:
     for by in owners.values():
         key = next(iter(by.values()))
         if len(by) == len(family) and all(other.default == key.default for other in by.values()):
-            found.append(replace(key, owners={}))
+            found.append(key)
         else:
             found.append(replace(key.optional, owners=by, facts={**key.facts, "needed": False}))
     return found
