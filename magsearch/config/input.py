@@ -18,6 +18,7 @@ from magsearch.config.storage import StorageTable
 from magsearch.errors import InputError, SettingError, unknown
 from magsearch.formats import Format
 from magsearch.formats.build import too_large
+from magsearch.formats.toml.model import Model
 from magsearch.formats.toml.model import hamiltonian as hamiltonian_of
 from magsearch.formats.toml.source import Source
 from magsearch.formats.toml.table import Table
@@ -156,8 +157,17 @@ def _changed(name: str, table: Mapping[str, Any], changes: Mapping[str, Any]) ->
         return {**table, **changes}
     changed: Any = dict(table)
     for key, value in changes.items():
-        changed = _placed(changed, key.split("."), value, f"{name}.{key}")
+        first, *rest = path = key.split(".")
+        if rest and changed.get(first) is None and first in _tables_in(name):
+            changed[first] = {}
+        changed = _placed(changed, path, value, f"{name}.{key}")
     return dict(changed)
+
+
+def _tables_in(name: str) -> list[str]:
+    """The keys of a table that are tables themselves."""
+    schema = Model if name == "model" else TABLES[name]
+    return [key.name for key in schema.KEYS.values() if key.is_table]
 
 
 def _placed(inside: Any, path: Sequence[str], value: Any, key: str) -> Any:

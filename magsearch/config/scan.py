@@ -104,6 +104,8 @@ def gathered(table: Mapping[str, Any]) -> dict[str, Any]:
     """
     known, steps = ScanTable.KEYS.keys(), Steps.KEYS.keys()
     own = {name: value for name, value in table.items() if name in known - {"axes"}}
+    if not isinstance(table.get("axes", {}), Mapping):
+        return dict(table)  # which is refused
     axes: dict[str, Any] = dict(table.get("axes", {}))
 
     def take(name: str, value: Any) -> None:

@@ -71,6 +71,12 @@ class Key:
         return replace(self, kind=self.kind | None, default=None)
 
     @property
+    def is_table(self) -> bool:
+        """Whether the value is a table."""
+        kinds = [self.kind, *get_args(self.kind)]
+        return any(get_origin(kind) is dict or (isinstance(kind, type) and issubclass(kind, Table)) for kind in kinds)
+
+    @property
     def annotation(self) -> Any:
         """The type, with its bounds, as pydantic checks it."""
         return _checked(self.kind, {name: self.facts[name] for name in BOUNDS if name in self.facts})
