@@ -212,7 +212,8 @@ MODEL_SAMPLES = {
 CRYSTAL: dict[str, Any] = {
     "size": [4, 4, 1], "cell": [[3**0.5, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
     "basis": [{"position": [0.0, 0.0, 0.0]}, {"position": [0.5, 0.5, 0.0], "species": "B"}],
-    "exchange": [{"J": 1.0}], "dmi": [{"D": 0.5, "direction": "neel"}], "bond": [{"i": 0, "j": 0, "cells": [2, 1, 0], "J": 0.7}],
+    "exchange": [{"J": 1.0}], "dmi": [{"D": 0.5, "direction": "neel"}],
+    "bond": [{"i": 0, "j": 0, "cells": [2, 1, 0], "J": 0.7}],
     "anisotropy": [{"K": 0.5}], "cubic": [{"Kc": 0.5}],
 }  # fmt: skip
 

@@ -73,7 +73,7 @@ class Key:
     @property
     def is_table(self) -> bool:
         """Whether the value is a table."""
-        kinds = [self.kind, *get_args(self.kind)]
+        kinds = get_args(self.kind) if get_origin(self.kind) in (Union, types.UnionType) else [self.kind]
         return any(get_origin(kind) is dict or (isinstance(kind, type) and issubclass(kind, Table)) for kind in kinds)
 
     @property
