@@ -88,7 +88,7 @@ def _section(table: type[Table]) -> str:
 
 
 def _by_owner(key: Key, words: Callable[[Key], str]) -> list[tuple[str, str]]:
-    """What is said of a key, and by which classes of a family: one entry where all say the same."""
+    """Return each text about a key with the classes of a family that give it."""
     said: dict[str, list[str]] = {}
     for name, own in (key.owners or {"": key}).items():
         said.setdefault(words(own), []).append(name)
@@ -119,7 +119,7 @@ def _unit(key: Key) -> str:
 
 
 def _literal(value: Any) -> str:
-    """A value as TOML writes it."""
+    """Return a value as TOML writes it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
@@ -140,7 +140,7 @@ def _bound(value: float) -> str:
 
 
 def _words(kind: Any, bounds: str, plural: bool) -> Iterator[str]:
-    """The members of a type in words."""
+    """Yield the members of a type in words."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         for part in inner:
@@ -163,7 +163,7 @@ def _words(kind: Any, bounds: str, plural: bool) -> Iterator[str]:
 
 
 def _list(kind: Any, length: Len | None, bounds: str, plural: bool) -> Iterator[str]:
-    """A list of any length, or of a given one."""
+    """Yield the words for a list of any length, or of a given one."""
     (item,) = get_args(kind)
     count = f"{length.min_length} " if length and length.max_length else ""
     yield f"{'lists' if plural else 'list'} of {count}{' or '.join(_words(item, bounds, plural=True))}"

@@ -81,7 +81,7 @@ def varied(given: Input, settings: Mapping[str, Any]) -> Input:
 
 
 def _overruled(made: Input, given: Mapping[str, dict[str, Any]], changes: dict[str, dict[str, Any]]) -> Input:
-    """An input, the tables of which are ``given``, with some keys changed."""
+    """Return an input, the tables of which are ``given``, with some keys changed."""
     try:
         model, hamiltonian = _model(made, changes.get("model", {}))
         tables = {name: _changed(name, given[name], changes.get(name, {})) for name in TABLES}
@@ -118,7 +118,7 @@ def again(
 
 
 def _with_values(stored: Any) -> Any:
-    """Stored settings without those that were not given."""
+    """Return stored settings without those that were not given."""
     if isinstance(stored, Mapping):
         return {key: _with_values(value) for key, value in stored.items() if value is not None}
     return [_with_values(value) for value in stored] if isinstance(stored, list) else stored
@@ -152,7 +152,7 @@ def _by_table(settings: Iterable[tuple[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def _changed(name: str, table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A table with other values; a key may lead to an entry of a list: exchange.0.J."""
+    """Return a table with other values; a key may lead to an entry of a list: exchange.0.J."""
     if name == "scan":  # where keys with dots are axes
         return {**table, **changes}
     changed: Any = dict(table)
@@ -165,7 +165,7 @@ def _changed(name: str, table: Mapping[str, Any], changes: Mapping[str, Any]) ->
 
 
 def _tables_in(name: str) -> list[str]:
-    """The keys of a table that are tables themselves."""
+    """Return the keys of a table that are tables themselves."""
     schema = Model if name == "model" else TABLES[name]
     return [key.name for key in schema.KEYS.values() if key.is_table]
 
@@ -183,7 +183,7 @@ def _placed(inside: Any, path: Sequence[str], value: Any, key: str) -> Any:
 
 
 def _model(made: Input, changes: Mapping[str, Any]) -> tuple[dict[str, Any] | None, Hamiltonian]:
-    """The [model] table, where there is one, and the Hamiltonian, with other values."""
+    """Return the [model] table, where there is one, and the Hamiltonian, with other values."""
     read = made.hamiltonian
     if not changes:
         return made.model, read

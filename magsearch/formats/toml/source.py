@@ -103,14 +103,14 @@ class Source:
 
 
 def _in_words(problem: ErrorDetails) -> str:
-    """What pydantic expected."""
+    """Return what pydantic expected."""
     context = problem.get("ctx", {})
     words = EXPECTED.get(problem["type"], problem["msg"].removeprefix("Input should be "))
     return words.format(**context)
 
 
 def _inside(given: Any, loc: Sequence[str | int]) -> tuple[list[str | int], Any]:
-    """The part of a pydantic location that lies in the data (the rest names members of a union), and what is there."""
+    """Return the part of a pydantic location that lies in the data, without members of unions, and what is there."""
     place: list[str | int] = []
     for part in loc:
         try:
@@ -122,14 +122,14 @@ def _inside(given: Any, loc: Sequence[str | int]) -> tuple[list[str | int], Any]
 
 
 def _names(schema: type[Table], place: Place) -> list[str]:
-    """The words that a key accepts."""
+    """Return the words that a key accepts."""
     *above, key = [part for part in place if isinstance(part, str)]
     kind = _schema_at(schema, above).KEYS[key].kind
     return [word for part in (kind, *get_args(kind)) if get_origin(part) is Literal for word in get_args(part)]
 
 
 def _schema_at(schema: type[Table], place: Place) -> type[Table]:
-    """The table that describes a place."""
+    """Return the table that describes a place."""
     for part in place:
         if isinstance(part, str):
             schema = next(tables(schema.KEYS[part].kind))

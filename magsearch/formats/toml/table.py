@@ -83,7 +83,7 @@ class Key:
 
 
 def _checked(kind: Any, bounds: Mapping[str, Any]) -> Any:
-    """A type whose numbers have bounds, and whose scalars are taken as they are: 1 is no true, "1" no number."""
+    """Return a type whose numbers have bounds, and whose scalars are not converted: 1 is no true, "1" no number."""
     if kind in (int, float):
         return Annotated[kind, Checks(strict=True, **bounds)]
     if kind in (bool, str):
@@ -120,7 +120,7 @@ def _default(f: Field[Any]) -> Any:
 
 
 def _declared(name: str, facts: Mapping[str, Any], default: Any, hint: Any) -> list[Key]:
-    """The key of one field, and with a family those of its classes."""
+    """Return the key of one field, and with a family those of its classes."""
     if strange := facts.keys() - METADATA:
         raise TypeError(f"{name} has unknown metadata {sorted(strange)}")
     name, family = facts.get("key", name), facts.get("family")
@@ -145,7 +145,7 @@ def _keys_of(member: type) -> tuple[Key, ...]:
 
 
 def _members(family: Mapping[str, type]) -> list[Key]:
-    """The keys of the classes of a family: with a default where all of them have the key with the same one."""
+    """Return the keys of the classes of a family: with a default where all have the key with the same one."""
     owners: dict[str, dict[str, Key]] = {}
     for label, member in family.items():
         for key in _keys_of(member):
@@ -234,7 +234,7 @@ class Table:
 
 
 def _always(value: T) -> Any:
-    """A default of its own for every table."""
+    """Return a function that gives every table a default of its own."""
     return (lambda: value) if isinstance(value, Table) else value.copy  # type: ignore[attr-defined]
 
 
