@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard kernels/*)
 
-.PHONY: demo test slow lint benchmark clean
+.PHONY: demo test slow lint docs benchmark clean
 
 demo: $(VENV)/installed
 	mkdir -p out
@@ -22,6 +22,10 @@ lint: $(VENV)/linters
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run --Werror kernels/*
+
+docs: $(VENV)/installed
+	$(BIN)/python -m magsearch.config.document > docs/settings.new
+	mv docs/settings.new docs/settings.md
 
 benchmark: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/evaluation.py

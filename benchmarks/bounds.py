@@ -19,7 +19,7 @@ from molecules import GOLDEN, c60, corners, icosahedron, molecule
 
 import magsearch as ms
 from magsearch.bounds import lower_bound, lowest_state, spiral
-from magsearch.formats.toml import hamiltonian as from_tables
+from magsearch.formats.toml.model import hamiltonian as from_tables
 from magsearch.model.hamiltonian import Hamiltonian
 
 INPUTS = Path(__file__).parent.parent / "inputs"

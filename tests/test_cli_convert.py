@@ -81,7 +81,7 @@ def test_there_and_back_again(toml, capsys, name):
 
 def test_a_format_may_be_asked_for_by_name(toml, capsys):
     printed(capsys, "convert", toml, toml.with_name("out"), "--to", "toml")
-    assert formats.read_toml(toml.with_name("out"))["model"]["size"] == [6, 5, 1]
+    assert formats.opened(toml.with_name("out")).tables["model"]["size"] == [6, 5, 1]
     assert "--to tb3j: is no format; known are toml, uppasd" in refused(capsys, "convert", toml, "x", "--to", "tb3j")
 
 

@@ -174,7 +174,7 @@ def test_a_name_that_says_no_format_needs_one(tmp_path):
     ):
         formats.write(ALL["square_bloch"], tmp_path / "model.json")
     files, _ = formats.write(ALL["square_bloch"], tmp_path / "model.json", "spirit")
-    assert formats.recognise(files[0]).NAME == "Spirit, cfg"
+    assert formats.opened(files[0]).format.NAME == "Spirit, cfg"
 
 
 def test_small_boxes_count_every_image_in_uppasd(tmp_path):

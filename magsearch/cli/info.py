@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from magsearch import config, formats
+from magsearch import config
 from magsearch.cli.arguments import InputFile, Json, Settings
 from magsearch.console import screen
 from magsearch.engine.device import choose
@@ -39,7 +39,8 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
         "bytes_of_checkpoint": size.checkpoint,
         "notes": list(hamiltonian.notes),
     }
-    format = formats.recognise(input_file)
+    format = given.format
+    assert format is not None
     result |= {"format": format.NAME, "conventions": format.CONVENTIONS}
     if hamiltonian.uniform:
         waves = softest_waves(hamiltonian, 1)

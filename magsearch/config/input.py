@@ -1,4 +1,4 @@
-"""What a run is told: an input file, and settings that overrule it from the command line."""
+"""Input files, and settings of the command line that overrule them."""
 
 from __future__ import annotations
 
@@ -9,32 +9,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
 from magsearch import formats
+from magsearch.config.islands import IslandsTable
 from magsearch.config.scan import ScanTable, gathered
-from magsearch.config.search import IslandsTable, SearchTable, StorageTable
-from magsearch.errors import InputError
-from magsearch.formats import toml
+from magsearch.config.search import SearchTable
+from magsearch.config.storage import StorageTable
+from magsearch.errors import InputError, SettingError, unknown
+from magsearch.formats import Format
 from magsearch.formats.build import too_large
+from magsearch.formats.toml.model import Model
+from magsearch.formats.toml.model import hamiltonian as hamiltonian_of
 from magsearch.formats.toml.source import Source
+from magsearch.formats.toml.table import Table
 from magsearch.model.hamiltonian import Hamiltonian
 
-TABLES: dict[str, type] = {
-    "search": SearchTable, "islands": IslandsTable, "storage": StorageTable, "scan": ScanTable,
+TABLES: dict[str, type[Table]] = {
+    table.PATH: table for table in (SearchTable, IslandsTable, StorageTable, ScanTable)
 }  # fmt: skip
 KNOWN = ("model", *TABLES)
-LATER = {
-    "search": ("generations", "seconds", "window", "deviation", "gap", "bound"),
-    "storage": None,
-}  # what a resumed run may change
 
 
 @dataclass(frozen=True, eq=False)
 class Input:
-    """An input file, read and overruled.
+    """An input with the settings that overrule it.
 
-    model   its [model] table, overruled; None for other formats
+    model    its [model] table; None for other formats
+    format   of the file; None where a run is resumed, which does not read it
     """
 
     path: Path
@@ -45,32 +46,34 @@ class Input:
     storage: StorageTable = field(default_factory=StorageTable)
     scan: ScanTable = field(default_factory=ScanTable)
     model: dict[str, Any] | None = None
+    format: Format | None = None
 
     def as_json(self) -> dict[str, Any]:
+        """Return all tables besides [model], as they are stored with a run."""
         return {name: asdict(getattr(self, name)) for name in TABLES}
 
 
 def read(path: str | Path, overrides: Sequence[str] = ()) -> Input:
-    """The input in a .toml or inpsd.dat, with ``key=value`` settings on top (model.size, search.seed, ...).
+    """Return the input in a file of any format, with ``key=value`` settings on top (model.size, search.seed, ...).
 
     InputError, with file and line, for what is wrong.
     """
-    path = Path(path)
-    changes = _overrides(overrides)
-    unpickle = changes.get("model", {}).get("unpickle") is True
-    hamiltonian, text = formats.read(path, unpickle), formats.source_text(path)
-    tables = formats.read_toml(path) if formats.is_toml(path, text) else {}
-    for name in tables:
+    path, changes = Path(path), _overrides(overrides)
+    opened = formats.opened(path)
+    hamiltonian = opened.hamiltonian(unpickle=changes.get("model", {}).get("unpickle") is True)
+    given, sources = opened.tables, {name: Source(path, opened.text, name) for name in KNOWN}
+    for name in given:
         if name not in KNOWN:
-            raise Source(path, text, name).error((), f"unknown table [{name}]; known are {', '.join(KNOWN)}")
-    given = {name: tables.get(name, {}) for name in TABLES}
-    sources = {name: Source(path, text, name) for name in TABLES}
-    made = Input(path, text, hamiltonian, **_settings(given, sources), model=tables.get("model"))
-    return _overruled(made, given, changes) if overrides else made
+            raise Source(path, opened.text, name).error((), unknown("table", name, KNOWN))
+    own = {name: given.get(name, {}) for name in TABLES}
+    made = Input(
+        path, opened.text, hamiltonian, **_settings(own, sources), model=given.get("model"), format=opened.format
+    )
+    return _overruled(made, own, changes) if overrides else made
 
 
 def varied(given: Input, settings: Mapping[str, Any]) -> Input:
-    """An input with other settings, by dotted key ("model.field", "search.seed", "model.dmi.0.D", ...).
+    """Return an input with other settings, by dotted key ("model.field", "search.seed", "model.dmi.0.D", ...).
 
     InputError for keys that do not exist and values that make no sense.
     """
@@ -78,16 +81,16 @@ def varied(given: Input, settings: Mapping[str, Any]) -> Input:
 
 
 def _overruled(made: Input, given: Mapping[str, dict[str, Any]], changes: dict[str, dict[str, Any]]) -> Input:
-    """An input, the tables of which are ``given``, with some keys changed."""
+    """Return an input, the tables of which are ``given``, with some keys changed."""
     try:
         model, hamiltonian = _model(made, changes.get("model", {}))
         tables = {name: _changed(name, given[name], changes.get(name, {})) for name in TABLES}
-        settings = _settings(tables, {name: Source("--set", "", name) for name in TABLES})
+        settings = _settings(tables, COMMAND_LINE)
     except InputError as error:
         raise InputError(error.message, "--set") from None
     except ValueError as error:
         raise InputError(str(error), "--set") from None
-    return Input(made.path, made.text, hamiltonian, **settings, model=model)
+    return replace(made, hamiltonian=hamiltonian, model=model, **settings)
 
 
 def again(
@@ -97,20 +100,28 @@ def again(
     stored: Mapping[str, Any],
     overrides: Sequence[str],
     model: dict[str, Any] | None = None,
-    later: Mapping[str, Sequence[str] | None] = LATER,
+    names: Sequence[str] = ("search", "storage"),
 ) -> Input:
-    """The input of a run that goes on; only what does not change its course (``later``) may be overruled."""
+    """Return the input of a run that is resumed; of the tables ``names``, keys marked ``later`` may be overruled.
+
+    stored   what ``Input.as_json`` gave; keys without a value have their defaults
+    """
     changes = _overrides(overrides)
+    allowed = [f"{name}.{key.name}" for name in names for key in TABLES[name].KEYS.values() if key.facts.get("later")]
     for name, keys in changes.items():
-        allowed = later.get(name, ())
         for key in keys:
-            if allowed is not None and key not in allowed:
-                may = [f"{table}.{k}" for table, own in later.items() for k in (("*",) if own is None else own)]
-                told = f"{', '.join(may[:-1])} and {may[-1]} can"
-                raise InputError(f"{name}.{key} cannot change in a run that goes on; {told}", "--set")
-    given = {name: _changed(name, stored.get(name, {}), changes.get(name, {})) for name in TABLES}
-    settings = _settings(given, {name: Source("--set", "", name) for name in TABLES})
-    return Input(Path(path), text, hamiltonian, **settings, model=model)
+            if f"{name}.{key}" not in allowed:
+                told = f"{', '.join(allowed[:-1])} and {allowed[-1]} can"
+                raise InputError(f"{name}.{key} cannot change when a run is resumed; {told}", "--set")
+    given = {name: _changed(name, _with_values(stored.get(name, {})), changes.get(name, {})) for name in TABLES}
+    return Input(Path(path), text, hamiltonian, **_settings(given, COMMAND_LINE), model=model)
+
+
+def _with_values(stored: Any) -> Any:
+    """Return stored settings without those that were not given."""
+    if isinstance(stored, Mapping):
+        return {key: _with_values(value) for key, value in stored.items() if value is not None}
+    return [_with_values(value) for value in stored] if isinstance(stored, list) else stored
 
 
 def _overrides(items: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -132,20 +143,31 @@ def _by_table(settings: Iterable[tuple[str, Any]]) -> dict[str, dict[str, Any]]:
     tables: dict[str, dict[str, Any]] = {}
     for name, value in settings:
         table, dot, key = name.strip().partition(".")
-        if not (dot and key) or table not in KNOWN:
+        if not (dot and key):
             raise InputError(f"{name!r} is not table.key=value with table one of {', '.join(KNOWN)}", "--set")
+        if table not in KNOWN:
+            raise InputError(f"{name.strip()}: {unknown('table', table, KNOWN)}", "--set")
         tables.setdefault(table, {})[key] = value
     return tables
 
 
 def _changed(name: str, table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A table with other values; a key may lead to an entry of a list: exchange.0.J."""
+    """Return a table with other values; a key may lead to an entry of a list: exchange.0.J."""
     if name == "scan":  # where keys with dots are axes
         return {**table, **changes}
     changed: Any = dict(table)
     for key, value in changes.items():
-        changed = _placed(changed, key.split("."), value, f"{name}.{key}")
+        first, *rest = path = key.split(".")
+        if rest and changed.get(first) is None and first in _tables_in(name):
+            changed[first] = {}
+        changed = _placed(changed, path, value, f"{name}.{key}")
     return dict(changed)
+
+
+def _tables_in(name: str) -> list[str]:
+    """Return the keys of a table that are tables themselves."""
+    schema = Model if name == "model" else TABLES[name]
+    return [key.name for key in schema.KEYS.values() if key.is_table]
 
 
 def _placed(inside: Any, path: Sequence[str], value: Any, key: str) -> Any:
@@ -156,22 +178,23 @@ def _placed(inside: Any, path: Sequence[str], value: Any, key: str) -> Any:
         return [_placed(one, rest, value, key) if k == int(first) else one for k, one in enumerate(inside)]
     if isinstance(inside, dict) and (not rest or first in inside):
         return {**inside, first: _placed(inside.get(first), rest, value, key)}
-    raise InputError(f"{key} leads nowhere: there is no {first!r} to change something in")
+    names = inside if isinstance(inside, dict) else map(str, range(len(inside))) if isinstance(inside, list) else ()
+    raise InputError(f"{key}: {unknown('entry', first, names)}")
 
 
 def _model(made: Input, changes: Mapping[str, Any]) -> tuple[dict[str, Any] | None, Hamiltonian]:
-    """The [model] table, where there is one, and the Hamiltonian, with other values."""
+    """Return the [model] table, where there is one, and the Hamiltonian, with other values."""
     read = made.hamiltonian
     if not changes:
         return made.model, read
     if made.model is not None:
         model = _changed("model", made.model, changes)
-        return model, toml.hamiltonian(model, made.text, made.path)
+        return model, hamiltonian_of(model, made.text, made.path)
     settable = ("size", "field", "periodic", "unpickle")
-    unknown = sorted(set(changes) - set(settable))
-    if unknown:
-        known = ", ".join(f"model.{key}" for key in settable[:-1])
-        raise InputError(f"model.{unknown[0]} cannot be set for this format; {known} can", "--set")
+    for key in changes:
+        if key not in settable:
+            known = ", ".join(f"model.{other}" for other in settable[:-1])
+            raise InputError(f"model.{key} cannot be set for this format; {known} can", "--set")
     if "periodic" in changes:
         periodic = _numbers("model.periodic", changes["periodic"], bool)
         read = replace(read, lattice=replace(read.lattice, periodic=periodic))
@@ -194,26 +217,20 @@ def _numbers(name: str, value: Any, kind: type) -> tuple[Any, ...]:
     return tuple(np.array(value, dtype=kind).tolist())
 
 
+COMMAND_LINE = {name: Source("--set", "", name) for name in KNOWN}
+
+
 def _settings(given: Mapping[str, dict[str, Any]], sources: Mapping[str, Source]) -> dict[str, Any]:
     """All tables as values that make sense, alone and together."""
-    made: dict[str, Any] = {}
     given = {**given, "scan": gathered(given["scan"])}
-    for name, schema in TABLES.items():
-        try:
-            made[name] = TypeAdapter(schema).validate_python(given[name])
-        except ValidationError as error:
-            raise sources[name].invalid(error, given[name], schema) from None
-    checks = (
-        ("search", lambda: made["search"].island()),
-        ("search", lambda: made["search"].stop()),
-        ("islands", lambda: made["islands"].migration()),
-        ("islands", lambda: made["islands"].islands(made["search"])),
-    )
-    for name, check in checks:
-        try:
-            check()
-        except ValueError as error:
-            blamed = sorted((str(error).find(f"{name}.{key}"), key) for key in given[name])
-            place = next(((key,) for where, key in blamed if where >= 0), ())
-            raise sources[name].error(place, str(error)) from None
+    made: dict[str, Any] = {name: sources[name].read(table, given[name]) for name, table in TABLES.items()}
+    search, islands, storage = made["search"], made["islands"], made["storage"]
+    try:
+        search.island()
+        search.stop()
+        islands.migration()
+        islands.islands(search)
+        storage.checkpoints()
+    except SettingError as error:
+        raise sources[str(error.place[0])].about(error) from None
     return made

@@ -4,74 +4,108 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field
 
-Number = Annotated[float, Field(strict=True)]
-Kelvin = Annotated[float, Field(strict=True, ge=0)]
-Vector = Annotated[list[Number], Field(min_length=3, max_length=3)]
-Count = Annotated[int, Field(strict=True, ge=1)]
-Whole = Annotated[int, Field(strict=True, ge=0)]
-STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+from magsearch.config.types import Vector
+from magsearch.formats.toml.table import Table
 
 
-@dataclass(frozen=True)
-class Steps:
-    """{first = 0.0, last = 4.0, count = 9}: equally spaced values, both ends included."""
+class Steps(Table, path="scan.*"):
+    """Equally spaced values with both ends, instead of a list: `{first = 0.0, last = 4.0, count = 9}`."""
 
-    __pydantic_config__ = STRICT
-    first: Number
-    last: Number
-    count: Annotated[int, Field(strict=True, ge=2)]
+    first: float = dataclasses.field(metadata={"doc": "First value."})
+    last: float = dataclasses.field(metadata={"doc": "Last value."})
+    count: int = dataclasses.field(metadata={"doc": "Number of values.", "ge": 2})
 
     def values(self) -> list[float]:
+        """Return the values."""
         return [float(value) for value in np.linspace(self.first, self.last, self.count).round(12)]
 
 
-@dataclass(frozen=True)
-class ScanTable:
-    """The [scan] table. Every key with a dot ("model.moment", "search.seed", ...) is one more axis, kept in ``axes``.
+class ScanTable(Table, path="scan"):
+    """The settings that `magsearch scan` varies, and how ([scans.md](scans.md)).
 
-    temperature   kelvin; 0: the search for the ground state; above: an equilibrated thermal state
-    field         tesla: vectors, or numbers along z
-    axes          dotted key: values of any other setting of the input
-    combine       grid: every value of an axis with every one of the others; list: first with first, second with second
-    refine        points that are added one after the other where the phase boundary is least certain
-    at_once       how many of them before the next look
-    surrogate     what says where: gaussian-process, or random-features; default: the former up to three axes
-    ladders       of replicas that exchange their temperatures, each begun in another phase
-    rungs         temperatures of a ladder at the most: more are put between the scanned ones, so that replicas exchange
-    hottest       kelvin, up to which ladders reach where the scanned temperatures do not
-    sweeps        that are measured
-    warmup        sweeps before; default: half as many
+    Every other key with a dot, such as `"model.moment"` or `"search.seed"`, is one more axis; a scan stores these as
+    `axes`.
     """
 
-    __pydantic_config__ = STRICT
-    temperature: list[Kelvin] | Steps = dataclasses.field(default_factory=list)
-    field: list[Number | Vector] | Steps = dataclasses.field(default_factory=list)
-    axes: dict[str, list[Any] | Steps] = dataclasses.field(default_factory=dict)
-    combine: Literal["grid", "list"] = "grid"
-    refine: Whole = 0
-    at_once: Count = 1
-    surrogate: Literal["gaussian-process", "random-features"] | None = None
-    ladders: Annotated[int, Field(strict=True, ge=2)] = 3
-    rungs: Count = 128
-    hottest: Annotated[float, Field(strict=True, gt=0)] | None = None
-    sweeps: Count = 2000
-    warmup: Whole | None = None
+    temperature: list[float] | Steps = dataclasses.field(
+        default_factory=list,
+        metadata={
+            "doc": "Temperatures; 0: the search for the ground state; above: an equilibrated thermal state.",
+            "unit": "K", "ge": 0,
+        },
+    )  # fmt: skip
+    field: list[float | Vector] | Steps = dataclasses.field(
+        default_factory=list, metadata={"doc": "Magnetic fields: vectors, or numbers along z.", "unit": "T"}
+    )
+    axes: dict[str, list[Any] | Steps] = dataclasses.field(
+        default_factory=dict, metadata={"doc": "Values of any other key of the input, by its dotted name."}
+    )
+    combine: Literal["grid", "list"] = dataclasses.field(
+        default="grid",
+        metadata={
+            "doc": 'Which points are computed: every combination of the values, or with "list" the first values of all '
+            "axes together, then the second ones, and so on."
+        },
+    )  # fmt: skip
+    refine: int = dataclasses.field(
+        default=0,
+        metadata={
+            "doc": "Number of points that are added one after the other where the phase boundary is least certain.",
+            "ge": 0, "later": True,
+        },
+    )  # fmt: skip
+    at_once: int = dataclasses.field(
+        default=1, metadata={"doc": "Number of these points that are computed at a time.", "ge": 1, "later": True}
+    )
+    surrogate: Literal["gaussian-process", "random-features"] | None = dataclasses.field(
+        default=None,
+        metadata={
+            "doc": "The model that chooses these points.",
+            "default": '"gaussian-process" up to three axes, else "random-features"', "later": True,
+        },
+    )  # fmt: skip
+    ladders: int = dataclasses.field(
+        default=3,
+        metadata={
+            "doc": "Number of ladders of replicas that exchange temperatures, each starting in another phase.", "ge": 2,
+        },
+    )  # fmt: skip
+    rungs: int = dataclasses.field(
+        default=128,
+        metadata={
+            "doc": "Maximum number of temperatures of a ladder: some are added between the scanned ones, so that "
+            "replicas exchange.",
+            "ge": 1,
+        },
+    )  # fmt: skip
+    hottest: float | None = dataclasses.field(
+        default=None,
+        metadata={
+            "doc": "Temperature up to which ladders reach where the scanned temperatures do not.", "unit": "K", "gt": 0,
+        },
+    )  # fmt: skip
+    sweeps: int = dataclasses.field(
+        default=2000, metadata={"doc": "Number of sweeps that are measured.", "unit": "sweeps", "ge": 1}
+    )
+    warmup: int | None = dataclasses.field(
+        default=None,
+        metadata={"doc": "Number of sweeps before.", "unit": "sweeps", "default": "half of `sweeps`", "ge": 0},
+    )
 
 
 def gathered(table: Mapping[str, Any]) -> dict[str, Any]:
-    """A [scan] table as it is written: its dotted keys, quoted or not, as entries of ``axes``.
+    """Return a [scan] table whose dotted keys, quoted or not, have become entries of ``axes``.
 
-    What comes later overrules what came before; model.field is the field.
+    Later entries overrule earlier ones; model.field is the field.
     """
-    known = {f.name for f in dataclasses.fields(ScanTable)}
-    steps = {f.name for f in dataclasses.fields(Steps)}
+    known, steps = ScanTable.KEYS.keys(), Steps.KEYS.keys()
     own = {name: value for name, value in table.items() if name in known - {"axes"}}
+    if not isinstance(table.get("axes", {}), Mapping):
+        return dict(table)  # which is refused
     axes: dict[str, Any] = dict(table.get("axes", {}))
 
     def take(name: str, value: Any) -> None:

@@ -8,7 +8,7 @@ this order, those first that look for a signature which no other format has. A n
 from __future__ import annotations
 
 import pkgutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -18,14 +18,14 @@ import numpy as np
 from magsearch.errors import InputError, printable
 from magsearch.formats import toml
 from magsearch.formats.spins import KINDS, kind_of, read_spins, write_restart, write_spins
-from magsearch.formats.table import read_text
 from magsearch.formats.tb2j import pickled
+from magsearch.formats.text_file import TextFile
 from magsearch.formats.writing import TARGETS, write
 from magsearch.model.hamiltonian import Hamiltonian
 
 __all__ = [
-    "FORMATS", "KINDS", "TARGETS", "Format", "is_toml", "kind_of", "read", "read_spins", "read_toml", "recognise",
-    "source_text", "write", "write_restart", "write_spins",
+    "FORMATS", "KINDS", "TARGETS", "Format", "ModelFile", "kind_of", "opened", "read", "read_spins", "write",
+    "write_restart", "write_spins",
 ]  # fmt: skip
 
 
@@ -34,6 +34,7 @@ class Format(Protocol):
 
     NAME         name of the program and the file
     CONVENTIONS  the energy that the numbers of the file stand for, and their conversion, in a few lines
+    ORDER        place among the recognisers
     """
 
     NAME: str
@@ -41,10 +42,10 @@ class Format(Protocol):
     ORDER: int
 
     def recognises(self, path: Path, text: str) -> bool:
-        """Return whether a file with this text has the format."""
+        """Return whether a file is of this format."""
 
-    def read(self, path: Path) -> Hamiltonian:
-        """Read the Hamiltonian; raises InputError, with file and line, for invalid or unsupported input."""
+    def read(self, file: TextFile) -> Hamiltonian:
+        """Return the Hamiltonian in a file. InputError, with file and line, for what is wrong."""
 
 
 def found() -> tuple[Format, ...]:
@@ -57,49 +58,50 @@ def found() -> tuple[Format, ...]:
 FORMATS: tuple[Format, ...] = found()
 
 
-def recognise(path: str | Path) -> Format:
-    """Return the format of a model's file, recognised by its content; raises InputError for any other file."""
-    path = Path(path)
-    text = read_text(path)
+@dataclass(frozen=True)
+class ModelFile:
+    """A file of a model, read once, and its format."""
+
+    file: TextFile
+    format: Format
+
+    @property
+    def text(self) -> str:
+        """The text that is stored with a run; empty for a pickle."""
+        return "" if self.format is pickled else self.file.text
+
+    @property
+    def tables(self) -> dict[str, Any]:
+        """The tables of magsearch's own TOML; none for other formats. InputError where it is not TOML."""
+        return self.file.tables if self.format is toml else {}
+
+    def hamiltonian(self, unpickle: bool = False) -> Hamiltonian:
+        """Return the Hamiltonian; ``unpickle`` allows TB2J.pickle, which is a program.
+
+        InputError, with file and line, for what is wrong; its notes say what was not used and what is worth knowing.
+        """
+        if self.format is pickled and not unpickle:
+            raise InputError(
+                "is a pickle, which can run any command when it is read; if you trust it, add "
+                "--set model.unpickle=true, or read exchange.xml, which holds the same numbers",
+                self.file.path,
+            )
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflowed is refused where it should be finite
+            hamiltonian = self.format.read(self.file)
+        notes = tuple(printable(note) for note in hamiltonian.notes)  # they quote the file
+        return hamiltonian if notes == hamiltonian.notes else replace(hamiltonian, notes=notes)
+
+
+def opened(path: str | Path) -> ModelFile:
+    """Return a file of a model and its format, which its content tells. InputError where it is no model."""
+    file = TextFile.read(path)
     for known in FORMATS:
-        if known.recognises(path, text):
-            return known
+        if known.recognises(file.path, file.text):
+            return ModelFile(file, known)
     names = "; ".join(known.NAME for known in FORMATS)
     raise InputError(f"is not a model in a supported format; expected one of: {names}", path)
 
 
 def read(path: str | Path, unpickle: bool = False) -> Hamiltonian:
-    """Read the Hamiltonian from a file in any of the FORMATS.
-
-    unpickle  allow TB2J.pickle; reading a pickle can execute code
-
-    Keywords that were not used and other remarks are in the Hamiltonian's notes. Raises InputError, with file and line,
-    for invalid or unsupported input.
-    """
-    path = Path(path)
-    found = recognise(path)
-    if found is pickled and not unpickle:
-        raise InputError(
-            "is a pickle, and reading one can execute code; if you trust it, add --set model.unpickle=true, "
-            "or read exchange.xml, which contains the same numbers",
-            path,
-        )
-    with np.errstate(over="ignore", invalid="ignore"):  # infinite numbers are refused by the checks of the Hamiltonian
-        hamiltonian = found.read(path)
-    notes = tuple(printable(note) for note in hamiltonian.notes)  # they quote the file
-    return hamiltonian if notes == hamiltonian.notes else replace(hamiltonian, notes=notes)
-
-
-def source_text(path: str | Path) -> str:
-    """Return the text of a model's file, to be stored with a run; empty for a pickle."""
-    return "" if recognise(path) is pickled else read_text(path)
-
-
-def is_toml(path: str | Path, text: str) -> bool:
-    """Return whether a file is magsearch's own TOML, by its suffix or a [model] table."""
-    return toml.recognises(Path(path), text)
-
-
-def read_toml(path: str | Path) -> dict[str, Any]:
-    """Return the tables of a TOML file; raises InputError, with the line, if it is not valid TOML."""
-    return toml.read_tables(path)
+    """Return the Hamiltonian in a file of any of the FORMATS, as ``ModelFile.hamiltonian`` does."""
+    return opened(path).hamiltonian(unpickle)

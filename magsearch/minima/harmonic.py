@@ -7,7 +7,7 @@ Anal. Appl. 38, 1075 (2017).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,11 @@ class Harmonic:
     softest       number of modes computed individually
     """
 
-    temperature: float
+    temperature: float = field(
+        metadata={
+            "doc": "Temperature of the free energy.", "unit": "K", "gt": 0, "key": "fitness_temperature",
+        },
+    )  # fmt: skip
     probes: int = 8
     steps: int = 50
     softest: int = 4

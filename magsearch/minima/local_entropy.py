@@ -7,7 +7,7 @@ bath.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,8 +41,19 @@ class LocalEntropy:
     reflections   over-relaxation sweeps with each sweep
     """
 
-    temperature: float
-    scope: float | None = None
+    temperature: float = field(
+        metadata={
+            "doc": "Temperature of the free energy.", "unit": "K", "gt": 0, "key": "fitness_temperature",
+        },
+    )  # fmt: skip
+    scope: float | None = field(
+        default=None,
+        metadata={
+            "doc": "Strength of the springs that hold every spin near its minimum: the weaker, the wider the region "
+            "that counts.",
+            "unit": "meV", "gt": 0, "default": "0.01 of the stiffest coupling",
+        },
+    )  # fmt: skip
     levels: int = 6
     sweeps: int = 200
     warmup: int = 40

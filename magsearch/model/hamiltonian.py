@@ -18,6 +18,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from magsearch.errors import SettingError
 from magsearch.model.bonds import Bonds
 from magsearch.model.lattice import Lattice
 
@@ -137,7 +138,7 @@ class Hamiltonian:
         set_(self, "field", field)
         vacancies = tuple(sorted({int(v) for v in self.vacancies}))
         if vacancies and not 0 <= vacancies[0] <= vacancies[-1] < lattice.sites:
-            raise ValueError(f"vacancies must be sites 0 to {lattice.sites - 1}")
+            raise SettingError("vacancies", f"vacancies must be sites 0 to {lattice.sites - 1}")
         set_(self, "vacancies", vacancies)
         self.onsite  # noqa: B018  raises for an anisotropy that makes no sense
 

@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import KDTree
 
+from magsearch.errors import SettingError, unknown
+
 SAME_PLACE = 1e-4  # two lengths closer than this fraction of the shortest cell vector are one
 PAIRS = 10**7  # of sites, that a search for shells may look at; a gigabyte
 HEXAGONAL = ((1.0, 0.0, 0.0), (-0.5, np.sqrt(0.75), 0.0), (0.0, 0.0, 1.0))
@@ -97,19 +99,20 @@ class Lattice:
         set_(self, "cell", np.array(self.cell, dtype=np.float64).reshape(3, 3))
         set_(self, "basis", np.array(self.basis, dtype=np.float64).reshape(-1, 3))
         if len(self.size) != 3 or any(n != int(n) or n < 1 for n in self.size):
-            raise ValueError(f"size is {self.size}; expected three whole numbers of at least 1")
+            raise SettingError("size", f"size is {self.size}; expected three whole numbers of at least 1")
         set_(self, "size", tuple(int(n) for n in self.size))
         set_(self, "periodic", tuple(bool(p) for p in self.periodic))
         set_(self, "species", tuple(self.species) or ("A",) * len(self.basis))
         if not np.isfinite(self.cell).all() or not np.isfinite(self.basis).all():
-            raise ValueError("cell and basis must be finite numbers")
+            wrong = "basis" if np.isfinite(self.cell).all() else "cell"
+            raise SettingError(wrong, f"the {wrong} must be finite numbers")
         if abs(np.linalg.det(self.cell)) <= 1e-12 * np.linalg.norm(self.cell, axis=1).prod():
-            raise ValueError(f"the cell vectors {self.cell.tolist()} do not span a volume")
+            raise SettingError("cell", f"the cell vectors {self.cell.tolist()} do not span a volume")
         if len(self.species) != self.atoms:
-            raise ValueError(f"{len(self.species)} species for {self.atoms} atoms of the basis")
+            raise SettingError("basis", f"{len(self.species)} species for {self.atoms} atoms of the basis")
         fractions = self.basis @ np.linalg.inv(self.cell) % 1.0 % 1.0  # twice: a tiny negative number becomes 1, then 0
         for one, other in KDTree(fractions, boxsize=1.0).query_pairs(SAME_PLACE):
-            raise ValueError(f"atoms {one} and {other} of the basis are at the same place")
+            raise SettingError("basis", f"atoms {one} and {other} of the basis are at the same place")
 
     @classmethod
     def named(
@@ -124,7 +127,7 @@ class Lattice:
         The constant is the edge of the conventional cell for cubic lattices, the length of the cell vectors otherwise.
         """
         if name not in NAMED:
-            raise ValueError(f"unknown lattice '{name}'; known are {', '.join(NAMED)}")
+            raise SettingError("lattice", unknown("lattice", name, NAMED))
         cell, basis, axes = NAMED[name]
         cell = constant * np.asarray(cell, dtype=np.float64)
         return cls(cell, np.asarray(basis) @ cell, size, axes if periodic is None else periodic)

@@ -33,9 +33,21 @@ class VarianceControl:
     Xu et al., Commun. Phys. 6, 239 (2023).
     """
 
-    window: int = 40
-    energy: float | None = None
-    moment: float = 1e-8
+    window: int = field(
+        default=40,
+        metadata={
+            "doc": "Interval over which the variances are taken; 0: no variance control, otherwise at least 2.",
+            "unit": "steps or sweeps", "ge": 0,
+        },
+    )  # fmt: skip
+    energy: float | None = field(
+        default=None,
+        metadata={
+            "doc": "Threshold for the variance of the energy per site.", "unit": "meV^2", "ge": 0,
+            "default": "(1e-6 of the stiffest coupling)^2",
+        },
+    )  # fmt: skip
+    moment: float = field(default=1e-8, metadata={"doc": "Threshold for the variance of the mean spin.", "ge": 0})
     relative: float = 1e-7
 
 
@@ -51,8 +63,21 @@ class Convergence:
     variance   None: no variance control
     """
 
-    torque: float | None = None
-    steps: int = 2000
+    torque: float | None = field(
+        default=None,
+        metadata={
+            "doc": "Largest torque at which a relaxation may end; 0: none.", "unit": "meV", "ge": 0, "per_island": True,
+            "default": "1e-6 of the stiffest coupling",
+        },
+    )  # fmt: skip
+    steps: int = field(
+        default=2000,
+        metadata={
+            "doc": "Maximum number of evaluations of one relaxation, sweeps of the heat bath, or steps of stochastic "
+            "LLG.",
+            "ge": 1, "per_island": True,
+        },
+    )  # fmt: skip
     variance: VarianceControl | None = field(default_factory=VarianceControl)
 
     def thresholds(self, evaluator: Evaluator) -> tuple[int, float, float, float]:

@@ -28,7 +28,6 @@ from magsearch.scan.scan import Scan, Share
 from magsearch.storage import ScanRecord
 from magsearch.storage.scan import Kind, sweep_columns, with_parts
 
-LATER = {"scan": ("refine", "at_once", "surrogate")}  # what a scan that goes on may change
 WAITING = "waiting"  # for other jobs
 
 
@@ -63,7 +62,7 @@ def resume(out: Path, settings: Sequence[str]) -> Beginning:
     """A scan that goes on."""
     before = storage.read_scan(out)
     given = config.again(
-        before.input_path, before.input_text, before.hamiltonian, before.settings, settings, before.model, LATER
+        before.input_path, before.input_text, before.hamiltonian, before.settings, settings, before.model, ["scan"]
     )
     command = f"{before.command}\n{shlex.join(sys.argv)}"
     return Beginning(given, out, replace(before, command=command, settings=given.as_json()))

@@ -59,18 +59,34 @@ class GeneticTunneling:
                  operator down); the others follow the weights
     """
 
-    replicas: int = 64
-    elites: int = 8
-    seed: int = 1
+    replicas: int = field(
+        default=64,
+        metadata={"doc": "Offspring per generation, and size of the population.", "ge": 2, "per_island": True},
+    )
+    elites: int = field(default=8, metadata={"doc": "Number of minima that are refined, stored and reported.", "ge": 1})
+    seed: int = field(default=1, metadata={"doc": "Random seed.", "ge": 0, "lt": 2**63, "per_island": True})
     minimizer: Minimizer | Method = OFFSPRING
     refinement: Minimizer = REFINEMENT
     polish: Minimizer = POLISH
-    modes: int = 4
+    modes: int = field(
+        default=4,
+        metadata={
+            "doc": "Softest Hessian modes that are computed for each elite. Saddle points are displaced along them and "
+            "relaxed again; 0: none.",
+            "ge": 0, "le": 64,
+        },
+    )  # fmt: skip
     fitness: Fitness | None = None
     selection: Selection = field(default_factory=SteadyState)
     seeds: Mixture = SEEDS
     operators: Mixture = BREEDING
-    adaptation: float = 0.0
+    adaptation: float = field(
+        default=0.0,
+        metadata={
+            "doc": "Fraction of the offspring whose operator is drawn by past success instead of by weight.",
+            "ge": 0, "le": 1, "per_island": True,
+        },
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from magsearch.model.lattice import Lattice
 from magsearch.observables.fingerprint import fingerprint
 from magsearch.parallel.ranks import Pending, Ranks
 from magsearch.search.island import Candidate
-from magsearch.search.topology import Ring, Topology
+from magsearch.search.topology import TOPOLOGIES, Ring, Topology
 
 
 class Role(IntEnum):
@@ -40,9 +40,14 @@ class Exchange:
     They replace the worst of its distinct candidates, where they are better.
     """
 
-    topology: Topology = field(default_factory=Ring)
-    every: int = 4
-    elites: int = 2
+    topology: Topology = field(
+        default_factory=Ring,
+        metadata={"doc": "The graph along which elites migrate between islands.", "family": TOPOLOGIES},
+    )
+    every: int = field(
+        default=4, metadata={"doc": "Generations between two migrations.", "unit": "generations", "ge": 1}
+    )
+    elites: int = field(default=2, metadata={"doc": "Number of elites that an island sends.", "ge": 1})
 
     def due(self, generations: int) -> bool:
         """Whether elites travel after so many generations."""
@@ -72,9 +77,15 @@ class Leader(Exchange):
     global_pull   towards the best of all islands, 0 to 1
     """
 
-    groups: int = 2
-    group_pull: float = 0.3
-    global_pull: float = 0.1
+    groups: int = field(default=2, metadata={"doc": "Number of groups of islands, each with a leader.", "ge": 1})
+    group_pull: float = field(
+        default=0.3,
+        metadata={"doc": "How far offspring are drawn to the best minimum of their group.", "ge": 0, "le": 1},
+    )
+    global_pull: float = field(
+        default=0.1,
+        metadata={"doc": "How far offspring are drawn to the best minimum of all islands.", "ge": 0, "le": 1},
+    )
 
     def routes(self, best: ArrayLike) -> list[Route]:
         energy, routes = np.asarray(best), super().routes(best)
@@ -88,6 +99,9 @@ class Leader(Exchange):
 
     def pull(self, role: Role) -> float:
         return self.group_pull if role == Role.GROUP_LEADER else self.global_pull
+
+
+SCHEMES: dict[str, type[Exchange]] = {"exchange": Exchange, "leader": Leader}
 
 
 # -- candidates as arrays ----------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -48,9 +48,18 @@ class Roulette:
     temperature   kelvin; None: k_B T is the standard deviation of the candidates' energies
     """
 
-    temperature: float | None = None
+    temperature: float | None = field(
+        default=None,
+        metadata={
+            "doc": "Temperature of the Boltzmann weights; selects the roulette.", "unit": "K",
+            "default": "spread of the energies", "gt": 0, "per_island": True,
+        },
+    )  # fmt: skip
 
     def __call__(self, energy: NDArray[np.float64], count: int, random: np.random.Generator) -> NDArray[np.int64]:
         scale = float(energy.std()) if self.temperature is None else K_B * self.temperature
         weight = np.exp(-(energy - energy.min()) / scale) if scale > 0 else (energy == energy.min()).astype(float)
         return random.choice(len(energy), size=count, p=weight / weight.sum())
+
+
+SELECTIONS: dict[str, type] = {"steady-state": SteadyState, "tournament": Tournament, "roulette": Roulette}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,11 +24,35 @@ class Stop:
     elites        how many of the best must not vary; None: all
     """
 
-    generations: int = 200
-    seconds: float | None = None
-    window: int = 10
-    deviation: float | None = None
-    gap: float | None = None
+    generations: int = field(default=200, metadata={"doc": "Maximum number of generations.", "ge": 1, "later": True})
+    seconds: float | None = field(
+        default=None,
+        metadata={
+            "doc": "Maximum wall time; the elites are refined once more after it.", "unit": "s", "default": "no limit",
+            "gt": 0, "later": True,
+        },
+    )  # fmt: skip
+    window: int = field(
+        default=10,
+        metadata={
+            "doc": "The search ends when the energies of its elites have not varied over this number of generations.",
+            "unit": "generations", "ge": 2, "later": True,
+        },
+    )  # fmt: skip
+    deviation: float | None = field(
+        default=None,
+        metadata={
+            "doc": "Largest standard deviation of an elite's energy that counts as not varying.",
+            "unit": "meV per site", "default": "1e-7 of the stiffest coupling", "ge": 0, "later": True,
+        },
+    )  # fmt: skip
+    gap: float | None = field(
+        default=None,
+        metadata={
+            "doc": "The search ends when its best minimum is at most this far above the lower bound.",
+            "unit": "meV per site", "gt": 0, "later": True,
+        },
+    )  # fmt: skip
     bound: float = -math.inf
     elites: int | None = None
 
@@ -60,6 +84,21 @@ class Checkpoints:
     share         of the wall time that writing may take
     """
 
-    generations: int | None = None
-    seconds: float = 10.0
-    share: float = 0.01
+    generations: int | None = field(
+        default=None,
+        metadata={
+            "doc": "Generations between two checkpoints.", "unit": "generations", "default": "by wall time", "ge": 1,
+            "later": True,
+        },
+    )  # fmt: skip
+    seconds: float = field(
+        default=10.0,
+        metadata={"doc": "Minimum time between two checkpoints.", "unit": "s", "ge": 0, "later": True},
+    )
+    share: float = field(
+        default=0.01,
+        metadata={
+            "doc": "Largest fraction of the wall time that checkpoints by wall time may take.", "gt": 0, "le": 1,
+            "later": True,
+        },
+    )  # fmt: skip

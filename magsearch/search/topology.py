@@ -6,7 +6,7 @@ A topology is any object with ``neighbours(island, islands)``: the islands whose
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from magsearch.randomness import Consumer, stream
@@ -63,7 +63,9 @@ class RandomGraph:
     One tour joins all islands already; where tours share a step, an island hears from fewer than ``degree`` others.
     """
 
-    degree: int = 2
+    degree: int = field(
+        default=2, metadata={"doc": "Number of random tours, hence of islands that each island receives from.", "ge": 1}
+    )
     seed: int = 1
 
     def neighbours(self, island: int, islands: int) -> set[int]:
@@ -72,3 +74,8 @@ class RandomGraph:
             order = stream(self.seed, Consumer.TOPOLOGY, tour).permutation(islands).tolist()
             heard.add(order[order.index(island) - 1])
         return heard - {island}
+
+
+TOPOLOGIES: dict[str, type] = {
+    "ring": Ring, "torus": Torus, "complete": Complete, "isolated": Isolated, "random": RandomGraph,
+}  # fmt: skip

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -25,9 +25,16 @@ class BasinHopping:
     temperature   kelvin, of the acceptance of whole textures; 0: downhill only
     """
 
-    hops: int = 20
-    angle: float = 2.0
-    temperature: float = 0.0
+    name: ClassVar[str] = "basin-hopping"
+    hops: int = field(default=20, metadata={"doc": "Kicks of each offspring.", "ge": 1})
+    angle: float = field(
+        default=2.0,
+        metadata={"doc": "Largest angle by which a kick turns a spin.", "unit": "radians", "gt": 0, "le": 3.1416},
+    )
+    temperature: float = field(
+        default=0.0,
+        metadata={"doc": "Temperature at which a new minimum is accepted; 0: only downhill.", "unit": "K", "ge": 0},
+    )
     minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
 
     def relaxed(self, evaluator: Evaluator, textures: Any, tesla: Any, watch: Watch, key: Key) -> Relaxation:

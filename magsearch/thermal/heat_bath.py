@@ -105,10 +105,16 @@ class HeatBath:
     reflections      sweeps of over-relaxation after each sweep of heat bath
     """
 
+    name: ClassVar[str] = "heat-bath"
     vectors: ClassVar[int] = 0
-    temperature: float | tuple[float, ...] = 0.0
+    temperature: float | tuple[float, ...] = field(
+        default=0.0,
+        metadata={"doc": "Temperature of the spins.", "unit": "K", "type": float, "ge": 0, "needed": True},
+    )
     convergence: Convergence = field(default_factory=Convergence)
-    reflections: int = 0
+    reflections: int = field(
+        default=0, metadata={"doc": "Over-relaxation sweeps after each heat-bath sweep.", "unit": "sweeps", "ge": 0}
+    )
 
     def begin(self, motion: Motion) -> None:
         enter(motion, self.temperature)

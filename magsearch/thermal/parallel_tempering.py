@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,12 +43,34 @@ class ParallelTempering:
     reflections        over-relaxation sweeps with each sweep
     """
 
-    hottest: float | None = None
-    coldest: float | None = None
-    rungs: int | None = None
-    sweeps: int = 1000
-    every: int = 1
-    reflections: int = 0
+    name: ClassVar[str] = "parallel-tempering"
+    hottest: float | None = field(
+        default=None,
+        metadata={
+            "doc": "Highest temperature; given together with `coldest`.", "unit": "K", "gt": 0,
+            "default": "the stiffest coupling over k_B",
+        },
+    )  # fmt: skip
+    coldest: float | None = field(
+        default=None,
+        metadata={
+            "doc": "Lowest temperature.", "unit": "K", "gt": 0,
+            "default": "1e-3 of the stiffest coupling over k_B",
+        },
+    )  # fmt: skip
+    rungs: int | None = field(
+        default=None,
+        metadata={
+            "doc": "Temperatures of a ladder; they must divide the replicas.", "ge": 2, "default": "`replicas`",
+        },
+    )  # fmt: skip
+    sweeps: int = field(default=1000, metadata={"doc": "Number of sweeps.", "unit": "sweeps", "ge": 1})
+    every: int = field(
+        default=1, metadata={"doc": "Sweeps between two exchanges of temperatures.", "unit": "sweeps", "ge": 1}
+    )
+    reflections: int = field(
+        default=0, metadata={"doc": "Over-relaxation sweeps after each heat-bath sweep.", "unit": "sweeps", "ge": 0}
+    )
     ladder: tuple[float, ...] | None = None
     minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
 

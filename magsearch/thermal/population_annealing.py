@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,10 +59,24 @@ class PopulationAnnealing:
     reflections   over-relaxation sweeps with each sweep
     """
 
-    coldest: float | None = None
-    share: float = 0.85
-    sweeps: int = 10
-    reflections: int = 0
+    name: ClassVar[str] = "population-annealing"
+    coldest: float | None = field(
+        default=None,
+        metadata={
+            "doc": "Lowest temperature.", "unit": "K", "gt": 0,
+            "default": "1e-3 of the stiffest coupling over k_B",
+        },
+    )  # fmt: skip
+    share: float = field(
+        default=0.85,
+        metadata={
+            "doc": "Effective fraction of the population that each step of the temperature keeps.", "gt": 0, "lt": 1,
+        },
+    )  # fmt: skip
+    sweeps: int = field(default=10, metadata={"doc": "Sweeps at every temperature.", "unit": "sweeps", "ge": 1})
+    reflections: int = field(
+        default=0, metadata={"doc": "Over-relaxation sweeps after each heat-bath sweep.", "unit": "sweeps", "ge": 0}
+    )
     minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
 
     def anneal(

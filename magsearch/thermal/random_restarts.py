@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from magsearch.engine.evaluator import Evaluator
 from magsearch.randomness import Consumer, Key, derived
@@ -15,7 +15,8 @@ from magsearch.thermal.outcome import better
 class RandomRestarts:
     """Relax what is given, then ``restarts`` times random spins; every replica keeps the best that it has found."""
 
-    restarts: int = 10
+    name: ClassVar[str] = "random-restarts"
+    restarts: int = field(default=10, metadata={"doc": "Random textures that are relaxed for each offspring.", "ge": 1})
     minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
 
     def relaxed(self, evaluator: Evaluator, textures: Any, tesla: Any, watch: Watch, key: Key) -> Relaxation:

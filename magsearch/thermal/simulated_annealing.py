@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from magsearch.engine.evaluator import Evaluator
 from magsearch.randomness import Consumer, Key, derived
@@ -22,8 +22,20 @@ class Schedule(Protocol):
 class Geometric:
     """T = hottest (coldest / hottest)^part. Kelvin; None: 1 and 1e-3 of the stiffest coupling over k_B."""
 
-    hottest: float | None = None
-    coldest: float | None = None
+    hottest: float | None = field(
+        default=None,
+        metadata={
+            "doc": "Highest temperature; given together with `coldest`.", "unit": "K", "gt": 0,
+            "default": "the stiffest coupling over k_B",
+        },
+    )  # fmt: skip
+    coldest: float | None = field(
+        default=None,
+        metadata={
+            "doc": "Lowest temperature.", "unit": "K", "gt": 0,
+            "default": "1e-3 of the stiffest coupling over k_B",
+        },
+    )  # fmt: skip
 
     def __call__(self, part: float, scale: float) -> float:
         hot, cold = ends(self.hottest, self.coldest, scale)
@@ -34,8 +46,20 @@ class Geometric:
 class Linear:
     """T = hottest + (coldest - hottest) part. Kelvin; None: 1 and 1e-3 of the stiffest coupling over k_B."""
 
-    hottest: float | None = None
-    coldest: float | None = None
+    hottest: float | None = field(
+        default=None,
+        metadata={
+            "doc": "Highest temperature; given together with `coldest`.", "unit": "K", "gt": 0,
+            "default": "the stiffest coupling over k_B",
+        },
+    )  # fmt: skip
+    coldest: float | None = field(
+        default=None,
+        metadata={
+            "doc": "Lowest temperature.", "unit": "K", "gt": 0,
+            "default": "1e-3 of the stiffest coupling over k_B",
+        },
+    )  # fmt: skip
 
     def __call__(self, part: float, scale: float) -> float:
         hot, cold = ends(self.hottest, self.coldest, scale)
@@ -50,6 +74,9 @@ def ends(hottest: float | None, coldest: float | None, scale: float) -> tuple[fl
     return hot, cold
 
 
+SCHEDULES: dict[str, type] = {"geometric": Geometric, "linear": Linear}
+
+
 @dataclass(frozen=True)
 class SimulatedAnnealing:
     """Heat bath at a temperature that falls, then a minimiser. Kirkpatrick, Gelatt & Vecchi, Science 220, 671 (1983).
@@ -59,9 +86,14 @@ class SimulatedAnnealing:
     reflections   over-relaxation sweeps with each of them
     """
 
-    schedule: Schedule = field(default_factory=Geometric)
-    sweeps: int = 1000
-    reflections: int = 0
+    name: ClassVar[str] = "simulated-annealing"
+    schedule: Schedule = field(
+        default_factory=Geometric, metadata={"doc": "How the temperature falls.", "family": SCHEDULES}
+    )
+    sweeps: int = field(default=1000, metadata={"doc": "Number of sweeps.", "unit": "sweeps", "ge": 1})
+    reflections: int = field(
+        default=0, metadata={"doc": "Over-relaxation sweeps after each heat-bath sweep.", "unit": "sweeps", "ge": 0}
+    )
     minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
 
     def relaxed(self, evaluator: Evaluator, textures: Any, tesla: Any, watch: Watch, key: Key) -> Relaxation:

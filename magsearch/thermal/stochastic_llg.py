@@ -27,11 +27,24 @@ class StochasticLLG:
                   about the radians that a spin turns in one
     """
 
+    name: ClassVar[str] = "stochastic-llg"
     vectors: ClassVar[int] = 2
-    temperature: float | tuple[float, ...] = 0.0
+    temperature: float | tuple[float, ...] = field(
+        default=0.0,
+        metadata={"doc": "Temperature of the spins.", "unit": "K", "type": float, "ge": 0, "needed": True},
+    )
     convergence: Convergence = field(default_factory=Convergence)
-    damping: float = inf
-    pace: Pace = field(default_factory=lambda: Fixed(0.05))
+    damping: float = field(
+        default=inf,
+        metadata={"doc": "Gilbert damping.", "gt": 0, "default": "infinite: no precession"},
+    )
+    pace: Pace = field(
+        default_factory=lambda: Fixed(0.05),
+        metadata={
+            "doc": "Length of a time step: about the angle by which a spin turns in it.", "unit": "radians", "gt": 0,
+            "key": "step", "type": float, "becomes": Fixed, "default": "0.05",
+        },
+    )  # fmt: skip
 
     def begin(self, motion: Motion) -> None:
         for name in ("step", "kT"):

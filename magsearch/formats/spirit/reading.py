@@ -13,6 +13,7 @@ from magsearch.formats.build import assemble
 from magsearch.formats.spirit import CONVENTIONS
 from magsearch.formats.spirit.cfg import Cfg, Listing
 from magsearch.formats.table import wholes
+from magsearch.formats.text_file import TextFile
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Anisotropy, CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
 
@@ -46,12 +47,12 @@ def recognises(path: Path, text: str) -> bool:
     return bool(first & set(SIGNS))
 
 
-def read(path: Path) -> Hamiltonian:
-    """Read the Hamiltonian from a Spirit .cfg and the files of pairs and anisotropies that it names.
+def read(file: TextFile) -> Hamiltonian:
+    """The Hamiltonian of a Spirit .cfg, and of the files of pairs and anisotropies that it names.
 
     Raises InputError, with file and line, for invalid input and for unsupported terms.
     """
-    cfg = Cfg.read(path)
+    path, cfg = file.path, Cfg.parse(file.path, file.text)
     _refuse(cfg)
     cell, basis = _geometry(cfg)
     size = cfg.wholes("n_basis_cells", 3, (100, 100, 1))

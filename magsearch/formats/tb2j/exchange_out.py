@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from magsearch.errors import InputError
 from magsearch.formats.build import assemble, quadratic
-from magsearch.formats.table import numbers, read_text, wholes
+from magsearch.formats.table import numbers, wholes
 from magsearch.formats.tb2j import CONVENTIONS
+from magsearch.formats.text_file import TextFile
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
 
@@ -58,9 +59,9 @@ def recognises(path: Path, text: str) -> bool:
     return "Cell (Angstrom):" in text
 
 
-def read(path: Path) -> Hamiltonian:
-    """Read the Hamiltonian from an exchange.out; raises InputError, with file and line, for invalid input."""
-    lines = read_text(path).splitlines()
+def read(file: TextFile) -> Hamiltonian:
+    """The Hamiltonian of an exchange.out. InputError, with file and line, for what is wrong."""
+    path, lines = file.path, file.text.splitlines()
     cell = np.array([_row(lines, _title(path, lines, "Cell (Angstrom):") + k, path) for k in (1, 2, 3)])
     atoms = _atoms(path, lines)
     rows, unused = _rows(path, lines)

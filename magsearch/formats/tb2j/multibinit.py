@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from magsearch.errors import InputError
 from magsearch.formats.build import assemble, quadratic
-from magsearch.formats.table import numbers, read_text, wholes
+from magsearch.formats.table import numbers, wholes
 from magsearch.formats.tb2j import CONVENTIONS
+from magsearch.formats.text_file import TextFile
 from magsearch.model.bonds import Bonds, dmi_matrix
 from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
 from magsearch.units import BOHR
@@ -54,9 +55,9 @@ def recognises(path: Path, text: str) -> bool:
     return text.lstrip().startswith("<") and "System_definition" in text
 
 
-def read(path: Path) -> Hamiltonian:
-    """Read the Hamiltonian from an exchange.xml; raises InputError, with file and line, for invalid input."""
-    root = _parse(path)
+def read(file: TextFile) -> Hamiltonian:
+    """The Hamiltonian of an exchange.xml. InputError, with file and line, for what is wrong."""
+    path, root = file.path, _parse(file)
     cell_element = _one(root, "unit_cell", path)
     cell = np.reshape(_numbers(cell_element, 9, path), (3, 3)) * _unit(cell_element, LENGTHS, "bohrradius", path)
     atoms = _spins(root, path)
@@ -74,9 +75,9 @@ def read(path: Path) -> Hamiltonian:
     )
 
 
-def _parse(path: Path) -> Element:
-    """Return the root element of an XML file; raises InputError for a document type, which allows entity expansion."""
-    parser = expat.ParserCreate()
+def _parse(file: TextFile) -> Element:
+    """The tree of an XML file without a document type (whose entities can be made to explode)."""
+    path, parser = file.path, expat.ParserCreate()
     root = Element("", 0, {})
     open_elements = [root]
 
@@ -98,7 +99,7 @@ def _parse(path: Path) -> Element:
     parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = characters, doctype
     parser.buffer_text = True
     try:
-        parser.Parse(read_text(path), True)
+        parser.Parse(file.text, True)
     except expat.ExpatError as error:
         raise InputError(f"not valid XML: {expat.ErrorString(error.code)}", path, error.lineno) from None
     return root.children[0]

@@ -21,6 +21,7 @@ from magsearch.formats.build import assemble, quadratic
 from magsearch.formats.elements import SYMBOLS
 from magsearch.formats.table import read_bytes
 from magsearch.formats.tb2j import CONVENTIONS
+from magsearch.formats.text_file import TextFile
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
 
@@ -75,16 +76,13 @@ class Unpickler(pickle.Unpickler):
 
 
 def recognises(path: Path, text: str) -> bool:
-    """Return whether a file begins with the byte 0x80, as pickles of protocol 2 and later do, but no text."""
-    with open(path, "rb") as file:
-        return file.read(1) == b"\x80"
+    """A pickle of protocol 2 or later begins with the byte 0x80, which is no text."""
+    return text[:1] == "\ufffd" and read_bytes(path, 1) == b"\x80"
 
 
-def read(path: Path) -> Hamiltonian:
-    """Read the Hamiltonian from a TB2J.pickle; raises InputError for any other pickle.
-
-    The caller must have the user's consent to unpickle the file.
-    """
+def read(file: TextFile) -> Hamiltonian:
+    """The Hamiltonian of a TB2J.pickle. The caller has asked the user. InputError for what is not TB2J's."""
+    path = file.path
     try:
         content = read_bytes(path)
         for opcode, argument, _ in pickletools.genops(content):

@@ -1,17 +1,14 @@
-"""magsearch's own input files: a [model] table; docs/formats.md explains every key."""
+"""magsearch's own input files: a [model] table; docs/settings.md lists its keys, docs/formats.md explains them."""
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
-from typing import Any
 
 from magsearch.errors import InputError
-from magsearch.formats.table import read_text
-from magsearch.formats.toml.model import Model, hamiltonian
+from magsearch.formats.text_file import TextFile
 from magsearch.model.hamiltonian import Hamiltonian
 
-__all__ = ["CONVENTIONS", "NAME", "Model", "hamiltonian", "read", "read_tables", "recognises"]
+__all__ = ["CONVENTIONS", "NAME", "read", "recognises"]
 
 NAME = "magsearch, TOML"
 ORDER = 1
@@ -22,23 +19,14 @@ in meV (or the file's unit) and tesla: couplings are those of a pair; K > 0 is a
 
 
 def recognises(path: Path, text: str) -> bool:
-    """By its suffix, or by a [model] table."""
+    """Return whether a file is magsearch's own TOML: by its suffix, or by a [model] table."""
     return Path(path).suffix == ".toml" or any(line.split() == ["[model]"] for line in text.splitlines())
 
 
-def read(path: Path) -> Hamiltonian:
-    """The Hamiltonian of a file's [model] table. InputError, with file and line, for what is wrong."""
-    tables = read_tables(path)
-    if not isinstance(tables.get("model"), dict):
-        raise InputError("has no [model] table", path)
-    return hamiltonian(tables["model"], read_text(path), path)
+def read(file: TextFile) -> Hamiltonian:
+    """Return the Hamiltonian of a file's [model] table. InputError, with file and line, for what is wrong."""
+    from magsearch.formats.toml.model import hamiltonian  # with pydantic, which other formats do not need
 
-
-def read_tables(path: str | Path) -> dict[str, Any]:
-    """The tables of a TOML file. InputError, with the line, where it is not TOML."""
-    try:
-        return tomllib.loads(read_text(path))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        reason, _, where = str(error).partition(" (at line ")
-        line = where.split(",")[0]
-        raise InputError(f"not valid TOML: {reason}", path, int(line) if line.isdigit() else None) from None
+    if not isinstance(file.tables.get("model"), dict):
+        raise InputError("has no [model] table", file.path)
+    return hamiltonian(file.tables["model"], file.text, file.path)

@@ -1,23 +1,25 @@
-"""The [model] table of magsearch's own input files; docs/formats.md explains every key.
+"""The [model] table of magsearch's own input files; docs/formats.md explains its keys.
 
 Couplings are those of hamiltonian.py: J and D of a pair, J > 0 ferromagnetic, - D . (s_i x s_j), K > 0 an easy axis.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import field
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
+from annotated_types import Len
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from magsearch.errors import InputError
+from magsearch.errors import InputError, SettingError, unknown
 from magsearch.formats.build import too_large
 from magsearch.formats.toml.source import Source
+from magsearch.formats.toml.table import Table
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import ONSITE_WIDTH, Anisotropy, CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
 from magsearch.model.lattice import NAMED, Lattice
@@ -25,147 +27,175 @@ from magsearch.units import JOULE, MRY
 
 UNITS = {"meV": 1.0, "mRy": MRY, "J": JOULE}
 SHELLS = 1000  # far beyond couplings that anyone has; the search for them is not for free
-FORBID = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-THREE = Field(min_length=3, max_length=3)
-Number = Annotated[float, Field(strict=True)]
-Flag = Annotated[bool, Field(strict=True)]
-Positive = Annotated[float, Field(strict=True, gt=0)]
-Whole = Annotated[int, Field(strict=True)]
-Index = Annotated[int, Field(strict=True, ge=0)]
-Count = Annotated[int, Field(strict=True, ge=1)]
-Vector = Annotated[Sequence[Number], THREE]
-Matrix = Annotated[Sequence[Vector], THREE]
-Numbers = Number | Annotated[Sequence[Number], Field(min_length=1)]
-Pair = Annotated[Sequence[str], Field(min_length=2, max_length=2)]
+Vector = Annotated[list[float], Len(3, 3)]
+Matrix = Annotated[list[Vector], Len(3, 3)]
+Numbers = float | Annotated[list[float], Len(1)]
+Pair = Annotated[list[str], Len(2, 2)]
+SHELL: dict[str, Any] = {"doc": "Shell of neighbours, from 1; of a list of values, the shell of the first.", "ge": 1}
+BETWEEN: dict[str, Any] = {"doc": "The two species that are coupled.", "default": "all"}
+ATOMS: dict[str, Any] = {"doc": "Atoms of the basis, from 0.", "default": "all", "ge": 0}
 
 
-@dataclass(frozen=True)
-class Atom:
-    """An atom of the basis, [[model.basis]] or an inline table."""
+class Atom(Table, path="model.basis"):
+    """An atom of the basis, `[[model.basis]]` or an inline table."""
 
-    __pydantic_config__ = FORBID
-    position: Vector
-    species: str = "A"
-    moment: Positive | None = None
+    position: Vector = field(
+        metadata={"doc": "Position in units of the cell vectors; with `cartesian`, in those of the constant."}
+    )
+    species: str = field(default="A", metadata={"doc": "Chemical symbol or any other name."})
+    moment: float | None = field(
+        default=None, metadata={"doc": "Magnetic moment.", "unit": "mu_B", "default": "`model.moment`", "gt": 0}
+    )
 
 
-ORIGIN = Atom((0.0, 0.0, 0.0))
+ORIGIN = Atom(position=[0.0, 0.0, 0.0])
 
 
-@dataclass(frozen=True)
-class Exchange:
-    """[[model.exchange]]: J of a shell of neighbours, or of consecutive shells from ``shell`` on."""
+class Exchange(Table, path="model.exchange"):
+    """Exchange of a shell of neighbours, or of consecutive shells, `[[model.exchange]]`."""
 
-    __pydantic_config__ = FORBID
-    J: Numbers
-    shell: Count = 1
-    between: Pair | None = None
+    J: Numbers = field(metadata={"doc": "Exchange of a pair, positive for ferromagnetic coupling.", "unit": "`unit`"})
+    shell: int = field(default=1, metadata=SHELL)
+    between: Pair | None = field(default=None, metadata=BETWEEN)
 
     @property
     def strengths(self) -> Sequence[float]:
-        return [self.J] if isinstance(self.J, float) else self.J
+        """J of the shells from ``shell`` on."""
+        return self.J if isinstance(self.J, list) else [self.J]
 
     def matrices(self, J: float, r: NDArray[np.float64]) -> NDArray[np.float64]:
-        """For bonds along unit vectors r [bond, 3]: [bond, 3, 3]."""
+        """Return the couplings [bond, 3, 3] of bonds along unit vectors r [bond, 3]."""
         return exchange_matrix(np.full(len(r), J))
 
 
-@dataclass(frozen=True)
-class DMI:
-    """[[model.dmi]]: D of a shell, along the bond r from i to j (bloch) or along z x r (neel), r a unit vector."""
+class DMI(Table, path="model.dmi"):
+    """Dzyaloshinskii-Moriya interaction of a shell of neighbours, or of consecutive shells, `[[model.dmi]]`."""
 
-    __pydantic_config__ = FORBID
-    D: Numbers
-    direction: Literal["bloch", "neel"]
-    shell: Count = 1
-    between: Pair | None = None
+    D: Numbers = field(metadata={"doc": "Length of the vector of a pair, with its sign.", "unit": "`unit`"})
+    direction: Literal["bloch", "neel"] = field(
+        metadata={"doc": "Direction of the vector: along the bond r from i to j (bloch), or along z x r (neel)."}
+    )
+    shell: int = field(default=1, metadata=SHELL)
+    between: Pair | None = field(default=None, metadata=BETWEEN)
 
     @property
     def strengths(self) -> Sequence[float]:
-        return [self.D] if isinstance(self.D, float) else self.D
+        """D of the shells from ``shell`` on."""
+        return self.D if isinstance(self.D, list) else [self.D]
 
     def matrices(self, D: float, r: NDArray[np.float64]) -> NDArray[np.float64]:
-        """For bonds along unit vectors r [bond, 3]: [bond, 3, 3]."""
+        """Return the couplings [bond, 3, 3] of bonds along unit vectors r [bond, 3]."""
         return dmi_matrix(D * (r if self.direction == "bloch" else np.cross([0.0, 0.0, 1.0], r)))
 
 
-@dataclass(frozen=True)
-class Bond:
-    """[[model.bond]]: one pair of atoms in every cell; the reverse is added. J, D and matrix add up."""
+class Bond(Table, path="model.bond"):
+    """One pair of atoms in every cell, `[[model.bond]]`; the reverse is added. J, D and matrix add up."""
 
-    __pydantic_config__ = FORBID
-    i: Index
-    j: Index
-    cells: Annotated[Sequence[Whole], THREE] = (0, 0, 0)
-    J: Number = 0.0
-    D: Vector = (0.0, 0.0, 0.0)
-    matrix: Matrix = ((0.0, 0.0, 0.0),) * 3
+    i: int = field(metadata={"doc": "First atom of the basis, from 0.", "ge": 0})
+    j: int = field(metadata={"doc": "Second atom of the basis.", "ge": 0})
+    cells: Annotated[list[int], Len(3, 3)] = field(
+        default_factory=lambda: [0, 0, 0], metadata={"doc": "Cell of the second atom, counted from that of the first."}
+    )
+    J: float = field(default=0.0, metadata={"doc": "Exchange of the pair.", "unit": "`unit`"})
+    D: Vector = field(
+        default_factory=lambda: [0.0, 0.0, 0.0],
+        metadata={"doc": "Dzyaloshinskii-Moriya vector of the pair.", "unit": "`unit`"},
+    )
+    matrix: Matrix = field(
+        default_factory=lambda: [[0.0, 0.0, 0.0]] * 3,
+        metadata={"doc": "Coupling matrix of the pair.", "unit": "`unit`"},
+    )
 
 
-@dataclass(frozen=True)
-class Uniaxial:
-    """[[model.anisotropy]]"""
+class Uniaxial(Table, path="model.anisotropy"):
+    """Uniaxial anisotropy, `[[model.anisotropy]]`."""
 
-    __pydantic_config__ = FORBID
-    K: Number
-    axis: Vector = (0.0, 0.0, 1.0)
-    K4: Number = 0.0
-    atoms: Sequence[Index] | None = None
+    K: float = field(metadata={"doc": "Anisotropy of second order, positive for an easy axis.", "unit": "`unit`"})
+    axis: Vector = field(default_factory=lambda: [0.0, 0.0, 1.0], metadata={"doc": "The axis; its length is ignored."})
+    K4: float = field(default=0.0, metadata={"doc": "Anisotropy of fourth order.", "unit": "`unit`"})
+    atoms: list[int] | None = field(default=None, metadata=ATOMS)
 
     def term(self, unit: float) -> Anisotropy:
+        """Return the term of the Hamiltonian; ``unit`` is that of the file in meV."""
         x, y, z = self.axis
         return UniaxialAnisotropy(unit * self.K, (x, y, z), unit * self.K4, _chosen(self.atoms))
 
 
-@dataclass(frozen=True)
-class Cubic:
-    """[[model.cubic]]"""
+class Cubic(Table, path="model.cubic"):
+    """Cubic anisotropy, `[[model.cubic]]`."""
 
-    __pydantic_config__ = FORBID
-    Kc: Number
-    axes: Matrix = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
-    atoms: Sequence[Index] | None = None
+    Kc: float = field(metadata={"doc": "Cubic anisotropy, positive for easy axes.", "unit": "`unit`"})
+    axes: Matrix = field(
+        default_factory=lambda: np.eye(3).tolist(), metadata={"doc": "The three axes, orthogonal unit vectors."}
+    )
+    atoms: list[int] | None = field(default=None, metadata=ATOMS)
 
     def term(self, unit: float) -> Anisotropy:
+        """Return the term of the Hamiltonian; ``unit`` is that of the file in meV."""
         axes = tuple((x, y, z) for x, y, z in self.axes)
         return CubicAnisotropy(unit * self.Kc, axes, _chosen(self.atoms))
 
 
-@dataclass(frozen=True)
-class Model:
-    """The [model] table, key by key."""
+class Model(Table, path="model"):
+    """The crystal and its couplings ([formats.md](formats.md))."""
 
-    __pydantic_config__ = FORBID
-    size: Annotated[Sequence[Count], THREE]
-    title: str = ""
-    lattice: str | None = None
-    cell: Matrix | None = None
-    basis: Annotated[Sequence[Atom], Field(min_length=1)] | None = None
-    constant: Positive = 1.0
-    cartesian: Flag = False
-    periodic: Annotated[Sequence[Flag], THREE] | None = None
-    moment: Positive = 1.0
-    field: Number | Vector = 0.0
-    unit: Literal["meV", "mRy", "J"] = "meV"
-    exchange: Sequence[Exchange] = ()
-    dmi: Sequence[DMI] = ()
-    bond: Sequence[Bond] = ()
-    anisotropy: Sequence[Uniaxial] = ()
-    cubic: Sequence[Cubic] = ()
-    vacancies: Sequence[Index] = ()
+    size: Annotated[list[int], Len(3, 3)] = dataclasses.field(
+        metadata={"doc": "Number of unit cells along the three axes.", "ge": 1}
+    )
+    title: str = dataclasses.field(default="", metadata={"doc": "Title of the model."})
+    lattice: str | None = dataclasses.field(
+        default=None, metadata={"doc": f"A lattice by name, instead of `cell`: {', '.join(NAMED)}.", "default": "none"}
+    )
+    cell: Matrix | None = dataclasses.field(
+        default=None, metadata={"doc": "The three vectors of the unit cell.", "unit": "`constant`", "default": "none"}
+    )
+    basis: Annotated[list[Atom], Len(1)] | None = dataclasses.field(
+        default=None, metadata={"doc": "The atoms of the unit cell.", "default": "one atom at the origin"}
+    )
+    constant: float = dataclasses.field(default=1.0, metadata={"doc": "Lattice constant.", "unit": "angstrom", "gt": 0})
+    cartesian: bool = dataclasses.field(
+        default=False,
+        metadata={"doc": "Whether positions of the basis are Cartesian instead of fractions of the cell vectors."},
+    )
+    periodic: Annotated[list[bool], Len(3, 3)] | None = dataclasses.field(
+        default=None,
+        metadata={"doc": "Whether each axis is periodic.", "default": "all, or those in which a named lattice extends"},
+    )  # fmt: skip
+    moment: float = dataclasses.field(
+        default=1.0, metadata={"doc": "Magnetic moment of atoms that have none of their own.", "unit": "mu_B", "gt": 0}
+    )
+    field: float | Vector = dataclasses.field(
+        default=0.0, metadata={"doc": "Magnetic field: a vector, or its z component.", "unit": "T"}
+    )
+    unit: Literal["meV", "mRy", "J"] = dataclasses.field(default="meV", metadata={"doc": "Unit of the couplings."})
+    exchange: list[Exchange] = dataclasses.field(
+        default_factory=list, metadata={"doc": "Exchange by shells, see [[model.exchange]]."}
+    )
+    dmi: list[DMI] = dataclasses.field(
+        default_factory=list, metadata={"doc": "Dzyaloshinskii-Moriya interaction by shells, see [[model.dmi]]."}
+    )
+    bond: list[Bond] = dataclasses.field(
+        default_factory=list, metadata={"doc": "Couplings pair by pair, see [[model.bond]]."}
+    )
+    anisotropy: list[Uniaxial] = dataclasses.field(
+        default_factory=list, metadata={"doc": "Uniaxial anisotropies, see [[model.anisotropy]]."}
+    )
+    cubic: list[Cubic] = dataclasses.field(
+        default_factory=list, metadata={"doc": "Cubic anisotropies, see [[model.cubic]]."}
+    )
+    vacancies: list[int] = dataclasses.field(
+        default_factory=list, metadata={"doc": "Sites without a spin, from 0.", "ge": 0}
+    )
 
 
 def hamiltonian(table: dict[str, Any], text: str, path: str | Path) -> Hamiltonian:
-    """The Hamiltonian of a [model] table; ``text`` is the file it stands in, where errors find their line.
+    """Return the Hamiltonian of a [model] table; ``text`` is that of the file, in which errors find their line.
 
     InputError, with file and line, for unknown keys, wrong values, and couplings that the lattice does not have.
     """
     source = Source(path, text, "model")
-    try:
-        model = TypeAdapter(Model).validate_python(table)
-    except ValidationError as error:
-        raise source.invalid(error, table, Model) from None
+    model = source.read(Model, table)
     lattice = _lattice(model, source)
     unit = UNITS[model.unit]
     bonds = _shells("exchange", model.exchange, lattice, source) + _shells("dmi", model.dmi, lattice, source)
@@ -180,7 +210,7 @@ def hamiltonian(table: dict[str, Any], text: str, path: str | Path) -> Hamiltoni
             except ValueError as error:
                 raise source.error((name, k), str(error)) from None
     atoms = model.basis or [ORIGIN] * lattice.atoms
-    x, y, z = (0.0, 0.0, model.field) if isinstance(model.field, float) else model.field
+    x, y, z = model.field if isinstance(model.field, list) else (0.0, 0.0, model.field)
     try:
         return Hamiltonian(
             lattice=lattice,
@@ -190,6 +220,8 @@ def hamiltonian(table: dict[str, Any], text: str, path: str | Path) -> Hamiltoni
             field=(x, y, z),
             vacancies=tuple(model.vacancies),
         )
+    except SettingError as error:
+        raise source.about(error) from None
     except ValueError as error:
         raise InputError(str(error), path) from None
 
@@ -205,7 +237,7 @@ def _lattice(model: Model, source: Source) -> Lattice:
         raise source.error(("lattice",), f"expected either cell or lattice, one of {', '.join(NAMED)}")
     if model.lattice is not None:
         if model.lattice not in NAMED:
-            raise source.error(("lattice",), f"unknown lattice '{model.lattice}'; known are {', '.join(NAMED)}")
+            raise source.error(("lattice",), unknown("lattice", model.lattice, NAMED))
         if model.basis is not None:
             raise source.error(("basis",), f"lattice '{model.lattice}' has its own basis; expected cell with basis")
         _fits(size, len(NAMED[model.lattice][1]), source)
@@ -216,8 +248,8 @@ def _lattice(model: Model, source: Source) -> Lattice:
     positions = np.array([atom.position for atom in atoms]) @ (model.constant * np.eye(3) if model.cartesian else cell)
     try:
         return Lattice(cell, positions, size, periodic or (True, True, True), tuple(atom.species for atom in atoms))
-    except ValueError as error:
-        raise source.error(("basis" if "basis" in str(error) else "cell",), str(error)) from None
+    except SettingError as error:
+        raise source.about(error) from None
 
 
 def _fits(size: tuple[int, int, int], atoms: int, source: Source) -> None:

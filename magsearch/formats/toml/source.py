@@ -1,22 +1,33 @@
-"""Where things stand in a TOML file: tomllib keeps no line numbers, so a small scan of the text finds them again."""
+"""Errors in a TOML file: tomllib keeps no line numbers, so a small scan of the text finds them again."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from magsearch.errors import InputError
+from magsearch.errors import InputError, SettingError, meant, unknown
+from magsearch.formats.toml.table import Table, adapter, tables
 
 Place = Sequence[str | int]  # ("exchange", 2, "J"): the key J of the third [[table.exchange]]
+T = TypeVar("T", bound=Table)
 
 UNKNOWN = "unexpected_keyword_argument"
 HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z][\w.]*)\s*\]\]?\s*$")
+NOT_A_LIST = ("is_instance_of", "sequence_str", "list_type")
+EXPECTED = {  # by pydantic's type of error
+    "int_type": "a whole number", "int_from_float": "a whole number", "int_parsing_size": "a whole number",
+    "float_type": "a number", "finite_number": "a finite number", "bool_type": "true or false",
+    "string_type": "a string", "dataclass_type": "a table", "dict_type": "a table",
+    "greater_than": "more than {gt}", "greater_than_equal": "at least {ge}", "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}", "literal_error": "{expected}",
+    "too_short": "{min_length} items", "too_long": "{max_length} items",
+} | dict.fromkeys(NOT_A_LIST, "a list")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,7 @@ class Source:
     table: str
 
     def line(self, place: Place) -> int | None:
-        """The line on which a key of the table is written, or that of the table's header where it is not found."""
+        """Return the line of a key of the table, or of the table's header where the key is not found."""
         lines = [line.split("#")[0] for line in self.text.splitlines()]
         headers = [(n, found[1]) for n, line in enumerate(lines) if (found := HEADER.match(line))]
         own = [n for n, name in headers if place and name == f"{self.table}.{place[0]}"]
@@ -49,61 +60,77 @@ class Source:
         return start + 1
 
     def label(self, place: Place) -> str:
-        """path:line"""
+        """Return path:line of a key."""
         line = self.line(place)
         return f"{self.path}" if line is None else f"{self.path}:{line}"
 
     def error(self, place: Place, message: str) -> InputError:
+        """Return an error with the path and the line of a key."""
         return InputError(message, self.path, self.line(place))
 
-    def invalid(self, error: ValidationError, table: dict[str, Any], schema: type) -> InputError:
-        """The first thing that pydantic found wrong with the table, in the user's words."""
+    def about(self, error: SettingError) -> InputError:
+        """Return an error of a setting of this table with the path and the line of its key."""
+        place, table = error.place, tuple(self.table.split("."))
+        return self.error(place[len(table) :] if place[: len(table)] == table else place, error.message)
+
+    def read(self, schema: type[T], given: Any) -> T:
+        """Return the table as a value. InputError, with its place, for the first thing that is wrong."""
+        try:
+            return adapter(schema).validate_python(given)  # type: ignore[arg-type]
+        except ValidationError as error:
+            raise self._invalid(error, given, schema) from None
+
+    def _invalid(self, error: ValidationError, given: Any, schema: type[Table]) -> InputError:
         problems = sorted(error.errors(include_url=False), key=lambda p: p["type"] != UNKNOWN)
-        place, value = _inside(table, problems[0]["loc"])
+        first = problems[0]
+        place, value = _inside(given, first["loc"])
         key = next((part for part in reversed(place) if isinstance(part, str)), self.table)
-        if problems[0]["type"] == UNKNOWN:
-            known = ", ".join(f.name for f in fields(_schema_at(schema, place[:-1])))
-            return self.error(place, f"unknown key '{key}'; known are {known}")
-        if problems[0]["type"] == "missing":
-            return self.error(place, f"{problems[0]['loc'][-1]} is missing")
-        same = (_in_words(p) for p in problems if _inside(table, p["loc"])[0] == place)
-        return self.error(place, f"{key} is {value!r}; expected {' or '.join(dict.fromkeys(same))}")
+        if first["type"] == UNKNOWN:
+            return self.error(place, unknown("key", key, _schema_at(schema, place[:-1]).KEYS))
+        if first["type"] == "missing":
+            return self.error(place, f"{first['loc'][-1]} is missing")
+        dotted = ".".join([self.table, *(str(part) for part in place)])
+        if first["type"] in NOT_A_LIST and isinstance(value, Mapping):
+            return self.error(place, f"{dotted} is one table; expected a list of tables: write [[{dotted}]]")
+        if first["type"] == "dataclass_type" and isinstance(value, list):
+            return self.error(place, f"{dotted} is a list of tables; expected one table: write [{dotted}]")
+        same = [_in_words(p) for p in problems if _inside(given, p["loc"])[0] == place]
+        wanted = " or ".join(dict.fromkeys(same))
+        names = _names(schema, place) if first["type"] == "literal_error" else []
+        guess = meant(value, names) if isinstance(value, str) else None
+        asked = f"; did you mean '{guess}'?" if guess else ""
+        return self.error(place, f"{key} is {value!r}; expected {wanted}{asked}")
 
 
 def _in_words(problem: ErrorDetails) -> str:
-    """What pydantic would have liked to see."""
+    """Return what pydantic expected."""
     context = problem.get("ctx", {})
-    if problem["type"] in ("is_instance_of", "sequence_str", "list_type"):
-        return "a list"
-    if problem["type"] == "dataclass_type":
-        return "a table"
-    if problem["type"] in ("too_short", "too_long"):
-        return f"{context.get('min_length', context.get('max_length'))} items"
-    return problem["msg"].removeprefix("Input should be ").replace("valid ", "")
+    words = EXPECTED.get(problem["type"], problem["msg"].removeprefix("Input should be "))
+    return words.format(**context)
 
 
-def _inside(table: Any, loc: Sequence[str | int]) -> tuple[list[str | int], Any]:
-    """The part of a pydantic location that lies in the data (the rest names members of a union), and what is there."""
+def _inside(given: Any, loc: Sequence[str | int]) -> tuple[list[str | int], Any]:
+    """Return the part of a pydantic location that lies in the data, without members of unions, and what is there."""
     place: list[str | int] = []
     for part in loc:
         try:
-            table = table[part]
+            given = given[part]
         except (KeyError, IndexError, TypeError):
             break
         place.append(part)
-    return place, table
+    return place, given
 
 
-def _schema_at(schema: Any, place: Place) -> Any:
-    """The dataclass that describes a place of the table."""
+def _names(schema: type[Table], place: Place) -> list[str]:
+    """Return the words that a key accepts."""
+    *above, key = [part for part in place if isinstance(part, str)]
+    kind = _schema_at(schema, above).KEYS[key].kind
+    return [word for part in (kind, *get_args(kind)) if get_origin(part) is Literal for word in get_args(part)]
+
+
+def _schema_at(schema: type[Table], place: Place) -> type[Table]:
+    """Return the table that describes a place."""
     for part in place:
         if isinstance(part, str):
-            schema = next(_dataclasses(get_type_hints(schema)[part]))
+            schema = next(tables(schema.KEYS[part].kind))
     return schema
-
-
-def _dataclasses(hint: Any) -> Iterator[type]:
-    if is_dataclass(hint):
-        yield hint  # type: ignore[misc]
-    for inner in get_args(hint):
-        yield from _dataclasses(inner)

@@ -12,7 +12,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 
 
 def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[str]]:
-    """One file, with all digits."""
+    """Return one file, with all digits."""
     expression = Expression.of(hamiltonian, "TOML", vacancies=True)
     hamiltonian, lattice = expression.hamiltonian, hamiltonian.lattice
     lines = [
@@ -49,7 +49,7 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
 
 
 def _list(values: ArrayLike) -> str:
-    """Nested lists of numbers."""
+    """Return nested lists of numbers."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim == 0:
         return number(float(array))
@@ -57,6 +57,6 @@ def _list(values: ArrayLike) -> str:
 
 
 def _string(text: str) -> str:
-    """A TOML string."""
+    """Return a TOML string."""
     safe = "".join(c if c.isprintable() and c not in '"\\' else "?" for c in text)
     return f'"{safe}"'

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from magsearch.errors import InputError
-from magsearch.formats.table import number, read_text, sensible
+from magsearch.formats.table import number, sensible
 
 READ = {
     "ncell",
@@ -81,11 +81,6 @@ class Inpsd:
 
     path: Path
     entries: dict[str, Entry]
-
-    @classmethod
-    def read(cls, path: Path) -> Inpsd:
-        """Read a file; raises InputError if it cannot be read."""
-        return cls.parse(path, read_text(path))
 
     @classmethod
     def parse(cls, path: Path, text: str) -> Inpsd:

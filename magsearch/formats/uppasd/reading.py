@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from magsearch.errors import InputError
 from magsearch.formats.table import Table
+from magsearch.formats.text_file import TextFile
 from magsearch.formats.uppasd import CONVENTIONS
 from magsearch.formats.uppasd.inpsd import Inpsd
 from magsearch.formats.uppasd.sites import Sites, in_order
@@ -31,13 +32,13 @@ def recognises(path: Path, text: str) -> bool:
     return bool({"ncell", "cell"} & Inpsd.parse(path, text).entries.keys())
 
 
-def read(path: str | Path) -> Hamiltonian:
-    """Read the Hamiltonian from an inpsd.dat and the files that it names.
+def read(file: TextFile) -> Hamiltonian:
+    """The Hamiltonian of an inpsd.dat.
 
     Raises InputError, with file and line, for invalid input and for keywords of unsupported terms; keywords that are
     not used are listed in a note.
     """
-    inpsd = Inpsd.read(Path(path))
+    inpsd = Inpsd.parse(file.path, file.text)
     inpsd.refuse_unsupported()
     sites = Sites.read(inpsd)
     lattice = sites.lattice
@@ -61,7 +62,7 @@ def read(path: str | Path) -> Hamiltonian:
                 part.reciprocal()
             except ValueError as of_one_file:
                 raise InputError(str(of_one_file)) from None
-        raise InputError(str(error), path) from None
+        raise InputError(str(error), file.path) from None
 
 
 def read_moments(inpsd: Inpsd, atoms: int) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from magsearch.errors import InputError
 from magsearch.formats.build import SITES, assemble
+from magsearch.formats.text_file import TextFile
 from magsearch.formats.vampire.materials import Material, read_materials
 from magsearch.formats.vampire.ucf import UnitCell, read_cell
 from magsearch.model.bonds import Bonds
@@ -16,8 +17,8 @@ from magsearch.model.hamiltonian import Anisotropy, Hamiltonian
 from magsearch.units import JOULE
 
 
-def assemble_crystal(
-    ucf: Path,
+def put_together(
+    file: TextFile,
     mat: Path,
     *,
     system: tuple[float, float, float] | None = None,
@@ -26,16 +27,9 @@ def assemble_crystal(
     factor: float = 1.0,
     notes: list[str] | None = None,
 ) -> Hamiltonian:
-    """Build the Hamiltonian of a unit cell file and a material file.
-
-    system  lengths of the box, angstrom; None for a default size
-    field   tesla
-    factor  factor of the materials' exchange matrices
-    notes   notes to which those of this function are appended
-
-    Raises InputError, with file and line, for invalid or unsupported input.
-    """
-    cell = read_cell(ucf)
+    """Cell and materials as a Hamiltonian: in a box of lengths ``system`` (angstrom), field in tesla, numbers of the
+    exchange matrices multiplied by ``factor``."""
+    ucf, cell = file.path, read_cell(file)
     materials, unused = read_materials(mat)
     said = list(notes or [])
     if unused:

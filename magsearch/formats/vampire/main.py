@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from magsearch.errors import InputError
+from magsearch.formats.text_file import TextFile
 from magsearch.formats.vampire import CONVENTIONS
-from magsearch.formats.vampire.crystal import assemble_crystal
 from magsearch.formats.vampire.statements import FIELD, LENGTH, Statement, statements
 from magsearch.model.hamiltonian import Hamiltonian
 
@@ -41,27 +41,25 @@ def recognises(path: Path, text: str) -> bool:
     return any(line.startswith(("material:file=", "material:unit-cell-file=")) for line in bare.splitlines())
 
 
-def files(path: Path) -> Files | None:
-    """Return the paths of cell and materials named in a main file, relative to it; None if one is missing."""
-    named = {s.word: s.value for s in statements(path) if s.key == "material" and not s.index}
+def files(file: TextFile) -> Files | None:
+    """The cell and the materials that a main file names, relative to it; None where it names no cell."""
+    named = {s.word: s.value for s in statements(file.path, file.text) if s.key == "material" and not s.index}
     if not named.get("unit-cell-file") or not named.get("file"):
         return None
-    return Files(path.parent / named["unit-cell-file"], path.parent / named["file"])
+    folder = file.path.parent
+    return Files(folder / named["unit-cell-file"], folder / named["file"])
 
 
-def read(path: Path) -> Hamiltonian:
-    """Read the Hamiltonian of a VAMPIRE calculation with a unit cell file.
-
-    Raises InputError, with file and line, for invalid input and for unsupported keywords.
-    """
-    named = files(path)
+def read(file: TextFile) -> Hamiltonian:
+    """The Hamiltonian of a VAMPIRE calculation with a unit cell file. InputError, with file and line."""
+    path, named = file.path, files(file)
     if named is None:
         raise InputError("has no material:unit-cell-file; VAMPIRE's built-in crystals are not supported", path)
     system: dict[str, float] = {}
     periodic = dict.fromkeys(AXES, False)
     strength, direction, factor = 0.0, (0.0, 0.0, 1.0), 1.0
     unused: list[str] = []
-    for statement in statements(path):
+    for statement in statements(path, file.text):
         name = f"{statement.key}:{statement.word}"
         _refuse(statement)
         if name not in READ:
@@ -84,7 +82,7 @@ def read(path: Path) -> Hamiltonian:
         raise InputError(f"create:periodic-boundaries names {set(periodic) - set(AXES)}; expected x, y and z", path)
     Bx, By, Bz = (strength * np.array(direction) / np.linalg.norm(direction)).tolist()
     return assemble_crystal(
-        named.ucf,
+        TextFile.read(named.ucf),
         named.mat,
         system=(system["x"], system["y"], system["z"]) if system else None,
         periodic=(periodic["x"], periodic["y"], periodic["z"]),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from magsearch.errors import InputError
-from magsearch.formats.table import wholes
+from magsearch.formats.table import read_text, wholes
 from magsearch.formats.vampire.statements import ENERGY, MOMENT, Statement, statements
 from magsearch.model.hamiltonian import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
 
@@ -90,7 +90,7 @@ def read_materials(path: Path) -> tuple[dict[int, Material], list[str]]:
     """
     materials: dict[int, Material] = {}
     unused: list[str] = []
-    for statement in statements(path):
+    for statement in statements(path, read_text(path)):
         if statement.key != "material":
             raise statement.error("is not a statement of a material file")
         _refuse(statement)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from magsearch.errors import InputError
-from magsearch.formats.table import numbers, read_text
+from magsearch.formats.table import numbers
 from magsearch.units import JOULE, MRY, MU_B
 
 STATEMENT = re.compile(r"([\w-]+)(?:\[(\d{1,6})\])?:([\w-]+)(?:\[(\d{1,6})\])?(?:=([^!=]*))?(?:!(.*))?")
@@ -64,13 +64,10 @@ class Statement:
         return x, y, z
 
 
-def statements(path: Path) -> list[Statement]:
-    """Return the statements of a file; raises InputError, with the line, for any other text.
-
-    Blanks, tabs and quotes are ignored, # begins a comment.
-    """
+def statements(path: Path, content: str) -> list[Statement]:
+    """The statements of a file; blanks, tabs and quotes do not count, # begins a comment. InputError for the rest."""
     found = []
-    for line, text in enumerate(read_text(path).splitlines(), start=1):
+    for line, text in enumerate(content.splitlines(), start=1):
         bare = re.sub(r"[\s\"]", "", text.split("#")[0])
         if not bare:
             continue

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.errors import InputError
-from magsearch.formats.table import number, numbers, read_text, wholes
+from magsearch.formats.table import number, numbers, wholes
+from magsearch.formats.text_file import TextFile
 
 # type of exchange: numbers per row, whether the material's exchange matrix multiplies them; older files have a digit
 TYPES = {
@@ -46,8 +47,8 @@ class UnitCell:
 class Reader:
     """Iteration over the lines of a file; headings may have blank lines and comments above them, rows may not."""
 
-    def __init__(self, path: Path):
-        self.path, self.lines, self.at = path, read_text(path).splitlines(), 0
+    def __init__(self, file: TextFile):
+        self.path, self.lines, self.at = file.path, file.text.splitlines(), 0
 
     def heading(self, what: str) -> list[str]:
         """Return the words of the next heading; raises InputError at the end of the file. what: for the error."""
@@ -96,9 +97,9 @@ def recognises(path: Path, text: str) -> bool:
         return False
 
 
-def read_cell(path: Path) -> UnitCell:
-    """Read a unit cell file; raises InputError, with file and line, for invalid or unsupported input."""
-    reader = Reader(path)
+def read_cell(file: TextFile) -> UnitCell:
+    """A unit cell file. InputError, with file and line, for what is wrong."""
+    reader = Reader(file)
     xyz = ("x", "y", "z")
     lengths = np.array(reader.numbers(reader.heading("the lengths of the cell"), xyz))
     shape = np.array([reader.numbers(reader.heading("three cell vectors"), xyz) for _ in range(3)])

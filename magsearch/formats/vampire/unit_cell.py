@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from magsearch.errors import InputError
+from magsearch.formats.text_file import TextFile
 from magsearch.formats.vampire import CONVENTIONS, main
-from magsearch.formats.vampire.crystal import assemble_crystal
 from magsearch.formats.vampire.ucf import recognises
 from magsearch.model.hamiltonian import Hamiltonian
 
@@ -16,15 +16,13 @@ NAME = "VAMPIRE, unit cell file"
 ORDER = 5
 
 
-def read(path: Path) -> Hamiltonian:
-    """Read the Hamiltonian from a .ucf and its .mat.
-
-    The material file is the one of the same name, else the one that VAMPIRE's ``input`` in the same folder names
-    together with this .ucf, else the only one in the folder. Raises InputError, with file and line, for invalid or
-    unsupported input.
-    """
-    note = f"{path}: a .ucf has neither boundaries nor field: all axes are periodic; VAMPIRE's input file has both"
-    return assemble_crystal(path, _materials_beside(path), notes=[note])
+def read(file: TextFile) -> Hamiltonian:
+    """The Hamiltonian of a .ucf and of the .mat that belongs to it: of the same name, else named beside this .ucf in
+    VAMPIRE's ``input``, else the only one in the folder. InputError, with file and line, for what is wrong."""
+    note = (
+        f"{file.path}: a .ucf has no boundaries and no field: all axes are periodic; read VAMPIRE's input to have them"
+    )
+    return assemble_crystal(file, _materials_beside(file.path), notes=[note])
 
 
 def _materials_beside(ucf: Path) -> Path:
@@ -33,7 +31,7 @@ def _materials_beside(ucf: Path) -> Path:
         return same
     beside = ucf.parent / "input"
     if beside.is_file():
-        named = main.files(beside)
+        named = main.files(TextFile.read(beside))
         if named is not None and named.ucf.name == ucf.name:
             return named.mat
     others = sorted(ucf.parent.glob("*.mat"))

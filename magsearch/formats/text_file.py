@@ -1,0 +1,35 @@
+"""A file of text that is read once, and carried along."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from magsearch.errors import InputError
+from magsearch.formats.table import read_text
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A file and its text."""
+
+    path: Path
+    text: str
+
+    @classmethod
+    def read(cls, path: str | Path) -> TextFile:
+        """Read a file. InputError where there is none."""
+        return cls(Path(path), read_text(path))
+
+    @cached_property
+    def tables(self) -> dict[str, Any]:
+        """The tables of a TOML file. InputError, with the line, where it is not TOML."""
+        try:
+            return tomllib.loads(self.text)
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            reason, _, where = str(error).partition(" (at line ")  # the only place where tomllib gives the line
+            line = where.split(",")[0]
+            raise InputError(f"not valid TOML: {reason}", self.path, int(line) if line.isdigit() else None) from None
