@@ -19,8 +19,9 @@ from magsearch.operators import RandomSpins
 from magsearch.operators.crystal import Crystal
 from magsearch.parallel.ranks import Ranks
 from magsearch.search.alignment import Alignment
-from magsearch.search.island import Candidate, GeneticTunneling, Island, State
-from magsearch.search.migration import Exchange, Leader, Mail, Role, Route, packed, unpacked
+from magsearch.search.candidate import Candidate, packed, unpacked
+from magsearch.search.island import GeneticTunneling, Island, State
+from magsearch.search.migration import Exchange, Leader, Mail, Role, Route
 from magsearch.search.topology import Complete, Isolated, Ring
 
 
@@ -88,7 +89,7 @@ def test_candidates_arrive_as_they_left(model):
     sent = candidates(model, 3, refined=True, island=7)
     arrived = unpacked(packed(sent, model.lattice.sites), model.lattice)
     for one, other in zip(sent, arrived, strict=True):
-        assert_array_equal(one.texture, other.texture)
+        assert_array_equal(one.spins, other.spins)
         for name in ("energy", "torque", "origin", "generation", "fingerprint", "refined", "island"):
             a, b = getattr(one, name), getattr(other, name)
             assert a == b or name == "fingerprint"
@@ -133,17 +134,17 @@ def test_offspring_of_a_follower_are_drawn_towards_the_leader():
     hamiltonian = MODELS["square_bloch"]
     follower = island(hamiltonian, seeds=((RandomSpins(), 1.0),))
     leader = candidates(hamiltonian, 1, seed=3)[0]
-    free = [child.texture for child in follower._offspring()]
+    free = [child.spins for child in follower._offspring()]
     crystal = follower.crystal
 
     def overlap(textures: list[np.ndarray]) -> float:
-        laid = [(Alignment(crystal, leader.texture).onto(t) * t).sum(axis=1).mean() for t in textures]
+        laid = [(Alignment(crystal, leader.spins).onto(t) * t).sum(axis=1).mean() for t in textures]
         return float(np.mean(laid))
 
     overlaps = [overlap(free)]
     for pull in (0.2, 0.6, 1.0):
         follower.follow([(leader, pull)])
-        drawn = [child.texture for child in follower._offspring()]
+        drawn = [child.spins for child in follower._offspring()]
         assert_allclose(np.linalg.norm(drawn, axis=2), 1, atol=1e-12)
         overlaps.append(overlap(drawn))
     assert (np.diff(overlaps) > 0.01).all()
@@ -163,9 +164,9 @@ def test_drawn_offspring_do_not_depend_on_which_copy_of_the_leader_is_sent():
     follower = island(hamiltonian, seeds=((RandomSpins(), 1.0),))
     leader = candidates(hamiltonian, 1, seed=3)[0]
     drawn = []
-    for copy in (leader.texture, follower.crystal.moved(leader.texture, random)):
+    for copy in (leader.spins, follower.crystal.moved(leader.spins, random)):
         follower.follow([(Candidate(copy, 0.0, 0.0, "", 0, leader.fingerprint), 0.5)])
-        drawn.append(np.stack([child.texture for child in follower._offspring()]))
+        drawn.append(np.stack([child.spins for child in follower._offspring()]))
     assert_allclose(drawn[0], drawn[1], atol=1e-6)
 
 

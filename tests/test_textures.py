@@ -30,7 +30,7 @@ def searched(seeds=(), generations: int = 6, replicas: int = 16) -> Archipelago:
 
 def test_a_search_that_begins_with_a_minimum_is_no_worse_than_it():
     best = searched().champion
-    again = searched([best.texture], generations=1, replicas=2)
+    again = searched([best.spins], generations=1, replicas=2)
     assert again.champion.energy <= best.energy + 1e-6 * abs(best.energy)
     assert GIVEN in again.history.operators
     assert GIVEN not in searched(generations=1, replicas=2).history.operators

@@ -8,7 +8,7 @@ where their figures agree and no barrier lies between them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -32,8 +32,8 @@ class Degeneracy:
     continuous  whether each belongs to a continuum: all spins can be turned, or a zero mode is left
     """
 
-    copies: int
-    continuous: bool
+    copies: int = field(metadata={"dtype": "i8", "name": "degeneracy"})  # how they are stored: search/records.py
+    continuous: bool = field(metadata={"dtype": "?"})
 
     def __str__(self) -> str:
         if not self.continuous:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,9 +25,9 @@ class Stability:
     zero_modes   as far as they are known: global rotations that cost no energy, and those among ``modes``
     """
 
-    kind: str
-    modes: tuple[float, ...]
-    zero_modes: int
+    kind: str = field(metadata={"dtype": "S16", "name": "stability"})  # how they are stored: search/records.py
+    modes: tuple[float, ...] = field(metadata={"dtype": "f8", "unit": "meV", "axes": "mode", "padding": np.nan})
+    zero_modes: int = field(metadata={"dtype": "i8"})
 
 
 def stability(

@@ -16,13 +16,13 @@ from magsearch.model.lattice import Lattice
 from magsearch.model.triangulation import inside, plane_frame, triangles
 from magsearch.observables.topological_charge import charge_density
 from magsearch.plots import colours
-from magsearch.storage import Elite
+from magsearch.search.candidate import Candidate
 
 ARROWS = 8000  # that are drawn at the most
 CORNERS = np.array([(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1)])
 
 
-def grid(lattice: Lattice, elite: Elite) -> Any:
+def grid(lattice: Lattice, elite: Candidate) -> Any:
     """Sites as points with spins and, where it is stored, energy (meV), as a pyvista.UnstructuredGrid.
 
     Its cells are hexahedra between the eight copies of an atom around a cell of the lattice where that has three axes,
@@ -73,7 +73,9 @@ def spacing(lattice: Lattice) -> float:
     return float((volume / lattice.atoms) ** (1 / len(extended)))
 
 
-def scene(lattice: Lattice, elite: Elite, title: str = "", levels: Sequence[float] = (), hidden: bool = False) -> Any:
+def scene(
+    lattice: Lattice, elite: Candidate, title: str = "", levels: Sequence[float] = (), hidden: bool = False
+) -> Any:
     """A pyvista.Plotter with arrows or, where levels of m_z are given, isosurfaces with their scale.
 
     Colours of arrows are those of the plots: hue is the direction in the plane of the lattice, white along its normal,

@@ -30,8 +30,9 @@ from magsearch.observables.topological_charge import topological_charge
 from magsearch.operators.crystal import Crystal
 from magsearch.parallel.interruption import Interruption
 from magsearch.parallel.ranks import Pending, Ranks
+from magsearch.search.candidate import GIVEN, Candidate, given
 from magsearch.search.history import History, migrations
-from magsearch.search.island import GIVEN, Candidate, Generation, GeneticTunneling, Island, State, given
+from magsearch.search.island import Generation, GeneticTunneling, Island, State
 from magsearch.search.migration import Exchange, Mail, Role
 from magsearch.search.stopping import Checkpoints, Stop
 
@@ -198,7 +199,7 @@ class Archipelago:
         news["seconds"], news["waited"] = self.elapsed, self.ranks.waited
         for place, (island, generation) in enumerate(zip(self.islands, done or (), strict=False)):
             elites = island.elites
-            charge = float(topological_charge(self.crystal.lattice, elites[0].texture))
+            charge = float(topological_charge(self.crystal.lattice, elites[0].spins))
             news["islands"][place] = self.history.row(generation, elites, charge)
         self._news = self.ranks.share(news)
 

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from magsearch.observables.fingerprint import Fingerprint, distinct
 from magsearch.observables.structure_factor import PEAKS
-from magsearch.search.island import Candidate, Generation
+from magsearch.search import records
+from magsearch.search.candidate import Candidate
+from magsearch.search.island import Generation
+from magsearch.search.records import Place
 
-FINGERPRINT = np.dtype(
-    [("energy", "f8"), ("charge", "f8"), ("magnetization", "f8"), ("weights", "f8", (PEAKS,)), ("wave_number", "f8")]
-)
+FINGERPRINT = records.record_type(Fingerprint, Place.SEARCH, {"peak": PEAKS})
 MIGRATION = np.dtype(
     [
         ("generation", "i8"),  # at the end of which they arrived
@@ -89,10 +90,8 @@ class History:
         row["charge"], row["origin"] = charge, self.operators.index(elites[0].origin)
         row["energies"], row["elites"]["energy"] = np.nan, np.nan
         row["energies"][: len(done.energies)] = done.energies
-        for place, elite in enumerate(elites[: self.elites]):
-            one = elite.fingerprint
-            weights = (*one.weights, *(PEAKS - len(one.weights)) * (0.0,))
-            row["elites"][place] = (one.energy, one.charge, one.magnetization, weights, one.wave_number)
+        prints = [elite.fingerprint for elite in elites[: self.elites]]
+        row["elites"][: len(prints)] = records.packed(Fingerprint, prints, Place.SEARCH, {"peak": PEAKS})
         return row
 
     def add(self, rows: NDArray[np.void], seconds: float, tolerance: float) -> None:
@@ -100,7 +99,9 @@ class History:
         self.rows.append(rows)
         self.seconds.append(seconds)
         prints = np.sort(rows["elites"][np.isfinite(rows["elites"]["energy"])], order="energy", kind="stable")
-        kept = distinct([_fingerprint(record) for record in prints], tolerance)[: self.elites]
+        columns = {name: prints[name] for name in FINGERPRINT.names or ()}
+        known = [Fingerprint(**values) for values in records.values(Fingerprint, Place.SEARCH, columns, len(prints))]
+        kept = distinct(known, tolerance)[: self.elites]
         levels = np.full(self.elites, np.nan)
         levels[: len(kept)] = prints["energy"][kept]
         self.levels.append(levels)
@@ -121,11 +122,6 @@ class History:
             "evaluations": table["evaluations"].sum(axis=-1),
             "seconds": np.array(self.seconds) if generation is None else self.seconds[generation],
         }
-
-
-def _fingerprint(record: NDArray[np.void]) -> Fingerprint:
-    energy, charge, magnetization, weights, wave_number = record.tolist()
-    return Fingerprint(energy, charge, magnetization, tuple(weights), wave_number)
 
 
 def migrations(arrivals: Iterable[tuple[Any, ...]]) -> NDArray[np.void]:

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.engine.evaluator import Evaluator
-from magsearch.minima.degeneracy import Degeneracy, Minima
+from magsearch.minima.degeneracy import Minima
 from magsearch.minima.free_energy import Fitness
-from magsearch.minima.stability import Stability, pushed, stability
+from magsearch.minima.stability import pushed, stability
 from magsearch.model.sphere import unit
-from magsearch.observables.fingerprint import Fingerprint, distinct, fingerprint
+from magsearch.observables.fingerprint import distinct, fingerprint
 from magsearch.operators import BREEDING, SEEDS, Mixture
 from magsearch.operators.crystal import Crystal
 from magsearch.randomness import Consumer, key, stream
@@ -28,6 +28,7 @@ from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import EARLY, Convergence, Method, Minimizer, VarianceControl, relax
 from magsearch.search.alignment import Alignment
+from magsearch.search.candidate import NOWHERE, Candidate
 from magsearch.search.selection import Selection, SteadyState
 
 OFFSPRING = BarzilaiBorwein(Convergence(variance=EARLY))
@@ -71,37 +72,6 @@ class GeneticTunneling:
     seeds: Mixture = SEEDS
     operators: Mixture = BREEDING
     adaptation: float = 0.0
-
-
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """A relaxed texture and where it came from."""
-
-    texture: NDArray[Any]  # [site, 3]
-    energy: float  # meV, of the whole replica
-    torque: float  # meV, largest |s x b|
-    origin: str  # the operator that made it
-    generation: int
-    fingerprint: Fingerprint
-    refined: bool = False
-    island: int = 0  # where it was made
-    stability: Stability | None = None  # of polished ones
-    degeneracy: Degeneracy | None = None  # of polished ones
-    free_energy: float | None = None  # meV, of the surroundings, where the fitness is one
-
-    @property
-    def worth(self) -> float:
-        """What it is ranked by, meV, lowest first."""
-        return self.energy if self.free_energy is None else self.free_energy
-
-
-NOWHERE = Fingerprint(np.inf, 0.0, 0.0, ())
-GIVEN = "Given"  # the origin of textures that a search begins with
-
-
-def given(texture: NDArray[Any]) -> Candidate:
-    """A texture [site, 3] from elsewhere, to be relaxed in the first generation."""
-    return Candidate(texture, np.inf, np.inf, GIVEN, 0, NOWHERE)
 
 
 @dataclass(frozen=True)
@@ -187,7 +157,7 @@ class Island:
 
         They count as ``refined`` where the relaxation was a close one and came to rest.
         """
-        textures = np.stack([candidate.texture for candidate in candidates])
+        textures = np.stack([candidate.spins for candidate in candidates])
         who = Consumer.REFINEMENT if refined else Consumer.RELAXATION
         random = key(self.settings.seed, who, self.number, self.generation)
         relaxed = relax(minimizer, evaluator, textures, watch=self.watch, key=random)
@@ -202,7 +172,7 @@ class Island:
             after.append(
                 replace(
                     candidate,
-                    texture=relaxed.textures[k],
+                    spins=relaxed.textures[k],
                     energy=float(relaxed.energy[k]),
                     torque=float(relaxed.torque[k]),
                     fingerprint=fingerprint(self.crystal.lattice, relaxed.textures[k], relaxed.energy[k]),
@@ -244,7 +214,7 @@ class Island:
         minima = Minima(precise, 1e-6 * self.evaluator.stiffness)
         chosen = {id(candidate): candidate for candidate in self.elites + self.rough}
         # spins of single precision are a little too long or short: a texture at rest would keep a wrong energy
-        whole = [replace(one, texture=unit(one.texture.astype(np.float64))) for one in chosen.values()]
+        whole = [replace(one, spins=unit(one.spins.astype(np.float64))) for one in chosen.values()]
         polished, _ = self.relaxed(whole, self.settings.polish, precise, refined=True)
         best = self._told_apart(polished, minima)[: self.settings.elites]
         moving = [candidate for candidate in best if not candidate.refined]
@@ -252,15 +222,15 @@ class Island:
             rested, _ = self.relaxed(moving, FLAT, precise, refined=True)
             best = self._told_apart([*(candidate for candidate in best if candidate.refined), *rested], minima)
         elites = self._settled(best, minima)[: self.settings.elites]
-        return [replace(one, degeneracy=minima.degeneracy(one.texture, one.stability)) for one in elites]
+        return [replace(one, degeneracy=minima.degeneracy(one.spins, one.stability)) for one in elites]
 
     def _told_apart(self, candidates: Sequence[Candidate], minima: Minima) -> list[Candidate]:
         """Sorted by worth, those that are not the same minimum as a better one."""
         kept: list[Candidate] = []
         for candidate in self._ranked(candidates):
             self.watch()
-            texture, known = candidate.texture, candidate.fingerprint
-            if not any(minima.one(texture, known, other.texture, other.fingerprint) for other in kept):
+            texture, known = candidate.spins, candidate.fingerprint
+            if not any(minima.one(texture, known, other.spins, other.fingerprint) for other in kept):
                 kept.append(candidate)
         return kept
 
@@ -271,13 +241,13 @@ class Island:
             new = [place for place, c in enumerate(candidates[:elites]) if c.stability is None]
             if not new:
                 break
-            found, lowest = stability(precise, [candidates[place].texture for place in new], count, self.watch)
+            found, lowest = stability(precise, [candidates[place].spins for place in new], count, self.watch)
             off = []
             for place, known, mode in zip(new, found, lowest, strict=True):
                 candidate = candidates[place]
                 candidates[place] = replace(candidate, stability=known)
                 if known.kind == "saddle" and push < PUSHES:
-                    off += [replace(candidate, texture=texture) for texture in pushed(candidate.texture, mode)]
+                    off += [replace(candidate, spins=texture) for texture in pushed(candidate.spins, mode)]
             if off:
                 fallen, _ = self.relaxed(off, FLAT, precise, refined=True)
                 left = [c for c in candidates if c.stability is None or c.stability.kind != "saddle"]
@@ -331,7 +301,7 @@ class Island:
 
         The candidates of an island that has not bred are textures that it was given: they come first.
         """
-        leaders = [(Alignment(self.crystal, leader.texture), pull) for leader, pull in self.state.leaders]
+        leaders = [(Alignment(self.crystal, leader.spins), pull) for leader, pull in self.state.leaders]
         new = list(self.candidates[: self.settings.replicas]) if self.generation == 0 else []
         for replica in range(len(new), self.settings.replicas):
             self.watch()
@@ -351,7 +321,7 @@ class Island:
         if operator.parents:
             worth = np.array([candidate.worth for candidate in self.candidates])
             places = settings.selection(worth, operator.parents, random)
-            parents = np.stack([self.candidates[place].texture for place in places]).astype(np.float64)
+            parents = np.stack([self.candidates[place].spins for place in places]).astype(np.float64)
         child = unit(operator(self.crystal, parents, random))
         empty = ~child.any(axis=1)
         child[empty] = unit(random.normal(size=(int(empty.sum()), 3)))

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from magsearch.model.lattice import Lattice
-from magsearch.observables.fingerprint import fingerprint
 from magsearch.parallel.ranks import Pending, Ranks
-from magsearch.search.island import Candidate
+from magsearch.search.candidate import Candidate, packed, record_type, unpacked
 from magsearch.search.topology import Ring, Topology
 
 
@@ -90,47 +89,6 @@ class Leader(Exchange):
         return self.group_pull if role == Role.GROUP_LEADER else self.global_pull
 
 
-# -- candidates as arrays ----------------------------------------------------------------------------------------------
-
-
-def luggage(sites: int, real: type = np.float32) -> np.dtype:
-    """A candidate as one record of plain numbers: what a message or a file holds."""
-    return np.dtype(
-        [
-            ("energy", "f8"), ("torque", "f8"), ("generation", "i8"), ("island", "i4"), ("refined", "?"),
-            ("free_energy", "f8"), ("origin", "S48"), ("texture", real, (sites, 3)),
-        ]
-    )  # fmt: skip
-
-
-def packed(candidates: Sequence[Candidate], sites: int) -> NDArray[np.void]:
-    """Candidates as records [candidate]; spins in single precision, as the search has them."""
-    records = np.zeros(len(candidates), luggage(sites))
-    for record, candidate in zip(records, candidates, strict=True):
-        for name in luggage(sites).names or ():
-            value = getattr(candidate, name)
-            record[name] = np.nan if value is None else value
-    return records
-
-
-def unpacked(records: NDArray[np.void], lattice: Lattice) -> list[Candidate]:
-    """The opposite; fingerprints are made anew, bit for bit."""
-    return [
-        Candidate(
-            texture=np.array(record["texture"]),
-            energy=float(record["energy"]),
-            torque=float(record["torque"]),
-            origin=record["origin"].decode(),
-            generation=int(record["generation"]),
-            island=int(record["island"]),
-            fingerprint=fingerprint(lattice, record["texture"], record["energy"]),
-            refined=bool(record["refined"]),
-            free_energy=None if np.isnan(record["free_energy"]) else float(record["free_energy"]),
-        )
-        for record in records
-    ]
-
-
 @dataclass(eq=False)
 class Mail:
     """The elites that are on their way between islands.
@@ -157,7 +115,7 @@ class Mail:
         mine = {r.source: elites(r.source)[: self.elites] for r in routes if owner[r.source] == here}
         leaving = sorted({(r.source, owner[r.target]) for r in routes if owner[r.target] != here})
         coming = sorted({r.source for r in routes if owner[r.source] != here})
-        boxes = {source: np.zeros(self.elites, luggage(self.lattice.sites)) for source in coming}
+        boxes = {source: np.zeros(self.elites, record_type(self.lattice.sites)) for source in coming}
         parcels = [(rank, self._parcel(mine[source])) for source, rank in leaving]
         self._under_way.append(self.ranks.send(parcels, [(owner[source], boxes[source]) for source in coming]))
         for route in routes:
@@ -183,7 +141,7 @@ class Mail:
 
     def _parcel(self, elites: Sequence[Candidate]) -> NDArray[np.void]:
         """Always as large: places that are not needed hold nobody."""
-        parcel = np.zeros(self.elites, luggage(self.lattice.sites))
+        parcel = np.zeros(self.elites, record_type(self.lattice.sites))
         parcel["energy"] = np.inf
         parcel[: len(elites)] = packed(elites, self.lattice.sites)
         return parcel

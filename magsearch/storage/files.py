@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from magsearch.errors import InputError
 
 SCHEMA = 3
+COMPRESSED: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 
 @contextmanager

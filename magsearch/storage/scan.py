@@ -23,7 +23,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.phases.column import Column, Minimum, ThermalState
 from magsearch.phases.spectrum import Arm, Portrait
 from magsearch.storage.checkpoint import parts_folder
-from magsearch.storage.files import SCHEMA, dataset, opened, replaced, texts
+from magsearch.storage.files import COMPRESSED, SCHEMA, dataset, opened, replaced, texts
 from magsearch.storage.model import read as read_model
 from magsearch.storage.model import write as write_model
 from magsearch.storage.provenance import read as read_provenance
@@ -34,7 +34,6 @@ from magsearch.thermal.statistics import Estimate
 
 Kind = Literal["minima", "states"]
 KINDS: tuple[Kind, Kind] = ("minima", "states")
-COMPRESSED: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 
 @dataclass(frozen=True, eq=False)
