@@ -82,7 +82,7 @@ def stored(hamiltonian: Hamiltonian, elites: int = 3, generations: int = 4, **re
             degeneracy=Degeneracy(k, k == 2) if k else None,
             magnetization=rng.normal(size=3),
             charge=float(rng.normal()),
-            label="spiral" if k else "",
+            phase="spiral" if k else "",
             energy_density=rng.normal(size=lattice.sites).astype(np.float32) if k == 2 else None,
         )
         for k, s in enumerate(spins)
@@ -395,7 +395,7 @@ def test_a_file_that_does_not_count_its_minima_can_be_read(path):
     with h5py.File(path, "a") as file:
         for name in ("label", "degeneracy", "continuous"):
             del file["elites"][name]
-    assert [(e.label, e.degeneracy) for e in storage.read(path).elites] == 3 * [("", None)]
+    assert [(e.phase, e.degeneracy) for e in storage.read(path).elites] == 3 * [("", None)]
 
 
 def test_other_schema_is_an_input_error(path):

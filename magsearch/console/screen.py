@@ -208,7 +208,7 @@ def _minimum(record: Record, number: int, wide: bool) -> dict[str, str]:
     row = {"": str(number), "meV per site": f"{elite.energy / record.hamiltonian.n_spins:.8f}"}
     if wide:
         row["above"] = f"{above(record, number):.2e}"
-    row |= {"phase": elite.label, "degeneracy": str(elite.degeneracy or ""), "stability": stable(elite)}
+    row |= {"phase": elite.phase, "degeneracy": str(elite.degeneracy or ""), "stability": stable(elite)}
     row["charge"] = fixed(elite.charge, 2)
     if wide:
         row["magnetization"] = vector(elite.magnetization, 3)

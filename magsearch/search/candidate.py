@@ -51,7 +51,7 @@ def _magnetization(hamiltonian: Hamiltonian, spins: NDArray[Any]) -> NDArray[np.
     return magnetization(spins)
 
 
-def _label(hamiltonian: Hamiltonian, spins: NDArray[Any]) -> str:
+def _phase(hamiltonian: Hamiltonian, spins: NDArray[Any]) -> str:
     lattice = hamiltonian.lattice
     return label(portrait(lattice, spectrum(lattice, spins), hamiltonian.field))
 
@@ -73,7 +73,7 @@ class Candidate:
     degeneracy      of polished ones
     magnetization   [3] mean spin; from here on measured where candidates are stored
     charge          topological charge
-    label           phase; empty in files that do not give it
+    phase           by the rules of phases/rules.py; empty in files that do not give it
     energy_density  [site]
     """
 
@@ -97,7 +97,7 @@ class Candidate:
     charge: float = field(
         default=np.nan, metadata=kept(Place.RESULT, "f8", "1", title="topological charge", measure=each(_charge))
     )
-    label: str = field(default="", metadata=kept(Place.RESULT, "S48", measure=each(_label)))
+    phase: str = field(default="", metadata=kept(Place.RESULT, "S48", name="label", measure=each(_phase)))
     energy_density: NDArray[np.float64] | None = field(
         default=None, metadata=kept(Place.ELITES, "f4", "meV", "site", measure=density.energy_density)
     )

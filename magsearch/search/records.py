@@ -5,8 +5,8 @@ A field that is stored says how in ``dataclasses.field(metadata=...)``:
     dtype      NumPy dtype of a value ("S<n>": text of at most n bytes), or a dataclass whose fields become columns
     unit       unit of a value
     axes       names of the axes of a value, separated by commas
-    name       name of the column in files and summaries; the field's own by default
-    record     name of the column in messages and checkpoints; the field's own by default
+    name       name of the column; the field's own by default
+    record     name of the column in messages and checkpoints, where it is another
     places     where the property is kept; everywhere by default. Fields of nested dataclasses follow their parent
     padding    fills up values that are shorter than others, which are tuples; nan is dropped again on reading
     precise    files keep the precision that the values have
@@ -125,12 +125,13 @@ def columns(kind: type, place: Place) -> tuple[Column, ...]:
 
 def _column(path: tuple[str, ...], field: Field[Any], place: Place) -> Column:
     stored = field.metadata
+    name = stored.get("name", field.name)
     return Column(
         path=path,
-        name=stored.get("record" if place & Place.SEARCH else "name", field.name),
+        name=stored.get("record", name) if place & Place.SEARCH else name,
         dtype=np.dtype(stored["dtype"]),
         axes=tuple(stored["axes"].split(", ")) if "axes" in stored else (),
-        **{name: stored[name] for name in ("unit", "padding", "precise", "extensive", "title") if name in stored},
+        **{key: stored[key] for key in ("unit", "padding", "precise", "extensive", "title") if key in stored},
     )
 
 
