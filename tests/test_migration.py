@@ -21,7 +21,7 @@ from magsearch.parallel.ranks import Ranks
 from magsearch.search.alignment import Alignment
 from magsearch.search.candidate import Candidate, packed, unpacked
 from magsearch.search.island import GeneticTunneling, Island, State
-from magsearch.search.migration import Exchange, Leader, Mail, Role, Route
+from magsearch.search.migration import Exchange, Leader, Migrants, Role, Route
 from magsearch.search.topology import Complete, Isolated, Ring
 
 
@@ -60,7 +60,7 @@ def test_any_object_with_neighbours_is_a_topology():
     assert Exchange(Star()).routes(np.zeros(3)) == [Route(0, 1), Route(0, 2)]
 
 
-def test_followers_hear_from_the_best_of_their_group_and_the_best_of_all():
+def test_followers_receive_the_best_of_their_group_and_the_best_of_all():
     best = np.array([-1.0, -3.0, -2.0, -5.0, -4.0, -4.5])  # groups 0 1 2 and 3 4 5
     routes = Leader(Isolated(), groups=2).routes(best)
     group = {(r.source, r.target) for r in routes if r.role == Role.GROUP_LEADER}
@@ -96,17 +96,17 @@ def test_candidates_arrive_as_they_left(model):
         assert repr(one.fingerprint) == repr(other.fingerprint)  # nan where the charge is not defined
 
 
-def test_mail_within_a_rank_arrives_by_its_routes():
+def test_migrants_within_a_rank_arrive_by_its_routes():
     hamiltonian = MODELS["kagome_tensor"]
     held = {island: candidates(hamiltonian, 4, seed=island) for island in range(3)}
-    mail = Mail(Ranks(), [0, 0, 0], hamiltonian.lattice, elites=2)
+    migrants = Migrants(Ranks(), [0, 0, 0], hamiltonian.lattice, elites=2)
     routes = [Route(0, 1), Route(1, 2), Route(1, 0, Role.GLOBAL_LEADER)]
-    mail.send(routes, held.__getitem__)
-    arrived = dict(mail.receive())
+    migrants.send(routes, held.__getitem__)
+    arrived = dict(migrants.receive())
     assert {route: [c.energy for c in elites] for route, elites in arrived.items()} == {
         route: [c.energy for c in held[route.source][:2]] for route in routes
     }
-    assert mail.receive() == [], "it arrives once"
+    assert migrants.receive() == [], "they arrive once"
 
 
 # -- islands -----------------------------------------------------------------------------------------------------------

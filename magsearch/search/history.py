@@ -1,4 +1,4 @@
-"""What has happened in a search so far, generation by generation and island by island, as plain numbers."""
+"""History of a search by generation and island, as plain numbers."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from magsearch.search.records import Place
 FINGERPRINT = records.record_type(Fingerprint, Place.SEARCH, {"peak": PEAKS})
 MIGRATION = np.dtype(
     [
-        ("generation", "i8"),  # at the end of which they arrived
+        ("generation", "i8"),  # at whose end they arrived
         ("source", "i4"), ("target", "i4"),  # islands
         ("role", "i4"),  # of migration.Role
-        ("sent", "i4"), ("kept", "i4"),  # how many
+        ("sent", "i4"), ("kept", "i4"),  # numbers of elites
         ("best", "f8"),  # meV per site, of those sent
     ]
 )  # fmt: skip
 
 
 def row_type(operators: int, elites: int, candidates: int) -> np.dtype:
-    """One generation of one island. Energies in meV per site, over the candidates that it keeps."""
+    """Return the dtype of one generation of one island; energies in meV per site, over the candidates that it keeps."""
     return np.dtype(
         [
             ("best", "f8"), ("mean", "f8"), ("deviation", "f8"),
-            ("energies", "f4", (candidates,)),  # of all, best first; nan where there are fewer
-            ("charge", "f8"), ("origin", "i4"),  # of its best candidate; the operator that made it
+            ("energies", "f4", (candidates,)),  # best first; nan where there are fewer
+            ("charge", "f8"), ("origin", "i4"),  # of its best candidate, and the operator that generated it
             ("evaluations", "i8"),
             ("offspring", "i8", (operators,)), ("successes", "i8", (operators,)),
             ("elites", FINGERPRINT, (elites,)),  # best first; their energies are nan where there are fewer
@@ -44,15 +44,15 @@ def row_type(operators: int, elites: int, candidates: int) -> np.dtype:
 
 @dataclass
 class History:
-    """The generations of all islands.
+    """Generations of all islands.
 
     operators    names, in the order of the columns that count offspring
-    elites       of the archipelago: how many of the best distinct minima are followed
-    islands      how many
-    candidates   that an island keeps at the most
+    elites       number of the best distinct minima of all islands that are followed
+    islands      number of islands
+    candidates   maximum number of candidates of an island
     rows         [island] of ``row_type``, for each generation
-    seconds      on the clock, after each generation
-    levels       [elite] meV per site: energies of the archipelago's elites after each generation, nan where fewer
+    seconds      wall time after each generation
+    levels       [elite] meV per site, energies of the best distinct minima after each generation, nan where fewer
     migrations   of ``MIGRATION``, in the order of their arrival
     """
 
@@ -69,11 +69,12 @@ class History:
         return len(self.rows)
 
     def __getitem__(self, column: str) -> NDArray[Any]:
-        """A column of the rows, [generation, island, ...]."""
+        """Return a column of the rows, [generation, island, ...]."""
         return self._table[column]
 
     @property
     def row_type(self) -> np.dtype:
+        """Dtype of one generation of one island."""
         return row_type(len(self.operators), self.elites, self.candidates)
 
     @property
@@ -81,7 +82,7 @@ class History:
         return np.stack(self.rows) if self.rows else np.zeros((0, self.islands), self.row_type)
 
     def row(self, done: Generation, elites: Sequence[Candidate], charge: float) -> NDArray[np.void]:
-        """What an island did, as a record; ``charge`` is that of its best elite."""
+        """Return a generation of an island as a record; ``charge`` is that of its best elite."""
         row = np.zeros((), self.row_type)
         for name in ("best", "mean", "deviation", "evaluations"):
             row[name] = getattr(done, name)
@@ -95,7 +96,7 @@ class History:
         return row
 
     def add(self, rows: NDArray[np.void], seconds: float, tolerance: float) -> None:
-        """One more generation, [island]; elites within a tolerance of each other (meV per site) may be one."""
+        """Append a generation, [island]; elites within a tolerance of each other (meV per site) may be one."""
         self.rows.append(rows)
         self.seconds.append(seconds)
         prints = np.sort(rows["elites"][np.isfinite(rows["elites"]["energy"])], order="energy", kind="stable")
@@ -107,9 +108,9 @@ class History:
         self.levels.append(levels)
 
     def overall(self, generation: int | None = None) -> dict[str, Any]:
-        """All islands together: best, mean and deviation in meV per site, evaluations, seconds.
+        """Return best, mean and deviation (meV per site), evaluations and seconds over all islands.
 
-        Of one generation, or of all of them, each [generation].
+        Each is a number for one generation, or [generation] for all of them.
         """
         table = self._table if generation is None else self.rows[generation]
         mean = table["mean"].mean(axis=-1)
@@ -125,5 +126,5 @@ class History:
 
 
 def migrations(arrivals: Iterable[tuple[Any, ...]]) -> NDArray[np.void]:
-    """A log of migrations, sorted so that it does not depend on who wrote it."""
+    """Return a log of migrations in an order that does not depend on the ranks."""
     return np.sort(np.array(list(arrivals), MIGRATION), order=["generation", "target", "role", "source"])
