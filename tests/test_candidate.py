@@ -166,6 +166,13 @@ def test_a_record_needs_the_size_of_every_axis():
     assert records.record_type(Outer, Place.MESSAGE, {"value": 2}).itemsize == 4 + 8 + 2 * 8
 
 
+def test_a_text_is_never_cut():
+    (column,) = (column for column in records.columns(Inner, Place.ELITES) if column.name == "inner")
+    assert [column.parse(entry) for entry in column.array(["Néel", None, "12345678"], {})] == ["Néel", "", "12345678"]
+    with pytest.raises(ValueError, match="123456789"):
+        column.array(["123456789"], {})
+
+
 # -- files of the version before ---------------------------------------------------------------------------------------
 
 

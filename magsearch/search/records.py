@@ -84,11 +84,16 @@ class Column:
         return np.nan if self.dtype.kind == "f" else np.zeros((), self.dtype).item()
 
     def array(self, values: Sequence[Any], sizes: Mapping[str, int], dtype: np.dtype | None = None) -> NDArray[Any]:
-        """Return values as an array [value, *axes]; ``sizes`` of the axes that always have the same length."""
+        """Return values as an array [value, *axes]; ``sizes`` of the axes that always have the same length.
+
+        Raises ValueError for a text that is too long.
+        """
         longest = [np.shape(value) for value in values if value is not None]
         shape = [sizes.get(axis, max((s[place] for s in longest), default=0)) for place, axis in enumerate(self.axes)]
         array = np.full((len(values), *shape), self.absent, dtype or self.dtype)
         for place, value in enumerate(values):
+            if self.dtype.kind == "S" and len(value := (value or "").encode()) > self.dtype.itemsize:
+                raise ValueError(f"{self.name} {value.decode()!r} takes more than {self.dtype.itemsize} bytes")
             if value is not None:
                 index: tuple[int | slice, ...] = (place, *(slice(length) for length in np.shape(value)))
                 array[index] = value
