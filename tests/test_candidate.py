@@ -86,8 +86,8 @@ def test_a_new_property_is_one_line_of_one_file(tmp_path):
     shutil.copytree(Path(magsearch.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "kernels").symlink_to(KERNELS)
     source = copy / "search" / "candidate.py"
-    lines, end = source.read_text().split("    @property\n    def worth", 1)
-    source.write_text(f"{lines}{PROPERTIES}\n    @property\n    def worth{end}")
+    lines, end = source.read_text().split("    def __repr__", 1)
+    source.write_text(f"{lines}{PROPERTIES}\n    def __repr__{end}")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
 
     def python(*arguments: Any) -> str:

@@ -14,7 +14,8 @@ from magsearch.engine.device import Cpu
 from magsearch.errors import InputError
 from magsearch.runs import textures
 from magsearch.search.archipelago import Archipelago
-from magsearch.search.island import GIVEN, GeneticTunneling
+from magsearch.search.candidate import GIVEN
+from magsearch.search.island import GeneticTunneling
 from magsearch.search.stopping import Stop
 
 HAMILTONIAN = MODELS["square_bloch"]

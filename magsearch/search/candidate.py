@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.engine.evaluator import Evaluator
+from magsearch.formatting import fixed
 from magsearch.minima.degeneracy import Degeneracy
 from magsearch.minima.stability import Stability
 from magsearch.model.hamiltonian import Hamiltonian
@@ -101,6 +102,11 @@ class Candidate:
     energy_density: NDArray[np.float64] | None = field(
         default=None, metadata=kept(Place.ELITES, "f4", "meV", "site", measure=density.energy_density)
     )
+
+    def __repr__(self) -> str:
+        kind = f", {self.stability.kind}" if self.stability else ""
+        energy = f"{self.energy_per_site:.9f} meV per site"
+        return f"<{self.phase or 'texture'}, {energy}, charge {fixed(self.charge, 2)}{kind}>"
 
     @property
     def worth(self) -> float:
