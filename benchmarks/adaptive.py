@@ -48,7 +48,7 @@ def begun(given: Input, number: int, field: float, here: Device) -> list[Trial]:
     search = ms.Archipelago(hamiltonian, here, ms.GeneticTunneling(replicas=32), stop=ms.Stop(generations=3))
     for _ in search.run():
         pass
-    return [Trial(number, elite.texture, "searched") for elite in search.elites]
+    return [Trial(number, elite.spins, "searched") for elite in search.elites]
 
 
 def followed(path: Path, here: Device) -> tuple[list[Column], Space]:

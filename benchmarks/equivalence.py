@@ -53,7 +53,7 @@ def agreement(given: config.Input, replicas: int) -> Counter[tuple[bool, bool]]:
     island.breed()
     found, _ = island.relaxed(island._offspring(), FLAT, precise, refined=True)
     minima = Minima(precise, 1e-6 * evaluator.stiffness)
-    at_rest = [(c.texture, c.fingerprint) for c in found if c.refined]
+    at_rest = [(c.spins, c.fingerprint) for c in found if c.refined]
     return Counter(
         (same(known, others, energy=minima.tolerance), minima.one(texture, known, other, others))
         for (texture, known), (other, others) in combinations(at_rest, 2)

@@ -35,6 +35,6 @@ for field in (0.0, 2.5, 5.0):  # tesla
     champion = search.champion
     print(
         f"{field:4.1f} T  {champion.energy / hamiltonian.n_spins:.6f} meV per site  "
-        f"charge {round(float(ms.topological_charge(lattice, champion.texture))):+d}  "
-        f"magnetisation {ms.magnetization(champion.texture)[2]:+.3f}"
+        f"charge {round(float(ms.topological_charge(lattice, champion.spins))):+d}  "
+        f"magnetisation {ms.magnetization(champion.spins)[2]:+.3f}"
     )

@@ -63,4 +63,4 @@ for _ in search.run():
     pass
 sweeps = search.history["evaluations"].sum() / REPLICAS
 energies = np.array([elite.energy for elite in search.elites])
-report("GeneticTunneling", energies, search.champion.texture, sweeps, time.perf_counter() - begin)
+report("GeneticTunneling", energies, search.champion.spins, sweeps, time.perf_counter() - begin)

@@ -37,6 +37,6 @@ for field in (0.0, 5.0, 15.0):  # tesla, along z
     champion = search.champion
     print(
         f"{field:4.1f} T  {champion.energy / hamiltonian.n_spins:.6f} meV per site  "
-        f"charge {round(float(ms.topological_charge(hamiltonian.lattice, champion.texture))):+d}  "
-        f"magnetisation {ms.magnetization(champion.texture)[2]:+.3f}"
+        f"charge {round(float(ms.topological_charge(hamiltonian.lattice, champion.spins))):+d}  "
+        f"magnetisation {ms.magnetization(champion.spins)[2]:+.3f}"
     )

@@ -38,7 +38,7 @@ island, stop = ms.GeneticTunneling(replicas=16, seed=1), ms.Stop(generations=3)
 search = ms.Archipelago(hamiltonian, ms.choose("auto"), island, stop=stop)
 for _ in search.run():
     pass
-energy, spins = search.champion.energy / hamiltonian.n_spins, search.champion.texture
+energy, spins = search.champion.energy / hamiltonian.n_spins, search.champion.spins
 exact = -3 / np.cos(2 * np.pi / cells)
 S = ms.structure_factor(lattice, spins)
 peak = np.unravel_index(S.argmax(), S.shape)[::-1]

@@ -34,7 +34,7 @@ for _ in search.run():
 
 shell = lattice.shells(1)[0]  # directed bonds; every site has four, two in each of its triangles
 for place, elite in enumerate(search.elites):
-    spins, largest = elite.texture.reshape(lattice.cells, lattice.atoms, 3), 0.0
+    spins, largest = elite.spins.reshape(lattice.cells, lattice.atoms, 3), 0.0
     for atom in range(lattice.atoms):
         bonds = [(int(j), offset) for i, j, offset in zip(shell.i, shell.j, shell.offset, strict=True) if i == atom]
         away = {(j, tuple(offset)): spins[lattice.neighbours(offset), j] for j, offset in bonds}

@@ -7,7 +7,7 @@ islands = [ms.GeneticTunneling(replicas=64, seed=1)] * 4
 search = ms.Archipelago(hamiltonian, ms.choose("auto"), islands, ms.Exchange(ms.Ring()), ranks=ms.launched())
 for _ in search.run():
     print(search.generations)
-print(search.champion.energy / hamiltonian.n_spins, ms.topological_charge(hamiltonian.lattice, search.champion.texture))
+print(search.champion.energy / hamiltonian.n_spins, ms.topological_charge(hamiltonian.lattice, search.champion.spins))
 """
 
 from magsearch.engine.device import choose

@@ -10,15 +10,18 @@ from oracle import random_textures
 from magsearch.minima.degeneracy import Degeneracy
 from magsearch.minima.stability import Stability
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.observables.fingerprint import fingerprint
+from magsearch.search.candidate import Candidate
 from magsearch.search.history import MIGRATION, History
-from magsearch.storage import Elite, Record, checkpoint
+from magsearch.storage import Record
+from magsearch.storage import history as stored_history
 
 
 def random_history(elites: int, generations: int, islands: int = 2) -> History:
     rng = np.random.default_rng(6)
     history = History(("HeatPatch", "PatchSplice"), elites, islands)
     rows = np.zeros((generations, islands), history.row_type)
-    for name in checkpoint.HISTORY_UNITS:
+    for name in stored_history.UNITS:
         random = (
             rng.normal(size=rows[name].shape)
             if rows[name].dtype.kind == "f"
@@ -40,20 +43,25 @@ def stability(k: int) -> Stability | None:
 
 def stored(hamiltonian: Hamiltonian, elites: int = 3, generations: int = 4, **rest: Any) -> Record:
     """A record full of random numbers."""
-    rng = np.random.default_rng(5)
-    spins = random_textures(hamiltonian, elites)
+    rng, lattice = np.random.default_rng(5), hamiltonian.lattice
+    spins, energy = random_textures(hamiltonian, elites), rng.normal(size=elites)
     made = tuple(
-        Elite(
+        Candidate(
             s,
-            *rng.normal(size=1),
-            rng.normal(size=3),
-            *rng.normal(size=2),
+            float(energy[k]),
+            float(rng.normal()),
             f"operator {k}",
             k,
-            1,
+            fingerprint(lattice, s, energy[k]),
+            refined=k == 1,
+            island=1,
+            free_energy=0.5 if k == 1 else None,
             stability=stability(k),
-            label="spiral" if k else "",
             degeneracy=Degeneracy(k, k == 2) if k else None,
+            magnetization=rng.normal(size=3),
+            charge=float(rng.normal()),
+            phase="spiral" if k else "",
+            energy_density=rng.normal(size=lattice.sites).astype(np.float32) if k == 2 else None,
         )
         for k, s in enumerate(spins)
     )

@@ -176,7 +176,7 @@ def test_a_search_with_it_finds_the_ferromagnet(tmp_path, name):
     search = Archipelago(made.hamiltonian, Cpu(), made.search.island(), stop=made.search.stop())
     for _ in search.run():
         pass
-    assert np.abs(search.champion.texture[:, 2]).min() == pytest.approx(1.0)
+    assert np.abs(search.champion.spins[:, 2]).min() == pytest.approx(1.0)
     assert search.champion.stability.kind == "minimum"
 
 

@@ -155,10 +155,10 @@ def test_minima_are_listed_with_phase_degeneracy_and_stability(finished, capsys)
     assert len(shown["minima"]) == len(stored.elites)
     for listed, elite in zip(shown["minima"], stored.elites, strict=True):
         assert listed["energy_per_site"] == pytest.approx(elite.energy / 30)
-        assert (listed["label"], listed["degeneracy"]) == (elite.label, elite.degeneracy.copies)
+        assert (listed["label"], listed["degeneracy"]) == (elite.phase, elite.degeneracy.copies)
         assert listed["continuous"] == elite.degeneracy.continuous
         assert listed["stability"] == elite.stability.kind
-        assert elite.label in text
+        assert elite.phase in text
         assert str(elite.degeneracy) in text
 
 

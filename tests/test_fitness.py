@@ -25,8 +25,8 @@ from magsearch.observables.fingerprint import fingerprint
 from magsearch.operators.crystal import Crystal
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import Convergence, relax
-from magsearch.search.island import Candidate, GeneticTunneling, Island
-from magsearch.search.migration import packed, unpacked
+from magsearch.search.candidate import Candidate, packed, unpacked
+from magsearch.search.island import GeneticTunneling, Island
 from magsearch.units import K_B, MU_B
 
 KEY = (5, 20261124)
@@ -262,9 +262,9 @@ def test_an_island_ranks_by_worth_and_reports_energies(fitness, part):
     ]
     island.merge(given)
     elites = island.polished()
-    assert [round(abs(elite.texture[0, 0])) for elite in elites] == ([1, 0] if part > 1 else [0, 1])
+    assert [round(abs(elite.spins[0, 0])) for elite in elites] == ([1, 0] if part > 1 else [0, 1])
     for elite in elites:
-        assert elite.energy == pytest.approx(float(oracle.energy(model, elite.texture)), rel=1e-12)
+        assert elite.energy == pytest.approx(float(oracle.energy(model, elite.spins)), rel=1e-12)
     gain = elites[1].worth - elites[0].worth
     assert gain == pytest.approx(GAP * abs(1 - part), abs=1e-9 if fitness is Harmonic else 0.2 * GAP)
 
@@ -291,7 +291,7 @@ def test_parents_are_those_of_the_best_worth():
     island.merge(given)
     assert [c.origin for c in island.candidates] == ["1", "0"]
     island.state = replace(island.state, generation=1)
-    assert all((c.texture == minima[1]).all() for c in island._offspring())
+    assert all((c.spins == minima[1]).all() for c in island._offspring())
 
 
 def test_free_energies_travel_and_are_stored():

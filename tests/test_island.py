@@ -25,7 +25,8 @@ from magsearch.relaxation.fire import Fire
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import Convergence
 from magsearch.relaxation.velocity_projection import VelocityProjection
-from magsearch.search.island import NOWHERE, Candidate, GeneticTunneling, Island, State
+from magsearch.search.candidate import NOWHERE, Candidate
+from magsearch.search.island import GeneticTunneling, Island, State
 from magsearch.search.selection import Roulette, Tournament
 
 FRUSTRATED = ["kagome_tensor", "left_handed", "disordered", "icosahedron", "single_layer"]  # many minima
@@ -54,7 +55,7 @@ def test_candidates_are_sorted_distinct_minima_of_their_energies(name):
         assert 0 < len(energies) <= 16
         assert (np.diff(energies) >= 0).all()
         assert len(populated.distinct(populated.candidates)) == len(energies)
-        textures = np.stack([c.texture for c in populated.candidates]).astype(np.float64)
+        textures = np.stack([c.spins for c in populated.candidates]).astype(np.float64)
         assert_allclose(energy(hamiltonian, textures), energies, rtol=3e-6)
         assert_allclose(np.linalg.norm(textures, axis=2), np.tile(hamiltonian.occupied, (len(energies), 1)), atol=1e-6)
         assert all(e in populated.candidates for e in populated.elites)
@@ -241,12 +242,12 @@ def test_polished_elites_are_minima_in_double_precision(name):
     evaluator = Evaluator(hamiltonian, Cpu(), np.float64)
     assert len(polished) >= 1
     for elite in polished:
-        assert elite.texture.dtype == np.float64
+        assert elite.spins.dtype == np.float64
         assert elite.torque < 1e-8 * evaluator.stiffness
-        field = evaluator.field(elite.texture)
-        assert np.linalg.norm(np.cross(elite.texture, field), axis=1).max() < 1.1e-8 * evaluator.stiffness
-        assert elite.energy == pytest.approx(float(energy(hamiltonian, elite.texture)), rel=1e-12)
-        assert_allclose(np.linalg.norm(elite.texture, axis=1), hamiltonian.occupied, atol=1e-12)
+        field = evaluator.field(elite.spins)
+        assert np.linalg.norm(np.cross(elite.spins, field), axis=1).max() < 1.1e-8 * evaluator.stiffness
+        assert elite.energy == pytest.approx(float(energy(hamiltonian, elite.spins)), rel=1e-12)
+        assert_allclose(np.linalg.norm(elite.spins, axis=1), hamiltonian.occupied, atol=1e-12)
     assert polished[0].energy <= populated.elites[0].energy + 1e-6 * abs(polished[0].energy)
 
 

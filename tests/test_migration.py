@@ -19,8 +19,9 @@ from magsearch.operators.crystal import Crystal
 from magsearch.operators.seeds import RandomSpins
 from magsearch.parallel.ranks import Ranks
 from magsearch.search.alignment import Alignment
-from magsearch.search.island import Candidate, GeneticTunneling, Island, State
-from magsearch.search.migration import Exchange, Leader, Mail, Role, Route, packed, unpacked
+from magsearch.search.candidate import Candidate, packed, unpacked
+from magsearch.search.island import GeneticTunneling, Island, State
+from magsearch.search.migration import Exchange, Leader, Migrants, Role, Route
 from magsearch.search.topology import Complete, Isolated, Ring
 
 
@@ -59,7 +60,7 @@ def test_any_object_with_neighbours_is_a_topology():
     assert Exchange(Star()).routes(np.zeros(3)) == [Route(0, 1), Route(0, 2)]
 
 
-def test_followers_hear_from_the_best_of_their_group_and_the_best_of_all():
+def test_followers_receive_the_best_of_their_group_and_the_best_of_all():
     best = np.array([-1.0, -3.0, -2.0, -5.0, -4.0, -4.5])  # groups 0 1 2 and 3 4 5
     routes = Leader(Isolated(), groups=2).routes(best)
     group = {(r.source, r.target) for r in routes if r.role == Role.GROUP_LEADER}
@@ -88,24 +89,24 @@ def test_candidates_arrive_as_they_left(model):
     sent = candidates(model, 3, refined=True, island=7)
     arrived = unpacked(packed(sent, model.lattice.sites), model.lattice)
     for one, other in zip(sent, arrived, strict=True):
-        assert_array_equal(one.texture, other.texture)
+        assert_array_equal(one.spins, other.spins)
         for name in ("energy", "torque", "origin", "generation", "fingerprint", "refined", "island"):
             a, b = getattr(one, name), getattr(other, name)
             assert a == b or name == "fingerprint"
         assert repr(one.fingerprint) == repr(other.fingerprint)  # nan where the charge is not defined
 
 
-def test_mail_within_a_rank_arrives_by_its_routes():
+def test_migrants_within_a_rank_arrive_by_its_routes():
     hamiltonian = MODELS["kagome_tensor"]
     held = {island: candidates(hamiltonian, 4, seed=island) for island in range(3)}
-    mail = Mail(Ranks(), [0, 0, 0], hamiltonian.lattice, elites=2)
+    migrants = Migrants(Ranks(), [0, 0, 0], hamiltonian.lattice, elites=2)
     routes = [Route(0, 1), Route(1, 2), Route(1, 0, Role.GLOBAL_LEADER)]
-    mail.send(routes, held.__getitem__)
-    arrived = dict(mail.receive())
+    migrants.send(routes, held.__getitem__)
+    arrived = dict(migrants.receive())
     assert {route: [c.energy for c in elites] for route, elites in arrived.items()} == {
         route: [c.energy for c in held[route.source][:2]] for route in routes
     }
-    assert mail.receive() == [], "it arrives once"
+    assert migrants.receive() == [], "they arrive once"
 
 
 # -- islands -----------------------------------------------------------------------------------------------------------
@@ -133,17 +134,17 @@ def test_offspring_of_a_follower_are_drawn_towards_the_leader():
     hamiltonian = MODELS["square_bloch"]
     follower = island(hamiltonian, seeds=((RandomSpins(), 1.0),))
     leader = candidates(hamiltonian, 1, seed=3)[0]
-    free = [child.texture for child in follower._offspring()]
+    free = [child.spins for child in follower._offspring()]
     crystal = follower.crystal
 
     def overlap(textures: list[np.ndarray]) -> float:
-        laid = [(Alignment(crystal, leader.texture).onto(t) * t).sum(axis=1).mean() for t in textures]
+        laid = [(Alignment(crystal, leader.spins).onto(t) * t).sum(axis=1).mean() for t in textures]
         return float(np.mean(laid))
 
     overlaps = [overlap(free)]
     for pull in (0.2, 0.6, 1.0):
         follower.follow([(leader, pull)])
-        drawn = [child.texture for child in follower._offspring()]
+        drawn = [child.spins for child in follower._offspring()]
         assert_allclose(np.linalg.norm(drawn, axis=2), 1, atol=1e-12)
         overlaps.append(overlap(drawn))
     assert (np.diff(overlaps) > 0.01).all()
@@ -163,9 +164,9 @@ def test_drawn_offspring_do_not_depend_on_which_copy_of_the_leader_is_sent():
     follower = island(hamiltonian, seeds=((RandomSpins(), 1.0),))
     leader = candidates(hamiltonian, 1, seed=3)[0]
     drawn = []
-    for copy in (leader.texture, follower.crystal.moved(leader.texture, random)):
+    for copy in (leader.spins, follower.crystal.moved(leader.spins, random)):
         follower.follow([(Candidate(copy, 0.0, 0.0, "", 0, leader.fingerprint), 0.5)])
-        drawn.append(np.stack([child.texture for child in follower._offspring()]))
+        drawn.append(np.stack([child.spins for child in follower._offspring()]))
     assert_allclose(drawn[0], drawn[1], atol=1e-6)
 
 

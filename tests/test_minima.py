@@ -71,12 +71,12 @@ def test_figures_agree_wherever_spins_do(model):
     assert len(found) > 1
     random, lattice = np.random.default_rng(1), model.lattice
     for place, one in enumerate(found):
-        copy = island.crystal.moved(one.texture, random)
+        copy = island.crystal.moved(one.spins, random)
         figures = fingerprint(lattice, copy, one.energy)
         assert same(one.fingerprint, figures)
-        assert compared.one(copy, figures, one.texture, one.fingerprint)
+        assert compared.one(copy, figures, one.spins, one.fingerprint)
         for other in found[:place]:
-            assert not compared.one(one.texture, one.fingerprint, other.texture, other.fingerprint)
+            assert not compared.one(one.spins, one.fingerprint, other.spins, other.fingerprint)
 
 
 # -- valleys -----------------------------------------------------------------------------------------------------------

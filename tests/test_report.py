@@ -129,7 +129,7 @@ def test_a_report_states_what_is_proven():
 
 def test_the_table_of_elites_says_phase_and_degeneracy():
     run = record(MODELS["square_bloch"])
-    counted = replace(run.elites[1], label="conical", degeneracy=Degeneracy(6, True))
+    counted = replace(run.elites[1], phase="conical", degeneracy=Degeneracy(6, True))
     rows = page.elites(replace(run, elites=(run.elites[0], counted))).split("<tr>")
     assert all(f">{name}</th>" in rows[1] for name in ("phase", "degeneracy", "stability"))
     assert '<td class="number">6 continua</td><td>conical</td><td>saddle</td>' in rows[3]

@@ -61,13 +61,13 @@ def test_ferromagnet_turns_into_the_field(device, name):
     ended = search(hamiltonian, 2, device=device)
     neighbours = {"square": 4, "kagome": 4, "bcc": 8}[name]
     assert per_site(ended) == pytest.approx(-neighbours * 1.3 / 2 - MU_B * 2.5 * 3.0, abs=1e-10)
-    assert magnetization(ended.champion.texture) == pytest.approx(field / 3, abs=1e-6)
+    assert magnetization(ended.champion.spins) == pytest.approx(field / 3, abs=1e-6)
 
 
 def test_triangular_antiferromagnet_has_three_sublattices(device):
     ended = search(model("triangular", (6, 6, 1), exchange(-1.0)), device=device)
     assert per_site(ended) == pytest.approx(-1.5, abs=1e-10)
-    assert np.linalg.norm(magnetization(ended.champion.texture)) < 1e-6
+    assert np.linalg.norm(magnetization(ended.champion.spins)) < 1e-6
 
 
 def test_kagome_antiferromagnet_has_triangles_that_add_up_to_zero(device):
@@ -84,8 +84,8 @@ def test_square_j1_j2_antiferromagnet_is_neel_then_striped(J2, expected):
     """-2 |J1| + 2 |J2| up to |J2| = |J1| / 2, then -2 |J2|."""
     ended = search(model("square", (6, 6, 1), exchange(-1.0), exchange(J2)))
     assert per_site(ended) == pytest.approx(expected, abs=1e-10)
-    assert_allclose(np.linalg.norm(ended.champion.texture, axis=1), 1.0, atol=1e-14)
-    weight = np.sort(structure_factor(ended.hamiltonian.lattice, ended.champion.texture).ravel())[::-1]
+    assert_allclose(np.linalg.norm(ended.champion.spins, axis=1), 1.0, atol=1e-14)
+    weight = np.sort(structure_factor(ended.hamiltonian.lattice, ended.champion.spins).ravel())[::-1]
     assert weight[: 1 if J2 > -0.5 else 2].sum() == pytest.approx(36, abs=1e-3)
 
 
@@ -149,7 +149,7 @@ def test_antiferromagnetic_icosahedron_has_the_known_minimum():
 
 def test_vacancies_stay_empty():
     ended = search(MODELS["disordered"], 2)
-    assert_array_equal(ended.champion.texture[list(ended.hamiltonian.vacancies)], 0)
+    assert_array_equal(ended.champion.spins[list(ended.hamiltonian.vacancies)], 0)
 
 
 # -- results -----------------------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def test_elites_are_reported_in_double_precision_best_first():
     assert len(energies) > 1
     for elite in ended.elites:
         assert elite.torque < 1e-8 * ended.islands[0].evaluator.stiffness
-        assert elite.energy == pytest.approx(float(energy(ended.hamiltonian, elite.texture)), rel=1e-12)
+        assert elite.energy == pytest.approx(float(energy(ended.hamiltonian, elite.spins)), rel=1e-12)
     best = ended.history["best"][:, 0]
     assert (np.diff(best) <= 2e-7 * np.abs(best[1:])).all()
     assert per_site(ended) <= best[-1] + 2e-7 * abs(best[-1])
@@ -172,7 +172,7 @@ def test_elites_are_reported_in_double_precision_best_first():
 
 
 def outcome(ended: Archipelago) -> list[bytes]:
-    return [elite.texture.tobytes() for elite in ended.elites] + [rows.tobytes() for rows in ended.history.rows]
+    return [elite.spins.tobytes() for elite in ended.elites] + [rows.tobytes() for rows in ended.history.rows]
 
 
 @pytest.mark.parametrize("name", ["kagome_tensor", "square_bloch", "large_film"])
@@ -196,8 +196,8 @@ def test_runs_in_one_process_do_not_talk():
     for one in pair:
         for _ in one.run():
             pass
-    assert [[c.texture.tobytes() for c in one.elites] for one in pair] == [
-        [c.texture.tobytes() for c in one.elites] for one in alone
+    assert [[c.spins.tobytes() for c in one.elites] for one in pair] == [
+        [c.spins.tobytes() for c in one.elites] for one in alone
     ]
 
 

@@ -21,7 +21,7 @@ from magsearch.model.lattice import Lattice
 from magsearch.operators.crystal import Crystal
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import Convergence, relax
-from magsearch.runs import record
+from magsearch.search.candidate import measured
 from magsearch.search.island import GeneticTunneling, Island
 from magsearch.units import MU_B
 
@@ -86,7 +86,7 @@ def test_a_saddle_is_pushed_off_and_falls():
     (found,) = polished(EASY, ACROSS)
     assert found.stability.kind == "minimum"
     assert found.energy == pytest.approx(float(energy(EASY, UP[None])[0]), rel=1e-12)
-    assert_allclose(np.abs(found.texture @ [0, 0, 1.0]), 1, atol=1e-8)
+    assert_allclose(np.abs(found.spins @ [0, 0, 1.0]), 1, atol=1e-8)
     assert found.torque < 1e-8 * Evaluator(EASY, Cpu(), np.float64).stiffness
 
 
@@ -98,7 +98,7 @@ def test_both_ways_off_a_saddle_are_kept():
     top = np.tile([np.sqrt(1 - cosine**2), 0, cosine], (6, 1))
     assert np.linalg.norm(np.cross(top, evaluator.field(top)), axis=1).max() < 1e-12
     found = polished(tilted, top)
-    assert [round(float(c.texture[0, 2])) for c in found] == [1, -1]
+    assert [round(float(c.spins[0, 2])) for c in found] == [1, -1]
     assert [c.stability.kind for c in found] == ["minimum", "minimum"]
 
 
@@ -110,7 +110,7 @@ def test_without_modes_a_saddle_stays():
 
 def test_a_minimum_is_left_as_it_is():
     known, unknown = polished(EASY, UP), polished(EASY, UP, modes=0)
-    assert (known[0].texture == unknown[0].texture).all()
+    assert (known[0].spins == unknown[0].spins).all()
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -125,15 +125,18 @@ def test_what_a_search_reports_is_no_saddle(seed):
     precise = Evaluator(model, Cpu(), np.float64)
     for candidate in found:
         assert candidate.stability.kind in ("minimum", "zero modes")
-        assert judged(model, candidate.texture).kind == candidate.stability.kind
-        s = candidate.texture + 1e-3 * random_textures(model, 8)
+        assert judged(model, candidate.spins).kind == candidate.stability.kind
+        s = candidate.spins + 1e-3 * random_textures(model, 8)
         near = relax(LBFGS(Convergence(variance=None)), precise, s / np.linalg.norm(s, axis=2, keepdims=True))
         assert (near.energy > candidate.energy - 1e-6).all()
 
 
 def test_stability_is_reported():
     """In numbers for programs, in a word for readers."""
-    elites = [record.elite(found[0], EASY) for found in (polished(EASY, ACROSS), polished(EASY, ACROSS, modes=0))]
+    elites = [
+        measured(Evaluator(EASY, Cpu(), np.float64), found)[0]
+        for found in (polished(EASY, ACROSS), polished(EASY, ACROSS, modes=0))
+    ]
     assert [screen.stable(elite) for elite in elites] == ["minimum", ""]
     assert_allclose(
         elites[0].stability.modes, [0.6, 0.6, 1.6, 1.6], rtol=1e-6

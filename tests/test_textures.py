@@ -14,7 +14,8 @@ from magsearch.engine.device import Cpu
 from magsearch.errors import InputError
 from magsearch.runs import textures
 from magsearch.search.archipelago import Archipelago
-from magsearch.search.island import GIVEN, GeneticTunneling
+from magsearch.search.candidate import GIVEN
+from magsearch.search.island import GeneticTunneling
 from magsearch.search.stopping import Stop
 
 HAMILTONIAN = MODELS["square_bloch"]
@@ -30,7 +31,7 @@ def searched(seeds=(), generations: int = 6, replicas: int = 16) -> Archipelago:
 
 def test_a_search_that_begins_with_a_minimum_is_no_worse_than_it():
     best = searched().champion
-    again = searched([best.texture], generations=1, replicas=2)
+    again = searched([best.spins], generations=1, replicas=2)
     assert again.champion.energy <= best.energy + 1e-6 * abs(best.energy)
     assert GIVEN in again.history.operators
     assert GIVEN not in searched(generations=1, replicas=2).history.operators

@@ -20,9 +20,10 @@ from magsearch.formatting import fixed, vector
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.observables.topological_charge import rough
 from magsearch.search.archipelago import Archipelago
+from magsearch.search.candidate import Candidate
 from magsearch.search.history import History
 from magsearch.search.memory import Footprint
-from magsearch.storage import Elite, Record
+from magsearch.storage import Record
 from magsearch.storage.summary import above, certificate
 from magsearch.thermal.statistics import Estimate
 
@@ -207,7 +208,7 @@ def _minimum(record: Record, number: int, wide: bool) -> dict[str, str]:
     row = {"": str(number), "meV per site": f"{elite.energy / record.hamiltonian.n_spins:.8f}"}
     if wide:
         row["above"] = f"{above(record, number):.2e}"
-    row |= {"phase": elite.label, "degeneracy": str(elite.degeneracy or ""), "stability": stable(elite)}
+    row |= {"phase": elite.phase, "degeneracy": str(elite.degeneracy or ""), "stability": stable(elite)}
     row["charge"] = fixed(elite.charge, 2)
     if wide:
         row["magnetization"] = vector(elite.magnetization, 3)
@@ -232,7 +233,7 @@ def _row(record: Record, number: int, wide: bool) -> dict[str, str]:
     return row
 
 
-def stable(elite: Elite) -> str:
+def stable(elite: Candidate) -> str:
     """minimum, saddle, or how many zero modes; empty for elites of a run that goes on."""
     if elite.stability is None:
         return ""

@@ -1,14 +1,14 @@
-"""Which minima are one and the same, and how many of each there are.
+"""Comparison of minima spin by spin, and their degeneracy.
 
-Two textures are one minimum where a symmetry maps one onto the other, or almost: nothing holds a smooth texture to the
-sites of the lattice, a spiral not to its phase, so that copies come to rest anywhere along a valley. They are one, too,
-where their figures agree and no barrier lies between them.
+Two textures are one minimum where a symmetry maps one onto the other, or almost: a smooth texture is hardly pinned to
+the sites of the lattice, nor a spiral to its phase, so that copies converge anywhere along a valley. They are also one
+where their fingerprints agree and no barrier separates them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -20,20 +20,20 @@ from magsearch.model.lattice import Lattice
 from magsearch.observables.fingerprint import Fingerprint, same
 from magsearch.symmetry.equivalence import Equivalence
 
-BETWEEN = (0.25, 0.5, 0.75)  # of the way from one texture to another
-SHRUNK = 0.1  # a spin on the way that is shorter than this points anywhere
+BETWEEN = (0.25, 0.5, 0.75)  # fractions of the path from one texture to another
+SHRUNK = 0.1  # a shorter spin on the path has no direction
 
 
 @dataclass(frozen=True)
 class Degeneracy:
-    """How often there is a minimum.
+    """Degeneracy of a minimum.
 
-    copies      different textures, or continua of them, that the symmetries make of it
-    continuous  whether each belongs to a continuum: all spins can be turned, or a zero mode is left
+    copies      number of different textures, or continua of them, that symmetries generate
+    continuous  whether each belongs to a continuum: by a global spin rotation or a zero mode
     """
 
-    copies: int
-    continuous: bool
+    copies: int = field(metadata={"dtype": "i8", "name": "degeneracy"})  # how they are stored: search/records.py
+    continuous: bool = field(metadata={"dtype": "?"})
 
     def __str__(self) -> str:
         if not self.continuous:
@@ -43,10 +43,10 @@ class Degeneracy:
 
 @dataclass(frozen=True, eq=False)
 class Minima:
-    """Textures [site, 3] at rest, compared spin by spin.
+    """Comparison of converged textures [site, 3] spin by spin.
 
-    evaluator   in double precision
-    tolerance   meV per site: differences of energy, and barriers, that do not count
+    evaluator   evaluator in double precision
+    tolerance   meV per site, largest energy difference, and barrier, within one minimum
     """
 
     evaluator: Evaluator
@@ -54,6 +54,7 @@ class Minima:
 
     @cached_property
     def equivalence(self) -> Equivalence:
+        """Symmetries of the Hamiltonian that map textures onto each other."""
         return Equivalence(self.evaluator.hamiltonian)
 
     def one(
@@ -68,13 +69,13 @@ class Minima:
         return same(known, others, energy=self.tolerance) and self.joined(nearest, other)
 
     def joined(self, texture: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-        """Whether no barrier lies on the straight way between two textures, on which no spin turns by 90 degrees."""
+        """Whether no barrier lies on the straight path between two textures, and no spin turns by 90 degrees."""
         if ((texture * other).sum(axis=1) < 0).any():
             return False
         return self._level([(1 - x) * texture + x * other for x in (0.0, *BETWEEN, 1.0)])
 
     def degeneracy(self, texture: NDArray[np.float64], known: Stability | None) -> Degeneracy:
-        """How often there is a minimum; without its stability, zero modes are not seen."""
+        """Return the degeneracy of a minimum; without its stability, zero modes are not recognised."""
         turns = self.equivalence.free_turns(texture)
         zero_modes = known.zero_modes if known else 0
         if zero_modes > turns and self._slides(texture):
@@ -84,14 +85,14 @@ class Minima:
         return Degeneracy(self.equivalence.copies(texture), zero_modes > 0 or turns > 0)
 
     def _slides(self, texture: NDArray[np.float64]) -> bool:
-        """Whether a texture moves by parts of a cell without a barrier, along every axis that has translations."""
+        """Whether a texture moves by fractions of a cell without a barrier, along every axis with translations."""
         shifts = self.equivalence.group.shifts
         axes = [axis for axis in range(3) if shifts[axis]]
         ways = [[moved(self.evaluator.hamiltonian.lattice, texture, axis, x) for x in BETWEEN] for axis in axes]
         return bool(axes) and all(self._level([texture, *way, texture]) for way in ways)
 
     def _level(self, way: Sequence[NDArray[np.float64]]) -> bool:
-        """Whether no texture on the way has more energy than the ends have; spins are brought to length 1."""
+        """Whether no texture on the path has more energy than its ends; spins are normalised."""
         hamiltonian, length = self.evaluator.hamiltonian, np.linalg.norm(way, axis=2, keepdims=True)
         if (length[:, hamiltonian.occupied] < SHRUNK).any():
             return False
@@ -100,7 +101,7 @@ class Minima:
 
 
 def moved(lattice: Lattice, texture: NDArray[np.float64], axis: int, cells: float) -> NDArray[np.float64]:
-    """A texture [site, 3] moved along a cell axis by any part of a cell, by its Fourier series; not of length 1."""
+    """Translate a texture [site, 3] along a cell axis by any fraction of a cell, by Fourier series; not normalised."""
     grid = texture.reshape(*lattice.grid, -1)
     k = np.fft.fftfreq(lattice.size[axis]).reshape([-1 if place == 2 - axis else 1 for place in range(4)])
     waves = np.fft.fft(grid, axis=2 - axis) * np.exp(-2j * np.pi * k * cells)

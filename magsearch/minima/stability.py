@@ -1,9 +1,9 @@
-"""What a stationary texture is: a minimum, a saddle, or one of many of the same energy; and the ways off a saddle."""
+"""Stability of stationary textures: minimum, saddle point or zero modes; displacement along the unstable mode."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,30 +12,30 @@ from magsearch.engine.evaluator import Evaluator
 from magsearch.minima import modes
 from magsearch.minima.modes import Modes
 
-PUSH = 0.1  # radians, by which the spin that moves most is turned off a saddle
+PUSH = 0.1  # radians, by which a saddle point is displaced where its unstable mode is largest
 
 
 @dataclass(frozen=True)
 class Stability:
-    """The softest modes of one texture, and what they make it.
+    """Softest modes of a texture, and its kind.
 
-    kind         saddle: a mode is below zero; zero modes: none is, and some cost no energy; minimum: all cost energy;
-                 unresolved: the recursion ended before it was known
-    modes        meV, lowest first; global rotations are not among them
-    zero_modes   as far as they are known: global rotations that cost no energy, and those among ``modes``
+    kind         saddle: a mode is negative; zero modes: none is negative, and some cost no energy; minimum: all cost
+                 energy; unresolved: the Lanczos recursion did not converge
+    modes        meV, lowest first, without global rotations
+    zero_modes   number of global rotations that cost no energy, and of zero modes among ``modes`` that converged
     """
 
-    kind: str
-    modes: tuple[float, ...]
-    zero_modes: int
+    kind: str = field(metadata={"dtype": "S16", "name": "stability"})  # how they are stored: search/records.py
+    modes: tuple[float, ...] = field(metadata={"dtype": "f8", "unit": "meV", "axes": "mode", "padding": np.nan})
+    zero_modes: int = field(metadata={"dtype": "i8"})
 
 
 def stability(
     evaluator: Evaluator, textures: ArrayLike, count: int, watch: Callable[[], None] = lambda: None
 ) -> tuple[list[Stability], NDArray[np.float64]]:
-    """The stability of stationary textures [replica, site, 3] by ``count`` modes, and the lowest mode of each.
+    """Return the stability of stationary textures [replica, site, 3] by ``count`` modes, and the lowest mode of each.
 
-    The modes are [replica, site, 3], as long as makes the largest of their displacements 1. ``watch`` as for ``relax``.
+    The modes are [replica, site, 3], scaled so that their largest displacement is 1. ``watch`` as for ``relax``.
     """
     soft = modes.softest(evaluator, textures, count, watch=watch)
     lowest = soft.vectors[:, 0]
@@ -60,7 +60,7 @@ def _judged(soft: Modes, replica: int, tolerance: float) -> Stability:
 
 
 def pushed(texture: NDArray[np.float64], mode: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """A texture [site, 3] turned along a tangential mode [site, 3], both ways, by ``PUSH`` where the mode is 1."""
+    """Displace a texture [site, 3] along a tangential mode [site, 3] in both directions, by ``PUSH`` where it is 1."""
     length = np.linalg.norm(mode, axis=1, keepdims=True)
     direction = mode / np.where(length > 0, length, 1.0)
     return [np.cos(PUSH * length) * texture + sign * np.sin(PUSH * length) * direction for sign in (1, -1)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -31,11 +31,11 @@ class Fingerprint:
     weights        largest Fourier weights sum_atoms |s_atom(q)|^2 / N^2, in descending order, 0 to 1
     """
 
-    energy: float
-    charge: float
-    magnetization: float
-    weights: tuple[float, ...]
-    wave_number: float = 0.0
+    energy: float = field(metadata={"dtype": "f8"})  # how they are stored: search/records.py
+    charge: float = field(metadata={"dtype": "f8"})
+    magnetization: float = field(metadata={"dtype": "f8"})
+    weights: tuple[float, ...] = field(metadata={"dtype": "f8", "axes": "peak", "padding": 0.0})
+    wave_number: float = field(default=0.0, metadata={"dtype": "f8"})
 
 
 def fingerprint(lattice: Lattice, spins: ArrayLike, energy: float) -> Fingerprint:

@@ -1,6 +1,6 @@
-"""What a scan finds: minima of the energy and thermal states, each with its phase, and the columns that hold them.
+"""Results of a scan: minima of the energy and thermal states, each with its phase, and the columns that hold them.
 
-A column is one Hamiltonian searched in one way: everything of a point but its temperature.
+A column is one Hamiltonian with one set of search settings: all properties of a point except its temperature.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ ALL = "all"  # the ladders of a thermal state agree
 
 @dataclass(frozen=True, eq=False)
 class Minimum:
-    """A minimum of the energy: the lowest of its phase in a column.
+    """Minimum of the energy: the lowest of its phase in a column.
 
     texture    [site, 3]
     energy     meV, of the whole texture
-    torque     meV, the largest
-    portrait   its figures, by which it is labelled
-    origin     how it came here: a search, or a neighbouring column from which it was followed
+    torque     meV, largest |s x b|
+    portrait   figures by which its phase is recognised
+    origin     search that found it, or neighbouring column from which it was followed
     slopes     by coordinate of the scan: d energy per site / d coordinate, where they are known
     """
 
@@ -52,15 +52,16 @@ class Minimum:
 
     @property
     def label(self) -> str:
+        """Phase."""
         return label(self.portrait)
 
     @property
     def per_site(self) -> float:
-        """meV per site that carries a spin."""
+        """Energy per site that carries a spin, meV."""
         return self.energy / int((self.texture != 0).any(axis=-1).sum())
 
     def summary(self) -> dict[str, Any]:
-        """Its figures as plain numbers: energies and torques in meV."""
+        """Return its figures as plain numbers: energies and torques in meV."""
         return {
             "energy_per_site": self.per_site,
             **_figures(self.portrait),
@@ -78,20 +79,20 @@ class Minimum:
         torque: float,
         origin: str,
     ) -> Minimum:
-        """With its portrait taken in a field (tesla)."""
+        """Return a minimum with its portrait in a field (tesla)."""
         figures = portrait(lattice, spectrum(lattice, texture), field)
         return cls(texture, float(energy), float(torque), figures, origin)
 
 
 @dataclass(frozen=True, eq=False)
 class ThermalState:
-    """An equilibrated state at one temperature.
+    """Equilibrated state at one temperature.
 
     averages    energy, magnetisation, charge, ... with errors
-    portraits   of averages over parts of the time: a spiral that turns into another domain is no multi-q state
-    weight      of the heaviest wave, with its error
-    begun       in which phase the ladder began that counts; ``ALL`` where the ladders agree
-    exchanged   share of exchanges with the neighbouring temperatures that were accepted, the smaller one; nan: none
+    portraits   portraits of averages over parts of the run: a spiral that changes its domain is not a multi-q state
+    weight      weight of the heaviest wave, with its error
+    begun       phase in which the ladder with the lowest free energy began; ``ALL`` where the ladders agree
+    exchanged   smallest acceptance rate of exchanges with neighbouring temperatures; nan: none
     snapshot    [site, 3], at the end
     """
 
@@ -104,32 +105,32 @@ class ThermalState:
 
     @property
     def label(self) -> str:
-        """What most portraits show."""
+        """Phase of most portraits."""
         return Counter(label(portrait) for portrait in self.portraits).most_common(1)[0][0]
 
     @property
     def share(self) -> float:
-        """Of the portraits that show it."""
+        """Share of the portraits in this phase."""
         return sum(label(portrait) == self.label for portrait in self.portraits) / len(self.portraits)
 
     @property
     def portrait(self) -> Portrait:
-        """The one of these whose heaviest wave is neither strong nor weak among them."""
+        """Portrait of this phase whose heaviest wave has the median weight."""
         typical = [portrait for portrait in self.portraits if label(portrait) == self.label]
         return sorted(typical, key=lambda p: p.arms[0].weight if p.arms else 0.0)[len(typical) // 2]
 
     @property
     def agreed(self) -> bool:
-        """Whether the state has forgotten where it began."""
+        """Whether the state is independent of the phase in which its ladder began."""
         return self.begun == ALL
 
     @property
     def per_site(self) -> float:
-        """meV per site that carries a spin."""
+        """Energy per site that carries a spin, meV."""
         return self.averages.energy.mean
 
     def summary(self) -> dict[str, Any]:
-        """Its figures as plain numbers, means with errors: energies in meV, the specific heat in k_B per site."""
+        """Return its figures as plain numbers, means with errors: energies in meV, specific heat in k_B per site."""
         means = self.averages
         return {
             "energy_per_site": self.per_site,
@@ -153,16 +154,16 @@ class ThermalState:
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """The points of a scan that differ in nothing but their temperature.
+    """Points of a scan that differ only in their temperature.
 
-    number        in the order of the scan
+    number        number in the order of the scan
     settings      dotted key: value
-    temperatures  kelvin, rising; 0 is the champion
-    round         of refinement that placed it; 0: the input asked for it
+    temperatures  kelvin, ascending; 0 is the champion
+    round         round of refinement that added it; 0: given by the input
     minima        best first, one of each phase; None: not searched yet
-    states        at the temperatures above 0; None: not sampled yet
-    generations   of the search
-    seconds       of the search and of the thermal states
+    states        thermal states at the temperatures above 0; None: not sampled yet
+    generations   number of generations of the search
+    seconds       wall time of the search, and of the thermal states
     """
 
     number: int
@@ -176,20 +177,21 @@ class Column:
 
     @property
     def warm(self) -> tuple[float, ...]:
-        """The temperatures above zero."""
+        """Temperatures above zero."""
         return tuple(t for t in self.temperatures if t > 0)
 
     @property
     def done(self) -> bool:
+        """Whether the column is searched, and sampled at all its temperatures."""
         return self.minima is not None and (self.states is not None or not self.warm)
 
     @property
     def elsewhere(self) -> list[str]:
-        """Settings that may have given it a lattice other than the scan's: its textures are not on the same sites."""
+        """Settings that may give it another lattice than the scan's, so that its textures are on other sites."""
         return [key for key in self.settings if not key.startswith(ON_ONE_LATTICE)]
 
     def points(self) -> Iterator[tuple[float, Minimum | ThermalState | None]]:
-        """Every temperature with what is there: nothing yet, the champion, or a thermal state."""
+        """Yield every temperature with the champion or thermal state there, None where there is none yet."""
         states = iter(self.states or [None] * len(self.warm))
         for kelvin in self.temperatures:
             if kelvin > 0:
@@ -199,7 +201,7 @@ class Column:
 
 
 def _figures(portrait: Portrait) -> dict[str, Any]:
-    """What rules read, as plain numbers."""
+    """Return the figures that rules of phases use as plain numbers."""
     return {
         "charge": portrait.charge,
         "magnetization": list(portrait.magnetization),
@@ -215,7 +217,7 @@ def _figures(portrait: Portrait) -> dict[str, Any]:
 
 
 def lowest(minima: Iterable[Minimum]) -> tuple[Minimum, ...]:
-    """The lowest minimum of each phase, best first; of equal ones the first."""
+    """Return the lowest minimum of each phase, best first; of equal ones the first."""
     found: dict[str, Minimum] = {}
     for minimum in minima:
         if minimum.label not in found or minimum.energy < found[minimum.label].energy:
@@ -224,7 +226,7 @@ def lowest(minima: Iterable[Minimum]) -> tuple[Minimum, ...]:
 
 
 def describe(settings: dict[str, Any]) -> str:
-    """field (0, 0, 2.7) T, model.moment 3.0"""
+    """Return settings in words: field (0, 0, 2.7) T, model.moment 3.0."""
     words = []
     for key, value in settings.items():
         if key == "model.field":

@@ -16,13 +16,13 @@ from magsearch.model.lattice import Lattice
 from magsearch.model.triangulation import inside, plane_frame, triangles
 from magsearch.observables.topological_charge import charge_density
 from magsearch.plots import colours
-from magsearch.storage import Elite
+from magsearch.search.candidate import Candidate
 
 ARROWS = 8000  # maximum number of arrows
 CORNERS = np.array([(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1)])
 
 
-def grid(lattice: Lattice, elite: Elite) -> Any:
+def grid(lattice: Lattice, elite: Candidate) -> Any:
     """Return a pyvista.UnstructuredGrid of the sites with their spins and, if stored, energies (meV).
 
     Its cells are hexahedra between eight copies of an atom in a three-dimensional lattice, triangles between neighbours
@@ -73,7 +73,9 @@ def spacing(lattice: Lattice) -> float:
     return float((volume / lattice.atoms) ** (1 / len(extended)))
 
 
-def scene(lattice: Lattice, elite: Elite, title: str = "", levels: Sequence[float] = (), hidden: bool = False) -> Any:
+def scene(
+    lattice: Lattice, elite: Candidate, title: str = "", levels: Sequence[float] = (), hidden: bool = False
+) -> Any:
     """Return a pyvista.Plotter with arrows or, if ``levels`` are given, isosurfaces of m_z with their colour scale.
 
     The colours of arrows are those of ``plots.colours``: hue is the direction in the plane of the lattice, white along

@@ -129,7 +129,7 @@ def elites(record: Record) -> str:
     spins = record.hamiltonian.n_spins
     rows = (
         (str(k), f"{e.energy / spins:.8f}", f"{1e3 * above(record, k):.3g}", fixed(e.charge, 2),
-         str(e.degeneracy or ""), e.label, stable(e), vector(e.magnetization, 3),
+         str(e.degeneracy or ""), e.phase, stable(e), vector(e.magnetization, 3),
          f"{e.origin}, generation {e.generation}, island {e.island}")
         for k, e in enumerate(record.elites)
     )  # fmt: skip

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from magsearch import formats, storage
 from magsearch.errors import InputError
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.search.candidate import Candidate
 
 ENDINGS = (".h5", ".hdf5")
 
@@ -50,7 +51,7 @@ def _split(name: str) -> tuple[str, str]:
     return (path, number) if colon and path.endswith(ENDINGS) and number.isdigit() else (name, "")
 
 
-def elite_in(stored: storage.Record, path: Path, number: int) -> storage.Elite:
+def elite_in(stored: storage.Record, path: Path, number: int) -> Candidate:
     if not 0 <= number < len(stored.elites):
         raise InputError(
             f"has elites 0 to {len(stored.elites) - 1}, not {number}" if stored.elites else "has no elites yet", path

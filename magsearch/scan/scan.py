@@ -162,7 +162,7 @@ class Scan:
             Minimum.of(
                 at.hamiltonian.lattice,
                 at.hamiltonian.field,
-                e.texture,
+                e.spins,
                 e.energy,
                 e.torque,
                 f"{e.origin}, generation {e.generation}",

@@ -30,9 +30,10 @@ from magsearch.observables.topological_charge import topological_charge
 from magsearch.operators.crystal import Crystal
 from magsearch.parallel.interruption import Interruption
 from magsearch.parallel.ranks import Pending, Ranks
+from magsearch.search.candidate import GIVEN, Candidate, given
 from magsearch.search.history import History, migrations
-from magsearch.search.island import GIVEN, Candidate, Generation, GeneticTunneling, Island, State, given
-from magsearch.search.migration import Exchange, Mail, Role
+from magsearch.search.island import Generation, GeneticTunneling, Island, State
+from magsearch.search.migration import Exchange, Migrants, Role
 from magsearch.search.stopping import Checkpoints, Stop
 
 
@@ -96,7 +97,7 @@ class Archipelago:
         self.elites: list[Candidate] = []
         self.waited = np.zeros(self.ranks.size)
         self._lag = min(1, len(self.settings) - 1)  # generations
-        self._mail = Mail(self.ranks, self.owners, hamiltonian.lattice, self.migration.elites)
+        self._migrants = Migrants(self.ranks, self.owners, hamiltonian.lattice, self.migration.elites)
         self._sent = -1  # after how many generations elites were sent last
         self._states = {0: self.states}  # by generations done: the last two
         self._news: Pending | None = None
@@ -198,7 +199,7 @@ class Archipelago:
         news["seconds"], news["waited"] = self.elapsed, self.ranks.waited
         for place, (island, generation) in enumerate(zip(self.islands, done or (), strict=False)):
             elites = island.elites
-            charge = float(topological_charge(self.crystal.lattice, elites[0].texture))
+            charge = float(topological_charge(self.crystal.lattice, elites[0].spins))
             news["islands"][place] = self.history.row(generation, elites, charge)
         self._news = self.ranks.share(news)
 
@@ -220,7 +221,7 @@ class Archipelago:
         """
         if self._sent == done:
             self._send(done + 1)
-        self._mail.receive()
+        self._migrants.receive()
         for island in self.islands:
             island.state = self._states[done][island.number]
         self._arrivals = [arrival for arrival in self._arrivals if arrival[0] < done]
@@ -234,10 +235,10 @@ class Archipelago:
         if len(self.settings) > 1 and self.migration.due(generations):
             best = self.history.rows[generations - 2]["best"]  # what every rank knows by now
             own = {island.number: island for island in self.islands}
-            self._mail.send(self.migration.routes(best), lambda number: own[number].elites)
+            self._migrants.send(self.migration.routes(best), lambda number: own[number].elites)
 
     def _receive(self) -> None:
-        own, arrived = {island.number: island for island in self.islands}, self._mail.receive()
+        own, arrived = {island.number: island for island in self.islands}, self._migrants.receive()
         leaders: dict[int, list[tuple[Candidate, float]]] = {}
         for route, elites in sorted(arrived, key=lambda a: a[0]):
             if route.role == Role.MIGRANTS:

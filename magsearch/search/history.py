@@ -1,4 +1,4 @@
-"""What has happened in a search so far, generation by generation and island by island, as plain numbers."""
+"""History of a search by generation and island, as plain numbers."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from numpy.typing import NDArray
 
 from magsearch.observables.fingerprint import Fingerprint, distinct
 from magsearch.observables.structure_factor import PEAKS
-from magsearch.search.island import Candidate, Generation
+from magsearch.search import records
+from magsearch.search.candidate import Candidate
+from magsearch.search.island import Generation
+from magsearch.search.records import Place
 
-FINGERPRINT = np.dtype(
-    [("energy", "f8"), ("charge", "f8"), ("magnetization", "f8"), ("weights", "f8", (PEAKS,)), ("wave_number", "f8")]
-)
+FINGERPRINT = records.record_type(Fingerprint, Place.SEARCH, {"peak": PEAKS})
 MIGRATION = np.dtype(
     [
-        ("generation", "i8"),  # at the end of which they arrived
+        ("generation", "i8"),  # at whose end they arrived
         ("source", "i4"), ("target", "i4"),  # islands
         ("role", "i4"),  # of migration.Role
-        ("sent", "i4"), ("kept", "i4"),  # how many
+        ("sent", "i4"), ("kept", "i4"),  # numbers of elites
         ("best", "f8"),  # meV per site, of those sent
     ]
 )  # fmt: skip
 
 
 def row_type(operators: int, elites: int, candidates: int) -> np.dtype:
-    """One generation of one island. Energies in meV per site, over the candidates that it keeps."""
+    """Return the dtype of one generation of one island; energies in meV per site, over the candidates that it keeps."""
     return np.dtype(
         [
             ("best", "f8"), ("mean", "f8"), ("deviation", "f8"),
-            ("energies", "f4", (candidates,)),  # of all, best first; nan where there are fewer
-            ("charge", "f8"), ("origin", "i4"),  # of its best candidate; the operator that made it
+            ("energies", "f4", (candidates,)),  # best first; nan where there are fewer
+            ("charge", "f8"), ("origin", "i4"),  # of its best candidate, and the operator that generated it
             ("evaluations", "i8"),
             ("offspring", "i8", (operators,)), ("successes", "i8", (operators,)),
             ("elites", FINGERPRINT, (elites,)),  # best first; their energies are nan where there are fewer
@@ -43,15 +44,15 @@ def row_type(operators: int, elites: int, candidates: int) -> np.dtype:
 
 @dataclass
 class History:
-    """The generations of all islands.
+    """Generations of all islands.
 
     operators    names, in the order of the columns that count offspring
-    elites       of the archipelago: how many of the best distinct minima are followed
-    islands      how many
-    candidates   that an island keeps at the most
+    elites       number of the best distinct minima of all islands that are followed
+    islands      number of islands
+    candidates   maximum number of candidates of an island
     rows         [island] of ``row_type``, for each generation
-    seconds      on the clock, after each generation
-    levels       [elite] meV per site: energies of the archipelago's elites after each generation, nan where fewer
+    seconds      wall time after each generation
+    levels       [elite] meV per site, energies of the best distinct minima after each generation, nan where fewer
     migrations   of ``MIGRATION``, in the order of their arrival
     """
 
@@ -68,11 +69,12 @@ class History:
         return len(self.rows)
 
     def __getitem__(self, column: str) -> NDArray[Any]:
-        """A column of the rows, [generation, island, ...]."""
+        """Return a column of the rows, [generation, island, ...]."""
         return self._table[column]
 
     @property
     def row_type(self) -> np.dtype:
+        """Dtype of one generation of one island."""
         return row_type(len(self.operators), self.elites, self.candidates)
 
     @property
@@ -80,7 +82,7 @@ class History:
         return np.stack(self.rows) if self.rows else np.zeros((0, self.islands), self.row_type)
 
     def row(self, done: Generation, elites: Sequence[Candidate], charge: float) -> NDArray[np.void]:
-        """What an island did, as a record; ``charge`` is that of its best elite."""
+        """Return a generation of an island as a record; ``charge`` is that of its best elite."""
         row = np.zeros((), self.row_type)
         for name in ("best", "mean", "deviation", "evaluations"):
             row[name] = getattr(done, name)
@@ -89,26 +91,26 @@ class History:
         row["charge"], row["origin"] = charge, self.operators.index(elites[0].origin)
         row["energies"], row["elites"]["energy"] = np.nan, np.nan
         row["energies"][: len(done.energies)] = done.energies
-        for place, elite in enumerate(elites[: self.elites]):
-            one = elite.fingerprint
-            weights = (*one.weights, *(PEAKS - len(one.weights)) * (0.0,))
-            row["elites"][place] = (one.energy, one.charge, one.magnetization, weights, one.wave_number)
+        prints = [elite.fingerprint for elite in elites[: self.elites]]
+        row["elites"][: len(prints)] = records.packed(Fingerprint, prints, Place.SEARCH, {"peak": PEAKS})
         return row
 
     def add(self, rows: NDArray[np.void], seconds: float, tolerance: float) -> None:
-        """One more generation, [island]; elites within a tolerance of each other (meV per site) may be one."""
+        """Append a generation, [island]; elites within a tolerance of each other (meV per site) may be one."""
         self.rows.append(rows)
         self.seconds.append(seconds)
         prints = np.sort(rows["elites"][np.isfinite(rows["elites"]["energy"])], order="energy", kind="stable")
-        kept = distinct([_fingerprint(record) for record in prints], tolerance)[: self.elites]
+        columns = {name: prints[name] for name in FINGERPRINT.names or ()}
+        known = [Fingerprint(**values) for values in records.values(Fingerprint, Place.SEARCH, columns, len(prints))]
+        kept = distinct(known, tolerance)[: self.elites]
         levels = np.full(self.elites, np.nan)
         levels[: len(kept)] = prints["energy"][kept]
         self.levels.append(levels)
 
     def overall(self, generation: int | None = None) -> dict[str, Any]:
-        """All islands together: best, mean and deviation in meV per site, evaluations, seconds.
+        """Return best, mean and deviation (meV per site), evaluations and seconds over all islands.
 
-        Of one generation, or of all of them, each [generation].
+        Each is a number for one generation, or [generation] for all of them.
         """
         table = self._table if generation is None else self.rows[generation]
         mean = table["mean"].mean(axis=-1)
@@ -123,11 +125,6 @@ class History:
         }
 
 
-def _fingerprint(record: NDArray[np.void]) -> Fingerprint:
-    energy, charge, magnetization, weights, wave_number = record.tolist()
-    return Fingerprint(energy, charge, magnetization, tuple(weights), wave_number)
-
-
 def migrations(arrivals: Iterable[tuple[Any, ...]]) -> NDArray[np.void]:
-    """A log of migrations, sorted so that it does not depend on who wrote it."""
+    """Return a log of migrations in an order that does not depend on the ranks."""
     return np.sort(np.array(list(arrivals), MIGRATION), order=["generation", "target", "role", "source"])

@@ -2,8 +2,8 @@
 
     generation: select parents -> crossover or mutate -> relax all offspring -> merge, drop duplicates -> refine elites
 
-An island knows nothing of files, clocks or MPI. Everything random comes from a counter keyed by the seed, the island,
-the generation and the replica, so that a generation can be repeated alone.
+An island does not depend on files, wall time or MPI. Random numbers come from a counter keyed by the seed, the island,
+the generation and the replica, so that any generation can be repeated by itself.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.engine.evaluator import Evaluator
-from magsearch.minima.degeneracy import Degeneracy, Minima
+from magsearch.minima.degeneracy import Minima
 from magsearch.minima.free_energy import Fitness
-from magsearch.minima.stability import Stability, pushed, stability
+from magsearch.minima.stability import pushed, stability
 from magsearch.model.sphere import unit
-from magsearch.observables.fingerprint import Fingerprint, distinct, fingerprint
+from magsearch.observables.fingerprint import distinct, fingerprint
 from magsearch.operators import BREEDING, SEEDS, Mixture
 from magsearch.operators.crystal import Crystal
 from magsearch.randomness import Consumer, key, stream
@@ -28,35 +28,36 @@ from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import EARLY, Convergence, Method, Minimizer, VarianceControl, relax
 from magsearch.search.alignment import Alignment
+from magsearch.search.candidate import NOWHERE, Candidate
 from magsearch.search.selection import Selection, SteadyState
 
 OFFSPRING = BarzilaiBorwein(Convergence(variance=EARLY))
 REFINEMENT = BarzilaiBorwein(Convergence(steps=2000, variance=VarianceControl(200, relative=1e-8)))
-FLAT = LBFGS(Convergence(steps=3000, variance=None))  # where gradients alone take long: dearer steps, far fewer
-CLOSELY = 2  # rough candidates that a generation relaxes closely, at the most
-LOOSELY = 10.0  # times as far as minima have rough candidates to be apart to count as distinct
-PUSHES = 3  # times that what turns out to be a saddle is pushed off and relaxed again, at the most
+FLAT = LBFGS(Convergence(steps=3000, variance=None))  # for flat minima: each step costs more, far fewer are needed
+TIGHTLY = 2  # maximum number of rough candidates that a generation relaxes tightly
+LOOSENESS = 10.0  # factor on the tolerances within which rough candidates count as one minimum
+PUSHES = 3  # maximum number of times that saddle points are displaced and relaxed again
 POLISH = BarzilaiBorwein(Convergence(steps=2000, variance=None))
 
 
 @dataclass(frozen=True)
 class GeneticTunneling:
-    """The settings of an island.
+    """Settings of an island.
 
-    replicas     offspring of a generation, and candidates that are kept
-    elites       the best of them: relaxed further, and stored
-    seed         of everything random
+    replicas     number of offspring of a generation, and of candidates that are kept
+    elites       number of the best candidates, which are relaxed further and stored
+    seed         random seed
     minimizer    local back-end of all offspring
-    refinement   the same for elites, which must be compared more closely
-    polish       the same in double precision, for the elites whose numbers are reported
-    modes        softest modes of those, by which saddles are found and pushed off; 0: none
-    fitness      a local free energy by which candidates are ranked; None: their energy
-    selection    who becomes a parent
-    seeds        mixture of operators that make the first generation
-    operators    mixture of operators that make offspring
-    adaptation   0 to 1: share of the offspring whose operator is drawn from those that made the candidates that are
-                 kept, as often as they did (Spears, Proc. Evolutionary Programming 1995: a candidate hands its
-                 operator down); the others follow the weights
+    refinement   minimizer of elites, which are compared with smaller tolerances
+    polish       minimizer in double precision of the elites that are reported
+    modes        number of softest modes by which saddle points are found and displaced; 0: none
+    fitness      local free energy by which candidates are ranked; None: their energy
+    selection    selection of parents
+    seeds        mixture of operators that generate the first generation
+    operators    mixture of operators that generate offspring
+    adaptation   0 to 1: share of the offspring whose operator is drawn with the frequencies at which operators
+                 generated the candidates that are kept (Spears, Proc. Evolutionary Programming 1995: a candidate
+                 inherits its operator); the others follow the weights
     """
 
     replicas: int = field(
@@ -89,69 +90,39 @@ class GeneticTunneling:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """A relaxed texture and where it came from."""
-
-    texture: NDArray[Any]  # [site, 3]
-    energy: float  # meV, of the whole replica
-    torque: float  # meV, largest |s x b|
-    origin: str  # the operator that made it
-    generation: int
-    fingerprint: Fingerprint
-    refined: bool = False
-    island: int = 0  # where it was made
-    stability: Stability | None = None  # of polished ones
-    degeneracy: Degeneracy | None = None  # of polished ones
-    free_energy: float | None = None  # meV, of the surroundings, where the fitness is one
-
-    @property
-    def worth(self) -> float:
-        """What it is ranked by, meV, lowest first."""
-        return self.energy if self.free_energy is None else self.free_energy
-
-
-NOWHERE = Fingerprint(np.inf, 0.0, 0.0, ())
-GIVEN = "Given"  # the origin of textures that a search begins with
-
-
-def given(texture: NDArray[Any]) -> Candidate:
-    """A texture [site, 3] from elsewhere, to be relaxed in the first generation."""
-    return Candidate(texture, np.inf, np.inf, GIVEN, 0, NOWHERE)
-
-
 @dataclass(frozen=True)
 class Generation:
-    """What one generation did. Energies in meV per site, over the candidates that are kept."""
+    """Statistics of one generation; energies in meV per site, over the candidates that are kept."""
 
     generation: int
     best: float
     mean: float
     deviation: float
     energies: NDArray[np.float64] = field(compare=False)  # [candidate], best first
-    evaluations: int  # of this generation: energy and force of one replica
+    evaluations: int  # of energy and force of one replica, in this generation
     offspring: dict[str, int]  # by operator
     successes: dict[str, int]  # offspring that were kept, by operator
 
 
 @dataclass(frozen=True)
 class State:
-    """Everything that the next generation of an island depends on, apart from its settings."""
+    """State that determines the next generation of an island together with its settings."""
 
     generation: int = 0
-    candidates: tuple[Candidate, ...] = ()  # distinct, best first; before the first generation: those that are given
-    leaders: tuple[tuple[Candidate, float], ...] = ()  # who draws the next offspring, and how strongly
+    candidates: tuple[Candidate, ...] = ()  # distinct, best first; before the first generation: given ones
+    leaders: tuple[tuple[Candidate, float], ...] = ()  # that attract the next offspring, with their pulls
 
 
 @dataclass
 class Island:
-    """A population of distinct minima that breeds.
+    """Population of distinct minima that generates offspring.
 
-    crystal, evaluator   what is searched, and where
-    settings             how
-    number               which island of the archipelago this is
-    state                where it has got to
-    watch                called every now and then; what it raises ends a generation, and leaves the state as it was
+    crystal     Hamiltonian that is searched, with its symmetries
+    evaluator   evaluator of the Hamiltonian on a device
+    settings    settings of the search
+    number      number of the island in the archipelago
+    state       state after the last complete generation
+    watch       called repeatedly; an exception that it raises ends a generation and leaves the state unchanged
     """
 
     crystal: Crystal
@@ -163,15 +134,16 @@ class Island:
 
     @property
     def generation(self) -> int:
-        """Generations so far."""
+        """Number of generations so far."""
         return self.state.generation
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
+        """Distinct candidates, best first."""
         return self.state.candidates
 
     def breed(self) -> Generation:
-        """One generation. The state is that of its end, or of its beginning where it does not come to an end."""
+        """Run one generation and return its statistics; the state changes only once it is complete."""
         settings = self.settings
         new, evaluations = self.relaxed(self._offspring(), settings.minimizer, self.evaluator)
         candidates = self._best([*self.candidates, *new])
@@ -199,17 +171,17 @@ class Island:
         evaluator: Evaluator,
         refined: bool = False,
     ) -> tuple[list[Candidate], int]:
-        """The candidates after a relaxation, and the evaluations that it took.
+        """Relax candidates; return them with the number of evaluations.
 
-        They count as ``refined`` where the relaxation was a close one and came to rest.
+        refined   whether those that converge count as refined
         """
-        textures = np.stack([candidate.texture for candidate in candidates])
+        textures = np.stack([candidate.spins for candidate in candidates])
         who = Consumer.REFINEMENT if refined else Consumer.RELAXATION
         random = key(self.settings.seed, who, self.number, self.generation)
         relaxed = relax(minimizer, evaluator, textures, watch=self.watch, key=random)
         free_energy = None
         if self.settings.fitness is not None:
-            always = key(self.settings.seed, Consumer.FITNESS)  # what is drawn is the same for all, ever
+            always = key(self.settings.seed, Consumer.FITNESS)  # all candidates are measured with the same draws
             fitness = self.settings.fitness(evaluator, relaxed.textures, relaxed.energy, self.watch, always)
             free_energy = fitness.value
         after = []
@@ -218,7 +190,7 @@ class Island:
             after.append(
                 replace(
                     candidate,
-                    texture=relaxed.textures[k],
+                    spins=relaxed.textures[k],
                     energy=float(relaxed.energy[k]),
                     torque=float(relaxed.torque[k]),
                     fingerprint=fingerprint(self.crystal.lattice, relaxed.textures[k], relaxed.energy[k]),
@@ -230,94 +202,93 @@ class Island:
 
     @property
     def elites(self) -> list[Candidate]:
-        """The best candidates that have been relaxed closely: distinct minima, best first.
-
-        One at least, once the island has bred.
-        """
+        """Best refined candidates, distinct minima, best first; at least one after the first generation."""
         refined = [candidate for candidate in self.candidates if candidate.refined]
         return refined[: self.settings.elites] or [c for c in self.candidates[:1] if np.isfinite(c.energy)]
 
     @property
     def rough(self) -> list[Candidate]:
-        """Those among as many of the best that have not been relaxed closely, or not far enough."""
+        """Candidates among the best that are not refined."""
         return self._rough(self.candidates)
 
     def finalists(self) -> list[Candidate]:
-        """The best distinct minima when all candidates are relaxed closely: as many as elites, and the state stays."""
+        """Relax all candidates tightly and return the best distinct minima; the state does not change."""
         rough = [candidate for candidate in self.candidates if not candidate.refined]
         if not rough:
             return self.elites
-        closely, _ = self.relaxed(rough, self.settings.refinement, self.evaluator, refined=True)
-        return self._best([*(c for c in self.candidates if c.refined), *closely])[: self.settings.elites]
+        tight, _ = self.relaxed(rough, self.settings.refinement, self.evaluator, refined=True)
+        return self._best([*(c for c in self.candidates if c.refined), *tight])[: self.settings.elites]
 
     def polished(self) -> list[Candidate]:
-        """Of elites and the best rough candidates, those that are best in double precision: no more than the elites.
+        """Relax elites and the best rough candidates in double precision and return the best distinct minima.
 
-        Those that do not come to rest go on with ``FLAT``. They are compared spin by spin, where ``distinct`` compares
-        a few figures.
+        Those that do not converge are relaxed with ``FLAT``. Minima are compared spin by spin, whereas ``distinct``
+        compares fingerprints. Saddle points are displaced along the unstable mode.
         """
         precise = Evaluator(self.crystal.hamiltonian, self.evaluator.device, np.float64, self.evaluator.path)
         minima = Minima(precise, 1e-6 * self.evaluator.stiffness)
         chosen = {id(candidate): candidate for candidate in self.elites + self.rough}
-        # spins of single precision are a little too long or short: a texture at rest would keep a wrong energy
-        whole = [replace(one, texture=unit(one.texture.astype(np.float64))) for one in chosen.values()]
+        # spins of single precision deviate from length 1: a converged texture would keep a wrong energy
+        whole = [replace(one, spins=unit(one.spins.astype(np.float64))) for one in chosen.values()]
         polished, _ = self.relaxed(whole, self.settings.polish, precise, refined=True)
-        best = self._told_apart(polished, minima)[: self.settings.elites]
+        best = self._distinct_by_spins(polished, minima)[: self.settings.elites]
         moving = [candidate for candidate in best if not candidate.refined]
         if moving:
-            rested, _ = self.relaxed(moving, FLAT, precise, refined=True)
-            best = self._told_apart([*(candidate for candidate in best if candidate.refined), *rested], minima)
+            converged, _ = self.relaxed(moving, FLAT, precise, refined=True)
+            best = self._distinct_by_spins(
+                [*(candidate for candidate in best if candidate.refined), *converged], minima
+            )
         elites = self._settled(best, minima)[: self.settings.elites]
-        return [replace(one, degeneracy=minima.degeneracy(one.texture, one.stability)) for one in elites]
+        return [replace(one, degeneracy=minima.degeneracy(one.spins, one.stability)) for one in elites]
 
-    def _told_apart(self, candidates: Sequence[Candidate], minima: Minima) -> list[Candidate]:
-        """Sorted by worth, those that are not the same minimum as a better one."""
+    def _distinct_by_spins(self, candidates: Sequence[Candidate], minima: Minima) -> list[Candidate]:
+        """Return the candidates that are not the same minimum as a better one, best first."""
         kept: list[Candidate] = []
         for candidate in self._ranked(candidates):
             self.watch()
-            texture, known = candidate.texture, candidate.fingerprint
-            if not any(minima.one(texture, known, other.texture, other.fingerprint) for other in kept):
+            texture, known = candidate.spins, candidate.fingerprint
+            if not any(minima.one(texture, known, other.spins, other.fingerprint) for other in kept):
                 kept.append(candidate)
         return kept
 
     def _settled(self, candidates: list[Candidate], minima: Minima) -> list[Candidate]:
-        """With the stability of the elites known; saddles are pushed off, both ways, and relaxed again."""
+        """Find the stability of the elites; displace saddle points in both directions and relax them again."""
         elites, count, precise = self.settings.elites, self.settings.modes, minima.evaluator
         for push in range(PUSHES + 1 if count else 0):
             new = [place for place, c in enumerate(candidates[:elites]) if c.stability is None]
             if not new:
                 break
-            found, lowest = stability(precise, [candidates[place].texture for place in new], count, self.watch)
+            found, lowest = stability(precise, [candidates[place].spins for place in new], count, self.watch)
             off = []
             for place, known, mode in zip(new, found, lowest, strict=True):
                 candidate = candidates[place]
                 candidates[place] = replace(candidate, stability=known)
                 if known.kind == "saddle" and push < PUSHES:
-                    off += [replace(candidate, texture=texture) for texture in pushed(candidate.texture, mode)]
+                    off += [replace(candidate, spins=texture) for texture in pushed(candidate.spins, mode)]
             if off:
                 fallen, _ = self.relaxed(off, FLAT, precise, refined=True)
                 left = [c for c in candidates if c.stability is None or c.stability.kind != "saddle"]
-                candidates = self._told_apart([*left, *fallen], minima)
+                candidates = self._distinct_by_spins([*left, *fallen], minima)
         return candidates
 
     def merge(self, new: Sequence[Candidate]) -> int:
-        """Take candidates in; the best distinct ones stay. How many of the new ones do."""
+        """Add candidates, keep the best distinct ones, and return how many of the new ones are kept."""
         known = {id(candidate) for candidate in self.candidates}
         candidates = self._best([*self.candidates, *new])
         self.state = replace(self.state, candidates=tuple(candidates))
         return sum(id(candidate) not in known for candidate in candidates)
 
     def follow(self, leaders: Sequence[tuple[Candidate, float]]) -> None:
-        """Draw the offspring of the next generation towards leaders, each with its strength, 0 to 1."""
+        """Pull the offspring of the next generation towards leaders, each with its pull, 0 to 1."""
         self.state = replace(self.state, leaders=tuple(leaders))
 
     def distinct(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Sorted by worth, those that differ by more than a symmetry of the Hamiltonian from every better one.
+        """Return the candidates that no symmetry of the Hamiltonian maps onto a better one, best first.
 
-        Rough ones have to differ by more, since copies of one minimum that are not at rest yet look like many.
+        Rough candidates are compared with larger tolerances: copies of one minimum differ until they converge.
         """
         ranked = self._ranked(candidates)
-        looseness = [1.0 if candidate.refined else LOOSELY for candidate in ranked]
+        looseness = [1.0 if candidate.refined else LOOSENESS for candidate in ranked]
         kept = distinct([candidate.fingerprint for candidate in ranked], 1e-6 * self.evaluator.stiffness, looseness)
         return [ranked[place] for place in kept]
 
@@ -331,11 +302,11 @@ class Island:
         return [candidate for candidate in candidates[: self.settings.elites] if not candidate.refined]
 
     def _refined(self, candidates: Sequence[Candidate]) -> tuple[list[Candidate], int]:
-        """The candidates with the very best rough ones relaxed closely, and how many evaluations it took.
+        """Relax the best rough candidates tightly; return all candidates and the number of evaluations.
 
-        What turns out to be the same minimum as a better candidate is dropped.
+        Candidates that turn out to be the same minimum as a better one are dropped.
         """
-        rough = self._rough(candidates)[:CLOSELY]
+        rough = self._rough(candidates)[:TIGHTLY]
         if not rough:
             return list(candidates), 0
         refined, evaluations = self.relaxed(rough, self.settings.refinement, self.evaluator, refined=True)
@@ -343,11 +314,8 @@ class Island:
         return self._best([*(c for c in candidates if id(c) not in known), *refined]), evaluations
 
     def _offspring(self) -> list[Candidate]:
-        """What one generation relaxes: textures on the sphere, not relaxed yet.
-
-        The candidates of an island that has not bred are textures that it was given: they come first.
-        """
-        leaders = [(Alignment(self.crystal, leader.texture), pull) for leader, pull in self.state.leaders]
+        """Return the textures that one generation relaxes; the given ones come first in the first generation."""
+        leaders = [(Alignment(self.crystal, leader.spins), pull) for leader, pull in self.state.leaders]
         new = list(self.candidates[: self.settings.replicas]) if self.generation == 0 else []
         for replica in range(len(new), self.settings.replicas):
             self.watch()
@@ -358,7 +326,7 @@ class Island:
         return new
 
     def _child(self, replica: int) -> tuple[NDArray[Any], str]:
-        """One texture on the sphere, and the name of the operator that made it."""
+        """Return one new texture and the name of the operator that generated it."""
         settings, first = self.settings, self.generation == 0
         random = stream(settings.seed, Consumer.OFFSPRING, self.number, self.generation, replica)
         mixture = settings.seeds if first else settings.operators
@@ -367,14 +335,14 @@ class Island:
         if operator.parents:
             worth = np.array([candidate.worth for candidate in self.candidates])
             places = settings.selection(worth, operator.parents, random)
-            parents = np.stack([self.candidates[place].texture for place in places]).astype(np.float64)
+            parents = np.stack([self.candidates[place].spins for place in places]).astype(np.float64)
         child = unit(operator(self.crystal, parents, random))
         empty = ~child.any(axis=1)
         child[empty] = unit(random.normal(size=(int(empty.sum()), 3)))
         return child * self.crystal.hamiltonian.occupied[:, None], type(operator).__name__
 
     def _shares(self, mixture: Mixture) -> NDArray[np.float64]:
-        """Of the operators of a mixture in the offspring; what is bred pays off, what a search begins with does not."""
+        """Return the share of each operator of a mixture; only candidates after the first generation count."""
         weights = np.array([weight for _, weight in mixture])
         shares = weights / weights.sum()
         names = [candidate.origin for candidate in self.candidates if candidate.generation > 0]

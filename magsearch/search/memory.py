@@ -12,8 +12,8 @@ from magsearch.engine.evaluator import Path
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.relaxation.relax import Method
 from magsearch.search.archipelago import owners
+from magsearch.search.candidate import record_type
 from magsearch.search.island import GeneticTunneling
-from magsearch.search.migration import luggage
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,6 @@ def footprint(hamiltonian: Hamiltonian, path: Path, islands: Sequence[GeneticTun
         replica=replica,
         device=max(batch(island) for island in islands) + couplings,
         host=int(most) * replicas * texture + 3 * replicas * texture,  # offspring are in double precision at first
-        checkpoint=sum(island.replicas for island in islands) * luggage(lattice.sites).itemsize,
+        checkpoint=sum(island.replicas for island in islands) * record_type(lattice.sites).itemsize,
         elite=2 * texture,
     )

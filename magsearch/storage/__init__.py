@@ -1,13 +1,12 @@
 """HDF5 files of runs and scans (docs/storage.md). Only this package imports h5py.
 
-A file is written aside and renamed, so that whoever opens it, while the run goes on or after it was killed, finds a
-complete file. Units and axis names are attributes.
+A file is written aside and renamed, so that a reader finds a complete file at any time: during a run, after it, or
+after it was killed. Units and axis names are attributes.
 """
 
 from magsearch.storage.checkpoint import write_part
 from magsearch.storage.files import SCHEMA
 from magsearch.storage.run import (
-    Elite,
     Glance,
     Parts,
     Populations,
@@ -21,6 +20,6 @@ from magsearch.storage.run import (
 from magsearch.storage.scan import ScanRecord, is_scan, read_scan, write_column, write_scan
 
 __all__ = [
-    "SCHEMA", "Elite", "Glance", "Parts", "Populations", "Record", "ScanRecord", "glance", "in_parts", "is_scan",
+    "SCHEMA", "Glance", "Parts", "Populations", "Record", "ScanRecord", "glance", "in_parts", "is_scan",
     "read", "read_scan", "read_states", "write", "write_column", "write_part", "write_scan",
 ]  # fmt: skip

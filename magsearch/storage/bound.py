@@ -1,4 +1,4 @@
-"""/bound: how low the energy can be at all."""
+"""/bound: the rigorous lower bound of the energy."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from magsearch.storage.files import dataset
 
 
 def write(group: h5py.Group, bound: Bound) -> None:
+    """Write a bound into /bound of a run.h5."""
     group.attrs.update(of=bound.of, method=bound.method, moments=bound.moments)
     dataset(group, "per_site", np.array(bound.per_site), "meV per site", "")
     dataset(group, "margin", np.array(bound.margin), "meV per site", "")
@@ -22,6 +23,8 @@ def write(group: h5py.Group, bound: Bound) -> None:
 
 
 def read(group: h5py.Group) -> Bound:
+    """Return the bound in /bound of a run.h5."""
+
     def rows(name: str) -> tuple[Any, ...]:
         return tuple(map(tuple, group[name][()].tolist()))
 

@@ -1,4 +1,4 @@
-"""HDF5 files that are complete or absent, and datasets that say their unit and axes."""
+"""HDF5 files that are complete or absent, and datasets with their unit and axes as attributes."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from numpy.typing import NDArray
 from magsearch.errors import InputError
 
 SCHEMA = 3
+COMPRESSED: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 
 @contextmanager
 def replaced(path: Path, beside: Callable[[h5py.File], Mapping[Path, str]] | None = None) -> Iterator[h5py.File]:
-    """A file to be written, which takes the place of ``path`` as a whole once it is complete and on the disk.
+    """Open a file for writing that replaces ``path`` as a whole once it is complete and on the disk.
 
-    OSError where that fails; what was there is then still there. The file is made in memory first: HDF5 does not get
-    over a disk that is full.
+    Raises OSError where that fails; a previous file is then intact. The file is composed in memory: HDF5 does not
+    recover from a full disk.
 
-    beside   texts about the file that belong to it, by where they go: they take their places right after it
+    beside   texts that describe the file, by path; they are replaced right after it
     """
     memory = BytesIO()
     with h5py.File(memory, "w") as file:
@@ -49,7 +50,7 @@ def replaced(path: Path, beside: Callable[[h5py.File], Mapping[Path, str]] | Non
 
 
 def _sync_folder(folder: Path) -> None:
-    """The new name is on the disk, too (where the system lets one ask for it)."""
+    """Bring the new name to the disk, where the system supports it."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -60,27 +61,30 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
-    """A file of magsearch, to be read. InputError for one that is missing, not HDF5, or not magsearch's."""
+    """Open a file of magsearch for reading. Raises InputError for one that is missing or not of magsearch."""
     if not path.exists():
         raise InputError("no such file", path)
     try:
-        with h5py.File(path, "r", locking=False) as file:  # nobody writes into a file that is there
+        with h5py.File(path, "r", locking=False) as file:  # existing files are replaced, never modified
             if "magsearch" not in file.attrs or "schema" not in file.attrs:
                 raise InputError("is HDF5, but not a run of magsearch", path)
             if int(file.attrs["schema"]) != SCHEMA:
-                raise InputError(f"has schema {file.attrs['schema']}; this magsearch reads {SCHEMA}", path)
+                raise InputError(
+                    f"has schema {file.attrs['schema']}; this version of magsearch reads schema {SCHEMA}", path
+                )
             yield file
     except (OSError, RuntimeError, KeyError) as error:
-        raise InputError(f"is no complete HDF5 file of magsearch: {_reason(error)}", path) from None
+        raise InputError(f"is not a complete HDF5 file of magsearch: {_reason(error)}", path) from None
 
 
 def _reason(error: Exception) -> str:
-    """What the system says, in one line; HDF5's own words, which may be several, where it says nothing."""
+    """Return the message of the system in one line, or that of HDF5 where there is none."""
     number = getattr(error, "errno", None)
     return os.strerror(number) if number else " ".join(str(error).split())
 
 
 def dataset(group: h5py.Group, name: str, values: Any, unit: str, axes: str, **how: Any) -> h5py.Dataset:
+    """Create a dataset with its unit and axes; values that are not an array become double precision."""
     array = values if isinstance(values, np.ndarray) else np.asarray(values, dtype=np.float64)
     created = group.create_dataset(name, data=array, **how)
     created.attrs.update(unit=unit, axes=axes)
@@ -88,9 +92,10 @@ def dataset(group: h5py.Group, name: str, values: Any, unit: str, axes: str, **h
 
 
 def texts(values: Iterable[str]) -> NDArray[Any]:
+    """Return texts as an array for a dataset or an attribute."""
     return np.array(list(values), dtype=h5py.string_dtype())
 
 
 def words(values: Any) -> list[str]:
-    """The opposite of ``texts``, for a dataset or an attribute."""
+    """Return the texts in a dataset or an attribute."""
     return [value.decode() if isinstance(value, bytes) else str(value) for value in values]

@@ -1,4 +1,4 @@
-"""What the files of runs and of scans have in common: where they came from, and the input."""
+"""Provenance of runs and scans: version, device, command, and the input."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WORDS = ("created", "device", "command", "stopped")  # attributes; as the fields
 
 
 def write(file: h5py.File, record: Any) -> None:
-    """The attributes of the file, and /config, of a ``Record`` or ``ScanRecord``."""
+    """Write the attributes of a file and /config, from a ``Record`` or ``ScanRecord``."""
     file.attrs.update(schema=SCHEMA, magsearch=record.version, seconds=record.seconds)
     file.attrs.update({name: getattr(record, name) for name in WORDS})
     config = file.create_group("config")
@@ -22,7 +22,7 @@ def write(file: h5py.File, record: Any) -> None:
 
 
 def read(file: h5py.File) -> dict[str, Any]:
-    """The same as fields of a record."""
+    """Return the provenance in a file as fields of a record."""
     attrs, config = file.attrs, file["config"]
     return {
         "version": str(attrs["magsearch"]),

@@ -1,7 +1,7 @@
-"""SCAN.h5: a scan in one file, and the parts in which it is kept while it goes on (docs/storage.md).
+"""SCAN.h5: a scan in one file, and the parts that hold recent columns of a scan under way (docs/storage.md).
 
-Whoever finishes a column writes it into a file of its own, ``SCAN.h5.parts/00007-minima.h5``; the scan itself is
-rewritten now and then with all that is in its parts, which then go. A part belongs to the scan whose name it carries.
+The rank that finishes a column writes it into a file of its own, ``SCAN.h5.parts/00007-minima.h5``; from time to time
+the scan is rewritten with the content of its parts, which are then removed. A part holds the name of its scan.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.phases.column import Column, Minimum, ThermalState
 from magsearch.phases.spectrum import Arm, Portrait
 from magsearch.storage.checkpoint import parts_folder
-from magsearch.storage.files import SCHEMA, dataset, opened, replaced, texts
+from magsearch.storage.files import COMPRESSED, SCHEMA, dataset, opened, replaced, texts
 from magsearch.storage.model import read as read_model
 from magsearch.storage.model import write as write_model
 from magsearch.storage.provenance import read as read_provenance
@@ -34,19 +34,18 @@ from magsearch.thermal.statistics import Estimate
 
 Kind = Literal["minima", "states"]
 KINDS: tuple[Kind, Kind] = ("minima", "states")
-COMPRESSED: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 
 @dataclass(frozen=True, eq=False)
 class ScanRecord:
-    """What a SCAN.h5 holds.
+    """Content of a SCAN.h5.
 
-    name          of this scan and no other
-    hamiltonian   of the input
-    model         its [model] table; None where the input is no TOML
-    columns       in the order of the scan
-    followed      rounds (of refinement, and the first) whose phases have been followed
-    stopped       why it ended; empty while it goes on
+    name          unique identifier of the scan
+    hamiltonian   Hamiltonian of the input
+    model         [model] table of the input; None where it is not TOML
+    columns       columns in the order of the scan
+    followed      number of rounds (the first, and those of refinement) whose phases have been followed
+    stopped       why it ended; empty while it is under way
     """
 
     name: str
@@ -66,15 +65,15 @@ class ScanRecord:
 
 
 def is_scan(path: str | Path) -> bool:
-    """Whether a file is a scan, not a run. InputError for a file that is missing, not HDF5, or not magsearch's."""
+    """Whether a file is a scan, not a run. Raises InputError for a file that ``opened`` refuses."""
     with opened(Path(path)) as file:
         return "columns" in file
 
 
 def write_scan(path: str | Path, record: ScanRecord) -> None:
-    """Replace the file as a whole, and the .xdmf beside it that shows it to viewers; delete the parts that are in it.
+    """Replace the file as a whole, and the .xdmf beside it that describes it to viewers; delete the parts it includes.
 
-    OSError where it cannot be written; the file that was there is then still there.
+    Raises OSError where it cannot be written; a previous file is then intact.
     """
     path = Path(path)
     with replaced(path, lambda file: beside(path, file["model"], "points", _frames(file, record))) as file:
@@ -90,7 +89,7 @@ def write_scan(path: str | Path, record: ScanRecord) -> None:
 
 
 def _frames(file: h5py.File, record: ScanRecord) -> Iterator[Frame]:
-    """What viewers see of the points that are there, those on a lattice other than the scan's left out."""
+    """Yield the points as viewers show them; those on a lattice other than the scan's are left out."""
     number = -1
     for column in record.columns:
         group, warm = file["columns"][f"{column.number:05d}"], 0
@@ -106,14 +105,14 @@ def _frames(file: h5py.File, record: ScanRecord) -> Iterator[Frame]:
 
 
 def _coordinates(column: Column, hamiltonian: Hamiltonian) -> dict[str, float]:
-    """The field and whatever else of a column's settings is a number."""
+    """Return the field and all other numbers among the settings of a column."""
     field = column.settings.get("model.field", hamiltonian.field)
     others = {key: value for key, value in column.settings.items() if isinstance(value, int | float)}
     return {f"field {xyz} (T)": float(b) for xyz, b in zip("xyz", field, strict=True)} | others
 
 
 def read_scan(path: str | Path) -> ScanRecord:
-    """The scan in a file and its parts. InputError for a file that is missing, not HDF5, or not a scan."""
+    """Return the scan in a file and its parts. Raises InputError for a file that is missing or not a scan."""
     path = Path(path)
     with opened(path) as file:
         if "columns" not in file:
@@ -138,7 +137,7 @@ def _part(path: Path, number: int, kind: Kind) -> Path:
 
 
 def parts(path: str | Path) -> list[Path]:
-    """All that are there; the folder may go while one looks."""
+    """Return the existing parts; the folder may be removed at the same time."""
     found: list[Path] = []
     with suppress(FileNotFoundError):
         found.extend(parts_folder(Path(path)).glob("*.h5"))
@@ -146,20 +145,23 @@ def parts(path: str | Path) -> list[Path]:
 
 
 def written(path: str | Path) -> tuple[float, float]:
-    """When the file was written, and when it or the latest part was, seconds since 1970. InputError without a file."""
+    """Return the times when the file, and when it or its latest part was written, seconds since 1970.
+
+    Raises InputError where there is no file.
+    """
     try:
         file = Path(path).stat().st_mtime
     except OSError as error:
         raise InputError(os.strerror(error.errno or 0).lower(), path) from None
     times = [file]
     for part in parts(path):
-        with suppress(OSError):  # parts go while one looks
+        with suppress(OSError):  # parts may be removed at the same time
             times.append(part.stat().st_mtime)
     return file, max(times)
 
 
 def write_column(path: str | Path, name: str, column: Column, kind: Kind) -> None:
-    """Keep what has been found in a column beside the scan in ``path``. OSError where it cannot be written."""
+    """Write a column into a part beside the scan in ``path``. Raises OSError where it cannot be written."""
     part = _part(Path(path), column.number, kind)
     part.parent.mkdir(parents=True, exist_ok=True)
     with replaced(part) as file:
@@ -168,7 +170,7 @@ def write_column(path: str | Path, name: str, column: Column, kind: Kind) -> Non
 
 
 def sweep_columns(path: str | Path, columns: Sequence[Column] | None = None) -> None:
-    """Delete the parts of what some columns hold; of all, where None."""
+    """Delete the parts whose content some columns hold; all parts, where None."""
     folder = parts_folder(Path(path))
     known = {
         _part(Path(path), column.number, kind)
@@ -184,7 +186,7 @@ def sweep_columns(path: str | Path, columns: Sequence[Column] | None = None) -> 
 
 
 def with_parts(path: str | Path, record: ScanRecord) -> ScanRecord:
-    """A scan with what its parts know besides. Parts of another scan, or that go while one looks, do not count."""
+    """Return a scan completed by its parts; parts of another scan are ignored."""
     return replace(record, columns=tuple(_with_parts(Path(path), record.name, column) for column in record.columns))
 
 
@@ -293,7 +295,7 @@ def _averages(values: dict[str, Any]) -> Averages:
 
 
 def _write_points(group: h5py.Group, columns: Sequence[Column], hamiltonian: Hamiltonian) -> None:
-    """Every point that is there, in plain numbers, for who reads the file without magsearch."""
+    """Write every point as plain numbers, for readers without magsearch."""
     points = [(c, kelvin, found.summary(), found.label) for c in columns for kelvin, found in c.points() if found]
     fields = [column.settings.get("model.field", hamiltonian.field) for column, *_ in points]
     dataset(group, "column", np.array([column.number for column, *_ in points], dtype=np.int64), "", "point")

@@ -1,39 +1,23 @@
-"""What a run found, as plain values: the JSON of ``magsearch show`` and the captions of pictures."""
+"""Results of a run as plain values: the JSON of ``magsearch show`` and the captions of pictures."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from magsearch.formatting import fixed
 from magsearch.observables.topological_charge import rough
-from magsearch.storage import Elite, Record
+from magsearch.search.candidate import Candidate
+from magsearch.search.records import Place, columns
+from magsearch.storage import Record
 
-ROUNDING = 1e-12  # of an energy: a smaller difference means nothing
+ROUNDING = 1e-12  # relative: a smaller difference of energies is rounding
 
 
 def summary(record: Record) -> dict[str, Any]:
-    """What ``magsearch show --json`` prints. Energies in meV."""
-    spins = record.hamiltonian.n_spins
-
-    def of(elite: Elite) -> dict[str, Any]:
-        return {
-            "energy_per_site": elite.energy / spins,
-            "free_energy_per_site": None if elite.free_energy is None else elite.free_energy / spins,
-            "charge": elite.charge,
-            "magnetization": elite.magnetization.tolist(),
-            "torque": elite.torque,
-            "origin": elite.origin,
-            "generation": elite.generation,
-            "island": elite.island,
-            "stability": elite.stability.kind if elite.stability else None,
-            "modes": list(elite.stability.modes) if elite.stability else [],
-            "zero_modes": elite.stability.zero_modes if elite.stability else None,
-            "label": elite.label or None,
-            "degeneracy": elite.degeneracy.copies if elite.degeneracy else None,
-            "continuous": elite.degeneracy.continuous if elite.degeneracy else None,
-        }
-
-    elites, history = [of(e) for e in record.elites], record.history
+    """Return the JSON of ``magsearch show --json``; energies in meV."""
+    elites, history = [described(elite, record.hamiltonian.n_spins) for elite in record.elites], record.history
     return {
         "champion": elites[0] if elites else None,
         "bound": certificate(record),
@@ -53,8 +37,23 @@ def summary(record: Record) -> dict[str, Any]:
     }
 
 
+def described(elite: Candidate, n_spins: int) -> dict[str, Any]:
+    """Return the properties of an elite as plain values: per site where they grow with it, None where absent."""
+    found: dict[str, Any] = {}
+    for column in columns(Candidate, Place.SUMMARY):
+        value = column.value(elite)
+        if column.axes:
+            value = [] if value is None else np.asarray(value).tolist()
+        elif column.dtype.kind == "S":
+            value = value or None
+        elif column.extensive and value is not None:
+            value /= n_spins
+        found[column.shown[0]] = value
+    return found
+
+
 def catalogue(record: Record) -> dict[str, Any]:
-    """What ``magsearch show --minima --json`` prints. Energies in meV."""
+    """Return the JSON of ``magsearch show --minima --json``; energies in meV."""
     names = (
         "energy_per_site", "label", "degeneracy", "continuous", "stability", "zero_modes", "charge", "magnetization",
     )  # fmt: skip
@@ -66,25 +65,25 @@ def catalogue(record: Record) -> dict[str, Any]:
 
 
 def above(record: Record, number: int) -> float:
-    """How far an elite lies above the champion, meV per site; 0 where that is rounding."""
+    """Return the energy of an elite above the champion, meV per site; 0 where it is rounding."""
     best, energy = record.elites[0].energy, record.elites[number].energy
     return (energy - best) / record.hamiltonian.n_spins if abs(energy - best) > ROUNDING * abs(best) else 0.0
 
 
 def caption(record: Record, number: int) -> str:
-    """Energy and topological charge of an elite, for pictures."""
+    """Return energy and topological charge of an elite as a caption."""
     energy = record.elites[number].energy / record.hamiltonian.n_spins
     return f"{energy:.6f} meV per site{charge_words(record, number)}"
 
 
 def charge_words(record: Record, number: int) -> str:
-    """ ", Q = -9.0"; nothing where that means nothing."""
+    """Return ", Q = -9.0", or nothing where neighbouring spins differ too much for a charge."""
     elite = record.elites[number]
     return "" if rough(record.hamiltonian.lattice, elite.spins) else f", Q = {fixed(elite.charge, 1)}"
 
 
 def certificate(record: Record) -> dict[str, Any] | None:
-    """How far the champion can be from the ground state; None where no bound was computed. meV per site."""
+    """Return bound and gap of the champion, meV per site; None where no bound was computed."""
     bound = record.bound
     if bound is None:
         return None

@@ -1,9 +1,8 @@
-"""The .xdmf beside a run.h5 or SCAN.h5, which tells ParaView, VisIt and other viewers what is where in it.
+"""The .xdmf beside a run.h5 or SCAN.h5, which describes it to ParaView, VisIt and other viewers.
 
-XDMF, and not VTKHDF inside the file: viewers of any age read it, it takes the file as it is under its own name, and its
-arrays are those of magsearch, without copies. It is written for version 2 of the format ("XDMF Reader" in ParaView).
-Textures are its time steps: the elites of a run, best first, or the points of a scan. Shapes and precisions are read
-off the datasets, so that they fit the file.
+XDMF is used rather than VTKHDF: viewers of any age read it, and it refers to the arrays of the file without copies. It
+is written for version 2 of the format ("XDMF Reader" in ParaView). Textures are its time steps: the elites of a run,
+best first, or the points of a scan. Shapes and precisions are those of the datasets.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ Slab = tuple[slice | int, ...]
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One texture of a file, which becomes one time step.
+    """Texture of a file, which becomes one time step.
 
-    title    what viewers call it
-    time     its number among the others
-    row      of the datasets
+    title    title in viewers
+    time     number of the time step
+    row      row of the datasets
     spins    [row, site, 3]
     energy   [row, site] meV, where it is stored
     charge   [row, triangle], where it is stored
-    numbers  of the whole texture, by what they are called
+    numbers  properties of the whole texture, by title
     """
 
     title: str
@@ -42,10 +41,10 @@ class Frame:
 
 
 def beside(path: Path, model: h5py.Group, name: str, frames: Iterable[Frame]) -> Mapping[Path, str]:
-    """The text that belongs beside a file, and its place: run.xdmf for run.h5.
+    """Return the text that describes a file, by its path: run.xdmf for run.h5.
 
-    model   of all frames, with the sites' positions and the triangles between them
-    name    of what the frames are
+    model   group of the file with the sites' positions and the triangles between them
+    name    name of the frames
     """
     steps = "".join(_step(model, path.name, frame) for frame in frames)
     collection = f'<Grid Name={quoteattr(name)} GridType="Collection" CollectionType="Temporal">\n{steps}</Grid>\n'
@@ -54,7 +53,7 @@ def beside(path: Path, model: h5py.Group, name: str, frames: Iterable[Frame]) ->
 
 
 def _step(model: h5py.Group, name: str, frame: Frame) -> str:
-    """One time step: a grid, or of a crystal with three axes one grid for each atom of the basis and one of layers."""
+    """Describe a time step: a grid; for a crystal with three axes, one for each atom of the basis and one of layers."""
     grids = list(_grids(model, name, frame))
     if len(grids) == 1:
         return grids[0]
@@ -100,7 +99,7 @@ def _grids(model: h5py.Group, name: str, frame: Frame) -> Iterator[str]:
 
 
 def _number(label: str, value: float) -> str:
-    """An attribute of a whole grid."""
+    """Describe an attribute of a whole grid."""
     item = f'<DataItem Format="XML" Dimensions="1" NumberType="Float" Precision="8">{value!r}</DataItem>\n'
     return f'<Attribute Name={quoteattr(label)} AttributeType="Scalar" Center="Grid">\n{item}</Attribute>\n'
 
@@ -113,7 +112,7 @@ def _attribute(
 
 
 def _item(dataset: h5py.Dataset, name: str, slab: Slab, mesh: tuple[int, ...] = ()) -> str:
-    """A part of a dataset; an axis from which one entry is taken is dropped, and sites become those of a mesh."""
+    """Describe a part of a dataset; an axis with a single index is dropped, and sites become those of a mesh."""
     kind = {"f": "Float", "i": "Int"}[dataset.dtype.kind]
     ranges = [
         range(*s.indices(n)) if isinstance(s, slice) else range(s, s + 1)

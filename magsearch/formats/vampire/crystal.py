@@ -17,7 +17,7 @@ from magsearch.model.hamiltonian import Anisotropy, Hamiltonian
 from magsearch.units import JOULE
 
 
-def put_together(
+def assemble_crystal(
     file: TextFile,
     mat: Path,
     *,

@@ -10,6 +10,7 @@ import numpy as np
 from magsearch.errors import InputError
 from magsearch.formats.text_file import TextFile
 from magsearch.formats.vampire import CONVENTIONS
+from magsearch.formats.vampire.crystal import assemble_crystal
 from magsearch.formats.vampire.statements import FIELD, LENGTH, Statement, statements
 from magsearch.model.hamiltonian import Hamiltonian
 

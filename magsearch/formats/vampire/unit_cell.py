@@ -7,6 +7,7 @@ from pathlib import Path
 from magsearch.errors import InputError
 from magsearch.formats.text_file import TextFile
 from magsearch.formats.vampire import CONVENTIONS, main
+from magsearch.formats.vampire.crystal import assemble_crystal
 from magsearch.formats.vampire.ucf import recognises
 from magsearch.model.hamiltonian import Hamiltonian
 

@@ -146,7 +146,7 @@ class Race:
         island = Island(Crystal(box.hamiltonian), evaluator, settings, watch=self.watch)
         for _ in range(GENERATIONS):
             island.breed()
-        return [Best(box, elite.texture, elite.energy / box.sites) for elite in island.elites]
+        return [Best(box, elite.spins, elite.energy / box.sites) for elite in island.elites]
 
     def _relaxed(self, box: Box, texture: NDArray[Any]) -> Best:
         evaluator = Evaluator(box.hamiltonian, self.device, np.float32)

@@ -1,0 +1,167 @@
+"""A candidate of a search: one relaxed texture with its properties.
+
+This is the one place that names the properties. Files, checkpoints, messages between ranks and summaries iterate over
+the fields and read off their metadata (search/records.py) how to store them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.engine.evaluator import Evaluator
+from magsearch.formatting import fixed
+from magsearch.minima.degeneracy import Degeneracy
+from magsearch.minima.stability import Stability
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.lattice import Lattice
+from magsearch.observables import energy_density as density
+from magsearch.observables.fingerprint import Fingerprint, fingerprint
+from magsearch.observables.magnetization import magnetization
+from magsearch.observables.topological_charge import topological_charge
+from magsearch.phases.rules import label
+from magsearch.phases.spectrum import portrait, spectrum
+from magsearch.search import records
+from magsearch.search.records import Place
+
+Measure = Callable[[Evaluator, Sequence[NDArray[Any]]], Sequence[Any]]
+
+
+def kept(places: Place, dtype: Any, unit: str = "", axes: str = "", **more: Any) -> dict[str, Any]:
+    """Return the metadata of a field of ``Candidate`` (search/records.py).
+
+    measure   among ``more``: function of an evaluator and textures that returns the property of each, see ``measured``
+    """
+    return {"places": places, "dtype": dtype, "unit": unit, **({"axes": axes} if axes else {}), **more}
+
+
+def each(measure: Callable[[Hamiltonian, NDArray[Any]], Any]) -> Measure:
+    """Return a measure of textures from one of a Hamiltonian and a single texture [site, 3]."""
+    return lambda evaluator, textures: [measure(evaluator.hamiltonian, spins) for spins in textures]
+
+
+def _charge(hamiltonian: Hamiltonian, spins: NDArray[Any]) -> float:
+    return float(topological_charge(hamiltonian.lattice, spins))
+
+
+def _magnetization(hamiltonian: Hamiltonian, spins: NDArray[Any]) -> NDArray[np.float64]:
+    return magnetization(spins)
+
+
+def _phase(hamiltonian: Hamiltonian, spins: NDArray[Any]) -> str:
+    lattice = hamiltonian.lattice
+    return label(portrait(lattice, spectrum(lattice, spins), hamiltonian.field))
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A relaxed texture and its properties; energies and torques in meV, of the whole texture.
+
+    spins           [site, 3]
+    energy
+    torque          largest |s x b|
+    origin          operator that generated it
+    generation      in which it was generated
+    fingerprint     invariants by which it is recognised; computed again on reading
+    refined         whether it is tightly converged
+    island          on which it was generated
+    free_energy     by which it is ranked, where the fitness is a free energy
+    stability       of polished ones
+    degeneracy      of polished ones
+    magnetization   [3] mean spin; from here on measured where candidates are stored
+    charge          topological charge
+    phase           by the rules of phases/rules.py; empty in files that do not give it
+    energy_density  [site]
+    """
+
+    spins: NDArray[Any] = field(
+        metadata=kept(Place.SEARCH | Place.ELITES, "f4", "1", "site, xyz", record="texture", precise=True)
+    )
+    energy: float = field(metadata=kept(Place.EVERYWHERE, "f8", "meV", extensive=True, title="energy"))
+    torque: float = field(metadata=kept(Place.EVERYWHERE, "f8", "meV"))
+    origin: str = field(metadata=kept(Place.EVERYWHERE, "S48"))
+    generation: int = field(metadata=kept(Place.EVERYWHERE, "i8"))
+    fingerprint: Fingerprint
+    refined: bool = field(default=False, metadata=kept(Place.SEARCH | Place.ELITES, "?"))
+    island: int = field(default=0, metadata=kept(Place.EVERYWHERE, "i4"))
+    free_energy: float | None = field(default=None, metadata=kept(Place.EVERYWHERE, "f8", "meV", extensive=True))
+    stability: Stability | None = field(default=None, metadata=kept(Place.RESULT, Stability))
+    degeneracy: Degeneracy | None = field(default=None, metadata=kept(Place.RESULT, Degeneracy))
+    magnetization: NDArray[np.float64] = field(
+        default_factory=lambda: np.full(3, np.nan),
+        metadata=kept(Place.RESULT, "f8", "1", "xyz", measure=each(_magnetization)),
+    )
+    charge: float = field(
+        default=np.nan, metadata=kept(Place.RESULT, "f8", "1", title="topological charge", measure=each(_charge))
+    )
+    phase: str = field(default="", metadata=kept(Place.RESULT, "S48", name="label", measure=each(_phase)))
+    energy_density: NDArray[np.float64] | None = field(
+        default=None, metadata=kept(Place.ELITES, "f4", "meV", "site", measure=density.energy_density)
+    )
+
+    def __repr__(self) -> str:
+        kind = f", {self.stability.kind}" if self.stability else ""
+        energy = f"{self.energy_per_site:.9f} meV per site"
+        return f"<{self.phase or 'texture'}, {energy}, charge {fixed(self.charge, 2)}{kind}>"
+
+    @property
+    def worth(self) -> float:
+        """Energy or free energy by which candidates are ranked, meV; the lowest is the best."""
+        return self.energy if self.free_energy is None else self.free_energy
+
+    @property
+    def energy_per_site(self) -> float:
+        """Energy per site that carries a spin, meV."""
+        return self.energy / int((self.spins != 0).any(axis=-1).sum())
+
+
+NOWHERE = Fingerprint(np.inf, 0.0, 0.0, ())
+GIVEN = "Given"  # origin of textures that a search begins with
+
+
+def given(spins: NDArray[Any]) -> Candidate:
+    """Return a candidate for the first generation to relax, from spins [site, 3] of another source."""
+    return Candidate(spins, np.inf, np.inf, GIVEN, 0, NOWHERE)
+
+
+def measured(evaluator: Evaluator, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates with the properties whose metadata hold a measure."""
+    textures = [candidate.spins for candidate in candidates]
+    measures = {f.name: f.metadata["measure"] for f in fields(Candidate) if "measure" in f.metadata}
+    found = {name: measure(evaluator, textures) for name, measure in measures.items()} if candidates else {}
+    return [replace(one, **{name: of[k] for name, of in found.items()}) for k, one in enumerate(candidates)]
+
+
+def axis_sizes(sites: int) -> dict[str, int]:
+    """Return the lengths of the axes that are the same for all candidates on a lattice."""
+    return {"site": sites, "xyz": 3}
+
+
+def record_type(sites: int, place: Place = Place.MESSAGE) -> np.dtype:
+    """Return the dtype of a candidate as one record of fixed size: in a message, or in a checkpoint."""
+    return records.record_type(Candidate, place, axis_sizes(sites))
+
+
+def packed(candidates: Sequence[Candidate], sites: int, place: Place = Place.MESSAGE) -> NDArray[np.void]:
+    """Return candidates as records [candidate]; spins in single precision, as in the search."""
+    return records.packed(Candidate, candidates, place, axis_sizes(sites))
+
+
+def restored(place: Place, arrays: Mapping[str, NDArray[Any]], count: int, lattice: Lattice) -> list[Candidate]:
+    """Return candidates from arrays [candidate, ...] of their properties by name, with fingerprints computed again.
+
+    Raises KeyError where a property without a default is missing.
+    """
+    return [
+        Candidate(**values, fingerprint=fingerprint(lattice, values["spins"], values["energy"]))
+        for values in records.values(Candidate, place, arrays, count)
+    ]
+
+
+def unpacked(records: NDArray[np.void], lattice: Lattice) -> list[Candidate]:
+    """Return the candidates in records of a message."""
+    return restored(Place.MESSAGE, {name: records[name] for name in records.dtype.names or ()}, len(records), lattice)
