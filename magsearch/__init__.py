@@ -4,7 +4,7 @@ import magsearch as ms
 
 hamiltonian = ms.read("inputs/pdfeir111/inpsd.dat")
 islands = [ms.GeneticTunneling(replicas=64, seed=1)] * 4
-search = ms.Archipelago(hamiltonian, ms.choose("auto"), islands, ms.Exchange(ms.Ring()), ranks=ms.launched())
+search = ms.Archipelago(hamiltonian, ms.choose("auto"), islands, ms.Migration(ms.Ring()), ranks=ms.launched())
 for _ in search.run():
     print(search.generations)
 print(search.champion.energy / hamiltonian.n_spins, ms.topological_charge(hamiltonian.lattice, search.champion.texture))
@@ -29,7 +29,7 @@ from magsearch.relaxation.relax import Convergence, VarianceControl, relax
 from magsearch.relaxation.velocity_projection import VelocityProjection
 from magsearch.search.archipelago import Archipelago
 from magsearch.search.island import GeneticTunneling
-from magsearch.search.migration import Exchange, Leader
+from magsearch.search.migration import Leader, Migration
 from magsearch.search.stopping import Checkpoints, Stop
 from magsearch.search.topology import Complete, Isolated, RandomGraph, Ring, Torus
 from magsearch.symmetry.equivalence import Equivalence
@@ -37,9 +37,42 @@ from magsearch.thermal.heat_bath import HeatBath
 from magsearch.thermal.stochastic_llg import StochasticLLG
 
 __all__ = [
-    "LBFGS", "Archipelago", "BarzilaiBorwein", "Bonds", "Checkpoints", "Complete", "Convergence", "CubicAnisotropy",
-    "Equivalence", "Evaluator", "Exchange", "Fire", "GeneticTunneling", "Hamiltonian", "HeatBath", "InputError",
-    "Isolated", "Lattice", "Leader", "OverdampedLLG", "RandomGraph", "Ring", "StochasticLLG", "Stop", "Torus",
-    "UniaxialAnisotropy", "VarianceControl", "VelocityProjection", "choose", "dmi_matrix", "exchange_matrix",
-    "launched", "magnetization", "read", "read_spins", "relax", "structure_factor", "topological_charge",
+    "LBFGS",
+    "Archipelago",
+    "BarzilaiBorwein",
+    "Bonds",
+    "Checkpoints",
+    "Complete",
+    "Convergence",
+    "CubicAnisotropy",
+    "Equivalence",
+    "Evaluator",
+    "Fire",
+    "GeneticTunneling",
+    "Hamiltonian",
+    "HeatBath",
+    "InputError",
+    "Isolated",
+    "Lattice",
+    "Leader",
+    "Migration",
+    "OverdampedLLG",
+    "RandomGraph",
+    "Ring",
+    "StochasticLLG",
+    "Stop",
+    "Torus",
+    "UniaxialAnisotropy",
+    "VarianceControl",
+    "VelocityProjection",
+    "choose",
+    "dmi_matrix",
+    "exchange_matrix",
+    "launched",
+    "magnetization",
+    "read",
+    "read_spins",
+    "relax",
+    "structure_factor",
+    "topological_charge",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
-from magsearch.parallel.signals import HEARD
+from magsearch.parallel.signals import CAUGHT
 
 COMMAND = [sys.executable, "-c", "from magsearch.cli import main; main()"]
 CLOCKS = {"history/seconds"}  # what two equal runs do not share
@@ -110,7 +110,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
     """The one line that a command, run in this process, says before it exits with 2."""
     from magsearch.cli import main
 
-    before, handlers = sys.argv, {number: signal.getsignal(number) for number in HEARD}
+    before, handlers = sys.argv, {number: signal.getsignal(number) for number in CAUGHT}
     sys.argv = ["magsearch", *map(str, arguments)]
     try:
         with pytest.raises(SystemExit) as ended:

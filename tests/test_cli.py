@@ -19,7 +19,7 @@ from magsearch import formats, storage
 from magsearch.engine.device import Cpu, choose
 from magsearch.engine.evaluator import Evaluator
 from magsearch.formats import write_restart
-from magsearch.parallel.signals import HEARD
+from magsearch.parallel.signals import CAUGHT
 from magsearch.units import MU_B
 
 MODEL = """\
@@ -66,7 +66,7 @@ def here(capsys: pytest.CaptureFixture[str], *arguments: Any) -> tuple[int, str,
     """Exit code, stdout and stderr."""
     from magsearch.cli import main
 
-    before, handlers = sys.argv, {number: signal.getsignal(number) for number in HEARD}
+    before, handlers = sys.argv, {number: signal.getsignal(number) for number in CAUGHT}
     sys.argv = ["magsearch", *map(str, arguments)]
     code = 0
     try:
@@ -175,7 +175,7 @@ def test_existing_run_is_left_as_it_is(toml, capsys):
 def test_seconds_limit_a_run(toml, capsys):
     out = toml.with_name("out.h5")
     printed(capsys, "run", toml, "-o", out, "--set", "search.seconds=0.001", "--set", "search.generations=100000")
-    assert storage.read(out).stopped == "0.001 seconds spent"
+    assert str(storage.read(out).stopped) == "0.001 seconds spent"
 
 
 # -- show, plot, info --------------------------------------------------------------------------------------------------
@@ -252,7 +252,9 @@ def test_stripes_of_an_easy_axis_are_four(tmp_path, capsys):
 def test_minima_of_a_run_that_goes_on_are_not_counted_yet(finished, capsys, tmp_path):
     _, out, _ = finished
     begun = storage.read(out)
-    begun = replace(begun, stopped="", elites=tuple(replace(e, degeneracy=None, stability=None) for e in begun.elites))
+    begun = replace(
+        begun, stopped=None, elites=tuple(replace(e, degeneracy=None, stability=None) for e in begun.elites)
+    )
     storage.write(tmp_path / "begun.h5", begun)
     assert "known once the run has ended" in printed(capsys, "show", tmp_path / "begun.h5", "--minima")
     shown = json.loads(printed(capsys, "show", tmp_path / "begun.h5", "--minima", "--json"))

@@ -189,7 +189,7 @@ def test_signal_stops_a_scan_which_goes_on(alone, moment, ranks, tmp_path):
     scan.send_signal(signal.SIGUSR1)
     log = scan.communicate(timeout=60)[0]
     assert scan.returncode == 75, log
-    assert known.stopped == ""
+    assert known.stopped is None
     assert any(column.minima if ranks == 0 else column.states for column in known.columns)
     assert f"SIGUSR1; go on with: magsearch scan --resume {out}" in log
     log = done("scan", "--resume", out)

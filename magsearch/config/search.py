@@ -27,7 +27,7 @@ from magsearch.minima.local_entropy import LocalEntropy
 from magsearch.operators import BREEDING, OPERATORS, SEEDS, Mixture
 from magsearch.relaxation.relax import Convergence
 from magsearch.search.island import GeneticTunneling
-from magsearch.search.migration import Exchange, Leader
+from magsearch.search.migration import Leader, Migration
 from magsearch.search.selection import Roulette, Selection, SteadyState, Tournament
 from magsearch.search.stopping import Checkpoints, Stop
 from magsearch.search.topology import Complete, Isolated, RandomGraph, Ring, Topology, Torus
@@ -202,15 +202,15 @@ class IslandsTable:
     count: Count = 1
     topology: Literal["ring", "torus", "complete", "isolated", "random"] = "ring"
     degree: Count | None = None
-    every: Count = Exchange.every
-    elites: Count = Exchange.elites
+    every: Count = Migration.every
+    elites: Count = Migration.elites
     scheme: Literal["exchange", "leader"] = "exchange"
     groups: Count | None = None
     group_pull: Share | None = None
     global_pull: Share | None = None
     own: list[OwnTable] = field(default_factory=list)
 
-    def migration(self) -> Exchange:
+    def migration(self) -> Migration:
         """ValueError for keys that do not go together."""
         if self.degree is not None and self.topology != "random":
             raise ValueError(f"islands.degree is the random graph's, but islands.topology is {self.topology}")
@@ -222,7 +222,7 @@ class IslandsTable:
             return Leader(topology, self.every, self.elites, **given)
         if given:
             raise ValueError(f"islands.{next(iter(given))} is the leader scheme's, but islands.scheme is exchange")
-        return Exchange(topology, self.every, self.elites)
+        return Migration(topology, self.every, self.elites)
 
     def islands(self, search: SearchTable) -> tuple[GeneticTunneling, ...]:
         """The settings of every island. ValueError for islands and operators that do not exist."""

@@ -219,6 +219,6 @@ def _provenance(record: ScanRecord) -> dict[str, str]:
         "command": record.command,
         "device": record.device,
         "seconds": f"{record.seconds:.1f}",
-        "ended": record.stopped or "the scan goes on",
+        "ended": str(record.stopped or "the scan goes on"),
         "notes of the reader": "; ".join(record.hamiltonian.notes) or "none",
     }

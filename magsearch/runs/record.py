@@ -19,6 +19,7 @@ from magsearch.phases.rules import label
 from magsearch.phases.spectrum import portrait, spectrum
 from magsearch.search.archipelago import Archipelago
 from magsearch.search.island import Candidate
+from magsearch.search.stopping import Reason
 from magsearch.storage import Elite, Record
 
 
@@ -42,10 +43,12 @@ def elite(candidate: Candidate, hamiltonian: Hamiltonian, energy_density: NDArra
     )
 
 
-def record(given: Input, search: Archipelago, elites: Sequence[Candidate], stopped: str, **run: Any) -> Record:
-    """The state of a search on rank 0; ``stopped`` says why it ended, and is empty while it goes on.
+def record(
+    given: Input, search: Archipelago, elites: Sequence[Candidate], stopped: Reason | None, **run: Any
+) -> Record:
+    """Return the state of a search on rank 0; ``stopped`` says why it ended, None while it goes on.
 
-    run   what a search does not know: created, command, layout, writing
+    run   what a search does not know: created, command, layout, writing, bound, resumable
     """
     densities = energy_density(search.evaluator, [e.texture for e in elites]) if elites else ()
     return Record(

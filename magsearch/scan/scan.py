@@ -56,9 +56,9 @@ class Scan:
     columns   on rank 0: what is there
     followed  rounds whose phases have been followed, on rank 0
     ranks     all; ``team`` are those that share this rank's columns
-    told      asked again and again whether the scan shall be interrupted
+    signalled  polled: whether a signal asks this rank to stop
     keep      called when a column's minima or states have been found, on the first rank of a team
-    tell      called with a line when a team begins a search
+    report    called with a line when a team begins a search
     share     the columns that are computed here, where other jobs compute the others
     reread    the columns with what other jobs have found meanwhile, on rank 0
     """
@@ -70,18 +70,18 @@ class Scan:
         followed: int,
         device: Device,
         ranks: Ranks,
-        told: Callable[[], bool] = lambda: False,
+        signalled: Callable[[], bool] = lambda: False,
         keep: Callable[[Column, Kind], None] = lambda column, kind: None,
-        tell: Callable[[str], None] = lambda line: None,
+        report: Callable[[str], None] = lambda line: None,
         share: Share | None = None,
         reread: Callable[[Sequence[Column]], Sequence[Column]] = lambda columns: columns,
     ):
         self.given, self.columns, self.followed, self.device, self.ranks = given, list(columns), followed, device, ranks
-        self.keep, self.tell, self.share, self.reread = keep, tell, share or Share(), reread
+        self.keep, self.report, self.share, self.reread = keep, report, share or Share(), reread
         size = max(1, min(given.islands.count, ranks.size // len(columns)))  # more ranks than columns share islands
         self.teams = [min(rank // size, ranks.size // size - 1) for rank in range(ranks.size)]  # [rank]
         self.team = ranks.split(self.teams[ranks.rank])
-        self.interruption = Interruption(ranks, told)
+        self.interruption = Interruption(ranks, signalled)
         ranks.watch = self.interruption.look
 
     # -- what comes next -----------------------------------------------------------------------------------------------
@@ -147,17 +147,16 @@ class Scan:
         column, seeds = task
         begin, at = monotonic(), plan.at(self.given, column)
         islands = at.islands.islands(at.search)
-        self.tell(f"searching  {describe(column.settings)}")
+        self.report(f"searching  {describe(column.settings)}")
         room = sum(island.replicas for island in islands) // 2  # as much is left for what is new
         try:
             search = Archipelago(
                 at.hamiltonian, self.device, islands, at.islands.migration(), replace(at.search.stop(), elites=1),
-                path=at.search.path, ranks=self.team, told=self.interruption.look, seeds=seeds[:room],
+                path=at.search.path, ranks=self.team, signalled=self.interruption.look, seeds=seeds[:room],
             )  # fmt: skip
         except ValueError as error:
             raise InputError(f"at {describe(column.settings)}: {error}", self.given.path) from None
-        for _ in search.run():
-            pass
+        search.run()
         minima = lowest(
             Minimum.of(
                 at.hamiltonian.lattice,
@@ -170,7 +169,7 @@ class Scan:
             for e in search.elites
         )
         seconds = (monotonic() - begin, column.seconds[1])
-        return self._kept(replace(column, minima=minima, generations=search.generations, seconds=seconds), "minima")
+        return self._kept(replace(column, minima=minima, generations=search.n_generations, seconds=seconds), "minima")
 
     def _follow(self, _: Sequence[int]) -> None:
         """``columns`` change at its end alone: it is one step or none."""
@@ -248,15 +247,15 @@ class Scan:
         """
         teams = max(self.teams) + 1
         shares = [list(enumerate(tasks))[team::teams] for team in self.teams] if self.ranks.rank == 0 else []
-        done, told = list[tuple[int, Result]](), False
+        done, interrupted = list[tuple[int, Result]](), False
         try:
             for place, task in self.ranks.scatter(shares):
                 done.append((place, work(task)))
         except Interrupted:
-            told = True
-        parts = self.ranks.gather((done if self.team.rank == 0 else [], told))
+            interrupted = True
+        parts = self.ranks.gather((done if self.team.rank == 0 else [], interrupted))
         ended = [result for _, result in sorted((r for part, _ in parts for r in part), key=lambda pair: pair[0])]
-        if self.ranks.broadcast(any(told for _, told in parts)):
+        if self.ranks.broadcast(any(interrupted for _, interrupted in parts)):
             if put:
                 self._put(ended)
             raise Interrupted
@@ -265,11 +264,6 @@ class Scan:
     def _put(self, columns: Sequence[Any]) -> None:
         for column in columns:
             self.columns[column.number] = column
-
-    def settle(self) -> None:
-        """No rank has anything more to say."""
-        self.team.settle()
-        self.ranks.settle()
 
 
 def tempering(scan: ScanTable) -> Tempering:

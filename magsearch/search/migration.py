@@ -34,7 +34,7 @@ class Route:
 
 
 @dataclass(frozen=True)
-class Exchange:
+class Migration:
     """Every ``every`` generations an island sends its best ``elites`` to those that hear from it.
 
     They replace the worst of its distinct candidates, where they are better.
@@ -60,7 +60,7 @@ class Exchange:
 
 
 @dataclass(frozen=True)
-class Leader(Exchange):
+class Leader(Migration):
     """An exchange in which the offspring of followers are drawn to the best of their group and to the best of all.
 
     Multi-leader gradient descent of Teng et al., NeurIPS 32 (2019): groups of neighbouring islands stand for the nodes

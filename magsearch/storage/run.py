@@ -24,6 +24,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.observables.topological_charge import charge_density
 from magsearch.search.history import History
 from magsearch.search.island import State
+from magsearch.search.stopping import Reason
 from magsearch.storage import bound, checkpoint, model, provenance, xdmf
 from magsearch.storage.files import dataset, opened, replaced, texts, words
 
@@ -57,7 +58,7 @@ class Record:
     settings: dict[str, Any]
     history: History
     elites: tuple[Elite, ...]  # best first
-    stopped: str  # why the run ended; empty while it goes on
+    stopped: Reason | None  # why the run ended; None while it goes on
     seconds: float
     device: str
     created: str
@@ -85,7 +86,7 @@ class Glance:
     history: History
     generations: int  # at the most
     limit: float | None  # of seconds
-    stopped: str
+    stopped: Reason | None
     seconds: float
     written: float  # seconds since 1970
 
@@ -136,7 +137,7 @@ def glance(path: str | Path) -> Glance:
             history=checkpoint.read_history(file["history"]),
             generations=int(search.get("generations", len(file["history/generation"]))),
             limit=search.get("seconds"),
-            stopped=str(file.attrs["stopped"]),
+            stopped=provenance.read_reason(file.attrs),
             seconds=float(file.attrs["seconds"]),
             written=Path(path).stat().st_mtime,
         )

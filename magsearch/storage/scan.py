@@ -22,6 +22,7 @@ from magsearch.errors import InputError
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.phases.column import Column, Minimum, ThermalState
 from magsearch.phases.spectrum import Arm, Portrait
+from magsearch.search.stopping import Reason
 from magsearch.storage.checkpoint import parts_folder
 from magsearch.storage.files import SCHEMA, dataset, opened, replaced, texts
 from magsearch.storage.model import read as read_model
@@ -46,7 +47,7 @@ class ScanRecord:
     model         its [model] table; None where the input is no TOML
     columns       in the order of the scan
     followed      rounds (of refinement, and the first) whose phases have been followed
-    stopped       why it ended; empty while it goes on
+    stopped       why it ended; None while it goes on
     """
 
     name: str
@@ -57,7 +58,7 @@ class ScanRecord:
     model: dict[str, Any] | None
     columns: tuple[Column, ...]
     followed: int
-    stopped: str
+    stopped: Reason | None
     seconds: float
     device: str
     created: str
