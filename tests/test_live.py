@@ -127,7 +127,7 @@ def test_a_file_that_does_not_come_back_is_given_up(tmp_path):
 
 def test_watch_prints_a_line_for_each_generation_and_ends_with_the_run(tmp_path, capsys):
     path = tmp_path / "run.h5"
-    write(path, 3, "3 generations done")
+    write(path, 3, Stored("3 generations done"))
     lines = printed(capsys, "watch", path).splitlines()
     assert [line.split()[1] for line in lines[:3]] == ["0", "1", "2"]
     assert lines[3:] == ["stopped: 3 generations done"]

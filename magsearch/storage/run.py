@@ -47,6 +47,16 @@ class Elite:
     label: str = ""  # its phase; empty in files that do not say
     degeneracy: Degeneracy | None = None  # of polished ones
 
+    @property
+    def energy_per_site(self) -> float:
+        """Energy per site that carries a spin, meV."""
+        return self.energy / int((self.spins != 0).any(axis=-1).sum())
+
+    @property
+    def phase(self) -> str:
+        """Name of the phase."""
+        return self.label
+
 
 @dataclass(frozen=True, eq=False)
 class Record:
