@@ -38,6 +38,7 @@ MODULES = {  # the public names, and where they are
     "relaxation.velocity_projection": ("VelocityProjection",),
     "runs.api": ("load", "resume", "search"),
     "runs.result": ("Result",),
+    "scan.api": ("scan",),
     "search.archipelago": ("Archipelago",),
     "search.island": ("GeneticTunneling",),
     "search.migration": ("Leader", "Migration"),

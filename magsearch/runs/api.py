@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +14,7 @@ from magsearch import config, storage
 from magsearch.config.input import Input
 from magsearch.config.search import SearchTable
 from magsearch.engine.device import Device
-from magsearch.errors import InputError
+from magsearch.errors import InputError, Interrupted
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.parallel.ranks import Ranks, launched
 from magsearch.parallel.signals import Signals
@@ -23,10 +23,12 @@ from magsearch.runs.launch import Launch, carry_out, exit_code, expect_free
 from magsearch.runs.result import Result
 from magsearch.runs.run import Beginning, Run
 from magsearch.runs.run import resume as resumed
-from magsearch.search.stopping import Signalled
+from magsearch.search.stopping import Reason, Signalled
 
 IN_PYTHON = Path("(Python)")  # what stands for the input file of a model that was made in Python
 Table = Mapping[str, Any]
+Start = TypeVar("Start")
+Outcome = TypeVar("Outcome")
 
 
 def search(
@@ -71,13 +73,13 @@ def search(
     out = None if store is None else Path(store)
 
     def begin() -> Beginning:
-        given = _input(model, tables)
+        given = input_of(model, tables)
         if out is not None:
             expect_free(out, overwrite, "run")
         seeds = tuple(texture for one in initial for texture in _textures(one, given.hamiltonian))
-        return Beginning(given, out, record.now(), _call(tables), seeds=seeds)
+        return Beginning(given, out, record.now(), call(tables), seeds=seeds)
 
-    return _carried_out(begin, device, ranks, progress)
+    return carry_out_in_python(begin, _run, device, ranks, progress)
 
 
 def resume(
@@ -95,7 +97,7 @@ def resume(
     Raises InputError if the run cannot be resumed, or a setting not changed; signals are handled as by ``search``.
     """
     changed = [f"search.{key}={json.dumps(_plain(value))}" for key, value in settings.items() if value is not None]
-    return _carried_out(lambda: resumed(Path(path), changed), device, ranks, progress)
+    return carry_out_in_python(lambda: resumed(Path(path), changed), _run, device, ranks, progress)
 
 
 def load(path: str | Path) -> Result | storage.ScanRecord:
@@ -103,32 +105,47 @@ def load(path: str | Path) -> Result | storage.ScanRecord:
     return storage.read_scan(path) if storage.is_scan(path) else Result(storage.read(path), Path(path))
 
 
-def _carried_out(begin: Callable[[], Beginning], device: str | Device, ranks: Ranks | None, progress: bool) -> Result:
-    """Run to the end on all ranks; every rank returns the result of rank 0."""
+def _run(launch: Launch, start: Beginning) -> tuple[Result, Reason]:
+    """Run to the end; return the result of rank 0 on every rank, and why the run ended."""
+    run = Run(launch, start)
+    reason = run.go()
+    found = launch.ranks.broadcast(run.record)
+    assert found is not None
+    return Result(found, run.out, run.populations if run.out is None else None), reason
 
-    def work(launch: Launch, start: Beginning) -> tuple[Result, int]:
-        run = Run(launch, start)
-        reason = run.go()
-        if isinstance(reason, Signalled) and reason.signal == "SIGINT":
-            raise KeyboardInterrupt
-        found = launch.ranks.broadcast(run.record)
-        assert found is not None
-        return Result(found, run.out, run.populations if run.out is None else None), exit_code(reason)
 
+def carry_out_in_python(
+    begin: Callable[[], Start],
+    work: Callable[[Launch, Start], tuple[Outcome, Reason]],
+    device: str | Device,
+    ranks: Ranks | None,
+    progress: bool,
+) -> Outcome:
+    """Carry out a run or scan and return its outcome; restore the handlers of signals.
+
+    Raises KeyboardInterrupt after Ctrl-C, SystemExit(75) after another signal.
+    """
     with Signals() as signals:
-        result, code = carry_out(begin, work, device, ranks or launched(), signals, stderr=True, silent=not progress)
-    if code:
-        raise SystemExit(code)
-    return result
+        try:
+            outcome, reason = carry_out(begin, work, device, ranks or launched(), signals, True, not progress)
+        except Interrupted:
+            reason = Signalled(signals.name or "SIGTERM")
+        if isinstance(reason, Signalled):
+            raise KeyboardInterrupt if reason.signal == "SIGINT" else SystemExit(exit_code(reason))
+    return outcome
 
 
-def _input(model: Hamiltonian | str | Path, tables: Mapping[str, Table]) -> Input:
+def input_of(model: Hamiltonian | str | Path, tables: Mapping[str, Table], what: str = "search") -> Input:
+    """Return the input that a model or file and the keys of its tables make; None stands for keys not given.
+
+    Raises InputError, which names the key, for wrong settings of the function ``what``.
+    """
     given = Input(IN_PYTHON, "", model, SearchTable()) if isinstance(model, Hamiltonian) else config.read(model)
     dotted = {f"{name}.{key}": _plain(v) for name, keys in tables.items() for key, v in keys.items() if v is not None}
     try:
         return config.varied(given, dotted) if dotted else given
     except InputError as error:
-        raise InputError(error.message, "search()") from None
+        raise InputError(error.message, f"{what}()") from None
 
 
 def _plain(value: Any) -> Any:
@@ -150,7 +167,7 @@ def _textures(one: ArrayLike | str, hamiltonian: Hamiltonian) -> Sequence[NDArra
     return [spins]
 
 
-def _call(tables: Mapping[str, Table]) -> str:
-    """Return the call as it is stored in place of a command line."""
+def call(tables: Mapping[str, Table], what: str = "search") -> str:
+    """Return the call of a function as it is stored in place of a command line."""
     given = {name: {k: _plain(v) for k, v in keys.items() if v is not None} for name, keys in tables.items()}
-    return f"magsearch.search({', '.join(f'{name}={keys}' for name, keys in given.items() if keys)})"
+    return f"magsearch.{what}({', '.join(f'{name}={keys}' for name, keys in given.items() if keys)})"

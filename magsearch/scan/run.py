@@ -59,9 +59,18 @@ def begin(input_file: Path, out: Path, settings: Sequence[str], overwrite: bool,
 
     Raises InputError for what is wrong with the input, and if ``out`` exists.
     """
-    given = config.read(input_file, settings)
+    return new_scan(config.read(input_file, settings), out, overwrite, share)
+
+
+def new_scan(
+    given: Input, out: Path, overwrite: bool, share: Share | None = None, command: str | None = None
+) -> Beginning:
+    """Return the start of a new scan of an input; ``command`` is stored as what began it.
+
+    Raises InputError as ``begin`` does.
+    """
     expect_free(out, overwrite or share is not None, "scan")
-    new = _new(given, plan.columns(given))
+    new = _new(given, plan.columns(given), command or command_line())
     if share is not None:
         before = storage.read_scan(out) if out.exists() else with_parts(out, new)
         if before.name != new.name:
@@ -81,7 +90,7 @@ def resume(out: Path, settings: Sequence[str]) -> Beginning:
     return Beginning(given, out, before)
 
 
-def _new(given: Input, columns: Sequence[Column]) -> ScanRecord:
+def _new(given: Input, columns: Sequence[Column], command: str) -> ScanRecord:
     """Return a scan without results. Jobs that share a scan give it the same name."""
     settings = given.as_json()
     identity = json.dumps([version("magsearch"), given.text, settings, given.model, given.hamiltonian.field])
@@ -89,7 +98,7 @@ def _new(given: Input, columns: Sequence[Column]) -> ScanRecord:
         name=hashlib.sha256(identity.encode()).hexdigest()[:16], hamiltonian=given.hamiltonian,
         input_path=str(given.path), input_text=given.text, settings=settings, model=given.model, columns=tuple(columns),
         followed=0, stopped=None, seconds=0.0, device="", created=record.now(), version=version("magsearch"),
-        command=command_line(),
+        command=command,
     )  # fmt: skip
 
 

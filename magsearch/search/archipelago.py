@@ -106,6 +106,10 @@ class Archipelago:
         self._asked = False
         self._written, self._pause = time.monotonic(), self.checkpoints.seconds
 
+    def __repr__(self) -> str:
+        state = self.stopped or "under way"
+        return f"<Archipelago of {len(self.settings)} islands after {self.n_generations} generations: {state}>"
+
     def _dealt(self, seeds: Sequence[NDArray[Any]], number: int) -> State:
         """Return the initial state of an island."""
         return State(candidates=tuple(given(texture) for texture in seeds[number :: len(self.settings)]))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from magsearch.bounds import Bound
 from magsearch.errors import InputError
+from magsearch.formatting import fixed
 from magsearch.minima.degeneracy import Degeneracy
 from magsearch.minima.stability import Stability
 from magsearch.model.hamiltonian import Hamiltonian
@@ -56,6 +57,11 @@ class Elite:
     def phase(self) -> str:
         """Name of the phase."""
         return self.label
+
+    def __repr__(self) -> str:
+        kind = f", {self.stability.kind}" if self.stability else ""
+        energy = f"{self.energy_per_site:.9f} meV per site"
+        return f"<{self.phase}, {energy}, charge {fixed(self.charge, 2)}{kind}>"
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,8 +19,9 @@ import h5py
 import numpy as np
 
 from magsearch.errors import InputError
+from magsearch.formatting import html_table, text_table
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.phases.column import Column, Minimum, ThermalState
+from magsearch.phases.column import Column, Minimum, ThermalState, describe
 from magsearch.phases.spectrum import Arm, Portrait
 from magsearch.search.stopping import Reason
 from magsearch.storage.checkpoint import parts_folder
@@ -64,6 +65,24 @@ class ScanRecord:
     created: str
     version: str
     command: str
+
+    def _rows(self) -> dict[str, str]:
+        """Return what a scan prints, by point."""
+        rows = {}
+        for column in self.columns:
+            for kelvin, found in column.points():
+                name = f"{describe(column.settings)}, {kelvin:g} K"
+                rows[name] = f"{found.label}, {found.per_site:.7f} meV per site" if found else "not yet"
+        return rows
+
+    def _title(self) -> str:
+        return f"Scan of {self.input_path}: {self.stopped or 'not yet at its end'}"
+
+    def __repr__(self) -> str:
+        return text_table(self._title(), self._rows())
+
+    def _repr_html_(self) -> str:
+        return html_table(self._title(), self._rows())
 
 
 def is_scan(path: str | Path) -> bool:
