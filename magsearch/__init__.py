@@ -53,7 +53,7 @@ __all__ = [*sorted(PLACES), "__version__"]
 
 
 class _Package(ModuleType):
-    """This module: a function keeps its name when a package of the same name is imported."""
+    """A module whose functions keep their names when packages of the same names are imported."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not (name in PLACES and isinstance(value, ModuleType)):

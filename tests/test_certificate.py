@@ -130,10 +130,10 @@ def test_energies_are_compared_with_the_bound_over_all_islands():
     history.rows[0]["best"], history.rows[1]["best"] = (-1.0, -1.1), (-1.45, -1.2)
     history.levels = [np.array([-1.1]), np.array([-1.45])]
     stop = Stop(window=9, gap=0.1, bound=-1.5)
-    assert stop.reason(history, 1, 1, 1.0) == ""
-    assert "lower bound" in stop.reason(history, 2, 2, 1.0)
-    assert replace(stop, gap=0.01).reason(history, 2, 2, 1.0) == ""
-    assert Stop(window=9, gap=0.1).reason(history, 2, 2, 1.0) == ""
+    assert stop.reason(history, 1, 1, 1.0) is None
+    assert stop.reason(history, 2, 2, 1.0) == GapClosed(0.1)
+    assert replace(stop, gap=0.01).reason(history, 2, 2, 1.0) is None
+    assert Stop(window=9, gap=0.1).reason(history, 2, 2, 1.0) is None
 
 
 def test_what_takes_long_is_known_beforehand():

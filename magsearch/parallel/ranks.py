@@ -189,6 +189,7 @@ class World(Ranks):
         self._interrupts: list[Any] = []
 
     def split(self, group: int) -> Ranks:
+        """Return the ranks with the same ``group`` as ranks of their own. Collective."""
         part = copy(self)
         part._comm = self._comm.Split(group, self.rank)
         part.rank, part.size = part._comm.rank, part._comm.size
@@ -196,31 +197,38 @@ class World(Ranks):
         return part
 
     def share(self, record: Records) -> Pending:
+        """Begin to send one record to all ranks; the result holds those of all, [rank]."""
         sent, every = record.reshape(1).copy(), np.empty(self.size, record.dtype)
         return self._pending([self._comm.Iallgather(self._bytes(sent), self._bytes(every))], every)
 
     def send(self, parcels: Iterable[tuple[int, Records]], expected: Iterable[tuple[int, Records]]) -> Pending:
+        """Begin to send records to ranks and to receive theirs."""
         requests = [self._comm.Irecv(self._bytes(records), rank, MIGRANTS) for rank, records in expected]
         requests += [self._comm.Isend(self._bytes(records), rank, MIGRANTS) for rank, records in parcels]
         return self._pending(requests, None)
 
     def gather(self, value: T) -> list[T]:
+        """Return the values of all ranks [rank] on rank 0, an empty list elsewhere. Collective."""
         self._meet()
         return self._comm.gather(value) or []
 
     def broadcast(self, value: T) -> T:
+        """Return the value of rank 0 on every rank. Collective."""
         self._meet()
         return self._comm.bcast(value)
 
     def scatter(self, values: Sequence[T]) -> T:
+        """Return this rank's one of the values [rank] of rank 0. Collective."""
         self._meet()
         return self._comm.scatter(values if self.rank == 0 else None)
 
     def interrupt(self) -> None:
+        """Ask all other ranks to stop."""
         others = [rank for rank in range(self.size) if rank != self.rank]
         self._interrupts += [self._comm.Issend([b"", 0, self._mpi.BYTE], rank, INTERRUPT) for rank in others]
 
     def interrupted(self) -> bool:
+        """Return whether another rank has asked to stop since the last call."""
         received = False
         while self._comm.Iprobe(self._mpi.ANY_SOURCE, INTERRUPT):
             self._comm.Recv([bytearray(), 0, self._mpi.BYTE], self._mpi.ANY_SOURCE, INTERRUPT)
@@ -239,6 +247,7 @@ class World(Ranks):
         self._comm.Free()
 
     def abort(self, code: int) -> None:
+        """End all ranks at once with an exit code."""
         self._comm.Abort(code)
 
     def _meet(self) -> None:

@@ -97,8 +97,8 @@ def in_best_supercell(start: Beginning, launch: Launch) -> Beginning:
     except ValueError as error:
         raise InputError(f"search.cells: {error}", given.path, everywhere=True) from None
     shown = best.shown()
-    note = f"of all supercells of up to {race.sites} sites, the best one that was found has {best.box}"
-    hamiltonian = replace(shown.box.hamiltonian, notes=(*given.hamiltonian.notes, note))
+    note = f"of all supercells of up to {race.sites} sites, the best one that was found has {best.supercell}"
+    hamiltonian = replace(shown.supercell.hamiltonian, notes=(*given.hamiltonian.notes, note))
     return replace(start, given=replace(given, hamiltonian=hamiltonian), seeds=(shown.texture,))
 
 

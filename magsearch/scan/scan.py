@@ -1,4 +1,4 @@
-"""A scan on the ranks that there are: from its columns to their phases.
+"""A scan on MPI ranks: from its columns to their phases.
 
     search    every other column from nothing, then those between, which begin with the minima of their neighbours;
               a column's search ends when its champion varies no more: its other phases come from its neighbours
@@ -87,9 +87,9 @@ class Scan:
     # -- what comes next -----------------------------------------------------------------------------------------------
 
     def step(self) -> str:
-        """One step on all ranks: which it was; "" where everything is done, "wait" where other jobs have to do theirs.
+        """Do the next step on all ranks and return which: "" if all is done, "wait" if the rest is for other jobs.
 
-        Interrupted where one is told to stop, on all ranks alike; what has been found is in ``columns``.
+        Raises Interrupted on all ranks if one is signalled; what has been found is in ``columns``.
         """
         step, numbers = self.ranks.broadcast(self._next() if self.ranks.rank == 0 else ("", []))
         steps = {"search": self._search, "follow": self._follow, "place": self._place, "sample": self._sample}
@@ -113,13 +113,13 @@ class Scan:
         return "", []
 
     def _shared(self, step: str, stage: Sequence[int], what: str) -> tuple[str, list[int]]:
-        """Those of a stage that are missing and ours."""
+        """Return a step with the columns of a stage that are missing and belong to this job."""
         ours = [n for n in stage[self.share.one :: self.share.of] if getattr(self.columns[n], what) is None]
         return (step, ours) if ours else ("wait", [])
 
     @property
     def _planned(self) -> list[Column]:
-        """The columns that the input asked for; they come first."""
+        """Columns that the input asked for; they come first."""
         return [column for column in self.columns if column.round == 0]
 
     @property
@@ -127,7 +127,7 @@ class Scan:
         return Space.of([column.settings for column in self._planned])
 
     def _first(self) -> set[int]:
-        """The columns that are searched from nothing: every other one of those that the input asked for."""
+        """Return the columns that are searched without seeds: every other one of those that the input asked for."""
         graph = self._space.graph(self._planned)
         return {number for number, depth in enumerate(depths(graph)) if depth % 2 == 0}
 
@@ -172,7 +172,7 @@ class Scan:
         return self._kept(replace(column, minima=minima, generations=search.n_generations, seconds=seconds), "minima")
 
     def _follow(self, _: Sequence[int]) -> None:
-        """``columns`` change at its end alone: it is one step or none."""
+        """Follow every phase over all columns; ``columns`` change at the end only, so that it happens as a whole."""
         followed = None
         if self.ranks.rank == 0:
             hamiltonians = [plan.at(self.given, column).hamiltonian for column in self.columns]
@@ -193,7 +193,7 @@ class Scan:
             self.followed = 1 + max(column.round for column in self.columns)
 
     def _relaxed(self, trials: Sequence[Trial], precise: bool) -> list[tuple[int, Minimum]]:
-        """What became of rank 0's trials."""
+        """Return the minima that rank 0's trials relax to."""
         todo = batches(trials, self.columns, precise)
         done = self._spread(todo, lambda batch: relaxed(batch, self.given, self.device, self.interruption.watch))
         return [minimum for batch in done for minimum in batch]
@@ -203,7 +203,7 @@ class Scan:
             self.columns += self._placed()
 
     def _placed(self) -> list[Column]:
-        """New columns where the boundaries are least certain, in whichever family that is."""
+        """Return new columns where the phase boundaries are least certain."""
         space, scan, added = self._space, self.given.scan, list[Column]()
         model = surrogate(scan.surrogate, len(space.names))
         members = space.families(self.columns)
@@ -241,9 +241,9 @@ class Scan:
     # -- teams ---------------------------------------------------------------------------------------------------------
 
     def _spread(self, tasks: Sequence[Task], work: Callable[[Task], Result], put: bool = False) -> list[Result]:
-        """What becomes of rank 0's tasks, done by the teams in turn; in their order on rank 0, nothing elsewhere.
+        """Return the results of rank 0's tasks, shared by the teams; in their order on rank 0, nothing elsewhere.
 
-        Interrupted on all ranks where one is told to stop; columns that are done by then are ``put`` where they belong.
+        Raises Interrupted on all ranks if one is signalled; columns that are done by then are ``put`` in their places.
         """
         teams = max(self.teams) + 1
         shares = [list(enumerate(tasks))[team::teams] for team in self.teams] if self.ranks.rank == 0 else []
@@ -267,12 +267,13 @@ class Scan:
 
 
 def tempering(scan: ScanTable) -> Tempering:
+    """Return the settings of the ladders that sample thermal states."""
     warmup = scan.sweeps // 2 if scan.warmup is None else scan.warmup
     return Tempering(scan.ladders, scan.rungs, scan.hottest, scan.sweeps, warmup)
 
 
 def _seeds(columns: Sequence[Column]) -> list[Any]:
-    """What a search begins with: champions of the neighbours first, then their other phases."""
+    """Return the textures that a search begins with: champions of the neighbours, then their other phases."""
     most = max((len(column.minima or ()) for column in columns), default=0)
     every = [(column.minima or ())[place : place + 1] for place in range(most) for column in columns]
     return [minimum.texture for own in every for minimum in own]
