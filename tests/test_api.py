@@ -198,6 +198,26 @@ def test_handlers_of_signals_are_restored(toml):
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)] == before
 
 
+# -- scans -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_scan_finds_and_stores_what_the_command_does(toml, tmp_path):
+    one, other = tmp_path / "one.h5", tmp_path / "other.h5"
+    scan = ms.scan(toml, field=[0.0, 4.0], search={"generations": 2}, islands={"count": 1}, store=one, progress=False)
+    done("scan", toml, "-o", other, *options("scan.field=[0,4]", "search.generations=2", "islands.count=1"))
+    assert differences(one, other) == set()
+    again = ms.load(one)
+    assert repr(again) == repr(scan)
+    for column in scan.columns:
+        assert f"{column.minima[0].per_site:.7f}" in repr(scan)
+        assert f"{column.minima[0].per_site:.7f}" in scan._repr_html_()
+        assert column.minima[0].label in repr(column)
+        assert len(repr(column)) < 1000
+    assert scan.stopped.code == stopping.Completed.code
+    with pytest.raises(ms.InputError, match="feeld"):
+        ms.scan(toml, feeld=[1.0], store=tmp_path / "none.h5", progress=False)
+
+
 # -- stop reasons are values -------------------------------------------------------------------------------------------
 
 ENDS = {

@@ -152,9 +152,9 @@ def test_sites_of_a_sheared_box_are_drawn_inside_it_and_repeat_after_its_vectors
     supercell = Supercell(triangular(), [[9, 2, 0], [1, 8, 0], [0, 0, 1]]).tiled([2, 2, 1])
     lattice = supercell.hamiltonian.lattice
     expected = supercell.H[:2] @ supercell.crystal.lattice.cell
-    between = lattice.supercell[:2] @ np.linalg.pinv(expected)
+    between = lattice.box[:2] @ np.linalg.pinv(expected)
     assert unimodular(between)
-    fractions = lattice.positions @ np.linalg.inv(lattice.supercell)
+    fractions = lattice.positions @ np.linalg.inv(lattice.box)
     assert fractions[:, :2].min() > -1e-3
     assert fractions[:, :2].max() < 1.0
     home = lattice.positions @ np.linalg.inv(supercell.crystal.lattice.cell)

@@ -136,7 +136,9 @@ def expect_free(out: Path, overwrite: bool, what: str) -> None:
     if out.suffix == ".xdmf":
         raise InputError(f"belongs to viewers, written beside the {what}; choose another name, as .h5", out)
     if out.exists() and not overwrite:
-        raise InputError(f"exists; choose another name, overwrite it, or resume the {what} that it holds", out)
+        raise InputError(
+            f"exists; choose another name, overwrite it (--overwrite), or resume its {what} (--resume)", out
+        )
 
 
 def command_line(before: str = "") -> str:
