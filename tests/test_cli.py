@@ -380,7 +380,7 @@ def test_energy_as_text(toml, texture, capsys):
     ("arguments", "told"),
     [
         (("run", "{none}.toml"), "No such file"),
-        (("run", "{toml}", "-o", "{folder}/a.xdmf"), "what a viewer opens"),
+        (("run", "{toml}", "-o", "{folder}/a.xdmf"), "belongs to viewers"),
         (("plot", "{out}", "-o", "a.png", "--what", "colour"), "expected summary, texture"),
         (("plot", "{run}", "-o", "a.png", "--plane", "z"), "no plane; expected a cell axis and a layer"),
         (("run", "{folder}"), "directory"),
