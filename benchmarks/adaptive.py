@@ -46,8 +46,7 @@ def begun(given: Input, number: int, field: float, here: Device) -> list[Trial]:
     """What a short search finds in a field (tesla): the column that begins with it, and its textures."""
     hamiltonian = replace(given.hamiltonian, field=(0.0, 0.0, field))
     search = ms.Archipelago(hamiltonian, here, ms.GeneticTunneling(replicas=32), stop=ms.Stop(generations=3))
-    for _ in search.run():
-        pass
+    search.run()
     return [Trial(number, elite.spins, "searched") for elite in search.elites]
 
 

@@ -18,10 +18,10 @@ from typing import Annotated, Any
 import typer
 
 from magsearch import storage
-from magsearch.console import screen
 from magsearch.parallel.ranks import Ranks, launched
 from magsearch.parallel.signals import Signals
-from magsearch.runs import run as batch
+from magsearch.runs import run as runs
+from magsearch.runs.launch import Launch, carry_out
 from magsearch.search.archipelago import Archipelago
 
 
@@ -51,21 +51,24 @@ class Clock:
 def main(input_file: Path, settings: Annotated[list[str] | None, typer.Option("--set")] = None) -> None:
     ranks: Ranks = launched()
     clock = Clock()
-    for name, meeting in (("_send", False), ("_tell", False), ("_hear", True), ("_receive", False)):
+    for name, meeting in (("_send", False), ("_share", False), ("_collect", True), ("_receive", False)):
         clock.over(name, meeting)
-    with tempfile.TemporaryDirectory() as folder, batch.together(ranks):
+    with tempfile.TemporaryDirectory() as folder:
         out = ranks.broadcast(Path(folder) / "run.h5")
-        start = ranks.on_first(lambda: batch.begin(input_file, out, settings or [], False))
-        device = ranks.on_all(lambda: batch.device("auto", ranks))
-        batch.Run(ranks, start, device, Signals(), screen.console(quiet=ranks.rank > 0)).go()
-        every = ranks.gather((clock.seconds, clock.uneven))
-        if ranks.rank == 0:
-            stored = storage.read(out)
-            for rank, (seconds, uneven) in enumerate(every):
-                share = f"communication {seconds:.3f} s ({seconds / stored.seconds:.2%}), uneven work {uneven:.1f} s"
-                print(f"rank {rank}: of {stored.seconds:.1f} s, {share} ({uneven / stored.seconds:.1%})")
-            print(f"checkpoints: {stored.writing:.2f} s ({stored.writing / stored.seconds:.2%})")
-        ranks.settle()
+
+        def work(launch: Launch, start: runs.Beginning) -> None:
+            runs.Run(launch, start).go()
+            every = ranks.gather((clock.seconds, clock.uneven))
+            if ranks.rank == 0:
+                stored = storage.read(out)
+                for rank, (seconds, uneven) in enumerate(every):
+                    share = (
+                        f"communication {seconds:.3f} s ({seconds / stored.seconds:.2%}), uneven work {uneven:.1f} s"
+                    )
+                    print(f"rank {rank}: of {stored.seconds:.1f} s, {share} ({uneven / stored.seconds:.1%})")
+                print(f"checkpoints: {stored.writing:.2f} s ({stored.writing / stored.seconds:.2%})")
+
+        carry_out(lambda: runs.begin(input_file, out, settings or [], False), work, "auto", ranks, Signals())
 
 
 if __name__ == "__main__":

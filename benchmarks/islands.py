@@ -30,13 +30,13 @@ SCHEMES = {
 
 
 def evaluations(
-    given: config.Input, scheme: ms.Exchange, seed: int, target: float, generations: int
+    given: config.Input, scheme: ms.Migration, seed: int, target: float, generations: int
 ) -> tuple[int, bool]:
     """How many it took, and whether it arrived; target in meV per site."""
     islands = [replace(island, seed=seed) for island in given.islands.islands(given.search)]
     stop = ms.Stop(generations=generations, window=10**6)
     search = ms.Archipelago(given.hamiltonian, ms.choose("auto"), islands, scheme, stop)
-    for _ in search.run():
+    for _ in search.generations():
         best = search.history.overall()
         arrived = np.flatnonzero(best["best"] <= target)
         if len(arrived):

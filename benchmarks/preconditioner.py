@@ -30,7 +30,7 @@ def search(given: config.Input, softness: float, seed: int, target: float, gener
     stop = ms.Stop(generations=generations, window=10**6)
     run = ms.Archipelago(given.hamiltonian, ms.choose("cpu"), island, stop=stop)
     begin = time.process_time()
-    for _ in run.run():
+    for _ in run.generations():
         arrived = run.history["best"].min() <= target
         if arrived or run.stopped:
             break

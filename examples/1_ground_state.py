@@ -29,12 +29,8 @@ J = ms.exchange_matrix(np.ones(len(r))) + ms.dmi_matrix(0.5 * r)
 
 for field in (0.0, 2.5, 5.0):  # tesla
     hamiltonian = ms.Hamiltonian(lattice, ms.Bonds(shell.i, shell.j, shell.offset, J), moments=1.0, field=(0, 0, field))
-    search = ms.Archipelago(hamiltonian, ms.choose("auto"), ms.GeneticTunneling(replicas=32, seed=1))
-    for _ in search.run():
-        pass
-    champion = search.champion
+    champion = ms.search(hamiltonian, replicas=32, progress=False).champion
     print(
-        f"{field:4.1f} T  {champion.energy / hamiltonian.n_spins:.6f} meV per site  "
-        f"charge {round(float(ms.topological_charge(lattice, champion.spins))):+d}  "
-        f"magnetisation {ms.magnetization(champion.spins)[2]:+.3f}"
+        f"{field:4.1f} T  {champion.energy_per_site:.6f} meV per site  "
+        f"charge {round(champion.charge):+d}  magnetisation {champion.magnetization[2]:+.3f}"
     )

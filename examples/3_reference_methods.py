@@ -8,7 +8,7 @@ Model
     The file named on the command line; by default a square lattice with skyrmions as its ground state.
 
 Run
-    python examples/3_reference_methods.py [inputs/square-bloch.toml]
+    python examples/3_reference_methods.py [INPUT]
 
 Result
     One line for each method: best and mean energy over the replicas, topological charge of the best, sweeps of a
@@ -17,6 +17,7 @@ Result
 
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -38,7 +39,8 @@ METHODS = (
     BasinHopping(hops=10, angle=1.5),
 )
 
-hamiltonian = ms.read(sys.argv[1] if len(sys.argv) > 1 else "inputs/square-bloch.toml")
+INPUT = Path(__file__).parent.parent / "inputs" / "square-bloch.toml"
+hamiltonian = ms.read(sys.argv[1] if len(sys.argv) > 1 else INPUT)
 evaluator = ms.Evaluator(hamiltonian, ms.choose("auto"))
 start = random_textures(evaluator, REPLICAS, key(1, Consumer.START))
 
@@ -57,10 +59,7 @@ for method in METHODS:
     report(type(method).__name__, found.energy, champion, found.steps.mean(), seconds)
 
 begin = time.perf_counter()
-island, stop = ms.GeneticTunneling(replicas=REPLICAS), ms.Stop(generations=3)
-search = ms.Archipelago(hamiltonian, evaluator.device, island, stop=stop)
-for _ in search.run():
-    pass
-sweeps = search.history["evaluations"].sum() / REPLICAS
-energies = np.array([elite.energy for elite in search.elites])
-report("GeneticTunneling", energies, search.champion.spins, sweeps, time.perf_counter() - begin)
+found = ms.search(hamiltonian, replicas=REPLICAS, generations=3, bound=False, progress=False)
+sweeps = found.history["evaluations"].sum() / REPLICAS
+energies = np.array([elite.energy for elite in found.elites])
+report("GeneticTunneling", energies, found.champion.spins, sweeps, time.perf_counter() - begin)

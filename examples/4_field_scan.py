@@ -23,12 +23,12 @@ Result
 import sys
 from pathlib import Path
 
-from magsearch import storage
+import magsearch as ms
 from magsearch.phases.crossings import crossings
 from magsearch.scan.cut import cut_of
 
 path = Path(sys.argv[1])
-scan = storage.read_scan(path)
+scan = ms.load(path)
 cut = cut_of(scan, path, "field", None, [])
 
 for point in cut.points:

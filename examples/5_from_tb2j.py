@@ -30,13 +30,8 @@ model = ms.read(Path(__file__).with_name("5_exchange.out")).with_size((cells, ce
 print(f"{model.coordination:g} couplings per site, moment {model.moments.max():g} mu_B")
 
 for field in (0.0, 5.0, 15.0):  # tesla, along z
-    hamiltonian = replace(model, field=(0, 0, field))
-    search = ms.Archipelago(hamiltonian, ms.choose("auto"), ms.GeneticTunneling(replicas=16, seed=1))
-    for _ in search.run():
-        pass
-    champion = search.champion
+    champion = ms.search(replace(model, field=(0, 0, field)), replicas=16, progress=False).champion
     print(
-        f"{field:4.1f} T  {champion.energy / hamiltonian.n_spins:.6f} meV per site  "
-        f"charge {round(float(ms.topological_charge(hamiltonian.lattice, champion.spins))):+d}  "
-        f"magnetisation {ms.magnetization(champion.spins)[2]:+.3f}"
+        f"{field:4.1f} T  {champion.energy_per_site:.6f} meV per site  "
+        f"charge {round(champion.charge):+d}  magnetisation {champion.magnetization[2]:+.3f}"
     )

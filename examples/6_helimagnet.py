@@ -34,13 +34,9 @@ along = shell.offset @ lattice.cell / 4.6  # [bond, 3] unit vectors
 J = ms.exchange_matrix(np.ones(len(along))) + ms.dmi_matrix(D * along)
 hamiltonian = ms.Hamiltonian(lattice, ms.Bonds(shell.i, shell.j, shell.offset, J))
 
-island, stop = ms.GeneticTunneling(replicas=16, seed=1), ms.Stop(generations=3)
-search = ms.Archipelago(hamiltonian, ms.choose("auto"), island, stop=stop)
-for _ in search.run():
-    pass
-energy, spins = search.champion.energy / hamiltonian.n_spins, search.champion.spins
-exact = -3 / np.cos(2 * np.pi / cells)
-S = ms.structure_factor(lattice, spins)
+champion = ms.search(hamiltonian, replicas=16, generations=3, progress=False).champion
+energy, exact = champion.energy_per_site, -3 / np.cos(2 * np.pi / cells)
+S = ms.structure_factor(lattice, champion.spins)
 peak = np.unravel_index(S.argmax(), S.shape)[::-1]
 share = 2 * S.max() / S.sum()
 print(f"{energy:.8f} meV per site, {energy - exact:.0e} above the exact helix")

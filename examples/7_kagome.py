@@ -17,6 +17,7 @@ Result
 """
 
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -24,16 +25,12 @@ import magsearch as ms
 
 cells = int(sys.argv[1]) if len(sys.argv) > 1 else 12
 
-hamiltonian = ms.read("inputs/kagome-afm.toml").with_size((cells, cells, 1))
-lattice = hamiltonian.lattice
-search = ms.Archipelago(
-    hamiltonian, ms.choose("auto"), ms.GeneticTunneling(replicas=16, seed=1), stop=ms.Stop(generations=3)
-)
-for _ in search.run():
-    pass
+model = ms.read(Path(__file__).parent.parent / "inputs" / "kagome-afm.toml").with_size((cells, cells, 1))
+lattice = model.lattice
+result = ms.search(model, replicas=16, generations=3, progress=False)
 
 shell = lattice.shells(1)[0]  # directed bonds; every site has four, two in each of its triangles
-for place, elite in enumerate(search.elites):
+for place, elite in enumerate(result.elites):
     spins, largest = elite.spins.reshape(lattice.cells, lattice.atoms, 3), 0.0
     for atom in range(lattice.atoms):
         bonds = [(int(j), offset) for i, j, offset in zip(shell.i, shell.j, shell.offset, strict=True) if i == atom]
@@ -44,5 +41,7 @@ for place, elite in enumerate(search.elites):
                 if a[0] < b[0] and np.isclose(np.linalg.norm(step[a] - step[b]), shell.distance):
                     total = np.linalg.norm(spins[:, atom] + away[a] + away[b], axis=1)
                     largest = max(largest, float(total.max()))
-    energy, share = elite.energy / hamiltonian.n_spins, lattice.atoms * elite.fingerprint.weights[0]
-    print(f"elite {place}  {energy:.8f} meV per site  largest sum {largest:.0e}  largest mode {share:.2f}")
+    share = lattice.atoms * elite.fingerprint.weights[0]
+    print(
+        f"elite {place}  {elite.energy_per_site:.8f} meV per site  largest sum {largest:.0e}  largest mode {share:.2f}"
+    )

@@ -8,34 +8,26 @@ Model
     The file named on the command line; by default inputs/square-bloch.toml, 24 x 24 cells.
 
 Run
-    mpiexec -n 4 python examples/8_islands.py [inputs/square-bloch.toml [cells]]
+    mpiexec -n 4 python examples/8_islands.py [INPUT [cells]]
 
-    The same from the shell: mpiexec -n 4 magsearch run inputs/square-bloch.toml --set islands.count=4
+    From the shell: mpiexec -n 4 magsearch run inputs/square-bloch.toml --set islands.count=4
 
 Result
     One line for each island: the best energy that it has seen. Then the champion of all.
 """
 
 import sys
+from pathlib import Path
 
 import magsearch as ms
 
-path = sys.argv[1] if len(sys.argv) > 1 else "inputs/square-bloch.toml"
+path = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent.parent / "inputs" / "square-bloch.toml"
 cells = int(sys.argv[2]) if len(sys.argv) > 2 else 24
 
-ranks = ms.launched()
-hamiltonian = ms.read(path).with_size((cells, cells, 1))
-islands = [ms.GeneticTunneling(replicas=16, seed=1)] * 4
-search = ms.Archipelago(
-    hamiltonian, ms.choose("auto"), islands, ms.Exchange(ms.Ring(), every=2), ms.Stop(generations=6), ranks=ranks
-)
-for _ in search.run():
-    pass
+model = ms.read(path).with_size((cells, cells, 1))
+result = ms.search(model, islands={"count": 4, "every": 2}, replicas=16, generations=6, progress=False)
 
-if ranks.rank == 0:
-    for island, best in enumerate(search.history["best"].min(axis=0)):
+if ms.is_first_rank():
+    for island, best in enumerate(result.history["best"].min(axis=0)):
         print(f"island {island}  {best:.7f} meV per site")
-    print(
-        f"champion  {(search.champion.energy / hamiltonian.n_spins).hex()} = {search.champion.energy / hamiltonian.n_spins}"
-    )
-ranks.settle()
+    print(f"champion  {result.champion.energy_per_site.hex()} = {result.champion.energy_per_site}")

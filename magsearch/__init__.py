@@ -1,45 +1,78 @@
 """magsearch finds the magnetic ground state of a material from the couplings that density functional theory gives.
 
-import magsearch as ms
+    import magsearch as ms
 
-hamiltonian = ms.read("inputs/pdfeir111/inpsd.dat")
-islands = [ms.GeneticTunneling(replicas=64, seed=1)] * 4
-search = ms.Archipelago(hamiltonian, ms.choose("auto"), islands, ms.Exchange(ms.Ring()), ranks=ms.launched())
-for _ in search.run():
-    print(search.generations)
-print(search.champion.energy / hamiltonian.n_spins, ms.topological_charge(hamiltonian.lattice, search.champion.spins))
+    model = ms.read("inputs/pdfeir111/inpsd.dat")
+    result = ms.search(model, seed=1, islands=4)
+    result.champion.spins, result.champion.energy_per_site, result.champion.phase
+    result.save("run.h5")
+
+Names are imported when they are used first. ``ms.search`` is the function; the package of this name is reached by
+``from magsearch.search import ...``.
 """
 
-from magsearch.engine.device import choose
-from magsearch.engine.evaluator import Evaluator
-from magsearch.errors import InputError
-from magsearch.formats import read, read_spins
-from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.model.lattice import Lattice
-from magsearch.observables.magnetization import magnetization
-from magsearch.observables.structure_factor import structure_factor
-from magsearch.observables.topological_charge import topological_charge
-from magsearch.parallel.ranks import launched
-from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
-from magsearch.relaxation.fire import Fire
-from magsearch.relaxation.lbfgs import LBFGS
-from magsearch.relaxation.llg import OverdampedLLG
-from magsearch.relaxation.relax import Convergence, VarianceControl, relax
-from magsearch.relaxation.velocity_projection import VelocityProjection
-from magsearch.search.archipelago import Archipelago
-from magsearch.search.island import GeneticTunneling
-from magsearch.search.migration import Exchange, Leader
-from magsearch.search.stopping import Checkpoints, Stop
-from magsearch.search.topology import Complete, Isolated, RandomGraph, Ring, Torus
-from magsearch.symmetry.equivalence import Equivalence
-from magsearch.thermal.heat_bath import HeatBath
-from magsearch.thermal.stochastic_llg import StochasticLLG
+from __future__ import annotations
 
-__all__ = [
-    "LBFGS", "Archipelago", "BarzilaiBorwein", "Bonds", "Checkpoints", "Complete", "Convergence", "CubicAnisotropy",
-    "Equivalence", "Evaluator", "Exchange", "Fire", "GeneticTunneling", "Hamiltonian", "HeatBath", "InputError",
-    "Isolated", "Lattice", "Leader", "OverdampedLLG", "RandomGraph", "Ring", "StochasticLLG", "Stop", "Torus",
-    "UniaxialAnisotropy", "VarianceControl", "VelocityProjection", "choose", "dmi_matrix", "exchange_matrix",
-    "launched", "magnetization", "read", "read_spins", "relax", "structure_factor", "topological_charge",
-]  # fmt: skip
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+MODULES = {  # the public names, and where they are
+    "engine.device": ("choose",),
+    "engine.evaluator": ("Evaluator",),
+    "errors": ("InputError",),
+    "formats": ("read", "read_spins"),
+    "model.bonds": ("Bonds", "dmi_matrix", "exchange_matrix"),
+    "model.hamiltonian": ("CubicAnisotropy", "Hamiltonian", "UniaxialAnisotropy"),
+    "model.lattice": ("Lattice",),
+    "observables.magnetization": ("magnetization",),
+    "observables.structure_factor": ("structure_factor",),
+    "observables.topological_charge": ("topological_charge",),
+    "parallel.ranks": ("is_first_rank", "launched"),
+    "relaxation.barzilai_borwein": ("BarzilaiBorwein",),
+    "relaxation.fire": ("Fire",),
+    "relaxation.lbfgs": ("LBFGS",),
+    "relaxation.llg": ("OverdampedLLG",),
+    "relaxation.relax": ("Convergence", "VarianceControl", "relax"),
+    "relaxation.velocity_projection": ("VelocityProjection",),
+    "runs.api": ("load", "resume", "search"),
+    "runs.result": ("Result",),
+    "scan.api": ("scan",),
+    "search.archipelago": ("Archipelago",),
+    "search.island": ("GeneticTunneling",),
+    "search.migration": ("Leader", "Migration"),
+    "search.stopping": ("Checkpoints", "Stop"),
+    "search.topology": ("Complete", "Isolated", "RandomGraph", "Ring", "Torus"),
+    "symmetry.equivalence": ("Equivalence",),
+    "thermal.heat_bath": ("HeatBath",),
+    "thermal.stochastic_llg": ("StochasticLLG",),
+}
+PLACES = {name: module for module, names in MODULES.items() for name in names}
+__all__ = [*sorted(PLACES), "__version__"]
+
+
+class _Package(ModuleType):
+    """A module whose functions keep their names when packages of the same names are imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in PLACES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            value: Any = version("magsearch")
+        elif name in PLACES:
+            value = getattr(import_module(f"{__name__}.{PLACES[name]}"), name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        setattr(self, name, value)
+        return value
+
+    def __dir__(self) -> list[str]:
+        return sorted({*__all__, *(name for name in self.__dict__ if name.startswith("__"))})
+
+
+sys.modules[__name__].__class__ = _Package

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from magsearch.parallel.signals import HEARD
+from magsearch.parallel.signals import CAUGHT
 
 MODEL = """\
 [model]
@@ -56,7 +56,7 @@ def here(capsys: pytest.CaptureFixture[str], *arguments: Any) -> tuple[int, str,
     """Exit code, stdout and stderr."""
     from magsearch.cli import main
 
-    before, handlers = sys.argv, {number: signal.getsignal(number) for number in HEARD}
+    before, handlers = sys.argv, {number: signal.getsignal(number) for number in CAUGHT}
     sys.argv = ["magsearch", *map(str, arguments)]
     code = 0
     try:

@@ -13,6 +13,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.observables.fingerprint import fingerprint
 from magsearch.search.candidate import Candidate
 from magsearch.search.history import MIGRATION, History
+from magsearch.search.stopping import Stored
 from magsearch.storage import Record
 from magsearch.storage import history as stored_history
 
@@ -68,7 +69,7 @@ def stored(hamiltonian: Hamiltonian, elites: int = 3, generations: int = 4, **re
     values: dict[str, Any] = {
         "hamiltonian": hamiltonian, "input_path": "in.toml", "input_text": "# Grüße\n[model]\n",
         "settings": {"search": {"seed": 2}}, "history": random_history(max(elites, 1), generations), "elites": made,
-        "stopped": "4 generations done", "seconds": 1.25, "device": "CPU", "created": "2026-01-01T00:00:00",
+        "stopped": Stored("4 generations done"), "seconds": 1.25, "device": "CPU", "created": "2026-01-01T00:00:00",
         "version": "0.1", "command": "magsearch run", "layout": ("rank 0 on a: islands 0 to 1, cpu",),
         "waited": (0.25,), "writing": 0.5,
     }  # fmt: skip

@@ -38,7 +38,7 @@ def scan(**axes: tuple) -> ScanRecord:
     ]
     return ScanRecord(
         name="made", hamiltonian=MODELS["square_bloch"], input_path="made.toml", input_text="", settings={}, model=None,
-        columns=tuple(columns), followed=1, stopped="", seconds=0.0, device="", created="", version="", command="",
+        columns=tuple(columns), followed=1, stopped=None, seconds=0.0, device="", created="", version="", command="",
     )  # fmt: skip
 
 

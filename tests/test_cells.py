@@ -1,4 +1,4 @@
-"""Boxes of a crystal, which of them suit its softest modes, and the race between them."""
+"""Supercells of a crystal, which of them suit its softest modes, and the race between them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from magsearch import storage
 from magsearch.model.lattice import Lattice
 from magsearch.search.supercells.race import Race
 from magsearch.search.supercells.ranking import ranked, soft_modes
-from magsearch.search.supercells.supercell import Box, boxes, compact, diagonalized, hermite, own_box
+from magsearch.search.supercells.supercell import Supercell, compact, diagonalized, hermite, own_supercell, supercells
 
 
 def chain(J2: float) -> ms.Hamiltonian:
@@ -82,9 +82,9 @@ def per_site(hamiltonian: ms.Hamiltonian, spins: np.ndarray) -> float:
 )
 def test_all_boxes_of_a_volume_are_listed_once(crystal, counts):
     for volume, count in enumerate(counts, start=1):
-        listed = boxes(crystal, volume)
-        assert {Box(crystal, H).cells // _across(crystal) for H in listed} == {volume}
-        assert len({Box(crystal, H).key for H in listed}) == len(listed) == count
+        listed = supercells(crystal, volume)
+        assert {Supercell(crystal, H).cells // _across(crystal) for H in listed} == {volume}
+        assert len({Supercell(crystal, H).key for H in listed}) == len(listed) == count
 
 
 def _across(crystal: ms.Hamiltonian) -> int:
@@ -116,15 +116,15 @@ def test_every_matrix_is_diagonal_in_other_cell_vectors():
 
 def test_compact_vectors_cannot_be_shortened():
     crystal = fcc()
-    for H in boxes(crystal, 30):
+    for H in supercells(crystal, 30):
         v = H @ crystal.lattice.cell
         for i, j in ((0, 1), (0, 2), (1, 2)):
             assert abs(v[i] @ v[j]) <= 0.501 * min(v[i] @ v[i], v[j] @ v[j])
     H = np.array([[7, 1, 0], [30, 5, 0], [0, 0, 1]])
-    assert Box(crystal, H).key == Box(crystal, compact(H, crystal.lattice.cell, (0, 1))).key
+    assert Supercell(crystal, H).key == Supercell(crystal, compact(H, crystal.lattice.cell, (0, 1))).key
 
 
-# -- textures in boxes -------------------------------------------------------------------------------------------------
+# -- textures in supercells --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -136,30 +136,30 @@ def test_compact_vectors_cannot_be_shortened():
     ],
 )
 def test_a_texture_has_one_energy_however_its_box_is_described(crystal, H):
-    """In the sheared box, in copies of it side by side, and in the plain box that holds it a whole number of times."""
-    box = Box(crystal, H)
-    spins = textures(box.sites)
-    energy = per_site(box.hamiltonian, spins)
-    several = box.tiled([2, 1, 1])
-    assert_allclose(per_site(several.hamiltonian, box.repeated(spins, several)), energy, rtol=1e-12)
-    edge = box.cells
+    """In the sheared supercell, in copies of it side by side, and in the plain supercell that is a multiple of it."""
+    supercell = Supercell(crystal, H)
+    spins = textures(supercell.sites)
+    energy = per_site(supercell.hamiltonian, spins)
+    several = supercell.tiled([2, 1, 1])
+    assert_allclose(per_site(several.hamiltonian, supercell.repeated(spins, several)), energy, rtol=1e-12)
+    edge = supercell.cells
     size = tuple(edge if crystal.bonds.offset[:, axis].any() else 1 for axis in range(3))
-    plain = own_box(crystal.with_size(size))
-    assert_allclose(per_site(plain.crystal, box.repeated(spins, plain)), energy, rtol=1e-10)
+    plain = own_supercell(crystal.with_size(size))
+    assert_allclose(per_site(plain.crystal, supercell.repeated(spins, plain)), energy, rtol=1e-10)
 
 
 def test_sites_of_a_sheared_box_are_drawn_inside_it_and_repeat_after_its_vectors():
-    box = Box(triangular(), [[9, 2, 0], [1, 8, 0], [0, 0, 1]]).tiled([2, 2, 1])
-    lattice = box.hamiltonian.lattice
-    expected = box.H[:2] @ box.crystal.lattice.cell
+    supercell = Supercell(triangular(), [[9, 2, 0], [1, 8, 0], [0, 0, 1]]).tiled([2, 2, 1])
+    lattice = supercell.hamiltonian.lattice
+    expected = supercell.H[:2] @ supercell.crystal.lattice.cell
     between = lattice.box[:2] @ np.linalg.pinv(expected)
     assert unimodular(between)
     fractions = lattice.positions @ np.linalg.inv(lattice.box)
     assert fractions[:, :2].min() > -1e-3
     assert fractions[:, :2].max() < 1.0
-    home = lattice.positions @ np.linalg.inv(box.crystal.lattice.cell)
+    home = lattice.positions @ np.linalg.inv(supercell.crystal.lattice.cell)
     assert_allclose(home, np.rint(home), atol=1e-9)
-    assert len({box.places(np.rint(place).astype(int)).item() for place in home}) == box.sites
+    assert len({supercell.places(np.rint(place).astype(int)).item() for place in home}) == supercell.sites
 
 
 def test_the_box_of_a_plain_lattice_is_its_size():
@@ -171,10 +171,13 @@ def test_the_box_of_a_plain_lattice_is_its_size():
 
 def test_a_wave_keeps_its_number_of_turns_when_it_is_stretched():
     crystal = square()
-    old, new = Box(crystal, [[20, 1, 0], [-1, 20, 0], [0, 0, 1]]), Box(crystal, [[21, 1, 0], [-1, 19, 0], [0, 0, 1]])
+    old, new = (
+        Supercell(crystal, [[20, 1, 0], [-1, 20, 0], [0, 0, 1]]),
+        Supercell(crystal, [[21, 1, 0], [-1, 19, 0], [0, 0, 1]]),
+    )
 
-    def wave(box: Box) -> np.ndarray:
-        phase = 2 * np.pi * (box.coordinates @ np.linalg.inv(box.H) @ [2, 1, 0])
+    def wave(supercell: Supercell) -> np.ndarray:
+        phase = 2 * np.pi * (supercell.coordinates @ np.linalg.inv(supercell.H) @ [2, 1, 0])
         return np.stack([np.cos(phase), np.sin(phase), 0 * phase], axis=1)
 
     overlap = (old.carried(wave(old), new) * wave(new)).sum(axis=1)
@@ -182,7 +185,7 @@ def test_a_wave_keeps_its_number_of_turns_when_it_is_stretched():
     assert_allclose(old.carried(wave(old), old), wave(old), atol=1e-12)
 
 
-# -- soft modes and ranking ------------------------------------------------------------------------------------------
+# -- soft modes and ranking --------------------------------------------------------------------------------------------
 
 
 def test_soft_modes_of_the_square_bloch_magnet():
@@ -196,8 +199,8 @@ def test_soft_modes_of_the_square_bloch_magnet():
 def test_the_box_of_a_commensurate_spiral_costs_nothing():
     """cos q = 1/2 for J2 = -1/2: six sites."""
     found = ranked(chain(-0.5), 40)
-    best = min(found, key=lambda r: (round(r.one, 9), r.box.sites))
-    assert best.box.sites == 6
+    best = min(found, key=lambda r: (round(r.one, 9), r.supercell.sites))
+    assert best.supercell.sites == 6
     assert best.one == pytest.approx(0, abs=1e-9)
     assert all(r.one >= -1e-9 and r.all >= r.one for r in found)
 
@@ -206,7 +209,7 @@ def test_costs_are_those_of_the_waves_that_fit():
     """Against J(q) at the wave vectors k / n of a chain of n sites."""
     J2 = -0.37
     for record in ranked(chain(J2), 60):
-        n = record.box.sites
+        n = record.supercell.sites
         q = 2 * np.pi * np.arange(n) / n
         waves = -(np.cos(q) + J2 * np.cos(2 * q))
         least = -(1 / (4 * -J2)) - J2 * (2 / (16 * J2**2) - 1)
@@ -223,7 +226,7 @@ def test_costs_are_those_of_the_waves_that_fit():
     ],
 )
 def test_a_box_that_cannot_be_chosen_is_refused(crystal):
-    with pytest.raises(ValueError, match=r"the box cannot be chosen|there is no box"):
+    with pytest.raises(ValueError, match=r"the supercell cannot be chosen|there is no supercell"):
         soft_modes(crystal)
 
 
@@ -235,10 +238,10 @@ def raced(crystal: ms.Hamiltonian, sites: int):
 
 
 def test_three_sublattices_are_found_from_any_size():
-    """-3/2 |J| per site, which no box of 5 x 4 holds."""
+    """-3/2 |J| per site, which no supercell of 5 x 4 holds."""
     best = raced(triangular(), 30)
     assert best.energy == pytest.approx(-1.5, abs=1e-6)
-    assert best.box.sites == 3
+    assert best.supercell.sites == 3
 
 
 def test_the_best_of_all_commensurate_spirals_is_found():
@@ -248,14 +251,14 @@ def test_the_best_of_all_commensurate_spirals_is_found():
     expected = (-(np.cos(q) + J2 * np.cos(2 * q))).min()
     best = raced(chain(J2), limit)
     assert best.energy == pytest.approx(expected, abs=1e-6)
-    assert best.box.sites <= limit
+    assert best.supercell.sites <= limit
 
 
 def test_what_is_shown_is_the_same_state_in_a_wider_box():
     best = raced(chain(-0.37), 20)
     shown = best.shown()
-    assert shown.box.hamiltonian.lattice.size[0] > 1
-    assert_allclose(per_site(shown.box.hamiltonian, shown.texture.astype(np.float64)), best.energy, rtol=1e-6)
+    assert shown.supercell.hamiltonian.lattice.size[0] > 1
+    assert_allclose(per_site(shown.supercell.hamiltonian, shown.texture.astype(np.float64)), best.energy, rtol=1e-6)
 
 
 # -- a run in the best supercell ---------------------------------------------------------------------------------------
@@ -282,7 +285,7 @@ def test_a_run_goes_on_in_the_box_that_won_on_any_number_of_ranks(tmp_path):
     model.write_text(MODEL)
     files = [tmp_path / f"{ranks}.h5" for ranks in (0, 2)]
     for out, ranks in zip(files, (0, 2), strict=True):
-        assert "of all boxes of up to 30 sites" in done("run", model, "-o", out, ranks=ranks)
+        assert "of all supercells of up to 30 sites" in done("run", model, "-o", out, ranks=ranks)
     assert not differences(*files)
     found = storage.read(files[0])
     assert found.elites[0].energy / found.hamiltonian.n_spins == pytest.approx(-1.5, abs=1e-9)
@@ -292,8 +295,8 @@ def test_what_does_not_go_with_a_chosen_box_is_refused(tmp_path):
     model = tmp_path / "model.toml"
     model.write_text(MODEL)
     for arguments, told in (
-        (("run", "--set", "model.periodic=[false,false,false]"), "there is no box to be chosen"),
-        (("scan", "--set", "scan.field=[0,1]"), "search.cells selects the supercell of a single run"),
+        (("run", "--set", "model.periodic=[false,false,false]"), "there is no supercell to be chosen"),
+        (("scan", "--set", "scan.field=[0,1]"), "for one run"),
     ):
         said = done(arguments[0], model, "-o", tmp_path / "out.h5", *arguments[1:], code=2)
         assert told in said

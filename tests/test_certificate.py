@@ -20,7 +20,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.runs import run as batch
 from magsearch.search.history import History
-from magsearch.search.stopping import Stop
+from magsearch.search.stopping import GapClosed, GenerationsSpent, Stop
 
 MODEL = """\
 [model]
@@ -66,7 +66,7 @@ def test_a_run_ends_within_the_gap_of_its_bound(capsys, toml):
     out = run(capsys, toml, "search.gap=1e-4")
     record = storage.read(out)
     assert record.bound == lower_bound(record.hamiltonian)
-    assert "within 0.0001 meV per site of the lower bound" in record.stopped
+    assert record.stopped.code == GapClosed.code
     assert len(record.history) < 10
     shown = json.loads(printed(capsys, "show", out, "--json"))["bound"]
     assert shown["bound_per_site"] == pytest.approx(-1.5, abs=1e-10)
@@ -85,7 +85,7 @@ def test_a_gap_that_stays_open_is_told_and_ends_nothing(capsys, toml):
     assert shown["gap"] == pytest.approx(1.8 - 1.1 - 1 / 1.8, abs=1e-6)
     assert shown["tight"] is False
     assert "the ground state of this box is at most this much below the champion" in printed(capsys, "show", out)
-    assert storage.read(out).stopped == "2 generations done"
+    assert storage.read(out).stopped.code == GenerationsSpent.code
 
 
 def test_a_run_that_goes_on_keeps_its_bound(capsys, toml, monkeypatch):
@@ -95,7 +95,7 @@ def test_a_run_that_goes_on_keeps_its_bound(capsys, toml, monkeypatch):
     monkeypatch.setattr(batch, "lower_bound", lambda hamiltonian: pytest.fail("computed again"))
     printed(capsys, "run", "--resume", out, "--set", "search.generations=9", "--set", "search.gap=1e-4")
     assert storage.read(out).bound == before
-    assert "lower bound" in storage.read(out).stopped
+    assert storage.read(out).stopped.code == GapClosed.code
 
 
 def test_a_run_does_without_a_bound(capsys, toml, monkeypatch):
@@ -130,10 +130,10 @@ def test_energies_are_compared_with_the_bound_over_all_islands():
     history.rows[0]["best"], history.rows[1]["best"] = (-1.0, -1.1), (-1.45, -1.2)
     history.levels = [np.array([-1.1]), np.array([-1.45])]
     stop = Stop(window=9, gap=0.1, bound=-1.5)
-    assert stop.reason(history, 1, 1, 1.0) == ""
-    assert "lower bound" in stop.reason(history, 2, 2, 1.0)
-    assert replace(stop, gap=0.01).reason(history, 2, 2, 1.0) == ""
-    assert Stop(window=9, gap=0.1).reason(history, 2, 2, 1.0) == ""
+    assert stop.reason(history, 1, 1, 1.0) is None
+    assert stop.reason(history, 2, 2, 1.0) == GapClosed(0.1)
+    assert replace(stop, gap=0.01).reason(history, 2, 2, 1.0) is None
+    assert Stop(window=9, gap=0.1).reason(history, 2, 2, 1.0) is None
 
 
 def test_what_takes_long_is_known_beforehand():

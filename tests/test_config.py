@@ -22,7 +22,7 @@ from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.fire import Fire
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.velocity_projection import VelocityProjection
-from magsearch.search.migration import Exchange, Leader
+from magsearch.search.migration import Leader, Migration
 from magsearch.search.selection import Roulette, SteadyState, Tournament
 from magsearch.search.stopping import Checkpoints, Stop
 from magsearch.search.topology import Complete, Isolated, RandomGraph, Ring, Torus
@@ -200,12 +200,12 @@ def test_one_island_that_keeps_its_file_small_is_the_default(tmp_path):
 @pytest.mark.parametrize(
     ("table", "migration"),
     [
-        ("", Exchange()),
-        ('topology = "torus"\nevery = 3\nelites = 4', Exchange(Torus(), 3, 4)),
-        ('topology = "complete"', Exchange(Complete())),
-        ('topology = "isolated"', Exchange(Isolated())),
-        ('topology = "random"', Exchange(RandomGraph())),
-        ('topology = "random"\ndegree = 5', Exchange(RandomGraph(5))),
+        ("", Migration()),
+        ('topology = "torus"\nevery = 3\nelites = 4', Migration(Torus(), 3, 4)),
+        ('topology = "complete"', Migration(Complete())),
+        ('topology = "isolated"', Migration(Isolated())),
+        ('topology = "random"', Migration(RandomGraph())),
+        ('topology = "random"\ndegree = 5', Migration(RandomGraph(5))),
         ('scheme = "leader"', Leader()),
         (
             'scheme = "leader"\ngroups = 3\ngroup_pull = 0.5\nglobal_pull = 0.25',

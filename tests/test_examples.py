@@ -9,11 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
+from nbclient import NotebookClient
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+NOTEBOOKS = sorted(path.name for path in (ROOT / "examples").glob("*.ipynb"))
+SMALL = ROOT / "inputs" / "square-bloch.toml"
 PARAGRAPHS = ("About", "Model", "Run", "Result")
 pytestmark = pytest.mark.skipif(not (ROOT / "examples").exists(), reason="the examples are not installed")
 
@@ -141,6 +145,33 @@ def test_9_the_band_of_minima_narrows_above_both_bounds(tmp_path):
     assert picture.stat().st_size > 0
 
 
+def test_10_every_cell_of_the_tutorial_runs_and_shows_what_it_promises():
+    path = ROOT / "examples" / "10_tutorial.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in code), "commit it without outputs"
+    for paragraph in PARAGRAPHS:
+        assert f"**{paragraph}.**" in notebook.cells[0].source
+    NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(path.parent)}}).execute()
+    shown = [dict(output.data) for cell in code for output in cell.outputs if "data" in output]
+    texts = [data["text/plain"] for data in shown]
+    assert texts[0].startswith("Hamiltonian"), "models print themselves"
+    assert "stopped" in texts[1]
+    assert sum("text/html" in data for data in shown) >= 4, "models, results and scans have tables"
+    assert any("image/png" in data for data in shown)
+    assert re.search(r"\(0, 0, 0\) T.*spiral", next(text for text in texts if text.startswith("Scan")))
+    assert re.search(r"\(0, 0, 15\) T.*ferromagnet", next(text for text in texts if text.startswith("Scan")))
+    assert texts[-1].splitlines()[1:-1] == texts[1].splitlines()[1:-1], "a file says what the search said"
+
+
+@pytest.mark.parametrize("name", ["1_ground_state.py", "8_islands.py"])
+def test_examples_run_in_any_folder(name, tmp_path):
+    command = [sys.executable, ROOT / "examples" / name, *(("12",) if name.startswith("1") else (SMALL, "8"))]
+    done = subprocess.run([str(part) for part in command], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert os.listdir(tmp_path) == []
+
+
 def test_every_example_is_run_here():
-    ran = {name.split("_")[1] for name in globals() if re.fullmatch(r"test_\d_\w+", name)}
-    assert {name.split("_")[0] for name in EXAMPLES} <= ran, "give it a test that runs a small version"
+    ran = {name.split("_")[1] for name in globals() if re.fullmatch(r"test_\d+_\w+", name)}
+    assert {name.split("_")[0] for name in EXAMPLES + NOTEBOOKS} <= ran, "give it a test that runs a small version"

@@ -24,6 +24,7 @@ from magsearch.console import scan as overview
 from magsearch.errors import InputError
 from magsearch.formatting import fixed
 from magsearch.search.history import History
+from magsearch.search.stopping import Completed, GenerationsSpent, Reason, Stored
 
 
 def shown(history: History, limits: live.Limits, elapsed: float = 3.0, doing: str = "relaxing") -> list[str]:
@@ -75,16 +76,16 @@ def test_zero_is_printed_without_a_sign(value, said):
     assert fixed(value, 2) == said
 
 
-def write(path: Path, generations: int, stopped: str = "") -> None:
+def write(path: Path, generations: int, stopped: Reason | None = None) -> None:
     storage.write(path, stored(MODELS["square_bloch"], history=searched(generations), stopped=stopped))
 
 
 def test_a_glance_sees_the_history_and_the_limits(tmp_path):
     path = tmp_path / "run.h5"
-    write(path, 5, "enough")
+    write(path, 5, Stored("enough"))
     seen, whole = storage.glance(path), storage.read(path)
     assert np.array_equal(seen.history["best"], whole.history["best"])
-    assert (seen.stopped, seen.seconds) == ("enough", whole.seconds)
+    assert (seen.stopped, seen.seconds) == (Stored("enough"), whole.seconds)
 
 
 def test_a_look_is_taken_at_every_replacement_until_the_run_has_ended(tmp_path):
@@ -93,7 +94,7 @@ def test_a_look_is_taken_at_every_replacement_until_the_run_has_ended(tmp_path):
     for seen in looks(path, 0.01):
         counts.append(len(seen.history))
         if counts[-1] < 4:
-            write(path, counts[-1] + 1, stopped="done" if counts[-1] == 3 else "")
+            write(path, counts[-1] + 1, stopped=GenerationsSpent(4) if counts[-1] == 3 else None)
     assert counts == [1, 2, 3, 4]
 
 
@@ -103,7 +104,7 @@ def test_a_file_that_is_away_for_a_moment_is_waited_for(tmp_path):
 
     def back() -> None:
         time.sleep(0.05)
-        write(path, 2, "done")
+        write(path, 2, Stored("done"))
 
     for seen in looks(path, 0.01):
         counts.append(len(seen.history))
@@ -125,7 +126,7 @@ def test_a_file_that_does_not_come_back_is_given_up(tmp_path):
 
 def test_watch_prints_a_line_for_each_generation_and_ends_with_the_run(tmp_path, capsys):
     path = tmp_path / "run.h5"
-    write(path, 3, "3 generations done")
+    write(path, 3, Stored("3 generations done"))
     lines = printed(capsys, "watch", path).splitlines()
     assert [line.split()[1] for line in lines[:3]] == ["0", "1", "2"]
     assert lines[3:] == ["stopped: 3 generations done"]
@@ -165,9 +166,9 @@ def test_a_scan_is_seen_whenever_a_part_is_put_beside_its_file(tmp_path):
         if counts[-1] < 4:
             storage.write_column(path, whole.name, whole.columns[counts[-1]], "minima")
         else:
-            storage.write_scan(path, replace(whole, stopped="all points done"))
+            storage.write_scan(path, replace(whole, stopped=Completed()))
     assert counts == [0, 1, 2, 3, 4, 4]
-    assert seen.stopped == "all points done"
+    assert seen.stopped.code == Completed.code
 
 
 def test_seconds_left_of_a_scan_are_the_pace_times_the_columns_left():
@@ -204,7 +205,7 @@ def test_the_table_of_a_scan_fits_80_columns(found):
 
 def test_watch_prints_a_line_for_each_point_of_a_scan_and_ends_with_it(tmp_path, capsys):
     path = tmp_path / "scan.h5"
-    storage.write_scan(path, replace(heated(scan(fields=FIELDS), (5.0,)), stopped="all points done"))
+    storage.write_scan(path, replace(heated(scan(fields=FIELDS), (5.0,)), stopped=Completed()))
     lines = printed(capsys, "watch", path).splitlines()
     assert len(lines) == 9
     assert lines[0].startswith("field (0, 0, 0) T, model.moment 2, search.seed 1, 0 K: antiferromagnet, -3.0000000 meV")

@@ -135,12 +135,10 @@ def test_every_method_is_an_islands_back_end(name):
 
 
 def test_generations_of_an_island_draw_other_numbers(monkeypatch):
-    import magsearch.search.island
+    from magsearch.search import island as breeding
 
     keys = []
-    monkeypatch.setattr(
-        magsearch.search.island, "relax", lambda *a, key, **k: keys.append(key) or relax(*a, key=key, **k)
-    )
+    monkeypatch.setattr(breeding, "relax", lambda *a, key, **k: keys.append(key) or relax(*a, key=key, **k))
     model = left_handed()
     for seed in (1, 2):
         for number in (0, 1):

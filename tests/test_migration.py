@@ -21,7 +21,7 @@ from magsearch.parallel.ranks import Ranks
 from magsearch.search.alignment import Alignment
 from magsearch.search.candidate import Candidate, packed, unpacked
 from magsearch.search.island import GeneticTunneling, Island, State
-from magsearch.search.migration import Exchange, Leader, Migrants, Role, Route
+from magsearch.search.migration import Leader, Migrants, Migration, Role, Route
 from magsearch.search.topology import Complete, Isolated, Ring
 
 
@@ -39,17 +39,17 @@ def candidates(hamiltonian: Hamiltonian, count: int, seed: int = 0, **rest: Any)
 
 
 def test_elites_travel_every_so_many_generations():
-    due = [generations for generations in range(13) if Exchange(every=4).due(generations)]
+    due = [generations for generations in range(13) if Migration(every=4).due(generations)]
     assert due == [4, 8, 12]
-    assert [g for g in range(5) if Exchange(every=1).due(g)] == [2, 3, 4], "once everyone knows how the first one went"
+    assert [g for g in range(5) if Migration(every=1).due(g)] == [2, 3, 4], "once everyone knows how the first one went"
 
 
 def test_exchange_follows_its_topology():
-    assert {(r.source, r.target) for r in Exchange(Ring()).routes(np.zeros(4))} == {
+    assert {(r.source, r.target) for r in Migration(Ring()).routes(np.zeros(4))} == {
         (0, 1), (1, 2), (2, 3), (3, 0), (1, 0), (2, 1), (3, 2), (0, 3),
     }  # fmt: skip
-    assert len(Exchange(Complete()).routes(np.zeros(5))) == 20
-    assert Exchange(Isolated()).routes(np.zeros(5)) == []
+    assert len(Migration(Complete()).routes(np.zeros(5))) == 20
+    assert Migration(Isolated()).routes(np.zeros(5)) == []
 
 
 def test_any_object_with_neighbours_is_a_topology():
@@ -57,7 +57,7 @@ def test_any_object_with_neighbours_is_a_topology():
         def neighbours(self, island: int, islands: int) -> list[int]:
             return [] if island == 0 else [0]
 
-    assert Exchange(Star()).routes(np.zeros(3)) == [Route(0, 1), Route(0, 2)]
+    assert Migration(Star()).routes(np.zeros(3)) == [Route(0, 1), Route(0, 2)]
 
 
 def test_followers_receive_the_best_of_their_group_and_the_best_of_all():

@@ -18,6 +18,7 @@ import pytest
 from processes import LEADER, MODEL, datasets, differences, done, launcher, start
 
 from magsearch import storage
+from magsearch.search.stopping import Converged, GenerationsSpent, Stored
 
 OFTEN = ("--set", "storage.seconds=0", "--set", "storage.share=1.0")  # a checkpoint after every generation
 LONG = MODEL.replace("generations = 12", "generations = 30").replace("every = 2\n", LEADER)
@@ -80,13 +81,13 @@ def test_signal_stops_a_run_which_goes_on(undisturbed, name, tmp_path):
     run.send_signal(getattr(signal, name))
     log = run.communicate(timeout=60)[0]
     assert run.returncode == 75, log
-    told = re.search(rf"{name} after (\d+) generations; go on with: magsearch run --resume (\S+)", log)
+    told = re.search(rf"stopped by {name} after (\d+) generations; resume with: magsearch run --resume (\S+)", log)
     assert told, log
     assert Path(told[2]) == out
     assert len(storage.read(out).history) == int(told[1]) >= 12
     assert "Traceback" not in log
     log = done("run", "--resume", out)
-    assert f"going on   after {told[1]} generations" in log
+    assert f"resuming   after {told[1]} generations" in log
     assert differences(undisturbed.with_suffix(".h5"), out) <= {"config/settings"}
 
 
@@ -148,7 +149,7 @@ cli.main()
 def test_run_that_spent_its_generations_can_be_extended(undisturbed, tmp_path):
     out = tmp_path / "out.h5"
     done("run", undisturbed, "-o", out, "--set", "search.generations=10")
-    assert storage.read(out).stopped == "10 generations done"
+    assert storage.read(out).stopped == Stored("10 generations done", GenerationsSpent.code)
     log = done("run", "--resume", out, "--set", "search.generations=30")
     assert "generation   10 " in log
     assert "generation    9 " not in log
@@ -159,7 +160,7 @@ def test_run_whose_elites_vary_no_more_keeps_no_populations(tmp_path):
     path = tmp_path / "in.toml"
     path.write_text(MODEL.replace("window = 100", "window = 3\ndeviation = 1.0"))
     done("run", path, "-o", tmp_path / "out.h5")
-    assert "vary" in storage.read(tmp_path / "out.h5").stopped
+    assert storage.read(tmp_path / "out.h5").stopped.code == Converged.code
     log = done("run", "--resume", tmp_path / "out.h5", code=2)
     assert "has ended" in log
 
@@ -227,7 +228,7 @@ def test_full_disk_in_the_middle_leaves_the_last_checkpoint_good(undisturbed, sm
     assert run.wait(timeout=60) == 0
     warnings = [line for line in log if "warning" in line and "No space left on device" in line]
     assert warnings
-    assert "the checkpoint before is still good" in warnings[0]
+    assert "the previous checkpoint is intact" in warnings[0]
     assert differences(undisturbed.with_suffix(".h5"), out) == set()
     assert sorted(os.listdir(small_disk)) == ["out.h5", "out.xdmf"]
 

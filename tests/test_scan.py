@@ -190,9 +190,9 @@ def test_signal_stops_a_scan_which_goes_on(alone, moment, ranks, tmp_path):
     scan.send_signal(signal.SIGUSR1)
     log = scan.communicate(timeout=60)[0]
     assert scan.returncode == 75, log
-    assert known.stopped == ""
+    assert known.stopped is None
     assert any(column.minima if ranks == 0 else column.states for column in known.columns)
-    assert f"SIGUSR1; go on with: magsearch scan --resume {out}" in log
+    assert f"SIGUSR1; resume with: magsearch scan --resume {out}" in log
     log = done("scan", "--resume", out)
     assert "Traceback" not in log
     assert differences(alone.with_suffix(".h5"), out) == set()
@@ -281,7 +281,7 @@ def test_tasks_of_another_scan_are_refused(alone, tmp_path):
         ((), "an INPUT is missing"),
         (("IN", "--points", "3/3"), "is no share; expected I/N"),
         (("IN", "--points", "0/2", "--overwrite"), "share one file"),
-        (("IN", "-o", "OUT"), "exists; give another -o"),
+        (("IN", "-o", "OUT"), "exists; choose another name"),
         (("IN", "--resume", "OUT"), "has its input in it"),
         (("--resume", "OUT", "--set", "scan.field=[1]"), r"scan.field cannot change .* scan.refine, scan.at_once and"),
         (("IN", "--set", "scan.field=[]", "--set", "scan.temperature=[]"), "nothing to scan"),

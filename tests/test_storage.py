@@ -31,7 +31,7 @@ from magsearch.runs import record
 from magsearch.search.archipelago import Archipelago
 from magsearch.search.candidate import Candidate
 from magsearch.search.island import GeneticTunneling, State
-from magsearch.search.stopping import Stop
+from magsearch.search.stopping import Stop, Stored
 from magsearch.storage import Record
 from magsearch.storage import history as stored_history
 from magsearch.storage.summary import summary
@@ -118,9 +118,9 @@ def test_record_is_the_same_after_reading(path):
 
 
 def test_record_of_a_run_that_just_began_is_readable(path):
-    storage.write(path, stored(MODELS["square_bloch"], 0, 0, stopped=""), {0: State(), 1: State()})
+    storage.write(path, stored(MODELS["square_bloch"], 0, 0, stopped=None), {0: State(), 1: State()})
     again = storage.read(path)
-    assert (again.elites, len(again.history), again.stopped, again.resumable) == ((), 0, "", True)
+    assert (again.elites, len(again.history), again.stopped, again.resumable) == ((), 0, None, True)
     assert_same_states(storage.read_states(path), {0: State(), 1: State()})
     assert summary(again)["champion"] is None
 
@@ -255,11 +255,11 @@ def refuse(*_: Any, **__: Any) -> None:
 
 @pytest.mark.parametrize("function", ["replace", "fsync"])
 def test_failing_write_leaves_the_old_file_and_nothing_else(function, path, monkeypatch):
-    storage.write(path, stored(MODELS["square_bloch"], stopped="before"))
+    storage.write(path, stored(MODELS["square_bloch"], stopped=Stored("before")))
     before = path.read_bytes()
     monkeypatch.setattr(os, function, refuse)
     with pytest.raises(OSError, match="No space left"):
-        storage.write(path, stored(MODELS["square_bloch"], stopped="after"))
+        storage.write(path, stored(MODELS["square_bloch"], stopped=Stored("after")))
     monkeypatch.undo()
     assert path.read_bytes() == before
     assert sorted(os.listdir(path.parent)) == ["run.h5", "run.xdmf"]
@@ -286,18 +286,18 @@ except OSError:
 
 
 def test_write_replaces_what_was_there(path):
-    for stopped in ("", "now"):
+    for stopped in (None, Stored("now", "now-code")):
         storage.write(path, stored(MODELS["one_cell"], stopped=stopped))
         assert storage.read(path).stopped == stopped
     assert sorted(os.listdir(path.parent)) == ["run.h5", "run.xdmf"]
 
 
 def test_open_file_remains_readable_while_it_is_replaced(path):
-    storage.write(path, stored(MODELS["one_cell"], stopped="first"))
+    storage.write(path, stored(MODELS["one_cell"], stopped=Stored("first")))
     with h5py.File(path) as open_:
-        storage.write(path, stored(MODELS["one_cell"], stopped="second"))
+        storage.write(path, stored(MODELS["one_cell"], stopped=Stored("second")))
         assert open_.attrs["stopped"] == "first"
-    assert storage.read(path).stopped == "second"
+    assert storage.read(path).stopped == Stored("second")
 
 
 # -- files that are no runs --------------------------------------------------------------------------------------------
@@ -364,8 +364,8 @@ def test_second_process_reads_a_run_while_it_goes_on(path):
     given = Input(Path("in.toml"), "", hamiltonian, SearchTable())
     about = {"created": record.now(), "command": "magsearch run"}
     seen = []
-    for _ in search.run():
-        storage.write(path, record.record(given, search, search.collected(), "", **about))
+    for _ in search.generations():
+        storage.write(path, record.record(given, search, search.collected(), None, **about))
         shown = subprocess.run(
             [sys.executable, "-c", "from magsearch.cli import main; main()", "show", str(path), "--json"],
             capture_output=True, text=True, check=True,
@@ -377,7 +377,7 @@ def test_second_process_reads_a_run_while_it_goes_on(path):
 
     storage.write(path, record.record(given, search, search.elites, search.stopped, **about))
     last = storage.read(path)
-    assert last.stopped == "3 generations done"
+    assert last.stopped == Stored("3 generations done", "generations-spent")
     assert [e.energy for e in last.elites] == [c.energy for c in search.elites]
     assert_array_equal(last.history["best"], search.history["best"])
     assert last.history["offspring"].sum() == 3 * 8

@@ -24,8 +24,7 @@ HAMILTONIAN = MODELS["square_bloch"]
 def searched(seeds=(), generations: int = 6, replicas: int = 16) -> Archipelago:
     island = GeneticTunneling(replicas=replicas, seed=4)
     search = Archipelago(HAMILTONIAN, Cpu(), [island] * 2, stop=Stop(generations, window=1000), seeds=seeds)
-    for _ in search.run():
-        pass
+    search.run()
     return search
 
 

@@ -166,7 +166,7 @@ def test_points_of_a_scan_that_are_missing_or_on_another_lattice_are_left_out(tm
 
 
 def test_a_run_that_just_began_shows_nothing_yet(tmp_path):
-    storage.write(tmp_path / "run.h5", stored(MODELS["square_bloch"], 0, 0, stopped=""))
+    storage.write(tmp_path / "run.h5", stored(MODELS["square_bloch"], 0, 0, stopped=None))
     assert "<Attribute" not in (tmp_path / "run.xdmf").read_text()
 
 

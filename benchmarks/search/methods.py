@@ -31,7 +31,7 @@ def endless(hamiltonian: ms.Hamiltonian, device: Device, island: ms.GeneticTunne
 
 def progress(search: ms.Archipelago) -> Trace:
     rows, spins = search.history, search.hamiltonian.n_spins
-    for _ in search.run():
+    for _ in search.generations():
         yield int(rows["evaluations"].sum()), float(rows["best"].min()) * spins
 
 

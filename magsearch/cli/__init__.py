@@ -20,7 +20,7 @@ from magsearch.cli.scan import scan
 from magsearch.cli.view import view
 from magsearch.cli.watch import watch
 from magsearch.errors import InputError
-from magsearch.parallel.ranks import first
+from magsearch.parallel.ranks import is_first_rank
 
 app = typer.Typer(
     help="Finds the magnetic ground state of a material from the couplings that density functional theory gives.",
@@ -37,7 +37,7 @@ def main() -> None:
     try:
         app()
     except InputError as error:
-        if first() or not error.everywhere:
+        if is_first_rank() or not error.everywhere:
             print(f"magsearch: {error}", file=sys.stderr)
         sys.exit(2)
     except MemoryError as error:

@@ -40,7 +40,8 @@ def cells(
         result = {
             "soft_modes": {"fractions": modes.h.tolist(), "energy_per_site": modes.energy},
             "boxes": [
-                {"sites": r.box.sites, "vectors": r.box.H.tolist(), "one": r.one, "all": r.all} for r in found
+                {"sites": r.supercell.sites, "vectors": r.supercell.H.tolist(), "one": r.one, "all": r.all}
+                for r in found
             ],
         }  # fmt: skip
         print(json.dumps(result, indent=1))
@@ -57,11 +58,11 @@ def cells(
     for heading in ("sites", "vectors (cells)", "edges (angstrom)", "one mode", "all modes"):
         table.add_column(heading, justify="left" if "(" in heading else "right")
     for record in found:
-        edges = np.linalg.norm(record.box.H @ cell, axis=1)
-        axes = [axis for axis in range(3) if (record.box.H[axis] != np.eye(3)[axis]).any()]
+        edges = np.linalg.norm(record.supercell.H @ cell, axis=1)
+        axes = [axis for axis in range(3) if (record.supercell.H[axis] != np.eye(3)[axis]).any()]
         table.add_row(
-            str(record.box.sites),
-            " ".join(str(tuple(record.box.H[axis].tolist())).replace(" ", "") for axis in axes) or "one cell",
+            str(record.supercell.sites),
+            " ".join(str(tuple(record.supercell.H[axis].tolist())).replace(" ", "") for axis in axes) or "one cell",
             " ".join(f"{edges[axis]:.4g}" for axis in axes),
             f"{record.one:.2e}",
             f"{record.all:.2e}",

@@ -15,7 +15,9 @@ from magsearch.console import screen
 from magsearch.errors import Interrupted
 from magsearch.parallel.ranks import launched
 from magsearch.parallel.signals import Signals
-from magsearch.runs import run as batch
+from magsearch.runs import run as runs
+from magsearch.runs.launch import Launch, carry_out, exit_code
+from magsearch.search.stopping import Reason
 from magsearch.storage import summary
 
 
@@ -43,24 +45,24 @@ def run(
     Under mpiexec or srun, the islands of the search are divided among the ranks. SIGTERM, SIGUSR1 and Ctrl-C end a run
     with exit code 75 once its state is stored.
     """
-    signals, ranks = Signals(), launched()
-    with batch.together(ranks):
-        console = screen.console(stderr=as_json, quiet=ranks.rank > 0)
-        start = ranks.on_first(lambda: _beginning(input_file, out, settings or [], resume, overwrite, seeds or []))
-        on = ranks.on_all(lambda: batch.device(device, ranks))
+
+    def begin() -> runs.Beginning:
+        return _beginning(input_file, out, settings or [], resume, overwrite, seeds or [])
+
+    def work(launch: Launch, start: runs.Beginning) -> Reason:
         try:
-            start = batch.in_best_box(start, on, ranks, signals, console)
+            current = runs.Run(launch, start)
         except Interrupted:
-            told = f"{batch.heard(ranks, signals)} while boxes were compared: nothing is stored yet, begin again"
-            console.print(told, soft_wrap=True)
-            ranks.settle()
-            raise typer.Exit(batch.AGAIN) from None
-        ended_by = batch.Run(ranks, start, on, signals, console).go()
-        if ranks.rank == 0:
-            _report(console, start.out, ended_by, as_json)
-        ranks.settle()
-    if ended_by:
-        raise typer.Exit(batch.AGAIN)
+            signalled = launch.signalled()
+            launch.say(f"{signalled} while supercells were compared: nothing is stored yet, start again")
+            return signalled
+        reason = current.go()
+        if launch.ranks.rank == 0 and current.out is not None:
+            _report(launch.console, current.out, reason, as_json)
+        return reason
+
+    signals = Signals()
+    raise typer.Exit(exit_code(carry_out(begin, work, device, launched(), signals, stderr=as_json)))
 
 
 def _beginning(
@@ -70,20 +72,20 @@ def _beginning(
     resume: Path | None,
     overwrite: bool,
     seeds: list[str],
-) -> batch.Beginning:
+) -> runs.Beginning:
     name = named_after(input_file, resume, bool(out or overwrite or seeds), "run")
     if resume is not None:
-        return batch.resume(resume, settings)
+        return runs.resume(resume, settings)
     assert input_file is not None
-    return batch.begin(input_file, out or Path(name).with_suffix(".h5"), settings, overwrite, seeds)
+    return runs.begin(input_file, out or Path(name).with_suffix(".h5"), settings, overwrite, seeds)
 
 
-def _report(console: Console, out: Path, ended_by: str, as_json: bool) -> None:
+def _report(console: Console, out: Path, reason: Reason, as_json: bool) -> None:
     stored = storage.read(out)
     if as_json:
         print(json.dumps(summary.summary(stored), indent=1))
     else:
         screen.show(console, stored)
-    if ended_by:
+    if not reason.ended:
         done = len(stored.history)
-        console.print(f"{ended_by} after {done} generations; go on with: magsearch run --resume {out}", soft_wrap=True)
+        console.print(f"{reason} after {done} generations; resume with: magsearch run --resume {out}", soft_wrap=True)

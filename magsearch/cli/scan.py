@@ -13,13 +13,13 @@ from rich.console import Console
 from magsearch import storage
 from magsearch.cli.arguments import DeviceName, Json, named_after
 from magsearch.console import scan as overview
-from magsearch.console import screen
 from magsearch.errors import InputError
 from magsearch.parallel.ranks import launched
 from magsearch.parallel.signals import Signals
-from magsearch.runs import run as batch
+from magsearch.runs.launch import Launch, carry_out, exit_code
 from magsearch.scan import run as scanning
 from magsearch.scan.scan import Share
+from magsearch.search.stopping import Reason
 
 
 def scan(
@@ -58,18 +58,20 @@ def scan(
     Under mpiexec or srun the points are divided among the ranks. SIGTERM, SIGUSR1 and Ctrl-C end a scan with exit code
     75; what it has found is stored.
     """
-    signals, ranks = Signals(), launched()
-    with batch.together(ranks):
-        console = screen.console(stderr=as_json, quiet=ranks.rank > 0)
-        start = ranks.on_first(lambda: _beginning(input_file, out, settings or [], resume, points, overwrite))
-        on = ranks.on_all(lambda: batch.device(device, ranks))
-        current = scanning.ScanRun(ranks, start, on, signals, console)
-        ended_by = current.go()
-        if ranks.rank == 0:
-            _report(console, start.out, ended_by, as_json)
-        current.scan.settle()
-    if ended_by:
-        raise typer.Exit(batch.AGAIN)
+
+    def begin() -> scanning.Beginning:
+        return _beginning(input_file, out, settings or [], resume, points, overwrite)
+
+    def work(launch: Launch, start: scanning.Beginning) -> Reason:
+        current = scanning.ScanRun(launch, start)
+        reason = current.go()
+        if launch.ranks.rank == 0:
+            _report(launch.console, start.out, reason, as_json)
+        current.settle()
+        return reason
+
+    signals = Signals()
+    raise typer.Exit(exit_code(carry_out(begin, work, device, launched(), signals, stderr=as_json)))
 
 
 def _beginning(
@@ -97,14 +99,14 @@ def _share(points: str) -> Share:
     return Share(int(found[1]), int(found[2]))
 
 
-def _report(console: Console, out: Path, ended_by: str, as_json: bool) -> None:
-    if ended_by == scanning.WAITING:
-        console.print("the rest waits for other tasks: run this one again when they are done", soft_wrap=True)
+def _report(console: Console, out: Path, reason: Reason, as_json: bool) -> None:
+    if isinstance(reason, scanning.Waiting):
+        console.print(f"{reason}: run this one again when they are done", soft_wrap=True)
         return
     stored = storage.read_scan(out)
     if as_json:
         print(json.dumps(overview.summary(stored), indent=1))
     else:
         overview.show(console, stored)
-    if ended_by:
-        console.print(f"{ended_by}; go on with: magsearch scan --resume {out}", soft_wrap=True)
+    if not reason.ended:
+        console.print(f"{reason}; resume with: magsearch scan --resume {out}", soft_wrap=True)

@@ -16,6 +16,7 @@ from magsearch import storage
 from magsearch.cli.arguments import ResultFile
 from magsearch.console import live, scan_live, screen
 from magsearch.errors import InputError
+from magsearch.search.stopping import Reason
 
 PATIENCE = 20  # failed looks in a row before the file is given up: a slow file system may hold it back for a while
 
@@ -24,7 +25,7 @@ class Ending(Protocol):
     """What is seen of a run or of a scan."""
 
     @property
-    def stopped(self) -> str: ...
+    def stopped(self) -> Reason | None: ...
 
 
 Seen = TypeVar("Seen", bound=Ending)
@@ -47,8 +48,8 @@ def watch(
         console.print(f"the {'scan' if scanned else 'run'} goes on", highlight=False)
 
 
-def _run(console: Console, path: Path, every: float) -> str:
-    """Why the run has ended."""
+def _run(console: Console, path: Path, every: float) -> Reason | None:
+    """Follow a run and return why it has ended."""
     if not console.is_terminal:
         shown = 0
         for seen in looks(path, every):
@@ -59,13 +60,13 @@ def _run(console: Console, path: Path, every: float) -> str:
     with Live(console=console, auto_refresh=False) as picture:
         for seen in looks(path, every):
             limits = live.Limits(seen.generations, seen.limit)
-            doing = seen.stopped or _file_of(seen.written)
+            doing = str(seen.stopped or _file_of(seen.written))
             picture.update(live.table(seen.history, limits, seen.seconds, doing), refresh=True)
     return seen.stopped
 
 
-def _scan(console: Console, path: Path, every: float) -> str:
-    """Why the scan has ended."""
+def _scan(console: Console, path: Path, every: float) -> Reason | None:
+    """Follow a scan and return why it has ended."""
     known: dict[str, scan_live.Found] = {}  # by the line about it, in the order in which they were seen
     if not console.is_terminal:
         for seen in scan_looks(path, every):
@@ -78,7 +79,7 @@ def _scan(console: Console, path: Path, every: float) -> str:
         for seen in scan_looks(path, every):
             found = scan_live.lines(seen.record)
             known = {line: found[line] for line in (known | found) if line in found}
-            doing = seen.stopped or _file_of(seen.written)
+            doing = str(seen.stopped or _file_of(seen.written))
             picture.update(scan_live.table(seen, list(known.values()), doing), refresh=True)
     return seen.stopped
 

@@ -9,7 +9,7 @@ from magsearch.config.search import SearchTable
 from magsearch.errors import SettingError
 from magsearch.formats.toml.table import Table
 from magsearch.search.island import GeneticTunneling
-from magsearch.search.migration import SCHEMES, Exchange
+from magsearch.search.migration import SCHEMES, Migration
 
 OVERRIDDEN = [
     replace(key.optional, facts={**key.facts, "default": "that of [search]"}, owners={})
@@ -52,7 +52,7 @@ class IslandsTable(Table, path="islands"):
         default_factory=list, metadata={"doc": "Settings of single islands, see [[islands.own]]."}
     )
 
-    def migration(self) -> Exchange:
+    def migration(self) -> Migration:
         """Return the migration scheme. SettingError for keys that do not go together."""
         return self.chosen("scheme")
 

@@ -94,7 +94,8 @@ def summary(record: ScanRecord) -> dict[str, Any]:
             )
     return {
         "points": points,
-        "stopped": record.stopped or None,
+        "stopped": str(record.stopped) if record.stopped else None,
+        "stop_code": record.stopped.code if record.stopped else None,
         "seconds": record.seconds,
         "device": record.device,
         "sites": record.hamiltonian.lattice.sites,

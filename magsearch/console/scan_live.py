@@ -17,6 +17,7 @@ from magsearch import storage
 from magsearch.console.scan import heading, short, varied
 from magsearch.formatting import duration, fixed
 from magsearch.phases.column import Column, Minimum, ThermalState, describe
+from magsearch.search.stopping import Reason
 from magsearch.storage import ScanRecord
 
 Found = tuple[Column, float, Minimum | ThermalState]  # a point: its column, kelvin, and what is there
@@ -36,7 +37,7 @@ class Sight:
     written: float
 
     @property
-    def stopped(self) -> str:
+    def stopped(self) -> Reason | None:
         return self.record.stopped
 
 

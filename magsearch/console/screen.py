@@ -130,10 +130,9 @@ def _as_it_is(history: History) -> History:
     return replace(history, rows=list(history.rows), seconds=list(history.seconds), levels=list(history.levels))
 
 
-def layout(console: Console, search: Archipelago, lines: Sequence[str]) -> None:
+def layout(console: Console, search: Archipelago, lines: Sequence[str], nodes: int) -> None:
     """What runs where: every rank of a small run, the first ones of a large one."""
     islands, ranks = len(search.settings), search.ranks.size
-    nodes = len({line.split(" on ")[1].split(":")[0] for line in lines})
     counted = f"{_count(islands, 'island')} on {_count(ranks, 'rank')} and {_count(nodes, 'node')}"
     console.print(f"layout     {counted}", highlight=False, soft_wrap=True)
     shown = lines if len(lines) <= LINES else [*lines[: LINES - 1], f"... and {len(lines) - LINES + 1} more"]

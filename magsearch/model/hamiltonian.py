@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from magsearch.errors import SettingError
+from magsearch.formatting import html_table, text_table, vector
 from magsearch.model.bonds import Bonds
 from magsearch.model.lattice import Lattice
 
@@ -257,6 +258,25 @@ class Hamiltonian:
         if not self.uniform:
             raise ValueError("a Hamiltonian with vacancies or per-site couplings cannot be resized")
         return replace(self, lattice=replace(self.lattice, size=size))
+
+    def _rows(self) -> dict[str, str]:
+        """Return what a model prints, by name."""
+        lattice, low, high = self.lattice, np.min(self.moments), np.max(self.moments)
+        size = " x ".join(str(n) for n in lattice.size)
+        edges = ", ".join("periodic" if periodic else "open" for periodic in lattice.periodic)
+        return {
+            "lattice": f"{size} cells ({edges}), {lattice.atoms} in the basis, {lattice.sites} sites",
+            "couplings": f"{self.coordination:.4g} per site",
+            "moments": f"{low:.4g} mu_B" if low == high else f"{low:.4g} to {high:.4g} mu_B",
+            "field": f"{vector(self.field)} T",
+            **{f"note {number}": note for number, note in enumerate(self.notes, 1)},
+        }
+
+    def __repr__(self) -> str:
+        return text_table("Hamiltonian", self._rows())
+
+    def _repr_html_(self) -> str:
+        return html_table("Hamiltonian", self._rows())
 
     def disordered(self) -> Hamiltonian:
         """The same couplings, all in the per-site list, where they can be changed one by one."""

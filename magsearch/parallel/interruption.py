@@ -1,4 +1,4 @@
-"""Being told to stop: heard by one rank, known to all."""
+"""Interrupting all ranks of a run together when a signal reaches one of them."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from magsearch.parallel.ranks import Ranks
 
 
 class Interruption:
-    """Whether this rank, or another, has been told to stop.
+    """Whether this rank, or another, has been signalled to stop.
 
-    ranks   all of those that work together
-    told    asked again and again: whether a signal came to this one
+    ranks       all that work together
+    signalled   polled: whether a signal has reached this rank
+    received    whether this rank knows of a signal, its own or another's
     """
 
-    def __init__(self, ranks: Ranks, told: Callable[[], bool]):
-        self.ranks, self.told, self.heard = ranks, told, False
+    def __init__(self, ranks: Ranks, signalled: Callable[[], bool]):
+        self.ranks, self.signalled, self.received = ranks, signalled, False
 
     def look(self) -> bool:
-        """Whether it is time to stop; what only this rank has heard so far is passed on."""
-        if not self.heard and self.told():
-            self.heard = True
-            self.ranks.alarm()
-        self.heard |= self.ranks.alarmed()
-        return self.heard
+        """Return whether to stop; pass a signal that only this rank has received on to the others."""
+        if not self.received and self.signalled():
+            self.received = True
+            self.ranks.interrupt()
+        self.received |= self.ranks.interrupted()
+        return self.received
 
     def watch(self) -> None:
-        """Raises Interrupted when it is time to stop."""
+        """Raise Interrupted if this rank or another has been signalled."""
         if self.look():
             raise Interrupted

@@ -1,7 +1,7 @@
-"""The processes of a run. Only this module imports mpi4py, and only where a launcher has started several processes.
+"""The MPI ranks of a run. Only this module imports mpi4py, and only if a launcher has started several processes.
 
-Whoever waits asks again after a short sleep, and looks around in between (``watch``): its cores are free for the ranks
-that work, and it goes on hearing signals.
+A rank that waits polls between short sleeps and calls ``watch`` in between: its cores are free for the ranks that work,
+and it keeps receiving signals.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ T = TypeVar("T")
 Records = NDArray[np.void]
 SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")  # set by launchers
 PLACES = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID")
-SHORTEST, LONGEST = 2e-5, 2e-3  # seconds between two questions whether a message has arrived
-PARCEL, ALARM = 1, 2  # tags
+SHORTEST, LONGEST = 2e-5, 2e-3  # seconds between two polls for a message
+MIGRANTS, INTERRUPT = 1, 2  # tags
 
 
 def launched() -> Ranks:
-    """The ranks of this run, as many as its launcher started. InputError where MPI does not work as it should."""
+    """Return the ranks that the launcher started. Raises InputError if MPI does not see them."""
     started = max(_environment(SIZES), default=1)
     return World(started) if started > 1 else Ranks()
 
 
-def first() -> bool:
-    """Whether this process is the first of those that were started together: it speaks for all."""
+def is_first_rank() -> bool:
+    """Return whether this process is rank 0 of those started together, or the only one: the one that prints."""
     return max(_environment(PLACES), default=0) == 0
 
 
@@ -44,20 +44,20 @@ def _environment(names: Iterable[str]) -> list[int]:
 
 
 def affinity() -> frozenset[int]:
-    """Cores that this process may use."""
+    """Return the cores that this process may use."""
     return frozenset(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
 
 
 @dataclass(eq=False)
 class Pending:
-    """A transfer that is under way."""
+    """A transfer in progress."""
 
     result: Any
     arrived: Callable[[], bool] = lambda: True
     ranks: Ranks | None = None
 
     def wait(self) -> Any:
-        """What has arrived, once it has."""
+        """Wait for the transfer and return what has arrived."""
         if self.ranks is not None:
             self.ranks.wait(self.arrived)
             self.ranks = None
@@ -65,14 +65,14 @@ class Pending:
 
 
 class Ranks:
-    """A run of one process; the ranks of a larger one are a ``World``.
+    """The only process of a run; the ranks of a larger one are a ``World``.
 
-    rank, size   which one this is, of how many
-    local        which one of its node this is, of how many
-    threads      cores that it may use: its own, or its share of those that the node's ranks may all use
+    rank, size   number of this rank, and how many there are
+    local        number of this rank on its node, and how many there are
+    threads      cores for this rank: its own, or its share of those that the node's ranks have in common
     host         name of the node
-    watch        called again and again while this rank waits
-    waited       seconds
+    watch        called repeatedly while this rank waits
+    waited       seconds spent waiting
     """
 
     rank, size = 0, 1
@@ -85,47 +85,48 @@ class Ranks:
         self.waited = 0.0
 
     def share(self, record: Records) -> Pending:
-        """Begin to tell all ranks one record; the result is [rank], in their order."""
+        """Begin to send one record to all ranks; the result holds those of all, [rank]."""
         return Pending(record.reshape(1).copy())
 
     def send(self, parcels: Iterable[tuple[int, Records]], expected: Iterable[tuple[int, Records]]) -> Pending:
-        """Begin to send records to ranks, and to fill those that ranks will send; parcels between two keep their order.
+        """Begin to send records to ranks and to receive theirs; messages between two ranks keep their order.
 
-        parcels    (rank, records) on their way out
-        expected   (rank, records to be filled)
+        parcels    (rank, records to send)
+        expected   (rank, records to fill)
         """
         return Pending(None)
 
     def gather(self, value: T) -> list[T]:
-        """The value of every rank on rank 0, nothing elsewhere."""
+        """Return the values of all ranks [rank] on rank 0, an empty list elsewhere."""
         return [value]
 
     def broadcast(self, value: T) -> T:
-        """The value of rank 0 on every rank."""
+        """Return the value of rank 0 on every rank."""
         return value
 
     def scatter(self, values: Sequence[T]) -> T:
-        """One of rank 0's values for each rank, in their order."""
+        """Return this rank's one of the values [rank] of rank 0."""
         return values[0]
 
-    def alarm(self) -> None:
-        """Tell the others to stop what they are doing."""
+    def interrupt(self) -> None:
+        """Ask all other ranks to stop."""
 
-    def alarmed(self) -> bool:
-        """Whether one of the others did so since the last question."""
+    def interrupted(self) -> bool:
+        """Return whether another rank has asked to stop since the last call."""
         return False
 
     def settle(self) -> None:
-        """No rank has anything more to say: take in what is still under way."""
+        """Receive what is still on its way and release the ranks: the last call."""
 
     def split(self, group: int) -> Ranks:
-        """The ranks that name the same ``group``, in their order, as a run of their own. All must ask."""
+        """Return the ranks with the same ``group`` as ranks of their own, in their order. Collective."""
         return Ranks()
 
     def abort(self, code: int) -> None:
-        """End all ranks at once."""
+        """End all ranks at once with an exit code."""
 
     def wait(self, arrived: Callable[[], bool]) -> None:
+        """Poll until a message has arrived, with ``watch`` called in between."""
         begin, pause = time.monotonic(), SHORTEST
         while not arrived():
             self.watch()
@@ -134,14 +135,14 @@ class Ranks:
         self.waited += time.monotonic() - begin
 
     def on_first(self, work: Callable[[], T]) -> T:
-        """Do something on rank 0 alone; every rank has its result, or raises its InputError."""
-        return _told(self.broadcast(_outcome(work) if self.rank == 0 else None))
+        """Call a function on rank 0 alone; return its result, or raise its InputError, on every rank."""
+        return _shared(self.broadcast(_outcome(work) if self.rank == 0 else None))
 
     def on_all(self, work: Callable[[], T]) -> T:
-        """Do something on every rank; where some have an InputError, all ranks raise the first one's."""
+        """Call a function on every rank; if it raises InputError on some, all ranks raise the first one."""
         result, error = _outcome(work)
         errors = [error for error in self.gather(error) if error is not None]
-        return _told((result, self.broadcast(errors[0] if errors else None)))
+        return _shared((result, self.broadcast(errors[0] if errors else None)))
 
 
 def _outcome(work: Callable[[], T]) -> tuple[T | None, InputError | None]:
@@ -151,7 +152,7 @@ def _outcome(work: Callable[[], T]) -> tuple[T | None, InputError | None]:
         return None, error
 
 
-def _told(outcome: Any) -> Any:
+def _shared(outcome: Any) -> Any:
     result, error = outcome
     if error is not None:
         error.everywhere = True
@@ -160,7 +161,7 @@ def _told(outcome: Any) -> Any:
 
 
 class World(Ranks):
-    """The ranks that an MPI launcher started. InputError where MPI is missing, or does not see them."""
+    """The ranks that an MPI launcher started. Raises InputError if MPI is missing or does not see them."""
 
     def __init__(self, started: int) -> None:
         super().__init__()
@@ -184,61 +185,73 @@ class World(Ranks):
         node = self._comm.Split_type(self._mpi.COMM_TYPE_SHARED)
         self.local = node.rank, node.size
         self.threads = max(1, len(affinity()) // node.allgather(affinity()).count(affinity()))
-        self._alarms: list[Any] = []
+        node.Free()
+        self._interrupts: list[Any] = []
 
     def split(self, group: int) -> Ranks:
+        """Return the ranks with the same ``group`` as ranks of their own. Collective."""
         part = copy(self)
         part._comm = self._comm.Split(group, self.rank)
         part.rank, part.size = part._comm.rank, part._comm.size
-        part.watch, part.waited, part._alarms = (lambda: None), 0.0, []
+        part.watch, part.waited, part._interrupts = (lambda: None), 0.0, []
         return part
 
     def share(self, record: Records) -> Pending:
+        """Begin to send one record to all ranks; the result holds those of all, [rank]."""
         sent, every = record.reshape(1).copy(), np.empty(self.size, record.dtype)
         return self._pending([self._comm.Iallgather(self._bytes(sent), self._bytes(every))], every)
 
     def send(self, parcels: Iterable[tuple[int, Records]], expected: Iterable[tuple[int, Records]]) -> Pending:
-        requests = [self._comm.Irecv(self._bytes(records), rank, PARCEL) for rank, records in expected]
-        requests += [self._comm.Isend(self._bytes(records), rank, PARCEL) for rank, records in parcels]
+        """Begin to send records to ranks and to receive theirs."""
+        requests = [self._comm.Irecv(self._bytes(records), rank, MIGRANTS) for rank, records in expected]
+        requests += [self._comm.Isend(self._bytes(records), rank, MIGRANTS) for rank, records in parcels]
         return self._pending(requests, None)
 
     def gather(self, value: T) -> list[T]:
+        """Return the values of all ranks [rank] on rank 0, an empty list elsewhere. Collective."""
         self._meet()
         return self._comm.gather(value) or []
 
     def broadcast(self, value: T) -> T:
+        """Return the value of rank 0 on every rank. Collective."""
         self._meet()
         return self._comm.bcast(value)
 
     def scatter(self, values: Sequence[T]) -> T:
+        """Return this rank's one of the values [rank] of rank 0. Collective."""
         self._meet()
         return self._comm.scatter(values if self.rank == 0 else None)
 
-    def alarm(self) -> None:
+    def interrupt(self) -> None:
+        """Ask all other ranks to stop."""
         others = [rank for rank in range(self.size) if rank != self.rank]
-        self._alarms += [self._comm.Issend([b"", 0, self._mpi.BYTE], rank, ALARM) for rank in others]
+        self._interrupts += [self._comm.Issend([b"", 0, self._mpi.BYTE], rank, INTERRUPT) for rank in others]
 
-    def alarmed(self) -> bool:
-        heard = False
-        while self._comm.Iprobe(self._mpi.ANY_SOURCE, ALARM):
-            self._comm.Recv([bytearray(), 0, self._mpi.BYTE], self._mpi.ANY_SOURCE, ALARM)
-            heard = True
-        return heard
+    def interrupted(self) -> bool:
+        """Return whether another rank has asked to stop since the last call."""
+        received = False
+        while self._comm.Iprobe(self._mpi.ANY_SOURCE, INTERRUPT):
+            self._comm.Recv([bytearray(), 0, self._mpi.BYTE], self._mpi.ANY_SOURCE, INTERRUPT)
+            received = True
+        return received
 
     def settle(self) -> None:
-        """Alarms are sent so that they end when they are heard; after that all meet, hearing what comes (NBX).
+        """Receive what is still on its way and free the communicator: the last call.
 
-        Hoefler, Siebert & Lumsdaine, PPoPP 2010.
+        Interrupts are synchronous sends, complete once they are received; then all meet, receiving meanwhile (NBX:
+        Hoefler, Siebert & Lumsdaine, PPoPP 2010).
         """
-        self.watch = self.alarmed
-        self._pending(self._alarms, None).wait()
+        self.watch = self.interrupted
+        self._pending(self._interrupts, None).wait()
         self._meet()
+        self._comm.Free()
 
     def abort(self, code: int) -> None:
+        """End all ranks at once with an exit code."""
         self._comm.Abort(code)
 
     def _meet(self) -> None:
-        """Wait until all ranks are here: collective calls that follow do not keep a core busy."""
+        """Wait until all ranks are here, so that the collective call that follows does not keep a core busy."""
         self._pending([self._comm.Ibarrier()], None).wait()
 
     def _pending(self, requests: list[Any], result: Any) -> Pending:

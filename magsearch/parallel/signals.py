@@ -1,29 +1,40 @@
-"""What a terminal or a batch system says to a run: SIGINT, SIGTERM and SIGUSR1."""
+"""Signals by which a terminal or a batch system asks a run to stop: SIGINT, SIGTERM and SIGUSR1."""
 
 from __future__ import annotations
 
 import signal
+import threading
 from types import FrameType
+from typing import Any, Self
 
-HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
 class Signals:
-    """Notes the first signal instead of obeying it, from now to the end of the process.
+    """Notes the first signal instead of obeying it; a second SIGINT (Ctrl-C) interrupts as usual.
 
-    A second SIGINT (Ctrl-C) interrupts as usual. Nothing is set back at the end of a run: a signal that comes while the
-    process ends would only spoil its exit code.
+    As a context manager it restores the handlers that were there before. A command does not: a signal that comes while
+    the process ends would only spoil its exit code. Outside of the main thread, where Python sets no handlers, it notes
+    nothing.
 
-    name   of the signal that came; empty while there was none
+    name   of the signal received; empty if none
     """
 
     def __init__(self) -> None:
         self.name = ""
-        for number in HEARD:
-            signal.signal(number, self._note)
+        self._before: dict[signal.Signals, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._note) for number in CAUGHT}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def __call__(self) -> bool:
-        """Whether one came."""
+        """Return whether a signal has been received."""
         return bool(self.name)
 
     def _note(self, number: int, frame: FrameType | None) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from magsearch.formatting import fixed
 from magsearch.model.lattice import Lattice
 from magsearch.phases.rules import label
 from magsearch.phases.spectrum import Portrait, portrait, spectrum
@@ -54,6 +55,9 @@ class Minimum:
     def label(self) -> str:
         """Phase."""
         return label(self.portrait)
+
+    def __repr__(self) -> str:
+        return f"<{self.label}, {self.per_site:.9f} meV per site, charge {fixed(self.portrait.charge, 2)}>"
 
     @property
     def per_site(self) -> float:
@@ -102,6 +106,9 @@ class ThermalState:
     begun: str
     exchanged: float
     snapshot: NDArray[np.float32]
+
+    def __repr__(self) -> str:
+        return f"<{self.label} at {self.averages.kelvin:g} K, {self.per_site:.7f} meV per site>"
 
     @property
     def label(self) -> str:
@@ -174,6 +181,10 @@ class Column:
     states: tuple[ThermalState, ...] | None = None
     generations: int = 0
     seconds: tuple[float, float] = (0.0, 0.0)
+
+    def __repr__(self) -> str:
+        points = [repr(found) if found else f"<{kelvin:g} K: not yet>" for kelvin, found in self.points()]
+        return f"<Column {self.number} at {describe(self.settings)}: {', '.join(points)}>"
 
     @property
     def warm(self) -> tuple[float, ...]:

@@ -223,6 +223,6 @@ def _provenance(record: ScanRecord) -> dict[str, str]:
         "command": record.command,
         "device": record.device,
         "seconds": f"{record.seconds:.1f}",
-        "status": record.stopped or "still running",
+        "status": str(record.stopped or "still running"),
         "notes on the input": "; ".join(record.hamiltonian.notes) or "none",
     }

@@ -10,14 +10,17 @@ from typing import Any
 from magsearch.config.input import Input
 from magsearch.search.archipelago import Archipelago
 from magsearch.search.candidate import Candidate, measured
+from magsearch.search.stopping import Reason
 from magsearch.storage import Record
 
 
-def record(given: Input, search: Archipelago, elites: Sequence[Candidate], stopped: str, **run: Any) -> Record:
+def record(
+    given: Input, search: Archipelago, elites: Sequence[Candidate], stopped: Reason | None, **run: Any
+) -> Record:
     """Return the record of a search on rank 0, with its elites measured.
 
-    stopped   why the search ended; empty while it is under way
-    run       fields of the record that a search does not know: created, command, layout, writing, bound
+    stopped   why the search ended; None while it is under way
+    run       fields of the record that a search does not know: created, command, layout, writing, bound, resumable
     """
     return Record(
         hamiltonian=given.hamiltonian,

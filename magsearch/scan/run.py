@@ -1,39 +1,50 @@
-"""A scan from its input to its file, on however many ranks, and whatever happens to them on the way."""
+"""A scan from its input to its file, on any number of ranks, begun or resumed, and stopped by whatever it is."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shlex
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from magsearch import config, storage
 from magsearch.config.input import Input
 from magsearch.console import screen
-from magsearch.engine.device import Device
 from magsearch.errors import InputError, Interrupted
 from magsearch.formatting import fixed
-from magsearch.parallel.ranks import Ranks
-from magsearch.parallel.signals import Signals
 from magsearch.phases.column import Column, describe
 from magsearch.runs import record
+from magsearch.runs.launch import Launch, command_line, expect_free, warn, written
 from magsearch.scan import plan
 from magsearch.scan.scan import Scan, Share
+from magsearch.search.stopping import Completed, Reason
 from magsearch.storage import ScanRecord
 from magsearch.storage.scan import Kind, sweep_columns, with_parts
 
-WAITING = "waiting"  # for other jobs
+
+@dataclass(frozen=True)
+class Waiting(Reason):
+    """The points left belong to other jobs of an array."""
+
+    code = "waiting"
+    ended = False
+
+    def __str__(self) -> str:
+        return "the points left belong to other jobs"
 
 
 @dataclass(frozen=True, eq=False)
 class Beginning:
-    """Where a scan begins: an input, and what is there already."""
+    """The start of a scan.
+
+    given    the input
+    out      where the scan is stored
+    before   what is there already
+    share    of the columns that this job computes
+    """
 
     given: Input
     out: Path
@@ -42,103 +53,115 @@ class Beginning:
 
 
 def begin(input_file: Path, out: Path, settings: Sequence[str], overwrite: bool, share: Share | None) -> Beginning:
-    """A new scan; one of several jobs goes on with what the others have done. InputError for what is wrong."""
-    given = config.read(input_file, settings)
-    if out.suffix == ".xdmf":
-        raise InputError("is what a viewer opens, written beside a scan; give the scan another name, as .h5", out)
-    new = _new(given, plan.columns(given))
+    """Return the start of a new scan; one of several jobs joins the scan that the others have begun.
+
+    Raises InputError for what is wrong with the input, and if ``out`` exists.
+    """
+    return new_scan(config.read(input_file, settings), out, overwrite, share)
+
+
+def new_scan(
+    given: Input, out: Path, overwrite: bool, share: Share | None = None, command: str | None = None
+) -> Beginning:
+    """Return the start of a new scan of an input; ``command`` is stored as what began it.
+
+    Raises InputError as ``begin`` does.
+    """
+    expect_free(out, overwrite or share is not None, "scan")
+    new = _new(given, plan.columns(given), command or command_line())
     if share is not None:
         before = storage.read_scan(out) if out.exists() else with_parts(out, new)
         if before.name != new.name:
             raise InputError("is another scan: its input, settings or magsearch differ", out)
         return Beginning(given, out, before, share)
-    if out.exists() and not overwrite:
-        raise InputError("exists; give another -o, or --overwrite; a scan that was stopped goes on with --resume", out)
     sweep_columns(out)
     return Beginning(given, out, new)
 
 
 def resume(out: Path, settings: Sequence[str]) -> Beginning:
-    """A scan that goes on."""
+    """Return the start of a scan that resumes from its file. Raises InputError for what is wrong."""
     before = storage.read_scan(out)
     given = config.again(
         before.input_path, before.input_text, before.hamiltonian, before.settings, settings, before.model, ["scan"]
     )
-    command = f"{before.command}\n{shlex.join(sys.argv)}"
-    return Beginning(given, out, replace(before, command=command, settings=given.as_json()))
+    before = replace(before, command=command_line(before.command), settings=given.as_json())
+    return Beginning(given, out, before)
 
 
-def _new(given: Input, columns: Sequence[Column]) -> ScanRecord:
-    """A scan of which nothing is there yet. Jobs that share a scan give it the same name."""
+def _new(given: Input, columns: Sequence[Column], command: str) -> ScanRecord:
+    """Return a scan without results. Jobs that share a scan give it the same name."""
     settings = given.as_json()
     identity = json.dumps([version("magsearch"), given.text, settings, given.model, given.hamiltonian.field])
     return ScanRecord(
         name=hashlib.sha256(identity.encode()).hexdigest()[:16], hamiltonian=given.hamiltonian,
         input_path=str(given.path), input_text=given.text, settings=settings, model=given.model, columns=tuple(columns),
-        followed=0, stopped="", seconds=0.0, device="", created=record.now(), version=version("magsearch"),
-        command=shlex.join(sys.argv),
+        followed=0, stopped=None, seconds=0.0, device="", created=record.now(), version=version("magsearch"),
+        command=command,
     )  # fmt: skip
 
 
 class ScanRun:
-    """One scan under way on all ranks; rank 0 keeps the file, the first rank of every team says what it has found."""
+    """A scan under way on all ranks; rank 0 keeps the file, the first rank of every team prints what it has found."""
 
-    def __init__(self, ranks: Ranks, start: Beginning, device: Device, signals: Signals, console: Any):
-        self.ranks, self.start, self.console, self.signals = ranks, start, console, signals
-        self.out, self.begun = start.out, time.monotonic()
+    def __init__(self, launch: Launch, start: Beginning):
+        self.launch, self.ranks, self.start, self.out = launch, launch.ranks, start, start.out
+        self.begun, console, ranks = time.monotonic(), launch.console, launch.ranks
         self.scan = Scan(
-            start.given, start.before.columns, start.before.followed, device, ranks, signals, self._keep, self._tell,
-            start.share, self._reread,
+            start.given, start.before.columns, start.before.followed, launch.device, ranks, launch.signals, self._keep,
+            self._report, start.share, self._reread,
         )  # fmt: skip
-        self.own = screen.console(console.stderr, quiet=self.scan.team.rank > 0)
+        self.own = screen.console(console.stderr, quiet=launch.silent or self.scan.team.rank > 0)
         before = start.before
         points = sum(len(column.temperatures) for column in before.columns)
         screen.describe(console, before.hamiltonian)
-        self._say(f"scan       {points} points in {len(before.columns)} columns: {_axes(before.columns)}")
+        launch.say(f"scan       {points} points in {len(before.columns)} columns: {_axes(before.columns)}")
         if ranks.size > 1:
-            self._say(f"layout     {max(self.scan.teams) + 1} teams on {ranks.size} ranks")
+            launch.say(f"layout     {max(self.scan.teams) + 1} teams on {ranks.size} ranks")
         if done := sum(column.done for column in before.columns):
-            self._say(f"going on   {done} of {len(before.columns)} columns are done")
-        self._write("")
-        self._say(f"storing    {self.out}")
+            launch.say(f"resuming   {done} of {len(before.columns)} columns are done")
+        self._write()
+        launch.say(f"storing    {self.out}")
 
-    def go(self) -> str:
-        """Scan to the end. The signal that ended it early, or ``WAITING`` for other jobs; else empty.
+    def go(self) -> Reason:
+        """Scan to the end; return why the scan ended or stopped.
 
-        InputError where the file cannot be written at the end; in between, it is said.
+        Raises InputError if the file cannot be written at the end. A write in between that fails is a warning.
         """
         try:
             while step := self.scan.step():
                 if step == "wait":
-                    return WAITING
+                    return Waiting()
                 if step in ("follow", "place"):
-                    self._try_to_write()
+                    self.launch.write_or_warn(self._write)
         except Interrupted:
-            self._try_to_write()
-            names = self.ranks.broadcast(self.ranks.gather(self.signals.name))
-            return next((name for name in names if name), "SIGTERM")
-        self._write("all points done")
-        return ""
+            self.launch.write_or_warn(self._write)
+            return self.launch.signalled()
+        self._write(Completed())
+        return Completed()
+
+    def settle(self) -> None:
+        """Release the ranks of the teams."""
+        self.scan.team.settle()
 
     def _keep(self, column: Column, kind: Kind) -> None:
-        """On the first rank of the team that has found it."""
+        """Store what has been found in a column and print it, on the first rank of the team that found it."""
         try:
             storage.write_column(self.out, self.start.before.name, column, kind)
         except OSError as error:
-            self._warn(f"column {column.number} is not stored yet: {error.strerror or error}")
+            warn(self.own, f"column {column.number} is not stored yet: {error.strerror or error}")
         where = describe(column.settings)
         if kind == "minima" and column.minima:
             best = column.minima[0]
-            self._tell(
+            self._report(
                 f"{where}: {best.label}, {best.per_site:.7f} meV per site, charge {fixed(best.portrait.charge, 2)}, "
                 f"{column.generations} generations, {column.seconds[0]:.1f} s"
             )
         for state in column.states or () if kind == "states" else ():
-            note = "" if state.agreed else f" (from {state.begun}; other beginnings disagree)"
-            self._tell(f"{where}, {state.averages.kelvin:g} K: {state.label}{note}")
+            note = "" if state.agreed else f" (from {state.begun}; other ladders disagree)"
+            self._report(f"{where}, {state.averages.kelvin:g} K: {state.label}{note}")
 
     def _reread(self, columns: Sequence[Column]) -> Sequence[Column]:
-        """With what other jobs have found; on rank 0."""
+        """Return the columns with what other jobs have found, on rank 0."""
         if self.start.share.of == 1:
             return columns
         found = with_parts(self.out, replace(self.start.before, columns=tuple(columns)))
@@ -147,14 +170,8 @@ class ScanRun:
             self.scan.followed = found.followed
         return found.columns
 
-    def _try_to_write(self) -> None:
-        try:
-            self._write("")
-        except InputError as error:
-            self._warn(f"{error}; what the file held before is still good")
-
-    def _write(self, stopped: str) -> None:
-        """Replace the file by what is there, on rank 0; of several jobs, the first one does."""
+    def _write(self, stopped: Reason | None = None) -> None:
+        """Replace the file by what is there, on rank 0; the first of several jobs does so."""
 
         def write() -> None:
             before, scan = self.start.before, self.scan
@@ -164,27 +181,17 @@ class ScanRun:
                 before, columns=tuple(scan.columns), followed=scan.followed, stopped=stopped,
                 seconds=before.seconds + time.monotonic() - self.begun, device=scan.device.description,
             )  # fmt: skip
-            try:
-                storage.write_scan(self.out, state)
-            except OSError as error:
-                raise InputError(f"cannot be written: {error.strerror or error}", self.out) from None
+            written(self.out, lambda: storage.write_scan(self.out, state))
 
         self.ranks.on_first(write)
 
-    def _say(self, line: str) -> None:
-        """Rank 0 speaks for all."""
-        self.console.print(line, highlight=False, soft_wrap=True)
-
-    def _tell(self, line: str) -> None:
-        """Every team speaks for itself."""
+    def _report(self, line: str) -> None:
+        """Print a line, on the first rank of every team."""
         self.own.print(line, highlight=False, soft_wrap=True)
-
-    def _warn(self, line: str) -> None:
-        self.own.print(f"warning    {line}", style="red", highlight=False, soft_wrap=True)
 
 
 def _axes(columns: Sequence[Column]) -> str:
-    """How many values each setting has."""
+    """Return how many values each setting has, in words."""
     counts = {
         key: len({repr(column.settings[key]) for column in columns if key in column.settings})
         for key in dict.fromkeys(key for column in columns for key in column.settings)

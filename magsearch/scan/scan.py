@@ -1,4 +1,4 @@
-"""A scan on the ranks that there are: from its columns to their phases.
+"""A scan on MPI ranks: from its columns to their phases.
 
     search    every other column from nothing, then those between, which begin with the minima of their neighbours;
               a column's search ends when its champion varies no more: its other phases come from its neighbours
@@ -56,9 +56,9 @@ class Scan:
     columns   on rank 0: what is there
     followed  rounds whose phases have been followed, on rank 0
     ranks     all; ``team`` are those that share this rank's columns
-    told      asked again and again whether the scan shall be interrupted
+    signalled  polled: whether a signal asks this rank to stop
     keep      called when a column's minima or states have been found, on the first rank of a team
-    tell      called with a line when a team begins a search
+    report    called with a line when a team begins a search
     share     the columns that are computed here, where other jobs compute the others
     reread    the columns with what other jobs have found meanwhile, on rank 0
     """
@@ -70,26 +70,26 @@ class Scan:
         followed: int,
         device: Device,
         ranks: Ranks,
-        told: Callable[[], bool] = lambda: False,
+        signalled: Callable[[], bool] = lambda: False,
         keep: Callable[[Column, Kind], None] = lambda column, kind: None,
-        tell: Callable[[str], None] = lambda line: None,
+        report: Callable[[str], None] = lambda line: None,
         share: Share | None = None,
         reread: Callable[[Sequence[Column]], Sequence[Column]] = lambda columns: columns,
     ):
         self.given, self.columns, self.followed, self.device, self.ranks = given, list(columns), followed, device, ranks
-        self.keep, self.tell, self.share, self.reread = keep, tell, share or Share(), reread
+        self.keep, self.report, self.share, self.reread = keep, report, share or Share(), reread
         size = max(1, min(given.islands.count, ranks.size // len(columns)))  # more ranks than columns share islands
         self.teams = [min(rank // size, ranks.size // size - 1) for rank in range(ranks.size)]  # [rank]
         self.team = ranks.split(self.teams[ranks.rank])
-        self.interruption = Interruption(ranks, told)
+        self.interruption = Interruption(ranks, signalled)
         ranks.watch = self.interruption.look
 
     # -- what comes next -----------------------------------------------------------------------------------------------
 
     def step(self) -> str:
-        """One step on all ranks: which it was; "" where everything is done, "wait" where other jobs have to do theirs.
+        """Do the next step on all ranks and return which: "" if all is done, "wait" if the rest is for other jobs.
 
-        Interrupted where one is told to stop, on all ranks alike; what has been found is in ``columns``.
+        Raises Interrupted on all ranks if one is signalled; what has been found is in ``columns``.
         """
         step, numbers = self.ranks.broadcast(self._next() if self.ranks.rank == 0 else ("", []))
         steps = {"search": self._search, "follow": self._follow, "place": self._place, "sample": self._sample}
@@ -113,13 +113,13 @@ class Scan:
         return "", []
 
     def _shared(self, step: str, stage: Sequence[int], what: str) -> tuple[str, list[int]]:
-        """Those of a stage that are missing and ours."""
+        """Return a step with the columns of a stage that are missing and belong to this job."""
         ours = [n for n in stage[self.share.one :: self.share.of] if getattr(self.columns[n], what) is None]
         return (step, ours) if ours else ("wait", [])
 
     @property
     def _planned(self) -> list[Column]:
-        """The columns that the input asked for; they come first."""
+        """Columns that the input asked for; they come first."""
         return [column for column in self.columns if column.round == 0]
 
     @property
@@ -127,7 +127,7 @@ class Scan:
         return Space.of([column.settings for column in self._planned])
 
     def _first(self) -> set[int]:
-        """The columns that are searched from nothing: every other one of those that the input asked for."""
+        """Return the columns that are searched without seeds: every other one of those that the input asked for."""
         graph = self._space.graph(self._planned)
         return {number for number, depth in enumerate(depths(graph)) if depth % 2 == 0}
 
@@ -147,17 +147,16 @@ class Scan:
         column, seeds = task
         begin, at = monotonic(), plan.at(self.given, column)
         islands = at.islands.islands(at.search)
-        self.tell(f"searching  {describe(column.settings)}")
+        self.report(f"searching  {describe(column.settings)}")
         room = sum(island.replicas for island in islands) // 2  # as much is left for what is new
         try:
             search = Archipelago(
                 at.hamiltonian, self.device, islands, at.islands.migration(), replace(at.search.stop(), elites=1),
-                path=at.search.path, ranks=self.team, told=self.interruption.look, seeds=seeds[:room],
+                path=at.search.path, ranks=self.team, signalled=self.interruption.look, seeds=seeds[:room],
             )  # fmt: skip
         except ValueError as error:
             raise InputError(f"at {describe(column.settings)}: {error}", self.given.path) from None
-        for _ in search.run():
-            pass
+        search.run()
         minima = lowest(
             Minimum.of(
                 at.hamiltonian.lattice,
@@ -170,10 +169,10 @@ class Scan:
             for e in search.elites
         )
         seconds = (monotonic() - begin, column.seconds[1])
-        return self._kept(replace(column, minima=minima, generations=search.generations, seconds=seconds), "minima")
+        return self._kept(replace(column, minima=minima, generations=search.n_generations, seconds=seconds), "minima")
 
     def _follow(self, _: Sequence[int]) -> None:
-        """``columns`` change at its end alone: it is one step or none."""
+        """Follow every phase over all columns; ``columns`` change at the end only, so that it happens as a whole."""
         followed = None
         if self.ranks.rank == 0:
             hamiltonians = [plan.at(self.given, column).hamiltonian for column in self.columns]
@@ -194,7 +193,7 @@ class Scan:
             self.followed = 1 + max(column.round for column in self.columns)
 
     def _relaxed(self, trials: Sequence[Trial], precise: bool) -> list[tuple[int, Minimum]]:
-        """What became of rank 0's trials."""
+        """Return the minima that rank 0's trials relax to."""
         todo = batches(trials, self.columns, precise)
         done = self._spread(todo, lambda batch: relaxed(batch, self.given, self.device, self.interruption.watch))
         return [minimum for batch in done for minimum in batch]
@@ -204,7 +203,7 @@ class Scan:
             self.columns += self._placed()
 
     def _placed(self) -> list[Column]:
-        """New columns where the boundaries are least certain, in whichever family that is."""
+        """Return new columns where the phase boundaries are least certain."""
         space, scan, added = self._space, self.given.scan, list[Column]()
         model = surrogate(scan.surrogate, len(space.names))
         members = space.families(self.columns)
@@ -242,21 +241,21 @@ class Scan:
     # -- teams ---------------------------------------------------------------------------------------------------------
 
     def _spread(self, tasks: Sequence[Task], work: Callable[[Task], Result], put: bool = False) -> list[Result]:
-        """What becomes of rank 0's tasks, done by the teams in turn; in their order on rank 0, nothing elsewhere.
+        """Return the results of rank 0's tasks, shared by the teams; in their order on rank 0, nothing elsewhere.
 
-        Interrupted on all ranks where one is told to stop; columns that are done by then are ``put`` where they belong.
+        Raises Interrupted on all ranks if one is signalled; columns that are done by then are ``put`` in their places.
         """
         teams = max(self.teams) + 1
         shares = [list(enumerate(tasks))[team::teams] for team in self.teams] if self.ranks.rank == 0 else []
-        done, told = list[tuple[int, Result]](), False
+        done, interrupted = list[tuple[int, Result]](), False
         try:
             for place, task in self.ranks.scatter(shares):
                 done.append((place, work(task)))
         except Interrupted:
-            told = True
-        parts = self.ranks.gather((done if self.team.rank == 0 else [], told))
+            interrupted = True
+        parts = self.ranks.gather((done if self.team.rank == 0 else [], interrupted))
         ended = [result for _, result in sorted((r for part, _ in parts for r in part), key=lambda pair: pair[0])]
-        if self.ranks.broadcast(any(told for _, told in parts)):
+        if self.ranks.broadcast(any(interrupted for _, interrupted in parts)):
             if put:
                 self._put(ended)
             raise Interrupted
@@ -266,19 +265,15 @@ class Scan:
         for column in columns:
             self.columns[column.number] = column
 
-    def settle(self) -> None:
-        """No rank has anything more to say."""
-        self.team.settle()
-        self.ranks.settle()
-
 
 def tempering(scan: ScanTable) -> Tempering:
+    """Return the settings of the ladders that sample thermal states."""
     warmup = scan.sweeps // 2 if scan.warmup is None else scan.warmup
     return Tempering(scan.ladders, scan.rungs, scan.hottest, scan.sweeps, warmup)
 
 
 def _seeds(columns: Sequence[Column]) -> list[Any]:
-    """What a search begins with: champions of the neighbours first, then their other phases."""
+    """Return the textures that a search begins with: champions of the neighbours, then their other phases."""
     most = max((len(column.minima or ()) for column in columns), default=0)
     every = [(column.minima or ())[place : place + 1] for place in range(most) for column in columns]
     return [minimum.texture for own in every for minimum in own]

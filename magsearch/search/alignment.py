@@ -1,4 +1,4 @@
-"""A texture laid over another as well as the symmetries of the crystal allow.
+"""Alignment of a texture with another by the symmetries of the crystal.
 
 Copies of one texture that differ by a lattice translation or a point-group operation have the same energy; two textures
 can only be compared spin by spin, or drawn towards each other, once one of them is moved onto the other.
@@ -21,7 +21,7 @@ SPACE = (0, 1, 2)  # the cells of an array [n3, n2, n1, atom, 3]
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """All symmetric copies of a texture [site, 3], ready to be laid over others.
+    """All symmetric copies of a texture [site, 3].
 
     The overlap sum_i s_i . t_i with every lattice translation at once is a correlation between two Fourier transforms.
     """
@@ -31,12 +31,12 @@ class Alignment:
 
     @cached_property
     def _images(self) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-        """The texture under each point-group operation, and its transform."""
+        """Texture under each point-group operation, and its Fourier transform."""
         moved = [operation(self.texture) for operation in self.crystal.operations]
         return [(image, self._waves(image)) for image in moved]
 
     def onto(self, other: NDArray[Any]) -> NDArray[Any]:
-        """The copy [site, 3] that overlaps most with another texture [site, 3]."""
+        """Return the copy [site, 3] that overlaps most with another texture [site, 3]."""
         lattice, other_waves = self.crystal.lattice, self._waves(other)
         best, largest = self.texture, -np.inf
         for image, waves in self._images:

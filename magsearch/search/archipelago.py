@@ -1,14 +1,14 @@
-"""The whole search: islands on the ranks that there are, elites that travel between them, and when to stop.
+"""The island model: islands divided among MPI ranks, migration between them, and stopping.
 
 The outcome depends on the islands, never on the ranks: what an island does in a generation follows from its state and
-from what other islands sent a generation ago. Files, screens and clocks look in from outside: ``run`` yields after
-every generation. A generation of a rank, for all islands that it owns:
+from what other islands sent a generation ago. Files, screens and clocks look in from outside: ``generations`` yields
+after every generation. A generation of a rank, for all islands that it owns:
 
-    send elites that are due -> breed -> hear how the generation before went elsewhere -> decide -> take in the elites
-    that were sent meanwhile -> tell how this one went
+    send the migrants that are due -> breed -> receive the status of the previous generation from all ranks -> receive
+    the migrants that were sent meanwhile -> share the status of this generation -> decide whether to stop
 
-News and elites have a whole generation to arrive, so that a rank waits only for one that is a generation behind. With
-one island there is nobody to wait for, and decisions are made at once.
+Status and migrants have a whole generation to arrive, so that a rank waits only for one that is a generation behind.
+With one island there is nobody to wait for, and decisions are made at once.
 """
 
 from __future__ import annotations
@@ -33,33 +33,33 @@ from magsearch.parallel.ranks import Pending, Ranks
 from magsearch.search.candidate import GIVEN, Candidate, given
 from magsearch.search.history import History, migrations
 from magsearch.search.island import Generation, GeneticTunneling, Island, State
-from magsearch.search.migration import Exchange, Migrants, Role
-from magsearch.search.stopping import Checkpoints, Stop
+from magsearch.search.migration import Migrants, Migration, Role
+from magsearch.search.stopping import Checkpoints, Reason, Stop
 
 
 class Archipelago:
     """A search of one Hamiltonian by one or more islands.
 
-    hamiltonian   what is searched
+    hamiltonian   the model
     device        where this rank evaluates
-    islands       the settings of every island, by value; one settings object is one island
+    islands       settings of every island; a single settings object makes one island
     migration     which elites travel, when and where
-    stop          when the search ends
-    checkpoints   when ``due`` says that the state should be written
-    path          direct or fourier; chosen by the cost model where None
-    ranks         the processes among which the islands are divided
-    told          asked again and again whether the search shall be interrupted
-    seeds         textures [site, 3] that the first generation begins with, dealt to the islands in turn
+    stop          stopping rules
+    checkpoints   when ``due`` asks for the state to be written
+    path          direct or fourier; None: chosen by the cost model
+    ranks         processes among which the islands are divided
+    signalled     polled: whether a signal asks this rank to stop
+    seeds         textures [site, 3] of the first generation, dealt to the islands in turn
 
-    What can be read between generations, the same on all ranks but for ``islands``:
+    Attributes between generations, the same on all ranks but for ``islands``:
 
-    generations   done so far
-    history       of all islands; a generation behind where several islands run, complete when ``due`` or ``stopped``
-    islands       those that this rank owns
-    stopped       why the search has ended; empty while it goes on
-    elites        best distinct minima in double precision, once it has ended
-    elapsed       seconds
-    waited        [rank] seconds, for other ranks
+    n_generations   done so far
+    history         of all islands; a generation behind where several islands run, complete when ``due`` or ``stopped``
+    islands         those that this rank owns
+    stopped         why the search has ended; None while it goes on
+    elites          best distinct minima in double precision, once it has ended
+    elapsed         seconds
+    waited          [rank] seconds, for other ranks
     """
 
     def __init__(
@@ -67,19 +67,19 @@ class Archipelago:
         hamiltonian: Hamiltonian,
         device: Device,
         islands: GeneticTunneling | Sequence[GeneticTunneling] | None = None,
-        migration: Exchange | None = None,
+        migration: Migration | None = None,
         stop: Stop | None = None,
         checkpoints: Checkpoints | None = None,
         path: Path | None = None,
         ranks: Ranks | None = None,
-        told: Callable[[], bool] = lambda: False,
+        signalled: Callable[[], bool] = lambda: False,
         seeds: Sequence[NDArray[Any]] = (),
     ):
         every = islands or GeneticTunneling()
         self.settings = (every,) if isinstance(every, GeneticTunneling) else tuple(every)
         self.hamiltonian, self.device, self.ranks = hamiltonian, device, ranks or Ranks()
-        self.interruption = Interruption(self.ranks, told)
-        self.migration, self.stop = migration or Exchange(), stop or Stop()
+        self.interruption = Interruption(self.ranks, signalled)
+        self.migration, self.stop = migration or Migration(), stop or Stop()
         self.checkpoints = checkpoints or Checkpoints()
         self.evaluator = Evaluator(hamiltonian, device, np.float32, path)
         self.crystal = Crystal(hamiltonian)
@@ -93,53 +93,64 @@ class Archipelago:
         most = max(island.replicas for island in self.settings)
         operators = _operators(self.settings, bool(len(seeds)))
         self.history = History(operators, self.settings[0].elites, len(self.settings), most)
-        self.generations, self.elapsed, self.stopped, self.due = 0, 0.0, "", False
+        self.n_generations, self.elapsed, self.due = 0, 0.0, False
+        self.stopped: Reason | None = None
         self.elites: list[Candidate] = []
         self.waited = np.zeros(self.ranks.size)
         self._lag = min(1, len(self.settings) - 1)  # generations
         self._migrants = Migrants(self.ranks, self.owners, hamiltonian.lattice, self.migration.elites)
         self._sent = -1  # after how many generations elites were sent last
         self._states = {0: self.states}  # by generations done: the last two
-        self._news: Pending | None = None
+        self._status: Pending | None = None
         self._arrivals: list[tuple[Any, ...]] = []  # on this rank, of ``history.MIGRATION``
-        self._wanted: list[bool] = []  # by generation: whether the clock asked for a checkpoint
+        self._wanted: list[bool] = []  # by generation: whether a checkpoint was due by wall time
         self._asked = False
         self._written, self._pause = time.monotonic(), self.checkpoints.seconds
 
+    def __repr__(self) -> str:
+        state = self.stopped or "under way"
+        return f"<Archipelago of {len(self.settings)} islands after {self.n_generations} generations: {state}>"
+
     def _dealt(self, seeds: Sequence[NDArray[Any]], number: int) -> State:
-        """Where an island begins."""
+        """Return the initial state of an island."""
         return State(candidates=tuple(given(texture) for texture in seeds[number :: len(self.settings)]))
 
     @property
     def states(self) -> dict[int, State]:
-        """What the next generation of this rank's islands depends on, by island."""
+        """States of this rank's islands, by island: all that the next generation depends on."""
         return {island.number: island.state for island in self.islands}
 
     @property
     def champion(self) -> Candidate:
-        """The best minimum, once the search has ended."""
+        """Best minimum, once the search has ended."""
         return self.elites[0]
 
     @property
     def tolerance(self) -> float:
-        """meV per site: minima of the search that differ by less may be one."""
+        """Energy, meV per site, within which two minima of the search may be the same."""
         return 1e-6 * self.evaluator.stiffness
 
     def resume(self, states: Mapping[int, State], history: History, elapsed: float) -> None:
-        """Go on from where a search had got to. ``states`` by island, of this rank's islands at least."""
+        """Resume a search from its states (by island, at least those of this rank), its history and its wall time."""
         for island in self.islands:
             island.state = states[island.number]
-        self.history, self.elapsed, self.generations = history, elapsed, len(history)
-        self._states, self._wanted = {self.generations: self.states}, [False] * self.generations
+        self.history, self.elapsed, self.n_generations = history, elapsed, len(history)
+        self._states, self._wanted = {self.n_generations: self.states}, [False] * self.n_generations
         self._arrivals = history.migrations.tolist() if self.ranks.rank == 0 else []
         self._decide()
 
     # -- the run -------------------------------------------------------------------------------------------------------
 
-    def run(self) -> Iterator[None]:
-        """Breed until a stopping rule holds, and polish; yields after every generation.
+    def run(self) -> list[Candidate]:
+        """Search to the end and return the elites, best first. Raises Interrupted like ``generations``."""
+        for _ in self.generations():
+            pass
+        return self.elites
 
-        Raises Interrupted where one is told to stop: on all ranks, and with the same number of generations done.
+    def generations(self) -> Iterator[None]:
+        """Breed until a stopping rule holds, then polish the elites; yield after every generation.
+
+        Raises Interrupted when one of the ranks is signalled: on all ranks, after the same number of generations.
         """
         self.ranks.watch = self.interruption.look
         self._begin = time.monotonic() - self.elapsed
@@ -151,38 +162,38 @@ class Archipelago:
         self.elapsed = time.monotonic() - self._begin
 
     def _generation(self) -> None:
-        number, done = self.generations, None
+        number, done = self.n_generations, None
         self._send(number)
         with suppress(Interrupted):
             done = [island.breed() for island in self.islands]
-        if self._news is not None:
-            self._hear()
+        if self._status is not None:
+            self._collect()
         if done is not None:
             self._receive()
-            self.generations += 1
-            self._states = {number: self._states[number], self.generations: self.states}
-        self._tell(done)
+            self.n_generations += 1
+            self._states = {number: self._states[number], self.n_generations: self.states}
+        self._share(done)
         if done is None or not self._lag:
-            self._hear()
+            self._collect()
         self._decide()
-        if self._news is not None and (self.stopped or self.due):
-            self._hear()
+        if self._status is not None and (self.stopped or self.due):
+            self._collect()
 
     def _decide(self) -> None:
-        """Whether the search ends here, and whether its state should be written: from what everyone knows by now."""
-        known, every = self.generations - self._lag, self.checkpoints.generations
-        self.stopped = self.stop.reason(self.history, self.generations, max(known, 0), self.evaluator.stiffness)
-        self.due = (known > 0 and self._wanted[known - 1]) or (every is not None and self.generations % every == 0)
+        """Decide from what all ranks know whether the search ends and whether its state should be written."""
+        known, every = self.n_generations - self._lag, self.checkpoints.generations
+        self.stopped = self.stop.reason(self.history, self.n_generations, max(known, 0), self.evaluator.stiffness)
+        self.due = (known > 0 and self._wanted[known - 1]) or (every is not None and self.n_generations % every == 0)
 
     def written(self, seconds: float) -> None:
-        """The state has been written, which took so long."""
+        """Note that the state has been written, which took so many seconds."""
         self._written, self._asked = time.monotonic(), False
         self._pause = max(self.checkpoints.seconds, seconds / self.checkpoints.share)
 
-    # -- news ----------------------------------------------------------------------------------------------------------
+    # -- status --------------------------------------------------------------------------------------------------------
 
     @property
-    def _news_type(self) -> np.dtype:
+    def _status_type(self) -> np.dtype:
         return np.dtype(
             [
                 ("interrupted", "?"), ("checkpoint", "?"), ("seconds", "f8"), ("waited", "f8"),
@@ -190,34 +201,34 @@ class Archipelago:
             ]
         )  # fmt: skip
 
-    def _tell(self, done: Sequence[Generation] | None) -> None:
-        """Begin to tell all ranks how the generation went on this one; None: it was not brought to an end."""
-        news, now = np.zeros((), self._news_type), time.monotonic()
+    def _share(self, done: Sequence[Generation] | None) -> None:
+        """Begin to send this rank's status of a generation to all ranks; None: the generation was interrupted."""
+        status, now = np.zeros((), self._status_type), time.monotonic()
         self.elapsed = now - self._begin
         self._asked |= now - self._written >= self._pause
-        news["interrupted"], news["checkpoint"] = done is None, self._asked
-        news["seconds"], news["waited"] = self.elapsed, self.ranks.waited
+        status["interrupted"], status["checkpoint"] = done is None, self._asked
+        status["seconds"], status["waited"] = self.elapsed, self.ranks.waited
         for place, (island, generation) in enumerate(zip(self.islands, done or (), strict=False)):
             elites = island.elites
             charge = float(topological_charge(self.crystal.lattice, elites[0].spins))
-            news["islands"][place] = self.history.row(generation, elites, charge)
-        self._news = self.ranks.share(news)
+            status["islands"][place] = self.history.row(generation, elites, charge)
+        self._status = self.ranks.share(status)
 
-    def _hear(self) -> None:
-        """Take in how a generation went on all ranks."""
-        assert self._news is not None
-        news, self._news = self._news.wait(), None
-        if news["interrupted"].any():
+    def _collect(self) -> None:
+        """Receive the status of a generation from all ranks."""
+        assert self._status is not None
+        status, self._status = self._status.wait(), None
+        if status["interrupted"].any():
             self._give_up(len(self.history))
-        rows = [islands[:count] for islands, count in zip(news["islands"], self._counts, strict=True)]
-        self.history.add(np.concatenate(rows), float(news["seconds"][0]), self.tolerance)
-        self._wanted.append(bool(news["checkpoint"][0]))
-        self.waited = news["waited"]
+        rows = [islands[:count] for islands, count in zip(status["islands"], self._counts, strict=True)]
+        self.history.add(np.concatenate(rows), float(status["seconds"][0]), self.tolerance)
+        self._wanted.append(bool(status["checkpoint"][0]))
+        self.waited = status["waited"]
 
     def _give_up(self, done: int) -> None:
-        """Some rank did not bring a generation to its end: all go back to where it began.
+        """Return to the beginning of a generation that some rank did not finish, and raise Interrupted.
 
-        Others may be in the generation after it by now, so that everyone goes through the motions of sending elites.
+        Others may be in the generation after it by now: every rank still posts its sends and receives.
         """
         if self._sent == done:
             self._send(done + 1)
@@ -225,7 +236,7 @@ class Archipelago:
         for island in self.islands:
             island.state = self._states[done][island.number]
         self._arrivals = [arrival for arrival in self._arrivals if arrival[0] < done]
-        self.generations = done
+        self.n_generations = done
         raise Interrupted
 
     # -- elites --------------------------------------------------------------------------------------------------------
@@ -242,27 +253,27 @@ class Archipelago:
         leaders: dict[int, list[tuple[Candidate, float]]] = {}
         for route, elites in sorted(arrived, key=lambda a: a[0]):
             if route.role == Role.MIGRANTS:
-                kept = own[route.target].merge(elites)
+                accepted = own[route.target].merge(elites)
             else:
                 leaders.setdefault(route.target, []).append((elites[0], self.migration.pull(route.role)))
-                elites, kept = elites[:1], 0
+                elites, accepted = elites[:1], 0
             best = elites[0].energy / self.hamiltonian.n_spins
-            row = (self.generations, route.source, route.target, int(route.role), len(elites), kept, best)
+            row = (self.n_generations, route.source, route.target, int(route.role), len(elites), accepted, best)
             self._arrivals.append(row)
         for number, followed in leaders.items():
             own[number].follow(followed)
 
     def collected(self) -> list[Candidate]:
-        """The best distinct elites of all islands, best first, on rank 0, and the log of migrations up to date there.
+        """Return the best distinct elites of all islands, best first, on rank 0, and complete its log of migrations.
 
-        All ranks must ask.
+        Collective: all ranks must call it.
         """
         logs = self.ranks.gather(self._arrivals)
         self.history.migrations = migrations(arrival for log in logs for arrival in log)
         return self._best(lambda island: island.elites)
 
     def _best(self, offered: Callable[[Island], list[Candidate]]) -> list[Candidate]:
-        """The best distinct ones of what all islands offer, on rank 0; only their textures travel."""
+        """Return the best distinct candidates that islands offer, on rank 0; only their textures travel."""
         offers = {(i.number, place): c for i in self.islands for place, c in enumerate(offered(i))}
         prints = self.ranks.gather([(c.worth, key, c.fingerprint) for key, c in offers.items()])
         ranked = sorted((offer for rank in prints for offer in rank), key=lambda offer: offer[:2])
@@ -273,7 +284,7 @@ class Archipelago:
         return [every[key] for key in chosen if key in every]
 
     def _polished(self) -> list[Candidate]:
-        """The best distinct minima of all islands in double precision: rank 0 relaxes them all in one batch."""
+        """Return the best distinct minima of all islands in double precision; rank 0 relaxes them in one batch."""
         found: dict[int, list[Candidate]] = {}
         with suppress(Interrupted):
             found = {island.number: island.finalists() for island in self.islands}
@@ -293,12 +304,12 @@ class Archipelago:
 
 
 def owners(islands: int, ranks: int) -> list[int]:
-    """The rank of each island: neighbouring islands together, as evenly as can be."""
+    """Return the rank of each island [island]: neighbouring islands together, as even as possible."""
     parts = np.array_split(np.arange(islands), ranks)
     return [rank for rank, part in enumerate(parts) for _ in part]
 
 
 def _operators(settings: Sequence[GeneticTunneling], seeded: bool) -> tuple[str, ...]:
-    """Names of all operators that the islands may use, and of what they are given."""
+    """Return the names of all operators that the islands may use, and the origin of given textures."""
     used = {type(o).__name__ for island in settings for o, _ in (*island.seeds, *island.operators)}
     return tuple(sorted(used | ({GIVEN} if seeded else set())))

@@ -65,6 +65,10 @@ class History:
     levels: list[NDArray[np.float64]] = field(default_factory=list)
     migrations: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, MIGRATION))
 
+    def __repr__(self) -> str:
+        best = f", best {self['best'].min():.9f} meV per site" if self.rows else ""
+        return f"<History of {len(self)} generations of {self.islands} islands{best}>"
+
     def __len__(self) -> int:
         return len(self.rows)
 

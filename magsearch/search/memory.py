@@ -1,4 +1,4 @@
-"""How much memory and disk a run will take, before it begins."""
+"""Memory and disk that a run takes, estimated before it begins."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from magsearch.search.island import GeneticTunneling
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes, of the arrays that grow with the lattice; a run takes some hundred megabytes besides.
+    """Bytes of the arrays that grow with the lattice; a run takes some hundred megabytes besides.
 
     replica      one replica while it is relaxed: spins, force, scratch of convolutions; single precision
     device       of a rank: the largest population that it relaxes at once, and the couplings
     host         of a rank: the candidates of its islands, and the offspring of one
-    checkpoint   populations in the file of the run while it goes on
+    checkpoint   populations in the file of a run under way
     elite        one of those in that file, before compression
     """
 
@@ -35,7 +35,7 @@ class Footprint:
 
 
 def footprint(hamiltonian: Hamiltonian, path: Path, islands: Sequence[GeneticTunneling], ranks: int = 1) -> Footprint:
-    """What a search by ``islands`` takes on so many ranks."""
+    """Return what a search by ``islands`` takes on so many ranks."""
     lattice, texture = hamiltonian.lattice, 3 * 4 * hamiltonian.lattice.sites
     replica = texture * (7 if path == "fourier" else 2)
     couplings = (

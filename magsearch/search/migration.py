@@ -33,7 +33,7 @@ class Route:
 
 
 @dataclass(frozen=True)
-class Exchange:
+class Migration:
     """Scheme in which islands send their best ``elites`` along a topology every ``every`` generations.
 
     They replace the worst of the distinct candidates of an island, where they are better.
@@ -64,7 +64,7 @@ class Exchange:
 
 
 @dataclass(frozen=True)
-class Leader(Exchange):
+class Leader(Migration):
     """Scheme in which offspring are pulled towards the best of their group and towards the best of all.
 
     Multi-leader gradient descent of Teng et al., NeurIPS 32 (2019): groups of neighbouring islands stand for the nodes
@@ -102,7 +102,7 @@ class Leader(Exchange):
         return self.group_pull if role == Role.GROUP_LEADER else self.global_pull
 
 
-SCHEMES: dict[str, type[Exchange]] = {"exchange": Exchange, "leader": Leader}
+SCHEMES: dict[str, type[Migration]] = {"exchange": Migration, "leader": Leader}
 
 
 @dataclass(eq=False)

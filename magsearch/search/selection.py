@@ -1,4 +1,4 @@
-"""Who becomes a parent. A selection is called with the energies of the candidates, sorted, and returns their places."""
+"""Selection of parents. A selection is called with the sorted energies of the candidates and returns their places."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from magsearch.units import K_B
 
 
 class Selection(Protocol):
+    """A rule that selects the parents of offspring."""
+
     def __call__(self, energy: NDArray[np.float64], count: int, random: np.random.Generator) -> NDArray[np.int64]:
-        """Places of ``count`` parents among candidates with ``energy`` [candidate] (meV, of the whole replica)."""
+        """Return the places of ``count`` parents among candidates with ``energy`` [candidate], meV per replica."""
 
 
 @dataclass(frozen=True)
 class SteadyState:
-    """The better part of the candidates, each as likely as the other.
+    """The better part of the candidates, all with the same probability.
 
     share   of the candidates that may become parents
     """
@@ -26,6 +28,7 @@ class SteadyState:
     share: float = 0.5
 
     def __call__(self, energy: NDArray[np.float64], count: int, random: np.random.Generator) -> NDArray[np.int64]:
+        """Return parents drawn from the better part, without repetition as far as it goes."""
         best = np.argsort(energy, kind="stable")[: max(1, round(self.share * len(energy)))]
         return random.choice(best, size=count, replace=len(best) < count)
 
@@ -37,6 +40,7 @@ class Tournament:
     size: int = 3
 
     def __call__(self, energy: NDArray[np.float64], count: int, random: np.random.Generator) -> NDArray[np.int64]:
+        """Return the winner of a tournament for each parent."""
         drawn = random.integers(len(energy), size=(count, self.size))
         return drawn[np.arange(count), energy[drawn].argmin(axis=1)]
 
@@ -57,6 +61,7 @@ class Roulette:
     )  # fmt: skip
 
     def __call__(self, energy: NDArray[np.float64], count: int, random: np.random.Generator) -> NDArray[np.int64]:
+        """Return parents drawn with Boltzmann weights."""
         scale = float(energy.std()) if self.temperature is None else K_B * self.temperature
         weight = np.exp(-(energy - energy.min()) / scale) if scale > 0 else (energy == energy.min()).astype(float)
         return random.choice(len(energy), size=count, p=weight / weight.sum())

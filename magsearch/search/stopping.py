@@ -1,4 +1,4 @@
-"""When a search ends, and when its state should be written."""
+"""Stopping rules of a search, the reasons why one ends as values, and when its state is written."""
 
 from __future__ import annotations
 
@@ -11,16 +11,121 @@ from magsearch.search.history import History
 
 
 @dataclass(frozen=True)
-class Stop:
-    """When a search ends: whichever comes first.
+class Reason:
+    """Why a run or a scan ended: ``str`` gives the sentence for people, ``code`` is what files and programs hold.
 
-    generations   at the most
-    seconds       at the most, on the wall clock; None: no limit
+    code         a word that never changes
+    ended        False if a part of the work is left, which resumes from the file
+    extensible   whether a longer limit lets an ended search resume; if not, its populations need not be stored
+    """
+
+    code = ""
+    ended = True
+    extensible = True
+
+
+@dataclass(frozen=True)
+class Converged(Reason):
+    """The energies of the elites no longer vary.
+
+    deviation   meV per site, the largest standard deviation of an elite's energy
+    window      generations
+    """
+
+    deviation: float
+    window: int
+    code = "converged"
+    extensible = False
+
+    def __str__(self) -> str:
+        return f"elites' energies vary by {self.deviation:.1e} meV per site over {self.window} generations"
+
+
+@dataclass(frozen=True)
+class GapClosed(Reason):
+    """The best energy is within ``gap`` (meV per site) of the lower bound."""
+
+    gap: float
+    code = "gap-closed"
+
+    def __str__(self) -> str:
+        return f"best energy within {self.gap:g} meV per site of the lower bound"
+
+
+@dataclass(frozen=True)
+class TimeSpent(Reason):
+    """The wall time allowed has been spent."""
+
+    seconds: float
+    code = "time-spent"
+
+    def __str__(self) -> str:
+        return f"{self.seconds:g} seconds spent"
+
+
+@dataclass(frozen=True)
+class GenerationsSpent(Reason):
+    """The generations allowed have been spent."""
+
+    generations: int
+    code = "generations-spent"
+
+    def __str__(self) -> str:
+        return f"{self.generations} generations done"
+
+
+@dataclass(frozen=True)
+class Signalled(Reason):
+    """A signal stopped a run or a scan, which can be resumed; ``signal`` is its name."""
+
+    signal: str
+    code = "signalled"
+    ended = False
+
+    def __str__(self) -> str:
+        return f"stopped by {self.signal}"
+
+
+@dataclass(frozen=True)
+class Completed(Reason):
+    """All points of a scan are done."""
+
+    code = "completed"
+    extensible = False
+
+    def __str__(self) -> str:
+        return "all points done"
+
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Stored(Reason):
+    """A reason as a file holds it.
+
+    sentence   for people
+    code       that of the class it came from; ``UNKNOWN`` for files written before codes were stored
+    """
+
+    sentence: str
+    code: str = UNKNOWN
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Stopping rules of a search: the first that holds ends it.
+
+    generations   maximum number
+    seconds       maximum wall time; None: no limit
     window        generations over which the elites' energies must not vary (Xu et al. 2023)
     deviation     meV per site, largest standard deviation of an elite's energy that counts as not varying;
                   None: 1e-7 of the stiffest coupling
     gap           meV per site above ``bound``: a best energy that is no higher ends the search; None: none does
-    bound         meV per site: no texture has less energy (``bounds.lower_bound``)
+    bound         meV per site, lower bound of the energy (``bounds.lower_bound``)
     elites        how many of the best must not vary; None: all
     """
 
@@ -56,8 +161,8 @@ class Stop:
     bound: float = -math.inf
     elites: int | None = None
 
-    def reason(self, history: History, generations: int, known: int, stiffness: float) -> str:
-        """Why a search ends after so many generations, by the first ``known`` of them; empty while it goes on.
+    def reason(self, history: History, generations: int, known: int, stiffness: float) -> Reason | None:
+        """Return why a search ends after so many generations, judged by the first ``known``; None if it goes on.
 
         stiffness   meV, of the stiffest coupling
         """
@@ -67,20 +172,20 @@ class Stop:
         if len(recent) == self.window and (np.isnan(recent) == np.isnan(recent[0])).all():
             varied = recent[:, ~np.isnan(recent[0])].std(axis=0).max()
             if varied <= allowed:
-                return f"elites' energies vary by {varied:.1e} meV per site over {self.window} generations"
+                return Converged(float(varied), self.window)
         if self.gap is not None and known and history.rows[known - 1]["best"].min() - self.bound <= self.gap:
-            return f"best energy within {self.gap:g} meV per site of the lower bound"
+            return GapClosed(self.gap)
         if self.seconds is not None and known and history.seconds[known - 1] >= self.seconds:
-            return f"{self.seconds:g} seconds spent"
-        return f"{generations} generations done" if generations >= self.generations else ""
+            return TimeSpent(self.seconds)
+        return GenerationsSpent(generations) if generations >= self.generations else None
 
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """When a run's state should be written, besides its end.
+    """When the state of a run is written, besides its end.
 
-    generations   from one to the next; None: as the clock has it
-    seconds       from one to the next, at least
+    generations   between two checkpoints; None: by wall time
+    seconds       minimum wall time between two checkpoints
     share         of the wall time that writing may take
     """
 

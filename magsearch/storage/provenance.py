@@ -7,15 +7,17 @@ from typing import Any
 
 import h5py
 
+from magsearch.search.stopping import UNKNOWN, Reason, Stored
 from magsearch.storage.files import SCHEMA
 
-WORDS = ("created", "device", "command", "stopped")  # attributes; as the fields of a record
+WORDS = ("created", "device", "command")  # attributes; as the fields of a record
 
 
 def write(file: h5py.File, record: Any) -> None:
     """Write the attributes of a file and /config, from a ``Record`` or ``ScanRecord``."""
     file.attrs.update(schema=SCHEMA, magsearch=record.version, seconds=record.seconds)
     file.attrs.update({name: getattr(record, name) for name in WORDS})
+    write_reason(file.attrs, record.stopped)
     config = file.create_group("config")
     config.attrs["input"] = record.input_path
     config["text"], config["settings"] = record.input_text, json.dumps(record.settings)
@@ -28,7 +30,20 @@ def read(file: h5py.File) -> dict[str, Any]:
         "version": str(attrs["magsearch"]),
         "seconds": float(attrs["seconds"]),
         **{name: str(attrs[name]) for name in WORDS},
+        "stopped": read_reason(attrs),
         "input_path": str(config.attrs["input"]),
         "input_text": config["text"][()].decode(),
         "settings": json.loads(config["settings"][()]),
     }
+
+
+def write_reason(attrs: h5py.AttributeManager, stopped: Reason | None) -> None:
+    """Write why a run or scan ended: ``stopped``, for people, and ``stop_code``; both empty while it goes on."""
+    attrs.update(stopped=str(stopped) if stopped else "", stop_code=stopped.code if stopped else "")
+
+
+def read_reason(attrs: h5py.AttributeManager) -> Reason | None:
+    """Return why a run or scan ended; None while it goes on. Files of early versions hold no code."""
+    sentence = str(attrs["stopped"])
+    code = str(attrs["stop_code"]) if "stop_code" in attrs else UNKNOWN if sentence else ""
+    return Stored(sentence, code) if code else None

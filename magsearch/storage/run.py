@@ -20,6 +20,7 @@ from magsearch.search.candidate import Candidate, axis_sizes, restored
 from magsearch.search.history import History
 from magsearch.search.island import State
 from magsearch.search.records import Place, columns
+from magsearch.search.stopping import Reason
 from magsearch.storage import bound, checkpoint, history, model, provenance, xdmf
 from magsearch.storage.files import COMPRESSED, dataset, opened, replaced, texts, words
 
@@ -34,7 +35,7 @@ class Record:
     settings: dict[str, Any]
     history: History
     elites: tuple[Candidate, ...]  # best first
-    stopped: str  # why the run ended; empty while it is under way
+    stopped: Reason | None  # why the run ended; None while it is under way
     seconds: float
     device: str
     created: str
@@ -62,7 +63,7 @@ class Glance:
     history: History
     generations: int  # at most
     limit: float | None  # of seconds
-    stopped: str
+    stopped: Reason | None
     seconds: float
     written: float  # seconds since 1970
 
@@ -113,7 +114,7 @@ def glance(path: str | Path) -> Glance:
             history=history.read(file["history"]),
             generations=int(search.get("generations", len(file["history/generation"]))),
             limit=search.get("seconds"),
-            stopped=str(file.attrs["stopped"]),
+            stopped=provenance.read_reason(file.attrs),
             seconds=float(file.attrs["seconds"]),
             written=Path(path).stat().st_mtime,
         )

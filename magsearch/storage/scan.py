@@ -19,9 +19,11 @@ import h5py
 import numpy as np
 
 from magsearch.errors import InputError
+from magsearch.formatting import html_table, text_table
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.phases.column import Column, Minimum, ThermalState
+from magsearch.phases.column import Column, Minimum, ThermalState, describe
 from magsearch.phases.spectrum import Arm, Portrait
+from magsearch.search.stopping import Reason
 from magsearch.storage.checkpoint import parts_folder
 from magsearch.storage.files import COMPRESSED, SCHEMA, dataset, opened, replaced, texts
 from magsearch.storage.model import read as read_model
@@ -45,7 +47,7 @@ class ScanRecord:
     model         [model] table of the input; None where it is not TOML
     columns       columns in the order of the scan
     followed      number of rounds (the first, and those of refinement) whose phases have been followed
-    stopped       why it ended; empty while it is under way
+    stopped       why it ended; None while it is under way
     """
 
     name: str
@@ -56,12 +58,30 @@ class ScanRecord:
     model: dict[str, Any] | None
     columns: tuple[Column, ...]
     followed: int
-    stopped: str
+    stopped: Reason | None
     seconds: float
     device: str
     created: str
     version: str
     command: str
+
+    def _rows(self) -> dict[str, str]:
+        """Return what a scan prints, by point."""
+        rows = {}
+        for column in self.columns:
+            for kelvin, found in column.points():
+                name = f"{describe(column.settings)}, {kelvin:g} K"
+                rows[name] = f"{found.label}, {found.per_site:.7f} meV per site" if found else "not yet"
+        return rows
+
+    def _title(self) -> str:
+        return f"Scan of {self.input_path}: {self.stopped or 'not yet at its end'}"
+
+    def __repr__(self) -> str:
+        return text_table(self._title(), self._rows())
+
+    def _repr_html_(self) -> str:
+        return html_table(self._title(), self._rows())
 
 
 def is_scan(path: str | Path) -> bool:

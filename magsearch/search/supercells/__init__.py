@@ -1,1 +1,1 @@
-"""Supercells: which periodic box holds the ground state of the infinite crystal."""
+"""Supercell search: which periodic supercell holds the ground state of the infinite crystal."""

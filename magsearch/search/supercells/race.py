@@ -1,8 +1,8 @@
-"""A race between boxes: small searches in the most promising ones, then a descent from box to neighbouring box.
+"""A race between supercells: small searches in the most promising ones, then descents to neighbouring supercells.
 
-Energies are compared per site. A box changes like a crystal under strain: one of its vectors becomes longer or shorter
-by a cell, the texture is stretched with it and relaxed again; several boxes side by side can be changed in finer steps.
-Every task depends on its own arguments alone, so that the outcome does not depend on the ranks that do them.
+Energies are compared per site. A supercell changes like a crystal under strain: one of its vectors becomes longer or
+shorter by a cell, the texture is stretched with it and relaxed again; several supercells side by side can be changed in
+finer steps. Every task depends on its own arguments alone, so that the outcome does not depend on the ranks.
 """
 
 from __future__ import annotations
@@ -26,55 +26,55 @@ from magsearch.parallel.ranks import Ranks
 from magsearch.relaxation.relax import relax
 from magsearch.search.island import REFINEMENT, GeneticTunneling, Island
 from magsearch.search.supercells.ranking import ranked
-from magsearch.search.supercells.supercell import Box, free_axes
+from magsearch.search.supercells.supercell import Supercell, free_axes
 
 T = TypeVar("T")
-STARTS = 6  # boxes of each measure of ``Ranked`` that are searched
+STARTS = 6  # supercells of each measure of ``Ranked`` that are searched
 REPLICAS = 32
 GENERATIONS = 2  # of these small searches
-LEADERS = 6  # textures that go on to other boxes
+LEADERS = 6  # textures that are stretched to other supercells
 FINALISTS = 2  # that are tiled
-REPEATS = 3  # boxes side by side along an axis, at the most
+REPEATS = 3  # maximum number of supercells side by side along an axis
 
 
 @dataclass(frozen=True, eq=False)
 class Best:
-    """A minimum in a box. energy in meV per site."""
+    """A minimum in a supercell. energy in meV per site."""
 
-    box: Box
+    supercell: Supercell
     texture: NDArray[Any]  # [site, 3]
     energy: float
 
     def tiled(self, times: NDArray[np.int64]) -> Best:
-        """So many copies side by side, [3]."""
-        box = self.box.tiled(times)
-        return Best(box, self.box.repeated(self.texture, box), self.energy)
+        """Return so many copies side by side, [3]."""
+        supercell = self.supercell.tiled(times)
+        return Best(supercell, self.supercell.repeated(self.texture, supercell), self.energy)
 
     def shown(self) -> Best:
-        """Copies side by side until the box is about as wide as it is long, with several cells along each free axis."""
-        axes = free_axes(self.box.crystal)
-        edges = np.linalg.norm(self.box.H @ self.box.crystal.lattice.cell, axis=1)
+        """Return copies side by side, about as wide as long, with several cells along each free axis."""
+        axes = free_axes(self.supercell.crystal)
+        edges = np.linalg.norm(self.supercell.H @ self.supercell.crystal.lattice.cell, axis=1)
         times = np.ones(3, dtype=np.int64)
         times[list(axes)] = np.maximum(1, np.rint(edges.max() / edges))[list(axes)]
-        if min(self.box.tiled(times).diagonal[0][axis] for axis in axes) == 1:
+        if min(self.supercell.tiled(times).diagonal[0][axis] for axis in axes) == 1:
             times[list(axes)] *= 2
         return self.tiled(times)
 
     def __str__(self) -> str:
-        return f"{self.energy:.7f} meV per site in {self.box}"
+        return f"{self.energy:.7f} meV per site in {self.supercell}"
 
 
 @dataclass(eq=False)
 class Race:
-    """The settings of a race, and its course.
+    """A race between supercells of a crystal.
 
     hamiltonian  the crystal; how many cells it has along the free axes does not matter
     device       where this rank evaluates
-    sites        of a box, at the most
-    seed         of everything random
+    sites        maximum number of sites per supercell
+    seed         random seed
     ranks        among which the tasks are divided
-    say          told what happens, in words
-    watch        called every now and then; what it raises ends the race
+    report       called with the progress, in words
+    watch        called repeatedly; what it raises ends the race
     """
 
     hamiltonian: Hamiltonian
@@ -82,29 +82,31 @@ class Race:
     sites: int = 1200
     seed: int = 1
     ranks: Ranks = field(default_factory=Ranks)
-    say: Callable[[str], None] = lambda words: None
+    report: Callable[[str], None] = lambda words: None
     watch: Callable[[], None] = lambda: None
 
     def run(self) -> Best:
-        """The best box and texture, the same on all ranks.
+        """Return the best supercell and texture, the same on all ranks.
 
-        ValueError where the box cannot be chosen, Interrupted where one of the ranks is told to stop.
+        Raises ValueError if the supercell cannot be chosen, Interrupted if one of the ranks is signalled.
         """
         axes = free_axes(self.hamiltonian)
         starts = self._each([self._starts])[0]
-        self.say(f"{len(starts)} boxes that hold the softest modes, {starts[0].sites} to {starts[-1].sites} sites")
-        best = self._among(LEADERS, self._each([partial(self._searched, box) for box in starts]))
-        self.say(f"searched: {best[0]}")
+        self.report(
+            f"{len(starts)} supercells that fit the softest modes, {starts[0].sites} to {starts[-1].sites} sites"
+        )
+        best = self._among(LEADERS, self._each([partial(self._searched, supercell) for supercell in starts]))
+        self.report(f"searched: {best[0]}")
         best = self._among(FINALISTS, self._each([partial(self._descended, one, axes) for one in best]))
-        self.say(f"stretched: {best[0]}")
-        larger = [one.tiled(times) for one in best for times in self._tilings(one.box, axes)]
+        self.report(f"stretched: {best[0]}")
+        larger = [one.tiled(times) for one in best for times in self._tilings(one.supercell, axes)]
         best = self._among(1, [best, *self._each([partial(self._descended, one, axes) for one in larger])])
         best = self._among(1, self._each([partial(self._descended, best[0], axes, moves=2)]))
-        self.say(f"several side by side, stretched: {best[0]}")
+        self.report(f"several side by side, stretched: {best[0]}")
         return best[0]
 
     def _each(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
-        """The result of every task, on every rank: each does its share."""
+        """Return the results of all tasks on every rank; each does its share."""
         ranks = self.ranks
         own: list[T] | None = None
         with suppress(Interrupted):
@@ -116,63 +118,63 @@ class Race:
         return [every[k % ranks.size][k // ranks.size] for k in range(len(tasks))]
 
     def _among(self, count: int, found: Sequence[Sequence[Best]]) -> list[Best]:
-        """The best ones of several lists, best first; of equal energies, the one in the smallest box."""
+        """Return the best of several lists, best first; of equal energies, the one in the smallest supercell."""
         kept: list[Best] = []
         for one in sorted((one for part in found for one in part), key=lambda one: one.energy):
             like = next((k for k, other in enumerate(kept) if abs(one.energy - other.energy) <= self._tolerance), None)
             if like is None:
                 kept.append(one)
-            elif one.box.sites < kept[like].box.sites:
+            elif one.supercell.sites < kept[like].supercell.sites:
                 kept[like] = one
         return kept[:count]
 
     @cached_property
     def _tolerance(self) -> float:
-        """meV per site, below which energies are equal."""
+        """Difference below which energies are equal, meV per site."""
         return 1e-7 * Evaluator(self.hamiltonian.with_size((1, 1, 1)), self.device).stiffness
 
-    def _starts(self) -> list[Box]:
-        """The boxes that hold best one arm of the softest star, and all of them: smallest first."""
-        records, chosen = ranked(self.hamiltonian, self.sites), dict[tuple[int, ...], Box]()
+    def _starts(self) -> list[Supercell]:
+        """Return the supercells that fit one arm of the softest star best, or all of them; smallest first."""
+        records, chosen = ranked(self.hamiltonian, self.sites), dict[tuple[int, ...], Supercell]()
         for measure in ("one", "all"):
-            order = sorted(records, key=lambda record: (getattr(record, measure), record.box.sites))
-            chosen |= {record.box.key: record.box for record in order[:STARTS]}
-        return sorted(chosen.values(), key=lambda box: box.sites)
+            order = sorted(records, key=lambda record: (getattr(record, measure), record.supercell.sites))
+            chosen |= {record.supercell.key: record.supercell for record in order[:STARTS]}
+        return sorted(chosen.values(), key=lambda supercell: supercell.sites)
 
-    def _searched(self, box: Box) -> list[Best]:
-        """The elites of a small search in one box."""
-        evaluator = Evaluator(box.hamiltonian, self.device, np.float32)
+    def _searched(self, supercell: Supercell) -> list[Best]:
+        """Return the elites of a small search in one supercell."""
+        evaluator = Evaluator(supercell.hamiltonian, self.device, np.float32)
         settings = GeneticTunneling(replicas=REPLICAS, elites=4, seed=self.seed)
-        island = Island(Crystal(box.hamiltonian), evaluator, settings, watch=self.watch)
+        island = Island(Crystal(supercell.hamiltonian), evaluator, settings, watch=self.watch)
         for _ in range(GENERATIONS):
             island.breed()
-        return [Best(box, elite.spins, elite.energy / box.sites) for elite in island.elites]
+        return [Best(supercell, elite.spins, elite.energy / supercell.sites) for elite in island.elites]
 
-    def _relaxed(self, box: Box, texture: NDArray[Any]) -> Best:
-        evaluator = Evaluator(box.hamiltonian, self.device, np.float32)
+    def _relaxed(self, supercell: Supercell, texture: NDArray[Any]) -> Best:
+        evaluator = Evaluator(supercell.hamiltonian, self.device, np.float32)
         relaxed = relax(REFINEMENT, evaluator, texture[None], watch=self.watch)
-        return Best(box, relaxed.textures[0], float(relaxed.energy[0]) / box.sites)
+        return Best(supercell, relaxed.textures[0], float(relaxed.energy[0]) / supercell.sites)
 
     def _descended(self, start: Best, axes: tuple[int, ...], moves: int = 1) -> list[Best]:
-        """Down from box to neighbouring box, always to the best one, until none is better."""
-        best, seen = self._relaxed(start.box, start.texture), {start.box.key}
+        """Return the minimum of a descent to the best neighbouring supercell, until none is better."""
+        best, seen = self._relaxed(start.supercell, start.texture), {start.supercell.key}
         while True:
             tried = []
-            for box in best.box.neighbours(axes, moves):
-                if box.sites <= self.sites and box.key not in seen:
-                    seen.add(box.key)
-                    tried.append(self._relaxed(box, best.box.carried(best.texture, box)))
+            for supercell in best.supercell.neighbours(axes, moves):
+                if supercell.sites <= self.sites and supercell.key not in seen:
+                    seen.add(supercell.key)
+                    tried.append(self._relaxed(supercell, best.supercell.carried(best.texture, supercell)))
             next_best = min(tried, key=lambda one: one.energy, default=best)
             if next_best.energy >= best.energy - self._tolerance:
                 return [best]
             best = next_best
 
-    def _tilings(self, box: Box, axes: tuple[int, ...]) -> list[NDArray[np.int64]]:
-        """How many side by side along each axis, as far as the sites allow."""
+    def _tilings(self, supercell: Supercell, axes: tuple[int, ...]) -> list[NDArray[np.int64]]:
+        """Return the numbers side by side along each axis that ``sites`` allows."""
         found = []
         for repeats in product(range(1, REPEATS + 1), repeat=len(axes)):
             times = np.ones(3, dtype=np.int64)
             times[list(axes)] = repeats
-            if times.prod() > 1 and times.prod() * box.sites <= self.sites:
+            if times.prod() > 1 and times.prod() * supercell.sites <= self.sites:
                 found.append(times)
         return found

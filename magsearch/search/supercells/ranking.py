@@ -1,9 +1,9 @@
-"""Which boxes hold the softest modes of J(q): where a search of the right cell begins.
+"""Supercells commensurate with the softest modes of J(q): where a supercell search begins.
 
-A box with the vectors H a has room for the wave vectors h = H^-1 k (fractions of the reciprocal vectors, k whole). What
-a wave costs there, beside the softest one of the infinite crystal, is the distance from the nearest of them to the
-softest h*: H (h - h*) = k - H h*, measured by the curvature of the largest eigenvalue of J(q). (The eigenvalue itself
-may be soft again near another arm of the star, and would take one wave for two.)
+A supercell with the vectors H a has room for the wave vectors h = H^-1 k (fractions of the reciprocal vectors, k
+whole). What a wave costs there, compared with the softest one of the infinite crystal, is the distance from the nearest
+of them to the softest h*: H (h - h*) = k - H h*, measured by the curvature of the largest eigenvalue of J(q). (The
+eigenvalue itself may be soft again near another arm of the star, and would take one wave for two.)
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from scipy.ndimage import maximum_filter
 from scipy.optimize import minimize
 
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.search.supercells.supercell import Box, boxes, free_axes
+from magsearch.search.supercells.supercell import Supercell, free_axes, supercells
 
 GRID = {1: 720, 2: 60, 3: 20}  # wave vectors along each free axis, by their number, from which maxima are climbed
 SAME_STAR = 1e-5  # largest spread of -J(q) over the arms of one star, of the range of J(q): DFT couplings are rounded
-CLIMBS = 40  # maxima that are looked at
+CLIMBS = 40  # maxima that are refined
 STEP = 1e-4  # fractions of a reciprocal vector, for second differences
-BUDGET = 100_000  # boxes that are looked at
+BUDGET = 100_000  # supercells that are ranked
 
 
 @dataclass(frozen=True, eq=False)
 class SoftModes:
-    """Where the largest eigenvalue of J(q) has its maximum.
+    """The wave vectors at which the largest eigenvalue of J(q) has its maximum.
 
     h          [arm, 3] fractions of the reciprocal vectors; of h and -h one
     energy     meV per site of a wave of unit spins there: - 1/2 of the eigenvalue
@@ -43,26 +43,26 @@ class SoftModes:
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """A box, and what it costs the softest modes to fit in, meV per site.
+    """A supercell, and what the softest modes cost in it, meV per site.
 
-    one   of the arm that fits best: what a spiral feels
-    all   of all arms of the star, on the average: what a lattice of skyrmions or another multiple-q state feels
+    one   of the arm that fits best: the cost of a spiral
+    all   mean over all arms of the star: the cost of a lattice of skyrmions or another multiple-q state
     """
 
-    box: Box
+    supercell: Supercell
     one: float
     all: float
 
 
 def energies(hamiltonian: Hamiltonian, h: ArrayLike) -> NDArray[np.float64]:
-    """- 1/2 of the largest eigenvalue of J(q), meV per site, [q]; h [q, 3] fractions of the reciprocal vectors."""
+    """Return - 1/2 of the largest eigenvalue of J(q), meV per site, [q]; h [q, 3] fractions of reciprocal vectors."""
     q = np.asarray(h, dtype=np.float64).reshape(-1, 3) @ hamiltonian.lattice.reciprocal
     parts = np.array_split(q, max(1, len(q) // 2048))
     return np.concatenate([-0.5 * np.linalg.eigvalsh(hamiltonian.fourier(part))[:, -1] for part in parts])
 
 
 def soft_modes(hamiltonian: Hamiltonian) -> SoftModes:
-    """The star of the softest modes. ValueError where the box cannot be chosen."""
+    """Return the star of the softest modes. Raises ValueError if the supercell cannot be chosen."""
     axes = list(free_axes(hamiltonian))
     grid = np.indices([GRID[len(axes)]] * len(axes)).reshape(len(axes), -1).T / GRID[len(axes)]
     h = np.zeros((len(grid), 3))
@@ -104,28 +104,28 @@ def _curvature(hamiltonian: Hamiltonian, h: NDArray[np.float64]) -> NDArray[np.f
 
 
 def ranked(hamiltonian: Hamiltonian, sites: int, modes: SoftModes | None = None) -> list[Ranked]:
-    """Boxes of at most so many sites that hold the softest modes better than all smaller ones do, smallest first.
+    """Return supercells of at most ``sites`` that fit the softest modes better than all smaller ones, smallest first.
 
-    Better in one of the two measures of ``Ranked`` at least. In three dimensions there are many boxes: volumes are
-    looked at from one cell on, until ``BUDGET`` boxes have been seen.
+    Better by at least one of the two measures of ``Ranked``. In three dimensions there are many supercells: volumes are
+    considered from one cell on, until ``BUDGET`` supercells have been.
     """
     modes = modes or soft_modes(hamiltonian)
     records: list[Ranked] = []
     best = np.array([np.inf, np.inf])
     for H in _volumes(hamiltonian, sites // hamiltonian.lattice.atoms):
-        costs = _costs(H, modes)  # [box, measure]
+        costs = _costs(H, modes)  # [supercell, measure]
         for k in sorted(set(costs.argmin(axis=0).tolist()), key=lambda k: costs[k].tolist()):
             if (costs[k] < 0.9 * best - 1e-9 * abs(modes.energy)).any():
-                records.append(Ranked(Box(hamiltonian, H[k]), *costs[k].tolist()))
+                records.append(Ranked(Supercell(hamiltonian, H[k]), *costs[k].tolist()))
         best = np.minimum(best, costs.min(axis=0))
     return records
 
 
 def _volumes(hamiltonian: Hamiltonian, cells: int) -> Iterator[NDArray[np.int64]]:
-    """The boxes of each volume, [box, 3, 3]."""
+    """Yield the supercells of each volume, [supercell, 3, 3]."""
     seen = 0
     for volume in range(1, cells + 1):
-        H = boxes(hamiltonian, volume)
+        H = supercells(hamiltonian, volume)
         seen += len(H)
         if seen > BUDGET:
             return
@@ -133,13 +133,13 @@ def _volumes(hamiltonian: Hamiltonian, cells: int) -> Iterator[NDArray[np.int64]
 
 
 def _nearest(H: NDArray[Any], h: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The wave vector of each box [..., 3, 3] that is nearest to h [3], in fractions."""
+    """Return the wave vector of each supercell [..., 3, 3] that is nearest to h [3], in fractions."""
     inverse = np.linalg.inv(H.astype(np.float64))
     return np.asarray((inverse @ np.rint(H @ h)[..., None])[..., 0])
 
 
 def _costs(H: NDArray[np.int64], modes: SoftModes) -> NDArray[np.float64]:
-    """What the modes lose in each box, meV per site, [box, measure]."""
+    """Return the cost of the modes in each supercell, meV per site, [supercell, measure]."""
     each = []
     for h, K in zip(modes.h, modes.curvature, strict=True):
         away = _nearest(H, h) - h

@@ -1,9 +1,10 @@
-"""Boxes of a crystal: every way to repeat it periodically, straight or sheared.
+"""Supercells of a crystal: every way to repeat it periodically, straight or sheared.
 
-A box is a matrix H of whole numbers whose rows are the vectors, in cell vectors a, after which a texture repeats: its
-volume is |det H| cells. All boxes of a volume are the Hermite normal forms of that determinant. With H = P D Q, where P
-and Q have the determinant 1 or -1 and D is diagonal, the rows of H a and of D Q a span one lattice: a sheared box is a
-plain one of D cells along other cell vectors, Q a, and everything that works on plain boxes works on it.
+A supercell is a matrix H of whole numbers whose rows are the vectors, in cell vectors a, after which a texture repeats:
+its volume is |det H| cells. All supercells of a volume are the Hermite normal forms of that determinant (Santoro &
+Mighell, Acta Cryst. A 28, 284 (1972)). With H = P D Q, where P and Q have the determinant 1 or -1 and D is diagonal
+(Smith normal form), the rows of H a and of D Q a span one lattice: a sheared supercell is a plain one of D cells along
+other cell vectors, Q a, and everything that works on plain supercells works on it.
 """
 
 from __future__ import annotations
@@ -25,21 +26,21 @@ Whole = NDArray[np.int64]
 
 
 def free_axes(hamiltonian: Hamiltonian) -> tuple[int, ...]:
-    """Axes along which the box can be chosen: periodic, with couplings along them.
+    """Return the axes along which the supercell can be chosen: periodic, with couplings along them.
 
-    ValueError where every cell is not like every other, and where there is no such axis.
+    Raises ValueError if the cells are not all alike, and if there is no such axis.
     """
     if not hamiltonian.uniform:
-        raise ValueError("with vacancies, per-site couplings or per-site moments the box cannot be chosen")
+        raise ValueError("with vacancies, per-site couplings or per-site moments the supercell cannot be chosen")
     offset, periodic = hamiltonian.bonds.offset, hamiltonian.lattice.periodic
     axes = tuple(axis for axis in range(3) if periodic[axis] and offset[:, axis].any())
     if not axes:
-        raise ValueError("no axis is periodic and has couplings along it: there is no box to be chosen")
+        raise ValueError("no axis is periodic and has couplings along it: there is no supercell to be chosen")
     return axes
 
 
 @dataclass(frozen=True, eq=False)
-class Box:
+class Supercell:
     """A crystal that repeats after the rows of H.
 
     crystal  a Hamiltonian; how many cells it has along the free axes does not matter
@@ -52,19 +53,21 @@ class Box:
     def __post_init__(self) -> None:
         object.__setattr__(self, "H", np.array(self.H, dtype=np.int64).reshape(3, 3))
         if round(np.linalg.det(self.H)) == 0:
-            raise ValueError(f"the vectors {self.H.tolist()} do not span a box")
+            raise ValueError(f"the vectors {self.H.tolist()} do not span a supercell")
 
     @property
     def key(self) -> tuple[int, ...]:
-        """What boxes that repeat alike have in common: their Hermite normal form."""
+        """Hermite normal form, the same for all vectors that span one supercell."""
         return tuple(hermite(self.H).ravel().tolist())
 
     @property
     def cells(self) -> int:
+        """Number of unit cells."""
         return abs(round(np.linalg.det(self.H)))
 
     @property
     def sites(self) -> int:
+        """Number of sites."""
         return self.cells * self.crystal.lattice.atoms
 
     @cached_property
@@ -75,7 +78,7 @@ class Box:
 
     @cached_property
     def hamiltonian(self) -> Hamiltonian:
-        """The crystal in this box."""
+        """Hamiltonian of the crystal in this supercell."""
         size, Q = self.diagonal
         old, bonds = self.crystal.lattice, self.crystal.bonds
         inverse = np.rint(np.linalg.inv(Q)).astype(np.int64)
@@ -84,17 +87,17 @@ class Box:
 
     @cached_property
     def coordinates(self) -> Whole:
-        """Every cell of the box in the crystal's own cell vectors, [cell, 3]."""
+        """Cells of the supercell in the crystal's own cell vectors, [cell, 3]."""
         return self.hamiltonian.lattice.coordinates @ self.diagonal[1]
 
     def places(self, coordinates: Whole) -> Whole:
-        """The cell of the box, as a number, that a cell of the crystal [..., 3] is repeated by."""
+        """Return the numbers of the cells that cells of the crystal [..., 3] are repetitions of."""
         size, Q = self.diagonal
         x, y, z = np.moveaxis(coordinates @ np.rint(np.linalg.inv(Q)).astype(np.int64) % size, -1, 0)
         return np.asarray(x + size[0] * (y + size[1] * z))
 
-    def carried(self, texture: ArrayLike, other: Box) -> NDArray[np.float64]:
-        """A texture [site, 3] of this box in another one: stretched with it, interpolated linearly between cells."""
+    def carried(self, texture: ArrayLike, other: Supercell) -> NDArray[np.float64]:
+        """Return a texture [site, 3] stretched to another supercell, interpolated linearly between cells."""
         spins = np.asarray(texture, dtype=np.float64).reshape(self.cells, -1, 3)
         place = other.coordinates @ np.linalg.inv(other.H) @ self.H  # [cell, 3] of the crystal, real
         low = np.floor(place + 1e-9).astype(np.int64)
@@ -106,8 +109,8 @@ class Box:
             carried[used] += weight[used, None, None] * spins[self.places(low[used] + corner)]
         return unit(carried.reshape(-1, 3))
 
-    def neighbours(self, axes: tuple[int, ...], moves: int = 1) -> Iterator[Box]:
-        """Boxes one of whose vectors, or so many entries of H, differ by a cell."""
+    def neighbours(self, axes: tuple[int, ...], moves: int = 1) -> Iterator[Supercell]:
+        """Yield the supercells that differ by one cell in up to ``moves`` entries of H."""
         entries = list(product(axes, axes))
         for signs in product((0, 1, -1), repeat=len(entries)):
             if 0 < np.abs(signs).sum() <= moves:
@@ -115,35 +118,35 @@ class Box:
                 for (row, column), sign in zip(entries, signs, strict=True):
                     H[row, column] += sign
                 if round(np.linalg.det(H)) != 0:
-                    yield Box(self.crystal, compact(H, self.crystal.lattice.cell, axes))
+                    yield Supercell(self.crystal, compact(H, self.crystal.lattice.cell, axes))
 
-    def repeated(self, texture: ArrayLike, other: Box) -> NDArray[np.float64]:
-        """A texture [site, 3] of this box in a box that holds several of it, cell by cell."""
+    def repeated(self, texture: ArrayLike, other: Supercell) -> NDArray[np.float64]:
+        """Return a texture [site, 3] repeated in a supercell that is a multiple of this one."""
         return np.asarray(texture).reshape(self.cells, -1, 3)[self.places(other.coordinates)].reshape(-1, 3)
 
     def __str__(self) -> str:
         rows = [self.H[axis].tolist() for axis in range(3)]
         return f"{self.sites} sites, repeating after {', '.join(str(tuple(row)) for row in rows)}"
 
-    def tiled(self, times: ArrayLike) -> Box:
-        """So many of these boxes side by side, [3]."""
-        return Box(self.crystal, np.asarray(times, dtype=np.int64)[:, None] * self.H)
+    def tiled(self, times: ArrayLike) -> Supercell:
+        """Return a supercell of so many of these side by side, [3]."""
+        return Supercell(self.crystal, np.asarray(times, dtype=np.int64)[:, None] * self.H)
 
 
-def own_box(hamiltonian: Hamiltonian) -> Box:
-    """The box that a Hamiltonian has."""
-    return Box(hamiltonian, np.diag(hamiltonian.lattice.size))
+def own_supercell(hamiltonian: Hamiltonian) -> Supercell:
+    """Return the supercell of a Hamiltonian."""
+    return Supercell(hamiltonian, np.diag(hamiltonian.lattice.size))
 
 
 def compact(H: Any, cell: NDArray[np.float64], axes: tuple[int, ...]) -> Whole:
-    """The same box by vectors as short as can be, [..., 3, 3]; only those of the free axes are changed."""
+    """Return H of the same supercells, [..., 3, 3], with the vectors of the free axes reduced to the shortest."""
     H, free = np.array(H, dtype=np.int64), list(axes)
     H[..., free, :] = shortest(H[..., free, :] @ cell, H[..., free, :])[1]
     return H
 
 
-def boxes(hamiltonian: Hamiltonian, cells: int) -> Whole:
-    """H of all boxes of so many cells along the free axes, [box, 3, 3], in compact form."""
+def supercells(hamiltonian: Hamiltonian, cells: int) -> Whole:
+    """Return H of all supercells of so many cells along the free axes, [supercell, 3, 3], with short vectors."""
     axes = free_axes(hamiltonian)
     forms = np.array(list(_hermite_normal_forms(cells, len(axes))), dtype=np.int64)
     H = np.zeros((len(forms), 3, 3), dtype=np.int64)
@@ -153,7 +156,7 @@ def boxes(hamiltonian: Hamiltonian, cells: int) -> Whole:
 
 
 def _hermite_normal_forms(determinant: int, dimensions: int) -> Iterator[Whole]:
-    """Lower triangular, entries left of the diagonal from 0 up to the diagonal entry of their column."""
+    """Yield lower triangular matrices, entries left of the diagonal from 0 up to the diagonal one of their column."""
     if dimensions == 1:
         yield np.array([[determinant]])
         return
@@ -166,7 +169,7 @@ def _hermite_normal_forms(determinant: int, dimensions: int) -> Iterator[Whole]:
 
 
 def hermite(H: Whole) -> Whole:
-    """The Hermite normal form of a box: lower triangular, what it is whichever vectors span it."""
+    """Return the Hermite normal form of a supercell: lower triangular, the same for all vectors that span it."""
     A = np.array(H, dtype=object)
     size = len(A)
     for k in reversed(range(size)):  # zeros above the diagonal of column k, from row operations
@@ -186,7 +189,7 @@ def hermite(H: Whole) -> Whole:
 
 
 def diagonalized(H: Whole) -> tuple[Whole, Whole]:
-    """D [k] > 0 and Q [k, k] with H = P diag(D) Q, P and Q of whole numbers with determinant 1 or -1.
+    """Return D [k] > 0 and Q [k, k] of H = P diag(D) Q, P and Q of whole numbers with determinant 1 or -1.
 
     Euclid's algorithm on rows (P, which is not needed) and columns. A matrix that is diagonal already has Q = 1.
     """

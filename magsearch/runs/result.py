@@ -1,0 +1,160 @@
+"""The result of a search, as it was found or as a file holds it."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from magsearch import storage
+from magsearch.bounds import Bound
+from magsearch.errors import InputError
+from magsearch.formatting import fixed, html_table, text_table, vector
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.parallel.ranks import is_first_rank
+from magsearch.runs.launch import expect_free, written
+from magsearch.runs.textures import elite_in
+from magsearch.search.candidate import Candidate
+from magsearch.search.history import History
+from magsearch.search.stopping import Reason
+from magsearch.storage.summary import caption, certificate
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Result:
+    """The result of a search: its best distinct minima, the lower bound, and how it went.
+
+    record        what the file of the run holds
+    file          where it is stored; None: in memory only
+    populations   of all islands, from which a run in memory can be resumed once it is saved; on rank 0
+    """
+
+    record: storage.Record
+    file: Path | None = None
+    populations: storage.Populations | storage.Parts | None = None
+
+    @property
+    def champion(self) -> Candidate:
+        """Best minimum. Raises InputError if the run has none yet."""
+        return elite_in(self.record, self.file or Path("result"), 0)
+
+    @property
+    def elites(self) -> tuple[Candidate, ...]:
+        """Best distinct minima, best first."""
+        return self.record.elites
+
+    @property
+    def model(self) -> Hamiltonian:
+        """Hamiltonian that was searched."""
+        return self.record.hamiltonian
+
+    @property
+    def history(self) -> History:
+        """History of the search by generation and island."""
+        return self.record.history
+
+    @property
+    def bound(self) -> Bound | None:
+        """Rigorous lower bound of the energy; None if none was computed."""
+        return self.record.bound
+
+    @property
+    def gap(self) -> float | None:
+        """Energy of the champion above the lower bound, meV per site; None without a bound."""
+        return None if self.bound is None else self.bound.gap(self.champion.energy_per_site)
+
+    @property
+    def stopped(self) -> Reason | None:
+        """Reason why the search ended; None if it has not ended."""
+        return self.record.stopped
+
+    def save(self, path: str | Path, overwrite: bool = False) -> None:
+        """Write the file that ``magsearch run`` writes; under mpiexec, rank 0 does.
+
+        A run that was stored before keeps what it needs to be resumed. One in memory does so up to the size of
+        populations that [storage] gather allows, if a longer limit lets it resume.
+
+        Raises InputError if the file exists and may not be overwritten, or cannot be written.
+        """
+        out = Path(path)
+        if not is_first_rank():
+            return
+        expect_free(out, overwrite, "run")
+        populations = self.populations
+        if self.file is not None and self.record.resumable:
+            populations = storage.read_states(self.file)
+        written(out, lambda: storage.write(out, self.record, populations))
+
+    def plot(self, path: str | Path | None = None, what: str = "summary", elite: int = 0) -> Picture:
+        """Draw the result, write it to a file if one is named (png, pdf or svg), and return a picture for notebooks.
+
+        what    summary, texture, structure, charge, elites, generations, operators or migrations
+        elite   which one; 0 is the champion
+
+        Raises InputError for what cannot be drawn or written. Under mpiexec, rank 0 writes.
+        """
+        from magsearch import plots
+
+        if what not in plots.PICTURES:
+            raise InputError(f"unknown picture {what!r}; expected {', '.join(plots.PICTURES)}", "plot()")
+        elite_in(self.record, self.file or Path("result"), elite)
+        title = f"{Path(self.record.input_path).name}, B = {vector(self.model.field, 2)} T"
+        title = f"{title}: {caption(self.record, elite)}"
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                shown = Path(folder) / "picture.png"
+                plots.PICTURES[what](self.record, elite, title, shown, None)
+                if path is not None and is_first_rank():
+                    plots.PICTURES[what](self.record, elite, title, Path(path), None)
+                return Picture(title, shown.read_bytes())
+        except (OSError, ValueError) as error:
+            raise InputError(str(error), path or "plot()") from None
+
+    def _rows(self) -> dict[str, str]:
+        """Return what the result prints, by name."""
+        record, history = self.record, self.history
+        rows, proven = dict[str, str](), certificate(record)
+        if record.elites:
+            champion = self.champion
+            rows["energy"] = f"{champion.energy_per_site:.9f} meV per site"
+            if proven is not None:
+                tight = ", the ground state" if proven["tight"] else ""
+                rows["gap"] = f"{max(proven['gap'], 0.0):.2g} meV per site above the lower bound{tight}"
+            rows["phase"] = f"{champion.phase}, charge {fixed(champion.charge, 2)}"
+        rows["stopped"] = str(self.stopped or "not yet: it can be resumed")
+        evaluations = int(history["evaluations"].sum())
+        rows["counts"] = (
+            f"{len(record.elites)} minima, {len(history)} generations, {history.islands} islands, "
+            f"{evaluations} evaluations"
+        )
+        rows["time"] = f"{record.seconds:.1f} s on {record.device}"
+        return rows
+
+    def _title(self) -> str:
+        lattice = self.model.lattice
+        size = " x ".join(str(n) for n in lattice.size)
+        return f"Result of {self.file or self.record.input_path}: {size} cells, {lattice.sites} sites"
+
+    def __repr__(self) -> str:
+        return text_table(self._title(), self._rows())
+
+    def _repr_html_(self) -> str:
+        return html_table(self._title(), self._rows())
+
+
+@dataclass(frozen=True, repr=False)
+class Picture:
+    """A picture that a notebook shows.
+
+    title   what it is of
+    png     the file, as bytes
+    """
+
+    title: str
+    png: bytes
+
+    def __repr__(self) -> str:
+        return f"Picture({self.title!r})"
+
+    def _repr_png_(self) -> bytes:
+        return self.png
