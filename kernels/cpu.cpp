@@ -56,12 +56,15 @@ NB_MODULE(MODULE, m) {
             for (const auto& kernel : nb::cast<const Launch&>(launch).kernels) all.kernels.push_back(kernel);
         return all;
     });
-    BIND(field), BIND(evaluate), BIND(clear), BIND(fold), BIND(descend), BIND(incline), BIND(glide);
-    BIND(barzilai_borwein), BIND(velocity_projection), BIND(fire), BIND(gram), BIND(lbfgs), BIND(rotate);
-    BIND(multiply), BIND(scatter), BIND(convolve);
-    BIND(visit), BIND(thermal);
-    BIND(landau_lifshitz), BIND(predict), BIND(correct);
-    BIND(curve), BIND(project), BIND(lanczos), BIND(recur), BIND(gather);
+    BIND(field), BIND(evaluate), BIND(zero_sums), BIND(reduce_sums), BIND(advance_spins), BIND(project_direction),
+        BIND(advance_with_velocity);
+    BIND(barzilai_borwein), BIND(velocity_projection), BIND(fire), BIND(lbfgs_products), BIND(lbfgs),
+        BIND(rotate_spins);
+    BIND(multiply_modes), BIND(random_spins), BIND(convolve);
+    BIND(update_spins), BIND(finish_sweep);
+    BIND(landau_lifshitz), BIND(heun_predict), BIND(heun_correct);
+    BIND(hessian_product), BIND(inner_products), BIND(lanczos_coefficients), BIND(lanczos_vector),
+        BIND(accumulate_vectors);
     m.def("instruction_set", [] {
 #if defined(__x86_64__)
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) return "avx512";

@@ -15,8 +15,9 @@ from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
 from magsearch.formats import read, read_spins
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.observables.magnetization import magnetization
 from magsearch.observables.structure_factor import structure_factor
 from magsearch.observables.topological_charge import topological_charge

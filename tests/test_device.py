@@ -89,13 +89,13 @@ def test_rows_have_the_values_of_the_enumeration():
     assert list(rows("Sum")) == ["ENERGY", "FORCE2", "OVERLAP", "OTHER2", "MX", "MY", "MZ", "LARGEST2", "SUMS"]
     assert list(rows("Sum").values()) == list(range(9))
     assert rows("State")["ENERGY_NOW"] == 0
+    assert rows("OnsiteRow") == {"MOMENT": 0, "QUADRATIC": 1, "ENTRIES": 10}  # with a number in the sum
     assert rows("State")["STATES"] == rows("State")["PAST"] + constant("memory")  # written so in rules.cuh
     with pytest.raises(KeyError, match="Nothing"):
         rows("Nothing")
 
 
 def test_constants_are_those_of_the_text():
-    assert constant("onsite_width") == 24
     assert constant("memory") > 1
     with pytest.raises(KeyError, match="nothing"):
         constant("nothing")
@@ -115,7 +115,7 @@ def descend(device: Any, **changed: Any) -> None:
         "chunk": device.chunk,
         "replicas": width,
     } | changed
-    device.launch("descend", np.float32, *arguments.values(), blocks=1, replicas=width)
+    device.launch("advance_spins", np.float32, *arguments.values(), blocks=1, replicas=width)
 
 
 def test_a_launch_with_the_right_arguments_runs(target):
@@ -163,7 +163,9 @@ def test_a_wrong_count_of_arguments_is_refused(target):
 
 def bound_descent(device: Any, spins: Any, force: Any, step: Any) -> Any:
     _, sites, _, width = spins.shape
-    return device.bind("descend", np.float32, spins, force, step, sites, device.chunk, width, blocks=1, replicas=width)
+    return device.bind(
+        "advance_spins", np.float32, spins, force, step, sites, device.chunk, width, blocks=1, replicas=width
+    )
 
 
 def test_what_is_bound_can_be_run_again_on_what_its_arrays_hold_by_then(target):
@@ -175,7 +177,7 @@ def test_what_is_bound_can_be_run_again_on_what_its_arrays_hold_by_then(target):
     assert_array_equal(target.host(again), target.host(once), "bound is not run")
     for length in (0.1, 0.3):
         step[...] = length
-        target.launch("descend", np.float32, once, force, step, 3, target.chunk, width, blocks=1, replicas=width)
+        target.launch("advance_spins", np.float32, once, force, step, 3, target.chunk, width, blocks=1, replicas=width)
         descent()
         assert_array_equal(target.host(again), target.host(once))
     assert (target.host(again) != random[0].astype(np.float32)).all()
@@ -255,9 +257,9 @@ def test_threads_do_not_race(name, real, tmp_path):
         spins = evaluator.spins(s)
         step = np.full(evaluator.replicas(spins), 0.1, real)
         arguments = (spins, evaluator.spins(0.1 * s[::-1]), step, evaluator.sites, machine.chunk, len(step))
-        machine.launch("descend", real, *arguments, blocks=evaluator.chunks, replicas=len(step))
+        machine.launch("advance_spins", real, *arguments, blocks=evaluator.chunks, replicas=len(step))
         sums = np.random.default_rng(0).random((70, 3, 64))
-        answers.append((evaluator.sums(s), evaluator.field(s), spins, evaluator.fold(sums, 3, 1)))
+        answers.append((evaluator.sums(s), evaluator.field(s), spins, evaluator.reduced(sums, 3, 1)))
     for forth, back in zip(*answers, strict=True):
         assert_array_equal(forth, back)
 
@@ -291,7 +293,7 @@ def scatter(device: Any, key: Any = (0, 0), stream: int = 0, island: int = 0, fi
     spins = device.xp.zeros((blocks, sites, 3, device.width), real)
     chunks = -(-sites // device.chunk)
     arguments = (spins, *key, stream, island, first, sites, device.chunk, replicas)
-    device.launch("scatter", real, *arguments, blocks=chunks, replicas=replicas)
+    device.launch("random_spins", real, *arguments, blocks=chunks, replicas=replicas)
     return device.host(spins).transpose(0, 3, 1, 2).reshape(replicas, sites, 3)
 
 

@@ -17,7 +17,7 @@ import pytest
 from magsearch.engine.device import kernel_text, signatures
 
 ARCHITECTURES = ("sm_80", "sm_90")
-HOT = ("evaluate<float>", "descend<float>", "glide<float>", "visit<float>")
+HOT = ("evaluate<float>", "advance_spins<float>", "advance_with_velocity<float>", "update_spins<float>")
 EXPRESSIONS = [f"{kernel}<{real}>" for kernel in signatures() if kernel != "convolve" for real in ("float", "double")]
 
 

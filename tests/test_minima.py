@@ -12,8 +12,9 @@ from test_stability import LINE, judged, polished
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.minima.degeneracy import Degeneracy, Minima, moved
-from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.observables.fingerprint import fingerprint, same
 from magsearch.operators.crystal import Crystal
 from magsearch.search.island import GeneticTunneling, Island

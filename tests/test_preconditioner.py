@@ -11,8 +11,9 @@ from models import MODELS, bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose
 
 from magsearch.engine.evaluator import Evaluator
-from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.preconditioner import INCLINED, preconditioned, softened
 from magsearch.relaxation.relax import Convergence, relax

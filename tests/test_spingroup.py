@@ -12,8 +12,9 @@ from scipy.spatial.transform import Rotation
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.symmetry.equivalence import Equivalence
 from magsearch.symmetry.space_group import operations
 from magsearch.symmetry.spin_group import any_angle, spin_group

@@ -44,7 +44,7 @@ def kernel_text() -> str:
 
 @cache
 def signatures() -> dict[str, list[str]]:
-    """The argument types of every kernel, as written: {"descend": ["real*", "const real*", ..., "int"]}."""
+    """The argument types of every kernel, as written: {"advance_spins": ["real*", "const real*", ..., "int"]}."""
     text = kernel_text() + (KERNELS / "convolution.hpp").read_text()
     found = re.findall(r"^KERNEL (\w+)\(([^)]*)\)", text, flags=re.MULTILINE)
     return {
@@ -70,7 +70,9 @@ def rows(enum: str) -> dict[str, int]:
     values: dict[str, int] = {}
     for name, _, given in (member.partition("=") for member in re.sub(r"//[^\n]*", "", found[1]).split(",")):
         summands = [term.strip() for term in given.split("+") if term.strip()]  # `= PAST + memory`
-        value = sum(values[term] if term in values else constant(term) for term in summands)
+        value = sum(
+            int(term) if term.isdigit() else values[term] if term in values else constant(term) for term in summands
+        )
         values[name.strip()] = value if summands else len(values)
     return values
 
@@ -162,8 +164,8 @@ class Device:
             before = self.xp.ascontiguousarray(self.fft(waves, axes=(1, 2, 3)))
             after = self.xp.empty_like(before)
             self.launch(
-                "multiply", real, before.view(real), modes.view(real), after.view(real), cells, 3 * atoms, self.chunk,
-                pairs, blocks=-(-cells // self.chunk), replicas=pairs,
+                "multiply_modes", real, before.view(real), modes.view(real), after.view(real), cells, 3 * atoms,
+                self.chunk, pairs, blocks=-(-cells // self.chunk), replicas=pairs,
             )  # fmt: skip
             back = self.ifft(after, axes=(1, 2, 3), norm="forward", overwrite_x=True)
             field[...] = self.xp.ascontiguousarray(back).view(real).reshape(field.shape)

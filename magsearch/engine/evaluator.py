@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from magsearch.engine.device import Device, Launch, rows
 from magsearch.engine.neighbours import Neighbours
+from magsearch.engine.onsite_table import OnsiteTable
 from magsearch.engine.sweep_order import Visits
-from magsearch.model.hamiltonian import ONSITE, Hamiltonian, onsite_order
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.units import MU_B
 
 Path = Literal["direct", "fourier"]
@@ -77,23 +78,12 @@ class Evaluator:
             raise ValueError(f"no Fourier path: {cost(hamiltonian).reason}")
         self.sites = hamiltonian.lattice.sites
         self.chunks = -(-self.sites // device.chunk)
-        kind, table = hamiltonian.onsite
-        self._kind = device.array(kind, np.int32)
-        self._onsite = device.array(table, self.real)
-        self.order = onsite_order(table)
+        self._onsite = OnsiteTable.of(hamiltonian, "the evaluator").on(device, self.real)
 
-    @cached_property
+    @property
     def stiffness(self) -> float:
-        """A bound of how strongly one spin is held, meV: sum of |J_ij|, anisotropy and field at the worst site."""
-        bonds, (kind, table) = self.hamiltonian.bonds, self.hamiltonian.onsite
-        held = np.zeros(self.hamiltonian.lattice.atoms)
-        np.add.at(held, bonds.i, np.linalg.norm(bonds.J, ord=2, axis=(1, 2)))
-        held = np.tile(held, self.hamiltonian.lattice.cells)
-        if (disorder := self.hamiltonian.site_bonds) is not None:
-            np.add.at(held, disorder.i, np.linalg.norm(disorder.J, ord=2, axis=(1, 2)))
-        local = 2 * np.linalg.norm(table[:, ONSITE["A"]], axis=1) + 4 * np.abs(table[:, ONSITE["K4"]][:, 0])
-        local += 2 * np.abs(table[:, ONSITE["Kc"]][:, 0]) + MU_B * np.linalg.norm(self.hamiltonian.field) * table[:, 0]
-        return float((held + local[kind]).max()) or 1.0
+        """Bound of how strongly one spin is held, meV."""
+        return self.hamiltonian.stiffness
 
     @property
     def rounding(self) -> float:
@@ -146,33 +136,36 @@ class Evaluator:
         """
         convolve, field = self.bilinear(spins)
         evaluate = self.bind(
-            "evaluate", spins, int(self.path == "direct"), field, *self._neighbours, self._kind, self._onsite,
-            self.order, zeeman, other, force, sums, self.sites, self.device.chunk, self.replicas(spins),
+            "evaluate", spins, int(self.path == "direct"), field, *self._neighbours, *self._onsite, zeeman,
+            other, force, sums, self.sites, self.device.chunk, self.replicas(spins),
         )  # fmt: skip
         return self.device.chain(*convolve, evaluate)
 
     def fields(self, spins: Any, zeeman: Any) -> Any:
-        """b = -dE/ds on the device, meV, [block, site, 3, width] as the spins."""
+        """Return b = -dE/ds on the device, meV, [block, site, 3, width] as the spins."""
+        return self._fields(spins, zeeman, self._onsite)
+
+    def _fields(self, spins: Any, zeeman: Any, onsite: tuple[Any, Any, int, int, int]) -> Any:
         out = self.device.xp.empty_like(spins)
         convolve, bilinear = self.bilinear(spins)
         field = self.bind(
-            "field", spins, int(self.path == "direct"), bilinear, *self._neighbours, self._kind, self._onsite,
-            self.order, zeeman, out, self.sites, self.device.chunk, self.replicas(spins),
+            "field", spins, int(self.path == "direct"), bilinear, *self._neighbours, *onsite, zeeman, out, self.sites,
+            self.device.chunk, self.replicas(spins),
         )  # fmt: skip
         self.device.chain(*convolve, field)()
         return out
 
-    def curving(self, spins: Any, held: Any, vectors: Any, out: Any, sums: Any) -> Launch:
+    def hessian_product(self, spins: Any, held: Any, vectors: Any, out: Any, sums: Any) -> Launch:
         """What writes H v of tangent vectors [block, site, 3, width], and the sums of v . H v over chunks.
 
         held [block, site, width]: s . b of every spin; sums [chunk, replica]. See kernels/hessian.cuh.
         """
         convolve, bilinear = self.bilinear(vectors)
-        curve = self.bind(
-            "curve", spins, held, vectors, int(self.path == "direct"), bilinear, *self._neighbours, self._kind,
-            self._onsite, self.order, out, sums, self.sites, self.device.chunk, self.replicas(spins),
+        product = self.bind(
+            "hessian_product", spins, held, vectors, int(self.path == "direct"), bilinear, *self._neighbours,
+            *self._onsite, out, sums, self.sites, self.device.chunk, self.replicas(spins),
         )  # fmt: skip
-        return self.device.chain(*convolve, curve)
+        return self.device.chain(*convolve, product)
 
     def bilinear(self, spins: Any) -> tuple[list[Launch], Any]:
         """What a kernel needs before it can take the bilinear field of ``spins``, and the array that it reads.
@@ -189,19 +182,19 @@ class Evaluator:
         lattice = self.hamiltonian.lattice
         return self.device.convolution(self.real, vectors, modes, out, lattice.size, lattice.atoms)
 
-    def folding(self, sums: Any, quantities: int, largest: int) -> tuple[Launch, Any]:
+    def reduction(self, sums: Any, quantities: int, largest: int) -> tuple[Launch, Any]:
         """What adds sums over chunks [chunk, quantity, replica] up to the few groups that a rule reads, and these."""
         chunks, replicas = sums.shape[0], sums.shape[2]
         groups = min(self.device.groups, chunks)
-        folded = self.device.xp.empty((groups, quantities, replicas), dtype=np.float64)
-        arguments = (sums, folded, chunks, groups, quantities, largest, replicas)
-        return self.bind("fold", *arguments, blocks=groups * quantities), folded
+        few = self.device.xp.empty((groups, quantities, replicas), dtype=np.float64)
+        arguments = (sums, few, chunks, groups, quantities, largest, replicas)
+        return self.bind("reduce_sums", *arguments, blocks=groups * quantities), few
 
-    def fold(self, sums: Any, quantities: int, largest: int) -> Any:
-        """The same, done at once."""
-        fold, folded = self.folding(sums, quantities, largest)
-        fold()
-        return folded
+    def reduced(self, sums: Any, quantities: int, largest: int) -> Any:
+        """Reduce sums over chunks at once, as ``reduction`` does."""
+        reduce, few = self.reduction(sums, quantities, largest)
+        reduce()
+        return few
 
     def bind(self, kernel: str, *arguments: Any, blocks: int | None = None) -> Launch:
         """A kernel over the chunks of sites, or so many blocks, and the replicas, whose number is its last argument."""
@@ -254,4 +247,12 @@ class Evaluator:
         given = np.asarray(textures)
         spins = self.spins(textures)
         out = self.fields(spins, self.zeeman(self.hamiltonian.field, self.replicas(spins)))
+        return self.textures(out)[: given.reshape(-1, self.sites, 3).shape[0]].reshape(given.shape)
+
+    def coupling_field(self, textures: Any) -> NDArray[Any]:
+        """Return sum_j J_ij s_j of textures [replica, site, 3] or [site, 3], meV, same shape."""
+        given = np.asarray(textures)
+        spins = self.spins(textures)
+        nothing = OnsiteTable.zero(self.sites).on(self.device, self.real)
+        out = self._fields(spins, self.zeeman((0.0, 0.0, 0.0), self.replicas(spins)), nothing)
         return self.textures(out)[: given.reshape(-1, self.sites, 3).shape[0]].reshape(given.shape)

@@ -18,7 +18,9 @@ from scipy.sparse import csr_array
 
 from magsearch.engine.device import Device
 from magsearch.engine.neighbours import Neighbours
-from magsearch.model.hamiltonian import ONSITE, Hamiltonian, onsite_order
+from magsearch.engine.onsite_table import OnsiteTable
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.term import UnsupportedTerm
 
 PARTS = 4096  # of one colour at the most: what fills a GPU with a warp of replicas
 
@@ -78,11 +80,11 @@ class Tour:
 class Visits:
     """What the kernel that visits sites needs of a Hamiltonian, on a device.
 
-    model    arguments: start, neighbour, coupling, matrices, kind, rows of on-site parameters, their order
+    model    arguments: start, neighbour, coupling, matrices, and those of ``OnsiteTable``
     tour     arguments: sites, part
     colour   [colour + 1] first part of each colour
     width    parts of the largest colour
-    order    0 where the energy is linear in every spin, its neighbours held
+    linear   whether the energy is linear in every spin, its neighbours held
     spins    visits of a sweep
 
     A bond between a site and its own periodic image is not linear in its spin: it counts as anisotropy.
@@ -92,25 +94,24 @@ class Visits:
     tour: tuple[Any, Any]
     colour: NDArray[np.int64]
     width: int
-    order: int
+    linear: bool
     spins: int
 
     @classmethod
     def of(cls, hamiltonian: Hamiltonian, device: Device, real: Any) -> Visits:
         neighbours, own = Neighbours.of(hamiltonian).without_themselves()
-        kind, table = hamiltonian.onsite
+        table = OnsiteTable.of(hamiltonian, "the heat bath")
         if own.any():
-            every = table[kind]
-            every[:, ONSITE["A"]] += 0.5 * own.reshape(-1, 9)
-            table, row = np.unique(every, axis=0, return_inverse=True)
-            kind = row.reshape(-1).astype(np.int32)
-        order = onsite_order(table)
+            table = table.with_quadratic(0.5 * own)
+        if table.linear and not all(term.linear_in_spin for term in hamiltonian.terms):
+            nonlinear = next(term for term in hamiltonian.terms if not term.linear_in_spin)
+            raise UnsupportedTerm(nonlinear, "the heat bath", "it is not linear in a spin, and no kernel computes it")
         tour = Tour.of(neighbours, device.stretch, hamiltonian.occupied)
         return cls(
-            (*neighbours.on(device, real), device.array(kind, np.int32), device.array(table, real), order),
+            (*neighbours.on(device, real), *table.on(device, real)),
             (device.array(tour.sites, np.int32), device.array(tour.part, np.int32)),
             tour.colour,
             tour.width,
-            order,
+            table.linear,
             len(tour.sites),
         )

@@ -90,7 +90,7 @@ class LocalEntropy:
         evaluate, sums = motion.evaluation("force")
         products = evaluator.device.xp.empty((evaluator.chunks, 1, motion.replicas))
         project = motion.bind(
-            "project", motion.blocked["spins"], motion.blocked["anchor"], 1, products, evaluator.sites,
+            "inner_products", motion.blocked["spins"], motion.blocked["anchor"], 1, products, evaluator.sites,
             evaluator.device.chunk,
         )  # fmt: skip
         measure = motion.chain(evaluate, project)

@@ -50,5 +50,5 @@ class BarzilaiBorwein:
             evaluator.sites, *self.convergence.thresholds(evaluator), safe, self.longest_turn, evaluator.rounding,
             blocks=1,
         )  # fmt: skip
-        descend = motion.bind("descend", b["spins"], b[along], f["step"], evaluator.sites, evaluator.device.chunk)
+        descend = motion.bind("advance_spins", b["spins"], b[along], f["step"], evaluator.sites, evaluator.device.chunk)
         return motion.chain(*launches, choose, descend)

@@ -48,7 +48,7 @@ def preconditioned(evaluator: Evaluator, modes: Any, spins: Any, force: Any, dir
     sums = evaluator.device.xp.empty((evaluator.chunks, INCLINED["INCLINED"], replicas))
     convolve = evaluator.convolution(force, modes, wave)
     incline = evaluator.bind(
-        "incline", spins, force, wave, direction, sums, evaluator.sites, evaluator.device.chunk, replicas
+        "project_direction", spins, force, wave, direction, sums, evaluator.sites, evaluator.device.chunk, replicas
     )
-    fold, folded = evaluator.folding(sums, INCLINED["INCLINED"], INCLINED["STEEPEST2"])
+    fold, folded = evaluator.reduction(sums, INCLINED["INCLINED"], INCLINED["STEEPEST2"])
     return evaluator.device.chain(convolve, incline, fold), folded

@@ -137,7 +137,7 @@ class Motion:
         """What evaluates force and sums of where the spins are then, and the folded sums that the rules read."""
         b = self.blocked
         evaluate = self.evaluator.evaluation(b["spins"], self.zeeman, b[other], b["force"], self.sums)
-        fold, sums = self.evaluator.folding(self.sums, len(SUM) - 1, SUM["LARGEST2"])
+        fold, sums = self.evaluator.reduction(self.sums, len(SUM) - 1, SUM["LARGEST2"])
         return self.chain(evaluate, fold), sums
 
     def evaluate(self, other: str) -> Any:

@@ -17,6 +17,6 @@ def glide(motion: Motion) -> Launch:
     """v <- keep v + push force; s <- unit(s + step v)."""
     evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
     return motion.bind(
-        "glide", b["spins"], b["velocity"], b["force"], f["keep"], f["push"], f["step"], evaluator.sites,
-        evaluator.device.chunk,
+        "advance_with_velocity", b["spins"], b["velocity"], b["force"], f["keep"], f["push"], f["step"],
+        evaluator.sites, evaluator.device.chunk,
     )  # fmt: skip

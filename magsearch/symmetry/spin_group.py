@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import permutations, product
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.model.hamiltonian import ONSITE, Hamiltonian
-from magsearch.symmetry.space_group import SpaceOperation, keeps_couplings, space_operations
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.symmetry.space_group import SpaceOperation, keeps_energy, space_operations
 
 EXACT = 1e-9  # of the largest coupling: what is done to the spins alone has no lattice to be rounded with
 
@@ -76,27 +76,19 @@ def any_angle(hamiltonian: Hamiltonian) -> NDArray[np.float64]:
 
 
 def _parts(hamiltonian: Hamiltonian) -> NDArray[np.float64]:
-    """All that ties the spins to directions, as matrices [part, 3, 3] of length 1 that turn with the spins."""
-    field, rows = np.array(hamiltonian.field), hamiltonian.onsite[1]
-    J = [hamiltonian.bonds.J] + ([] if hamiltonian.site_bonds is None else [hamiltonian.site_bonds.J])
-    quadratic = np.concatenate([*J, rows[:, ONSITE["A"]].reshape(-1, 3, 3)])
-    cubes = rows[rows[:, ONSITE["Kc"].start] != 0, ONSITE["cube"]].reshape(-1, 3, 3)
-    axes = rows[rows[:, ONSITE["K4"].start] != 0, ONSITE["axis"]]
-    parts = np.concatenate(
-        [
-            quadratic[np.linalg.norm(quadratic, axis=(1, 2)) > EXACT * np.abs(quadratic).max(initial=0)],
-            axes[:, :, None] * axes[:, None, :],
-            cubes.swapaxes(1, 2) @ np.diag([1.0, 2.0, 3.0]) @ cubes,  # no turn leaves it
-            np.cross(field, np.eye(3)).T[None] if field.any() else np.zeros((0, 3, 3)),
-        ]
-    )
-    return np.asarray(parts / np.linalg.norm(parts, axis=(1, 2), keepdims=True))
+    """Return all that ties the spins to directions, as matrices [part, 3, 3] of length 1 that turn with the spins."""
+    found = [np.zeros((0, 3, 3))]
+    for term in hamiltonian.terms:
+        parts = term.directions(hamiltonian)
+        found.append(parts[np.linalg.norm(parts, axis=(1, 2)) > EXACT * np.abs(parts).max(initial=0)])
+    every = np.concatenate(found)
+    return np.asarray(every / np.linalg.norm(every, axis=(1, 2), keepdims=True))
 
 
 def _alone(hamiltonian: Hamiltonian, identity: SpaceOperation, axes: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     """Turns of all spins that need no operation on the sites, modulo those by any angle; the identity first."""
     tried = np.array(list(_signs(hamiltonian)))
-    kept = keeps_couplings(identity, tried, hamiltonian, EXACT) & _keeps_field(tried, hamiltonian, EXACT)
+    kept = keeps_energy(identity, tried, hamiltonian, EXACT)
     found: dict[bytes, NDArray[np.float64]] = {}
     for turn in tried[kept]:
         found.setdefault(_kind(turn, axes), turn)
@@ -104,16 +96,15 @@ def _alone(hamiltonian: Hamiltonian, identity: SpaceOperation, axes: NDArray[np.
 
 
 def _signs(hamiltonian: Hamiltonian) -> Iterator[NDArray[np.float64]]:
-    """Every turn that may leave all spins' couplings as they are, up to turns by any angle; the identity first.
+    """Yield every turn that may leave all spins' couplings as they are, up to turns by any angle; the identity first.
 
-    It maps the principal axes of the couplings onto themselves; with a cubic anisotropy, the cube.
+    Terms propose turns of their own; all others map the principal axes of the couplings onto themselves.
     """
-    rows = hamiltonian.onsite[1]
-    cubes = rows[rows[:, ONSITE["Kc"].start] != 0, ONSITE["cube"]].reshape(-1, 3, 3)
-    frame = cubes[0] if len(cubes) else _principal(_parts(hamiltonian))
-    orders = list(permutations(range(3))) if len(cubes) else [(0, 1, 2)]
-    for order, signs in product(orders, product((1.0, -1.0), repeat=3)):
-        turn = frame.T @ (np.array(signs)[:, None] * np.eye(3)[list(order)]) @ frame
+    for term in hamiltonian.terms:
+        yield from term.turns(hamiltonian)
+    frame = _principal(_parts(hamiltonian))
+    for signs in product((1.0, -1.0), repeat=3):
+        turn = frame.T @ (np.array(signs)[:, None] * frame)
         yield np.where(np.abs(turn - turn.round()) < 1e-12, turn.round(), turn) + 0.0
 
 
@@ -131,15 +122,10 @@ def _turn(
     """A turn of the spins that goes with an operation on the sites: its own, or none, or another one's."""
     for turns in ([space.P, -space.P, np.eye(3), -np.eye(3)], [sign * P for P in others for sign in (1, -1)]):
         tried = np.array(turns)
-        kept = keeps_couplings(space, tried, hamiltonian, tolerance) & _keeps_field(tried, hamiltonian, tolerance)
+        kept = keeps_energy(space, tried, hamiltonian, tolerance)
         if kept.any():
             return np.asarray(tried[kept.argmax()])
     return None
-
-
-def _keeps_field(turns: NDArray[np.float64], hamiltonian: Hamiltonian, tolerance: float) -> NDArray[np.bool_]:
-    field = np.array(hamiltonian.field)
-    return np.abs(turns @ field - field).max(axis=1) <= tolerance * np.linalg.norm(field)
 
 
 def _kind(turn: NDArray[np.float64], axes: NDArray[np.float64]) -> bytes:

@@ -77,14 +77,14 @@ def sweeping(motion: Motion, kinds: int) -> tuple[Launch, Any]:
     held = (1, motion.blocked["anchor"], flat["pull"]) if "pull" in flat else (0, motion.zeeman, flat["kT"])
     parts = [
         motion.bind(
-            "visit", motion.blocked["spins"], *visits.model, motion.zeeman, *visits.tour, first, last, *held,
+            "update_spins", motion.blocked["spins"], *visits.model, motion.zeeman, *visits.tour, first, last, *held,
             flat["kT"], flat["cone"], flat["awake"], flat["number"], flat["turn"], *motion.key, kinds, sums,
             evaluator.sites, blocks=last - first,
         )
         for first, last in pairwise(visits.colour.tolist())
     ]  # fmt: skip
-    clear = motion.bind("clear", sums, visits.width * rows, blocks=visits.width * rows)
-    fold, folded = evaluator.folding(sums, rows, -1)
+    clear = motion.bind("zero_sums", sums, visits.width * rows, blocks=visits.width * rows)
+    fold, folded = evaluator.reduction(sums, rows, -1)
     return motion.chain(clear, *parts, fold), folded
 
 
@@ -125,13 +125,13 @@ def stepping(motion: Motion, convergence: Convergence, reflections: int = 0, ada
     """
     evaluator, flat, visits = motion.evaluator, motion.flat, motion.evaluator.visits
     window, *thresholds = convergence.thresholds(evaluator)
-    kinds = moves("HEATBATH", "CONE") if visits.order else moves("HEATBATH")
+    kinds = moves("HEATBATH", "CONE") if not visits.linear else moves("HEATBATH")
     evaluate, summed = motion.evaluation("force")
 
     def then(visit: Launch, swept: Any, kinds: int, last: bool, exact: bool) -> list[Launch]:
         sums = summed if exact else swept
         thermal = motion.bind(
-            "thermal", swept, len(swept), sums, len(sums), int(exact), flat["state"], flat["awake"], flat["cone"],
+            "finish_sweep", swept, len(swept), sums, len(sums), int(exact), flat["state"], flat["awake"], flat["cone"],
             flat["turn"], kinds, int(adapting), visits.spins, evaluator.sites, window if last else 0, *thresholds,
             blocks=1,
         )  # fmt: skip
@@ -186,7 +186,7 @@ def random_textures(evaluator: Evaluator, replicas: int, key: Key, turn: int = 0
     padded = -(-replicas // device.width) * device.width
     spins = device.xp.zeros((padded // device.width, evaluator.sites, 3, device.width), dtype=evaluator.real)
     arguments = (spins, *key, turn, FIRST, 0, evaluator.sites, device.chunk, padded)
-    device.launch("scatter", evaluator.real, *arguments, blocks=evaluator.chunks, replicas=padded)
+    device.launch("random_spins", evaluator.real, *arguments, blocks=evaluator.chunks, replicas=padded)
     return evaluator.textures(spins)[:replicas] * evaluator.hamiltonian.occupied[:, None].astype(evaluator.real)
 
 

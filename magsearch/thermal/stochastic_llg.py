@@ -54,7 +54,7 @@ class StochasticLLG:
             b["start"], f["step"], f["kT"], precession, f["number"], f["turn"], *motion.key, evaluator.sites,
             evaluator.device.chunk,
         )  # fmt: skip
-        predict = motion.bind("predict", b["spins"], b["force"], *noise)
+        predict = motion.bind("heun_predict", b["spins"], b["force"], *noise)
         look = evaluator.evaluation(b["spins"], motion.zeeman, b["ahead"], b["ahead"], motion.sums)
-        correct = motion.bind("correct", b["spins"], b["force"], b["ahead"], *noise)
+        correct = motion.bind("heun_correct", b["spins"], b["force"], b["ahead"], *noise)
         return motion.chain(evaluate, choose, predict, look, correct)

@@ -18,7 +18,8 @@ from magsearch.formats.build import assemble, quadratic
 from magsearch.formats.table import numbers, read_text, wholes
 from magsearch.formats.tb2j import CONVENTIONS
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.single_ion import UniaxialAnisotropy
 
 __all__ = ["CONVENTIONS", "NAME", "read", "recognises"]
 
