@@ -81,7 +81,7 @@ class Hamiltonian:
         if vacancies and not 0 <= vacancies[0] <= vacancies[-1] < lattice.sites:
             raise ValueError(f"vacancies must be sites 0 to {lattice.sites - 1}")
         set_(self, "vacancies", vacancies)
-        names = [term.name for term in self.terms]
+        names = ["exchange", "dmi", *(term.name for term in self.terms)]
         if repeated := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"two terms are named '{min(repeated)}'; expected a name for each")
         for term in self.terms[1:]:
@@ -165,8 +165,7 @@ class Hamiltonian:
             return bonds.with_matrices(0.5 * (bonds.J + sign * bonds.J.swapaxes(1, 2)))
 
         disorder = self.site_bonds
-        nothing = {"bonds": Bonds.none(), "site_bonds": None, "anisotropy": (), "field": (0, 0, 0)}
-        bare = replace(self, **nothing, notes=(), others=())
+        bare = replace(self, bonds=Bonds.none(), site_bonds=None, anisotropy=(), field=(0, 0, 0), notes=(), others=())
         return {
             "exchange": replace(bare, bonds=part(1, self.bonds), site_bonds=disorder and part(1, disorder)),
             "dmi": replace(bare, bonds=part(-1, self.bonds), site_bonds=disorder and part(-1, disorder)),

@@ -35,7 +35,7 @@ def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
         convention=CONVENTION,
         size=lattice.size, periodic=lattice.periodic, species=texts(lattice.species), notes=texts(hamiltonian.notes),
         anisotropy=json.dumps(
-            [{"term": type(term).__name__, **asdict(term)} for term in hamiltonian.anisotropy],  # type: ignore[call-overload]
+            [{"term": type(term).__name__, **asdict(term)} for term in hamiltonian.anisotropy],
             default=np.generic.item,
         ),
     )  # fmt: skip

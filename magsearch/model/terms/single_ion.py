@@ -55,7 +55,9 @@ class CubicAnisotropy:
 
 
 class Anisotropy(Protocol):
-    """An anisotropy of some atoms of the basis; None: of all."""
+    """A frozen dataclass: the anisotropy of some atoms of the basis, or of all where ``atoms`` is None."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def atoms(self) -> tuple[int, ...] | None:
@@ -199,8 +201,7 @@ def _free_axes(
 def _cube_group(frame: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
     """The 48 operations of a cube with its axes in the rows of ``frame``, the identity first."""
     for order, signs in product(permutations(range(3)), product((1.0, -1.0), repeat=3)):
-        turn = frame.T @ (np.array(signs)[:, None] * np.eye(3)[list(order)]) @ frame
-        yield np.where(np.abs(turn - turn.round()) < 1e-12, turn.round(), turn) + 0.0
+        yield _without_rounding(frame.T @ (np.array(signs)[:, None] * np.eye(3)[list(order)]) @ frame)
 
 
 def _permuting(lines: NDArray[np.float64]) -> list[NDArray[np.float64]]:
@@ -215,5 +216,10 @@ def _permuting(lines: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     both = [sign * line for line in lines for sign in (1.0, -1.0)]
     for a, b in product(both, both):
         if abs(a @ b - one @ other) < 1e-9:
-            found += [(before @ np.array([a, b, sign * np.cross(a, b)])).T for sign in (1.0, -1.0)]
+            images = (np.array([a, b, sign * np.cross(a, b)]) for sign in (1.0, -1.0))
+            found += [_without_rounding((before @ image).T) for image in images]
     return found
+
+
+def _without_rounding(turn: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.abs(turn - turn.round()) < 1e-12, turn.round(), turn) + 0.0

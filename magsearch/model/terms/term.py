@@ -33,7 +33,7 @@ class Sites(Protocol):
         ...
 
     @property
-    def moments(self) -> NDArray[np.float64]:
+    def moments(self) -> NDArray[np.float64] | float:
         """Moments [atom] or [site], Bohr magnetons."""
         ...
 

@@ -49,7 +49,7 @@ class Zeeman:
         self, sites: Sites, space: Space, turns: NDArray[np.float64], tolerance: float
     ) -> NDArray[np.bool_]:
         """Return whether moments find equal ones and the turn leaves the field, [turn]."""
-        field, moments = np.array(self.field), sites.moments
+        field, moments = np.array(self.field), np.asarray(sites.moments)
         if sites.uniform and np.abs(moments[space.image] - moments).max() > tolerance * moments.max():
             return np.zeros(len(turns), dtype=bool)
         return np.asarray(np.abs(turns @ field - field).max(axis=1) <= tolerance * np.linalg.norm(field))
