@@ -74,16 +74,17 @@ class Wave:
         return float(self.form.constant - 0.5 * (wave + uniform)) / self.form.n_spins
 
     def spins(self, lattice: Lattice) -> NDArray[np.float64]:
-        """On the sites of a box, [site, 3]; of unit length, zero at vacancies."""
+        """Return the spins on the sites of a box, [site, 3]; of unit length, zero at vacancies."""
         return normalised(self.form, [self], lattice)
 
 
 def standing(form: QuadraticForm, k: NDArray[np.float64]) -> bool:
+    """Return whether q and -q are one."""
     return bool(np.abs((2 * form.period @ k + 0.5) % 1 - 0.5).max(initial=0.0) < 1e-9)
 
 
 def normalised(form: QuadraticForm, waves: list[Wave], lattice: Lattice) -> NDArray[np.float64]:
-    """The sum of waves brought to unit length, [site, 3]."""
+    """Return the sum of waves brought to unit length, [site, 3]."""
     spin, s = form.spin_of, waves[0].mean[form.spin_of]
     cell = np.repeat(lattice.coordinates, lattice.atoms, axis=0)
     for wave in waves:
@@ -95,7 +96,7 @@ def normalised(form: QuadraticForm, waves: list[Wave], lattice: Lattice) -> NDAr
 
 
 def null_space(form: QuadraticForm, values: NDArray[np.float64], k: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """Orthonormal vectors [wave, spin, component] that S(q) takes to zero; real where q = -q."""
+    """Return orthonormal vectors [wave, spin, component] that S(q) takes to zero; real where q = -q."""
     if form.dimension or form.order < LARGE:
         S = shifted(form, form.matrices(k), values)[0]
         eigenvalues, U = np.linalg.eigh(S.real if standing(form, k) else S)
@@ -109,7 +110,7 @@ def null_space(form: QuadraticForm, values: NDArray[np.float64], k: NDArray[np.f
 
 
 def members(U: NDArray[np.complex128], lengths: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """Waves [wave, spin, component] of a null space U whose squares add up to ``lengths`` [spin] as nearly as can be.
+    """Return waves [wave, spin, component] of a null space U whose squares add up to ``lengths`` [spin] if possible.
 
     They are the columns of U Z^(1/2), where the positive matrix Z has the least norm.
     """
@@ -121,7 +122,7 @@ def members(U: NDArray[np.complex128], lengths: NDArray[np.float64]) -> NDArray[
 
 
 def soft_waves(hamiltonian: Hamiltonian, bound: Bound, random: np.random.Generator) -> Iterator[Wave]:
-    """Waves that touch the bound, of unit length on average; several random ones where a null space leaves a choice."""
+    """Yield waves that touch the bound, of unit length on average; several random ones where there is a choice."""
     if bound.moments:
         bound = lower_bound(hamiltonian, bound.of)
     form = quadratic_form(hamiltonian)
@@ -160,7 +161,7 @@ def _directions(field: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
 
 
 def spiral(hamiltonian: Hamiltonian, bound: Bound) -> Wave | None:
-    """A single wave that has unit length in the infinite crystal and reaches the bound; None where none was found.
+    """Return a single wave of unit length in the infinite crystal that reaches the bound; None where none was found.
 
     Its energy is that of the quadratic form: with terms of higher order, none is looked for.
     """
@@ -173,7 +174,7 @@ def spiral(hamiltonian: Hamiltonian, bound: Bound) -> Wave | None:
 
 
 def lowest_state(hamiltonian: Hamiltonian, bound: Bound) -> tuple[NDArray[np.float64], float]:
-    """The lowest spins [site, 3] of the box that were made of waves that touch the bound, and meV per site.
+    """Return the lowest spins [site, 3] made of waves that touch the bound, and their energy in meV per site.
 
     Where none of them reaches the bound, they and superpositions of them are relaxed first.
     """

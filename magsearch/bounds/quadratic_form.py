@@ -58,12 +58,12 @@ class QuadraticForm:
 
     @property
     def order(self) -> int:
-        """Rows of M(q)."""
+        """Number of rows of M(q)."""
         return self.n_spins * self.components
 
     @property
     def dimension(self) -> int:
-        """Of the wave vectors; 0 for a cluster."""
+        """Dimension of the wave vectors; 0 for a cluster."""
         return len(self.period)
 
     @cached_property
@@ -83,7 +83,7 @@ class QuadraticForm:
 
     @cached_property
     def most_bonds(self) -> int:
-        """Of one spin."""
+        """Largest number of bonds of a spin."""
         return int(np.bincount(self.i, minlength=self.n_spins).max(initial=0))
 
     @cached_property
@@ -97,7 +97,7 @@ class QuadraticForm:
         return sparse.csr_array((self.strength, (self.i, np.arange(len(self.i)))), shape=(self.n_spins, len(self.i)))
 
     def row_sum(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The norm of sum_bonds weight J exp(...) at most: largest row sum of weight |J|; weight [q, bond] -> [q]."""
+        """Bound the norm of sum_bonds weight J exp(...) by its largest row sum; weight [q, bond] -> [q] meV."""
         return np.asarray((self._incidence @ weight.T).max(axis=0))
 
     @cached_property
@@ -117,7 +117,7 @@ class QuadraticForm:
         return sparse.csr_array((self.J.ravel(), (row * self.order + column, bond)), shape=shape)
 
     def matrices(self, k: ArrayLike, *derivative: int) -> NDArray[np.complex128]:
-        """M(q) [q, order, order] in meV, q = sum_axis k_axis b_axis, k [q, 3]; derivatives along ``dual``."""
+        """Return M(q) [q, order, order] in meV, q = sum_axis k_axis b_axis, k [q, 3]; derivatives along ``dual``."""
         turns = np.asarray(k, dtype=np.float64).reshape(-1, 3) @ self.period.T
         phase = np.exp(2j * np.pi * (turns @ self.offset.T))
         for along in derivative:
@@ -126,11 +126,11 @@ class QuadraticForm:
 
     @cached_property
     def uniform(self) -> sparse.csr_array:
-        """M at q = 0, real; sparse for the sake of large clusters."""
+        """Matrix M at q = 0, real; sparse for the sake of large clusters."""
         return sparse.csr_array(sparse.coo_array((self.J.ravel(), self._entries), shape=(self.order, self.order)))
 
     def wave_vectors(self) -> NDArray[np.float64]:
-        """k [q, 3] of the finite box that make different M(q); one of q and -q, 0 first."""
+        """Return k [q, 3] of the finite box that make different M(q); one of q and -q, 0 first."""
         index = np.stack(np.meshgrid(*map(np.arange, self.size), indexing="ij"), axis=-1).reshape(-1, 3)
         whole = math.lcm(*self.size)
         turns = (index * (whole // np.array(self.size))) @ self.period.T % whole
@@ -142,7 +142,7 @@ class QuadraticForm:
         return index[first] / np.array(self.size)
 
     def rounding(self) -> float:
-        """Matrices of this form, computed in double precision, are at most this far from the exact ones, meV.
+        """Bound the error of matrices of this form in double precision, meV.
 
         exp(i q.T) is wrong by a few times |q.T| units in the last place, and a sum of b terms by b of them.
         """
@@ -151,7 +151,7 @@ class QuadraticForm:
 
 
 def in_space(form: QuadraticForm, field: ArrayLike) -> QuadraticForm:
-    """The same form with three components for each spin; field [3] in any unit, for its direction."""
+    """Return the form with three components for each spin; field [3] in any unit, for its direction."""
     if form.components == 3:
         return form
     B = np.asarray(field, dtype=np.float64)
@@ -166,14 +166,14 @@ def _axes(hamiltonian: Hamiltonian) -> tuple[NDArray[np.bool_], NDArray[np.bool_
 
 
 def bonds_of_cell(hamiltonian: Hamiltonian) -> float:
-    """How many bonds the form has, about."""
+    """Estimate how many bonds the form has."""
     layers = np.where(_axes(hamiltonian)[1], hamiltonian.lattice.size, 1).prod()
     spins = layers * hamiltonian.lattice.atoms if hamiltonian.uniform else hamiltonian.n_spins
     return float(spins * hamiltonian.coordination)
 
 
 def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
-    """The form whose minimum over spins of unit length is at most the energy, meV per cell.
+    """Return the form whose minimum over spins of unit length is at most the energy, meV per cell.
 
     Each term gives a quadratic form that is never above it (``Term.relaxed_below``), or UnsupportedTerm is raised.
     """
@@ -215,7 +215,7 @@ def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
 
 
 def _below(hamiltonian: Hamiltonian) -> Below:
-    """The sum of the bounds of all terms. UnsupportedTerm where a term has none."""
+    """Add the bounds of all terms up. UnsupportedTerm where a term has none."""
     total = Below.nothing(hamiltonian)
     for term in hamiltonian.terms:
         bound = term.relaxed_below(hamiltonian)

@@ -29,7 +29,7 @@ CTYPES: dict[str, Any] = {"float": np.float32, "double": np.float64, "int": np.i
 
 @cache
 def kernel_text() -> str:
-    """All kernels as one translation unit, headers inlined: CuPy's cache does not look into included files."""
+    """Return all kernels as one translation unit, headers inlined: CuPy's cache does not look into included files."""
     seen: set[str] = set()
 
     def inline(name: str) -> str:
@@ -44,7 +44,7 @@ def kernel_text() -> str:
 
 @cache
 def signatures() -> dict[str, list[str]]:
-    """The argument types of every kernel, as written: {"advance_spins": ["real*", "const real*", ..., "int"]}."""
+    """Return the argument types of every kernel, as written: {"advance_spins": ["real*", "const real*", ...]}."""
     text = kernel_text() + (KERNELS / "convolution.hpp").read_text()
     found = re.findall(r"^KERNEL (\w+)\(([^)]*)\)", text, flags=re.MULTILINE)
     return {
@@ -55,7 +55,7 @@ def signatures() -> dict[str, list[str]]:
 
 @cache
 def _declared(kernel: str, real: np.dtype) -> tuple[str, list[tuple[np.dtype, bool]]]:
-    """The name of an instance, and of every argument the type and whether it is an array."""
+    """Return the name of an instance, and of every argument the type and whether it is an array."""
     name = "float" if real == np.float32 else "double"
     types = [declared.removeprefix("const ").replace("real", name) for declared in signatures()[kernel]]
     return f"{kernel}<{name}>", [(np.dtype(CTYPES[t.removesuffix("*").strip()]), t.endswith("*")) for t in types]
@@ -63,7 +63,7 @@ def _declared(kernel: str, real: np.dtype) -> tuple[str, list[tuple[np.dtype, bo
 
 @cache
 def rows(enum: str) -> dict[str, int]:
-    """The members of a C++ enum in the kernel text with their values, so that Python need not repeat them."""
+    """Return the members of a C++ enum in the kernel source with their values, so that Python need not repeat them."""
     found = re.search(rf"enum {enum} {{(.*?)}};", kernel_text(), flags=re.DOTALL)
     if found is None:
         raise KeyError(enum)
@@ -79,7 +79,7 @@ def rows(enum: str) -> dict[str, int]:
 
 @cache
 def constant(name: str) -> int:
-    """A constexpr int of the kernel text whose value is a plain number."""
+    """Return a constexpr int of the kernel source whose value is a plain number."""
     found = re.search(rf"constexpr int {name} = (\d+);", kernel_text())
     if found is None:
         raise KeyError(name)
@@ -107,7 +107,7 @@ class Device:
     groups: int  # parts in which the sums of a population arrive at the minimisers' rules
 
     def bind(self, kernel: str, real: Any, *arguments: Any, blocks: int, replicas: int) -> Launch:
-        """``kernel<real>`` over ``blocks`` x ``replicas`` with its arguments; calling it runs it.
+        """Bind ``kernel<real>`` over ``blocks`` x ``replicas`` to its arguments; calling the result runs it.
 
         TypeError for an argument that the kernel's signature forbids.
         """
@@ -121,11 +121,11 @@ class Device:
         return self._bound(name, checked, blocks, replicas)
 
     def launch(self, kernel: str, real: Any, *arguments: Any, blocks: int, replicas: int) -> None:
-        """The same, run at once."""
+        """Run ``kernel<real>`` at once; arguments as for ``bind``."""
         self.bind(kernel, real, *arguments, blocks=blocks, replicas=replicas)()
 
     def chain(self, *launches: Launch) -> Launch:
-        """Launches in turn, as one."""
+        """Return launches in turn as one."""
 
         def every() -> None:
             for launch in launches:
@@ -152,7 +152,7 @@ class Device:
     def convolution(
         self, real: Any, spins: Any, modes: Any, field: Any, size: tuple[int, int, int], atoms: int
     ) -> Launch:
-        """field = J * spins on a periodic lattice; both [block, site, 3, width], modes [cell, 3 atoms, 3 atoms].
+        """Return the launch of field = J * spins; both [block, site, 3, width], modes [cell, 3 atoms, 3 atoms].
 
         Between two library transforms here, with neighbouring replicas as real and imaginary part.
         """
@@ -173,11 +173,11 @@ class Device:
         return convolve
 
     def array(self, values: Any, dtype: Any) -> Any:
-        """A contiguous array on this device."""
+        """Return a contiguous array on this device."""
         return self.xp.ascontiguousarray(self.xp.asarray(values, dtype=dtype))
 
     def host(self, values: Any) -> Any:
-        """A NumPy array with the values of a device array."""
+        """Return a NumPy array with the values of a device array."""
         return values
 
 
@@ -193,7 +193,7 @@ class Cpu(Device):
 
     @cached_property
     def instruction_set(self) -> str:
-        """avx512, avx2 or baseline; the environment variable MAGSEARCH_ISA overrules what the processor reports."""
+        """Instruction set in use: avx512, avx2 or baseline. MAGSEARCH_ISA overrules what the processor reports."""
         # threads that wait soon give the core back (OpenMP reads this when it is loaded): on a shared node, spinning
         # has been seen to slow a run down tenfold
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
@@ -216,6 +216,7 @@ class Cpu(Device):
 
     @property
     def description(self) -> str:  # type: ignore[override]
+        """Instruction set and threads, for people."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         return f"cpu ({self.instruction_set}, {os.environ.get('OMP_NUM_THREADS') or cores} threads)"
 
@@ -226,7 +227,7 @@ class Cpu(Device):
         return getattr(self._module, name)(*arguments)
 
     def chain(self, *launches: Launch) -> Launch:
-        """The same without a return to Python in between."""
+        """Return launches in turn as one, without a return to Python in between."""
         return self._module.chain(*launches)
 
     fft: Callable[..., Any] = staticmethod(scipy.fft.fftn)
@@ -235,7 +236,7 @@ class Cpu(Device):
     def convolution(
         self, real: Any, spins: Any, modes: Any, field: Any, size: tuple[int, int, int], atoms: int
     ) -> Launch:
-        """The same in one kernel whose transforms keep replicas as lanes (kernels/convolution.hpp)."""
+        """Return the launch of field = J * spins as one kernel, vectorised over replicas (kernels/convolution.hpp)."""
         roots = [_roots(n, np.dtype(real).name) for n in size]
         return self.bind(
             "convolve", real, spins, modes.view(real), *roots, field, *size, 3 * atoms,
@@ -252,7 +253,7 @@ class Cuda(Device):
     groups = 32
 
     def __init__(self, index: int | None = None, place: int = 0) -> None:
-        """The GPU ``index``; where None, one for each place in turn."""
+        """Use the GPU ``index``; where None, one for each place in turn."""
         try:
             cupy = importlib.import_module("cupy")
             found = cupy.cuda.runtime.getDeviceCount()
@@ -282,7 +283,7 @@ class Cuda(Device):
         return partial(self._module.get_function(name), grid, threads, tuple(arguments))
 
     def host(self, values: Any) -> Any:
-        """Through page-locked memory, which a GPU writes at the full speed of its bus."""
+        """Return a NumPy array through page-locked memory, which a GPU writes at the full speed of its bus."""
         contiguous = self.xp.ascontiguousarray(values)
         host = self._pinned(contiguous.shape, contiguous.dtype)
         contiguous.get(out=host)
@@ -290,7 +291,7 @@ class Cuda(Device):
 
 
 def choose(name: str = "auto", place: int = 0) -> Device:
-    """The device for ``--device auto|cpu|cuda|cuda:N``. RuntimeError where a GPU is asked for and there is none.
+    """Return the device for ``--device auto|cpu|cuda|cuda:N``. RuntimeError where a GPU is asked for and there is none.
 
     place   of this process among those of its node: several share the GPUs that there are, in turn
     """

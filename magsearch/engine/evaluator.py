@@ -26,7 +26,7 @@ SUM = rows("Sum")
 
 @dataclass(frozen=True)
 class Cost:
-    """What one evaluation is expected to cost, in units of one 3x3 matrix times vector for one site and replica."""
+    """Expected cost of an evaluation, in units of one 3x3 matrix times vector for one site and replica."""
 
     direct: float
     fourier: float  # inf where the path does not apply, with the reason
@@ -34,7 +34,7 @@ class Cost:
 
 
 def cost(hamiltonian: Hamiltonian) -> Cost:
-    """The cost model behind the choice of path; a fixed function of the input, so that runs repeat bit for bit.
+    """Estimate the cost of both paths; a fixed function of the input, so that runs are bitwise reproducible.
 
     A transform and its inverse pass over the spins twice for every factor of the lattice's size; measured on one core
     (docs/performance.md), a factor p costs about log2 p matrix-vector products where p <= 5, and p / 2 beyond.
@@ -57,6 +57,7 @@ def _factors(n: int) -> list[int]:
 
 
 def choose_path(hamiltonian: Hamiltonian) -> Path:
+    """Return the path that ``cost`` expects to be cheaper."""
     expected = cost(hamiltonian)
     return "direct" if expected.direct <= expected.fourier else "fourier"
 
@@ -99,7 +100,7 @@ class Evaluator:
 
     @cached_property
     def visits(self) -> Visits:
-        """What updates of single spins need: neighbour lists, whatever the path, and an order of the sites."""
+        """Neighbour lists and an order of the sites, for updates of single spins on either path."""
         return Visits.of(self.hamiltonian, self.device, self.real)
 
     @cached_property
@@ -116,21 +117,22 @@ class Evaluator:
 
     @property
     def complex(self) -> np.dtype:
+        """Complex type of this precision."""
         return np.dtype(np.complex64 if self.real == np.float32 else np.complex128)
 
     def zeeman(self, field: Any, replicas: int) -> Any:
-        """mu_B B of every replica, [block, 3, width] meV; field [3] or [replica, 3] in tesla."""
+        """Return mu_B B of every replica, [block, 3, width] meV; field [3] or [replica, 3] in tesla."""
         b = np.broadcast_to(MU_B * np.asarray(field, dtype=np.float64), (replicas, 3))
         return self.device.array(b.reshape(-1, self.device.width, 3).transpose(0, 2, 1), self.real)
 
     def zeeman_of(self, tesla: Any, count: int, replicas: int) -> Any:
-        """The same for ``count`` replicas and their padding; ``tesla`` [3] or [count, 3], the model's where None."""
+        """Return mu_B B of ``count`` replicas and their padding; ``tesla`` [3] or [count, 3]; None: the model's."""
         given = np.atleast_2d(self.hamiltonian.field if tesla is None else tesla)
         every = np.broadcast_to(given, (count, 3))
         return self.zeeman(np.concatenate([every, np.broadcast_to(every[:1], (replicas - count, 3))]), replicas)
 
     def evaluation(self, spins: Any, zeeman: Any, other: Any, force: Any, sums: Any) -> Launch:
-        """What writes the force (tangential part of -dE/ds, meV) and the sums over chunks, [chunk, SUMS, replica].
+        """Bind the kernel for the force (tangential -dE/ds, meV) and its sums over chunks, [chunk, SUMS, replica].
 
         spins, other, force [block, site, 3, width]; ``other`` is what the force is multiplied with in the sum OVERLAP.
         """
@@ -156,7 +158,7 @@ class Evaluator:
         return out
 
     def hessian_product(self, spins: Any, held: Any, vectors: Any, out: Any, sums: Any) -> Launch:
-        """What writes H v of tangent vectors [block, site, 3, width], and the sums of v . H v over chunks.
+        """Bind the kernel for H v of tangent vectors [block, site, 3, width], and the sums of v . H v over chunks.
 
         held [block, site, width]: s . b of every spin; sums [chunk, replica]. See kernels/hessian.cuh.
         """
@@ -168,7 +170,7 @@ class Evaluator:
         return self.device.chain(*convolve, product)
 
     def bilinear(self, spins: Any) -> tuple[list[Launch], Any]:
-        """What a kernel needs before it can take the bilinear field of ``spins``, and the array that it reads.
+        """Return launches that prepare the bilinear field of ``spins``, and the array that kernels read it from.
 
         On the direct path nothing, and the spins themselves: the kernel sums over neighbours.
         """
@@ -178,12 +180,12 @@ class Evaluator:
         return [self.convolution(spins, self.modes, field)], field
 
     def convolution(self, vectors: Any, modes: Any, out: Any) -> Launch:
-        """What convolves vectors [block, site, 3, width] with what ``modes`` is at every wave vector, as J's are."""
+        """Bind the convolution of vectors [block, site, 3, width] with ``modes``, laid out as ``self.modes``."""
         lattice = self.hamiltonian.lattice
         return self.device.convolution(self.real, vectors, modes, out, lattice.size, lattice.atoms)
 
     def reduction(self, sums: Any, quantities: int, largest: int) -> tuple[Launch, Any]:
-        """What adds sums over chunks [chunk, quantity, replica] up to the few groups that a rule reads, and these."""
+        """Bind the reduction of sums [chunk, quantity, replica] to few groups; return it and the reduced sums."""
         chunks, replicas = sums.shape[0], sums.shape[2]
         groups = min(self.device.groups, chunks)
         few = self.device.xp.empty((groups, quantities, replicas), dtype=np.float64)
@@ -197,18 +199,18 @@ class Evaluator:
         return few
 
     def bind(self, kernel: str, *arguments: Any, blocks: int | None = None) -> Launch:
-        """A kernel over the chunks of sites, or so many blocks, and the replicas, whose number is its last argument."""
+        """Bind a kernel over the chunks of sites, or over ``blocks``; its last argument is the number of replicas."""
         over = self.chunks if blocks is None else blocks
         return self.device.bind(kernel, self.real, *arguments, blocks=over, replicas=arguments[-1])
 
     # -- the same for textures, in plain numbers -------------------------------------------------------------------
 
     def replicas(self, spins: Any) -> int:
-        """Replicas of an array [block, ..., width], padding included."""
+        """Return the number of replicas of an array [block, ..., width], padding included."""
         return int(spins.shape[0] * spins.shape[-1])
 
     def spins(self, textures: Any) -> Any:
-        """Textures [replica, site, 3] or [site, 3] on the device, [block, site, 3, width]; copies of the first pad.
+        """Copy textures [replica, site, 3] or [site, 3] to the device, [block, site, 3, width], padded by the first.
 
         ValueError for textures of other shape.
         """
@@ -222,12 +224,12 @@ class Evaluator:
         return self.device.array(host.reshape(blocks, width, self.sites, 3).transpose(0, 2, 3, 1), self.real)
 
     def textures(self, spins: Any) -> NDArray[Any]:
-        """The opposite of ``spins``: [replica, site, 3] on the host, padding included."""
+        """Copy spins of the device to the host, [replica, site, 3], padding included."""
         host = self.device.host(spins).transpose(0, 3, 1, 2)
         return np.ascontiguousarray(host).reshape(-1, self.sites, 3)
 
     def sums(self, textures: Any) -> NDArray[np.float64]:
-        """The sums over sites of textures [replica, site, 3], [SUMS, replica]; rows are named by ``SUM``."""
+        """Return the sums over sites of textures [replica, site, 3], [SUMS, replica]; rows are named by ``SUM``."""
         count = np.asarray(textures).reshape(-1, self.sites, 3).shape[0]
         spins = self.spins(textures)
         replicas = self.replicas(spins)
@@ -239,11 +241,11 @@ class Evaluator:
         return result[:, :count]
 
     def energies(self, textures: Any) -> NDArray[np.float64]:
-        """Energy of textures [replica, site, 3] in meV, [replica]."""
+        """Return the energy of textures [replica, site, 3] in meV, [replica]."""
         return self.sums(textures)[SUM["ENERGY"]]
 
     def field(self, textures: Any) -> NDArray[np.float64]:
-        """b = -dE/ds of textures [replica, site, 3] or [site, 3], meV, same shape."""
+        """Return b = -dE/ds of textures [replica, site, 3] or [site, 3], meV, same shape."""
         given = np.asarray(textures)
         spins = self.spins(textures)
         out = self.fields(spins, self.zeeman(self.hamiltonian.field, self.replicas(spins)))

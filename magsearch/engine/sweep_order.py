@@ -26,7 +26,7 @@ PARTS = 4096  # of one colour at the most: what fills a GPU with a warp of repli
 
 
 def colours(neighbours: Neighbours, stretch: int) -> list[list[int]]:
-    """The stretches of each colour, greedily in the order of the sites: no bond joins two of one colour."""
+    """Return the stretches of each colour, greedily in the order of the sites: no bond joins two of one colour."""
     count = -(-(len(neighbours.start) - 1) // stretch)
     one, other = neighbours.site // stretch, neighbours.neighbour // stretch
     apart = one != other
@@ -57,6 +57,7 @@ class Tour:
 
     @classmethod
     def of(cls, neighbours: Neighbours, stretch: int, occupied: NDArray[np.bool_]) -> Tour:
+        """Build the order for stretches of ``stretch`` sites; vacancies are left out."""
         sites: list[NDArray[np.int64]] = []
         lengths, colour = [], [0]
         for members in colours(neighbours, stretch):
@@ -72,7 +73,7 @@ class Tour:
 
     @property
     def width(self) -> int:
-        """Parts of the largest colour."""
+        """Largest number of parts of a colour."""
         return int(np.diff(self.colour).max())
 
 
@@ -99,6 +100,7 @@ class Visits:
 
     @classmethod
     def of(cls, hamiltonian: Hamiltonian, device: Device, real: Any) -> Visits:
+        """Lay a Hamiltonian out on a device. UnsupportedTerm for a term without kernels."""
         neighbours, own = Neighbours.of(hamiltonian).without_themselves()
         table = OnsiteTable.of(hamiltonian, "the heat bath")
         if own.any():

@@ -37,14 +37,14 @@ class Hessian:
         self.held = (self.spins * evaluator.fields(self.spins, zeeman)).sum(axis=2)
 
     def tangents(self, vectors: ArrayLike) -> Any:
-        """Vectors [site, 3] of all replicas, or [replica, site, 3], on the device, without what is along the spins."""
+        """Copy vectors [site, 3] or [replica, site, 3] to the device, without what is along the spins."""
         occupied = self.evaluator.hamiltonian.occupied[:, None]
         v = np.broadcast_to(np.asarray(vectors) * occupied, (self.count, self.evaluator.sites, 3))
         v = self.evaluator.spins(v)
         return v - (v * self.spins).sum(axis=2, keepdims=True) * self.spins
 
     def product(self, vectors: Any, out: Any) -> tuple[Launch, Any]:
-        """What writes H v into ``out``, and the sums of v . H v that it leaves, [group, 1, replica]."""
+        """Bind the kernel that writes H v into ``out``; return it and the sums of v . H v, [group, 1, replica]."""
         evaluator = self.evaluator
         sums = evaluator.device.xp.empty((evaluator.chunks, 1, self.replicas))
         reduce, reduced = evaluator.reduction(sums, 1, -1)
@@ -60,7 +60,7 @@ class Hessian:
 
 
 def dense(evaluator: Evaluator, texture: ArrayLike, tesla: Any = None) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """The Hessian of one texture [site, 3] as a matrix [2 spins, 2 spins], meV, and its basis [2 spins, site, 3].
+    """Return the Hessian of one texture [site, 3], [2 spins, 2 spins] meV, and its basis [2 spins, site, 3].
 
     Products with all vectors of the basis at once: they are the replicas.
     """
@@ -75,5 +75,5 @@ def dense(evaluator: Evaluator, texture: ArrayLike, tesla: Any = None) -> tuple[
 
 
 def flat(vectors: NDArray[Any]) -> NDArray[Any]:
-    """Vectors [..., site, 3] as rows of numbers."""
+    """Return vectors [..., site, 3] as rows of numbers."""
     return vectors.reshape(*vectors.shape[:-2], -1)

@@ -1,4 +1,4 @@
-"""The spin Hamiltonian. One convention, stated here and nowhere else:
+"""The spin Hamiltonian, and the convention of its energy.
 
     E(s) = - 1/2 sum_{i != j} s_i . J_ij s_j - sum_i [K (s_i . n)^2 + K4 (s_i . n)^4]
            + sum_i Kc (x^2 y^2 + y^2 z^2 + z^2 x^2)_i - mu_B sum_i m_i B . s_i
@@ -112,7 +112,7 @@ class Hamiltonian:
 
     @cached_property
     def coordination(self) -> float:
-        """Couplings of a spin, on the average."""
+        """Average number of couplings of a spin."""
         if not self.uniform:
             return len(self.directed) / max(self.n_spins, 1)
         open_axes = ~np.array(self.lattice.periodic)
@@ -175,7 +175,7 @@ class Hamiltonian:
         }
 
     def fourier(self, q: ArrayLike) -> NDArray[np.complex128]:
-        """J(q) = sum over bonds of J_ij exp(i q . T), [q, 3 atoms, 3 atoms], meV; q [q, 3] Cartesian, 1/angstrom.
+        """Return J(q) = sum over bonds of J_ij exp(i q . T), [q, 3 atoms, 3 atoms] meV; q [q, 3] Cartesian, 1/angstrom.
 
         T is the vector between cells, so that J(q) is periodic in reciprocal space; Hermitian by J_ji = J_ij^T. Of the
         infinite crystal: neither per-site couplings and vacancies nor open edges are in it.
@@ -191,13 +191,13 @@ class Hamiltonian:
         return J.transpose(0, 1, 3, 2, 4).reshape(len(q), 3 * atoms, 3 * atoms)
 
     def with_size(self, size: tuple[int, int, int]) -> Hamiltonian:
-        """The same crystal in a box of other size. ValueError where disorder is tied to sites."""
+        """Return the same crystal with another number of cells. ValueError where disorder is tied to sites."""
         if not self.uniform:
             raise ValueError("a Hamiltonian with vacancies or per-site couplings cannot be resized")
         return replace(self, lattice=replace(self.lattice, size=size))
 
     def disordered(self) -> Hamiltonian:
-        """The same couplings, all in the per-site list, where they can be changed one by one."""
+        """Return the same couplings, all in the per-site list, where they can be changed one by one."""
         sites = self.bonds.on_sites(self.lattice)
         return replace(
             self, bonds=Bonds.none(), site_bonds=sites if self.site_bonds is None else sites + self.site_bonds

@@ -29,10 +29,10 @@ def energy_density(evaluator: Evaluator, textures: Any) -> NDArray[np.float64]:
 
 
 def energies(evaluators: Mapping[str, Evaluator], spins: NDArray[np.float64]) -> dict[str, float]:
-    """Energy per spin of one texture [site, 3] under each of some Hamiltonians, meV."""
+    """Return the energy per spin of one texture [site, 3] under each of some Hamiltonians, meV."""
     return {name: float(e.energies(spins)[0]) / e.hamiltonian.n_spins for name, e in evaluators.items()}
 
 
 def largest_torque(hamiltonian: Hamiltonian, field: NDArray[np.float64], spins: NDArray[np.float64]) -> float:
-    """max |s x b| in meV; field and spins [site, 3]."""
+    """Return the largest torque |s x b| in meV; field and spins [site, 3]."""
     return float(np.linalg.norm(np.cross(spins, field), axis=1).max())

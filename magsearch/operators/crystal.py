@@ -30,7 +30,7 @@ class Waves:
 
 
 def grid_indices(lattice: Lattice) -> NDArray[np.int64]:
-    """All (k1, k2, k3) of the lattice, centred on zero, [cell, 3]; open axes carry k = 0 only."""
+    """Return all (k1, k2, k3) of the lattice, centred on zero, [cell, 3]; open axes carry k = 0 only."""
     axes = [
         (np.arange(n) + n // 2) % n - n // 2 if p else np.zeros(1, int)
         for n, p in zip(lattice.size, lattice.periodic, strict=True)
@@ -39,7 +39,7 @@ def grid_indices(lattice: Lattice) -> NDArray[np.int64]:
 
 
 def softest_waves(hamiltonian: Hamiltonian, count: int = 64) -> Waves:
-    """The ``count`` lowest modes of J(q) + 2 A among the wave vectors that fit the lattice; A quadratic anisotropy."""
+    """Return the ``count`` lowest modes of J(q) + 2 A among the wave vectors that fit the lattice."""
     lattice = hamiltonian.lattice
     index = grid_indices(lattice)
     q = (index / np.array(lattice.size)) @ lattice.reciprocal
@@ -54,12 +54,13 @@ def softest_waves(hamiltonian: Hamiltonian, count: int = 64) -> Waves:
 
 @dataclass(frozen=True, eq=False)
 class Crystal:
-    """A Hamiltonian as the operators see it."""
+    """Properties of a Hamiltonian that operators use."""
 
     hamiltonian: Hamiltonian
 
     @property
     def lattice(self) -> Lattice:
+        """Lattice of the Hamiltonian."""
         return self.hamiltonian.lattice
 
     @cached_property
@@ -69,11 +70,12 @@ class Crystal:
 
     @cached_property
     def fractions(self) -> NDArray[np.float64]:
-        """Place of every site in units of the box, [site, 3] in [0, 1) along periodic axes."""
+        """Position of every site in units of the box, [site, 3] in [0, 1) along periodic axes."""
         return self.lattice.positions @ np.linalg.inv(self.lattice.box)
 
     @cached_property
     def waves(self) -> Waves:
+        """Softest waves of the lattice."""
         return softest_waves(self.hamiltonian)
 
     @cached_property
@@ -85,17 +87,17 @@ class Crystal:
         return float(min([*waves[:1], self.extent / 2]))
 
     def displacement(self, centre: ArrayLike) -> NDArray[np.float64]:
-        """Vectors from a place (fractions of the box) to every site, around the torus, [site, 3] angstrom."""
+        """Return vectors from a place (fractions of the box) to every site, around the torus, [site, 3] angstrom."""
         away = self.fractions - np.asarray(centre)
         away -= np.rint(away) * np.array(self.lattice.periodic)
         return away @ self.lattice.box
 
     def anywhere(self, random: np.random.Generator) -> NDArray[np.float64]:
-        """The place of a random site, fractions of the box: never in the vacuum above a film."""
+        """Return the place of a random site, fractions of the box: never in the vacuum above a film."""
         return self.fractions[random.integers(self.lattice.sites)]
 
     def patch(self, random: np.random.Generator, smallest: float, largest: float) -> NDArray[np.bool_]:
-        """A random disk (ball in three dimensions) with a radius between two lengths (angstrom), [site]."""
+        """Return a random disk (ball in three dimensions) with a radius between two lengths (angstrom), [site]."""
         distance = np.linalg.norm(self.displacement(self.anywhere(random)), axis=1)
         return distance < random.uniform(smallest, largest)
 
@@ -111,7 +113,7 @@ class Crystal:
         return operations(self.hamiltonian)
 
     def moved(self, texture: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-        """The texture under a random symmetry: a lattice translation, and half of the time a point-group operation."""
+        """Return the texture under a random symmetry: a translation, and half of the time a point-group operation."""
         lattice = self.lattice
         if not self.hamiltonian.uniform:
             return texture

@@ -1,3 +1,5 @@
+"""Barzilai-Borwein: a projected gradient with alternating step lengths."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -28,6 +30,7 @@ class BarzilaiBorwein:
     softness: float = 0.001
 
     def begin(self, motion: Motion) -> None:
+        """Add the arrays of the minimiser to a motion."""
         motion.flat["step"] = motion.array(motion.replicas)
         if self._preconditioned(motion):
             motion.blocked["direction"] = motion.array(*motion.blocked["spins"].shape)
@@ -37,6 +40,7 @@ class BarzilaiBorwein:
         return self.softness > 0 and motion.evaluator.path == "fourier"
 
     def iteration(self, motion: Motion) -> Launch:
+        """Bind one step of every moving replica."""
         evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
         along = "direction" if self._preconditioned(motion) else "force"
         evaluate, sums = motion.evaluation(along)

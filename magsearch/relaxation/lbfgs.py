@@ -1,3 +1,5 @@
+"""L-BFGS on the product of spheres."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -28,6 +30,7 @@ class LBFGS:
     longest_turn: float = 0.5
 
     def begin(self, motion: Motion) -> None:
+        """Add the arrays of the minimiser to a motion."""
         motion.blocked["stored"] = motion.array(VECTORS, *motion.blocked["spins"].shape)
         motion.flat["table"] = motion.array(VECTORS * VECTORS, motion.replicas, dtype=np.float64)
         motion.flat["pairs"] = motion.array(motion.replicas, dtype=np.int32)
@@ -35,6 +38,7 @@ class LBFGS:
         motion.flat["step"] = motion.array(motion.replicas)
 
     def iteration(self, motion: Motion) -> Launch:
+        """Bind one step of every moving replica."""
         evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
         shape = (evaluator.sites, evaluator.device.chunk)
         products = motion.array(evaluator.chunks, PRODUCTS, motion.replicas, dtype=np.float64)

@@ -1,3 +1,5 @@
+"""The overdamped Landau-Lifshitz-Gilbert equation as a minimiser."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -24,10 +26,12 @@ class OverdampedLLG:
     longest_turn: float = 1.0
 
     def begin(self, motion: Motion) -> None:
+        """Add the arrays of the minimiser to a motion."""
         motion.flat["step"] = motion.array(motion.replicas)
         motion.flat["turn"] = motion.array(motion.replicas, dtype=np.uint32)
 
     def iteration(self, motion: Motion) -> Launch:
+        """Bind one step of every moving replica."""
         evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
         evaluate, sums = motion.evaluation("force")
         choose = motion.bind(

@@ -25,7 +25,7 @@ INCLINED = rows("Inclined")
 
 
 def softened(evaluator: Evaluator, softness: float) -> Any:
-    """(J_top + mu - J(q))^-1 / cells at every wave vector, [cell, 3 atoms, 3 atoms] complex on the device.
+    """Return (J_top + mu - J(q))^-1 / cells at every wave vector, [cell, 3 atoms, 3 atoms] complex on the device.
 
     mu is ``softness`` times the stiffest coupling.
     """
@@ -40,7 +40,7 @@ def softened(evaluator: Evaluator, softness: float) -> Any:
 
 
 def preconditioned(evaluator: Evaluator, modes: Any, spins: Any, force: Any, direction: Any) -> tuple[Launch, Any]:
-    """What writes directions from forces, and the folded sums [group, INCLINED, replica] that it leaves.
+    """Bind the kernels for directions from forces; return them and the reduced sums [group, INCLINED, replica].
 
     modes as ``softened`` makes them; spins, force, direction [block, site, 3, width].
     """

@@ -58,7 +58,7 @@ def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
 
 
 def drawn(lattice: Lattice) -> NDArray[np.int64]:
-    """The order of ``triangles(lattice)`` in files: those that do not reach over a periodic edge come first."""
+    """Return the order of triangles in files: those that do not reach over a periodic edge come first."""
     return np.argsort(~inside(lattice), kind="stable")
 
 

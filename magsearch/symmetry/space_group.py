@@ -33,7 +33,7 @@ class Operation:
     name: str
 
     def __call__(self, spins: ArrayLike) -> NDArray[np.float64]:
-        """The moved texture; spins [..., site, 3]."""
+        """Return the moved texture; spins [..., site, 3]."""
         return np.asarray(spins)[..., self.sites, :] @ self.matrix.T
 
 
@@ -54,11 +54,11 @@ class SpaceOperation:
 
     @property
     def P(self) -> NDArray[np.float64]:
-        """What it does to an axial vector."""
+        """Matrix by which the operation turns an axial vector."""
         return np.linalg.det(self.R).round() * self.R
 
     def sites(self, lattice: Lattice) -> NDArray[np.int64] | None:
-        """The site that each site's spin comes from, [site]; None where a site would leave the box by an open edge."""
+        """Return the site that each site's spin comes from, [site]; None where one would leave by an open edge."""
         size = np.array(lattice.size)
         cell = (lattice.coordinates @ self.W)[:, None] + self.cells  # [cell, atom, 3]
         cell -= np.where(lattice.periodic, 0, cell.min(axis=(0, 1)))
@@ -70,7 +70,7 @@ class SpaceOperation:
 
 
 def operations(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> list[Operation]:
-    """The point group of a Hamiltonian modulo lattice translations, the identity first.
+    """Return the point group of a Hamiltonian modulo lattice translations, the identity first.
 
     Operations that turn the field over are joined with time reversal; at zero field each comes with and without it.
     Where nothing ties the spins to the lattice (isotropic couplings, no anisotropy) they are left as they are: global
@@ -96,7 +96,7 @@ def operations(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> list[Operat
 
 
 def space_operations(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> Iterator[SpaceOperation]:
-    """Isometries that map cell, box and basis onto themselves, couplings not looked at; the identity first."""
+    """Yield isometries that map cell, box and basis onto themselves, whatever the couplings; the identity first."""
     lattice = hamiltonian.lattice
     atoms, species = lattice.atoms, np.array(lattice.species)
     everywhere, nowhere = np.arange(atoms), np.zeros((atoms, 3), dtype=np.int64)
@@ -177,7 +177,7 @@ def keeps_energy(
 
 
 def describe(R: ArrayLike) -> str:
-    """An orthogonal matrix [3, 3] in words: identity, inversion, rotation by 90 about [0 0 1], mirror normal to ..."""
+    """Describe an orthogonal matrix [3, 3]: identity, inversion, rotation by 90 about [0 0 1], mirror normal to ..."""
     R = np.asarray(R, dtype=np.float64)
     proper = np.linalg.det(R).round() * R
     angle = int(np.rint(np.degrees(np.arccos(np.clip((np.trace(proper) - 1) / 2, -1, 1)))))

@@ -37,12 +37,12 @@ class SpinGroup:
 
     @property
     def order(self) -> int:
-        """Operations modulo translations and turns by any angle."""
+        """Number of operations modulo translations and rotations by any angle."""
         return sum(len(turns) for _, turns in self.maps)
 
 
 def spin_group(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> SpinGroup:
-    """The symmetries of a Hamiltonian; with disorder, sites stay where they are.
+    """Return the symmetries of a Hamiltonian; with disorder, sites stay where they are.
 
     tolerance  allowed mismatch where sites are exchanged, as for ``symmetry.operations``
     """
@@ -64,7 +64,7 @@ def spin_group(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> SpinGroup:
 
 
 def any_angle(hamiltonian: Hamiltonian) -> NDArray[np.float64]:
-    """Axes about which all spins may be turned by any angle, [axis, 3]: none, one or three.
+    """Return axes about which all spins may be turned by any angle, [axis, 3]: none, one or three.
 
     An infinitesimal turn w leaves s . X s' as it is where it commutes with X: three numbers w, linear equations.
     """
@@ -86,7 +86,7 @@ def _parts(hamiltonian: Hamiltonian) -> NDArray[np.float64]:
 
 
 def _alone(hamiltonian: Hamiltonian, identity: SpaceOperation, axes: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Turns of all spins that need no operation on the sites, modulo those by any angle; the identity first."""
+    """Return turns of all spins that need no operation on the sites, modulo those by any angle; the identity first."""
     tried = np.array(list(_signs(hamiltonian)))
     kept = keeps_energy(identity, tried, hamiltonian, EXACT)
     found: dict[bytes, NDArray[np.float64]] = {}
@@ -109,7 +109,7 @@ def _signs(hamiltonian: Hamiltonian) -> Iterator[NDArray[np.float64]]:
 
 
 def _principal(parts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A frame in rows that turns with the parts, from two sums of them with weights of no pattern."""
+    """Return a frame in rows that turns with the parts, from two sums of them with weights of no pattern."""
     k = np.arange(len(parts), dtype=np.float64)
     one, other = (np.tensordot(np.cos(factor * (k + 1) ** 2), parts, axes=1) for factor in (1.0, 0.7))
     vectors = [np.array([X[2, 1] - X[1, 2], X[0, 2] - X[2, 0], X[1, 0] - X[0, 1]]) for X in (one, other)]
@@ -119,7 +119,7 @@ def _principal(parts: NDArray[np.float64]) -> NDArray[np.float64]:
 def _turn(
     space: SpaceOperation, others: list[NDArray[np.float64]], hamiltonian: Hamiltonian, tolerance: float
 ) -> NDArray[np.float64] | None:
-    """A turn of the spins that goes with an operation on the sites: its own, or none, or another one's."""
+    """Return a turn of the spins that goes with an operation on the sites: its own, or none, or another one's."""
     for turns in ([space.P, -space.P, np.eye(3), -np.eye(3)], [sign * P for P in others for sign in (1, -1)]):
         tried = np.array(turns)
         kept = keeps_energy(space, tried, hamiltonian, tolerance)
@@ -129,7 +129,7 @@ def _turn(
 
 
 def _kind(turn: NDArray[np.float64], axes: NDArray[np.float64]) -> bytes:
-    """The same for turns that differ by one about ``axes`` alone."""
+    """Return equal bytes for turns that differ by one about ``axes`` alone."""
     if len(axes) == 3:
         seen = np.linalg.det(turn)
     elif len(axes) == 1:

@@ -33,7 +33,7 @@ ENDLESS = Convergence(torque=0.0, variance=None)
 
 
 def moves(*names: str) -> int:
-    """Moves of kernels/heatbath.cuh as the bits of one number: moves("HEATBATH", "CONE")."""
+    """Return moves of kernels/heatbath.cuh as the bits of one number: moves("HEATBATH", "CONE")."""
     return sum(1 << MOVE[name] for name in names)
 
 
@@ -61,7 +61,7 @@ def tether(motion: Motion, pull: ArrayLike) -> None:
 
 
 def warm(motion: Motion, kelvin: ArrayLike) -> None:
-    """Change the temperatures: ``kelvin`` [replica] (those of padding may be missing), or one for all."""
+    """Set the temperatures: ``kelvin`` [replica] (those of padding may be missing), or one for all."""
     coldest = 1e-20 * motion.evaluator.stiffness  # at absolute zero spins align, and quotients stay finite
     kT = np.maximum(K_B * np.atleast_1d(np.asarray(kelvin, dtype=np.float64)), coldest)
     every = np.resize(kT, motion.replicas) if len(kT) == 1 else np.append(kT, np.full(motion.replicas - len(kT), kT[0]))
@@ -69,7 +69,7 @@ def warm(motion: Motion, kelvin: ArrayLike) -> None:
 
 
 def sweeping(motion: Motion, kinds: int) -> tuple[Launch, Any]:
-    """What visits every spin once, and the sums over spins that it leaves, [group, SWEPT, replica]."""
+    """Bind one sweep over all spins; return it and the sums that it leaves, [group, SWEPT, replica]."""
     evaluator, flat, visits = motion.evaluator, motion.flat, motion.evaluator.visits
     rows = len(SWEPT) - 1
     sums = motion.array(visits.width, rows, motion.replicas, dtype=np.float64)
@@ -89,7 +89,7 @@ def sweeping(motion: Motion, kinds: int) -> tuple[Launch, Any]:
 
 
 def sweep(motion: Motion, kinds: int, draw: int) -> Any:
-    """The same at once; ``draw`` tells this sweep from all others under the motion's key."""
+    """Run one sweep; ``draw`` tells it from all others under the motion's key."""
     motion.flat["turn"][...] = draw
     visit, swept = sweeping(motion, kinds)
     visit()
@@ -111,14 +111,16 @@ class HeatBath:
     reflections: int = 0
 
     def begin(self, motion: Motion) -> None:
+        """Add the arrays of the heat bath to a motion."""
         enter(motion, self.temperature)
 
     def iteration(self, motion: Motion) -> Launch:
+        """Bind one sweep of every replica that is awake."""
         return stepping(motion, self.convergence, self.reflections)
 
 
 def stepping(motion: Motion, convergence: Convergence, reflections: int = 0, adapting: bool = True) -> Launch:
-    """One sweep of every replica that is awake: heat bath (and cones, where there is anisotropy), then reflections.
+    """Bind one sweep of every replica that is awake: heat bath (and cones, with anisotropy), then reflections.
 
     Energies follow from their changes; at the end of every window of variance control (without one: every ``RESUM``
     sweeps) they are summed anew. The widths of cones stay as they are unless ``adapting``.
@@ -151,7 +153,7 @@ def stepping(motion: Motion, convergence: Convergence, reflections: int = 0, ada
 
 
 def bath(motion: Motion, reflections: int, adapting: bool = True) -> Launch:
-    """One sweep of every replica, none of which rests; counts the motion's iterations."""
+    """Bind one sweep of every replica, none of which rests; it counts the motion's iterations."""
     step = stepping(motion, ENDLESS, reflections, adapting)
 
     def once() -> None:
@@ -162,7 +164,7 @@ def bath(motion: Motion, reflections: int, adapting: bool = True) -> Launch:
 
 
 def run(motion: Motion, sweeps: int, reflections: int, watch: Watch = lambda: None, adapting: bool = True) -> None:
-    """So many of them."""
+    """Run ``sweeps`` sweeps, each with ``reflections`` of over-relaxation."""
     once = bath(motion, reflections, adapting)
     for _ in range(sweeps):
         watch()
@@ -170,7 +172,7 @@ def run(motion: Motion, sweeps: int, reflections: int, watch: Watch = lambda: No
 
 
 def energies(motion: Motion) -> NDArray[np.float64]:
-    """Energy of every replica after the last sweep, [replica] meV."""
+    """Return the energy of every replica after the last sweep, [replica] meV."""
     state = motion.evaluator.device.host(motion.flat["state"][STATE["ENERGY_NOW"]])
     return np.array(state[: motion.count])
 
@@ -181,7 +183,7 @@ def renumber(motion: Motion) -> None:
 
 
 def random_textures(evaluator: Evaluator, replicas: int, key: Key, turn: int = 0) -> NDArray[Any]:
-    """Spins uniform on the sphere, [replica, site, 3]; zero at vacancies. Other textures for every ``turn``."""
+    """Return spins uniform on the sphere, [replica, site, 3]; zero at vacancies. ``turn`` selects among them."""
     device = evaluator.device
     padded = -(-replicas // device.width) * device.width
     spins = device.xp.zeros((padded // device.width, evaluator.sites, 3, device.width), dtype=evaluator.real)
@@ -191,7 +193,7 @@ def random_textures(evaluator: Evaluator, replicas: int, key: Key, turn: int = 0
 
 
 def kicked(evaluator: Evaluator, textures: ArrayLike, angle: float, key: Key, turn: int) -> NDArray[Any]:
-    """Every spin anywhere in a cone of half-angle ``angle`` (radians) about where it was, [replica, site, 3]."""
+    """Return textures with each spin uniform in a cone of half-angle ``angle`` (radians), [replica, site, 3]."""
     motion = Motion.start(evaluator, textures, key=key)
     enter(motion, np.inf)
     motion.flat["cone"][...] = 1 - np.cos(angle)

@@ -1,3 +1,5 @@
+"""The stochastic Landau-Lifshitz-Gilbert equation."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -34,6 +36,7 @@ class StochasticLLG:
     pace: Pace = field(default_factory=lambda: Fixed(0.05))
 
     def begin(self, motion: Motion) -> None:
+        """Add the arrays of Heun's method to a motion."""
         for name in ("step", "kT"):
             motion.flat[name] = motion.array(motion.replicas)
         motion.flat["turn"] = motion.array(motion.replicas, dtype=np.uint32)
@@ -43,6 +46,7 @@ class StochasticLLG:
         warm(motion, self.temperature)
 
     def iteration(self, motion: Motion) -> Launch:
+        """Bind one step of every moving replica."""
         evaluator, b, f, precession = motion.evaluator, motion.blocked, motion.flat, 1 / self.damping
         fastest = (evaluator.stiffness + K_B * float(np.max(self.temperature))) * float(np.hypot(1, precession))
         evaluate, sums = motion.evaluation("force")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from magsearch.model.terms.onsite import OnsiteEntries
 from magsearch.model.terms.term import Below, Sites, Space
 
+ROUNDING = 1e-13  # of the energy of an atom
 EXACT = 1e-9  # of the constants of an atom: torques that are smaller are rounding
 
 
@@ -137,7 +138,8 @@ class SingleIon:
         s /= np.linalg.norm(s, axis=1)[:, None]
         here = self.entries.energies(s[:, None])  # [direction, atom]
         there = (self.entries.energies((s @ P.T)[:, None])[:, space.image] for P in turns)
-        return np.array([np.abs(moved - here).max() <= tolerance * np.ptp(here) for moved in there])
+        most = max(tolerance * np.ptp(here), ROUNDING * np.abs(here).max())
+        return np.array([np.abs(moved - here).max() <= most for moved in there])
 
     def directions(self, sites: Sites) -> NDArray[np.float64]:
         """Return A, the axes n n^T of K4, and a matrix that no rotation leaves for every cube."""
@@ -199,7 +201,7 @@ def _free_axes(
 
 
 def _cube_group(frame: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
-    """The 48 operations of a cube with its axes in the rows of ``frame``, the identity first."""
+    """Yield the 48 operations of a cube with its axes in the rows of ``frame``, the identity first."""
     for order, signs in product(permutations(range(3)), product((1.0, -1.0), repeat=3)):
         yield _without_rounding(frame.T @ (np.array(signs)[:, None] * np.eye(3)[list(order)]) @ frame)
 
