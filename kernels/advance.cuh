@@ -1,4 +1,4 @@
-// One step of every replica on the product of spheres. A replica at rest has step 0 and keeps every bit.
+// One step of every replica on the product of spheres. A replica at rest has step 0 and does not change.
 #pragma once
 #include "vector.cuh"
 
@@ -18,15 +18,15 @@ KERNEL advance_spins(real* __restrict__ spins, const real* __restrict__ force, c
 }
 
 // What is summed over sites of a direction d in which spins are to move. Python reads these names from here.
-enum Inclined { SLOPE, STEEPEST2, INCLINED };  // force . d, largest |d|^2
+enum DirectionSum { SLOPE, STEEPEST2, DIRECTION_SUMS };  // force . d, largest |d|^2
 
 // d <- the part of wave perpendicular to the spins, zero where there is none
 template <typename real>
 KERNEL project_direction(const real* __restrict__ spins, const real* __restrict__ force, const real* __restrict__ wave,
                          real* __restrict__ direction, double* __restrict__ sums, int sites, int chunk, int replicas) {
     FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
-        double* mine = sums + (long long)c * INCLINED * replicas + r;
-        for (int q = 0; q < INCLINED; ++q)
+        double* mine = sums + (long long)c * DIRECTION_SUMS * replicas + r;
+        for (int q = 0; q < DIRECTION_SUMS; ++q)
             for (int k = 0; k < lanes<real>; ++k) mine[q * replicas + k] = 0;
         lane<real> slope{}, steepest2{};
         for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {

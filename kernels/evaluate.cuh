@@ -5,7 +5,7 @@
 // What is summed over sites. Python reads these names from here.
 enum Sum { ENERGY, FORCE2, OVERLAP, OTHER2, MX, MY, MZ, LARGEST2, SUMS };
 
-// Running sums of a chunk of sites: a few sites in `real`, then flushed into double precision, always in one order.
+// Running sums of a chunk of sites: a few sites in `real`, then flushed into double precision, in a fixed order.
 template <typename real>
 struct Sums {
     lane<real> energy{}, force2{}, overlap{}, other2{}, largest2{};
@@ -105,10 +105,10 @@ KERNEL zero_sums(double* __restrict__ sums, int rows, int replicas) {
         for (int k = r; k < r + lanes<real>; ++k) sums[(long long)q * replicas + k] = 0;
 }
 
-// Adds the sums of many chunks up to those of a few groups, in one order; row `largest` holds a maximum instead.
+// Reduces the sums of many chunks to those of a few groups, in a fixed order; row `largest` is reduced to its maximum.
 template <typename real>
-KERNEL reduce_sums(const double* __restrict__ sums, double* __restrict__ folded, int chunks, int groups, int quantities,
-                   int largest, int replicas) {
+KERNEL reduce_sums(const double* __restrict__ sums, double* __restrict__ reduced, int chunks, int groups,
+                   int quantities, int largest, int replicas) {
     FOR_FEW (g, groups * quantities, r, replicas) {
         const int group = g / quantities, q = g % quantities, each = (chunks + groups - 1) / groups;
         for (int k = r; k < r + lanes<real>; ++k) {
@@ -117,7 +117,7 @@ KERNEL reduce_sums(const double* __restrict__ sums, double* __restrict__ folded,
                 const double v = sums[((long long)c * quantities + q) * replicas + k];
                 total = q == largest ? larger(total, v) : total + v;
             }
-            folded[((long long)group * quantities + q) * replicas + k] = total;
+            reduced[((long long)group * quantities + q) * replicas + k] = total;
         }
     }
 }

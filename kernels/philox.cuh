@@ -1,5 +1,5 @@
-// Counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror & Shaw, SC'11). The same counter and key give the
-// same numbers on any machine, in any order.
+// Counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror & Shaw, SC'11). A counter and a key determine
+// the numbers, on any device and in any order.
 #pragma once
 #include "vector.cuh"
 

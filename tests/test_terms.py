@@ -17,7 +17,7 @@ from magsearch.bounds.bound import lower_bound
 from magsearch.bounds.quadratic_form import quadratic_form
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator, cost
-from magsearch.engine.sweep_order import Visits
+from magsearch.engine.sweep_order import SweepPlan
 from magsearch.errors import InputError
 from magsearch.formats.expression import Expression
 from magsearch.minima.hessian import Hessian
@@ -122,7 +122,7 @@ UNKNOWN = square(others=(Cubed(0.2),))
 
 RAISING = {
     "the evaluator": lambda model, _: Evaluator(model, Cpu()),
-    "the heat bath": lambda model, _: Visits.of(model, Cpu(), np.float32),
+    "the heat bath": lambda model, _: SweepPlan.of(model, Cpu(), np.float32),
     "the lower bound": lambda model, _: lower_bound(model),
     "storage": lambda model, path: stored.write(h5py.File(path / "run.h5", "w").create_group("model"), model),
 }
@@ -199,7 +199,7 @@ def test_a_term_that_fills_the_rows_works_everywhere(target, real):
     field = oracle.field(KNOWN, s) + s * [-0.8, 0.8, 0.0]
     assert_allclose(evaluator.field(s)[:, KNOWN.occupied], field[:, KNOWN.occupied], atol=10 * rtol)
     assert_allclose(energy_density(evaluator, s).sum(axis=-1), evaluator.energies(s), rtol=rtol)
-    assert not evaluator.visits.linear
+    assert not evaluator.sweep_plan.linear
 
 
 def test_its_bound_is_a_bound():

@@ -1,8 +1,8 @@
 """The machine that runs the kernels: a CPU through compiled modules, a GPU through CuPy.
 
-Both devices read the same kernel text (kernels/*.cuh). A kernel is bound to its arguments by name; its C++ signature,
-read from the text, says what every argument must be, and each argument is checked against it then. What is bound can be
-called again and again, as long as its arrays stay where they are.
+Both devices use the same kernel source (kernels/*.cuh). A kernel is bound to its arguments by name; each argument is
+checked against the C++ signature, which is read from the source. A bound kernel can be called again and again, as long
+as its arrays stay in place.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CTYPES: dict[str, Any] = {"float": np.float32, "double": np.float64, "int": np.i
 
 
 @cache
-def kernel_text() -> str:
+def kernel_source() -> str:
     """Return all kernels as one translation unit, headers inlined: CuPy's cache does not look into included files."""
     seen: set[str] = set()
 
@@ -45,7 +45,7 @@ def kernel_text() -> str:
 @cache
 def signatures() -> dict[str, list[str]]:
     """Return the argument types of every kernel, as written: {"advance_spins": ["real*", "const real*", ...]}."""
-    text = kernel_text() + (KERNELS / "convolution.hpp").read_text()
+    text = kernel_source() + (KERNELS / "convolution.hpp").read_text()
     found = re.findall(r"^KERNEL (\w+)\(([^)]*)\)", text, flags=re.MULTILINE)
     return {
         name: [" ".join(argument.replace("__restrict__", "").split()[:-1]) for argument in arguments.split(",")]
@@ -64,7 +64,7 @@ def _declared(kernel: str, real: np.dtype) -> tuple[str, list[tuple[np.dtype, bo
 @cache
 def rows(enum: str) -> dict[str, int]:
     """Return the members of a C++ enum in the kernel source with their values, so that Python need not repeat them."""
-    found = re.search(rf"enum {enum} {{(.*?)}};", kernel_text(), flags=re.DOTALL)
+    found = re.search(rf"enum {enum} {{(.*?)}};", kernel_source(), flags=re.DOTALL)
     if found is None:
         raise KeyError(enum)
     values: dict[str, int] = {}
@@ -80,7 +80,7 @@ def rows(enum: str) -> dict[str, int]:
 @cache
 def constant(name: str) -> int:
     """Return a constexpr int of the kernel source whose value is a plain number."""
-    found = re.search(rf"constexpr int {name} = (\d+);", kernel_text())
+    found = re.search(rf"constexpr int {name} = (\d+);", kernel_source())
     if found is None:
         raise KeyError(name)
     return int(found[1])
@@ -275,7 +275,7 @@ class Cuda(Device):
     @cached_property
     def _module(self) -> Any:
         names = [f"{kernel}<{real}>" for kernel in signatures() if kernel != "convolve" for real in ("float", "double")]
-        return self.xp.RawModule(code=kernel_text(), options=("-std=c++17",), name_expressions=names)
+        return self.xp.RawModule(code=kernel_source(), options=("-std=c++17",), name_expressions=names)
 
     def _bound(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> Launch:
         threads = (32, 8)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from magsearch.engine.device import Device, Launch, rows
 from magsearch.engine.neighbours import Neighbours
 from magsearch.engine.onsite_table import OnsiteTable
-from magsearch.engine.sweep_order import Visits
+from magsearch.engine.sweep_order import SweepPlan
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.units import MU_B
 
@@ -99,9 +99,9 @@ class Evaluator:
         return Neighbours.of(self.hamiltonian).on(self.device, self.real)
 
     @cached_property
-    def visits(self) -> Visits:
+    def sweep_plan(self) -> SweepPlan:
         """Neighbour lists and an order of the sites, for updates of single spins on either path."""
-        return Visits.of(self.hamiltonian, self.device, self.real)
+        return SweepPlan.of(self.hamiltonian, self.device, self.real)
 
     @cached_property
     def modes(self) -> Any:

@@ -1,4 +1,4 @@
-"""The order in which one sweep visits the sites, so that threads may work side by side and no result depends on them.
+"""The order of the sites in a sweep, so that threads may work side by side and no result depends on them.
 
 A lattice is cut into stretches of consecutive sites. Stretches that do not feel each other share a colour; a sweep goes
 through the colours one after the other, and within a colour every stretch may have a thread of its own. The stretch is
@@ -44,8 +44,8 @@ def colours(neighbours: Neighbours, stretch: int) -> list[list[int]]:
 
 
 @dataclass(frozen=True, eq=False)
-class Tour:
-    """sites [visit] in the order of a sweep; part [part + 1] where each part begins; colour [colour + 1], its parts.
+class SweepOrder:
+    """sites [update] in the order of a sweep; part [part + 1] where each part begins; colour [colour + 1], its parts.
 
     The parts of one colour may be worked on at the same time; the sites of a part are visited in order. Vacancies are
     left out.
@@ -56,7 +56,7 @@ class Tour:
     colour: NDArray[np.int64]
 
     @classmethod
-    def of(cls, neighbours: Neighbours, stretch: int, occupied: NDArray[np.bool_]) -> Tour:
+    def of(cls, neighbours: Neighbours, stretch: int, occupied: NDArray[np.bool_]) -> SweepOrder:
         """Build the order for stretches of ``stretch`` sites; vacancies are left out."""
         sites: list[NDArray[np.int64]] = []
         lengths, colour = [], [0]
@@ -78,28 +78,28 @@ class Tour:
 
 
 @dataclass(frozen=True, eq=False)
-class Visits:
-    """What the kernel that visits sites needs of a Hamiltonian, on a device.
+class SweepPlan:
+    """A Hamiltonian on a device, as the kernel ``update_spins`` reads it.
 
     model    arguments: start, neighbour, coupling, matrices, and those of ``OnsiteTable``
-    tour     arguments: sites, part
+    order    arguments: sites, part
     colour   [colour + 1] first part of each colour
     width    parts of the largest colour
     linear   whether the energy is linear in every spin, its neighbours held
-    spins    visits of a sweep
+    spins    updates of a sweep
 
     A bond between a site and its own periodic image is not linear in its spin: it counts as anisotropy.
     """
 
     model: tuple[Any, ...]
-    tour: tuple[Any, Any]
+    order: tuple[Any, Any]
     colour: NDArray[np.int64]
     width: int
     linear: bool
     spins: int
 
     @classmethod
-    def of(cls, hamiltonian: Hamiltonian, device: Device, real: Any) -> Visits:
+    def of(cls, hamiltonian: Hamiltonian, device: Device, real: Any) -> SweepPlan:
         """Lay a Hamiltonian out on a device. UnsupportedTerm for a term without kernels."""
         neighbours, own = Neighbours.of(hamiltonian).without_themselves()
         table = OnsiteTable.of(hamiltonian, "the heat bath")
@@ -108,12 +108,12 @@ class Visits:
         if table.linear and not all(term.linear_in_spin for term in hamiltonian.terms):
             nonlinear = next(term for term in hamiltonian.terms if not term.linear_in_spin)
             raise UnsupportedTerm(nonlinear, "the heat bath", "it is not linear in a spin, and no kernel computes it")
-        tour = Tour.of(neighbours, device.stretch, hamiltonian.occupied)
+        order = SweepOrder.of(neighbours, device.stretch, hamiltonian.occupied)
         return cls(
             (*neighbours.on(device, real), *table.on(device, real)),
-            (device.array(tour.sites, np.int32), device.array(tour.part, np.int32)),
-            tour.colour,
-            tour.width,
+            (device.array(order.sites, np.int32), device.array(order.part, np.int32)),
+            order.colour,
+            order.width,
             table.linear,
-            len(tour.sites),
+            len(order.sites),
         )

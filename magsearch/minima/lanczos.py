@@ -80,15 +80,15 @@ class Lanczos:
     def _step(self, vector: Any, following: Any) -> Launch:
         """One step: ``following`` holds the vector before, and the next one afterwards."""
         hessian, evaluator = self.hessian, self.hessian.evaluator
-        curve, product = hessian.product(vector, self._curved)
+        multiply, product = hessian.product(vector, self._curved)
         choose = evaluator.bind(
             "lanczos_coefficients", product, self._length2, len(product), self._alpha, self._beta, *self._coefficients,
             self._turn, hessian.replicas, blocks=1,
         )  # fmt: skip
-        recur = self._bind(
+        advance = self._bind(
             "lanczos_vector", hessian.spins, self._curved, vector, following, *self._coefficients, self._sums
         )  # fmt: skip
-        launches = [curve, choose, recur, self._reduce]
+        launches = [multiply, choose, advance, self._reduce]
         if self._weights is not None:
             count = self._weights.shape[1]
             launches.insert(

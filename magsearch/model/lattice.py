@@ -201,7 +201,7 @@ class Lattice:
         return np.where(outside.any(axis=1), -1, cell)
 
     def translation(self, shift: ArrayLike) -> NDArray[np.int64]:
-        """Return the sites from which a texture moved by ``shift`` cells is read, [site]: moved = spins[translation]."""
+        """Return the sites from which a texture moved by ``shift`` cells is read: moved = spins[these], [site]."""
         came_from = self.neighbours(-np.asarray(shift))
         if (came_from < 0).any():
             raise ValueError("a translation along an open axis is not a symmetry")

@@ -44,15 +44,15 @@ class BarzilaiBorwein:
         evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
         along = "direction" if self._preconditioned(motion) else "force"
         evaluate, sums = motion.evaluation(along)
-        launches, inclined, safe = [evaluate], sums, 0.5 / evaluator.stiffness
+        launches, slopes, safe = [evaluate], sums, 0.5 / evaluator.stiffness
         if along == "direction":
             soft = motion.common["soft"]
-            incline, inclined = preconditioned(evaluator, soft, b["spins"], b["force"], b["direction"])
-            launches, safe = [evaluate, incline], SAFE
+            direction, slopes = preconditioned(evaluator, soft, b["spins"], b["force"], b["direction"])
+            launches, safe = [evaluate, direction], SAFE
         choose = motion.bind(
-            "barzilai_borwein", sums, int(along == "direction"), inclined, f["state"], f["step"], len(sums),
+            "barzilai_borwein", sums, int(along == "direction"), slopes, f["state"], f["step"], len(sums),
             evaluator.sites, *self.convergence.thresholds(evaluator), safe, self.longest_turn, evaluator.rounding,
             blocks=1,
         )  # fmt: skip
-        descend = motion.bind("advance_spins", b["spins"], b[along], f["step"], evaluator.sites, evaluator.device.chunk)
-        return motion.chain(*launches, choose, descend)
+        advance = motion.bind("advance_spins", b["spins"], b[along], f["step"], evaluator.sites, evaluator.device.chunk)
+        return motion.chain(*launches, choose, advance)

@@ -43,18 +43,18 @@ class LBFGS:
         shape = (evaluator.sites, evaluator.device.chunk)
         products = motion.array(evaluator.chunks, PRODUCTS, motion.replicas, dtype=np.float64)
         evaluate, sums = motion.evaluation("force")
-        fold, folded = evaluator.reduction(products, PRODUCTS, -1)
+        reduce, reduced = evaluator.reduction(products, PRODUCTS, -1)
 
         def turn(newest: int) -> Launch:
-            gram = motion.bind("lbfgs_products", b["spins"], b["force"], b["stored"], products, newest, *shape)
+            multiply = motion.bind("lbfgs_products", b["spins"], b["force"], b["stored"], products, newest, *shape)
             choose = motion.bind(
-                "lbfgs", sums, folded, f["state"], f["table"], f["pairs"], f["weights"], f["step"], newest, len(sums),
+                "lbfgs", sums, reduced, f["state"], f["table"], f["pairs"], f["weights"], f["step"], newest, len(sums),
                 evaluator.sites, *self.convergence.thresholds(evaluator), 0.5 / evaluator.stiffness, self.longest_turn,
                 evaluator.rounding, blocks=1,
             )  # fmt: skip
             after = (newest + 1) % HISTORY
             rotate = motion.bind("rotate_spins", b["spins"], b["stored"], f["weights"], f["step"], after, *shape)
-            return motion.chain(evaluate, gram, fold, choose, rotate)
+            return motion.chain(evaluate, multiply, reduce, choose, rotate)
 
         turns = [turn(newest) for newest in range(HISTORY)]  # the newest pair takes the place of the oldest
 

@@ -39,7 +39,7 @@ class OverdampedLLG:
             *self.convergence.thresholds(evaluator), *self.pace.arguments(1 / evaluator.stiffness), self.longest_turn,
             blocks=1,
         )  # fmt: skip
-        descend = motion.bind(
+        advance = motion.bind(
             "advance_spins", b["spins"], b["force"], f["step"], evaluator.sites, evaluator.device.chunk
         )
-        return motion.chain(evaluate, choose, descend)
+        return motion.chain(evaluate, choose, advance)

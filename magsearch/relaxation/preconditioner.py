@@ -21,7 +21,7 @@ import numpy as np
 from magsearch.engine.device import Launch, rows
 from magsearch.engine.evaluator import Evaluator
 
-INCLINED = rows("Inclined")
+DIRECTION = rows("DirectionSum")
 
 
 def softened(evaluator: Evaluator, softness: float) -> Any:
@@ -40,15 +40,15 @@ def softened(evaluator: Evaluator, softness: float) -> Any:
 
 
 def preconditioned(evaluator: Evaluator, modes: Any, spins: Any, force: Any, direction: Any) -> tuple[Launch, Any]:
-    """Bind the kernels for directions from forces; return them and the reduced sums [group, INCLINED, replica].
+    """Bind the kernels for directions from forces; return them and the reduced sums [group, sum, replica].
 
     modes as ``softened`` makes them; spins, force, direction [block, site, 3, width].
     """
     wave, replicas = evaluator.device.xp.empty_like(force), evaluator.replicas(spins)
-    sums = evaluator.device.xp.empty((evaluator.chunks, INCLINED["INCLINED"], replicas))
+    sums = evaluator.device.xp.empty((evaluator.chunks, DIRECTION["DIRECTION_SUMS"], replicas))
     convolve = evaluator.convolution(force, modes, wave)
-    incline = evaluator.bind(
+    project = evaluator.bind(
         "project_direction", spins, force, wave, direction, sums, evaluator.sites, evaluator.device.chunk, replicas
     )
-    fold, folded = evaluator.reduction(sums, INCLINED["INCLINED"], INCLINED["STEEPEST2"])
-    return evaluator.device.chain(convolve, incline, fold), folded
+    reduce, reduced = evaluator.reduction(sums, DIRECTION["DIRECTION_SUMS"], DIRECTION["STEEPEST2"])
+    return evaluator.device.chain(convolve, project, reduce), reduced

@@ -141,8 +141,8 @@ class Motion:
         """Bind the evaluation of the present spins; return it and the reduced sums that rules read."""
         b = self.blocked
         evaluate = self.evaluator.evaluation(b["spins"], self.zeeman, b[other], b["force"], self.sums)
-        fold, sums = self.evaluator.reduction(self.sums, len(SUM) - 1, SUM["LARGEST2"])
-        return self.chain(evaluate, fold), sums
+        reduce, sums = self.evaluator.reduction(self.sums, len(SUM) - 1, SUM["LARGEST2"])
+        return self.chain(evaluate, reduce), sums
 
     def evaluate(self, other: str) -> Any:
         """Evaluate the present spins and return their sums."""

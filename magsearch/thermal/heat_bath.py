@@ -5,7 +5,7 @@ that has a temperature (magsearch/methods, ``magsearch sample``).
 
 The energy of one spin, its neighbours held, is - h.s plus its anisotropy. The heat bath draws s anew from
 exp(h.s / kT), which is exact; anisotropy is a Metropolis test on top. Once kT < K^2 / |h| that test rejects nearly all:
-the spins that would pass it lie off h. So where there is anisotropy every visit ends with a Metropolis step in a cone,
+the spins that would pass it lie off h. So where there is anisotropy every update ends with a Metropolis step in a cone,
 whose width adapts to an acceptance of one half; it costs little, since h is there already. Over-relaxation reflects s
 at h.
 """
@@ -26,7 +26,7 @@ from magsearch.relaxation.relax import STATE, Convergence, Motion, Watch
 from magsearch.units import K_B
 
 MOVE = rows("Move")
-SWEPT = rows("Swept")
+SWEEP = rows("SweepSum")
 RESUM = 100  # sweeps after which energies are summed anew
 FIRST = 0xFFFFFFFF  # where a counter has its move: random numbers of first spins
 ENDLESS = Convergence(torque=0.0, variance=None)
@@ -69,30 +69,30 @@ def warm(motion: Motion, kelvin: ArrayLike) -> None:
 
 
 def sweeping(motion: Motion, kinds: int) -> tuple[Launch, Any]:
-    """Bind one sweep over all spins; return it and the sums that it leaves, [group, SWEPT, replica]."""
-    evaluator, flat, visits = motion.evaluator, motion.flat, motion.evaluator.visits
-    rows = len(SWEPT) - 1
-    sums = motion.array(visits.width, rows, motion.replicas, dtype=np.float64)
+    """Bind one sweep over all spins; return it and the sums that it leaves, [group, sum, replica]."""
+    evaluator, flat, plan = motion.evaluator, motion.flat, motion.evaluator.sweep_plan
+    rows = SWEEP["SWEEP_SUMS"]
+    sums = motion.array(plan.width, rows, motion.replicas, dtype=np.float64)
     # without tethers, arrays of the same kind stand for what is not read
     held = (1, motion.blocked["anchor"], flat["pull"]) if "pull" in flat else (0, motion.zeeman, flat["kT"])
     parts = [
         motion.bind(
-            "update_spins", motion.blocked["spins"], *visits.model, motion.zeeman, *visits.tour, first, last, *held,
+            "update_spins", motion.blocked["spins"], *plan.model, motion.zeeman, *plan.order, first, last, *held,
             flat["kT"], flat["cone"], flat["awake"], flat["number"], flat["turn"], *motion.key, kinds, sums,
             evaluator.sites, blocks=last - first,
         )
-        for first, last in pairwise(visits.colour.tolist())
+        for first, last in pairwise(plan.colour.tolist())
     ]  # fmt: skip
-    clear = motion.bind("zero_sums", sums, visits.width * rows, blocks=visits.width * rows)
-    fold, folded = evaluator.reduction(sums, rows, -1)
-    return motion.chain(clear, *parts, fold), folded
+    clear = motion.bind("zero_sums", sums, plan.width * rows, blocks=plan.width * rows)
+    reduce, reduced = evaluator.reduction(sums, rows, -1)
+    return motion.chain(clear, *parts, reduce), reduced
 
 
 def sweep(motion: Motion, kinds: int, draw: int) -> Any:
     """Run one sweep; ``draw`` tells it from all others under the motion's key."""
     motion.flat["turn"][...] = draw
-    visit, swept = sweeping(motion, kinds)
-    visit()
+    update, swept = sweeping(motion, kinds)
+    update()
     return swept
 
 
@@ -125,19 +125,19 @@ def stepping(motion: Motion, convergence: Convergence, reflections: int = 0, ada
     Energies follow from their changes; at the end of every window of variance control (without one: every ``RESUM``
     sweeps) they are summed anew. The widths of cones stay as they are unless ``adapting``.
     """
-    evaluator, flat, visits = motion.evaluator, motion.flat, motion.evaluator.visits
+    evaluator, flat, plan = motion.evaluator, motion.flat, motion.evaluator.sweep_plan
     window, *thresholds = convergence.thresholds(evaluator)
-    kinds = moves("HEATBATH", "CONE") if not visits.linear else moves("HEATBATH")
+    kinds = moves("HEATBATH", "CONE") if not plan.linear else moves("HEATBATH")
     evaluate, summed = motion.evaluation("force")
 
-    def then(visit: Launch, swept: Any, kinds: int, last: bool, exact: bool) -> list[Launch]:
+    def then(update: Launch, swept: Any, kinds: int, last: bool, exact: bool) -> list[Launch]:
         sums = summed if exact else swept
-        thermal = motion.bind(
+        finish = motion.bind(
             "finish_sweep", swept, len(swept), sums, len(sums), int(exact), flat["state"], flat["awake"], flat["cone"],
-            flat["turn"], kinds, int(adapting), visits.spins, evaluator.sites, window if last else 0, *thresholds,
+            flat["turn"], kinds, int(adapting), plan.spins, evaluator.sites, window if last else 0, *thresholds,
             blocks=1,
         )  # fmt: skip
-        return [visit, evaluate, thermal] if exact else [visit, thermal]
+        return [update, evaluate, finish] if exact else [update, finish]
 
     sweeps = [(*sweeping(motion, kinds), kinds)]
     if reflections:
