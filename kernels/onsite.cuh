@@ -16,11 +16,10 @@ struct Onsite {
     const int* kind;
     const real* rows;
     int quadratic, axial, cubic;
+    int entries = axial + cubic, stride = ENTRIES + axial * AXIAL_WIDTH + cubic * CUBIC_WIDTH;
 
-    DEVICE const real* row(int site) const {
-        return rows + (ENTRIES + axial * AXIAL_WIDTH + cubic * CUBIC_WIDTH) * kind[site];
-    }
-    DEVICE bool linear() const { return quadratic + axial + cubic == 0; }
+    DEVICE const real* row(int site) const { return rows + stride * kind[site]; }
+    DEVICE bool linear() const { return quadratic + entries == 0; }
 };
 
 // Adds -dE/ds of the site to the field b and returns its energy E. p is the row of the site; B is mu_B times the
@@ -35,6 +34,7 @@ DEVICE lane<real> onsite(const Onsite<real>& terms, const real* p, vec<lane<real
         b = b + real(2) * As;
         energy = energy - dot(s, As);
     }
+    if (terms.entries == 0) return energy;
     const real* entry = p + ENTRIES;
     for (int k = 0; k < terms.axial; ++k, entry += AXIAL_WIDTH) {
         const real K4 = entry[AXIAL_K4], *n = entry + AXIAL_AXIS;
@@ -60,6 +60,7 @@ template <typename real>
 DEVICE vec<lane<real>> onsite_change(const Onsite<real>& terms, const real* p, vec<lane<real>> s, vec<lane<real>> v) {
     vec<lane<real>> change{};
     if (terms.quadratic) change = real(2) * apply(p + QUADRATIC, v);
+    if (terms.entries == 0) return change;
     const real* entry = p + ENTRIES;
     for (int k = 0; k < terms.axial; ++k, entry += AXIAL_WIDTH) {
         const real K4 = entry[AXIAL_K4], *n = entry + AXIAL_AXIS;
