@@ -70,6 +70,7 @@ REFUSED = {
         "vampire": "along 2 axes",
     },
     "anisotropies": {"tb2j": "fourth order", "spirit": "fourth order", "vampire": "fourth order"},
+    "several_axes": dict.fromkeys(TARGETS.keys() - {"toml"}, "vacancies"),
     "disordered": dict.fromkeys(TARGETS, "differ from cell to cell"),
 }  # fmt: skip
 
