@@ -49,7 +49,7 @@ def rate(hamiltonian: ms.Hamiltonian, kinds: int, device: str, replicas: int, re
     finish: Callable[[], object] = lambda: None  # noqa: E731
     if device != "cpu":
         finish = evaluator.device.xp.cuda.Device().synchronize
-    return SWEEPS * evaluator.visits.spins * motion.replicas / median(task, repeat, finish) / 1e6
+    return SWEEPS * evaluator.sweep_plan.spins * motion.replicas / median(task, repeat, finish) / 1e6
 
 
 def scalar(sides: dict[int, int]) -> dict[int, float]:

@@ -1,11 +1,11 @@
-// One step of every replica on the product of spheres. A replica at rest has step 0 and keeps every bit.
+// One step of every replica on the product of spheres. A replica at rest has step 0 and does not change.
 #pragma once
 #include "vector.cuh"
 
 // s <- unit(s + step * force)
 template <typename real>
-KERNEL descend(real* __restrict__ spins, const real* __restrict__ force, const real* __restrict__ step, int sites,
-               int chunk, int replicas) {
+KERNEL advance_spins(real* __restrict__ spins, const real* __restrict__ force, const real* __restrict__ step, int sites,
+                     int chunk, int replicas) {
     FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
         const lane<real> tau = load(step + r);
         for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
@@ -18,15 +18,15 @@ KERNEL descend(real* __restrict__ spins, const real* __restrict__ force, const r
 }
 
 // What is summed over sites of a direction d in which spins are to move. Python reads these names from here.
-enum Inclined { SLOPE, STEEPEST2, INCLINED };  // force . d, largest |d|^2
+enum DirectionSum { SLOPE, STEEPEST2, DIRECTION_SUMS };  // force . d, largest |d|^2
 
 // d <- the part of wave perpendicular to the spins, zero where there is none
 template <typename real>
-KERNEL incline(const real* __restrict__ spins, const real* __restrict__ force, const real* __restrict__ wave,
-               real* __restrict__ direction, double* __restrict__ sums, int sites, int chunk, int replicas) {
+KERNEL project_direction(const real* __restrict__ spins, const real* __restrict__ force, const real* __restrict__ wave,
+                         real* __restrict__ direction, double* __restrict__ sums, int sites, int chunk, int replicas) {
     FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
-        double* mine = sums + (long long)c * INCLINED * replicas + r;
-        for (int q = 0; q < INCLINED; ++q)
+        double* mine = sums + (long long)c * DIRECTION_SUMS * replicas + r;
+        for (int q = 0; q < DIRECTION_SUMS; ++q)
             for (int k = 0; k < lanes<real>; ++k) mine[q * replicas + k] = 0;
         lane<real> slope{}, steepest2{};
         for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
@@ -43,9 +43,9 @@ KERNEL incline(const real* __restrict__ spins, const real* __restrict__ force, c
 
 // v <- keep * v + push * force;  s <- unit(s + step * v);  v <- the part of v perpendicular to the new s
 template <typename real>
-KERNEL glide(real* __restrict__ spins, real* __restrict__ velocity, const real* __restrict__ force,
-             const real* __restrict__ keep, const real* __restrict__ push, const real* __restrict__ step, int sites,
-             int chunk, int replicas) {
+KERNEL advance_with_velocity(real* __restrict__ spins, real* __restrict__ velocity, const real* __restrict__ force,
+                             const real* __restrict__ keep, const real* __restrict__ push,
+                             const real* __restrict__ step, int sites, int chunk, int replicas) {
     FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
         const lane<real> tau = load(step + r), k = load(keep + r), p = load(push + r);
         for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {

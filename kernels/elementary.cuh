@@ -1,4 +1,4 @@
-// Elementary functions of a whole lane, without a call for each number: Taylor series after a reduction of the
+// Vectorised elementary functions: Taylor series after a reduction of the
 // argument. Errors are those of the last digit or two; tests/test_elementary.py holds the bounds.
 #pragma once
 #include "portable.cuh"

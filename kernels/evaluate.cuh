@@ -5,7 +5,7 @@
 // What is summed over sites. Python reads these names from here.
 enum Sum { ENERGY, FORCE2, OVERLAP, OTHER2, MX, MY, MZ, LARGEST2, SUMS };
 
-// Running sums of a chunk of sites: a few sites in `real`, then flushed into double precision, always in one order.
+// Running sums of a chunk of sites: a few sites in `real`, then flushed into double precision, in a fixed order.
 template <typename real>
 struct Sums {
     lane<real> energy{}, force2{}, overlap{}, other2{}, largest2{};
@@ -49,15 +49,17 @@ template <typename real>
 KERNEL field(const real* __restrict__ spins, int direct, const real* __restrict__ bilinear_field,
              const int* __restrict__ start, const int* __restrict__ neighbour, const int* __restrict__ coupling,
              const real* __restrict__ matrices, const int* __restrict__ kind, const real* __restrict__ onsite_rows,
-             int order, const real* __restrict__ zeeman, real* __restrict__ out, int sites, int chunk, int replicas) {
+             int quadratic, int axial, int cubic, const real* __restrict__ zeeman, real* __restrict__ out, int sites,
+             int chunk, int replicas) {
     FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
+        const Onsite<real> terms{kind, onsite_rows, quadratic, axial, cubic};
         const auto B = load3(zeeman + place(0, r, 1));
         const real* mine = spins + place(0, r, sites);
         for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
             const long long at = place(i, r, sites);
             auto b = direct ? bilinear(mine, neighbour, coupling, matrices, start[i], start[i + 1])
                             : load3(bilinear_field + at);
-            onsite(onsite_rows + onsite_width * kind[i], order, B, load3(spins + at), b);
+            onsite(terms, terms.row(i), B, load3(spins + at), b);
             store3<real>(out + at, b);
         }
     }
@@ -69,10 +71,11 @@ KERNEL field(const real* __restrict__ spins, int direct, const real* __restrict_
 template <typename real>
 KERNEL evaluate(const real* __restrict__ spins, int direct, const real* bilinear_field, const int* __restrict__ start,
                 const int* __restrict__ neighbour, const int* __restrict__ coupling, const real* __restrict__ matrices,
-                const int* __restrict__ kind, const real* __restrict__ onsite_rows, int order,
+                const int* __restrict__ kind, const real* __restrict__ onsite_rows, int quadratic, int axial, int cubic,
                 const real* __restrict__ zeeman, const real* other, real* force, double* __restrict__ sums, int sites,
                 int chunk, int replicas) {
     FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
+        const Onsite<real> terms{kind, onsite_rows, quadratic, axial, cubic};
         const auto B = load3(zeeman + place(0, r, 1));
         const real* mine = spins + place(0, r, sites);
         double* sum = sums + (long long)c * SUMS * replicas + r;
@@ -85,7 +88,7 @@ KERNEL evaluate(const real* __restrict__ spins, int direct, const real* bilinear
             auto b = direct ? bilinear(mine, neighbour, coupling, matrices, start[i], start[i + 1])
                             : load3(bilinear_field + at);
             const lane<real> pair_energy = real(-0.5) * dot(s, b);
-            const lane<real> energy = pair_energy + onsite(onsite_rows + onsite_width * kind[i], order, B, s, b);
+            const lane<real> energy = pair_energy + onsite(terms, terms.row(i), B, s, b);
             const auto g = tangent(b, s);
             running.add(energy, s, g, load3(other + at));
             store3<real>(force + at, g);
@@ -97,15 +100,15 @@ KERNEL evaluate(const real* __restrict__ spins, int direct, const real* bilinear
 
 // Sums to which several launches add begin at zero.
 template <typename real>
-KERNEL clear(double* __restrict__ sums, int rows, int replicas) {
+KERNEL zero_sums(double* __restrict__ sums, int rows, int replicas) {
     FOR_FEW (q, rows, r, replicas)
         for (int k = r; k < r + lanes<real>; ++k) sums[(long long)q * replicas + k] = 0;
 }
 
-// Adds the sums of many chunks up to those of a few groups, in one order; row `largest` holds a maximum instead.
+// Reduces the sums of many chunks to those of a few groups, in a fixed order; row `largest` is reduced to its maximum.
 template <typename real>
-KERNEL fold(const double* __restrict__ sums, double* __restrict__ folded, int chunks, int groups, int quantities,
-            int largest, int replicas) {
+KERNEL reduce_sums(const double* __restrict__ sums, double* __restrict__ reduced, int chunks, int groups,
+                   int quantities, int largest, int replicas) {
     FOR_FEW (g, groups * quantities, r, replicas) {
         const int group = g / quantities, q = g % quantities, each = (chunks + groups - 1) / groups;
         for (int k = r; k < r + lanes<real>; ++k) {
@@ -114,7 +117,7 @@ KERNEL fold(const double* __restrict__ sums, double* __restrict__ folded, int ch
                 const double v = sums[((long long)c * quantities + q) * replicas + k];
                 total = q == largest ? larger(total, v) : total + v;
             }
-            folded[((long long)group * quantities + q) * replicas + k] = total;
+            reduced[((long long)group * quantities + q) * replicas + k] = total;
         }
     }
 }

@@ -4,7 +4,7 @@
 #include "philox.cuh"
 #include "rules.cuh"
 
-// How a spin is updated when it is visited. Python reads these names from here.
+// How a spin is updated in a sweep. Python reads these names from here.
 enum Move {
     HEATBATH,    // drawn anew from exp(h.s / kT), h being the field of the terms linear in s
     CONE,        // Metropolis: uniform in a cone about where it is
@@ -13,7 +13,7 @@ enum Move {
 };
 
 // What a sweep sums over the spins. Python reads these names from here.
-enum Swept { CHANGE, SX, SY, SZ, ACCEPTED, ACCEPTED_CONES, ACCEPTED_REFLECTIONS, SWEPT };
+enum SweepSum { CHANGE, SX, SY, SZ, ACCEPTED, ACCEPTED_CONES, ACCEPTED_REFLECTIONS, SWEEP_SUMS };
 
 // 1 - cos of the angle to h, drawn from exp(a cos) by inversion of its distribution; a = 1 / t = |h| / kT, u uniform.
 // Where a is small and rounding spoils the logarithm: the first cumulants of the same formula.
@@ -46,43 +46,44 @@ DEVICE vec<L> trimmed(vec<L> s) {
 
 // Energy of the anisotropy of one site: what is not linear in its spin.
 template <typename real>
-DEVICE lane<real> anisotropy(const real* p, int order, vec<lane<real>> s) {
+DEVICE lane<real> anisotropy(const Onsite<real>& terms, const real* p, vec<lane<real>> s) {
     vec<lane<real>> unused{};
     const vec<lane<real>> none{};
-    return onsite(p, order, none, s, unused);
+    return onsite(terms, p, none, s, unused);
 }
 
-// Visits the sites of the parts first, first + 1, ..., last - 1 of a tour, part after part on its own thread, the sites
-// of a part in order. Parts of one launch must not feel each other. At each visit the moves whose bits are set in
+// Updates the spins of the parts first, first + 1, ..., last - 1 of a sweep, part after part on its own thread, the
+// sites of a part in order. Parts of one launch must not feel each other. At each site the moves whose bits are set in
 // `moves` are made in turn; the field h of the neighbours is summed once. Adds to the sums; replicas that are not awake
-// keep every bit. `number` [replica] and `turn` [replica], the number of this sweep, count the random numbers. Where
+// do not change. `number` [replica] and `turn` [replica], the number of this sweep, count the random numbers. Where
 // `tethered`, every spin feels pull [replica] times its `anchor` [block, site, 3, width] as well, in meV.
 template <typename real>
-KERNEL visit(real* __restrict__ spins, const int* __restrict__ start, const int* __restrict__ neighbour,
-             const int* __restrict__ coupling, const real* __restrict__ matrices, const int* __restrict__ kind,
-             const real* __restrict__ onsite_rows, int order, const real* __restrict__ zeeman,
-             const int* __restrict__ tour, const int* __restrict__ part, int first, int last, int tethered,
-             const real* __restrict__ anchor, const real* __restrict__ pull, const real* __restrict__ kT,
-             const real* __restrict__ cone, const real* __restrict__ awake, const uint32* __restrict__ number,
-             const uint32* __restrict__ turn, uint32 key0, uint32 key1, int moves, double* __restrict__ sums, int sites,
-             int replicas) {
+KERNEL update_spins(real* __restrict__ spins, const int* __restrict__ start, const int* __restrict__ neighbour,
+                    const int* __restrict__ coupling, const real* __restrict__ matrices, const int* __restrict__ kind,
+                    const real* __restrict__ onsite_rows, int quadratic, int axial, int cubic,
+                    const real* __restrict__ zeeman, const int* __restrict__ order, const int* __restrict__ part,
+                    int first, int last, int tethered, const real* __restrict__ anchor, const real* __restrict__ pull,
+                    const real* __restrict__ kT, const real* __restrict__ cone, const real* __restrict__ awake,
+                    const uint32* __restrict__ number, const uint32* __restrict__ turn, uint32 key0, uint32 key1,
+                    int moves, double* __restrict__ sums, int sites, int replicas) {
     FOR_EACH (c, last - first, r, replicas) {
+        const Onsite<real> terms{kind, onsite_rows, quadratic, axial, cubic};
         const lane<real> temperature = load(kT + r), beta = 1 / temperature;
         const lane<real> width_of_cone = load(cone + r), moving = load(awake + r);
         const auto B = load3(zeeman + place(0, r, 1));
         const word<real> replica = load_words<real>(number + r), sweep = load_words<real>(turn + r);
         real* mine = spins + place(0, r, sites);
-        double* sum = sums + (long long)c * SWEPT * replicas + r;
+        double* sum = sums + (long long)c * SWEEP_SUMS * replicas + r;
         lane<real> change{}, accepted[MOVES];
         for (int m = 0; m < MOVES; ++m) accepted[m] = lane<real>{};
         vec<lane<real>> total{};
         const int begin = part[first + c], end = part[first + c + 1];
         for (int n = begin; n < end; ++n) {
-            const int i = tour[n];
-            const real* p = onsite_rows + onsite_width * kind[i];
+            const int i = order[n];
+            const real* p = terms.row(i);
             real* here = mine + (long long)i * 3 * width;
             auto s = load3(here);
-            auto h = bilinear(mine, neighbour, coupling, matrices, start[i], start[i + 1]) + p[0] * B;
+            auto h = bilinear(mine, neighbour, coupling, matrices, start[i], start[i + 1]) + p[MOMENT] * B;
             if (tethered) h = h + load(pull + r) * load3(anchor + place(i, r, sites));
             const lane<real> square = dot(h, h), one = lane<real>{} + 1;
             const lane<real> inverse = 1 / root(where(square > 0, square, one));
@@ -91,7 +92,7 @@ KERNEL visit(real* __restrict__ spins, const int* __restrict__ start, const int*
                 if (!(moves >> m & 1)) continue;
                 const word<real> zero{};
                 Four<word<real>> random{{zero + (uint32)i, replica, sweep, zero + (uint32)m}};
-                if (order > 0 || m != REFLECTION) random = philox(random, key0, key1);
+                if (!terms.linear() || m != REFLECTION) random = philox(random, key0, key1);
                 const lane<real> u = uniform<real>(random.v[0]), x = uniform<real>(random.v[1]) - real(0.5);
                 vec<lane<real>> next;
                 if (m == HEATBATH)
@@ -105,8 +106,8 @@ KERNEL visit(real* __restrict__ spins, const int* __restrict__ start, const int*
                 const lane<real> linear = -dot(h, next - s);
                 auto yes = moving > 0;
                 lane<real> cost = linear;
-                if (order > 0 || m == CONE) {
-                    const lane<real> own = anisotropy(p, order, next) - anisotropy(p, order, s);
+                if (!terms.linear() || m == CONE) {
+                    const lane<real> own = anisotropy(terms, p, next) - anisotropy(terms, p, s);
                     cost = linear + own;
                     const lane<real> against = m == CONE ? cost : own;  // the rest is in the proposal already
                     const lane<real> rise = beta * where(against > 0, against, one * 0);
@@ -133,19 +134,19 @@ KERNEL visit(real* __restrict__ spins, const int* __restrict__ start, const int*
 // evaluation, else energies follow from their changes. Variance control as for minimisers, torque where it is known.
 // While `adapting`, cones are widened or narrowed towards an acceptance of one half.
 template <typename real>
-KERNEL thermal(const double* __restrict__ swept, int parts, const double* __restrict__ energies, int groups, int exact,
-               double* __restrict__ state, real* __restrict__ awake, real* __restrict__ cone, uint32* __restrict__ turn,
-               int moves, int adapting, int spins, int sites, int window, double torque, double energy_variance,
-               double moment_variance, int replicas) {
+KERNEL finish_sweep(const double* __restrict__ swept, int parts, const double* __restrict__ energies, int groups,
+                    int exact, double* __restrict__ state, real* __restrict__ awake, real* __restrict__ cone,
+                    uint32* __restrict__ turn, int moves, int adapting, int spins, int sites, int window, double torque,
+                    double energy_variance, double moment_variance, int replicas) {
     FOR_EACH_REPLICA (r, replicas) {
         const Column s{state + r, replicas};
         turn[r] += 1;
         awake[r] = s[RESTING] == 0;
         if (s[RESTING] != 0) continue;
-        double sum[SWEPT];
-        for (int q = 0; q < SWEPT; ++q) {
+        double sum[SWEEP_SUMS];
+        for (int q = 0; q < SWEEP_SUMS; ++q) {
             sum[q] = 0;
-            for (int c = 0; c < parts; ++c) sum[q] += swept[((long long)c * SWEPT + q) * replicas + r];
+            for (int c = 0; c < parts; ++c) sum[q] += swept[((long long)c * SWEEP_SUMS + q) * replicas + r];
         }
         s[ENERGY_NOW] = exact ? summed(energies, ENERGY, groups, r, replicas) : s[ENERGY_NOW] + sum[CHANGE];
         for (int k = 0; k < 3; ++k) s[MEAN_X + k] = sum[SX + k] / sites;
@@ -157,7 +158,7 @@ KERNEL thermal(const double* __restrict__ swept, int parts, const double* __rest
         if (exact) s[TORQUE] = root(summed(energies, LARGEST2, groups, r, replicas));
         if (exact && s[TORQUE] < torque)
             s[RESTING] = 1;
-        else if (window > 0 && varies_no_more(s, s[ENERGY_NOW] / sites, window, energy_variance, moment_variance))
+        else if (window > 0 && variances_are_small(s, s[ENERGY_NOW] / sites, window, energy_variance, moment_variance))
             s[RESTING] = 2;
         awake[r] = s[RESTING] == 0;
     }

@@ -1,5 +1,5 @@
 // Second derivatives of the energy on the product of spheres, applied to tangent vectors of every replica, and
-// Lanczos's recursion on them. Vectors are laid out as spins are.
+// the Lanczos recursion. Vectors are laid out as spins are.
 #pragma once
 #include "evaluate.cuh"
 
@@ -11,12 +11,14 @@ DEVICE long long spot(int i, int r, int sites) { return ((long long)(r / width) 
 // with held_i = s_i . b_i, which stems from the curvature of the sphere (Absil, Mahony & Sepulchre, Optimization
 // Algorithms on Matrix Manifolds, chapter 5). v is tangential; `bilinear_field` is that of v.
 template <typename real>
-KERNEL curve(const real* __restrict__ spins, const real* __restrict__ held, const real* __restrict__ vectors,
-             int direct, const real* __restrict__ bilinear_field, const int* __restrict__ start,
-             const int* __restrict__ neighbour, const int* __restrict__ coupling, const real* __restrict__ matrices,
-             const int* __restrict__ kind, const real* __restrict__ onsite_rows, int order, real* __restrict__ out,
-             double* __restrict__ sums, int sites, int chunk, int replicas) {
+KERNEL hessian_product(const real* __restrict__ spins, const real* __restrict__ held, const real* __restrict__ vectors,
+                       int direct, const real* __restrict__ bilinear_field, const int* __restrict__ start,
+                       const int* __restrict__ neighbour, const int* __restrict__ coupling,
+                       const real* __restrict__ matrices, const int* __restrict__ kind,
+                       const real* __restrict__ onsite_rows, int quadratic, int axial, int cubic,
+                       real* __restrict__ out, double* __restrict__ sums, int sites, int chunk, int replicas) {
     FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
+        const Onsite<real> terms{kind, onsite_rows, quadratic, axial, cubic};
         const real* mine = vectors + place(0, r, sites);
         double* sum = sums + (long long)c * replicas + r;
         for (int k = 0; k < lanes<real>; ++k) sum[k] = 0;
@@ -26,10 +28,10 @@ KERNEL curve(const real* __restrict__ spins, const real* __restrict__ held, cons
             const auto s = load3(spins + at), v = load3(vectors + at);
             const auto b = direct ? bilinear(mine, neighbour, coupling, matrices, start[i], start[i + 1])
                                   : load3(bilinear_field + at);
-            const auto more = onsite_change(onsite_rows + onsite_width * kind[i], order, s, v);
-            const auto curved = tangent(load(held + spot(i, r, sites)) * v - b - more, s);
-            running = running + dot(v, curved);
-            store3<real>(out + at, curved);
+            const auto more = onsite_change(terms, terms.row(i), s, v);
+            const auto product = tangent(load(held + spot(i, r, sites)) * v - b - more, s);
+            running = running + dot(v, product);
+            store3<real>(out + at, product);
             if (i % 32 == 31) add_to(sum, running), running = lane<real>{};
         }
         add_to(sum, running);
@@ -39,8 +41,8 @@ KERNEL curve(const real* __restrict__ spins, const real* __restrict__ held, cons
 // The products over sites of `vector` with each of `count` others [count, block, site, 3, width]: [chunk, count,
 // replica]
 template <typename real>
-KERNEL project(const real* __restrict__ vector, const real* __restrict__ others, int count, double* __restrict__ sums,
-               int sites, int chunk, int replicas) {
+KERNEL inner_products(const real* __restrict__ vector, const real* __restrict__ others, int count,
+                      double* __restrict__ sums, int sites, int chunk, int replicas) {
     FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
         const long long all = (long long)sites * 3 * replicas;
         for (int k = 0; k < count; ++k) {
@@ -61,12 +63,13 @@ KERNEL project(const real* __restrict__ vector, const real* __restrict__ others,
 // are not normalised: |u| is beta, and u / beta is Lanczos's vector. Row turn of `alpha` and `beta` [step, replica] is
 // written: the diagonal of the tridiagonal matrix, and what couples it to the row before.
 template <typename real>
-KERNEL lanczos(const double* __restrict__ curved, const double* __restrict__ square, int groups,
-               double* __restrict__ alpha, double* __restrict__ beta, real* __restrict__ image,
-               real* __restrict__ present, real* __restrict__ before, uint32* __restrict__ turn, int replicas) {
+KERNEL lanczos_coefficients(const double* __restrict__ products, const double* __restrict__ square, int groups,
+                            double* __restrict__ alpha, double* __restrict__ beta, real* __restrict__ image,
+                            real* __restrict__ present, real* __restrict__ before, uint32* __restrict__ turn,
+                            int replicas) {
     FOR_EACH_REPLICA (r, replicas) {
         double product = 0, length2 = 0;
-        for (int g = 0; g < groups; ++g) product += curved[g * replicas + r], length2 += square[g * replicas + r];
+        for (int g = 0; g < groups; ++g) product += products[g * replicas + r], length2 += square[g * replicas + r];
         const long long row = (long long)turn[r] * replicas + r;
         const double length = root(length2), inverse = length > 0 ? 1 / length : 0;  // 0: the space is exhausted
         const double previous = turn[r] > 0 ? beta[row - replicas] : 0;
@@ -83,9 +86,10 @@ KERNEL lanczos(const double* __restrict__ curved, const double* __restrict__ squ
 // |next|^2, [chunk, replica]. Once the space is exhausted rounding is all that is left of it, which must stay in the
 // tangent space.
 template <typename real>
-KERNEL recur(const real* __restrict__ spins, const real* __restrict__ curved, const real* __restrict__ vectors,
-             real* __restrict__ next, const real* __restrict__ image, const real* __restrict__ present,
-             const real* __restrict__ before, double* __restrict__ sums, int sites, int chunk, int replicas) {
+KERNEL lanczos_vector(const real* __restrict__ spins, const real* __restrict__ product,
+                      const real* __restrict__ vectors, real* __restrict__ next, const real* __restrict__ image,
+                      const real* __restrict__ present, const real* __restrict__ before, double* __restrict__ sums,
+                      int sites, int chunk, int replicas) {
     FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
         const lane<real> x = load(image + r), y = load(present + r), z = load(before + r);
         double* sum = sums + (long long)c * replicas + r;
@@ -93,7 +97,7 @@ KERNEL recur(const real* __restrict__ spins, const real* __restrict__ curved, co
         lane<real> running{};
         for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
             const long long at = place(i, r, sites);
-            const auto sum3 = x * load3(curved + at) + y * load3(vectors + at) + z * load3(next + at);
+            const auto sum3 = x * load3(product + at) + y * load3(vectors + at) + z * load3(next + at);
             const auto v = tangent(sum3, load3(spins + at));
             running = running + dot(v, v);
             store3<real>(next + at, v);
@@ -105,8 +109,9 @@ KERNEL recur(const real* __restrict__ spins, const real* __restrict__ curved, co
 
 // sums_k += weights[turn, k] * vector for `count` sums [count, block, site, 3, width]; weights [step, count, replica]
 template <typename real>
-KERNEL gather(const real* __restrict__ vector, const real* __restrict__ weights, const uint32* __restrict__ turn,
-              int count, real* __restrict__ sums, int sites, int chunk, int replicas) {
+KERNEL accumulate_vectors(const real* __restrict__ vector, const real* __restrict__ weights,
+                          const uint32* __restrict__ turn, int count, real* __restrict__ sums, int sites, int chunk,
+                          int replicas) {
     FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
         const long long all = (long long)sites * 3 * replicas;
         const real* mine = weights + (long long)turn[r] * count * replicas + r;

@@ -10,8 +10,8 @@ constexpr int products = 3 * vectors;     // of all vectors with: newest theta, 
 
 // Stores the newest change of slope and the torque, and sums their products with everything stored.
 template <typename real>
-KERNEL gram(const real* __restrict__ spins, const real* __restrict__ force, real* __restrict__ stored,
-            double* __restrict__ sums, int newest, int sites, int chunk, int replicas) {
+KERNEL lbfgs_products(const real* __restrict__ spins, const real* __restrict__ force, real* __restrict__ stored,
+                      double* __restrict__ sums, int newest, int sites, int chunk, int replicas) {
     FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
         const long long all = (long long)sites * 3 * replicas;
         double* mine = sums + (long long)c * products * replicas + r;
@@ -96,8 +96,8 @@ KERNEL lbfgs(const double* __restrict__ sums, const double* __restrict__ pair_su
 
 // Builds theta from the stored vectors, no spin turning further than `turn`, stores it and turns the spins.
 template <typename real>
-KERNEL rotate(real* __restrict__ spins, real* __restrict__ stored, const real* __restrict__ weights,
-              const real* __restrict__ turn, int newest, int sites, int chunk, int replicas) {
+KERNEL rotate_spins(real* __restrict__ spins, real* __restrict__ stored, const real* __restrict__ weights,
+                    const real* __restrict__ turn, int newest, int sites, int chunk, int replicas) {
     FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
         const long long all = (long long)sites * 3 * replicas;
         const lane<real> most = load(turn + r);

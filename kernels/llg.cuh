@@ -80,10 +80,10 @@ DEVICE lane<real> agitation(lane<real> kT, lane<real> step, real precession) {
 // Heun's scheme, which converges to the Stratonovich solution (Garcia-Palacios & Lazaro, Phys. Rev. B 58, 14937
 // (1998)): a whole step from the `start` with the force there ...
 template <typename real>
-KERNEL predict(real* __restrict__ spins, const real* __restrict__ force, real* __restrict__ start,
-               const real* __restrict__ step, const real* __restrict__ kT, double precession,
-               const uint32* __restrict__ number, const uint32* __restrict__ turn, uint32 key0, uint32 key1, int sites,
-               int chunk, int replicas) {
+KERNEL heun_predict(real* __restrict__ spins, const real* __restrict__ force, real* __restrict__ start,
+                    const real* __restrict__ step, const real* __restrict__ kT, double precession,
+                    const uint32* __restrict__ number, const uint32* __restrict__ turn, uint32 key0, uint32 key1,
+                    int sites, int chunk, int replicas) {
     FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
         const real rate = (real)precession;
         const lane<real> tau = load(step + r), strength = agitation<real>(load(kT + r), tau, rate);
@@ -101,10 +101,10 @@ KERNEL predict(real* __restrict__ spins, const real* __restrict__ force, real* _
 
 // ... then the mean of this step and of one with the force `ahead`, where it led, under the same noise.
 template <typename real>
-KERNEL correct(real* __restrict__ spins, const real* __restrict__ force, const real* __restrict__ ahead,
-               const real* __restrict__ start, const real* __restrict__ step, const real* __restrict__ kT,
-               double precession, const uint32* __restrict__ number, const uint32* __restrict__ turn, uint32 key0,
-               uint32 key1, int sites, int chunk, int replicas) {
+KERNEL heun_correct(real* __restrict__ spins, const real* __restrict__ force, const real* __restrict__ ahead,
+                    const real* __restrict__ start, const real* __restrict__ step, const real* __restrict__ kT,
+                    double precession, const uint32* __restrict__ number, const uint32* __restrict__ turn, uint32 key0,
+                    uint32 key1, int sites, int chunk, int replicas) {
     FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
         const real rate = (real)precession;
         const lane<real> tau = load(step + r), strength = agitation<real>(load(kT + r), tau, rate);

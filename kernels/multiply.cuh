@@ -6,8 +6,8 @@
 
 // out(q) = J(q) in(q); J [mode, size, size] complex, in and out [block, mode, size, width / 2] complex; size = 3 atoms
 template <typename real>
-KERNEL multiply(const real* __restrict__ in, const real* __restrict__ J, real* __restrict__ out, int modes, int size,
-                int chunk, int pairs) {
+KERNEL multiply_modes(const real* __restrict__ in, const real* __restrict__ J, real* __restrict__ out, int modes,
+                      int size, int chunk, int pairs) {
     constexpr int half = width / 2;
     FOR_EACH (c, (modes + chunk - 1) / chunk, r, pairs) {
         for (int k = r; k < r + lanes<real> && k < pairs; ++k) {

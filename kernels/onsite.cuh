@@ -1,55 +1,82 @@
-// Terms of one site: Zeeman energy, quadratic, fourth-order uniaxial and cubic anisotropy.
+// Terms of one site: Zeeman energy, and quadratic, uniaxial and cubic anisotropy.
+//     E = - m B.s - s.A s - sum K4 (s.n)^4 + sum Kc (x^2 y^2 + y^2 z^2 + z^2 x^2)
 #pragma once
 #include "vector.cuh"
 
-constexpr int onsite_width = 24;  // moment, A (3x3), K4, its axis, Kc, cube axes (3x3): ONSITE in hamiltonian.py
+// A row of on-site parameters: the moment and A (3x3), then the uniaxial entries, then the cubic ones, as many of each
+// in every row of a model. Python reads these names from here.
+enum OnsiteRow { MOMENT, QUADRATIC, ENTRIES = QUADRATIC + 9 };
+enum AxialEntry { AXIAL_K4, AXIAL_AXIS, AXIAL_WIDTH = AXIAL_AXIS + 3 };
+enum CubicEntry { CUBIC_KC, CUBIC_AXES, CUBIC_WIDTH = CUBIC_AXES + 9 };
 
-// Adds -dE/ds of the site to the field b and returns its energy E. B is mu_B times the field, in meV.
-//     E = - m B.s - s.A s - K4 (s.n)^4 + Kc (x^2 y^2 + y^2 z^2 + z^2 x^2)
-// order 0: Zeeman only; 1: and quadratic; 2: everything
+// The on-site parameters of every site: row kind[site] of `rows`. `quadratic` says whether A is anything but zero,
+// `axial` and `cubic` count the entries of a row.
 template <typename real>
-DEVICE lane<real> onsite(const real* p, int order, vec<lane<real>> B, vec<lane<real>> s, vec<lane<real>>& b) {
-    b = b + p[0] * B;
-    lane<real> energy = -p[0] * dot(B, s);
-    if (order >= 1) {
-        const auto As = apply(p + 1, s);
+struct Onsite {
+    const int* kind;
+    const real* rows;
+    int quadratic, axial, cubic;
+    int entries = axial + cubic, stride = ENTRIES + axial * AXIAL_WIDTH + cubic * CUBIC_WIDTH;
+
+    DEVICE const real* row(int site) const { return rows + stride * kind[site]; }
+    DEVICE bool linear() const { return quadratic + entries == 0; }
+};
+
+// Adds -dE/ds of the site to the field b and returns its energy E. p is the row of the site; B is mu_B times the
+// magnetic field, in meV.
+template <typename real>
+DEVICE lane<real> onsite(const Onsite<real>& terms, const real* p, vec<lane<real>> B, vec<lane<real>> s,
+                         vec<lane<real>>& b) {
+    b = b + p[MOMENT] * B;
+    lane<real> energy = -p[MOMENT] * dot(B, s);
+    if (terms.quadratic) {
+        const auto As = apply(p + QUADRATIC, s);
         b = b + real(2) * As;
         energy = energy - dot(s, As);
     }
-    if (order >= 2) {
-        const lane<real> c = p[11] * s.x + p[12] * s.y + p[13] * s.z, c2 = c * c;
-        const lane<real> slope = real(4) * p[10] * c * c2;
-        b = b + vec<lane<real>>{slope * p[11], slope * p[12], slope * p[13]};
-        energy = energy - p[10] * c2 * c2;
-
-        const auto u = apply(p + 15, s);
+    if (terms.entries == 0) return energy;
+    const real* entry = p + ENTRIES;
+    for (int k = 0; k < terms.axial; ++k, entry += AXIAL_WIDTH) {
+        const real K4 = entry[AXIAL_K4], *n = entry + AXIAL_AXIS;
+        const lane<real> c = n[0] * s.x + n[1] * s.y + n[2] * s.z, c2 = c * c;
+        const lane<real> slope = real(4) * K4 * c * c2;
+        b = b + vec<lane<real>>{slope * n[0], slope * n[1], slope * n[2]};
+        energy = energy - K4 * c2 * c2;
+    }
+    for (int k = 0; k < terms.cubic; ++k, entry += CUBIC_WIDTH) {
+        const real Kc = entry[CUBIC_KC], *a = entry + CUBIC_AXES;
+        const auto u = apply(a, s);
         const lane<real> xx = u.x * u.x, yy = u.y * u.y, zz = u.z * u.z;
-        const lane<real> fx = -2 * p[14] * u.x * (yy + zz), fy = -2 * p[14] * u.y * (zz + xx),
-                         fz = -2 * p[14] * u.z * (xx + yy);
-        b = b + vec<lane<real>>{p[15] * fx + p[18] * fy + p[21] * fz, p[16] * fx + p[19] * fy + p[22] * fz,
-                                p[17] * fx + p[20] * fy + p[23] * fz};
-        energy = energy + p[14] * (xx * yy + yy * zz + zz * xx);
+        const lane<real> fx = -2 * Kc * u.x * (yy + zz), fy = -2 * Kc * u.y * (zz + xx), fz = -2 * Kc * u.z * (xx + yy);
+        b = b + vec<lane<real>>{a[0] * fx + a[3] * fy + a[6] * fz, a[1] * fx + a[4] * fy + a[7] * fz,
+                                a[2] * fx + a[5] * fy + a[8] * fz};
+        energy = energy + Kc * (xx * yy + yy * zz + zz * xx);
     }
     return energy;
 }
 
-// How the on-site field changes with the spin: its derivative at s along v.
+// The derivative of the on-site field along v, at s.
 template <typename real>
-DEVICE vec<lane<real>> onsite_change(const real* p, int order, vec<lane<real>> s, vec<lane<real>> v) {
+DEVICE vec<lane<real>> onsite_change(const Onsite<real>& terms, const real* p, vec<lane<real>> s, vec<lane<real>> v) {
     vec<lane<real>> change{};
-    if (order >= 1) change = real(2) * apply(p + 1, v);
-    if (order >= 2) {
-        const lane<real> c = p[11] * s.x + p[12] * s.y + p[13] * s.z, dc = p[11] * v.x + p[12] * v.y + p[13] * v.z;
-        const lane<real> slope = real(12) * p[10] * c * c * dc;
-        change = change + vec<lane<real>>{slope * p[11], slope * p[12], slope * p[13]};
-
-        const auto u = apply(p + 15, s), w = apply(p + 15, v);
+    if (terms.quadratic) change = real(2) * apply(p + QUADRATIC, v);
+    if (terms.entries == 0) return change;
+    const real* entry = p + ENTRIES;
+    for (int k = 0; k < terms.axial; ++k, entry += AXIAL_WIDTH) {
+        const real K4 = entry[AXIAL_K4], *n = entry + AXIAL_AXIS;
+        const lane<real> c = n[0] * s.x + n[1] * s.y + n[2] * s.z, dc = n[0] * v.x + n[1] * v.y + n[2] * v.z;
+        const lane<real> slope = real(12) * K4 * c * c * dc;
+        change = change + vec<lane<real>>{slope * n[0], slope * n[1], slope * n[2]};
+    }
+    for (int k = 0; k < terms.cubic; ++k, entry += CUBIC_WIDTH) {
+        const real Kc = entry[CUBIC_KC], *a = entry + CUBIC_AXES;
+        const auto u = apply(a, s), w = apply(a, v);
         const lane<real> xx = u.x * u.x, yy = u.y * u.y, zz = u.z * u.z, uw = dot(u, w);
-        const lane<real> fx = -2 * p[14] * (w.x * (yy + zz) + 2 * u.x * (uw - u.x * w.x)),
-                         fy = -2 * p[14] * (w.y * (zz + xx) + 2 * u.y * (uw - u.y * w.y)),
-                         fz = -2 * p[14] * (w.z * (xx + yy) + 2 * u.z * (uw - u.z * w.z));
-        change = change + vec<lane<real>>{p[15] * fx + p[18] * fy + p[21] * fz, p[16] * fx + p[19] * fy + p[22] * fz,
-                                          p[17] * fx + p[20] * fy + p[23] * fz};
+        const lane<real> fx = -2 * Kc * (w.x * (yy + zz) + 2 * u.x * (uw - u.x * w.x)),
+                         fy = -2 * Kc * (w.y * (zz + xx) + 2 * u.y * (uw - u.y * w.y)),
+                         fz = -2 * Kc * (w.z * (xx + yy) + 2 * u.z * (uw - u.z * w.z));
+        change = change + vec<lane<real>>{a[0] * fx + a[3] * fy + a[6] * fz, a[1] * fx + a[4] * fy + a[7] * fz,
+                                          a[2] * fx + a[5] * fy + a[8] * fz};
     }
     return change;
 }

@@ -1,5 +1,5 @@
-// Counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror & Shaw, SC'11). The same counter and key give the
-// same numbers on any machine, in any order.
+// Counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror & Shaw, SC'11). A counter and a key determine
+// the numbers, on any device and in any order.
 #pragma once
 #include "vector.cuh"
 
@@ -31,8 +31,8 @@ DEVICE lane<real> uniform(word<real> bits) {
 
 // Spins uniform on the sphere (Archimedes: z uniform) for the replicas first, first + 1, ... of a stream.
 template <typename real>
-KERNEL scatter(real* __restrict__ spins, uint32 key0, uint32 key1, uint32 stream, uint32 island, int first, int sites,
-               int chunk, int replicas) {
+KERNEL random_spins(real* __restrict__ spins, uint32 key0, uint32 key1, uint32 stream, uint32 island, int first,
+                    int sites, int chunk, int replicas) {
     FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
         for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i)
             for (int k = r; k < r + lanes<real>; ++k) {

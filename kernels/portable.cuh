@@ -1,5 +1,5 @@
-// One kernel text, two machines. On a GPU a lane is one number and every replica has a thread; on a CPU a lane is one
-// vector register of replicas and FOR_EACH is an OpenMP loop (FOR_FEW a plain one). Nothing else knows the target.
+// One kernel source for CPU and GPU. On a GPU a lane is one number and every replica has a thread; on a CPU a lane is
+// one vector register of replicas and FOR_EACH is an OpenMP loop (FOR_FEW a plain one). Nothing else knows the target.
 #pragma once
 
 #ifdef __CUDACC__

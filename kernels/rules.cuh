@@ -1,5 +1,5 @@
 // How a minimiser chooses its next step: a few numbers of each replica, no loop over sites. The sums of a population
-// arrive in `groups` parts (see fold), the state of every replica is a column of `state`.
+// arrive in `groups` parts (see reduce_sums), the state of every replica is a column of `state`.
 #pragma once
 #include "advance.cuh"
 #include "evaluate.cuh"
@@ -54,7 +54,7 @@ DEVICE double summed(const double* sums, int q, int groups, int r, int replicas)
 
 // Variance control (Xu et al., Commun. Phys. 6, 239 (2023)): within a window of steps, the variance of the energy per
 // site and of the mean spin. Returns whether both are below their thresholds at the window's end.
-DEVICE bool varies_no_more(Column s, double energy, int window, double energy_variance, double moment_variance) {
+DEVICE bool variances_are_small(Column s, double energy, int window, double energy_variance, double moment_variance) {
     const double m[3] = {s[MEAN_X], s[MEAN_Y], s[MEAN_Z]};
     if (s[WINDOW_STEPS] == 0) {
         s[WINDOW_E0] = energy;
@@ -88,7 +88,7 @@ DEVICE bool observe(Column s, const double* sums, int groups, int sites, int win
     s[STEPS] += 1;
     if (s[TORQUE] < torque)
         s[RESTING] = 1;
-    else if (window > 0 && varies_no_more(s, s[ENERGY_NOW] / sites, window, energy_variance, moment_variance))
+    else if (window > 0 && variances_are_small(s, s[ENERGY_NOW] / sites, window, energy_variance, moment_variance))
         s[RESTING] = 2;
     return s[RESTING] == 0;
 }
@@ -99,7 +99,7 @@ DEVICE bool observe(Column s, const double* sums, int groups, int sites, int win
 // preconditioner takes forces f to directions d, x' = x + a d, and products f . d stand for f . f: lengths in its
 // metric.
 template <typename real>
-KERNEL barzilai_borwein(const double* __restrict__ sums, int preconditioned, const double* __restrict__ inclined,
+KERNEL barzilai_borwein(const double* __restrict__ sums, int preconditioned, const double* __restrict__ direction_sums,
                         double* __restrict__ state, real* __restrict__ step, int groups, int sites, int window,
                         double torque, double energy_variance, double moment_variance, double safe_step,
                         double longest_turn, double rounding, int replicas) {
@@ -109,8 +109,8 @@ KERNEL barzilai_borwein(const double* __restrict__ sums, int preconditioned, con
         if (!observe(s, sums, groups, sites, window, torque, energy_variance, moment_variance, r, replicas)) continue;
         double ff = 0, steepest2 = 0;
         for (int g = 0; preconditioned && g < groups; ++g) {
-            ff += inclined[((long long)g * INCLINED + SLOPE) * replicas + r];
-            steepest2 = larger(steepest2, inclined[((long long)g * INCLINED + STEEPEST2) * replicas + r]);
+            ff += direction_sums[((long long)g * DIRECTION_SUMS + SLOPE) * replicas + r];
+            steepest2 = larger(steepest2, direction_sums[((long long)g * DIRECTION_SUMS + STEEPEST2) * replicas + r]);
         }
         if (!preconditioned) ff = summed(sums, FORCE2, groups, r, replicas);
         const double steepest = preconditioned ? root(steepest2) : s[TORQUE];

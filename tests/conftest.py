@@ -40,7 +40,7 @@ def device(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session", params=["cpu", "cuda", "emulated"])
 def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Device:
-    """Also the GPU's text run thread by thread on the host (slow): for the laws of single kernels."""
+    """Also the GPU's source run thread by thread on the host (slow): for the laws of single kernels."""
     return machine(request.param, tmp_path_factory)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
-from magsearch.engine.device import Cuda, kernel_text, signatures
+from magsearch.engine.device import Cuda, kernel_source, signatures
 
 DIALECT = """
 #include <math.h>
@@ -51,7 +51,7 @@ def source() -> str:
             declared = ", ".join(f"{kind.replace('real', real)} a{k}" for k, kind in enumerate(types))
             passed = ", ".join(f"a{k}" for k in range(len(types)))
             launches.append(LAUNCH.format(name=name, real=real, declared=declared, passed=passed))
-    return DIALECT + kernel_text() + "".join(launches)
+    return DIALECT + kernel_source() + "".join(launches)
 
 
 @cache
@@ -72,7 +72,7 @@ class Emulated(Cuda):
     """What ``Cuda`` would do on a GPU, with NumPy arrays."""
 
     def __init__(self, folder: Path, backwards: bool = False) -> None:
-        self.xp, self.name, self.description = np, "emulated", "a GPU's text on the host"
+        self.xp, self.name, self.description = np, "emulated", "the GPU's source on the host"
         self.fft, self.ifft = scipy.fft.fftn, scipy.fft.ifftn
         self.library, self.backwards = library(folder), backwards
 

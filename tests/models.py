@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 
 GOLDEN = (1 + np.sqrt(5)) / 2
 
@@ -90,6 +91,23 @@ def fcc_every_anisotropy() -> Hamiltonian:
     return Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0), bloch(-0.3, 0.2)), 2.2, terms, (1.0, 4.0, -6.0))
 
 
+def several_axes() -> Hamiltonian:
+    """Several axes of fourth order and several cubes on one atom, other numbers of them on the other, a vacancy."""
+    lattice = Lattice.named("honeycomb", (3, 2, 1), 3.0)
+    c, s = np.cos(0.7), np.sin(0.7)
+    tilted = ((c, 0.0, s), (0.0, 1.0, 0.0), (-s, 0.0, c))
+    terms = (
+        UniaxialAnisotropy(0.2, (1.0, 2.0, 2.0), K4=0.5),
+        UniaxialAnisotropy(0.0, (-2.0, 1.0, 0.3), K4=-0.4, atoms=(0,)),
+        UniaxialAnisotropy(0.0, (0.0, 1.0, 1.0), K4=0.3, atoms=(0,)),
+        CubicAnisotropy(0.6, atoms=(0,)),
+        CubicAnisotropy(-0.5, tilted),
+    )
+    return Hamiltonian(
+        lattice, shell_bonds(lattice, bloch(0.9, 0.3)), [1.0, 2.0], terms, (3.0, 1.0, -4.0), vacancies=(4,)
+    )
+
+
 def prime_box() -> Hamiltonian:
     """Three dimensions with an edge of 7 in the middle: the transforms' general path along every axis."""
     lattice = Lattice.named("cubic", (11, 7, 3))
@@ -166,8 +184,8 @@ def icosahedron_edges(J: float) -> Bonds:
 MODELS: dict[str, Hamiltonian] = {
     make.__name__: make()
     for make in (
-        square_bloch, triangular_j1_j3, kagome_tensor, honeycomb_dmi, cubic_easy_axes, fcc_every_anisotropy, prime_box,
-        large_film, open_film, single_layer, open_chain, left_handed, one_cell, box_within_range, disordered,
-        icosahedron,
+        square_bloch, triangular_j1_j3, kagome_tensor, honeycomb_dmi, cubic_easy_axes, fcc_every_anisotropy,
+        several_axes, prime_box, large_film, open_film, single_layer, open_chain, left_handed, one_cell,
+        box_within_range, disordered, icosahedron,
     )
 }  # fmt: skip

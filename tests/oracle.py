@@ -10,7 +10,8 @@ from itertools import product
 
 import numpy as np
 
-from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 
 MU_B = 5.7883818060e-2  # meV / T, CODATA 2018
 

@@ -7,8 +7,9 @@ from models import exchange, shell_bonds
 from scipy.spatial.transform import Rotation
 
 from magsearch.model.bonds import dmi_matrix, exchange_matrix
-from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.symmetry.spin_group import spin_group
 
 UP, ASIDE, TILTED = (0.0, 0.0, 5.0), (5.0, 0.0, 0.0), (3.0, 0.0, 4.0)

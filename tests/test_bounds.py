@@ -21,8 +21,9 @@ from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.formats import read
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.relax import Convergence, relax
 from magsearch.units import MU_B

@@ -14,8 +14,9 @@ from oracle import energy, random_textures
 from magsearch import formats
 from magsearch.errors import InputError
 from magsearch.model.bonds import Bonds
-from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 
 # target: the name to write to, and which of the written files is read again
 TARGETS = {
@@ -69,6 +70,7 @@ REFUSED = {
         "vampire": "along 2 axes",
     },
     "anisotropies": {"tb2j": "fourth order", "spirit": "fourth order", "vampire": "fourth order"},
+    "several_axes": dict.fromkeys(TARGETS.keys() - {"toml"}, "vacancies"),
     "disordered": dict.fromkeys(TARGETS, "differ from cell to cell"),
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from models import MODELS
 from numpy.testing import assert_allclose, assert_array_equal
 
 from magsearch.engine import device as device_module
-from magsearch.engine.device import Cpu, Cuda, choose, constant, kernel_text, rows, signatures
+from magsearch.engine.device import Cpu, Cuda, choose, constant, kernel_source, rows, signatures
 from magsearch.engine.evaluator import SUM, Evaluator
 
 # -- choosing --------------------------------------------------------------------------------------------------------
@@ -71,10 +71,10 @@ def test_an_unknown_instruction_set_is_named(monkeypatch):
 
 
 def test_the_text_is_one_unit_without_includes_of_its_own():
-    assert '#include "' not in kernel_text()
-    assert "#pragma once" not in kernel_text()
+    assert '#include "' not in kernel_source()
+    assert "#pragma once" not in kernel_source()
     for kernel in signatures():
-        assert kernel_text().count(f"KERNEL {kernel}(") == (kernel != "convolve"), kernel
+        assert kernel_source().count(f"KERNEL {kernel}(") == (kernel != "convolve"), kernel
 
 
 def test_every_kernel_says_what_it_takes():
@@ -89,13 +89,13 @@ def test_rows_have_the_values_of_the_enumeration():
     assert list(rows("Sum")) == ["ENERGY", "FORCE2", "OVERLAP", "OTHER2", "MX", "MY", "MZ", "LARGEST2", "SUMS"]
     assert list(rows("Sum").values()) == list(range(9))
     assert rows("State")["ENERGY_NOW"] == 0
+    assert rows("OnsiteRow") == {"MOMENT": 0, "QUADRATIC": 1, "ENTRIES": 10}  # with a number in the sum
     assert rows("State")["STATES"] == rows("State")["PAST"] + constant("memory")  # written so in rules.cuh
     with pytest.raises(KeyError, match="Nothing"):
         rows("Nothing")
 
 
 def test_constants_are_those_of_the_text():
-    assert constant("onsite_width") == 24
     assert constant("memory") > 1
     with pytest.raises(KeyError, match="nothing"):
         constant("nothing")
@@ -104,8 +104,8 @@ def test_constants_are_those_of_the_text():
 # -- launching -------------------------------------------------------------------------------------------------------
 
 
-def descend(device: Any, **changed: Any) -> None:
-    """A launch of ``descend<float>`` on one block of three sites, with some arguments replaced."""
+def advance(device: Any, **changed: Any) -> None:
+    """A launch of ``advance_spins<float>`` on one block of three sites, with some arguments replaced."""
     xp, width = device.xp, device.width
     arguments = {
         "spins": xp.ones((1, 3, 3, width), np.float32),
@@ -115,12 +115,12 @@ def descend(device: Any, **changed: Any) -> None:
         "chunk": device.chunk,
         "replicas": width,
     } | changed
-    device.launch("descend", np.float32, *arguments.values(), blocks=1, replicas=width)
+    device.launch("advance_spins", np.float32, *arguments.values(), blocks=1, replicas=width)
 
 
 def test_a_launch_with_the_right_arguments_runs(target):
-    descend(target)
-    descend(target, sites=np.int64(3), chunk=np.int32(target.chunk))
+    advance(target)
+    advance(target, sites=np.int64(3), chunk=np.int32(target.chunk))
 
 
 @pytest.mark.parametrize(
@@ -138,32 +138,34 @@ def test_a_launch_with_the_right_arguments_runs(target):
 )
 @pytest.mark.parametrize(("name", "place"), [("spins", 0), ("force", 1)])
 def test_a_wrong_array_is_refused_and_named(target, wrong, name, place):
-    with pytest.raises(TypeError, match=f"argument {place} of descend must be a contiguous float32 array"):
-        descend(target, **{name: wrong(target.xp, target.width)})
+    with pytest.raises(TypeError, match=f"argument {place} of advance_spins must be a contiguous float32 array"):
+        advance(target, **{name: wrong(target.xp, target.width)})
 
 
 def test_an_array_that_may_not_be_written_is_refused():
     spins = np.ones((1, 3, 3, 16), np.float32)
     spins.flags.writeable = False
     with pytest.raises(TypeError):
-        descend(Cpu(), spins=spins)
-    descend(Cpu(), force=spins)  # an input may be read-only
+        advance(Cpu(), spins=spins)
+    advance(Cpu(), force=spins)  # an input may be read-only
 
 
 @pytest.mark.parametrize("wrong", [2.5, "3", None, np.ones(3)], ids=["fraction", "text", "nothing", "array"])
 def test_a_wrong_number_is_refused(target, wrong):
     with pytest.raises(TypeError):
-        descend(target, sites=wrong)
+        advance(target, sites=wrong)
 
 
 def test_a_wrong_count_of_arguments_is_refused(target):
-    with pytest.raises(TypeError, match="descend takes 6 arguments, 7 were given"):
-        descend(target, one_too_many=1)
+    with pytest.raises(TypeError, match="advance_spins takes 6 arguments, 7 were given"):
+        advance(target, one_too_many=1)
 
 
 def bound_descent(device: Any, spins: Any, force: Any, step: Any) -> Any:
     _, sites, _, width = spins.shape
-    return device.bind("descend", np.float32, spins, force, step, sites, device.chunk, width, blocks=1, replicas=width)
+    return device.bind(
+        "advance_spins", np.float32, spins, force, step, sites, device.chunk, width, blocks=1, replicas=width
+    )
 
 
 def test_what_is_bound_can_be_run_again_on_what_its_arrays_hold_by_then(target):
@@ -175,7 +177,7 @@ def test_what_is_bound_can_be_run_again_on_what_its_arrays_hold_by_then(target):
     assert_array_equal(target.host(again), target.host(once), "bound is not run")
     for length in (0.1, 0.3):
         step[...] = length
-        target.launch("descend", np.float32, once, force, step, 3, target.chunk, width, blocks=1, replicas=width)
+        target.launch("advance_spins", np.float32, once, force, step, 3, target.chunk, width, blocks=1, replicas=width)
         descent()
         assert_array_equal(target.host(again), target.host(once))
     assert (target.host(again) != random[0].astype(np.float32)).all()
@@ -255,9 +257,9 @@ def test_threads_do_not_race(name, real, tmp_path):
         spins = evaluator.spins(s)
         step = np.full(evaluator.replicas(spins), 0.1, real)
         arguments = (spins, evaluator.spins(0.1 * s[::-1]), step, evaluator.sites, machine.chunk, len(step))
-        machine.launch("descend", real, *arguments, blocks=evaluator.chunks, replicas=len(step))
+        machine.launch("advance_spins", real, *arguments, blocks=evaluator.chunks, replicas=len(step))
         sums = np.random.default_rng(0).random((70, 3, 64))
-        answers.append((evaluator.sums(s), evaluator.field(s), spins, evaluator.fold(sums, 3, 1)))
+        answers.append((evaluator.sums(s), evaluator.field(s), spins, evaluator.reduced(sums, 3, 1)))
     for forth, back in zip(*answers, strict=True):
         assert_array_equal(forth, back)
 
@@ -284,14 +286,14 @@ KNOWN_ANSWERS = [  # kat_vectors of Random123: counter, key, result
 ]  # fmt: skip
 
 
-def scatter(device: Any, key: Any = (0, 0), stream: int = 0, island: int = 0, first: int = 0, sites: int = 5,
+def random_spins(device: Any, key: Any = (0, 0), stream: int = 0, island: int = 0, first: int = 0, sites: int = 5,
             blocks: int = 1, real: Any = np.float64) -> np.ndarray:  # fmt: skip
     """The kernel's textures, [replica, site, 3]."""
     replicas = blocks * device.width
     spins = device.xp.zeros((blocks, sites, 3, device.width), real)
     chunks = -(-sites // device.chunk)
     arguments = (spins, *key, stream, island, first, sites, device.chunk, replicas)
-    device.launch("scatter", real, *arguments, blocks=chunks, replicas=replicas)
+    device.launch("random_spins", real, *arguments, blocks=chunks, replicas=replicas)
     return device.host(spins).transpose(0, 3, 1, 2).reshape(replicas, sites, 3)
 
 
@@ -309,7 +311,7 @@ def test_the_reference_has_the_published_answers(counter, key, answer):
 
 def test_philox_has_the_published_answer(target):
     """Counter and key zero: site 0 of replica 0."""
-    z, angle = bits(scatter(target)[0, 0])
+    z, angle = bits(random_spins(target)[0, 0])
     assert z == 0x6627E8D5
     assert angle == pytest.approx(0xE169C58D, abs=4)
 
@@ -320,7 +322,7 @@ def test_philox_has_the_published_answer(target):
 )
 def test_philox_counts_sites_replicas_streams_and_islands(target, key, stream, island, first):
     """The counter is (site, replica, stream, island), each of 32 bits, and the sum first + k wraps."""
-    found = scatter(target, key, stream, island, first)
+    found = random_spins(target, key, stream, island, first)
     words = np.array(
         [
             [philox((site, (first + k) & FULL, stream, island), key)[:2] for site in range(5)]
@@ -334,24 +336,26 @@ def test_philox_counts_sites_replicas_streams_and_islands(target, key, stream, i
 
 
 def test_the_same_counter_gives_the_same_spins_in_any_population(target, real):
-    whole = scatter(target, (3, 4), 5, 6, blocks=3, sites=20, real=real)
-    assert_array_equal(scatter(target, (3, 4), 5, 6, blocks=3, sites=20, real=real), whole)
+    whole = random_spins(target, (3, 4), 5, 6, blocks=3, sites=20, real=real)
+    assert_array_equal(random_spins(target, (3, 4), 5, 6, blocks=3, sites=20, real=real), whole)
     w = target.width
-    assert_array_equal(scatter(target, (3, 4), 5, 6, first=w, blocks=1, sites=20, real=real), whole[w : 2 * w])
-    assert_array_equal(scatter(target, (3, 4), 5, 6, first=7, blocks=1, sites=20, real=real), whole[7 : 7 + w])
-    assert_array_equal(scatter(target, (3, 4), 5, 6, blocks=1, sites=9, real=real), whole[:w, :9])
-    assert_allclose(scatter(Cpu(), (3, 4), 5, 6, blocks=6, sites=20, real=real)[: len(whole)], whole[:96], atol=1e-6)
+    assert_array_equal(random_spins(target, (3, 4), 5, 6, first=w, blocks=1, sites=20, real=real), whole[w : 2 * w])
+    assert_array_equal(random_spins(target, (3, 4), 5, 6, first=7, blocks=1, sites=20, real=real), whole[7 : 7 + w])
+    assert_array_equal(random_spins(target, (3, 4), 5, 6, blocks=1, sites=9, real=real), whole[:w, :9])
+    assert_allclose(
+        random_spins(Cpu(), (3, 4), 5, 6, blocks=6, sites=20, real=real)[: len(whole)], whole[:96], atol=1e-6
+    )
 
 
 def test_every_part_of_the_counter_matters(target):
-    draws = [scatter(target, **change) for change in
+    draws = [random_spins(target, **change) for change in
              ({}, {"key": (1, 0)}, {"key": (0, 1)}, {"stream": 1}, {"island": 1}, {"first": target.width})]  # fmt: skip
     z = np.concatenate([d[..., 2].ravel() for d in draws])
     assert len(np.unique(z)) == len(z)
 
 
 def test_scattered_spins_are_uniform_on_the_sphere(device, real):
-    s = scatter(device, (2026, 7), sites=500, blocks=4, real=real).astype(np.float64)
+    s = random_spins(device, (2026, 7), sites=500, blocks=4, real=real).astype(np.float64)
     assert_allclose(np.linalg.norm(s, axis=-1), 1, atol=1e-6 if real == np.float32 else 1e-15)
     flat = s.reshape(-1, 3)
     n = len(flat)

@@ -43,7 +43,7 @@ DECAY, LOGARITHM, COSINE, SINE, INCLINATION = range(5)
 
 @pytest.fixture(scope="module", params=list(FLAGS))
 def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    """The CPU's text for every instruction set that this processor has, and the GPU's text on the host."""
+    """The CPU's source for every instruction set that this processor has, and the GPU's source on the host."""
     order = ["baseline", "avx2", "avx512"]
     if request.param in order and order.index(request.param) > order.index(Cpu().instruction_set):
         pytest.skip(f"this processor has no {request.param}")

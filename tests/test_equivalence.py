@@ -13,8 +13,9 @@ from symmetric import ASIDE, EASY, EASY_X, UP, along_z, copy, diagonal, spiral, 
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.model.bonds import dmi_matrix, exchange_matrix
-from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.observables.fingerprint import fingerprint, same
 from magsearch.symmetry.equivalence import Equivalence, best_overlap, best_turn
 

@@ -221,7 +221,7 @@ def test_fold_adds_up_and_keeps_the_largest(target, real):
     evaluator = Evaluator(square_bloch(), target, real)
     for chunks in (1, 5, 32, 33, 70):
         sums = rng.random((chunks, 4, 2 * target.width))
-        folded = target.host(evaluator.fold(target.array(sums, np.float64), 4, 2))
+        folded = target.host(evaluator.reduced(target.array(sums, np.float64), 4, 2))
         assert_allclose(folded.sum(0)[[0, 1, 3]], sums.sum(0)[[0, 1, 3]], rtol=1e-14)
         assert_array_equal(folded.max(0)[2], sums.max(0)[2])
 
@@ -306,7 +306,7 @@ def test_a_step_keeps_spins_on_the_sphere_and_vacancies_empty(target, real):
     step = np.linspace(0, 1, len(s)).astype(real)  # the first replica rests
     spins = evaluator.spins(s)
     arguments = (spins, evaluator.spins(f), target.array(step, real), evaluator.sites, target.chunk, len(s))
-    target.launch("descend", real, *arguments, blocks=evaluator.chunks, replicas=len(s))
+    target.launch("advance_spins", real, *arguments, blocks=evaluator.chunks, replicas=len(s))
     moved = evaluator.textures(spins)
     free = s.astype(float) + step[:, None, None].astype(float) * f
     length = np.linalg.norm(free, axis=-1, keepdims=True)

@@ -19,8 +19,9 @@ from magsearch.minima import modes
 from magsearch.minima.harmonic import Harmonic, orbit
 from magsearch.minima.local_entropy import LocalEntropy
 from magsearch.model.bonds import Bonds, exchange_matrix
-from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.observables.fingerprint import fingerprint
 from magsearch.operators.crystal import Crystal
 from magsearch.relaxation.lbfgs import LBFGS

@@ -13,8 +13,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from magsearch import units
 from magsearch.model.bonds import Bonds
-from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 
 SQUARE = Lattice.named("square", (4, 3, 1))
 BONDS = shell_bonds(SQUARE, exchange(1.0))
@@ -103,7 +104,8 @@ def test_the_length_of_an_axis_does_not_matter():
     short, long = (
         Hamiltonian(SQUARE, BONDS, anisotropy=(UniaxialAnisotropy(0.8, (0, 3 * k, 4 * k), 0.3),)) for k in (1e-3, 50)
     )
-    assert_allclose(short.onsite[1], long.onsite[1], rtol=1e-14)
+    s = oracle.random_textures(short, 1)[0]
+    assert_allclose(short.terms[1].energies(short, s), long.terms[1].energies(long, s), rtol=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -114,13 +116,20 @@ def test_cube_axes_must_be_orthogonal_unit_vectors(axes):
         Hamiltonian(SQUARE, BONDS, anisotropy=(CubicAnisotropy(1.0, axes),))
 
 
-def test_an_atom_has_one_axis_of_fourth_order_and_one_cube():
+def test_parallel_axes_and_equal_cubes_share_an_entry_of_the_kernels_rows():
+    turned = ((0, 1, 0), (-1, 0, 0), (0, 0, 1))
     tilted = ((0.6, 0.8, 0), (-0.8, 0.6, 0), (0, 0, 1))
-    with pytest.raises(ValueError, match="one axis of fourth order"):
-        Hamiltonian(SQUARE, BONDS, anisotropy=(UniaxialAnisotropy(0, K4=1.0), UniaxialAnisotropy(0, (1, 0, 0), 1.0)))
-    with pytest.raises(ValueError, match="one frame of cubic axes"):
-        Hamiltonian(SQUARE, BONDS, anisotropy=(CubicAnisotropy(1.0), CubicAnisotropy(1.0, tilted)))
-    Hamiltonian(SQUARE, BONDS, anisotropy=(UniaxialAnisotropy(0, K4=1.0), UniaxialAnisotropy(0, (0, 0, -2), 1.0)))
+    along, across = UniaxialAnisotropy(0, (0, 0, -2), 1.0), UniaxialAnisotropy(0, (1, 0, 0), 1.0)
+
+    def entries(*terms):
+        entries = Hamiltonian(SQUARE, BONDS, anisotropy=terms).terms[1].entries
+        return entries.uniaxial[0].tolist(), entries.cubes[0].tolist()
+
+    assert entries(UniaxialAnisotropy(0, K4=1.0), along) == ([[2.0]], [[]])
+    assert entries(UniaxialAnisotropy(0, K4=1.0), across) == ([[1.0, 1.0]], [[]])
+    assert entries(CubicAnisotropy(1.0), CubicAnisotropy(2.0, turned)) == ([[]], [[3.0]])
+    assert entries(CubicAnisotropy(1.0), CubicAnisotropy(2.0, tilted)) == ([[]], [[1.0, 2.0]])
+    assert entries(CubicAnisotropy(1.0), CubicAnisotropy(-1.0, turned)) == ([[]], [[]])
 
 
 @pytest.mark.parametrize("atom", [1, -1])
@@ -189,9 +198,9 @@ def test_with_size_keeps_the_crystal():
         MODELS["disordered"].with_size((2, 2, 1))
 
 
-def test_terms_are_parts_of_the_whole(model):
+def test_parts_add_up_to_the_whole(model):
     """Exchange is symmetric, DMI antisymmetric, and together they are the couplings."""
-    terms = model.terms()
+    terms = model.parts()
     J, odd, even = model.bonds.J, terms["dmi"].bonds.J, terms["exchange"].bonds.J
     assert_allclose(odd, -odd.swapaxes(1, 2), atol=1e-15)
     assert_allclose(even, even.swapaxes(1, 2), atol=1e-15)

@@ -20,15 +20,16 @@ from sweeping import KEY, contact, swept
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.model.bonds import Bonds
-from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.relax import STATE, Convergence, Motion, VarianceControl, relax
 from magsearch.thermal.heat_bath import (
     ENDLESS,
     FIRST,
     MOVE,
-    SWEPT,
+    SWEEP,
     HeatBath,
     energies,
     enter,
@@ -136,11 +137,11 @@ def test_energy_and_magnetisation_are_kept_from_changes(kinds, model, device, re
     energy = energies(motion)
     for draw in range(4):
         swept = sweep(motion, kinds, draw)
-        energy = energy + device.host(swept)[:, SWEPT["CHANGE"], :5].sum(axis=0)
+        energy = energy + device.host(swept)[:, SWEEP["CHANGE"], :5].sum(axis=0)
     s = motion.textures().astype(np.float64)
     scale = np.linalg.norm(oracle.field(model, s), axis=-1).sum(axis=-1) + model.lattice.sites
     assert (np.abs(energy - oracle.energy(model, s)) <= (1e-5 if real == np.float32 else 1e-13) * scale).all()
-    total = device.host(swept)[:, SWEPT["SX"] : SWEPT["SZ"] + 1, :5].sum(axis=0).T
+    total = device.host(swept)[:, SWEEP["SX"] : SWEEP["SZ"] + 1, :5].sum(axis=0).T
     assert_allclose(total, s.sum(axis=1), atol=1e-5 * model.lattice.sites)
     length = np.linalg.norm(s, axis=-1)
     assert_allclose(length, np.broadcast_to(model.occupied, length.shape), atol=1e-6 if real == np.float32 else 1e-14)
@@ -158,7 +159,7 @@ def test_reflections_keep_the_energy(model, device):
     s = motion.textures()
     sweep(motion, moves("REFLECTION"), 0)
     after = oracle.energy(model, motion.textures())
-    if motion.evaluator.visits.order == 0:
+    if motion.evaluator.sweep_plan.linear:
         assert_allclose(after, before, atol=1e-11 * motion.evaluator.stiffness * model.lattice.sites)
     assert np.abs(motion.textures() - s).max() > 0.1
 
@@ -240,7 +241,7 @@ np.savez(sys.argv[1], **{{name + real: swept(MODELS[name], Cpu(), real, 40) for 
 
 def test_number_of_threads_does_not_change_a_bit(tmp_path):
     """Also within a texture: these lattices are cut into several stretches."""
-    assert len(Evaluator(large_film(), Cpu()).visits.colour) > 2
+    assert len(Evaluator(large_film(), Cpu()).sweep_plan.colour) > 2
     found = []
     for threads in ("1", "3"):
         where = tmp_path / f"{threads}.npz"
@@ -319,7 +320,7 @@ def test_cones_adapt_to_an_acceptance_of_one_half(device, real):
     motion = contact(model, device, real, 16, np.geomspace(0.1, 300, 16))
     run(motion, 150, 0)
     sums = [device.host(sweep(motion, moves("HEATBATH", "CONE"), 1000 + k)).sum(axis=0) for k in range(40)]
-    accepted = np.mean(sums, axis=0)[SWEPT["ACCEPTED_CONES"], :16] / model.n_spins
+    accepted = np.mean(sums, axis=0)[SWEEP["ACCEPTED_CONES"], :16] / model.n_spins
     cone = device.host(motion.flat["cone"])[:16]
     assert (np.diff(cone) > -0.1).all()
     assert ((np.abs(accepted - 0.5) < 0.1) | (cone == 2)).all()

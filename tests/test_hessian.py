@@ -14,9 +14,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from magsearch.engine.evaluator import Evaluator, cost
 from magsearch.minima.hessian import Hessian, dense
 from magsearch.model.bonds import Bonds
-from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.sphere import frames
+from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.units import MU_B
 
 ONE = Lattice.cluster([[0, 0, 0]])

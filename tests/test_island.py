@@ -13,8 +13,9 @@ from oracle import energy, random_textures
 
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
-from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.observables.fingerprint import fingerprint
 from magsearch.operators.crystal import Crystal
 from magsearch.operators.mutations import HeatPatch

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from magsearch.engine.device import kernel_text, signatures
+from magsearch.engine.device import kernel_source, signatures
 
 ARCHITECTURES = ("sm_80", "sm_90")
-HOT = ("evaluate<float>", "descend<float>", "glide<float>", "visit<float>")
+HOT = ("evaluate<float>", "advance_spins<float>", "advance_with_velocity<float>", "update_spins<float>")
 EXPRESSIONS = [f"{kernel}<{real}>" for kernel in signatures() if kernel != "convolve" for real in ("float", "double")]
 
 
@@ -43,7 +43,9 @@ def nvrtc() -> ctypes.CDLL | None:
 def through_nvrtc(library: ctypes.CDLL, architecture: str, folder: Path) -> tuple[bool, str]:
     """Whether it compiled, and the log; as CuPy compiles it: name expressions, C++17."""
     program, size = ctypes.c_void_p(), ctypes.c_size_t()
-    assert library.nvrtcCreateProgram(ctypes.byref(program), kernel_text().encode(), b"kernels.cu", 0, None, None) == 0
+    assert (
+        library.nvrtcCreateProgram(ctypes.byref(program), kernel_source().encode(), b"kernels.cu", 0, None, None) == 0
+    )
     for expression in EXPRESSIONS:
         assert library.nvrtcAddNameExpression(program, expression.encode()) == 0
     options = [f"--gpu-architecture={architecture}".encode(), b"-std=c++17", b"--ptxas-options=-v"]
@@ -68,7 +70,7 @@ def through_nvcc(compiler: str, architecture: str, folder: Path) -> tuple[bool, 
         if kernel != "convolve"
         for real in ("float", "double")
     ]
-    text.write_text("\n".join([kernel_text(), *instances]))
+    text.write_text("\n".join([kernel_source(), *instances]))
     options = ["-std=c++17", "-cubin", f"-arch={architecture}", "-Xptxas", "-v", "-o", str(folder / "kernels.cubin")]
     done = subprocess.run([compiler, *options, str(text)], capture_output=True, text=True)
     return done.returncode == 0, done.stdout + done.stderr

@@ -12,8 +12,9 @@ from scipy.optimize import minimize_scalar
 
 from magsearch.engine.evaluator import Evaluator, cost
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.units import MU_B
 
 UP, DOWN = np.array([0.0, 0.0, 1.0]), np.array([0.0, 0.0, -1.0])

@@ -15,8 +15,9 @@ from scipy.integrate import quad
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.model.bonds import Bonds, exchange_matrix
-from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.relaxation.llg import OverdampedLLG
 from magsearch.relaxation.relax import STATE, Convergence, Motion, relax
 from magsearch.relaxation.step_control import AutoDrop, Fixed

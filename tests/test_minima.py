@@ -11,8 +11,9 @@ from symmetric import EASY, UP, spiral, square
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.minima.degeneracy import Degeneracy, Minima, moved
-from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.observables.fingerprint import fingerprint, same
 from magsearch.operators.crystal import Crystal
 from magsearch.search.island import GeneticTunneling, Island

@@ -17,8 +17,9 @@ from magsearch.minima.hessian import Hessian, dense
 from magsearch.minima.lanczos import Lanczos
 from magsearch.minima.modes import softest
 from magsearch.model.bonds import Bonds, exchange_matrix
-from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import Convergence, relax
 

@@ -14,9 +14,10 @@ from oracle import energy, random_textures
 
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
-from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.sphere import unit
+from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.observables.topological_charge import topological_charge
 from magsearch.operators import OPERATORS
 from magsearch.operators.crystal import Crystal, grid_indices, softest_waves

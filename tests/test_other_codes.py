@@ -12,8 +12,9 @@ from oracle import energy, random_textures
 
 from magsearch import formats
 from magsearch.model.bonds import Bonds
-from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import UniaxialAnisotropy
 
 SINGLE = 1e-6  # relative: Spirit returns energies in single precision
 

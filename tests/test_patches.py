@@ -17,8 +17,9 @@ from magsearch.bounds.quadratic_form import in_space, quadratic_form
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.relax import Convergence, relax
 

@@ -11,10 +11,11 @@ from models import MODELS, bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose
 
 from magsearch.engine.evaluator import Evaluator
-from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
-from magsearch.relaxation.preconditioner import INCLINED, preconditioned, softened
+from magsearch.relaxation.preconditioner import DIRECTION, preconditioned, softened
 from magsearch.relaxation.relax import Convergence, relax
 
 
@@ -24,13 +25,13 @@ def heisenberg(name: str, size: tuple[int, int, int], *J: float) -> Hamiltonian:
 
 
 def directions(evaluator: Evaluator, softness: float, s: np.ndarray, f: np.ndarray) -> tuple[Any, Any]:
-    """Directions [replica, site, 3] from forces, and their sums over sites [INCLINED, replica]."""
+    """Directions [replica, site, 3] from forces, and their sums over sites [sum, replica]."""
     spins, force = evaluator.spins(s), evaluator.spins(f)
     direction = evaluator.device.xp.zeros_like(spins)
     launch, folded = preconditioned(evaluator, softened(evaluator, softness), spins, force, direction)
     launch()
     sums = evaluator.device.host(folded)
-    total = np.array([sums[:, INCLINED["SLOPE"]].sum(axis=0), sums[:, INCLINED["STEEPEST2"]].max(axis=0)])
+    total = np.array([sums[:, DIRECTION["SLOPE"]].sum(axis=0), sums[:, DIRECTION["STEEPEST2"]].max(axis=0)])
     return evaluator.textures(direction)[: len(s)], total[:, : len(s)]
 
 

@@ -13,8 +13,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from oracle import energy
 
 from magsearch.engine.device import Cpu
-from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.observables.magnetization import magnetization
 from magsearch.observables.structure_factor import structure_factor
 from magsearch.operators.crystal import grid_indices

@@ -13,7 +13,7 @@ from symmetric import ASIDE, EASY, EASY_X, TILTED, UP, along_z, copy, diagonal, 
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.model.bonds import Bonds
-from magsearch.model.hamiltonian import CubicAnisotropy, UniaxialAnisotropy
+from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.symmetry.equivalence import Equivalence
 from magsearch.symmetry.space_group import operations
 from magsearch.symmetry.spin_group import any_angle, spin_group

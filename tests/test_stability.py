@@ -16,8 +16,9 @@ from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.minima import modes, stability
 from magsearch.model.bonds import Bonds, exchange_matrix
-from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.operators.crystal import Crystal
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import Convergence, relax

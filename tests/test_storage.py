@@ -25,7 +25,8 @@ from magsearch.config.search import SearchTable
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
-from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.observables.fingerprint import fingerprint
 from magsearch.runs import record
 from magsearch.search.archipelago import Archipelago

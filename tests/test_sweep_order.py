@@ -11,7 +11,7 @@ from models import disordered, exchange, shell_bonds, triangular_j1_j3
 from numpy.testing import assert_allclose, assert_array_equal
 
 from magsearch.engine.neighbours import Neighbours
-from magsearch.engine.sweep_order import PARTS, Tour, colours
+from magsearch.engine.sweep_order import PARTS, SweepOrder, colours
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 
@@ -45,16 +45,16 @@ def test_bonds_with_oneself_are_taken_out_and_summed(model):
 @pytest.mark.parametrize("stretch", [1, 7, 256])
 def test_every_spin_is_visited_once_and_no_parts_of_a_colour_touch(model, stretch):
     lists = Neighbours.of(model).without_themselves()[0]
-    tour = Tour.of(lists, stretch, model.occupied)
-    assert_array_equal(np.sort(tour.sites), np.flatnonzero(model.occupied))
-    assert tour.part[-1] == len(tour.sites)
-    assert tour.colour[-1] == len(tour.part) - 1
-    assert tour.width == max(np.diff(tour.colour))
+    order = SweepOrder.of(lists, stretch, model.occupied)
+    assert_array_equal(np.sort(order.sites), np.flatnonzero(model.occupied))
+    assert order.part[-1] == len(order.sites)
+    assert order.colour[-1] == len(order.part) - 1
+    assert order.width == max(np.diff(order.colour))
     part_of, colour_of = np.full((2, model.lattice.sites), -1)
-    for c, (first, last) in enumerate(pairwise(tour.colour)):
+    for c, (first, last) in enumerate(pairwise(order.colour)):
         for p in range(first, last):
-            part_of[tour.sites[tour.part[p] : tour.part[p + 1]]] = p
-            colour_of[tour.sites[tour.part[p] : tour.part[p + 1]]] = c
+            part_of[order.sites[order.part[p] : order.part[p + 1]]] = p
+            colour_of[order.sites[order.part[p] : order.part[p + 1]]] = c
     i, j, _ = oracle.walk(model)
     assert not ((colour_of[i] == colour_of[j]) & (part_of[i] != part_of[j])).any()
     if stretch == 1:
@@ -80,15 +80,15 @@ def test_long_lists_need_few_colours_of_long_stretches():
 
 def test_many_sites_share_a_part_where_there_are_more_than_a_machine_needs():
     model = square(128)
-    tour = Tour.of(Neighbours.of(model), 1, model.occupied)
+    order = SweepOrder.of(Neighbours.of(model), 1, model.occupied)
     assert PARTS < 8192
-    assert_array_equal(np.diff(tour.colour), [4096, 4096])
-    assert_array_equal(np.diff(tour.part), 2)
+    assert_array_equal(np.diff(order.colour), [4096, 4096])
+    assert_array_equal(np.diff(order.part), 2)
 
 
 def test_vacancies_are_left_out_and_edges_cut_stretches_short():
     model = disordered()
-    tour = Tour.of(Neighbours.of(model), 6, model.occupied)
-    assert set(tour.sites) == set(range(20)) - {3, 11, 12}
-    tour = Tour.of(Neighbours.of(triangular_j1_j3()), 256, np.ones(340, bool))
-    assert sorted(np.diff(tour.part)) == [84, 256]
+    order = SweepOrder.of(Neighbours.of(model), 6, model.occupied)
+    assert set(order.sites) == set(range(20)) - {3, 11, 12}
+    order = SweepOrder.of(Neighbours.of(triangular_j1_j3()), 256, np.ones(340, bool))
+    assert sorted(np.diff(order.part)) == [84, 256]

@@ -9,8 +9,9 @@ import pytest
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.symmetry.space_group import describe, operations
 
 NO_FIELD, UP, TILTED = (0.0, 0.0, 0.0), (0.0, 0.0, 5.0), (3.0, 0.0, 4.0)

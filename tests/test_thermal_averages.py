@@ -12,8 +12,9 @@ from scipy.integrate import quad
 
 from magsearch.engine.evaluator import SUM, Evaluator
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.relaxation.relax import Motion
 from magsearch.thermal.heat_bath import enter, moves, sweep
 from magsearch.thermal.parallel_tempering import ParallelTempering

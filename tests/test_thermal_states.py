@@ -9,8 +9,9 @@ from scipy.special import erfc
 
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
-from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.phases.column import ALL, Minimum
 from magsearch.phases.rules import label
 from magsearch.randomness import key

@@ -25,7 +25,7 @@ from magsearch.bounds.multipliers import shifted
 from magsearch.bounds.quadratic_form import QuadraticForm, in_space, quadratic_form
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
-from magsearch.model.hamiltonian import ONSITE, Hamiltonian
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import Convergence, relax
@@ -171,9 +171,9 @@ def _directions(field: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
 def spiral(hamiltonian: Hamiltonian, bound: Bound) -> Wave | None:
     """Return a single wave of unit length in the infinite crystal that reaches the bound; None if none was found.
 
-    Its energy is that of the quadratic form, so the result is None for models with anisotropy of fourth order.
+    Its energy is that of the quadratic form, so the result is None for models with terms of higher order.
     """
-    if hamiltonian.onsite[1][:, [ONSITE["K4"].start, ONSITE["Kc"].start]].any():
+    if not quadratic_form(hamiltonian).exact:
         return None
     for wave in soft_waves(hamiltonian, bound, np.random.default_rng(0)):
         if wave.unit and bound.reached(wave.energy_per_site):

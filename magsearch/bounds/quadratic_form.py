@@ -20,8 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from magsearch.bounds.periods import homes, periods
-from magsearch.model.hamiltonian import ONSITE, Hamiltonian
-from magsearch.units import MU_B
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.term import Below, UnsupportedTerm
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +35,9 @@ class QuadraticForm:
     period      [dimension, 3], cells: a basis of the translations on which M(q) depends (``periods``)
     offset      [bond, dimension], periods from i to j
     J           [bond, c, c], meV
-    field       [spin, c], h = mu_B m B, meV; for c = 1 the component along the field
-    constant    meV per cell: lower bound of the anisotropy of fourth order
+    field       [spin, c], h = mu_B m B, meV; with one component along the field
+    constant    meV per cell: the least that terms of higher order add
+    exact       whether the form equals the energy, without terms of higher order
     size        cells of the finite box along each axis; 1 where layers along an open axis are spins of one cell
     spin_of     [site of the box], index of its spin in the cell; -1 at vacancies
     home        [spin, 3], the cell in which each spin of the cell at the origin lies (``homes``)
@@ -51,6 +52,7 @@ class QuadraticForm:
     J: NDArray[np.float64]
     field: NDArray[np.float64]
     constant: float
+    exact: bool
     size: tuple[int, int, int]
     spin_of: NDArray[np.int64]
     home: NDArray[np.int64]
@@ -182,13 +184,11 @@ def bonds_of_cell(hamiltonian: Hamiltonian) -> float:
 
 
 def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
-    """Return a quadratic form that is nowhere above the model's energy for spins of unit length, meV per cell.
+    """Return a quadratic form that is nowhere above the energy for spins of unit length, meV per cell.
 
-    Bilinear couplings, quadratic anisotropy and field are represented exactly. Anisotropy of fourth order is replaced
-    by a lower bound: u = (s . n)^2 lies between 0 and 1, so - K4 u^2 >= - K4 u for an easy axis, >= 0 for a hard axis;
-    cubic anisotropy is at least min(0, Kc / 3).
+    Each term gives a form that is never above it (``Term.relaxed_below``); UnsupportedTerm is raised where one cannot.
     """
-    lattice, (kind, table) = hamiltonian.lattice, hamiltonian.onsite
+    lattice, below = hamiltonian.lattice, _below(hamiltonian)
     if hamiltonian.uniform:
         bonds = hamiltonian.bonds
         crossed, folded = _axes(hamiltonian)
@@ -207,18 +207,32 @@ def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
         offset = np.zeros((len(i), 3), dtype=np.int64)
     spins = int(spin_of.max(initial=-1)) + 1
     spin = np.arange(spins)
-    rows = table[kind[np.unique(spin_of, return_index=True)[1][-spins:]]]
-    K4, Kc, axis4 = rows[:, ONSITE["K4"]], rows[:, ONSITE["Kc"]], rows[:, ONSITE["axis"]]
-    A = rows[:, ONSITE["A"]].reshape(-1, 3, 3) + np.einsum("s,sa,sb->sab", np.maximum(K4[:, 0], 0), axis4, axis4)
+    first = np.unique(spin_of, return_index=True)[1][-spins:]  # a site of each spin
+    A = below.A[first]
     home = homes(spins, i, j, offset)
     offset = offset - home[j] + home[i]
     period = periods(offset)
     i, j, J = np.concatenate([i, spin]), np.concatenate([j, spin]), np.concatenate([J, 2 * A])
     offset = np.concatenate([offset, np.zeros((spins, 3), dtype=np.int64)])
     offset = np.rint(offset @ np.linalg.pinv(period.astype(float).reshape(-1, 3))).astype(np.int64)
-    B = np.array(hamiltonian.field)
-    field = MU_B * rows[:, ONSITE["moment"]] * B
-    if np.array_equal(J, J[:, :1, :1] * np.eye(3)):  # isotropic: the spins may be turned all together
-        J, field = J[:, :1, :1], MU_B * rows[:, ONSITE["moment"]] * np.linalg.norm(B)
-    constant = float(np.minimum(Kc / 3, 0).sum())
-    return QuadraticForm(spins, J.shape[1], i, j, period, offset, J, field, constant, size, spin_of, home)
+    B, field = np.array(hamiltonian.field), below.field[first]
+    along = field @ (B / (np.linalg.norm(B) or 1.0))
+    if np.array_equal(J, J[:, :1, :1] * np.eye(3)) and np.allclose(
+        field, np.outer(along, B / (np.linalg.norm(B) or 1.0))
+    ):
+        J, field = J[:, :1, :1], along[:, None]  # isotropic: the spins may be turned all together
+    constant = float(below.constant[first].sum())
+    return QuadraticForm(spins, J.shape[1], i, j, period, offset, J, field, constant, below.exact, size, spin_of, home)
+
+
+def _below(hamiltonian: Hamiltonian) -> Below:
+    """Add the bounds of all terms up. UnsupportedTerm where a term has none."""
+    total = Below.nothing(hamiltonian)
+    for term in hamiltonian.terms:
+        bound = term.relaxed_below(hamiltonian)
+        if bound is None:
+            raise UnsupportedTerm(term, "the lower bound", "no quadratic form below it is known")
+        total = Below(
+            total.A + bound.A, total.field + bound.field, total.constant + bound.constant, total.exact and bound.exact
+        )
+    return total

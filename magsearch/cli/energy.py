@@ -34,7 +34,7 @@ def energy(
     texture = texture_of(spins, hamiltonian)
     scale, on = (1.0 if unit == "meV" else 1 / MRY), device_named(device)
     whole = Evaluator(hamiltonian, on, np.float64)
-    terms = energies({n: Evaluator(h, on, np.float64) for n, h in hamiltonian.terms().items()}, texture)
+    terms = energies({n: Evaluator(h, on, np.float64) for n, h in hamiltonian.parts().items()}, texture)
     total = float(whole.energies(texture)[0]) / hamiltonian.n_spins
     torque = largest_torque(hamiltonian, whole.field(texture), texture)
     result = {

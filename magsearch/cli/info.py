@@ -30,7 +30,7 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
         "atoms": lattice.atoms,
         "sites": lattice.sites,
         "bonds_per_site": hamiltonian.coordination,
-        "range": screen.reach(hamiltonian),
+        "range": hamiltonian.reach,
         "field": list(hamiltonian.field),
         "path": evaluator.path,
         "bytes_per_replica": size.replica,

@@ -50,7 +50,7 @@ def describe(console: Console, hamiltonian: Hamiltonian) -> None:
         soft_wrap=True,
     )
     console.print(
-        f"couplings  {hamiltonian.coordination:.4g} per site, range {reach(hamiltonian):.4g} angstrom",
+        f"couplings  {hamiltonian.coordination:.4g} per site, range {hamiltonian.reach:.4g} angstrom",
         highlight=False,
         soft_wrap=True,
     )
@@ -61,18 +61,6 @@ def describe(console: Console, hamiltonian: Hamiltonian) -> None:
     )
     for note in hamiltonian.notes:
         console.print(f"note       {note}", style="yellow", highlight=False, markup=False, soft_wrap=True)
-
-
-def reach(hamiltonian: Hamiltonian) -> float:
-    """Longest bond, angstrom."""
-    lattice, longest = hamiltonian.lattice, 0.0
-    if len(hamiltonian.bonds):
-        b = hamiltonian.bonds
-        longest = np.linalg.norm(lattice.basis[b.j] - lattice.basis[b.i] + b.offset @ lattice.cell, axis=1).max()
-    if hamiltonian.site_bonds is not None and len(hamiltonian.site_bonds):
-        b = hamiltonian.site_bonds
-        longest = max(longest, np.linalg.norm(lattice.positions[b.j] - lattice.positions[b.i], axis=1).max())
-    return float(longest)
 
 
 def moments(hamiltonian: Hamiltonian) -> str:

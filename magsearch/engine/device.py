@@ -1,8 +1,8 @@
 """The machine that runs the kernels: a CPU through compiled modules, a GPU through CuPy.
 
-Both devices read the same kernel text (kernels/*.cuh). A kernel is bound to its arguments by name; its C++ signature,
-read from the text, says what every argument must be, and each argument is checked against it then. What is bound can be
-called again and again, as long as its arrays stay where they are.
+Both devices use the same kernel source (kernels/*.cuh). A kernel is bound to its arguments by name; each argument is
+checked against the C++ signature, which is read from the source. A bound kernel can be called again and again, as long
+as its arrays stay in place.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ CTYPES: dict[str, Any] = {"float": np.float32, "double": np.float64, "int": np.i
 
 
 @cache
-def kernel_text() -> str:
-    """All kernels as one translation unit, headers inlined: CuPy's cache does not look into included files."""
+def kernel_source() -> str:
+    """Return all kernels as one translation unit, headers inlined: CuPy's cache does not look into included files."""
     seen: set[str] = set()
 
     def inline(name: str) -> str:
@@ -44,8 +44,8 @@ def kernel_text() -> str:
 
 @cache
 def signatures() -> dict[str, list[str]]:
-    """The argument types of every kernel, as written: {"descend": ["real*", "const real*", ..., "int"]}."""
-    text = kernel_text() + (KERNELS / "convolution.hpp").read_text()
+    """Return the argument types of every kernel, as written: {"advance_spins": ["real*", "const real*", ...]}."""
+    text = kernel_source() + (KERNELS / "convolution.hpp").read_text()
     found = re.findall(r"^KERNEL (\w+)\(([^)]*)\)", text, flags=re.MULTILINE)
     return {
         name: [" ".join(argument.replace("__restrict__", "").split()[:-1]) for argument in arguments.split(",")]
@@ -55,7 +55,7 @@ def signatures() -> dict[str, list[str]]:
 
 @cache
 def _declared(kernel: str, real: np.dtype) -> tuple[str, list[tuple[np.dtype, bool]]]:
-    """The name of an instance, and of every argument the type and whether it is an array."""
+    """Return the name of an instance, and of every argument the type and whether it is an array."""
     name = "float" if real == np.float32 else "double"
     types = [declared.removeprefix("const ").replace("real", name) for declared in signatures()[kernel]]
     return f"{kernel}<{name}>", [(np.dtype(CTYPES[t.removesuffix("*").strip()]), t.endswith("*")) for t in types]
@@ -63,22 +63,24 @@ def _declared(kernel: str, real: np.dtype) -> tuple[str, list[tuple[np.dtype, bo
 
 @cache
 def rows(enum: str) -> dict[str, int]:
-    """The members of a C++ enum in the kernel text with their values, so that Python need not repeat them."""
-    found = re.search(rf"enum {enum} {{(.*?)}};", kernel_text(), flags=re.DOTALL)
+    """Return the members of a C++ enum in the kernel source with their values, so that Python need not repeat them."""
+    found = re.search(rf"enum {enum} {{(.*?)}};", kernel_source(), flags=re.DOTALL)
     if found is None:
         raise KeyError(enum)
     values: dict[str, int] = {}
     for name, _, given in (member.partition("=") for member in re.sub(r"//[^\n]*", "", found[1]).split(",")):
         summands = [term.strip() for term in given.split("+") if term.strip()]  # `= PAST + memory`
-        value = sum(values[term] if term in values else constant(term) for term in summands)
+        value = sum(
+            int(term) if term.isdigit() else values[term] if term in values else constant(term) for term in summands
+        )
         values[name.strip()] = value if summands else len(values)
     return values
 
 
 @cache
 def constant(name: str) -> int:
-    """A constexpr int of the kernel text whose value is a plain number."""
-    found = re.search(rf"constexpr int {name} = (\d+);", kernel_text())
+    """Return a constexpr int of the kernel source whose value is a plain number."""
+    found = re.search(rf"constexpr int {name} = (\d+);", kernel_source())
     if found is None:
         raise KeyError(name)
     return int(found[1])
@@ -105,7 +107,7 @@ class Device:
     groups: int  # parts in which the sums of a population arrive at the minimisers' rules
 
     def bind(self, kernel: str, real: Any, *arguments: Any, blocks: int, replicas: int) -> Launch:
-        """``kernel<real>`` over ``blocks`` x ``replicas`` with its arguments; calling it runs it.
+        """Bind ``kernel<real>`` over ``blocks`` x ``replicas`` to its arguments; calling the result runs it.
 
         TypeError for an argument that the kernel's signature forbids.
         """
@@ -119,11 +121,11 @@ class Device:
         return self._bound(name, checked, blocks, replicas)
 
     def launch(self, kernel: str, real: Any, *arguments: Any, blocks: int, replicas: int) -> None:
-        """The same, run at once."""
+        """Run ``kernel<real>`` at once; arguments as for ``bind``."""
         self.bind(kernel, real, *arguments, blocks=blocks, replicas=replicas)()
 
     def chain(self, *launches: Launch) -> Launch:
-        """Launches in turn, as one."""
+        """Return launches in turn as one."""
 
         def every() -> None:
             for launch in launches:
@@ -150,7 +152,7 @@ class Device:
     def convolution(
         self, real: Any, spins: Any, modes: Any, field: Any, size: tuple[int, int, int], atoms: int
     ) -> Launch:
-        """field = J * spins on a periodic lattice; both [block, site, 3, width], modes [cell, 3 atoms, 3 atoms].
+        """Return the launch of field = J * spins; both [block, site, 3, width], modes [cell, 3 atoms, 3 atoms].
 
         Between two library transforms here, with neighbouring replicas as real and imaginary part.
         """
@@ -162,8 +164,8 @@ class Device:
             before = self.xp.ascontiguousarray(self.fft(waves, axes=(1, 2, 3)))
             after = self.xp.empty_like(before)
             self.launch(
-                "multiply", real, before.view(real), modes.view(real), after.view(real), cells, 3 * atoms, self.chunk,
-                pairs, blocks=-(-cells // self.chunk), replicas=pairs,
+                "multiply_modes", real, before.view(real), modes.view(real), after.view(real), cells, 3 * atoms,
+                self.chunk, pairs, blocks=-(-cells // self.chunk), replicas=pairs,
             )  # fmt: skip
             back = self.ifft(after, axes=(1, 2, 3), norm="forward", overwrite_x=True)
             field[...] = self.xp.ascontiguousarray(back).view(real).reshape(field.shape)
@@ -171,11 +173,11 @@ class Device:
         return convolve
 
     def array(self, values: Any, dtype: Any) -> Any:
-        """A contiguous array on this device."""
+        """Return a contiguous array on this device."""
         return self.xp.ascontiguousarray(self.xp.asarray(values, dtype=dtype))
 
     def host(self, values: Any) -> Any:
-        """A NumPy array with the values of a device array."""
+        """Return a NumPy array with the values of a device array."""
         return values
 
 
@@ -191,7 +193,7 @@ class Cpu(Device):
 
     @cached_property
     def instruction_set(self) -> str:
-        """avx512, avx2 or baseline; the environment variable MAGSEARCH_ISA overrules what the processor reports."""
+        """Instruction set in use: avx512, avx2 or baseline. MAGSEARCH_ISA overrules what the processor reports."""
         # threads that wait soon give the core back (OpenMP reads this when it is loaded): on a shared node, spinning
         # has been seen to slow a run down tenfold
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
@@ -214,6 +216,7 @@ class Cpu(Device):
 
     @property
     def description(self) -> str:  # type: ignore[override]
+        """Instruction set and threads, for people."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         return f"cpu ({self.instruction_set}, {os.environ.get('OMP_NUM_THREADS') or cores} threads)"
 
@@ -224,7 +227,7 @@ class Cpu(Device):
         return getattr(self._module, name)(*arguments)
 
     def chain(self, *launches: Launch) -> Launch:
-        """The same without a return to Python in between."""
+        """Return launches in turn as one, without a return to Python in between."""
         return self._module.chain(*launches)
 
     fft: Callable[..., Any] = staticmethod(scipy.fft.fftn)
@@ -233,7 +236,7 @@ class Cpu(Device):
     def convolution(
         self, real: Any, spins: Any, modes: Any, field: Any, size: tuple[int, int, int], atoms: int
     ) -> Launch:
-        """The same in one kernel whose transforms keep replicas as lanes (kernels/convolution.hpp)."""
+        """Return the launch of field = J * spins as one kernel, vectorised over replicas (kernels/convolution.hpp)."""
         roots = [_roots(n, np.dtype(real).name) for n in size]
         return self.bind(
             "convolve", real, spins, modes.view(real), *roots, field, *size, 3 * atoms,
@@ -250,7 +253,7 @@ class Cuda(Device):
     groups = 32
 
     def __init__(self, index: int | None = None, place: int = 0) -> None:
-        """The GPU ``index``; where None, one for each place in turn."""
+        """Use the GPU ``index``; where None, one for each place in turn."""
         try:
             cupy = importlib.import_module("cupy")
             found = cupy.cuda.runtime.getDeviceCount()
@@ -272,7 +275,7 @@ class Cuda(Device):
     @cached_property
     def _module(self) -> Any:
         names = [f"{kernel}<{real}>" for kernel in signatures() if kernel != "convolve" for real in ("float", "double")]
-        return self.xp.RawModule(code=kernel_text(), options=("-std=c++17",), name_expressions=names)
+        return self.xp.RawModule(code=kernel_source(), options=("-std=c++17",), name_expressions=names)
 
     def _bound(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> Launch:
         threads = (32, 8)
@@ -280,7 +283,7 @@ class Cuda(Device):
         return partial(self._module.get_function(name), grid, threads, tuple(arguments))
 
     def host(self, values: Any) -> Any:
-        """Through page-locked memory, which a GPU writes at the full speed of its bus."""
+        """Return a NumPy array through page-locked memory, which a GPU writes at the full speed of its bus."""
         contiguous = self.xp.ascontiguousarray(values)
         host = self._pinned(contiguous.shape, contiguous.dtype)
         contiguous.get(out=host)
@@ -288,7 +291,7 @@ class Cuda(Device):
 
 
 def choose(name: str = "auto", place: int = 0) -> Device:
-    """The device for ``--device auto|cpu|cuda|cuda:N``. RuntimeError where a GPU is asked for and there is none.
+    """Return the device for ``--device auto|cpu|cuda|cuda:N``. RuntimeError where a GPU is asked for and there is none.
 
     place   of this process among those of its node: several share the GPUs that there are, in turn
     """

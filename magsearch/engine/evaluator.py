@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from magsearch.engine.device import Device, Launch, rows
 from magsearch.engine.neighbours import Neighbours
-from magsearch.engine.sweep_order import Visits
-from magsearch.model.hamiltonian import ONSITE, Hamiltonian, onsite_order
+from magsearch.engine.onsite_table import OnsiteTable
+from magsearch.engine.sweep_order import SweepPlan
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.units import MU_B
 
 Path = Literal["direct", "fourier"]
@@ -25,7 +26,7 @@ SUM = rows("Sum")
 
 @dataclass(frozen=True)
 class Cost:
-    """What one evaluation is expected to cost, in units of one 3x3 matrix times vector for one site and replica."""
+    """Expected cost of an evaluation, in units of one 3x3 matrix times vector for one site and replica."""
 
     direct: float
     fourier: float  # inf where the path does not apply, with the reason
@@ -33,7 +34,7 @@ class Cost:
 
 
 def cost(hamiltonian: Hamiltonian) -> Cost:
-    """The cost model behind the choice of path; a fixed function of the input, so that runs repeat bit for bit.
+    """Estimate the cost of both paths; a fixed function of the input, so that runs are bitwise reproducible.
 
     A transform and its inverse pass over the spins twice for every factor of the lattice's size; measured on one core
     (docs/performance.md), a factor p costs about log2 p matrix-vector products where p <= 5, and p / 2 beyond.
@@ -56,6 +57,7 @@ def _factors(n: int) -> list[int]:
 
 
 def choose_path(hamiltonian: Hamiltonian) -> Path:
+    """Return the path that ``cost`` expects to be cheaper."""
     expected = cost(hamiltonian)
     return "direct" if expected.direct <= expected.fourier else "fourier"
 
@@ -77,23 +79,12 @@ class Evaluator:
             raise ValueError(f"no Fourier path: {cost(hamiltonian).reason}")
         self.sites = hamiltonian.lattice.sites
         self.chunks = -(-self.sites // device.chunk)
-        kind, table = hamiltonian.onsite
-        self._kind = device.array(kind, np.int32)
-        self._onsite = device.array(table, self.real)
-        self.order = onsite_order(table)
+        self._onsite = OnsiteTable.of(hamiltonian, "the evaluator").on(device, self.real)
 
-    @cached_property
+    @property
     def stiffness(self) -> float:
-        """A bound of how strongly one spin is held, meV: sum of |J_ij|, anisotropy and field at the worst site."""
-        bonds, (kind, table) = self.hamiltonian.bonds, self.hamiltonian.onsite
-        held = np.zeros(self.hamiltonian.lattice.atoms)
-        np.add.at(held, bonds.i, np.linalg.norm(bonds.J, ord=2, axis=(1, 2)))
-        held = np.tile(held, self.hamiltonian.lattice.cells)
-        if (disorder := self.hamiltonian.site_bonds) is not None:
-            np.add.at(held, disorder.i, np.linalg.norm(disorder.J, ord=2, axis=(1, 2)))
-        local = 2 * np.linalg.norm(table[:, ONSITE["A"]], axis=1) + 4 * np.abs(table[:, ONSITE["K4"]][:, 0])
-        local += 2 * np.abs(table[:, ONSITE["Kc"]][:, 0]) + MU_B * np.linalg.norm(self.hamiltonian.field) * table[:, 0]
-        return float((held + local[kind]).max()) or 1.0
+        """Bound of how strongly one spin is held, meV."""
+        return self.hamiltonian.stiffness
 
     @property
     def rounding(self) -> float:
@@ -108,9 +99,9 @@ class Evaluator:
         return Neighbours.of(self.hamiltonian).on(self.device, self.real)
 
     @cached_property
-    def visits(self) -> Visits:
-        """What updates of single spins need: neighbour lists, whatever the path, and an order of the sites."""
-        return Visits.of(self.hamiltonian, self.device, self.real)
+    def sweep_plan(self) -> SweepPlan:
+        """Neighbour lists and an order of the sites, for updates of single spins on either path."""
+        return SweepPlan.of(self.hamiltonian, self.device, self.real)
 
     @cached_property
     def modes(self) -> Any:
@@ -126,56 +117,60 @@ class Evaluator:
 
     @property
     def complex(self) -> np.dtype:
+        """Complex type of this precision."""
         return np.dtype(np.complex64 if self.real == np.float32 else np.complex128)
 
     def zeeman(self, field: Any, replicas: int) -> Any:
-        """mu_B B of every replica, [block, 3, width] meV; field [3] or [replica, 3] in tesla."""
+        """Return mu_B B of every replica, [block, 3, width] meV; field [3] or [replica, 3] in tesla."""
         b = np.broadcast_to(MU_B * np.asarray(field, dtype=np.float64), (replicas, 3))
         return self.device.array(b.reshape(-1, self.device.width, 3).transpose(0, 2, 1), self.real)
 
     def zeeman_of(self, tesla: Any, count: int, replicas: int) -> Any:
-        """The same for ``count`` replicas and their padding; ``tesla`` [3] or [count, 3], the model's where None."""
+        """Return mu_B B of ``count`` replicas and their padding; ``tesla`` [3] or [count, 3]; None: the model's."""
         given = np.atleast_2d(self.hamiltonian.field if tesla is None else tesla)
         every = np.broadcast_to(given, (count, 3))
         return self.zeeman(np.concatenate([every, np.broadcast_to(every[:1], (replicas - count, 3))]), replicas)
 
     def evaluation(self, spins: Any, zeeman: Any, other: Any, force: Any, sums: Any) -> Launch:
-        """What writes the force (tangential part of -dE/ds, meV) and the sums over chunks, [chunk, SUMS, replica].
+        """Bind the kernel for the force (tangential -dE/ds, meV) and its sums over chunks, [chunk, SUMS, replica].
 
         spins, other, force [block, site, 3, width]; ``other`` is what the force is multiplied with in the sum OVERLAP.
         """
         convolve, field = self.bilinear(spins)
         evaluate = self.bind(
-            "evaluate", spins, int(self.path == "direct"), field, *self._neighbours, self._kind, self._onsite,
-            self.order, zeeman, other, force, sums, self.sites, self.device.chunk, self.replicas(spins),
+            "evaluate", spins, int(self.path == "direct"), field, *self._neighbours, *self._onsite, zeeman,
+            other, force, sums, self.sites, self.device.chunk, self.replicas(spins),
         )  # fmt: skip
         return self.device.chain(*convolve, evaluate)
 
     def fields(self, spins: Any, zeeman: Any) -> Any:
-        """b = -dE/ds on the device, meV, [block, site, 3, width] as the spins."""
+        """Return b = -dE/ds on the device, meV, [block, site, 3, width] as the spins."""
+        return self._fields(spins, zeeman, self._onsite)
+
+    def _fields(self, spins: Any, zeeman: Any, onsite: tuple[Any, Any, int, int, int]) -> Any:
         out = self.device.xp.empty_like(spins)
         convolve, bilinear = self.bilinear(spins)
         field = self.bind(
-            "field", spins, int(self.path == "direct"), bilinear, *self._neighbours, self._kind, self._onsite,
-            self.order, zeeman, out, self.sites, self.device.chunk, self.replicas(spins),
+            "field", spins, int(self.path == "direct"), bilinear, *self._neighbours, *onsite, zeeman, out, self.sites,
+            self.device.chunk, self.replicas(spins),
         )  # fmt: skip
         self.device.chain(*convolve, field)()
         return out
 
-    def curving(self, spins: Any, held: Any, vectors: Any, out: Any, sums: Any) -> Launch:
-        """What writes H v of tangent vectors [block, site, 3, width], and the sums of v . H v over chunks.
+    def hessian_product(self, spins: Any, held: Any, vectors: Any, out: Any, sums: Any) -> Launch:
+        """Bind the kernel for H v of tangent vectors [block, site, 3, width], and the sums of v . H v over chunks.
 
         held [block, site, width]: s . b of every spin; sums [chunk, replica]. See kernels/hessian.cuh.
         """
         convolve, bilinear = self.bilinear(vectors)
-        curve = self.bind(
-            "curve", spins, held, vectors, int(self.path == "direct"), bilinear, *self._neighbours, self._kind,
-            self._onsite, self.order, out, sums, self.sites, self.device.chunk, self.replicas(spins),
+        product = self.bind(
+            "hessian_product", spins, held, vectors, int(self.path == "direct"), bilinear, *self._neighbours,
+            *self._onsite, out, sums, self.sites, self.device.chunk, self.replicas(spins),
         )  # fmt: skip
-        return self.device.chain(*convolve, curve)
+        return self.device.chain(*convolve, product)
 
     def bilinear(self, spins: Any) -> tuple[list[Launch], Any]:
-        """What a kernel needs before it can take the bilinear field of ``spins``, and the array that it reads.
+        """Return launches that prepare the bilinear field of ``spins``, and the array that kernels read it from.
 
         On the direct path nothing, and the spins themselves: the kernel sums over neighbours.
         """
@@ -185,37 +180,37 @@ class Evaluator:
         return [self.convolution(spins, self.modes, field)], field
 
     def convolution(self, vectors: Any, modes: Any, out: Any) -> Launch:
-        """What convolves vectors [block, site, 3, width] with what ``modes`` is at every wave vector, as J's are."""
+        """Bind the convolution of vectors [block, site, 3, width] with ``modes``, laid out as ``self.modes``."""
         lattice = self.hamiltonian.lattice
         return self.device.convolution(self.real, vectors, modes, out, lattice.size, lattice.atoms)
 
-    def folding(self, sums: Any, quantities: int, largest: int) -> tuple[Launch, Any]:
-        """What adds sums over chunks [chunk, quantity, replica] up to the few groups that a rule reads, and these."""
+    def reduction(self, sums: Any, quantities: int, largest: int) -> tuple[Launch, Any]:
+        """Bind the reduction of sums [chunk, quantity, replica] to few groups; return it and the reduced sums."""
         chunks, replicas = sums.shape[0], sums.shape[2]
         groups = min(self.device.groups, chunks)
-        folded = self.device.xp.empty((groups, quantities, replicas), dtype=np.float64)
-        arguments = (sums, folded, chunks, groups, quantities, largest, replicas)
-        return self.bind("fold", *arguments, blocks=groups * quantities), folded
+        few = self.device.xp.empty((groups, quantities, replicas), dtype=np.float64)
+        arguments = (sums, few, chunks, groups, quantities, largest, replicas)
+        return self.bind("reduce_sums", *arguments, blocks=groups * quantities), few
 
-    def fold(self, sums: Any, quantities: int, largest: int) -> Any:
-        """The same, done at once."""
-        fold, folded = self.folding(sums, quantities, largest)
-        fold()
-        return folded
+    def reduced(self, sums: Any, quantities: int, largest: int) -> Any:
+        """Reduce sums over chunks at once, as ``reduction`` does."""
+        reduce, few = self.reduction(sums, quantities, largest)
+        reduce()
+        return few
 
     def bind(self, kernel: str, *arguments: Any, blocks: int | None = None) -> Launch:
-        """A kernel over the chunks of sites, or so many blocks, and the replicas, whose number is its last argument."""
+        """Bind a kernel over the chunks of sites, or over ``blocks``; its last argument is the number of replicas."""
         over = self.chunks if blocks is None else blocks
         return self.device.bind(kernel, self.real, *arguments, blocks=over, replicas=arguments[-1])
 
     # -- the same for textures, in plain numbers -------------------------------------------------------------------
 
     def replicas(self, spins: Any) -> int:
-        """Replicas of an array [block, ..., width], padding included."""
+        """Return the number of replicas of an array [block, ..., width], padding included."""
         return int(spins.shape[0] * spins.shape[-1])
 
     def spins(self, textures: Any) -> Any:
-        """Textures [replica, site, 3] or [site, 3] on the device, [block, site, 3, width]; copies of the first pad.
+        """Copy textures [replica, site, 3] or [site, 3] to the device, [block, site, 3, width], padded by the first.
 
         ValueError for textures of other shape.
         """
@@ -229,12 +224,12 @@ class Evaluator:
         return self.device.array(host.reshape(blocks, width, self.sites, 3).transpose(0, 2, 3, 1), self.real)
 
     def textures(self, spins: Any) -> NDArray[Any]:
-        """The opposite of ``spins``: [replica, site, 3] on the host, padding included."""
+        """Copy spins of the device to the host, [replica, site, 3], padding included."""
         host = self.device.host(spins).transpose(0, 3, 1, 2)
         return np.ascontiguousarray(host).reshape(-1, self.sites, 3)
 
     def sums(self, textures: Any) -> NDArray[np.float64]:
-        """The sums over sites of textures [replica, site, 3], [SUMS, replica]; rows are named by ``SUM``."""
+        """Return the sums over sites of textures [replica, site, 3], [SUMS, replica]; rows are named by ``SUM``."""
         count = np.asarray(textures).reshape(-1, self.sites, 3).shape[0]
         spins = self.spins(textures)
         replicas = self.replicas(spins)
@@ -246,12 +241,20 @@ class Evaluator:
         return result[:, :count]
 
     def energies(self, textures: Any) -> NDArray[np.float64]:
-        """Energy of textures [replica, site, 3] in meV, [replica]."""
+        """Return the energy of textures [replica, site, 3] in meV, [replica]."""
         return self.sums(textures)[SUM["ENERGY"]]
 
     def field(self, textures: Any) -> NDArray[np.float64]:
-        """b = -dE/ds of textures [replica, site, 3] or [site, 3], meV, same shape."""
+        """Return b = -dE/ds of textures [replica, site, 3] or [site, 3], meV, same shape."""
         given = np.asarray(textures)
         spins = self.spins(textures)
         out = self.fields(spins, self.zeeman(self.hamiltonian.field, self.replicas(spins)))
+        return self.textures(out)[: given.reshape(-1, self.sites, 3).shape[0]].reshape(given.shape)
+
+    def coupling_field(self, textures: Any) -> NDArray[Any]:
+        """Return sum_j J_ij s_j of textures [replica, site, 3] or [site, 3], meV, same shape."""
+        given = np.asarray(textures)
+        spins = self.spins(textures)
+        nothing = OnsiteTable.zero(self.sites).on(self.device, self.real)
+        out = self._fields(spins, self.zeeman((0.0, 0.0, 0.0), self.replicas(spins)), nothing)
         return self.textures(out)[: given.reshape(-1, self.sites, 3).shape[0]].reshape(given.shape)

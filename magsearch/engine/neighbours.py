@@ -29,6 +29,7 @@ class Neighbours:
 
     @classmethod
     def of(cls, hamiltonian: Hamiltonian) -> Neighbours:
+        """Build the lists of all sites of a Hamiltonian."""
         lattice, bonds, extra = hamiltonian.lattice, hamiltonian.bonds, hamiltonian.site_bonds
         cell = np.arange(lattice.cells) * lattice.atoms
         i, j, coupling = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
@@ -52,7 +53,7 @@ class Neighbours:
         return cls(start, there[order], which[order], table.reshape(-1, 3, 3))
 
     def on(self, device: Device, real: Any) -> tuple[Any, Any, Any, Any]:
-        """start, neighbour, coupling and matrices [coupling, 9] on a device, none of them empty."""
+        """Return start, neighbour, coupling and matrices [coupling, 9] on a device, none of them empty."""
         start, neighbour, coupling = (
             device.array(values, np.int32)
             for values in (self.start, np.append(self.neighbour, 0), np.append(self.coupling, 0))
@@ -61,11 +62,11 @@ class Neighbours:
 
     @property
     def site(self) -> NDArray[np.int64]:
-        """[bond] the site whose list the bond stands in."""
+        """Site whose list each bond stands in, [bond]."""
         return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
 
     def without_themselves(self) -> tuple[Neighbours, NDArray[np.float64]]:
-        """The lists without bonds from a site to its own image, and the sum of those bonds' matrices, [site, 3, 3]."""
+        """Return the lists without bonds from a site to its own image, and the sums of those matrices, [site, 3, 3]."""
         site = self.site
         own = self.neighbour == site
         sums = np.zeros((len(self.start) - 1, 3, 3))

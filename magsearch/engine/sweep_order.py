@@ -1,4 +1,4 @@
-"""The order in which one sweep visits the sites, so that threads may work side by side and no result depends on them.
+"""The order of the sites in a sweep, so that threads may work side by side and no result depends on them.
 
 A lattice is cut into stretches of consecutive sites. Stretches that do not feel each other share a colour; a sweep goes
 through the colours one after the other, and within a colour every stretch may have a thread of its own. The stretch is
@@ -18,13 +18,15 @@ from scipy.sparse import csr_array
 
 from magsearch.engine.device import Device
 from magsearch.engine.neighbours import Neighbours
-from magsearch.model.hamiltonian import ONSITE, Hamiltonian, onsite_order
+from magsearch.engine.onsite_table import OnsiteTable
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.term import UnsupportedTerm
 
 PARTS = 4096  # of one colour at the most: what fills a GPU with a warp of replicas
 
 
 def colours(neighbours: Neighbours, stretch: int) -> list[list[int]]:
-    """The stretches of each colour, greedily in the order of the sites: no bond joins two of one colour."""
+    """Return the stretches of each colour, greedily in the order of the sites: no bond joins two of one colour."""
     count = -(-(len(neighbours.start) - 1) // stretch)
     one, other = neighbours.site // stretch, neighbours.neighbour // stretch
     apart = one != other
@@ -42,8 +44,8 @@ def colours(neighbours: Neighbours, stretch: int) -> list[list[int]]:
 
 
 @dataclass(frozen=True, eq=False)
-class Tour:
-    """sites [visit] in the order of a sweep; part [part + 1] where each part begins; colour [colour + 1], its parts.
+class SweepOrder:
+    """sites [update] in the order of a sweep; part [part + 1] where each part begins; colour [colour + 1], its parts.
 
     The parts of one colour may be worked on at the same time; the sites of a part are visited in order. Vacancies are
     left out.
@@ -54,7 +56,8 @@ class Tour:
     colour: NDArray[np.int64]
 
     @classmethod
-    def of(cls, neighbours: Neighbours, stretch: int, occupied: NDArray[np.bool_]) -> Tour:
+    def of(cls, neighbours: Neighbours, stretch: int, occupied: NDArray[np.bool_]) -> SweepOrder:
+        """Build the order for stretches of ``stretch`` sites; vacancies are left out."""
         sites: list[NDArray[np.int64]] = []
         lengths, colour = [], [0]
         for members in colours(neighbours, stretch):
@@ -70,47 +73,47 @@ class Tour:
 
     @property
     def width(self) -> int:
-        """Parts of the largest colour."""
+        """Largest number of parts of a colour."""
         return int(np.diff(self.colour).max())
 
 
 @dataclass(frozen=True, eq=False)
-class Visits:
-    """What the kernel that visits sites needs of a Hamiltonian, on a device.
+class SweepPlan:
+    """A Hamiltonian on a device, as the kernel ``update_spins`` reads it.
 
-    model    arguments: start, neighbour, coupling, matrices, kind, rows of on-site parameters, their order
-    tour     arguments: sites, part
+    model    arguments: start, neighbour, coupling, matrices, and those of ``OnsiteTable``
+    order    arguments: sites, part
     colour   [colour + 1] first part of each colour
     width    parts of the largest colour
-    order    0 where the energy is linear in every spin, its neighbours held
-    spins    visits of a sweep
+    linear   whether the energy is linear in every spin, its neighbours held
+    spins    updates of a sweep
 
     A bond between a site and its own periodic image is not linear in its spin: it counts as anisotropy.
     """
 
     model: tuple[Any, ...]
-    tour: tuple[Any, Any]
+    order: tuple[Any, Any]
     colour: NDArray[np.int64]
     width: int
-    order: int
+    linear: bool
     spins: int
 
     @classmethod
-    def of(cls, hamiltonian: Hamiltonian, device: Device, real: Any) -> Visits:
+    def of(cls, hamiltonian: Hamiltonian, device: Device, real: Any) -> SweepPlan:
+        """Lay a Hamiltonian out on a device. UnsupportedTerm for a term without kernels."""
         neighbours, own = Neighbours.of(hamiltonian).without_themselves()
-        kind, table = hamiltonian.onsite
+        table = OnsiteTable.of(hamiltonian, "the heat bath")
         if own.any():
-            every = table[kind]
-            every[:, ONSITE["A"]] += 0.5 * own.reshape(-1, 9)
-            table, row = np.unique(every, axis=0, return_inverse=True)
-            kind = row.reshape(-1).astype(np.int32)
-        order = onsite_order(table)
-        tour = Tour.of(neighbours, device.stretch, hamiltonian.occupied)
+            table = table.with_quadratic(0.5 * own)
+        if table.linear and not all(term.linear_in_spin for term in hamiltonian.terms):
+            nonlinear = next(term for term in hamiltonian.terms if not term.linear_in_spin)
+            raise UnsupportedTerm(nonlinear, "the heat bath", "it is not linear in a spin, and no kernel computes it")
+        order = SweepOrder.of(neighbours, device.stretch, hamiltonian.occupied)
         return cls(
-            (*neighbours.on(device, real), device.array(kind, np.int32), device.array(table, real), order),
-            (device.array(tour.sites, np.int32), device.array(tour.part, np.int32)),
-            tour.colour,
-            tour.width,
-            order,
-            len(tour.sites),
+            (*neighbours.on(device, real), *table.on(device, real)),
+            (device.array(order.sites, np.int32), device.array(order.part, np.int32)),
+            order.colour,
+            order.width,
+            table.linear,
+            len(order.sites),
         )

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from magsearch.errors import InputError
 from magsearch.model.bonds import Bonds
-from magsearch.model.hamiltonian import Anisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import Anisotropy, UniaxialAnisotropy
 
 SITES = 10**8  # larger boxes are taken for typing errors: one texture in single precision is over a gigabyte
 SHORT = {0: 1, 1: 96, 2: 24, 3: 12}  # least cells along each coupled axis, by the number of coupled axes

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from magsearch.errors import InputError
 from magsearch.model.bonds import Bonds
-from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
 
 NOISE = 1e-12  # of the largest coupling: rounding errors of sums
 PARALLEL = 1e-9  # largest 1 - |cosine| between unit vectors that count as parallel
@@ -54,6 +55,11 @@ class Expression:
         Raises CannotExpress for couplings or moments that differ from cell to cell, and (unless allowed) for vacancies.
         """
         lattice = hamiltonian.lattice
+        for other in hamiltonian.others:
+            raise CannotExpress(target, f"the term '{other.name}' ({type(other).__name__})")
+        for anisotropy in hamiltonian.anisotropy:
+            if not isinstance(anisotropy, UniaxialAnisotropy | CubicAnisotropy):
+                raise CannotExpress(target, f"the anisotropy {type(anisotropy).__name__}")
         if hamiltonian.site_bonds is not None and len(hamiltonian.site_bonds):
             if lattice.cells > 1:
                 raise CannotExpress(target, "couplings that differ from cell to cell")
@@ -99,7 +105,7 @@ class Expression:
         terms = self.hamiltonian.anisotropy
         return [self._atom(atom, terms) for atom in range(self.hamiltonian.lattice.atoms)]
 
-    def _atom(self, atom: int, terms: Sequence[UniaxialAnisotropy | CubicAnisotropy]) -> Atom:
+    def _atom(self, atom: int, terms: Sequence[Anisotropy]) -> Atom:
         uniaxial: list[tuple[NDArray[np.float64], float, float]] = []
         cubic: list[tuple[float, NDArray[np.float64]]] = []
         for term in terms:
@@ -113,12 +119,14 @@ class Expression:
                 else:
                     m, K, K4 = uniaxial[at]
                     uniaxial[at] = (m, K + term.K, K4 + term.K4)
-            else:
+            elif isinstance(term, CubicAnisotropy):
                 frame = np.array(term.axes)
-                if cubic and np.abs(np.abs(frame @ cubic[0][1].T).max(axis=1) - 1).max() < PARALLEL:
-                    cubic[0] = (cubic[0][0] + term.Kc, cubic[0][1])  # equal frames up to signs and order of the axes
-                else:
+                same = (np.abs(np.abs(frame @ other.T).max(axis=1) - 1).max() < PARALLEL for _, other in cubic)
+                at = next((k for k, equal in enumerate(same) if equal), None)
+                if at is None:
                     cubic.append((term.Kc, frame))
+                else:  # the same cube, its axes in another order
+                    cubic[at] = (cubic[at][0] + term.Kc, cubic[at][1])
         return Atom(
             tuple((_vector(n), float(K), float(K4)) for n, K, K4 in uniaxial if K or K4),
             tuple((float(Kc), (_vector(a), _vector(b), _vector(c))) for Kc, (a, b, c) in cubic if Kc),

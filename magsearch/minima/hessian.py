@@ -47,9 +47,9 @@ class Hessian:
         """Return the launch that writes H v into ``out``, and the partial sums of v . H v, [group, 1, replica]."""
         evaluator = self.evaluator
         sums = evaluator.device.xp.empty((evaluator.chunks, 1, self.replicas))
-        fold, folded = evaluator.folding(sums, 1, -1)
-        curve = evaluator.curving(self.spins, self.held, vectors, out, sums)
-        return evaluator.device.chain(curve, fold), folded
+        reduce, reduced = evaluator.reduction(sums, 1, -1)
+        multiply = evaluator.hessian_product(self.spins, self.held, vectors, out, sums)
+        return evaluator.device.chain(multiply, reduce), reduced
 
     def __call__(self, vectors: ArrayLike) -> NDArray[np.float64]:
         """Return H v for vectors [replica, site, 3] in meV, with the shape of the vectors."""

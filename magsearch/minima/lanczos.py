@@ -69,8 +69,8 @@ class Lanczos:
             self._weights = evaluator.device.array(padded, evaluator.real)
             self._gathered = xp.zeros((weights.shape[1], *first.shape), dtype=evaluator.real)
         self._clean(first)
-        self._fold, self._length2 = evaluator.folding(self._sums, 1, -1)
-        evaluator.device.chain(self._bind("project", first, first, 1, self._sums), self._fold)()
+        self._reduce, self._length2 = evaluator.reduction(self._sums, 1, -1)
+        evaluator.device.chain(self._bind("inner_products", first, first, 1, self._sums), self._reduce)()
         self._turns = [self._step(*self._vectors), self._step(*self._vectors[::-1])]
 
     def _bind(self, kernel: str, *arguments: Any) -> Launch:
@@ -80,18 +80,20 @@ class Lanczos:
     def _step(self, vector: Any, following: Any) -> Launch:
         """Return the launch of one step: ``following`` contains the previous vector, and afterwards the next one."""
         hessian, evaluator = self.hessian, self.hessian.evaluator
-        curve, product = hessian.product(vector, self._curved)
+        multiply, product = hessian.product(vector, self._curved)
         choose = evaluator.bind(
-            "lanczos", product, self._length2, len(product), self._alpha, self._beta, *self._coefficients, self._turn,
-            hessian.replicas, blocks=1,
+            "lanczos_coefficients", product, self._length2, len(product), self._alpha, self._beta, *self._coefficients,
+            self._turn, hessian.replicas, blocks=1,
         )  # fmt: skip
-        recur = self._bind(
-            "recur", hessian.spins, self._curved, vector, following, *self._coefficients, self._sums
+        advance = self._bind(
+            "lanczos_vector", hessian.spins, self._curved, vector, following, *self._coefficients, self._sums
         )  # fmt: skip
-        launches = [curve, choose, recur, self._fold]
+        launches = [multiply, choose, advance, self._reduce]
         if self._weights is not None:
             count = self._weights.shape[1]
-            launches.insert(0, self._bind("gather", vector, self._weights, self._turn, count, self._gathered))
+            launches.insert(
+                0, self._bind("accumulate_vectors", vector, self._weights, self._turn, count, self._gathered)
+            )
         return evaluator.device.chain(*launches)
 
     def _clean(self, *vectors: Any) -> None:

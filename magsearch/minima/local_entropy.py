@@ -110,11 +110,11 @@ class LocalEntropy:
         motion.flat["number"] = evaluator.device.array(level, np.uint32)  # equal random numbers for every texture
         evaluate, sums = motion.evaluation("force")
         products = evaluator.device.xp.empty((evaluator.chunks, 1, motion.replicas))
-        project = motion.bind(
-            "project", motion.blocked["spins"], motion.blocked["anchor"], 1, products, evaluator.sites,
+        multiply = motion.bind(
+            "inner_products", motion.blocked["spins"], motion.blocked["anchor"], 1, products, evaluator.sites,
             evaluator.device.chunk,
         )  # fmt: skip
-        measure = motion.chain(evaluate, project)
+        measure = motion.chain(evaluate, multiply)
         series = np.empty((2, self.sweeps, held))
         step = stepping(motion, ENDLESS, self.reflections)
         for k in range(-self.warmup, self.sweeps):

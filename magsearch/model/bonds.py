@@ -13,12 +13,12 @@ ROUNDING = 1e-4  # J_ij and J_ji^T may differ by this fraction of the largest co
 
 
 def exchange_matrix(J: ArrayLike) -> NDArray[np.float64]:
-    """J 1, [..., 3, 3]."""
+    """Return J 1, [..., 3, 3]."""
     return np.asarray(J, dtype=np.float64)[..., None, None] * np.eye(3)
 
 
 def dmi_matrix(D: ArrayLike) -> NDArray[np.float64]:
-    """The matrix with s_i . M s_j = D . (s_i x s_j), [..., 3, 3]."""
+    """Return the matrix M with s_i . M s_j = D . (s_i x s_j), [..., 3, 3]."""
     x, y, z = np.moveaxis(np.asarray(D, dtype=np.float64), -1, 0)
     zero = np.zeros_like(x)
     rows = [[zero, z, -y], [-z, zero, x], [y, -x, zero]]
@@ -57,12 +57,13 @@ class Bonds:
 
     @classmethod
     def none(cls) -> Bonds:
+        """Return an empty list of bonds."""
         nothing = np.empty(0, dtype=np.int64)
         return cls(nothing, nothing, nothing.reshape(0, 3), np.empty((0, 3, 3)))
 
     @classmethod
     def pairs(cls, i: ArrayLike, j: ArrayLike, J: ArrayLike, offset: ArrayLike | None = None) -> Bonds:
-        """Both directions of pairs that are listed once. J [pair, 3, 3] acts from i to j."""
+        """Return both directions of pairs that are listed once. J [pair, 3, 3] acts from i to j."""
         i, j, J = np.asarray(i), np.asarray(j), np.asarray(J, dtype=np.float64)
         offset = np.zeros((len(i), 3), dtype=np.int64) if offset is None else np.asarray(offset)
         return cls(
@@ -85,14 +86,16 @@ class Bonds:
         )
 
     def with_matrices(self, J: NDArray[np.float64]) -> Bonds:
+        """Return the same bonds with other matrices J [bond, 3, 3]."""
         return Bonds(self.i, self.j, self.offset, J, self.source)
 
     def describe(self, bond: int) -> str:
+        """Return a bond in words, with the place where it was read."""
         where = f"{self.source[bond]}: " if self.source and self.source[bond] else ""
         return f"{where}bond {self.i[bond]} -> {self.j[bond]}, cells {tuple(self.offset[bond].tolist())}"
 
     def merged(self) -> Bonds:
-        """The same couplings with every (i, j, offset) once, sorted: bonds that are listed twice add up."""
+        """Return the couplings with every (i, j, offset) once, sorted; bonds that are listed twice add up."""
         keys = np.column_stack([self.i, self.j, self.offset])
         unique, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         J = np.zeros((len(unique), 3, 3))
@@ -128,7 +131,7 @@ class Bonds:
         return kept, float(off[worst])
 
     def on_sites(self, lattice: Lattice) -> Bonds:
-        """The same couplings as a per-site list: one directed bond for every cell, none across open edges."""
+        """Return the couplings as a per-site list: a directed bond for every cell, none across open edges."""
         cell = np.arange(lattice.cells)
         i, j, J = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty((0, 3, 3))]
         for a, b, offset, matrix in zip(self.i, self.j, self.offset, self.J, strict=True):

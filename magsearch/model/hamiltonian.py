@@ -1,4 +1,4 @@
-"""The spin Hamiltonian. One convention, stated here and nowhere else:
+"""The spin Hamiltonian, and the convention of its energy.
 
     E(s) = - 1/2 sum_{i != j} s_i . J_ij s_j - sum_i [K (s_i . n)^2 + K4 (s_i . n)^4]
            + sum_i Kc (x^2 y^2 + y^2 z^2 + z^2 x^2)_i - mu_B sum_i m_i B . s_i
@@ -22,60 +22,12 @@ from magsearch.errors import SettingError
 from magsearch.formatting import html_table, text_table, vector
 from magsearch.model.bonds import Bonds
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.bilinear import Bilinear
+from magsearch.model.terms.single_ion import Anisotropy, SingleIon
+from magsearch.model.terms.term import Term
+from magsearch.model.terms.zeeman import Zeeman
 
-# one row of on-site parameters: moment, A (3x3, quadratic), K4, axis of K4, Kc, cube axes (3x3); see kernels/onsite.cuh
-ONSITE = {"moment": slice(0, 1), "A": slice(1, 10), "K4": slice(10, 11), "axis": slice(11, 14)}
-ONSITE |= {"Kc": slice(14, 15), "cube": slice(15, 24)}
-ONSITE_WIDTH = 24
-
-
-def onsite_order(table: NDArray[np.float64]) -> int:
-    """What rows of on-site parameters [kind, ONSITE_WIDTH] hold: 0 Zeeman, 1 and quadratic, 2 and fourth order."""
-    fourth = table[:, [ONSITE["K4"].start, ONSITE["Kc"].start]]
-    return 2 if fourth.any() else 1 if table[:, 1:].any() else 0
-
-
-@dataclass(frozen=True)
-class UniaxialAnisotropy:
-    """- K (s . axis)^2 - K4 (s . axis)^4, meV; on the listed atoms of the basis, or on all."""
-
-    K: float
-    axis: tuple[float, float, float] = (0.0, 0.0, 1.0)
-    K4: float = 0.0
-    atoms: tuple[int, ...] | None = None
-
-    def add_to(self, row: NDArray[np.float64]) -> None:
-        length = np.linalg.norm(self.axis)
-        if len(self.axis) != 3 or not 0 < length < np.inf:
-            raise ValueError(f"the anisotropy axis {self.axis} has no direction")
-        n = np.asarray(self.axis) / length
-        row[ONSITE["A"]] += self.K * np.outer(n, n).ravel()
-        if self.K4:
-            if row[ONSITE["K4"]] and not np.allclose(np.abs(row[ONSITE["axis"]] @ n), 1):
-                raise ValueError("an atom can have one axis of fourth order only")
-            row[ONSITE["K4"]] += self.K4
-            row[ONSITE["axis"]] = n
-
-
-@dataclass(frozen=True)
-class CubicAnisotropy:
-    """+ Kc (x^2 y^2 + y^2 z^2 + z^2 x^2), meV, with x, y, z the components of s along the orthogonal ``axes``."""
-
-    Kc: float
-    axes: tuple[tuple[float, float, float], ...] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
-    atoms: tuple[int, ...] | None = None
-
-    def add_to(self, row: NDArray[np.float64]) -> None:
-        frame = np.asarray(self.axes, dtype=np.float64)
-        if frame.shape != (3, 3) or not np.allclose(frame @ frame.T, np.eye(3), atol=1e-6):
-            raise ValueError(f"the cube axes {self.axes} are not three orthogonal unit vectors")
-        if row[ONSITE["Kc"]] and not np.allclose(row[ONSITE["cube"]], frame.ravel()):
-            raise ValueError("an atom can have one frame of cubic axes only")
-        row[ONSITE["Kc"]] += self.Kc
-        row[ONSITE["cube"]] = frame.ravel()
-
-
-Anisotropy = UniaxialAnisotropy | CubicAnisotropy
+CONVENTION = "\n".join(line.strip() for line in (__doc__ or "").splitlines()[2:6] if line.strip())
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +37,13 @@ class Hamiltonian:
     lattice      where the spins are
     bonds        couplings of the unit cell (``Bonds``): made reciprocal here, an error names the bond that is not
     moments      [atom] or [site], Bohr magnetons
-    anisotropy   terms of one site
+    anisotropy   ``UniaxialAnisotropy``, ``CubicAnisotropy``, ...: any number on an atom
     field        [3] tesla
     site_bonds   couplings between given sites, in addition: disorder, clusters, defects
     vacancies    sites without a spin: s = 0 there
     notes        what a reader wants the user to know
+    others       terms of other kinds (``magsearch.model.terms.term.Term``); consumers that cannot handle one raise
+                 ``UnsupportedTerm``
 
     Raises ValueError for couplings that are not reciprocal, atoms that do not exist, and numbers that are not finite.
     """
@@ -102,21 +56,12 @@ class Hamiltonian:
     site_bonds: Bonds | None = None
     vacancies: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    others: tuple[Term, ...] = ()
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
         lattice = self.lattice
-        for bonds, count, what in ((self.bonds, lattice.atoms, "atoms"), (self.site_bonds, lattice.sites, "sites")):
-            if (
-                bonds is not None
-                and len(bonds)
-                and not 0 <= min(bonds.i.min(), bonds.j.min()) <= max(bonds.i.max(), bonds.j.max()) < count
-            ):
-                worst = int(np.argmax((np.minimum(bonds.i, bonds.j) < 0) | (np.maximum(bonds.i, bonds.j) >= count)))
-                raise ValueError(f"{bonds.describe(worst)}: the lattice has {what} 0 to {count - 1}")
-        itself = (self.bonds.i == self.bonds.j) & (self.bonds.offset == 0).all(axis=1)
-        if itself.any():
-            raise ValueError(f"{self.bonds.describe(int(itself.argmax()))}: an atom has no bond with itself")
+        Bilinear(self.bonds, self.site_bonds).check(self)
         notes = list(self.notes)
         for name in ("bonds", "site_bonds"):
             if getattr(self, name) is not None:
@@ -133,15 +78,22 @@ class Hamiltonian:
             wrong = int(np.argmin((moments > 0) & np.isfinite(moments)))
             raise ValueError(f"moments must be positive numbers; moment {wrong} is not")
         set_(self, "moments", moments)
-        field = tuple(float(b) for b in self.field)
-        if len(field) != 3 or not np.isfinite(field).all():
-            raise ValueError(f"field is {self.field}; expected three numbers in tesla")
-        set_(self, "field", field)
+        set_(self, "field", tuple(float(b) for b in self.field))
         vacancies = tuple(sorted({int(v) for v in self.vacancies}))
         if vacancies and not 0 <= vacancies[0] <= vacancies[-1] < lattice.sites:
             raise SettingError("vacancies", f"vacancies must be sites 0 to {lattice.sites - 1}")
         set_(self, "vacancies", vacancies)
-        self.onsite  # noqa: B018  raises for an anisotropy that makes no sense
+        names = ["exchange", "dmi", *(term.name for term in self.terms)]
+        if repeated := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two terms are named '{min(repeated)}'; expected a name for each")
+        for term in self.terms[1:]:
+            term.check(self)
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """All terms, in the order in which their constants are summed."""
+        anisotropy = SingleIon(self.anisotropy, self.lattice.atoms)
+        return (Bilinear(self.bonds, self.site_bonds), anisotropy, Zeeman(self.field), *self.others)
 
     @property
     def uniform(self) -> bool:
@@ -162,7 +114,7 @@ class Hamiltonian:
 
     @cached_property
     def coordination(self) -> float:
-        """Couplings of a spin, on the average."""
+        """Average number of couplings of a spin."""
         if not self.uniform:
             return len(self.directed) / max(self.n_spins, 1)
         open_axes = ~np.array(self.lattice.periodic)
@@ -177,68 +129,55 @@ class Hamiltonian:
         moments = np.tile(self.moments, lattice.cells) if per_atom else self.moments
         return np.where(self.occupied, moments, 0.0)
 
-    @cached_property
-    def _anisotropy_rows(self) -> NDArray[np.float64]:
-        """[atom, ONSITE_WIDTH], without moments."""
-        rows = np.zeros((self.lattice.atoms, ONSITE_WIDTH))
-        for term in self.anisotropy:
-            for atom in range(len(rows)) if term.atoms is None else term.atoms:
-                if not 0 <= atom < len(rows):
-                    raise ValueError(f"anisotropy names atom {atom}; the basis has atoms 0 to {len(rows) - 1}")
-                term.add_to(rows[atom])
-        if not np.isfinite(rows).all():
-            raise ValueError("anisotropy constants and axes must be finite numbers")
-        return rows
-
     @property
     def quadratic(self) -> NDArray[np.float64]:
-        """A of each atom of the basis, - s.A s, [atom, 3, 3] meV."""
-        return self._anisotropy_rows[:, ONSITE["A"]].reshape(-1, 3, 3)
+        """A of - s.A s of each atom of the basis, all terms together, [atom, 3, 3] meV."""
+        return np.asarray(sum(term.quadratic(self) for term in self.terms))
 
     @cached_property
-    def onsite(self) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """Which row of on-site parameters holds for each site, [site], and the rows, [kind, ONSITE_WIDTH]."""
-        lattice, atom_rows = self.lattice, self._anisotropy_rows.copy()
-        if np.shape(self.moments) == (lattice.atoms,):
-            atom_rows[:, 0] = self.moments
-            kind = np.tile(np.arange(lattice.atoms, dtype=np.int32), lattice.cells)
-            if self.vacancies:
-                kind[list(self.vacancies)] = lattice.atoms
-                atom_rows = np.vstack([atom_rows, np.zeros(ONSITE_WIDTH)])
-            return kind, atom_rows
-        rows = np.tile(atom_rows, (lattice.cells, 1))
-        rows[:, 0] = self.site_moments
-        rows[~self.occupied] = 0.0
-        unique, which = np.unique(rows, axis=0, return_inverse=True)
-        return which.reshape(-1).astype(np.int32), unique
+    def stiffness(self) -> float:
+        """Bound of how strongly one spin is held, meV: the sum over the terms at the worst site, or 1 for no energy."""
+        held = [term.stiffness(self) for term in self.terms]
+        onsite = held[1]
+        for other in held[2:]:
+            onsite = onsite + other
+        return float((held[0] + onsite).max()) or 1.0
+
+    @cached_property
+    def reach(self) -> float:
+        """Length of the longest bond, angstrom; 0 without bonds."""
+        lattice, longest = self.lattice, 0.0
+        if len(self.bonds):
+            b = self.bonds
+            longest = np.linalg.norm(lattice.basis[b.j] - lattice.basis[b.i] + b.offset @ lattice.cell, axis=1).max()
+        if self.site_bonds is not None and len(self.site_bonds):
+            b = self.site_bonds
+            longest = max(longest, np.linalg.norm(lattice.positions[b.j] - lattice.positions[b.i], axis=1).max())
+        return float(longest)
 
     @cached_property
     def directed(self) -> Bonds:
         """Every coupling as a per-site list, sorted by site; bonds longer than the lattice wrap and add up."""
-        sites = self.bonds.on_sites(self.lattice)
-        if self.site_bonds is not None:
-            sites = sites + self.site_bonds
-        keep = self.occupied[sites.i] & self.occupied[sites.j]
-        order = np.flatnonzero(keep)[np.argsort(sites.i[keep], kind="stable")]
-        return Bonds(sites.i[order], sites.j[order], sites.offset[order], sites.J[order])
+        return Bilinear(self.bonds, self.site_bonds).on_sites(self)
 
-    def terms(self) -> dict[str, Hamiltonian]:
-        """The Hamiltonian as the sum of its parts: exchange (symmetric), dmi (antisymmetric), anisotropy, zeeman."""
+    def parts(self) -> dict[str, Hamiltonian]:
+        """Split the Hamiltonian into a sum: exchange (symmetric), dmi (antisymmetric), anisotropy, zeeman, others."""
 
         def part(sign: int, bonds: Bonds) -> Bonds:
             return bonds.with_matrices(0.5 * (bonds.J + sign * bonds.J.swapaxes(1, 2)))
 
         disorder = self.site_bonds
-        bare = replace(self, bonds=Bonds.none(), site_bonds=None, anisotropy=(), field=(0, 0, 0), notes=())
+        bare = replace(self, bonds=Bonds.none(), site_bonds=None, anisotropy=(), field=(0, 0, 0), notes=(), others=())
         return {
             "exchange": replace(bare, bonds=part(1, self.bonds), site_bonds=disorder and part(1, disorder)),
             "dmi": replace(bare, bonds=part(-1, self.bonds), site_bonds=disorder and part(-1, disorder)),
             "anisotropy": replace(bare, anisotropy=self.anisotropy),
             "zeeman": replace(bare, field=self.field),
+            **{term.name: replace(bare, others=(term,)) for term in self.others},
         }
 
     def fourier(self, q: ArrayLike) -> NDArray[np.complex128]:
-        """J(q) = sum over bonds of J_ij exp(i q . T), [q, 3 atoms, 3 atoms], meV; q [q, 3] Cartesian, 1/angstrom.
+        """Return J(q) = sum over bonds of J_ij exp(i q . T), [q, 3 atoms, 3 atoms] meV; q [q, 3] Cartesian, 1/angstrom.
 
         T is the vector between cells, so that J(q) is periodic in reciprocal space; Hermitian by J_ji = J_ij^T. Of the
         infinite crystal: neither per-site couplings and vacancies nor open edges are in it.
@@ -254,7 +193,7 @@ class Hamiltonian:
         return J.transpose(0, 1, 3, 2, 4).reshape(len(q), 3 * atoms, 3 * atoms)
 
     def with_size(self, size: tuple[int, int, int]) -> Hamiltonian:
-        """The same crystal in a box of other size. ValueError where disorder is tied to sites."""
+        """Return the same crystal with another number of cells. ValueError where disorder is tied to sites."""
         if not self.uniform:
             raise ValueError("a Hamiltonian with vacancies or per-site couplings cannot be resized")
         return replace(self, lattice=replace(self.lattice, size=size))
@@ -279,7 +218,7 @@ class Hamiltonian:
         return html_table("Hamiltonian", self._rows())
 
     def disordered(self) -> Hamiltonian:
-        """The same couplings, all in the per-site list, where they can be changed one by one."""
+        """Return the same couplings, all in the per-site list, where they can be changed one by one."""
         sites = self.bonds.on_sites(self.lattice)
         return replace(
             self, bonds=Bonds.none(), site_bonds=sites if self.site_bonds is None else sites + self.site_bonds

@@ -122,7 +122,7 @@ class Lattice:
         constant: float = 1.0,
         periodic: tuple[bool, bool, bool] | None = None,
     ) -> Lattice:
-        """A lattice by its usual name (a key of ``NAMED``), lattice constant in angstrom.
+        """Return a lattice by its usual name (a key of ``NAMED``); lattice constant in angstrom.
 
         The constant is the edge of the conventional cell for cubic lattices, the length of the cell vectors otherwise.
         """
@@ -134,22 +134,24 @@ class Lattice:
 
     @classmethod
     def cluster(cls, positions: ArrayLike) -> Lattice:
-        """A finite molecule: one open cell whose basis holds every site. positions [site, 3], angstrom."""
+        """Return a finite molecule: one open cell whose basis holds every site; positions [site, 3] in angstrom."""
         where = np.asarray(positions, dtype=np.float64)
         extent = np.ptp(where, axis=0) + 1.0
         return cls(np.diag(extent), where - where.min(axis=0), (1, 1, 1), (False, False, False))
 
     @property
     def atoms(self) -> int:
-        """Atoms in the basis."""
+        """Number of atoms in the basis."""
         return len(self.basis)
 
     @property
     def cells(self) -> int:
+        """Number of cells."""
         return int(np.prod(self.size))
 
     @property
     def sites(self) -> int:
+        """Number of sites."""
         return self.cells * self.atoms
 
     @property
@@ -189,11 +191,11 @@ class Lattice:
 
     @cached_property
     def reciprocal(self) -> NDArray[np.float64]:
-        """Rows are the reciprocal vectors b_k with a_i . b_k = 2 pi delta_ik, 1/angstrom."""
+        """Reciprocal vectors b_k in rows, with a_i . b_k = 2 pi delta_ik, 1/angstrom."""
         return np.asarray(2 * np.pi * np.linalg.inv(self.cell).T, dtype=np.float64)
 
     def neighbours(self, offset: ArrayLike) -> NDArray[np.int64]:
-        """The cell that lies ``offset`` cells away from each cell, [cell]; -1 beyond an open edge."""
+        """Return the cell that lies ``offset`` cells away from each cell, [cell]; -1 beyond an open edge."""
         target = self.coordinates + np.asarray(offset)
         size = np.array(self.size)
         outside = ((target < 0) | (target >= size)) & ~np.array(self.periodic)
@@ -202,14 +204,14 @@ class Lattice:
         return np.where(outside.any(axis=1), -1, cell)
 
     def translation(self, shift: ArrayLike) -> NDArray[np.int64]:
-        """Sites from which a texture moved by ``shift`` cells is read: moved = spins[translation], [site]."""
+        """Return the sites from which a texture moved by ``shift`` cells is read: moved = spins[these], [site]."""
         came_from = self.neighbours(-np.asarray(shift))
         if (came_from < 0).any():
             raise ValueError("a translation along an open axis is not a symmetry")
         return (came_from[:, None] * self.atoms + np.arange(self.atoms)).reshape(-1)
 
     def shells(self, count: int) -> list[Shell]:
-        """The ``count`` shortest distances between sites of the infinite crystal, with their directed bonds.
+        """Return the ``count`` shortest distances between sites of the infinite crystal, with their directed bonds.
 
         Only axes along which bonds can lead somewhere (periodic, or more than one cell) are followed. A finite lattice
         has fewer shells: ValueError says how many.

@@ -14,7 +14,7 @@ SHEAR = 1e-4  # breaks the tie between the two diagonals of a square, in the sam
 
 
 def combinations(vectors: ArrayLike, radius: float) -> NDArray[np.int64]:
-    """Whole numbers n [combination, d] with |n @ vectors| <= radius; vectors [d, 3], linearly independent."""
+    """Return integers n [combination, d] with |n @ vectors| <= radius; vectors [d, 3], linearly independent."""
     vectors = np.asarray(vectors, dtype=np.float64)
     reach = np.floor(radius * np.linalg.norm(np.linalg.pinv(vectors), axis=0) + SAME_PLACE).astype(int)
     n = np.indices(2 * reach + 1).reshape(len(vectors), -1).T - reach
@@ -22,13 +22,13 @@ def combinations(vectors: ArrayLike, radius: float) -> NDArray[np.int64]:
 
 
 def plane_axes(lattice: Lattice) -> tuple[int, int]:
-    """The cell axes that span the plane: the two with more than one cell, or the first two."""
+    """Return the cell axes that span the plane: the two with more than one cell, or the first two."""
     extended = [axis for axis in range(3) if lattice.size[axis] > 1]
     return (extended[0], extended[1]) if len(extended) == 2 else (0, 1)
 
 
 def stacking_axis(lattice: Lattice) -> int:
-    """The axis along which layers of the plane are stacked."""
+    """Return the axis along which layers of the plane are stacked."""
     return 3 - sum(plane_axes(lattice))
 
 
@@ -47,7 +47,7 @@ def plane_frame(lattice: Lattice) -> NDArray[np.float64]:
 
 
 def sheets(lattice: Lattice) -> list[NDArray[np.int64]]:
-    """The atoms of the basis at each height above the plane, lowest first."""
+    """Return the atoms of the basis at each height above the plane, lowest first."""
     height = lattice.basis @ plane_frame(lattice)[2]
     order = np.argsort(height, kind="stable")
     apart = np.diff(height[order]) > SAME_PLACE * np.linalg.norm(lattice.cell, axis=1).min()
@@ -88,7 +88,7 @@ def _triangles(lattice: Lattice) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
 
 
 def _cell_triangles(lattice: Lattice, sheet: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The triangles of one cell: atoms [triangle, 3] and the cells they are in, [triangle, 3, 3]."""
+    """Return the triangles of one cell: atoms [triangle, 3] and the cells they are in, [triangle, 3, 3]."""
     axes = [axis for axis in plane_axes(lattice) if lattice.periodic[axis] or lattice.size[axis] > 1]
     cell, basis = lattice.cell[axes], lattice.basis[sheet]
     spread = np.linalg.norm(np.ptp(basis, axis=0))

@@ -9,28 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.engine.evaluator import Evaluator
-from magsearch.model.hamiltonian import ONSITE, Hamiltonian
-from magsearch.units import MU_B
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.bilinear import Bilinear
 
 
 def energy_density(evaluator: Evaluator, textures: Any) -> NDArray[np.float64]:
-    """Return the energy of every site in meV, [replica, site] or [site].
+    """Return the energy of every site in meV, [replica, site] or [site]; couplings are shared equally by their sites.
 
-    The energy of a coupling is divided equally between its two sites.
-
-    The sum over sites is the total energy. With the field b = - dE/ds, Euler's theorem for homogeneous functions gives
-    - s . b = 2 E2 + E1 + 4 E4, where E2 is bilinear or quadratic in s, E1 linear, and E4 of fourth order. Couplings
-    count twice there, once from each end, so that a site has - s . b / 2 + E1 / 2 - E4.
+    The sum over sites is the energy: - 1/2 s . sum_j J_ij s_j of the bilinear couplings, whose field the evaluator
+    computes, and what every other term of the Hamiltonian has on the site.
     """
-    s = np.asarray(textures, dtype=np.float64)
-    hamiltonian, field = evaluator.hamiltonian, evaluator.field(textures).astype(np.float64)
-    kind, table = hamiltonian.onsite
-    moment, K4, axis, Kc, cube = (table[kind][:, ONSITE[name]] for name in ("moment", "K4", "axis", "Kc", "cube"))
-    linear = -moment[:, 0] * (s @ (MU_B * np.array(hamiltonian.field)))
-    along = np.einsum("ix,...ix->...i", axis, s)
-    x2, y2, z2 = np.moveaxis(np.einsum("iux,...ix->...iu", cube.reshape(-1, 3, 3), s) ** 2, -1, 0)
-    fourth = -K4[:, 0] * along**4 + Kc[:, 0] * (x2 * y2 + y2 * z2 + z2 * x2)
-    return np.asarray(-0.5 * np.einsum("...ix,...ix->...i", s, field) + 0.5 * linear - fourth)
+    s, hamiltonian = np.asarray(textures, dtype=np.float64), evaluator.hamiltonian
+    field = evaluator.coupling_field(textures).astype(np.float64)
+    density = -0.5 * np.einsum("...ix,...ix->...i", s, field)
+    for term in hamiltonian.terms:
+        if not isinstance(term, Bilinear):
+            density = density + term.energies(hamiltonian, s)
+    return np.asarray(density)
 
 
 def energies(evaluators: Mapping[str, Evaluator], spins: NDArray[np.float64]) -> dict[str, float]:

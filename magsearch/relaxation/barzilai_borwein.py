@@ -1,3 +1,5 @@
+"""Barzilai-Borwein: a projected gradient with alternating step lengths."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -29,6 +31,7 @@ class BarzilaiBorwein:
     softness: float = 0.001
 
     def begin(self, motion: Motion) -> None:
+        """Add the arrays of the minimiser to a motion."""
         motion.flat["step"] = motion.array(motion.replicas)
         if self._preconditioned(motion):
             motion.blocked["direction"] = motion.array(*motion.blocked["spins"].shape)
@@ -38,18 +41,19 @@ class BarzilaiBorwein:
         return self.softness > 0 and motion.evaluator.path == "fourier"
 
     def iteration(self, motion: Motion) -> Launch:
+        """Bind one step of every moving replica."""
         evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
         along = "direction" if self._preconditioned(motion) else "force"
         evaluate, sums = motion.evaluation(along)
-        launches, inclined, safe = [evaluate], sums, 0.5 / evaluator.stiffness
+        launches, slopes, safe = [evaluate], sums, 0.5 / evaluator.stiffness
         if along == "direction":
             soft = motion.common["soft"]
-            incline, inclined = preconditioned(evaluator, soft, b["spins"], b["force"], b["direction"])
-            launches, safe = [evaluate, incline], SAFE
+            direction, slopes = preconditioned(evaluator, soft, b["spins"], b["force"], b["direction"])
+            launches, safe = [evaluate, direction], SAFE
         choose = motion.bind(
-            "barzilai_borwein", sums, int(along == "direction"), inclined, f["state"], f["step"], len(sums),
+            "barzilai_borwein", sums, int(along == "direction"), slopes, f["state"], f["step"], len(sums),
             evaluator.sites, *self.convergence.thresholds(evaluator), safe, self.longest_turn, evaluator.rounding,
             blocks=1,
         )  # fmt: skip
-        descend = motion.bind("descend", b["spins"], b[along], f["step"], evaluator.sites, evaluator.device.chunk)
-        return motion.chain(*launches, choose, descend)
+        advance = motion.bind("advance_spins", b["spins"], b[along], f["step"], evaluator.sites, evaluator.device.chunk)
+        return motion.chain(*launches, choose, advance)

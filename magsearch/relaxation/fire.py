@@ -1,3 +1,5 @@
+"""FIRE: fast inertial relaxation."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -5,7 +7,7 @@ from typing import ClassVar
 
 from magsearch.engine.device import Launch
 from magsearch.relaxation.relax import Convergence, Motion
-from magsearch.relaxation.velocity import add_velocity, glide
+from magsearch.relaxation.velocity import add_velocity, advance
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,11 @@ class Fire:
     longest_turn: float = 0.5
 
     def begin(self, motion: Motion) -> None:
+        """Add the arrays of the minimiser to a motion."""
         add_velocity(motion)
 
     def iteration(self, motion: Motion) -> Launch:
+        """Bind one step of every moving replica."""
         evaluator, f, unit = motion.evaluator, motion.flat, motion.evaluator.stiffness**-0.5
         evaluate, sums = motion.evaluation("velocity")
         choose = motion.bind(
@@ -35,4 +39,4 @@ class Fire:
             *self.convergence.thresholds(evaluator), self.time_step * unit, self.longest_step * unit, self.longest_turn,
             blocks=1,
         )  # fmt: skip
-        return motion.chain(evaluate, choose, glide(motion))
+        return motion.chain(evaluate, choose, advance(motion))

@@ -1,3 +1,5 @@
+"""L-BFGS on the product of spheres."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -29,6 +31,7 @@ class LBFGS:
     longest_turn: float = 0.5
 
     def begin(self, motion: Motion) -> None:
+        """Add the arrays of the minimiser to a motion."""
         motion.blocked["stored"] = motion.array(VECTORS, *motion.blocked["spins"].shape)
         motion.flat["table"] = motion.array(VECTORS * VECTORS, motion.replicas, dtype=np.float64)
         motion.flat["pairs"] = motion.array(motion.replicas, dtype=np.int32)
@@ -36,22 +39,23 @@ class LBFGS:
         motion.flat["step"] = motion.array(motion.replicas)
 
     def iteration(self, motion: Motion) -> Launch:
+        """Bind one step of every moving replica."""
         evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
         shape = (evaluator.sites, evaluator.device.chunk)
         products = motion.array(evaluator.chunks, PRODUCTS, motion.replicas, dtype=np.float64)
         evaluate, sums = motion.evaluation("force")
-        fold, folded = evaluator.folding(products, PRODUCTS, -1)
+        reduce, reduced = evaluator.reduction(products, PRODUCTS, -1)
 
         def turn(newest: int) -> Launch:
-            gram = motion.bind("gram", b["spins"], b["force"], b["stored"], products, newest, *shape)
+            multiply = motion.bind("lbfgs_products", b["spins"], b["force"], b["stored"], products, newest, *shape)
             choose = motion.bind(
-                "lbfgs", sums, folded, f["state"], f["table"], f["pairs"], f["weights"], f["step"], newest, len(sums),
+                "lbfgs", sums, reduced, f["state"], f["table"], f["pairs"], f["weights"], f["step"], newest, len(sums),
                 evaluator.sites, *self.convergence.thresholds(evaluator), 0.5 / evaluator.stiffness, self.longest_turn,
                 evaluator.rounding, blocks=1,
             )  # fmt: skip
             after = (newest + 1) % HISTORY
-            rotate = motion.bind("rotate", b["spins"], b["stored"], f["weights"], f["step"], after, *shape)
-            return motion.chain(evaluate, gram, fold, choose, rotate)
+            rotate = motion.bind("rotate_spins", b["spins"], b["stored"], f["weights"], f["step"], after, *shape)
+            return motion.chain(evaluate, multiply, reduce, choose, rotate)
 
         turns = [turn(newest) for newest in range(HISTORY)]  # the newest pair takes the place of the oldest
 

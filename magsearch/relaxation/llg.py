@@ -1,3 +1,5 @@
+"""The overdamped Landau-Lifshitz-Gilbert equation as a minimiser."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -25,10 +27,12 @@ class OverdampedLLG:
     longest_turn: float = 1.0
 
     def begin(self, motion: Motion) -> None:
+        """Add the arrays of the minimiser to a motion."""
         motion.flat["step"] = motion.array(motion.replicas)
         motion.flat["turn"] = motion.array(motion.replicas, dtype=np.uint32)
 
     def iteration(self, motion: Motion) -> Launch:
+        """Bind one step of every moving replica."""
         evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
         evaluate, sums = motion.evaluation("force")
         choose = motion.bind(
@@ -36,5 +40,7 @@ class OverdampedLLG:
             *self.convergence.thresholds(evaluator), *self.pace.arguments(1 / evaluator.stiffness), self.longest_turn,
             blocks=1,
         )  # fmt: skip
-        descend = motion.bind("descend", b["spins"], b["force"], f["step"], evaluator.sites, evaluator.device.chunk)
-        return motion.chain(evaluate, choose, descend)
+        advance = motion.bind(
+            "advance_spins", b["spins"], b["force"], f["step"], evaluator.sites, evaluator.device.chunk
+        )
+        return motion.chain(evaluate, choose, advance)

@@ -21,11 +21,11 @@ import numpy as np
 from magsearch.engine.device import Launch, rows
 from magsearch.engine.evaluator import Evaluator
 
-INCLINED = rows("Inclined")
+DIRECTION = rows("DirectionSum")
 
 
 def softened(evaluator: Evaluator, softness: float) -> Any:
-    """(J_top + mu - J(q))^-1 / cells at every wave vector, [cell, 3 atoms, 3 atoms] complex on the device.
+    """Return (J_top + mu - J(q))^-1 / cells at every wave vector, [cell, 3 atoms, 3 atoms] complex on the device.
 
     mu is ``softness`` times the stiffest coupling.
     """
@@ -40,15 +40,15 @@ def softened(evaluator: Evaluator, softness: float) -> Any:
 
 
 def preconditioned(evaluator: Evaluator, modes: Any, spins: Any, force: Any, direction: Any) -> tuple[Launch, Any]:
-    """What writes directions from forces, and the folded sums [group, INCLINED, replica] that it leaves.
+    """Bind the kernels for directions from forces; return them and the reduced sums [group, sum, replica].
 
     modes as ``softened`` makes them; spins, force, direction [block, site, 3, width].
     """
     wave, replicas = evaluator.device.xp.empty_like(force), evaluator.replicas(spins)
-    sums = evaluator.device.xp.empty((evaluator.chunks, INCLINED["INCLINED"], replicas))
+    sums = evaluator.device.xp.empty((evaluator.chunks, DIRECTION["DIRECTION_SUMS"], replicas))
     convolve = evaluator.convolution(force, modes, wave)
-    incline = evaluator.bind(
-        "incline", spins, force, wave, direction, sums, evaluator.sites, evaluator.device.chunk, replicas
+    project = evaluator.bind(
+        "project_direction", spins, force, wave, direction, sums, evaluator.sites, evaluator.device.chunk, replicas
     )
-    fold, folded = evaluator.folding(sums, INCLINED["INCLINED"], INCLINED["STEEPEST2"])
-    return evaluator.device.chain(convolve, incline, fold), folded
+    reduce, reduced = evaluator.reduction(sums, DIRECTION["DIRECTION_SUMS"], DIRECTION["STEEPEST2"])
+    return evaluator.device.chain(convolve, project, reduce), reduced

@@ -81,7 +81,7 @@ class Convergence:
     variance: VarianceControl | None = field(default_factory=VarianceControl)
 
     def thresholds(self, evaluator: Evaluator) -> tuple[int, float, float, float]:
-        """Window, torque (meV), energy variance (meV^2) and moment variance, as the kernels take them."""
+        """Return window, torque (meV), energy variance (meV^2) and moment variance, as the kernels take them."""
         single = evaluator.real == np.float32
         torque = self.torque if self.torque is not None else (1e-6 if single else 1e-8) * evaluator.stiffness
         if self.variance is None:
@@ -96,7 +96,7 @@ class Convergence:
 
 @dataclass(frozen=True)
 class Relaxation:
-    """Where every replica of a population came to rest. Rows that were never relaxed do not exist: no padding here."""
+    """Relaxed replicas of a population, without padding."""
 
     textures: NDArray[Any]  # [replica, site, 3]
     energy: NDArray[np.float64]  # [replica] meV, of the whole replica
@@ -107,6 +107,7 @@ class Relaxation:
 
     @property
     def evaluations(self) -> int:
+        """Evaluations of all replicas together."""
         return int(self.steps.sum())
 
 
@@ -132,6 +133,7 @@ class Motion:
 
     @classmethod
     def start(cls, evaluator: Evaluator, textures: Any, tesla: Any = None, key: Key = (0, 0)) -> Motion:
+        """Copy textures [replica, site, 3] to the device, padded to whole blocks."""
         spins = evaluator.spins(textures)
         replicas, xp = evaluator.replicas(spins), evaluator.device.xp
         count = len(np.asarray(textures).reshape(-1, evaluator.sites, 3))
@@ -149,30 +151,32 @@ class Motion:
 
     @property
     def replicas(self) -> int:
+        """Number of replicas, padding included."""
         return self.evaluator.replicas(self.blocked["spins"])
 
     def textures(self) -> NDArray[Any]:
-        """[replica, site, 3], without padding."""
+        """Return the textures, [replica, site, 3], without padding."""
         return self.evaluator.textures(self.blocked["spins"])[: self.count]
 
     def array(self, *shape: int, dtype: Any = None) -> Any:
+        """Return an array of zeros on the device."""
         return self.evaluator.device.xp.zeros(shape, dtype=dtype or self.evaluator.real)
 
     def evaluation(self, other: str) -> tuple[Launch, Any]:
-        """What evaluates force and sums of where the spins are then, and the folded sums that the rules read."""
+        """Bind the evaluation of the present spins; return it and the reduced sums that rules read."""
         b = self.blocked
         evaluate = self.evaluator.evaluation(b["spins"], self.zeeman, b[other], b["force"], self.sums)
-        fold, sums = self.evaluator.folding(self.sums, len(SUM) - 1, SUM["LARGEST2"])
-        return self.chain(evaluate, fold), sums
+        reduce, sums = self.evaluator.reduction(self.sums, len(SUM) - 1, SUM["LARGEST2"])
+        return self.chain(evaluate, reduce), sums
 
     def evaluate(self, other: str) -> Any:
-        """The sums of where the spins are now."""
+        """Evaluate the present spins and return their sums."""
         evaluate, sums = self.evaluation(other)
         evaluate()
         return sums
 
     def seen(self, columns: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The state of replicas that moved after they were last looked at, with the numbers of where they are now."""
+        """Return the state of replicas that moved after they were last looked at, with their present numbers."""
         state = self.evaluator.device.host(self.flat["state"])[:, columns].copy()
         sums = self.evaluator.device.host(self.evaluate("force"))[:, :, columns]
         total = sums.sum(axis=0)
@@ -182,14 +186,15 @@ class Motion:
         return state
 
     def bind(self, kernel: str, *arguments: Any, blocks: int | None = None) -> Launch:
-        """A kernel on this population: its last argument, the number of replicas, is added."""
+        """Bind a kernel on this population: its last argument, the number of replicas, is added."""
         return self.evaluator.bind(kernel, *arguments, self.replicas, blocks=blocks)
 
     def chain(self, *launches: Launch) -> Launch:
+        """Return launches in turn as one."""
         return self.evaluator.device.chain(*launches)
 
     def thinned(self, keep: NDArray[np.int64]) -> Motion:
-        """The replicas ``keep`` alone (one may be there several times), padded with resting copies."""
+        """Return the replicas ``keep`` alone (one may be there several times), padded with resting copies."""
         device = self.evaluator.device
         blocks = -(-len(keep) // device.width)
         padding = blocks * device.width - len(keep)
@@ -219,30 +224,32 @@ class Motion:
 
 
 class Minimizer(Protocol):
-    """What one iteration is. ``convergence`` says when a replica rests."""
+    """Algorithm of one iteration; ``convergence`` says when a replica rests."""
 
     vectors: ClassVar[int]  # arrays as large as the population that it needs, besides spins and force
 
     @property
-    def convergence(self) -> Convergence: ...
+    def convergence(self) -> Convergence:
+        """When a replica rests."""
+        ...
 
     def begin(self, motion: Motion) -> None:
         """Add the arrays that the minimiser needs."""
 
     def iteration(self, motion: Motion) -> Launch:
-        """What evaluates and steps every moving replica; good for as long as the arrays of the motion are these."""
+        """Bind one step of every moving replica, valid as long as the arrays of the motion are the same."""
 
 
 @runtime_checkable
 class Method(Protocol):
-    """What relaxes a batch of textures in a way of its own (magsearch/methods): tempering, annealing, hopping, ..."""
+    """Algorithm that relaxes a batch of textures in a way of its own: tempering, annealing, hopping, ..."""
 
     @property
     def minimizer(self) -> Minimizer:
-        """What brings them to rest at last."""
+        """Minimiser that relaxes the textures in the end."""
 
     def relaxed(self, evaluator: Evaluator, textures: Any, tesla: Any, watch: Watch, key: Key) -> Relaxation:
-        """What became of textures [replica, site, 3]; arguments as for ``relax``."""
+        """Relax textures [replica, site, 3]; arguments as for ``relax``."""
 
 
 def relax(

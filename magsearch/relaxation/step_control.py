@@ -8,13 +8,15 @@ from typing import Protocol
 
 
 class Pace(Protocol):
+    """Control of the length of steps."""
+
     def arguments(self, unit: float) -> tuple[int, float, float, float, float, float, float]:
-        """pacing, first, shortest, drop, saturation, most, angle of kernels/llg.cuh; ``unit`` of steps, 1 / meV."""
+        """Return the arguments of the kernel; ``unit`` is 1 / stiffest coupling, 1 / meV."""
 
 
 @dataclass(frozen=True)
 class Fixed:
-    """The same step always. Below 1 (2 over the largest curvature there can be) a relaxation is stable on any model.
+    """Constant step length. Below 1 (2 over the largest curvature there can be) a relaxation is stable on any model.
 
     step   in units of 1 / stiffest coupling
     """
@@ -22,6 +24,7 @@ class Fixed:
     step: float = 0.5
 
     def arguments(self, unit: float) -> tuple[int, float, float, float, float, float, float]:
+        """Return the arguments of the kernel; ``unit`` is 1 / stiffest coupling, 1 / meV."""
         return 0, self.step * unit, 0.0, 1.0, 0.0, 0.0, 0.0
 
 
@@ -52,6 +55,7 @@ class AutoDrop:
     angle: float = pi / 2
 
     def arguments(self, unit: float) -> tuple[int, float, float, float, float, float, float]:
+        """Return the arguments of the kernel; ``unit`` is 1 / stiffest coupling, 1 / meV."""
         return (
             self.window, self.first * unit, self.shortest * unit, self.drop, self.saturation, self.most, self.angle,
         )  # fmt: skip

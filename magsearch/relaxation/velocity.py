@@ -7,16 +7,16 @@ from magsearch.relaxation.relax import Motion
 
 
 def add_velocity(motion: Motion) -> None:
-    """A velocity at rest [block, site, 3, width], and the coefficients of a glide [replica]."""
+    """Add a velocity at rest [block, site, 3, width] and the coefficients of a step [replica] to a motion."""
     motion.blocked["velocity"] = motion.evaluator.device.xp.zeros_like(motion.blocked["spins"])
     for name in ("keep", "push", "step"):
         motion.flat[name] = motion.array(motion.replicas)
 
 
-def glide(motion: Motion) -> Launch:
-    """v <- keep v + push force; s <- unit(s + step v)."""
+def advance(motion: Motion) -> Launch:
+    """Bind v <- keep v + push force; s <- unit(s + step v)."""
     evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
     return motion.bind(
-        "glide", b["spins"], b["velocity"], b["force"], f["keep"], f["push"], f["step"], evaluator.sites,
-        evaluator.device.chunk,
+        "advance_with_velocity", b["spins"], b["velocity"], b["force"], f["keep"], f["push"], f["step"],
+        evaluator.sites, evaluator.device.chunk,
     )  # fmt: skip

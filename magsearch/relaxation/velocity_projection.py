@@ -1,3 +1,5 @@
+"""Velocity projection (VP)."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -5,7 +7,7 @@ from typing import ClassVar
 
 from magsearch.engine.device import Launch
 from magsearch.relaxation.relax import Convergence, Motion
-from magsearch.relaxation.velocity import add_velocity, glide
+from magsearch.relaxation.velocity import add_velocity, advance
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,11 @@ class VelocityProjection:
     longest_turn: float = 1.0
 
     def begin(self, motion: Motion) -> None:
+        """Add the arrays of the minimiser to a motion."""
         add_velocity(motion)
 
     def iteration(self, motion: Motion) -> Launch:
+        """Bind one step of every moving replica."""
         evaluator, f = motion.evaluator, motion.flat
         evaluate, sums = motion.evaluation("velocity")
         choose = motion.bind(
@@ -35,4 +39,4 @@ class VelocityProjection:
             *self.convergence.thresholds(evaluator), self.time_step / evaluator.stiffness**0.5, self.longest_turn,
             blocks=1,
         )  # fmt: skip
-        return motion.chain(evaluate, choose, glide(motion))
+        return motion.chain(evaluate, choose, advance(motion))

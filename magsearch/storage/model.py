@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.model.bonds import Bonds
-from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import CONVENTION, Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
+from magsearch.model.terms.term import UnsupportedTerm
 from magsearch.model.triangulation import inside, triangles
 from magsearch.storage.files import dataset, texts
 
@@ -20,12 +22,21 @@ TERMS: dict[str, type] = {term.__name__: term for term in (UniaxialAnisotropy, C
 
 
 def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
+    """Write the lattice and all terms. UnsupportedTerm for a term that ``read`` could not make again."""
     lattice = hamiltonian.lattice
+    for other in hamiltonian.others:
+        raise UnsupportedTerm(other, "storage", "files hold couplings, anisotropies and the field")
+    for anisotropy in hamiltonian.anisotropy:
+        if type(anisotropy) is not TERMS.get(type(anisotropy).__name__):
+            raise UnsupportedTerm(
+                hamiltonian.terms[1], "storage", f"{type(anisotropy).__name__} is not a kind it knows"
+            )
     model.attrs.update(
-        convention="E = - 1/2 sum_ij s_i J_ij s_j - sum_i K (s_i n)^2 - mu_B sum_i m_i B s_i",
+        convention=CONVENTION,
         size=lattice.size, periodic=lattice.periodic, species=texts(lattice.species), notes=texts(hamiltonian.notes),
         anisotropy=json.dumps(
-            [{"term": type(term).__name__, **asdict(term)} for term in hamiltonian.anisotropy], default=np.generic.item
+            [{"term": type(term).__name__, **asdict(term)} for term in hamiltonian.anisotropy],
+            default=np.generic.item,
         ),
     )  # fmt: skip
     dataset(model, "cell", lattice.cell, "angstrom", "vector, xyz")
@@ -47,11 +58,13 @@ def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
 
 
 def drawn(lattice: Lattice) -> NDArray[np.int64]:
-    """The order of ``triangles(lattice)`` in files: those that do not reach over a periodic edge come first."""
+    """Return the order of triangles in files: those that do not reach over a periodic edge come first."""
     return np.argsort(~inside(lattice), kind="stable")
 
 
 def read(model: h5py.Group) -> Hamiltonian:
+    """Read what ``write`` wrote."""
+
     def bonds(name: str) -> Bonds | None:
         return Bonds(*(model[name][part][()] for part in ("i", "j", "offset", "J"))) if name in model else None
 

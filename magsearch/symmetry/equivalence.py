@@ -33,15 +33,16 @@ class Equivalence:
 
     @property
     def close(self) -> float:
-        """Textures are the same whose spins differ by less, as ``apart`` measures it."""
+        """Distance below which two textures are the same, as ``apart`` measures it."""
         return min(CLOSE, ALONE / max(self.hamiltonian.n_spins, 1) ** 0.5)
 
     @cached_property
     def group(self) -> SpinGroup:
+        """Symmetries of the Hamiltonian."""
         return spin_group(self.hamiltonian)
 
     def images(self, texture: ArrayLike, other: ArrayLike) -> Iterator[NDArray[np.float64]]:
-        """For each operation of the group, the copy of a texture that overlaps most with another one, [site, 3].
+        """Yield, for each operation of the group, the copy of a texture that overlaps most with another one, [site, 3].
 
         Translations and turns by any angle are chosen, the operation is not.
         """
@@ -58,25 +59,25 @@ class Equivalence:
                 yield moved.reshape(image.shape) @ (best_turn(M[place] @ turn.T, axes) @ turn).T
 
     def nearest(self, texture: ArrayLike, other: ArrayLike) -> NDArray[np.float64]:
-        """The copy of a texture that overlaps most with another one, [site, 3]."""
+        """Return the copy of a texture that overlaps most with another one, [site, 3]."""
         target = np.asarray(other, dtype=np.float64)
         return max(self.images(texture, target), key=lambda image: float((image * target).sum()))
 
     def distance(self, texture: ArrayLike, other: ArrayLike) -> float:
-        """Root mean square over all spins of |s - s'| (radians where small) between the nearest copy and the other."""
+        """Return the root mean square of |s - s'| over all spins, between the nearest copy and the other texture."""
         return self.apart(self.nearest(texture, other), other)
 
     def apart(self, texture: ArrayLike, other: ArrayLike) -> float:
-        """The same of the textures as they are."""
+        """Return the root mean square of |s - s'| over all spins, of the textures as they are."""
         difference = np.asarray(texture, dtype=np.float64) - np.asarray(other, dtype=np.float64)
         return float(np.linalg.norm(difference)) / max(self.hamiltonian.n_spins, 1) ** 0.5
 
     def same(self, texture: ArrayLike, other: ArrayLike) -> bool:
-        """Whether some symmetry maps a texture onto another one."""
+        """Return whether some symmetry maps a texture onto another one."""
         return self.distance(texture, other) <= self.close
 
     def copies(self, texture: ArrayLike) -> int:
-        """Different textures that the symmetries make of one; those that a turn by any angle joins count once.
+        """Count the different textures that the symmetries make of one, rotations by any angle aside.
 
         The order of the group over that of the operations that leave the texture as it is (orbit and stabiliser).
         """
@@ -89,7 +90,7 @@ class Equivalence:
         return max(1, round(self.group.order * M[..., 0, 0].size / kept))
 
     def free_turns(self, texture: ArrayLike) -> int:
-        """Dimensions of the continuum that turns of all spins by any angle make of a texture: 0 to 3."""
+        """Return the dimension of the continuum that rotations of all spins make of a texture: 0 to 3."""
         s = np.asarray(texture, dtype=np.float64)
         moved = np.array([np.cross(axis, s).ravel() for axis in self.group.axes]).reshape(-1, s.size)
         return int((np.linalg.svd(moved, compute_uv=False) > self.close * self.hamiltonian.n_spins**0.5).sum())
@@ -107,7 +108,7 @@ class Equivalence:
 
 
 def best_overlap(M: NDArray[np.float64], axes: NDArray[np.float64], least: float) -> NDArray[np.float64]:
-    """Largest sum_xy R_xy M_xy over the turns R by any angle about the axes; M [..., 3, 3].
+    """Return the largest sum_xy R_xy M_xy over rotations R by any angle about the axes; M [..., 3, 3].
 
     Three axes: s1 + s2 + sign(det M) s3 of the singular values. One axis: M_zz + |M_xx + M_yy + i (M_yx - M_xy)| in a
     frame with the axis along z. What is certainly below ``least`` may be given as -inf.
@@ -126,7 +127,7 @@ def best_overlap(M: NDArray[np.float64], axes: NDArray[np.float64], least: float
 
 
 def best_turn(M: NDArray[np.float64], axes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The turn R [3, 3] that ``best_overlap`` speaks of; M [3, 3]."""
+    """Return the rotation R [3, 3] that reaches ``best_overlap``; M [3, 3]."""
     if len(axes) == 0:
         return np.eye(3)
     if len(axes) == 1:

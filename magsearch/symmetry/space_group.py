@@ -14,7 +14,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch.model.hamiltonian import ONSITE, Hamiltonian
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.triangulation import combinations
 
@@ -33,7 +33,7 @@ class Operation:
     name: str
 
     def __call__(self, spins: ArrayLike) -> NDArray[np.float64]:
-        """The moved texture; spins [..., site, 3]."""
+        """Return the moved texture; spins [..., site, 3]."""
         return np.asarray(spins)[..., self.sites, :] @ self.matrix.T
 
 
@@ -54,11 +54,11 @@ class SpaceOperation:
 
     @property
     def P(self) -> NDArray[np.float64]:
-        """What it does to an axial vector."""
+        """Matrix by which the operation turns an axial vector."""
         return np.linalg.det(self.R).round() * self.R
 
     def sites(self, lattice: Lattice) -> NDArray[np.int64] | None:
-        """The site that each site's spin comes from, [site]; None where a site would leave the box by an open edge."""
+        """Return the site that each site's spin comes from, [site]; None where one would leave by an open edge."""
         size = np.array(lattice.size)
         cell = (lattice.coordinates @ self.W)[:, None] + self.cells  # [cell, atom, 3]
         cell -= np.where(lattice.periodic, 0, cell.min(axis=(0, 1)))
@@ -70,7 +70,7 @@ class SpaceOperation:
 
 
 def operations(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> list[Operation]:
-    """The point group of a Hamiltonian modulo lattice translations, the identity first.
+    """Return the point group of a Hamiltonian modulo lattice translations, the identity first.
 
     Operations that turn the field over are joined with time reversal; at zero field each comes with and without it.
     Where nothing ties the spins to the lattice (isotropic couplings, no anisotropy) they are left as they are: global
@@ -79,26 +79,24 @@ def operations(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> list[Operat
     tolerance  allowed mismatch, as a fraction of the largest coupling, of the cell's length, of the anisotropy: results
                of density functional theory are symmetric to about 1e-4 only
     """
-    lattice, field = hamiltonian.lattice, np.array(hamiltonian.field)
-    found: dict[tuple[bytes, bytes], Operation] = {}
+    lattice, found = hamiltonian.lattice, dict[tuple[bytes, bytes], Operation]()
+    spin_orbit = any(term.spin_orbit for term in hamiltonian.terms)
     for space in space_operations(hamiltonian, tolerance):
-        P = np.eye(3) if _free_spins(hamiltonian) else space.P
-        if not keeps_couplings(space, [P], hamiltonian, tolerance).any():
-            continue
-        sites = space.sites(lattice)
+        P = space.P if spin_orbit else np.eye(3)
+        turns = np.array([P, -P])  # without and with time reversal
+        kept = keeps_energy(space, turns, hamiltonian, tolerance)
+        sites = space.sites(lattice) if kept.any() else None
         if sites is None:
             continue
-        for reversal in (1, -1):
-            matrix = reversal * P
-            if np.abs(matrix @ field - field).max() <= tolerance * np.linalg.norm(field):
-                name = describe(space.R) + (", time reversed" if reversal < 0 else "")
-                key = sites.tobytes(), (matrix.round(6) + 0.0).tobytes()
-                found.setdefault(key, Operation(sites, matrix, name))
+        for matrix, reversal in zip(turns[kept], np.array([False, True])[kept], strict=True):
+            name = describe(space.R) + (", time reversed" if reversal else "")
+            key = sites.tobytes(), (matrix.round(6) + 0.0).tobytes()
+            found.setdefault(key, Operation(sites, matrix, name))
     return list(found.values())
 
 
 def space_operations(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> Iterator[SpaceOperation]:
-    """Isometries that map cell, box and basis onto themselves, couplings not looked at; the identity first."""
+    """Yield isometries that map cell, box and basis onto themselves, whatever the couplings; the identity first."""
     lattice = hamiltonian.lattice
     atoms, species = lattice.atoms, np.array(lattice.species)
     everywhere, nowhere = np.arange(atoms), np.zeros((atoms, 3), dtype=np.int64)
@@ -162,74 +160,24 @@ def _signed_permutations(n: int) -> Iterator[NDArray[np.float64]]:
             yield matrix
 
 
-def keeps_couplings(
+def keeps_energy(
     space: SpaceOperation, matrices: ArrayLike, hamiltonian: Hamiltonian, tolerance: float
 ) -> NDArray[np.bool_]:
-    """Whether couplings, moments and anisotropies stay as they are where each matrix turns the spins, [matrix].
+    """Return whether every term stays as it is where each matrix turns the spins, [matrix].
 
-    matrices [matrix, 3, 3] orthogonal; tolerance as for ``operations``. The field is not looked at.
+    matrices [matrix, 3, 3] orthogonal; tolerance as for ``operations``.
     """
     turns = np.asarray(matrices, dtype=np.float64)
-    return _keeps_bonds(space, turns, hamiltonian, tolerance) & _keeps_atoms(space, turns, hamiltonian, tolerance)
-
-
-def _keeps_bonds(
-    space: SpaceOperation, turns: NDArray[np.float64], hamiltonian: Hamiltonian, tolerance: float
-) -> NDArray[np.bool_]:
-    """Disorder is left where it is: the only operation of such a Hamiltonian is the identity."""
-    bonds, atoms = hamiltonian.bonds, hamiltonian.lattice.atoms
-    here, there = bonds.J, bonds.J
-    if len(bonds):
-        i, j = space.image[bonds.i], space.image[bonds.j]
-        offset = bonds.offset @ space.W + space.cells[bonds.j] - space.cells[bonds.i]
-        reach = max(np.abs(bonds.offset).max(), np.abs(offset).max())
-        shape = (atoms, atoms, *(2 * reach + 1,) * 3)
-        keys = np.ravel_multi_index((bonds.i, bonds.j, *(bonds.offset + reach).T), shape)
-        wanted = np.ravel_multi_index((i, j, *(offset + reach).T), shape)
-        order = np.argsort(keys)
-        place = order[np.searchsorted(keys[order], wanted).clip(max=len(keys) - 1)]
-        there = np.where((keys[place] == wanted)[:, None, None], bonds.J[place], 0.0)
-    if hamiltonian.site_bonds is not None:
-        here, there = (np.concatenate([J, hamiltonian.site_bonds.J]) for J in (here, there))
-    most = tolerance * np.abs(here).max(initial=0)
-    return np.array([np.abs(P @ here @ P.T - there).max(initial=0) <= most for P in turns])
-
-
-def _keeps_atoms(
-    space: SpaceOperation, turns: NDArray[np.float64], hamiltonian: Hamiltonian, tolerance: float
-) -> NDArray[np.bool_]:
-    """Moments and anisotropies: the latter on directions enough to tell any two quartic forms apart."""
-    rows = hamiltonian.onsite[1]
-    image = space.image if hamiltonian.uniform else np.arange(len(rows))  # the identity
-    moments = rows[:, ONSITE["moment"]]
-    if np.abs(moments[image] - moments).max() > tolerance * moments.max():
-        return np.zeros(len(turns), dtype=bool)
-    s = np.random.default_rng(0).normal(size=(64, 3))
-    s /= np.linalg.norm(s, axis=1)[:, None]
-    here = _anisotropy(rows, s)  # [atom, direction]
-    most = tolerance * np.ptp(here)
-    return np.array([np.abs(_anisotropy(rows, s @ P.T)[image] - here).max() <= most for P in turns])
-
-
-def _anisotropy(rows: NDArray[np.float64], s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Energy of every row of on-site parameters for spins s [direction, 3] without the field, [row, direction] meV."""
-    A, axes = rows[:, ONSITE["A"]].reshape(-1, 3, 3), rows[:, ONSITE["cube"]].reshape(-1, 3, 3)
-    x2, y2, z2 = np.moveaxis((s @ axes.swapaxes(1, 2)) ** 2, -1, 0)
-    quartic = rows[:, ONSITE["K4"]] * (rows[:, ONSITE["axis"]] @ s.T) ** 4
-    return rows[:, ONSITE["Kc"]] * (x2 * y2 + y2 * z2 + z2 * x2) - np.einsum("dx,rxy,dy->rd", s, A, s) - quartic
-
-
-def _free_spins(hamiltonian: Hamiltonian) -> bool:
-    """Whether nothing ties the spins to the lattice: all couplings J 1, no anisotropy."""
-    J = hamiltonian.bonds.J
-    isotropic = np.trace(J, axis1=1, axis2=2)[:, None, None] / 3 * np.eye(3)
-    return not hamiltonian.onsite[1][:, 1:].any() and np.abs(J - isotropic).max(initial=0) <= 1e-9 * np.abs(J).max(
-        initial=0
-    )
+    kept = np.ones(len(turns), dtype=bool)
+    for term in hamiltonian.terms:
+        kept[kept] = term.invariant_under(hamiltonian, space, turns[kept], tolerance)
+        if not kept.any():
+            break
+    return kept
 
 
 def describe(R: ArrayLike) -> str:
-    """An orthogonal matrix [3, 3] in words: identity, inversion, rotation by 90 about [0 0 1], mirror normal to ..."""
+    """Describe an orthogonal matrix [3, 3]: identity, inversion, rotation by 90 about [0 0 1], mirror normal to ..."""
     R = np.asarray(R, dtype=np.float64)
     proper = np.linalg.det(R).round() * R
     angle = int(np.rint(np.degrees(np.arccos(np.clip((np.trace(proper) - 1) / 2, -1, 1)))))

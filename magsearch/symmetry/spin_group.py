@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import permutations, product
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.model.hamiltonian import ONSITE, Hamiltonian
-from magsearch.symmetry.space_group import SpaceOperation, keeps_couplings, space_operations
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.symmetry.space_group import SpaceOperation, keeps_energy, space_operations
 
 EXACT = 1e-9  # of the largest coupling: what is done to the spins alone has no lattice to be rounded with
 
@@ -37,12 +37,12 @@ class SpinGroup:
 
     @property
     def order(self) -> int:
-        """Operations modulo translations and turns by any angle."""
+        """Number of operations modulo translations and rotations by any angle."""
         return sum(len(turns) for _, turns in self.maps)
 
 
 def spin_group(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> SpinGroup:
-    """The symmetries of a Hamiltonian; with disorder, sites stay where they are.
+    """Return the symmetries of a Hamiltonian; with disorder, sites stay where they are.
 
     tolerance  allowed mismatch where sites are exchanged, as for ``symmetry.operations``
     """
@@ -64,7 +64,7 @@ def spin_group(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> SpinGroup:
 
 
 def any_angle(hamiltonian: Hamiltonian) -> NDArray[np.float64]:
-    """Axes about which all spins may be turned by any angle, [axis, 3]: none, one or three.
+    """Return axes about which all spins may be turned by any angle, [axis, 3]: none, one or three.
 
     An infinitesimal turn w leaves s . X s' as it is where it commutes with X: three numbers w, linear equations.
     """
@@ -76,27 +76,19 @@ def any_angle(hamiltonian: Hamiltonian) -> NDArray[np.float64]:
 
 
 def _parts(hamiltonian: Hamiltonian) -> NDArray[np.float64]:
-    """All that ties the spins to directions, as matrices [part, 3, 3] of length 1 that turn with the spins."""
-    field, rows = np.array(hamiltonian.field), hamiltonian.onsite[1]
-    J = [hamiltonian.bonds.J] + ([] if hamiltonian.site_bonds is None else [hamiltonian.site_bonds.J])
-    quadratic = np.concatenate([*J, rows[:, ONSITE["A"]].reshape(-1, 3, 3)])
-    cubes = rows[rows[:, ONSITE["Kc"].start] != 0, ONSITE["cube"]].reshape(-1, 3, 3)
-    axes = rows[rows[:, ONSITE["K4"].start] != 0, ONSITE["axis"]]
-    parts = np.concatenate(
-        [
-            quadratic[np.linalg.norm(quadratic, axis=(1, 2)) > EXACT * np.abs(quadratic).max(initial=0)],
-            axes[:, :, None] * axes[:, None, :],
-            cubes.swapaxes(1, 2) @ np.diag([1.0, 2.0, 3.0]) @ cubes,  # no turn leaves it
-            np.cross(field, np.eye(3)).T[None] if field.any() else np.zeros((0, 3, 3)),
-        ]
-    )
-    return np.asarray(parts / np.linalg.norm(parts, axis=(1, 2), keepdims=True))
+    """Return all that ties the spins to directions, as matrices [part, 3, 3] of length 1 that turn with the spins."""
+    found = [np.zeros((0, 3, 3))]
+    for term in hamiltonian.terms:
+        parts = term.directions(hamiltonian)
+        found.append(parts[np.linalg.norm(parts, axis=(1, 2)) > EXACT * np.abs(parts).max(initial=0)])
+    every = np.concatenate(found)
+    return np.asarray(every / np.linalg.norm(every, axis=(1, 2), keepdims=True))
 
 
 def _alone(hamiltonian: Hamiltonian, identity: SpaceOperation, axes: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Turns of all spins that need no operation on the sites, modulo those by any angle; the identity first."""
+    """Return turns of all spins that need no operation on the sites, modulo those by any angle; the identity first."""
     tried = np.array(list(_signs(hamiltonian)))
-    kept = keeps_couplings(identity, tried, hamiltonian, EXACT) & _keeps_field(tried, hamiltonian, EXACT)
+    kept = keeps_energy(identity, tried, hamiltonian, EXACT)
     found: dict[bytes, NDArray[np.float64]] = {}
     for turn in tried[kept]:
         found.setdefault(_kind(turn, axes), turn)
@@ -104,21 +96,20 @@ def _alone(hamiltonian: Hamiltonian, identity: SpaceOperation, axes: NDArray[np.
 
 
 def _signs(hamiltonian: Hamiltonian) -> Iterator[NDArray[np.float64]]:
-    """Every turn that may leave all spins' couplings as they are, up to turns by any angle; the identity first.
+    """Yield every turn that may leave all spins' couplings as they are, up to turns by any angle; the identity first.
 
-    It maps the principal axes of the couplings onto themselves; with a cubic anisotropy, the cube.
+    Terms propose turns of their own; all others map the principal axes of the couplings onto themselves.
     """
-    rows = hamiltonian.onsite[1]
-    cubes = rows[rows[:, ONSITE["Kc"].start] != 0, ONSITE["cube"]].reshape(-1, 3, 3)
-    frame = cubes[0] if len(cubes) else _principal(_parts(hamiltonian))
-    orders = list(permutations(range(3))) if len(cubes) else [(0, 1, 2)]
-    for order, signs in product(orders, product((1.0, -1.0), repeat=3)):
-        turn = frame.T @ (np.array(signs)[:, None] * np.eye(3)[list(order)]) @ frame
+    for term in hamiltonian.terms:
+        yield from term.turns(hamiltonian)
+    frame = _principal(_parts(hamiltonian))
+    for signs in product((1.0, -1.0), repeat=3):
+        turn = frame.T @ (np.array(signs)[:, None] * frame)
         yield np.where(np.abs(turn - turn.round()) < 1e-12, turn.round(), turn) + 0.0
 
 
 def _principal(parts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A frame in rows that turns with the parts, from two sums of them with weights of no pattern."""
+    """Return a frame in rows that turns with the parts, from two sums of them with weights of no pattern."""
     k = np.arange(len(parts), dtype=np.float64)
     one, other = (np.tensordot(np.cos(factor * (k + 1) ** 2), parts, axes=1) for factor in (1.0, 0.7))
     vectors = [np.array([X[2, 1] - X[1, 2], X[0, 2] - X[2, 0], X[1, 0] - X[0, 1]]) for X in (one, other)]
@@ -128,22 +119,17 @@ def _principal(parts: NDArray[np.float64]) -> NDArray[np.float64]:
 def _turn(
     space: SpaceOperation, others: list[NDArray[np.float64]], hamiltonian: Hamiltonian, tolerance: float
 ) -> NDArray[np.float64] | None:
-    """A turn of the spins that goes with an operation on the sites: its own, or none, or another one's."""
+    """Return a turn of the spins that goes with an operation on the sites: its own, or none, or another one's."""
     for turns in ([space.P, -space.P, np.eye(3), -np.eye(3)], [sign * P for P in others for sign in (1, -1)]):
         tried = np.array(turns)
-        kept = keeps_couplings(space, tried, hamiltonian, tolerance) & _keeps_field(tried, hamiltonian, tolerance)
+        kept = keeps_energy(space, tried, hamiltonian, tolerance)
         if kept.any():
             return np.asarray(tried[kept.argmax()])
     return None
 
 
-def _keeps_field(turns: NDArray[np.float64], hamiltonian: Hamiltonian, tolerance: float) -> NDArray[np.bool_]:
-    field = np.array(hamiltonian.field)
-    return np.abs(turns @ field - field).max(axis=1) <= tolerance * np.linalg.norm(field)
-
-
 def _kind(turn: NDArray[np.float64], axes: NDArray[np.float64]) -> bytes:
-    """The same for turns that differ by one about ``axes`` alone."""
+    """Return equal bytes for turns that differ by one about ``axes`` alone."""
     if len(axes) == 3:
         seen = np.linalg.det(turn)
     elif len(axes) == 1:

@@ -1,3 +1,5 @@
+"""Basin hopping."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -38,6 +40,7 @@ class BasinHopping:
     minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
 
     def relaxed(self, evaluator: Evaluator, textures: Any, tesla: Any, watch: Watch, key: Key) -> Relaxation:
+        """Relax a batch of textures; arguments as for ``relax``."""
         here = best = relax(self.minimizer, evaluator, textures, tesla, watch, derived(key, Consumer.RELAXATION))
         for hop in range(1, self.hops + 1):
             start, own = kicked(evaluator, here.textures, self.angle, key, hop), derived(key, Consumer.RELAXATION, hop)

@@ -5,7 +5,7 @@ that has a temperature (magsearch/methods, ``magsearch sample``).
 
 The energy of one spin, its neighbours held, is - h.s plus its anisotropy. The heat bath draws s anew from
 exp(h.s / kT), which is exact; anisotropy is a Metropolis test on top. Once kT < K^2 / |h| that test rejects nearly all:
-the spins that would pass it lie off h. So where there is anisotropy every visit ends with a Metropolis step in a cone,
+the spins that would pass it lie off h. So where there is anisotropy every update ends with a Metropolis step in a cone,
 whose width adapts to an acceptance of one half; it costs little, since h is there already. Over-relaxation reflects s
 at h.
 """
@@ -26,14 +26,14 @@ from magsearch.relaxation.relax import STATE, Convergence, Motion, Watch
 from magsearch.units import K_B
 
 MOVE = rows("Move")
-SWEPT = rows("Swept")
+SWEEP = rows("SweepSum")
 RESUM = 100  # sweeps after which energies are summed anew
 FIRST = 0xFFFFFFFF  # where a counter has its move: random numbers of first spins
 ENDLESS = Convergence(torque=0.0, variance=None)
 
 
 def moves(*names: str) -> int:
-    """Moves of kernels/heatbath.cuh as the bits of one number: moves("HEATBATH", "CONE")."""
+    """Return moves of kernels/heatbath.cuh as the bits of one number: moves("HEATBATH", "CONE")."""
     return sum(1 << MOVE[name] for name in names)
 
 
@@ -61,7 +61,7 @@ def tether(motion: Motion, pull: ArrayLike) -> None:
 
 
 def warm(motion: Motion, kelvin: ArrayLike) -> None:
-    """Change the temperatures: ``kelvin`` [replica] (those of padding may be missing), or one for all."""
+    """Set the temperatures: ``kelvin`` [replica] (those of padding may be missing), or one for all."""
     coldest = 1e-20 * motion.evaluator.stiffness  # at absolute zero spins align, and quotients stay finite
     kT = np.maximum(K_B * np.atleast_1d(np.asarray(kelvin, dtype=np.float64)), coldest)
     every = np.resize(kT, motion.replicas) if len(kT) == 1 else np.append(kT, np.full(motion.replicas - len(kT), kT[0]))
@@ -69,30 +69,30 @@ def warm(motion: Motion, kelvin: ArrayLike) -> None:
 
 
 def sweeping(motion: Motion, kinds: int) -> tuple[Launch, Any]:
-    """What visits every spin once, and the sums over spins that it leaves, [group, SWEPT, replica]."""
-    evaluator, flat, visits = motion.evaluator, motion.flat, motion.evaluator.visits
-    rows = len(SWEPT) - 1
-    sums = motion.array(visits.width, rows, motion.replicas, dtype=np.float64)
+    """Bind one sweep over all spins; return it and the sums that it leaves, [group, sum, replica]."""
+    evaluator, flat, plan = motion.evaluator, motion.flat, motion.evaluator.sweep_plan
+    rows = SWEEP["SWEEP_SUMS"]
+    sums = motion.array(plan.width, rows, motion.replicas, dtype=np.float64)
     # without tethers, arrays of the same kind stand for what is not read
     held = (1, motion.blocked["anchor"], flat["pull"]) if "pull" in flat else (0, motion.zeeman, flat["kT"])
     parts = [
         motion.bind(
-            "visit", motion.blocked["spins"], *visits.model, motion.zeeman, *visits.tour, first, last, *held,
+            "update_spins", motion.blocked["spins"], *plan.model, motion.zeeman, *plan.order, first, last, *held,
             flat["kT"], flat["cone"], flat["awake"], flat["number"], flat["turn"], *motion.key, kinds, sums,
             evaluator.sites, blocks=last - first,
         )
-        for first, last in pairwise(visits.colour.tolist())
+        for first, last in pairwise(plan.colour.tolist())
     ]  # fmt: skip
-    clear = motion.bind("clear", sums, visits.width * rows, blocks=visits.width * rows)
-    fold, folded = evaluator.folding(sums, rows, -1)
-    return motion.chain(clear, *parts, fold), folded
+    clear = motion.bind("zero_sums", sums, plan.width * rows, blocks=plan.width * rows)
+    reduce, reduced = evaluator.reduction(sums, rows, -1)
+    return motion.chain(clear, *parts, reduce), reduced
 
 
 def sweep(motion: Motion, kinds: int, draw: int) -> Any:
-    """The same at once; ``draw`` tells this sweep from all others under the motion's key."""
+    """Run one sweep; ``draw`` tells it from all others under the motion's key."""
     motion.flat["turn"][...] = draw
-    visit, swept = sweeping(motion, kinds)
-    visit()
+    update, swept = sweeping(motion, kinds)
+    update()
     return swept
 
 
@@ -117,31 +117,33 @@ class HeatBath:
     )
 
     def begin(self, motion: Motion) -> None:
+        """Add the arrays of the heat bath to a motion."""
         enter(motion, self.temperature)
 
     def iteration(self, motion: Motion) -> Launch:
+        """Bind one sweep of every replica that is awake."""
         return stepping(motion, self.convergence, self.reflections)
 
 
 def stepping(motion: Motion, convergence: Convergence, reflections: int = 0, adapting: bool = True) -> Launch:
-    """One sweep of every replica that is awake: heat bath (and cones, where there is anisotropy), then reflections.
+    """Bind one sweep of every replica that is awake: heat bath (and cones, with anisotropy), then reflections.
 
     Energies follow from their changes; at the end of every window of variance control (without one: every ``RESUM``
     sweeps) they are summed anew. The widths of cones stay as they are unless ``adapting``.
     """
-    evaluator, flat, visits = motion.evaluator, motion.flat, motion.evaluator.visits
+    evaluator, flat, plan = motion.evaluator, motion.flat, motion.evaluator.sweep_plan
     window, *thresholds = convergence.thresholds(evaluator)
-    kinds = moves("HEATBATH", "CONE") if visits.order else moves("HEATBATH")
+    kinds = moves("HEATBATH", "CONE") if not plan.linear else moves("HEATBATH")
     evaluate, summed = motion.evaluation("force")
 
-    def then(visit: Launch, swept: Any, kinds: int, last: bool, exact: bool) -> list[Launch]:
+    def then(update: Launch, swept: Any, kinds: int, last: bool, exact: bool) -> list[Launch]:
         sums = summed if exact else swept
-        thermal = motion.bind(
-            "thermal", swept, len(swept), sums, len(sums), int(exact), flat["state"], flat["awake"], flat["cone"],
-            flat["turn"], kinds, int(adapting), visits.spins, evaluator.sites, window if last else 0, *thresholds,
+        finish = motion.bind(
+            "finish_sweep", swept, len(swept), sums, len(sums), int(exact), flat["state"], flat["awake"], flat["cone"],
+            flat["turn"], kinds, int(adapting), plan.spins, evaluator.sites, window if last else 0, *thresholds,
             blocks=1,
         )  # fmt: skip
-        return [visit, evaluate, thermal] if exact else [visit, thermal]
+        return [update, evaluate, finish] if exact else [update, finish]
 
     sweeps = [(*sweeping(motion, kinds), kinds)]
     if reflections:
@@ -157,7 +159,7 @@ def stepping(motion: Motion, convergence: Convergence, reflections: int = 0, ada
 
 
 def bath(motion: Motion, reflections: int, adapting: bool = True) -> Launch:
-    """One sweep of every replica, none of which rests; counts the motion's iterations."""
+    """Bind one sweep of every replica, none of which rests; it counts the motion's iterations."""
     step = stepping(motion, ENDLESS, reflections, adapting)
 
     def once() -> None:
@@ -168,7 +170,7 @@ def bath(motion: Motion, reflections: int, adapting: bool = True) -> Launch:
 
 
 def run(motion: Motion, sweeps: int, reflections: int, watch: Watch = lambda: None, adapting: bool = True) -> None:
-    """So many of them."""
+    """Run ``sweeps`` sweeps, each with ``reflections`` of over-relaxation."""
     once = bath(motion, reflections, adapting)
     for _ in range(sweeps):
         watch()
@@ -176,7 +178,7 @@ def run(motion: Motion, sweeps: int, reflections: int, watch: Watch = lambda: No
 
 
 def energies(motion: Motion) -> NDArray[np.float64]:
-    """Energy of every replica after the last sweep, [replica] meV."""
+    """Return the energy of every replica after the last sweep, [replica] meV."""
     state = motion.evaluator.device.host(motion.flat["state"][STATE["ENERGY_NOW"]])
     return np.array(state[: motion.count])
 
@@ -187,17 +189,17 @@ def renumber(motion: Motion) -> None:
 
 
 def random_textures(evaluator: Evaluator, replicas: int, key: Key, turn: int = 0) -> NDArray[Any]:
-    """Spins uniform on the sphere, [replica, site, 3]; zero at vacancies. Other textures for every ``turn``."""
+    """Return spins uniform on the sphere, [replica, site, 3]; zero at vacancies. ``turn`` selects among them."""
     device = evaluator.device
     padded = -(-replicas // device.width) * device.width
     spins = device.xp.zeros((padded // device.width, evaluator.sites, 3, device.width), dtype=evaluator.real)
     arguments = (spins, *key, turn, FIRST, 0, evaluator.sites, device.chunk, padded)
-    device.launch("scatter", evaluator.real, *arguments, blocks=evaluator.chunks, replicas=padded)
+    device.launch("random_spins", evaluator.real, *arguments, blocks=evaluator.chunks, replicas=padded)
     return evaluator.textures(spins)[:replicas] * evaluator.hamiltonian.occupied[:, None].astype(evaluator.real)
 
 
 def kicked(evaluator: Evaluator, textures: ArrayLike, angle: float, key: Key, turn: int) -> NDArray[Any]:
-    """Every spin anywhere in a cone of half-angle ``angle`` (radians) about where it was, [replica, site, 3]."""
+    """Return textures with each spin uniform in a cone of half-angle ``angle`` (radians), [replica, site, 3]."""
     motion = Motion.start(evaluator, textures, key=key)
     enter(motion, np.inf)
     motion.flat["cone"][...] = 1 - np.cos(angle)

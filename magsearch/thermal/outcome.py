@@ -10,12 +10,12 @@ from magsearch.relaxation.relax import Relaxation
 
 
 def with_steps(relaxation: Relaxation, before: int) -> Relaxation:
-    """The same after ``before`` sweeps of every replica that came first."""
+    """Return a relaxation with ``before`` sweeps of every replica added to its steps."""
     return replace(relaxation, steps=relaxation.steps + before)
 
 
 def better(old: Relaxation, new: Relaxation, accepted: np.ndarray | None = None) -> Relaxation:
-    """Of every replica the one with the lower energy, or ``new`` where ``accepted`` [replica]; the work of both."""
+    """Return, for every replica, the one with the lower energy, or ``new`` where ``accepted`` [replica]."""
     take = new.energy < old.energy if accepted is None else accepted
 
     def chosen(a: np.ndarray, b: np.ndarray) -> np.ndarray:

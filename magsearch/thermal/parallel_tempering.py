@@ -1,3 +1,5 @@
+"""Parallel tempering."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -119,6 +121,7 @@ class ParallelTempering:
             yield Rungs(replica.copy(), energy, accepted)
 
     def relaxed(self, evaluator: Evaluator, textures: Any, tesla: Any, watch: Watch, key: Key) -> Relaxation:
+        """Relax a batch of textures; arguments as for ``relax``."""
         motion = Motion.start(evaluator, textures, tesla, key)
         for _ in self.climb(motion, motion.count, watch):
             pass

@@ -1,3 +1,5 @@
+"""Population annealing."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -111,7 +113,7 @@ class PopulationAnnealing:
         return Annealed(beta_, energy_, log_z, families, motion)
 
     def step(self, energy: NDArray[np.float64], most: float) -> float:
-        """The step of 1 / kT after which ``share`` of the population still counts; ``most`` at the most."""
+        """Return the step of 1 / kT after which ``share`` of the population still counts, at most ``most``."""
         if effective(-most * energy) >= self.share:
             return most
         low, high = 0.0, most
@@ -121,6 +123,7 @@ class PopulationAnnealing:
         return high
 
     def relaxed(self, evaluator: Evaluator, textures: Any, tesla: Any, watch: Watch, key: Key) -> Relaxation:
+        """Relax a batch of textures; arguments as for ``relax``."""
         replicas = len(np.asarray(textures).reshape(-1, evaluator.sites, 3))
         annealed = self.anneal(evaluator, replicas, tesla, watch, key)
         own = derived(key, Consumer.RELAXATION)

@@ -1,3 +1,5 @@
+"""Random restarts."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -13,13 +15,14 @@ from magsearch.thermal.outcome import better
 
 @dataclass(frozen=True)
 class RandomRestarts:
-    """Relax what is given, then ``restarts`` times random spins; every replica keeps the best that it has found."""
+    """Relaxation of the given textures, then of random spins, ``restarts`` times; each replica keeps its best."""
 
     name: ClassVar[str] = "random-restarts"
     restarts: int = field(default=10, metadata={"doc": "Random textures that are relaxed for each offspring.", "ge": 1})
     minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
 
     def relaxed(self, evaluator: Evaluator, textures: Any, tesla: Any, watch: Watch, key: Key) -> Relaxation:
+        """Relax a batch of textures; arguments as for ``relax``."""
         found = relax(self.minimizer, evaluator, textures, tesla, watch, derived(key, Consumer.RELAXATION))
         for turn in range(1, self.restarts + 1):
             start, own = (

@@ -113,13 +113,13 @@ def sample(
 
 
 def charges(motion: Motion) -> NDArray[np.float64]:
-    """Topological charge of every replica; one at a time, since it takes arrays larger than a texture's."""
+    """Return the topological charge of every replica, one at a time: it takes arrays larger than a texture's."""
     lattice = motion.evaluator.hamiltonian.lattice
     return np.array([topological_charge(lattice, texture) for texture in motion.textures()])
 
 
 def averages(trajectory: Trajectory) -> list[Averages]:
-    """Means and errors at every temperature.
+    """Return means and errors at every temperature.
 
     The specific heat is the variance of the energy; its error is that of the mean of (E - <E>)^2.
     """
@@ -142,5 +142,5 @@ def averages(trajectory: Trajectory) -> list[Averages]:
 
 
 def chains_for(temperatures: int, width: int) -> int:
-    """Chains of each temperature that fill the registers or warps of a device."""
+    """Return the chains of each temperature that fill the registers or warps of a device."""
     return max(1, width // temperatures)

@@ -1,3 +1,5 @@
+"""Simulated annealing."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -13,14 +15,16 @@ from magsearch.units import K_B
 
 
 class Schedule(Protocol):
-    """A temperature in kelvin for every part of the way, 0 to 1; ``scale`` is the model's own temperature, kelvin."""
+    """Temperature in kelvin for every part of the way, 0 to 1; ``scale`` is the model's own temperature, kelvin."""
 
-    def __call__(self, part: float, scale: float) -> float: ...
+    def __call__(self, part: float, scale: float) -> float:
+        """Return the temperature in kelvin."""
+        ...
 
 
 @dataclass(frozen=True)
 class Geometric:
-    """T = hottest (coldest / hottest)^part. Kelvin; None: 1 and 1e-3 of the stiffest coupling over k_B."""
+    """Temperature hottest (coldest / hottest)^part. Kelvin; None: 1 and 1e-3 of the stiffest coupling over k_B."""
 
     hottest: float | None = field(
         default=None,
@@ -38,13 +42,14 @@ class Geometric:
     )  # fmt: skip
 
     def __call__(self, part: float, scale: float) -> float:
+        """Return the temperature in kelvin."""
         hot, cold = ends(self.hottest, self.coldest, scale)
         return hot * (cold / hot) ** part
 
 
 @dataclass(frozen=True)
 class Linear:
-    """T = hottest + (coldest - hottest) part. Kelvin; None: 1 and 1e-3 of the stiffest coupling over k_B."""
+    """Temperature hottest + (coldest - hottest) part. Kelvin; None: 1 and 1e-3 of the stiffest coupling over k_B."""
 
     hottest: float | None = field(
         default=None,
@@ -62,12 +67,13 @@ class Linear:
     )  # fmt: skip
 
     def __call__(self, part: float, scale: float) -> float:
+        """Return the temperature in kelvin."""
         hot, cold = ends(self.hottest, self.coldest, scale)
         return hot + (cold - hot) * part
 
 
 def ends(hottest: float | None, coldest: float | None, scale: float) -> tuple[float, float]:
-    """Both temperatures in kelvin. ValueError where they are not positive and in this order."""
+    """Return both temperatures in kelvin. ValueError where they are not positive and in this order."""
     hot, cold = scale if hottest is None else hottest, 1e-3 * scale if coldest is None else coldest
     if not hot >= cold > 0:
         raise ValueError(f"temperatures fall from {hot:g} K to {cold:g} K; expected positive ones, hottest first")
@@ -97,6 +103,7 @@ class SimulatedAnnealing:
     minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
 
     def relaxed(self, evaluator: Evaluator, textures: Any, tesla: Any, watch: Watch, key: Key) -> Relaxation:
+        """Relax a batch of textures; arguments as for ``relax``."""
         motion, scale = Motion.start(evaluator, textures, tesla, key), evaluator.stiffness / K_B
         enter(motion, self.schedule(0.0, scale))
         sweep = bath(motion, self.reflections)

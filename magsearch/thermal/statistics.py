@@ -17,25 +17,26 @@ STEEPNESS = 1.5  # Wolff's S: assumed ratio of the exponential to the integrated
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with its standard error; ``correlation``: integrated autocorrelation time, 1/2 or more."""
+    """Mean with its standard error; ``correlation`` is the integrated autocorrelation time, 1/2 or more."""
 
     mean: float
     error: float
     correlation: float
 
     def as_json(self) -> dict[str, float]:
+        """Return mean and error as JSON holds them."""
         return {"mean": self.mean, "error": self.error}
 
 
 def autocovariance(series: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of measurements [measurement, chain] about their common mean, averaged over chains, [lag]."""
+    """Return the autocovariance of measurements [measurement, chain] about their common mean, [lag]."""
     steps, chains = series.shape
     spectrum = np.abs(np.fft.rfft(series - series.mean(), 2 * steps, axis=0)) ** 2
     return np.asarray(np.fft.irfft(spectrum, axis=0)[:steps].sum(axis=1) / (chains * (steps - np.arange(steps))))
 
 
 def estimate(series: ArrayLike) -> Estimate:
-    """The mean of measurements [measurement] or [measurement, chain] of a stationary process.
+    """Estimate the mean of measurements [measurement] or [measurement, chain] of a stationary process.
 
     Anticorrelated measurements count as independent ones. ValueError where there are none.
     """

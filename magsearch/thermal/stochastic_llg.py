@@ -1,3 +1,5 @@
+"""The stochastic Landau-Lifshitz-Gilbert equation."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -47,6 +49,7 @@ class StochasticLLG:
     )  # fmt: skip
 
     def begin(self, motion: Motion) -> None:
+        """Add the arrays of Heun's method to a motion."""
         for name in ("step", "kT"):
             motion.flat[name] = motion.array(motion.replicas)
         motion.flat["turn"] = motion.array(motion.replicas, dtype=np.uint32)
@@ -56,6 +59,7 @@ class StochasticLLG:
         warm(motion, self.temperature)
 
     def iteration(self, motion: Motion) -> Launch:
+        """Bind one step of every moving replica."""
         evaluator, b, f, precession = motion.evaluator, motion.blocked, motion.flat, 1 / self.damping
         fastest = (evaluator.stiffness + K_B * float(np.max(self.temperature))) * float(np.hypot(1, precession))
         evaluate, sums = motion.evaluation("force")
@@ -67,7 +71,7 @@ class StochasticLLG:
             b["start"], f["step"], f["kT"], precession, f["number"], f["turn"], *motion.key, evaluator.sites,
             evaluator.device.chunk,
         )  # fmt: skip
-        predict = motion.bind("predict", b["spins"], b["force"], *noise)
+        predict = motion.bind("heun_predict", b["spins"], b["force"], *noise)
         look = evaluator.evaluation(b["spins"], motion.zeeman, b["ahead"], b["ahead"], motion.sums)
-        correct = motion.bind("correct", b["spins"], b["force"], b["ahead"], *noise)
+        correct = motion.bind("heun_correct", b["spins"], b["force"], b["ahead"], *noise)
         return motion.chain(evaluate, choose, predict, look, correct)

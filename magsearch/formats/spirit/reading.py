@@ -15,7 +15,8 @@ from magsearch.formats.spirit.cfg import Cfg, Listing
 from magsearch.formats.table import wholes
 from magsearch.formats.text_file import TextFile
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.model.hamiltonian import Anisotropy, CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
 
 __all__ = ["CONVENTIONS", "NAME", "ORDER", "read", "recognises"]
 

@@ -15,7 +15,8 @@ from magsearch.formats.table import numbers, wholes
 from magsearch.formats.tb2j import CONVENTIONS
 from magsearch.formats.text_file import TextFile
 from magsearch.model.bonds import Bonds, dmi_matrix
-from magsearch.model.hamiltonian import Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.units import BOHR
 
 __all__ = ["CONVENTIONS", "NAME", "ORDER", "read", "recognises"]

@@ -21,8 +21,10 @@ from magsearch.formats.build import too_large
 from magsearch.formats.toml.source import Source
 from magsearch.formats.toml.table import Table
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.model.hamiltonian import ONSITE_WIDTH, Anisotropy, CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import NAMED, Lattice
+from magsearch.model.terms.onsite import OnsiteEntries
+from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
 from magsearch.units import JOULE, MRY
 
 UNITS = {"meV": 1.0, "mRy": MRY, "J": JOULE}
@@ -206,7 +208,7 @@ def hamiltonian(table: dict[str, Any], text: str, path: str | Path) -> Hamiltoni
             if max(term.atoms or [0]) >= lattice.atoms:
                 raise source.error((name, k, "atoms"), f"the basis has atoms 0 to {lattice.atoms - 1}")
             try:
-                term.term(unit).add_to(np.zeros(ONSITE_WIDTH))
+                term.term(unit).add_to(OnsiteEntries.none(1), 0)
             except ValueError as error:
                 raise source.error((name, k), str(error)) from None
     atoms = model.basis or [ORIGIN] * lattice.atoms

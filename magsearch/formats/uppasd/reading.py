@@ -15,8 +15,9 @@ from magsearch.formats.uppasd.inpsd import Inpsd
 from magsearch.formats.uppasd.sites import Sites, in_order
 from magsearch.formats.uppasd.symmetry import operations
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.model.hamiltonian import Anisotropy, CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
 from magsearch.units import MRY, MU_B
 
 __all__ = ["CONVENTIONS", "NAME", "ORDER", "read", "recognises"]

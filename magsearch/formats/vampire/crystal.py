@@ -13,7 +13,8 @@ from magsearch.formats.text_file import TextFile
 from magsearch.formats.vampire.materials import Material, read_materials
 from magsearch.formats.vampire.ucf import UnitCell, read_cell
 from magsearch.model.bonds import Bonds
-from magsearch.model.hamiltonian import Anisotropy, Hamiltonian
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.single_ion import Anisotropy
 from magsearch.units import JOULE
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from magsearch.errors import InputError
 from magsearch.formats.table import read_text, wholes
 from magsearch.formats.vampire.statements import ENERGY, MOMENT, Statement, statements
-from magsearch.model.hamiltonian import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
+from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
 
 Vector = tuple[float, float, float]
 MOST = 10_000  # largest number of a material; VAMPIRE itself allows 100

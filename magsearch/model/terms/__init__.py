@@ -1,0 +1,1 @@
+"""Terms of the Hamiltonian: one object each, which every consumer iterates over."""
