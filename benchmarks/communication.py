@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from magsearch import storage
-from magsearch.console import screen
+from magsearch.console import model
 from magsearch.parallel.ranks import Ranks, launched
 from magsearch.parallel.signals import Signals
 from magsearch.runs import run as batch
@@ -57,7 +57,7 @@ def main(input_file: Path, settings: Annotated[list[str] | None, typer.Option("-
         out = ranks.broadcast(Path(folder) / "run.h5")
         start = ranks.on_first(lambda: batch.begin(input_file, out, settings or [], False))
         device = ranks.on_all(lambda: batch.device("auto", ranks))
-        batch.Run(ranks, start, device, Signals(), screen.console(quiet=ranks.rank > 0)).go()
+        batch.Run(ranks, start, device, Signals(), model.console(quiet=ranks.rank > 0)).go()
         every = ranks.gather((clock.seconds, clock.uneven))
         if ranks.rank == 0:
             stored = storage.read(out)

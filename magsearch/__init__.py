@@ -10,36 +10,41 @@ for _ in search.run():
 print(search.champion.energy / hamiltonian.n_spins, ms.topological_charge(hamiltonian.lattice, search.champion.texture))
 """
 
-from magsearch.engine.device import choose
-from magsearch.engine.evaluator import Evaluator
-from magsearch.errors import InputError
-from magsearch.formats import read, read_spins
-from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
-from magsearch.model.hamiltonian import CubicAnisotropy, Hamiltonian, UniaxialAnisotropy
-from magsearch.model.lattice import Lattice
-from magsearch.observables.magnetization import magnetization
-from magsearch.observables.structure_factor import structure_factor
-from magsearch.observables.topological_charge import topological_charge
-from magsearch.parallel.ranks import launched
-from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
-from magsearch.relaxation.fire import Fire
-from magsearch.relaxation.lbfgs import LBFGS
-from magsearch.relaxation.llg import OverdampedLLG
-from magsearch.relaxation.relax import Convergence, VarianceControl, relax
-from magsearch.relaxation.velocity_projection import VelocityProjection
-from magsearch.search.archipelago import Archipelago
-from magsearch.search.island import GeneticTunneling
-from magsearch.search.migration import Exchange, Leader
-from magsearch.search.stopping import Checkpoints, Stop
-from magsearch.search.topology import Complete, Isolated, RandomGraph, Ring, Torus
-from magsearch.symmetry.equivalence import Equivalence
-from magsearch.thermal.heat_bath import HeatBath
-from magsearch.thermal.stochastic_llg import StochasticLLG
+from importlib import import_module
+from typing import Any
 
-__all__ = [
-    "LBFGS", "Archipelago", "BarzilaiBorwein", "Bonds", "Checkpoints", "Complete", "Convergence", "CubicAnisotropy",
-    "Equivalence", "Evaluator", "Exchange", "Fire", "GeneticTunneling", "Hamiltonian", "HeatBath", "InputError",
-    "Isolated", "Lattice", "Leader", "OverdampedLLG", "RandomGraph", "Ring", "StochasticLLG", "Stop", "Torus",
-    "UniaxialAnisotropy", "VarianceControl", "VelocityProjection", "choose", "dmi_matrix", "exchange_matrix",
-    "launched", "magnetization", "read", "read_spins", "relax", "structure_factor", "topological_charge",
-]  # fmt: skip
+MODULES = {  # the public names, and where they are; each is imported when it is used first
+    "engine.device": ("choose",),
+    "engine.evaluator": ("Evaluator",),
+    "errors": ("InputError",),
+    "formats": ("read", "read_spins"),
+    "model.bonds": ("Bonds", "dmi_matrix", "exchange_matrix"),
+    "model.hamiltonian": ("CubicAnisotropy", "Hamiltonian", "UniaxialAnisotropy"),
+    "model.lattice": ("Lattice",),
+    "observables.magnetization": ("magnetization",),
+    "observables.structure_factor": ("structure_factor",),
+    "observables.topological_charge": ("topological_charge",),
+    "parallel.ranks": ("launched",),
+    "relaxation.barzilai_borwein": ("BarzilaiBorwein",),
+    "relaxation.fire": ("Fire",),
+    "relaxation.lbfgs": ("LBFGS",),
+    "relaxation.llg": ("OverdampedLLG",),
+    "relaxation.relax": ("Convergence", "VarianceControl", "relax"),
+    "relaxation.velocity_projection": ("VelocityProjection",),
+    "search.archipelago": ("Archipelago",),
+    "search.island": ("GeneticTunneling",),
+    "search.migration": ("Exchange", "Leader"),
+    "search.stopping": ("Checkpoints", "Stop"),
+    "search.topology": ("Complete", "Isolated", "RandomGraph", "Ring", "Torus"),
+    "symmetry.equivalence": ("Equivalence",),
+    "thermal.heat_bath": ("HeatBath",),
+    "thermal.stochastic_llg": ("StochasticLLG",),
+}
+PLACES = {name: module for module, names in MODULES.items() for name in names}
+__all__ = [*sorted(PLACES)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{PLACES[name]}"), name)

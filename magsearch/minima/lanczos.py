@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigh_tridiagonal
 
 from magsearch.engine.device import Launch
 from magsearch.minima.hessian import Hessian
@@ -120,6 +119,8 @@ class Lanczos:
 
     def ritz(self, count: int, relative: float, absolute: float) -> Ritz:
         """The lowest ``count`` different values whose residuals are below relative |value| + absolute (meV)."""
+        from scipy.linalg import eigh_tridiagonal
+
         diagonal, beside = self.matrices()
         replicas = diagonal.shape[1]
         values, residuals = np.full((count, replicas), np.nan), np.full((count, replicas), np.inf)
@@ -143,6 +144,8 @@ class Lanczos:
 
     def average(self, f: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> NDArray[np.float64]:
         """v . f(H) v / |v|^2 of the first vector, [replica]: Gauss's quadrature, the eigenvalues of T its nodes."""
+        from scipy.linalg import eigh_tridiagonal
+
         diagonal, beside = self.matrices()
         found = np.empty(diagonal.shape[1])
         for r in range(len(found)):

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from magsearch.model.sphere import unit
 from magsearch.operators.crystal import Crystal
@@ -41,7 +40,7 @@ class RotatePatch:
 
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
         inside = _patch(crystal, random)
-        return np.where(inside[:, None], _turn(crystal, random).apply(parents[0]), parents[0])
+        return np.where(inside[:, None], _turned(parents[0], crystal, random), parents[0])
 
 
 @dataclass(frozen=True)
@@ -51,13 +50,15 @@ class RotateTexture:
     parents: int = 1
 
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-        return _turn(crystal, random).apply(parents[0])
+        return _turned(parents[0], crystal, random)
 
 
-def _turn(crystal: Crystal, random: np.random.Generator) -> Rotation:
+def _turned(spins: NDArray[Any], crystal: Crystal, random: np.random.Generator) -> NDArray[Any]:
+    from scipy.spatial.transform import Rotation
+
     field = np.array(crystal.hamiltonian.field)
     axis = field if field.any() and random.random() < 0.5 else random.normal(size=3)
-    return Rotation.from_rotvec(random.uniform(0.3, np.pi) * unit(axis))
+    return np.asarray(Rotation.from_rotvec(random.uniform(0.3, np.pi) * unit(axis)).apply(spins))
 
 
 @dataclass(frozen=True)

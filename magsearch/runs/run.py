@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from magsearch import config, storage
 from magsearch.bounds import Bound, lower_bound, takes_seconds
 from magsearch.config.input import Input
-from magsearch.console import screen
+from magsearch.console import model
+from magsearch.console import run as progress
 from magsearch.engine.device import Device, choose
 from magsearch.errors import InputError, Interrupted
 from magsearch.model.hamiltonian import Hamiltonian
@@ -140,9 +141,9 @@ class Run:
             raise InputError(str(error), given.path, everywhere=True) from None
         self.size = footprint(given.hamiltonian, self.search.evaluator.path, self.search.settings, ranks.size)
         self.layout = ranks.broadcast(ranks.gather(self._own_line()))
-        screen.describe(console, given.hamiltonian)
-        screen.layout(console, self.search, self.layout)
-        path = screen.path_line(given.hamiltonian, self.search.evaluator.path)
+        model.describe(console, given.hamiltonian)
+        progress.layout(console, self.search, self.layout)
+        path = model.path_line(given.hamiltonian, self.search.evaluator.path)
         console.print(f"path       {path}", highlight=False, soft_wrap=True)
         dealt = [len(start.seeds[k :: len(self.search.settings)]) for k in range(len(self.search.settings))]
         spare = sum(max(0, n - own.replicas) for n, own in zip(dealt, self.search.settings, strict=True))
@@ -197,7 +198,7 @@ class Run:
         stays.
         """
         search = self.search
-        progression = screen.Progression(self.console, search)
+        progression = progress.Progression(self.console, search)
         try:
             with progression.shown():
                 if search.stopped:

@@ -15,7 +15,7 @@ from typing import Any
 
 from magsearch import config, storage
 from magsearch.config.input import Input
-from magsearch.console import screen
+from magsearch.console import model
 from magsearch.engine.device import Device
 from magsearch.errors import InputError, Interrupted
 from magsearch.formatting import fixed
@@ -91,10 +91,10 @@ class ScanRun:
             start.given, start.before.columns, start.before.followed, device, ranks, signals, self._keep, self._tell,
             start.share, self._reread,
         )  # fmt: skip
-        self.own = screen.console(console.stderr, quiet=self.scan.team.rank > 0)
+        self.own = model.console(console.stderr, quiet=self.scan.team.rank > 0)
         before = start.before
         points = sum(len(column.temperatures) for column in before.columns)
-        screen.describe(console, before.hamiltonian)
+        model.describe(console, before.hamiltonian)
         self._say(f"scan       {points} points in {len(before.columns)} columns: {_axes(before.columns)}")
         if ranks.size > 1:
             self._say(f"layout     {max(self.scan.teams) + 1} teams on {ranks.size} ranks")
