@@ -37,3 +37,21 @@ def html_table(title: str, rows: Mapping[str, Any]) -> str:
         for name, value in rows.items()
     )
     return f"<table><caption>{escape(title)}</caption>{cells}</table>"
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun: 1 rank, 2 ranks."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def megabytes(size: int) -> str:
+    """Return a size in bytes as megabytes."""
+    return f"{size / 1e6:.3g} MB"
+
+
+def with_error(mean: float, error: float) -> str:
+    """Return a mean with the error of its last digits in parentheses: -1.2345(67)."""
+    if error <= 1e-12 * max(abs(mean), 1.0):  # nothing varies
+        return f"{mean + 0.0:.6g}"
+    digits = max(0, 1 - int(f"{error:.1e}".partition("e")[2]))
+    return f"{fixed(mean, digits)}({round(error * 10**digits)})"

@@ -309,7 +309,7 @@ def test_energy_as_text(toml, texture, capsys):
         (("run", "{none}.toml"), "No such file"),
         (("run", "{toml}", "-o", "{folder}/a.xdmf"), "belongs to viewers"),
         (("plot", "{out}", "-o", "a.png", "--what", "colour"), "expected summary, texture"),
-        (("plot", "{run}", "-o", "a.png", "--plane", "z"), "no plane; expected a cell axis and a layer"),
+        (("plot", "{run}", "-o", "a.png", "--plane", "z"), "is not a plane; expected a cell axis and a layer"),
         (("run", "{folder}"), "directory"),
         (("run", "{toml}", "-o", "{out}", "--device", "abacus"), "abacus"),
         (("run", "{toml}", "-o", "{out}", "--set", "search.sede=1"), "unknown key 'sede'"),

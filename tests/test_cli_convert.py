@@ -82,7 +82,9 @@ def test_there_and_back_again(toml, capsys, name):
 def test_a_format_may_be_asked_for_by_name(toml, capsys):
     printed(capsys, "convert", toml, toml.with_name("out"), "--to", "toml")
     assert formats.opened(toml.with_name("out")).tables["model"]["size"] == [6, 5, 1]
-    assert "--to tb3j: is no format; known are toml, uppasd" in refused(capsys, "convert", toml, "x", "--to", "tb3j")
+    assert "--to tb3j: is not a known format; expected toml, uppasd" in refused(
+        capsys, "convert", toml, "x", "--to", "tb3j"
+    )
 
 
 def test_settings_apply_to_what_is_written(toml, capsys):

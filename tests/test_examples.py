@@ -110,12 +110,20 @@ def test_6_the_helix_has_its_exact_energy():
 
 
 def test_7_every_triangle_of_every_elite_adds_up_to_zero():
+    """Up to the power 2/3 of the torque at which spins count as at rest.
+
+    Modes of the flat band cost no energy in second order. A displacement x along one of them leaves sums of order x^2
+    on the triangles, hence energies of order |J| x^4 and torques of order |J| x^3: a relaxation that stops at torque t
+    leaves sums of about (t / |J|)^(2/3), here 1e-5, whichever of the states is found. Ten times that is allowed.
+    """
+    stiffness, J = 4.0, 1.0  # meV: four neighbours
+    at_rest = 1e-8 * stiffness  # meV, of relax.Convergence in double precision
     said = example("7_kagome.py", 6)
     assert said
     for line in said:
         _, energy, largest, share = numbers(line)
         assert energy == pytest.approx(-1, abs=1e-7)
-        assert largest < 1e-5
+        assert largest < 10 * (at_rest / J) ** (2 / 3)
         assert 0 < share <= 1 + 1e-6
 
 

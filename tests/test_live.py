@@ -19,7 +19,8 @@ from scans import FIELDS, MOMENTS, heated, scan
 
 from magsearch import storage
 from magsearch.cli.watch import looks, scan_looks
-from magsearch.console import live, scan_live, screen
+from magsearch.console import live, scan_live
+from magsearch.console import run as console
 from magsearch.console import scan as overview
 from magsearch.errors import InputError
 from magsearch.formatting import fixed
@@ -218,7 +219,7 @@ def test_watch_prints_a_line_for_each_point_of_a_scan_and_ends_with_it(tmp_path,
 def test_show_has_every_number_whole_in_80_columns():
     """Of a run and of a thermal scan; a wide terminal has room for more."""
     run, scanned = stored(MODELS["square_bloch"]), heated(scan(fields=FIELDS, moments=MOMENTS))
-    for show, record in ((screen.show, run), (overview.show, scanned)):
+    for show, record in ((console.show, run), (overview.show, scanned)):
         narrow, wide = (Console(width=width, force_terminal=False) for width in (80, 160))
         with narrow.capture() as captured:
             show(narrow, record)

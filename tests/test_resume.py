@@ -195,7 +195,7 @@ def test_files_that_no_run_can_go_on_from(content, told, tmp_path):
 
 def test_resume_takes_no_input_besides(undisturbed, tmp_path):
     run = undisturbed.with_suffix(".h5")
-    assert "has its input in it" in done("run", undisturbed, "--resume", run, code=2)
+    assert "contains its input" in done("run", undisturbed, "--resume", run, code=2)
     assert "an INPUT is missing" in done("run", code=2)
     assert "cannot change" in done("run", "--resume", run, "--set", "search.seed=2", code=2)
 

@@ -13,9 +13,8 @@ import pytest
 
 from magsearch.cli import main
 from magsearch.cli.sample import temperatures
-from magsearch.console.screen import with_error
 from magsearch.errors import InputError
-from magsearch.thermal.statistics import Estimate
+from magsearch.formatting import with_error
 from magsearch.units import K_B, MU_B
 
 PARAMAGNET = """
@@ -158,4 +157,4 @@ def test_lists_of_temperatures():
     (-1e-9, 0.0, "-1e-09"), (3.0, 0.0996, "3.00(10)"), (-1e-9, 0.25, "0.00(25)"), (0.0, 1e-9, "0.0000000000(10)"),
 ])  # fmt: skip
 def test_errors_stand_in_brackets(mean, error, text):
-    assert with_error(Estimate(mean, error, 0.5)) == text
+    assert with_error(mean, error) == text

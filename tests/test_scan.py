@@ -282,7 +282,7 @@ def test_tasks_of_another_scan_are_refused(alone, tmp_path):
         (("IN", "--points", "3/3"), "is no share; expected I/N"),
         (("IN", "--points", "0/2", "--overwrite"), "share one file"),
         (("IN", "-o", "OUT"), "exists; choose another name"),
-        (("IN", "--resume", "OUT"), "has its input in it"),
+        (("IN", "--resume", "OUT"), "contains its input"),
         (("--resume", "OUT", "--set", "scan.field=[1]"), r"scan.field cannot change .* scan.refine, scan.at_once and"),
         (("IN", "--set", "scan.field=[]", "--set", "scan.temperature=[]"), "nothing to scan"),
         (("--resume", "IN"), "HDF5"),

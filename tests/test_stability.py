@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from oracle import energy, random_textures
 from polishing import LINE, judged, polished
 
-from magsearch.console import screen
+from magsearch.console import run
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.minima import modes, stability
@@ -138,9 +138,9 @@ def test_stability_is_reported():
         measured(Evaluator(EASY, Cpu(), np.float64), found)[0]
         for found in (polished(EASY, ACROSS), polished(EASY, ACROSS, modes=0))
     ]
-    assert [screen.stable(elite) for elite in elites] == ["minimum", ""]
+    assert [run.stable(elite) for elite in elites] == ["minimum", ""]
     assert_allclose(
         elites[0].stability.modes, [0.6, 0.6, 1.6, 1.6], rtol=1e-6
     )  # 2 K, and J (2 - 2 cos 60 degrees) more
     slides = replace(elites[0], stability=stability.Stability("zero modes", (1e-12, 2e-12), 2))
-    assert screen.stable(slides) == "2 zero modes"
+    assert run.stable(slides) == "2 zero modes"

@@ -1,42 +1,89 @@
-"""The command line: every command is a function in a module of its own, registered here."""
+"""The command line. A command is a function of its own name, imported only when it is invoked."""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
-from magsearch.cli.bound import bound
-from magsearch.cli.cells import cells
-from magsearch.cli.convert import convert
-from magsearch.cli.energy import energy
-from magsearch.cli.info import info
-from magsearch.cli.phases import phases
-from magsearch.cli.report import report
-from magsearch.cli.results import plot, show
-from magsearch.cli.run import run
-from magsearch.cli.sample import sample
-from magsearch.cli.scan import scan
-from magsearch.cli.view import view
-from magsearch.cli.watch import watch
 from magsearch.errors import InputError
-from magsearch.parallel.ranks import is_first_rank
+
+COMMANDS = {  # name: its module, and the first paragraph of its docstring, which the list of commands shows
+    "run": ("run", "Search for the ground state of a model."),
+    "watch": ("watch", "Follow a run or a scan through its file until it ends."),
+    "scan": ("scan", "Search a model over fields, temperatures or other settings."),
+    "show": ("results", "Print what a run or a scan has found so far."),
+    "plot": ("results", "Draw a run: textures, structure factors, energies, progress."),
+    "phases": ("phases", "Draw the phase diagram of a scan and list its transitions."),
+    "report": ("report", "Write an interactive HTML report of a run or a scan."),
+    "view": ("view", "Show a texture in three dimensions."),
+    "info": ("info", "Summarise an input: lattice, couplings, soft modes, memory."),
+    "cells": ("cells", "List supercells commensurate with the softest modes of J(q)."),
+    "energy": ("energy", "Compute the energy of a texture, in total and by term."),
+    "bound": ("bound", "Compute a rigorous lower bound of the energy per site."),
+    "sample": ("sample", "Compute thermal averages with statistical errors."),
+    "convert": ("convert", "Write a model or a texture in the format of another code."),
+}
+PLAIN: dict[str, Any] = {"rich_markup_mode": None}  # brackets in help texts are text: [storage] is a table of the input
+
+
+def load(name: str) -> Any:
+    """Import a command and return it."""
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, **PLAIN)
+    alone.command(name)(getattr(import_module(f"{__name__}.{COMMANDS[name][0]}"), name))
+    return get_command(alone)
+
+
+class Commands(TyperGroup):
+    """A group that knows its commands by their summaries, and imports the one that is invoked."""
+
+    def __init__(self, **settings: Any):
+        super().__init__(**settings)
+        self.commands = {name: TyperCommand(name, help=help, **PLAIN) for name, (_, help) in COMMANDS.items()}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name else None, rest
+
 
 app = typer.Typer(
-    help="Finds the magnetic ground state of a material from the couplings that density functional theory gives.",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    **PLAIN,
 )
-for command in (run, watch, scan, show, plot, phases, report, view, info, cells, energy, bound, sample, convert):
-    app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"magsearch {version('magsearch')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Find the magnetic ground state of a material from the couplings that density functional theory gives."""
 
 
 def main() -> None:
-    """Entry point: what is wrong with an input is told in one line, exit code 2."""
+    """Run the command line; an error in the input is printed in one line, with exit code 2."""
     try:
         app()
     except InputError as error:
+        from magsearch.parallel.ranks import is_first_rank
+
         if is_first_rank() or not error.everywhere:
             print(f"magsearch: {error}", file=sys.stderr)
         sys.exit(2)

@@ -1,4 +1,4 @@
-"""What several commands take, and what their arguments name."""
+"""Arguments that several commands share, and the objects that they name."""
 
 from __future__ import annotations
 
@@ -15,34 +15,40 @@ from numpy.typing import NDArray
 from magsearch.engine.device import Device, choose
 from magsearch.errors import InputError
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.runs import textures
 
 InputFile = Annotated[
     Path,
     typer.Argument(
         metavar="INPUT",
-        help="A model: .toml, UppASD's inpsd.dat, a file of TB2J, Spirit's .cfg, VAMPIRE's .ucf or input.",
+        help="Model: .toml, inpsd.dat (UppASD), .out (TB2J), .cfg (Spirit), .ucf or input (VAMPIRE).",
     ),
 ]
-RunFile = Annotated[Path, typer.Argument(metavar="OUT.h5", help="The file of a run.")]
-ResultFile = Annotated[Path, typer.Argument(metavar="OUT.h5", help="The file of a run or a scan.")]
+RunFile = Annotated[Path, typer.Argument(metavar="OUT.h5", help="File of a run.")]
+ResultFile = Annotated[Path, typer.Argument(metavar="OUT.h5", help="File of a run or a scan.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="model.size=[64,64,1], model.field=2.7, search.seed=3, ... (repeatable)."
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a setting: model.size=[64,64,1], model.field=2.7, search.seed=3, ... (repeatable).",
     ),
 ]
-DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
-XAxis = Annotated[str | None, typer.Option("--x", help="Of a scan: field, temperature, model.moment, ...")]
-YAxis = Annotated[str | None, typer.Option("--y", help="The other axis of a diagram; none: curves over x.")]
+DeviceName = Annotated[str, typer.Option("--device", help="Device: auto, cpu, cuda or cuda:N.")]
+XAxis = Annotated[str | None, typer.Option("--x", help="Axis of a scan: field, temperature, model.moment, ...")]
+YAxis = Annotated[str | None, typer.Option("--y", help="Second axis of the diagram. Default: none, curves over x.")]
 HeldAt = Annotated[
-    list[str] | None, typer.Option("--at", metavar="NAME=VALUE", help="Hold another setting there (repeatable).")
+    list[str] | None, typer.Option("--at", metavar="NAME=VALUE", help="Fix another setting at this value (repeatable).")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 def texture_of(name: str, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
-    """Spins [site, 3] from a file, an elite of a run, or the champion of a scan's column; warnings become notes."""
+    """Return the spins [site, 3] of a file, an elite of a run, or the champion of a scan's column.
+
+    Warnings are printed as notes.
+    """
+    from magsearch.runs import textures  # imports h5py
+
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
         spins = textures.read(name, hamiltonian)[0]
@@ -52,21 +58,22 @@ def texture_of(name: str, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
 
 
 def named_after(input_file: Path | None, resume: Path | None, besides: bool, what: str) -> str:
-    """How the file of a new run or scan is called where nothing else is said: as its input, or the folder of inpsd.dat.
+    """Return the default name of a new run or scan: that of its input, or of the folder of inpsd.dat.
 
-    Empty for one that goes on. InputError where there is neither an input nor a file to go on with, or where what
-    belongs to a new one is given ``besides``.
+    Empty for one that is resumed. InputError if neither an input nor a file to resume is given, or if options of a new
+    one are given ``besides``.
     """
     if resume is not None:
         if besides or input_file is not None:
-            raise InputError(f"{resume} has its input in it; only --set and --device go with it", "--resume")
+            raise InputError(f"{resume} contains its input; expected only --set and --device with it", "--resume")
         return ""
     if input_file is None:
-        raise InputError(f"an INPUT is missing; or --resume FILE to go on with a {what}", what)
+        raise InputError(f"missing INPUT; expected one, or --resume FILE to resume a {what}", what)
     return input_file.resolve().parent.name if input_file.name == "inpsd.dat" else input_file.stem
 
 
 def device_named(name: str) -> Device:
+    """Return the device of a name; raises InputError if it is missing."""
     try:
         return choose(name)
     except RuntimeError as error:
@@ -74,6 +81,6 @@ def device_named(name: str) -> Device:
 
 
 def needs(library: str, extra: str) -> None:
-    """InputError, with what to do about it, where a library of an extra is not installed."""
+    """Raise InputError with the command that installs it if the library of an extra is missing."""
     if find_spec(library) is None:
         raise InputError(f"needs {library}: pip install 'magsearch[{extra}]'", f"magsearch {extra}")

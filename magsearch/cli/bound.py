@@ -1,4 +1,4 @@
-"""The command ``magsearch bound``: how low the energy of a model can be, and whether a state is that low."""
+"""The command ``magsearch bound``: a lower bound of the energy, and the gap between it and a state."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from magsearch import config
 from magsearch.bounds import Bound, lower_bound, lowest_state, spiral
 from magsearch.bounds.quadratic_form import quadratic_form
 from magsearch.cli.arguments import InputFile, Json, Settings, texture_of
-from magsearch.console import screen
+from magsearch.console import model
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
@@ -30,18 +30,26 @@ def bound(
     input_file: InputFile,
     energy: Annotated[
         str | None,
-        typer.Option(metavar="E", help="What to compare: meV per site, or spins as for energy --spins."),
+        typer.Option(
+            metavar="E", help="Energy to compare with the bound: meV per site, or a texture as for energy --spins."
+        ),
     ] = None,
     moments: Annotated[
-        bool, typer.Option("--moments", help="Raise bounds by moments of fourth order (extra sdp; up to minutes).")
+        bool,
+        typer.Option(
+            "--moments", help="Raise the bounds by moments of fourth order (needs the extra sdp; takes up to minutes)."
+        ),
     ] = False,
     spins: Annotated[
-        Path | None, typer.Option(metavar="OUT.npy", help="Store the lowest state that was made of the softest waves.")
+        Path | None, typer.Option(metavar="OUT.npy", help="Store the lowest state built from the softest waves.")
     ] = None,
     settings: Settings = None,
     as_json: Json = False,
 ) -> None:
-    """A proven lower bound of the energy per site: of the model in its box, and of the infinite crystal."""
+    """Compute a rigorous lower bound of the energy per site.
+
+    One bound is for the supercell of the model, the other for the infinite crystal.
+    """
     begin = time.monotonic()
     hamiltonian = config.read(input_file, settings or []).hamiltonian
     if not hamiltonian.n_spins:
@@ -83,7 +91,7 @@ def bound(
     if as_json:
         print(json.dumps(result, indent=1))
     else:
-        screen.table_of(screen.console(), rows)
+        model.table_of(model.console(), rows)
 
 
 def _bound(hamiltonian: Hamiltonian, of: str, moments: bool, path: Path) -> Bound:

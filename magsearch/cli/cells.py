@@ -12,7 +12,7 @@ from rich.table import Table
 
 from magsearch import config
 from magsearch.cli.arguments import InputFile, Json, Settings
-from magsearch.console import screen
+from magsearch.console import model
 from magsearch.errors import InputError
 from magsearch.search.supercells.ranking import ranked, soft_modes
 
@@ -20,13 +20,13 @@ from magsearch.search.supercells.ranking import ranked, soft_modes
 def cells(
     input_file: InputFile,
     settings: Settings = None,
-    sites: Annotated[int, typer.Option(min=1, help="Of a box, at the most.")] = 400,
+    sites: Annotated[int, typer.Option(min=1, help="Maximum number of sites per supercell.")] = 400,
     as_json: Json = False,
 ) -> None:
-    """Boxes, straight or sheared, that hold the softest modes of J(q): where the ground state has room.
+    """List supercells commensurate with the softest modes of J(q).
 
-    Listed are boxes that hold one soft mode (a spiral), or all symmetric ones at once (a lattice of skyrmions or
-    another multiple-q state), better than every smaller box does.
+    Lists supercells, straight or sheared, that are commensurate with one soft mode (a spiral), or with all symmetric
+    ones at once (a skyrmion lattice or another multiple-q state), better than every smaller supercell.
     """
     given = config.read(input_file, settings or [])
     crystal = given.hamiltonian
@@ -46,8 +46,8 @@ def cells(
         }  # fmt: skip
         print(json.dumps(result, indent=1))
         return
-    console = screen.console()
-    screen.describe(console, crystal)
+    console = model.console()
+    model.describe(console, crystal)
     for h in modes.h:
         length = np.linalg.norm(h @ crystal.lattice.reciprocal)
         period = f"period {2 * np.pi / length:.5g} angstrom" if length > 0 else "uniform"
@@ -68,4 +68,6 @@ def cells(
             f"{record.all:.2e}",
         )
     console.print(table)
-    console.print("one mode, all modes: what the softest modes lose in this box, meV per site", highlight=False)
+    console.print(
+        "one mode, all modes: energy that the softest modes lose in this supercell, meV per site", highlight=False
+    )

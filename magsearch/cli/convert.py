@@ -17,26 +17,33 @@ from magsearch.runs.textures import elite_of
 
 
 def convert(
-    source: Annotated[str, typer.Argument(metavar="IN", help="A model, spins, OUT.h5[:elite], SCAN.h5[:column].")],
+    source: Annotated[str, typer.Argument(metavar="IN", help="Model, texture, OUT.h5[:elite] or SCAN.h5[:column].")],
     out: Annotated[
         Path,
         typer.Argument(
             metavar="OUT",
-            help="A model: .toml, a folder or inpsd.dat (UppASD), .out (TB2J), .cfg (Spirit), .ucf (VAMPIRE). "
-            "Spins: .ovf, .npy, .xyz, .restart.",
+            help="Model: .toml, a folder or inpsd.dat (UppASD), .out (TB2J), .cfg (Spirit), .ucf (VAMPIRE). "
+            "Texture: .ovf, .npy, .xyz, .restart.",
         ),
     ],
     to: Annotated[
         str | None,
-        typer.Option(help=f"Where OUT's name does not say: {', '.join([*formats.TARGETS, *formats.KINDS])}."),
+        typer.Option(
+            help=f"Format, if the name of OUT does not tell it: {', '.join([*formats.TARGETS, *formats.KINDS])}."
+        ),
     ] = None,
-    model: Annotated[Path | None, typer.Option(metavar="INPUT", help="The model that spins in IN belong to.")] = None,
+    model: Annotated[Path | None, typer.Option(metavar="INPUT", help="Model of the texture IN.")] = None,
     settings: Settings = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace OUT where it exists.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing OUT.")] = False,
 ) -> None:
-    """Write a model, or spins, in the format of another code; what that cannot express is refused."""
+    """Write a model or a texture in the format of another code.
+
+    A term that the format cannot express is an error.
+    """
     if to is not None and to not in (*formats.TARGETS, *formats.KINDS):
-        raise InputError(f"is no format; known are {', '.join([*formats.TARGETS, *formats.KINDS])}", f"--to {to}")
+        raise InputError(
+            f"is not a known format; expected {', '.join([*formats.TARGETS, *formats.KINDS])}", f"--to {to}"
+        )
     path, elite = elite_of(source)
     spins = to in formats.KINDS or (to is None and formats.kind_of(out) is not None)
     if model and not spins:

@@ -10,7 +10,7 @@ import typer
 
 from magsearch import config
 from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, device_named, texture_of
-from magsearch.console import screen
+from magsearch.console import model
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
 from magsearch.observables.energy_density import energies, largest_torque
@@ -20,14 +20,17 @@ from magsearch.units import MRY
 def energy(
     input_file: InputFile,
     spins: Annotated[
-        str, typer.Option(help="OVF, .npy [site, 3], extended XYZ, UppASD restart file, or OUT.h5[:elite].")
+        str, typer.Option(help="Texture: OVF, .npy [site, 3], extended XYZ, UppASD restart file, or OUT.h5[:elite].")
     ],
-    unit: Annotated[str, typer.Option(help="meV or mRy.")] = "meV",
+    unit: Annotated[str, typer.Option(help="Unit of energy: meV or mRy.")] = "meV",
     settings: Settings = None,
     device: DeviceName = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Energy per site of a texture, in total and by term, and the largest torque."""
+    """Compute the energy of a texture, in total and by term.
+
+    Energies are per site. Also prints the largest torque.
+    """
     if unit not in ("meV", "mRy"):
         raise InputError(f"{unit!r} is not a unit of energy here; expected meV or mRy", "--unit")
     hamiltonian = config.read(input_file, settings or []).hamiltonian
@@ -48,8 +51,8 @@ def energy(
         print(json.dumps(result, indent=1))
         return
     rows = {"total": total, **terms}
-    screen.table_of(
-        screen.console(),
+    model.table_of(
+        model.console(),
         {n: f"{v * scale:18.10f} {unit} per site" for n, v in rows.items()}
         | {"torque": f"{torque * scale:18.3e} {unit}, largest"},
     )

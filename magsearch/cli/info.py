@@ -9,7 +9,7 @@ import numpy as np
 
 from magsearch import config
 from magsearch.cli.arguments import InputFile, Json, Settings
-from magsearch.console import screen
+from magsearch.console import model
 from magsearch.engine.device import choose
 from magsearch.engine.evaluator import Evaluator
 from magsearch.formatting import vector
@@ -18,7 +18,7 @@ from magsearch.search.memory import footprint
 
 
 def info(input_file: InputFile, settings: Settings = None, as_json: Json = False) -> None:
-    """What is in an input: lattice, couplings, softest waves of J(q), path, memory."""
+    """Summarise an input: lattice, couplings, soft modes, memory."""
     given = config.read(input_file, settings or [])
     hamiltonian, lattice = given.hamiltonian, given.hamiltonian.lattice
     evaluator = Evaluator(hamiltonian, choose("cpu"), np.float32, given.search.path)
@@ -54,9 +54,9 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
     if as_json:
         print(json.dumps(result, indent=1))
         return
-    console = screen.console()
-    screen.describe(console, hamiltonian)
-    console.print(f"path       {screen.path_line(hamiltonian, evaluator.path)}", highlight=False)
+    console = model.console()
+    model.describe(console, hamiltonian)
+    console.print(f"path       {model.path_line(hamiltonian, evaluator.path)}", highlight=False)
     if "softest_q" in result:
         soft = result["softest_q"]
         length = f"period {2 * np.pi / np.linalg.norm(q):.4g} angstrom" if np.linalg.norm(q) > 0 else "uniform"
@@ -65,7 +65,7 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
             f"couplings and anisotropy alone: {soft['energy_per_site']:.6f} meV per site",
             highlight=False,
         )
-    screen.memory(console, size, len(islands))
+    model.memory(console, size, len(islands))
     console.print(f"format     {format.NAME}", highlight=False)
     for line in format.CONVENTIONS.splitlines():
         console.print(f"           {line}", highlight=False, markup=False, soft_wrap=True)

@@ -11,7 +11,7 @@ import typer
 
 from magsearch import storage
 from magsearch.cli.arguments import HeldAt, Json, XAxis, YAxis
-from magsearch.console import screen
+from magsearch.console import model
 from magsearch.errors import InputError
 from magsearch.phases.crossings import Crossing, crossings
 from magsearch.plots import phase_diagram
@@ -20,14 +20,18 @@ from magsearch.storage import ScanRecord
 
 
 def phases(
-    scan_file: Annotated[Path, typer.Argument(metavar="SCAN.h5", help="The file of a scan.")],
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="png, pdf or svg.")] = None,
+    scan_file: Annotated[Path, typer.Argument(metavar="SCAN.h5", help="File of a scan.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Image file: .png, .pdf or .svg.")] = None,
     x: XAxis = None,
     y: YAxis = None,
     at: HeldAt = None,
     as_json: Json = False,
 ) -> None:
-    """Draw the phases of a scan over two axes, or energies and order parameters over one; say where phases cross."""
+    """Draw the phase diagram of a scan and list its transitions.
+
+    Over two axes, the picture shows the phases; over one, energies and order parameters. Transitions at zero
+    temperature are the crossings of the energies of two phases.
+    """
     record = storage.read_scan(scan_file)
     cut = cut_of(record, scan_file, x, y, at or [])
     found = [(place, crossing) for row, place in zip(cut.rows, cut.places, strict=True) for crossing in crossings(row)]
@@ -40,7 +44,7 @@ def phases(
         of = [{**place, "axis": cut.rows[0].name, **asdict(crossing)} for place, crossing in found]
         print(json.dumps({"axes": list(cut.names), "at": cut.fixed, "crossings": of}, indent=1))
         return
-    console = screen.console()
+    console = model.console()
     cold = ", at 0 K" if any(column.warm for column in record.columns) else ""
     for place, c in found:
         where = "".join(f", {cut.said(name, value)}" for name, value in place.items())
@@ -58,7 +62,7 @@ def phases(
 def _draw(record: ScanRecord, cut: Cut, out: Path) -> None:
     title = ", ".join(filter(None, (Path(record.input_path).name, cut.held)))
     if len(cut.points) < 2:
-        raise ValueError("fewer than two points are done: nothing to draw yet")
+        raise ValueError("fewer than two points are complete: nothing to draw yet")
     axes = cut.heads
     if len(axes) == 1:
         points = sorted(cut.points, key=lambda point: point.x)

@@ -14,12 +14,15 @@ from magsearch.errors import InputError
 
 def report(
     run_file: ResultFile,
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="PAGE.html", help="Where the page is written.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="PAGE.html", help="File of the report.")],
     x: XAxis = None,
     y: YAxis = None,
     at: HeldAt = None,
 ) -> None:
-    """Write a run or a scan as one page for the browser that works offline: results, textures, phases, provenance."""
+    """Write an interactive HTML report of a run or a scan.
+
+    The page contains results, textures, phases and provenance, and works offline.
+    """
     scanned = storage.is_scan(run_file)
     if not scanned and (x or y or at):
         raise InputError("is a run; --x, --y and --at choose axes of a scan", run_file)

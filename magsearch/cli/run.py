@@ -11,7 +11,7 @@ from rich.console import Console
 
 from magsearch import storage
 from magsearch.cli.arguments import DeviceName, Json, Settings, named_after
-from magsearch.console import screen
+from magsearch.console import run as results
 from magsearch.errors import Interrupted
 from magsearch.parallel.ranks import launched
 from magsearch.parallel.signals import Signals
@@ -23,27 +23,28 @@ from magsearch.storage import summary
 
 def run(
     input_file: Annotated[
-        Path | None, typer.Argument(metavar="INPUT", help="A model in any format; docs/formats.md lists them.")
+        Path | None, typer.Argument(metavar="INPUT", help="Model in any format of docs/formats.md.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Where the run is stored; INPUT's name with .h5 if not given.")
+        Path | None, typer.Option("-o", "--out", help="File of the run. Default: the name of INPUT with .h5.")
     ] = None,
     settings: Settings = None,
     device: DeviceName = "auto",
     resume: Annotated[
-        Path | None, typer.Option(metavar="OUT.h5", help="Go on with a run that was stopped, instead of INPUT.")
+        Path | None, typer.Option(metavar="OUT.h5", help="Resume a stopped run, instead of INPUT.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace OUT.h5 where it exists.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing OUT.h5.")] = False,
     seeds: Annotated[
         list[str] | None,
-        typer.Option(metavar="FILE", help="Textures to begin with: a file of spins, OUT.h5, SCAN.h5 (repeatable)."),
+        typer.Option(metavar="FILE", help="Initial textures: a file of spins, OUT.h5 or SCAN.h5 (repeatable)."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Search the ground state; the best textures and the history go to OUT.h5 as the run goes.
+    """Search for the ground state of a model.
 
-    Under mpiexec or srun, the islands of the search are divided among the ranks. SIGTERM, SIGUSR1 and Ctrl-C end a run
-    with exit code 75 once its state is stored.
+    The best textures and the history are stored in OUT.h5 during the run. Under mpiexec or srun, the islands of the
+    search are divided among the ranks. SIGTERM, SIGUSR1 and Ctrl-C end a run with exit code 75 after its state has
+    been stored.
     """
 
     def begin() -> runs.Beginning:
@@ -85,7 +86,7 @@ def _report(console: Console, out: Path, reason: Reason, as_json: bool) -> None:
     if as_json:
         print(json.dumps(summary.summary(stored), indent=1))
     else:
-        screen.show(console, stored)
+        results.show(console, stored)
     if not reason.ended:
         done = len(stored.history)
         console.print(f"{reason} after {done} generations; resume with: magsearch run --resume {out}", soft_wrap=True)

@@ -13,10 +13,10 @@ from rich.table import Table
 
 from magsearch import config
 from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, device_named, texture_of
-from magsearch.console import screen
-from magsearch.console.screen import with_error
+from magsearch.console import model
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
+from magsearch.formatting import with_error
 from magsearch.randomness import Consumer, key
 from magsearch.thermal.sampling import Averages, averages, chains_for
 from magsearch.thermal.sampling import sample as measure
@@ -24,25 +24,34 @@ from magsearch.thermal.sampling import sample as measure
 
 def sample(
     input_file: InputFile,
-    temperature: Annotated[str, typer.Option(metavar="T[,T...]", help="Kelvin; several ride in one batch.")],
-    sweeps: Annotated[int, typer.Option(min=1, help="Measured sweeps of every chain.")],
+    temperature: Annotated[
+        str, typer.Option(metavar="T[,T...]", help="Temperatures in kelvin; all are sampled in one batch.")
+    ],
+    sweeps: Annotated[int, typer.Option(min=1, help="Number of measured sweeps of every chain.")],
     warmup: Annotated[
-        int | None, typer.Option(min=0, help="Sweeps before them: cooling, then equilibration. As many as SWEEPS / 2.")
+        int | None,
+        typer.Option(min=0, help="Number of sweeps before them: cooling, then equilibration. Default: half of SWEEPS."),
     ] = None,
     chains: Annotated[
-        int | None, typer.Option(min=1, help="Independent replicas of each temperature; as many as fill a register.")
+        int | None,
+        typer.Option(
+            min=1, help="Number of independent replicas of each temperature. Default: enough to fill a register."
+        ),
     ] = None,
-    reflections: Annotated[int, typer.Option(min=0, help="Over-relaxation sweeps with each sweep.")] = 1,
+    reflections: Annotated[int, typer.Option(min=0, help="Number of over-relaxation sweeps after each sweep.")] = 1,
     start: Annotated[
         str | None,
-        typer.Option(help="Spins to start from, without cooling: a file as for energy --spins, OUT.h5[:elite]."),
+        typer.Option(help="Initial texture, replacing the cooling: a file as for energy --spins, or OUT.h5[:elite]."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 1,
     settings: Settings = None,
     device: DeviceName = "auto",
     as_json: Json = False,
 ) -> None:
-    """Thermal averages with their errors: energy, specific heat, magnetisation, charge."""
+    """Compute thermal averages with statistical errors.
+
+    Averages energy, specific heat, magnetisation and topological charge.
+    """
     kelvin = temperatures(temperature)
     given = config.read(input_file, settings or [])
     texture, on = texture_of(start, given.hamiltonian) if start else None, device_named(device)
@@ -51,8 +60,8 @@ def sample(
         chains = chains_for(len(kelvin), on.width)
     if warmup is None:
         warmup = sweeps // 2
-    console = screen.console(stderr=as_json)
-    screen.describe(console, given.hamiltonian)
+    console = model.console(stderr=as_json)
+    model.describe(console, given.hamiltonian)
     console.print(f"device     {on.description}", highlight=False)
     console.print(
         f"sampling   {len(kelvin)} temperatures x {chains} chains, {warmup} + {sweeps} sweeps, each with {reflections} "
@@ -77,7 +86,7 @@ def sample(
 
 
 def temperatures(given: str) -> list[float]:
-    """InputError for what is not a list of positive numbers."""
+    """Return the temperatures of a comma-separated list; raises InputError unless all are positive numbers."""
     try:
         kelvin = [float(part) for part in given.split(",")]
     except ValueError:
@@ -90,13 +99,13 @@ def temperatures(given: str) -> list[float]:
 
 
 def slowest(point: Averages) -> float:
-    """The longest integrated autocorrelation time of the quantities measured after every sweep."""
+    """Return the longest integrated autocorrelation time of the quantities measured after every sweep."""
     measured = (point.energy, point.specific_heat, *point.magnetization, point.length)
     return max(estimate.correlation for estimate in measured)
 
 
 def as_dict(point: Averages, sweeps: int) -> dict[str, Any]:
-    """Energies in meV per spin, the specific heat in k_B per spin, magnetisation as mean spin."""
+    """Return averages as JSON values: energy in meV per spin, specific heat in k_B per spin, mean spin."""
     return {
         "temperature": point.kelvin,
         "energy": point.energy.as_json(),
@@ -113,11 +122,11 @@ def as_dict(point: Averages, sweeps: int) -> dict[str, Any]:
 
 
 def table(found: list[Averages]) -> Table:
-    """One line for each temperature, every number with its error."""
+    """Return a table with one row for each temperature; every number has its error."""
     made = Table(box=SIMPLE)
     for name in ("T (K)", "energy (meV/spin)", "specific heat (k_B/spin)", "m_x", "m_y", "m_z", "|m|", "charge"):
         made.add_column(name, justify="right", no_wrap=True)
     for point in found:
         quantities = (point.energy, point.specific_heat, *point.magnetization, point.length, point.charge)
-        made.add_row(f"{point.kelvin:g}", *(with_error(estimate) for estimate in quantities))
+        made.add_row(f"{point.kelvin:g}", *(with_error(estimate.mean, estimate.error) for estimate in quantities))
     return made

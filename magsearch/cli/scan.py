@@ -25,38 +25,38 @@ from magsearch.search.stopping import Reason
 def scan(
     input_file: Annotated[
         Path | None,
-        typer.Argument(metavar="INPUT", help="A model in any format; docs/formats.md lists them."),
+        typer.Argument(metavar="INPUT", help="Model in any format of docs/formats.md."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", help="Where the scan is stored; INPUT's name with -scan.h5 if not given."),
+        typer.Option("-o", "--out", help="File of the scan. Default: the name of INPUT with -scan.h5."),
     ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="scan.field=[0,1,2], scan.temperature=[0,10], scan.model.moment=..., ... (repeatable).",
+            help="Change a setting: scan.field=[0,1,2], scan.temperature=[0,10], scan.model.moment=... (repeatable).",
         ),
     ] = None,
     device: DeviceName = "auto",
     resume: Annotated[
-        Path | None, typer.Option(metavar="SCAN.h5", help="Go on with a scan that was stopped, instead of INPUT.")
+        Path | None, typer.Option(metavar="SCAN.h5", help="Resume a stopped scan, instead of INPUT.")
     ] = None,
     points: Annotated[
         str | None,
         typer.Option(
             metavar="I/N",
-            help="Compute share I (from 0) of N, as one task of a job array; 75: others have to do theirs.",
+            help="Compute share I (from 0) of N, as one task of a job array. Exit code 75: other shares are missing.",
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace SCAN.h5 where it exists.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing SCAN.h5.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Search and sample a model over fields, temperatures or any other settings, and name the phases.
+    """Search a model over fields, temperatures or other settings.
 
-    Under mpiexec or srun the points are divided among the ranks. SIGTERM, SIGUSR1 and Ctrl-C end a scan with exit code
-    75; what it has found is stored.
+    Every point is searched, sampled at its temperatures, and its phase is named. Under mpiexec or srun, the points are
+    divided among the ranks. SIGTERM, SIGUSR1 and Ctrl-C end a scan with exit code 75; its results so far are stored.
     """
 
     def begin() -> scanning.Beginning:

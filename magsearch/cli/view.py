@@ -18,19 +18,24 @@ from magsearch.storage import summary
 
 def view(
     run_file: RunFile,
-    elite: Annotated[int, typer.Option(help="Which elite; 0 is the champion.")] = 0,
+    elite: Annotated[int, typer.Option(help="Number of the elite; 0 is the champion.")] = 0,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Instead of a window: a picture (.png), or a grid (.vtu).")
+        Path | None,
+        typer.Option("-o", "--out", help="Write an image (.png) or a grid (.vtu) instead of opening a window."),
     ] = None,
     isosurface: Annotated[
-        list[float] | None, typer.Option(metavar="M_Z", min=-1, max=1, help="Surfaces of one m_z (repeatable).")
+        list[float] | None,
+        typer.Option(metavar="M_Z", min=-1, max=1, help="Draw the surface of this m_z (repeatable)."),
     ] = None,
 ) -> None:
-    """Look at a texture in three dimensions: arrows, or isosurfaces of m_z."""
+    """Show a texture in three dimensions.
+
+    Draws arrows, or isosurfaces of m_z.
+    """
     stored = storage.read(run_file)
     chosen, lattice = elite_in(stored, run_file, elite), stored.hamiltonian.lattice
     if out is not None and out.suffix not in (".png", ".vtu"):
-        raise InputError(f"no picture of type '{out.suffix}'; expected .png or .vtu", out)
+        raise InputError(f"unsupported image format '{out.suffix}'; expected .png or .vtu", out)
     if out is None and sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise InputError("there is no display to open a window on; -o FILE.png renders without one", "magsearch view")
     needs("pyvista", "view")

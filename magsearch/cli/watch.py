@@ -14,11 +14,11 @@ from rich.live import Live
 
 from magsearch import storage
 from magsearch.cli.arguments import ResultFile
-from magsearch.console import live, scan_live, screen
+from magsearch.console import live, model, scan_live
 from magsearch.errors import InputError
 from magsearch.search.stopping import Reason
 
-PATIENCE = 20  # failed looks in a row before the file is given up: a slow file system may hold it back for a while
+PATIENCE = 20  # failed reads in a row before giving up: a slow file system may hide the file for a while
 
 
 class Ending(Protocol):
@@ -33,14 +33,14 @@ Seen = TypeVar("Seen", bound=Ending)
 
 def watch(
     run_file: ResultFile,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds from one look to the next.")] = 2.0,
+    every: Annotated[float, typer.Option(min=0.1, help="Polling interval in seconds.")] = 2.0,
 ) -> None:
-    """Follow a run or a scan from anywhere that sees its file, until it has ended; Ctrl-C ends the watching alone.
+    """Follow a run or a scan through its file until it ends.
 
-    The file is as old as the last checkpoint of the run ([storage] says how often those are); a scan adds to its own
-    whenever a column is done.
+    This works on every machine that can read the file. Ctrl-C stops watching, not the run. A run updates its file with
+    every checkpoint (table [storage] of the input sets how often), a scan whenever a column is complete.
     """
-    console, scanned = screen.console(), storage.is_scan(run_file)
+    console, scanned = model.console(), storage.is_scan(run_file)
     try:
         stopped = _scan(console, run_file, every) if scanned else _run(console, run_file, every)
         console.print(f"stopped: {stopped}", highlight=False, soft_wrap=True)

@@ -9,8 +9,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from magsearch.console.screen import WIDE, with_error
-from magsearch.formatting import fixed
+from magsearch.console.run import WIDE
+from magsearch.formatting import fixed, with_error
 from magsearch.phases.column import Column, Minimum, ThermalState
 from magsearch.storage import ScanRecord
 
@@ -61,7 +61,13 @@ def _cells(column: Column, found: Minimum | ThermalState | None) -> tuple[str, .
     if isinstance(found, ThermalState):
         means = found.averages
         name = found.label if found.agreed else f"{found.label} ?"
-        return name, with_error(means.energy), with_error(means.charge), f"{found.portrait.along:.3f}", ""
+        return (
+            name,
+            with_error(means.energy.mean, means.energy.error),
+            with_error(means.charge.mean, means.charge.error),
+            f"{found.portrait.along:.3f}",
+            "",
+        )
     following = ""
     if column.minima and len(column.minima) > 1:
         second = column.minima[1]

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.fft
 
 _HERE = Path(__file__).resolve().parents[1]  # magsearch/, where the compiled modules are
 KERNELS = next((d for d in (_HERE / "kernels", _HERE.parent / "kernels") if (d / "portable.cuh").exists()), _HERE)
@@ -230,8 +229,15 @@ class Cpu(Device):
         """Return launches in turn as one, without a return to Python in between."""
         return self._module.chain(*launches)
 
-    fft: Callable[..., Any] = staticmethod(scipy.fft.fftn)
-    ifft: Callable[..., Any] = staticmethod(scipy.fft.ifftn)
+    @cached_property
+    def fft(self) -> Callable[..., Any]:  # type: ignore[override]
+        """SciPy's transform over several axes, which keeps the precision of its input."""
+        return importlib.import_module("scipy.fft").fftn
+
+    @cached_property
+    def ifft(self) -> Callable[..., Any]:  # type: ignore[override]
+        """The inverse of ``fft``."""
+        return importlib.import_module("scipy.fft").ifftn
 
     def convolution(
         self, real: Any, spins: Any, modes: Any, field: Any, size: tuple[int, int, int], atoms: int

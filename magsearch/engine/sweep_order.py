@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from magsearch.engine.device import Device
 from magsearch.engine.neighbours import Neighbours
@@ -27,6 +26,8 @@ PARTS = 4096  # of one colour at the most: what fills a GPU with a warp of repli
 
 def colours(neighbours: Neighbours, stretch: int) -> list[list[int]]:
     """Return the stretches of each colour, greedily in the order of the sites: no bond joins two of one colour."""
+    from scipy.sparse import csr_array
+
     count = -(-(len(neighbours.start) - 1) // stretch)
     one, other = neighbours.site // stretch, neighbours.neighbour // stretch
     apart = one != other

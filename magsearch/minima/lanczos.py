@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigh_tridiagonal
 
 from magsearch.engine.device import Launch
 from magsearch.minima.hessian import Hessian
@@ -123,6 +122,8 @@ class Lanczos:
 
     def ritz(self, count: int, relative: float, absolute: float) -> Ritz:
         """Return the lowest ``count`` distinct Ritz values with residuals below relative |value| + absolute (meV)."""
+        from scipy.linalg import eigh_tridiagonal
+
         diagonal, off_diagonal = self.matrices()
         replicas = diagonal.shape[1]
         values, residuals = np.full((count, replicas), np.nan), np.full((count, replicas), np.inf)
@@ -149,6 +150,8 @@ class Lanczos:
 
         Gaussian quadrature with the eigenvalues of T as nodes: Golub & Welsch, Math. Comput. 23, 221 (1969).
         """
+        from scipy.linalg import eigh_tridiagonal
+
         diagonal, off_diagonal = self.matrices()
         found = np.empty(diagonal.shape[1])
         for r in range(len(found)):

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import KDTree
 
 from magsearch.errors import SettingError, unknown
 
@@ -111,8 +110,11 @@ class Lattice:
         if len(self.species) != self.atoms:
             raise SettingError("basis", f"{len(self.species)} species for {self.atoms} atoms of the basis")
         fractions = self.basis @ np.linalg.inv(self.cell) % 1.0 % 1.0  # twice: a tiny negative number becomes 1, then 0
-        for one, other in KDTree(fractions, boxsize=1.0).query_pairs(SAME_PLACE):
-            raise SettingError("basis", f"atoms {one} and {other} of the basis are at the same place")
+        if self.atoms > 1:
+            from scipy.spatial import KDTree
+
+            for one, other in KDTree(fractions, boxsize=1.0).query_pairs(SAME_PLACE):
+                raise SettingError("basis", f"atoms {one} and {other} of the basis are at the same place")
 
     @classmethod
     def named(

@@ -6,7 +6,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from magsearch.model.lattice import Lattice
 from magsearch.model.triangulation import combinations
@@ -26,6 +25,8 @@ def wave_vectors(lattice: Lattice) -> NDArray[np.float64]:
 
     Each is the representative closest to q = 0: the first Brillouin zone.
     """
+    from scipy.spatial import cKDTree
+
     axes, B = reciprocal(lattice)
     if not axes:
         return np.zeros((*lattice.grid, 3))

@@ -6,7 +6,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import Delaunay
 
 from magsearch.model.lattice import SAME_PLACE, Lattice
 
@@ -105,6 +104,8 @@ def _cell_triangles(lattice: Lattice, sheet: NDArray[np.int64]) -> tuple[NDArray
     points = points @ (np.eye(2) + SHEAR * np.array([[0.31, 0.83], [0.17, -0.53]]))
     if len(points) < 3 or np.linalg.matrix_rank(points - points[0], tol=SAME_PLACE * np.ptp(points)) < 2:
         return np.empty((0, 3), dtype=np.int64), np.empty((0, 3, 3), dtype=np.int64)
+    from scipy.spatial import Delaunay
+
     corners = Delaunay(points).simplices
     a, b, c = points[corners].transpose(1, 0, 2)
     clockwise = np.cross(np.pad(b - a, ((0, 0), (0, 1))), np.pad(c - a, ((0, 0), (0, 1))))[:, 2] < 0

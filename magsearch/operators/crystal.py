@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import block_diag
 
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
@@ -51,7 +50,9 @@ def softest_waves(hamiltonian: Hamiltonian, count: int = 64) -> Waves:
     index = grid_indices(lattice)
     q = (index / np.array(lattice.size)) @ lattice.reciprocal
     J = np.concatenate([hamiltonian.fourier(part) for part in np.array_split(q, max(1, len(q) // 4096))])
-    J += 2 * block_diag(*hamiltonian.quadratic)
+    A, atom = np.zeros((lattice.atoms, 3, lattice.atoms, 3)), np.arange(lattice.atoms)
+    A[atom, :, atom] = hamiltonian.quadratic
+    J += 2 * A.reshape(J.shape[1:])
     values, vectors = np.linalg.eigh(J)  # ascending: the last is the softest
     flat = np.argsort(values[:, ::-1].ravel(), kind="stable")[::-1][:count]
     k, band = np.divmod(flat, values.shape[1])

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from magsearch.model.sphere import unit
 from magsearch.operators.crystal import Crystal
@@ -43,7 +42,7 @@ class RotatePatch:
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
         """Return the parent with the spins of a random patch rotated."""
         inside = _patch(crystal, random)
-        return np.where(inside[:, None], _random_rotation(crystal, random).apply(parents[0]), parents[0])
+        return np.where(inside[:, None], _rotated(parents[0], crystal, random), parents[0])
 
 
 @dataclass(frozen=True)
@@ -54,13 +53,15 @@ class RotateTexture:
 
     def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
         """Return the parent with all spins rotated."""
-        return _random_rotation(crystal, random).apply(parents[0])
+        return _rotated(parents[0], crystal, random)
 
 
-def _random_rotation(crystal: Crystal, random: np.random.Generator) -> Rotation:
+def _rotated(spins: NDArray[Any], crystal: Crystal, random: np.random.Generator) -> NDArray[Any]:
+    from scipy.spatial.transform import Rotation
+
     field = np.array(crystal.hamiltonian.field)
     axis = field if field.any() and random.random() < 0.5 else random.normal(size=3)
-    return Rotation.from_rotvec(random.uniform(0.3, np.pi) * unit(axis))
+    return np.asarray(Rotation.from_rotvec(random.uniform(0.3, np.pi) * unit(axis)).apply(spins))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from magsearch.console.screen import ROUGH, stable
+from magsearch.console.run import ROUGH, stable
 from magsearch.formatting import fixed, vector
 from magsearch.observables.topological_charge import rough
 from magsearch.report.panels import convergence, panels

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 
-from magsearch.console import screen
+from magsearch.console import model
 from magsearch.engine.device import Device, choose
 from magsearch.errors import InputError
 from magsearch.parallel.ranks import Ranks
@@ -91,7 +91,7 @@ def carry_out(
     with together(ranks):
         start = ranks.on_first(begin)
         here = ranks.on_all(lambda: device_of(device, ranks) if isinstance(device, str) else device)
-        console = screen.console(stderr, quiet=silent or ranks.rank > 0)
+        console = model.console(stderr, quiet=silent or ranks.rank > 0)
         outcome = work(Launch(ranks, here, signals, console, silent), start)
         ranks.settle()
     return outcome

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from magsearch import config, storage
 from magsearch.bounds import Bound, lower_bound, takes_seconds
 from magsearch.config.input import Input
-from magsearch.console import screen
+from magsearch.console import model
+from magsearch.console import run as progress
 from magsearch.errors import InputError, Interrupted
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.parallel.interruption import Interruption
@@ -129,9 +130,9 @@ class Run:
         self.size = footprint(given.hamiltonian, self.search.evaluator.path, self.search.settings, ranks.size)
         self.layout = ranks.broadcast(ranks.gather(self._own_line()))
         nodes = len(set(ranks.broadcast(ranks.gather(ranks.host))))
-        screen.describe(console, given.hamiltonian)
-        screen.layout(console, self.search, self.layout, nodes)
-        launch.say(f"path       {screen.path_line(given.hamiltonian, self.search.evaluator.path)}")
+        model.describe(console, given.hamiltonian)
+        progress.layout(console, self.search, self.layout, nodes)
+        launch.say(f"path       {model.path_line(given.hamiltonian, self.search.evaluator.path)}")
         dealt = [len(start.seeds[k :: len(self.search.settings)]) for k in range(len(self.search.settings))]
         spare = sum(max(0, n - own.replicas) for n, own in zip(dealt, self.search.settings, strict=True))
         if spare:
@@ -184,7 +185,7 @@ class Run:
         Raises InputError if the file cannot be written at the end. A checkpoint that fails is a warning.
         """
         search = self.search
-        progression = screen.Progression(self.launch.console, search)
+        progression = progress.Progression(self.launch.console, search)
         try:
             with progression.shown():
                 if search.stopped:

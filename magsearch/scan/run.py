@@ -12,7 +12,7 @@ from pathlib import Path
 
 from magsearch import config, storage
 from magsearch.config.input import Input
-from magsearch.console import screen
+from magsearch.console import model
 from magsearch.errors import InputError, Interrupted
 from magsearch.formatting import fixed
 from magsearch.phases.column import Column, describe
@@ -110,10 +110,10 @@ class ScanRun:
             start.given, start.before.columns, start.before.followed, launch.device, ranks, launch.signals, self._keep,
             self._report, start.share, self._reread,
         )  # fmt: skip
-        self.own = screen.console(console.stderr, quiet=launch.silent or self.scan.team.rank > 0)
+        self.own = model.console(console.stderr, quiet=launch.silent or self.scan.team.rank > 0)
         before = start.before
         points = sum(len(column.temperatures) for column in before.columns)
-        screen.describe(console, before.hamiltonian)
+        model.describe(console, before.hamiltonian)
         launch.say(f"scan       {points} points in {len(before.columns)} columns: {_axes(before.columns)}")
         if ranks.size > 1:
             launch.say(f"layout     {max(self.scan.teams) + 1} teams on {ranks.size} ranks")

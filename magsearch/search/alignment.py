@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from magsearch.operators.crystal import Crystal
@@ -37,11 +36,13 @@ class Alignment:
 
     def onto(self, other: NDArray[Any]) -> NDArray[Any]:
         """Return the copy [site, 3] that overlaps most with another texture [site, 3]."""
+        from scipy import fft
+
         lattice, other_waves = self.crystal.lattice, self._waves(other)
         best, largest = self.texture, -np.inf
         for image, waves in self._images:
             spectrum = (other_waves * waves.conj()).sum(axis=(-2, -1))
-            overlap = scipy.fft.irfftn(spectrum, s=lattice.grid, axes=SPACE)
+            overlap = fft.irfftn(spectrum, s=lattice.grid, axes=SPACE)
             overlap = overlap[tuple(slice(None) if n else slice(1) for n in self._free[::-1])]
             shift = np.unravel_index(int(overlap.argmax()), overlap.shape)
             if overlap[shift] > largest:
@@ -56,5 +57,7 @@ class Alignment:
         return tuple(uniform and periodic for periodic in self.crystal.lattice.periodic)
 
     def _waves(self, texture: NDArray[Any]) -> NDArray[Any]:
+        from scipy import fft
+
         lattice = self.crystal.lattice
-        return scipy.fft.rfftn(texture.reshape(*lattice.grid, lattice.atoms, 3), axes=SPACE)
+        return fft.rfftn(texture.reshape(*lattice.grid, lattice.atoms, 3), axes=SPACE)

@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import scipy.fft
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.transform import Rotation
 
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.symmetry.spin_group import SpinGroup, spin_group
@@ -96,14 +94,18 @@ class Equivalence:
         return int((np.linalg.svd(moved, compute_uv=False) > self.close * self.hamiltonian.n_spins**0.5).sum())
 
     def _waves(self, texture: ArrayLike) -> NDArray[np.complex128]:
+        from scipy import fft
+
         lattice = self.hamiltonian.lattice
         cells = np.reshape(np.asarray(texture, dtype=np.float64), (*lattice.grid, lattice.atoms, 3))
-        return np.asarray(scipy.fft.rfftn(cells, axes=SPACE))
+        return np.asarray(fft.rfftn(cells, axes=SPACE))
 
     def _correlation(self, target: NDArray[np.complex128], image: NDArray[np.float64]) -> NDArray[np.float64]:
         """M(t) for every translation t that is a symmetry, [t3, t2, t1, 3, 3]; the other texture is given by waves."""
+        from scipy import fft
+
         spectrum = np.einsum("...ax,...ay->...xy", target, self._waves(image).conj())
-        M = scipy.fft.irfftn(spectrum, s=self.hamiltonian.lattice.grid, axes=SPACE)
+        M = fft.irfftn(spectrum, s=self.hamiltonian.lattice.grid, axes=SPACE)
         return np.asarray(M[tuple(slice(None) if free else slice(1) for free in self.group.shifts[::-1])])
 
 
@@ -131,6 +133,8 @@ def best_turn(M: NDArray[np.float64], axes: NDArray[np.float64]) -> NDArray[np.f
     if len(axes) == 0:
         return np.eye(3)
     if len(axes) == 1:
+        from scipy.spatial.transform import Rotation
+
         along = axes[0] @ M @ axes[0]
         angle = np.arctan2(_axial(M) @ axes[0], np.trace(M) - along)
         return np.asarray(Rotation.from_rotvec(angle * axes[0]).as_matrix())

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import KDTree
 
 from magsearch.errors import InputError
 from magsearch.formats.elements import SYMBOLS
@@ -82,6 +81,8 @@ def _columns(path: Path, comment: str) -> dict[str, tuple[int, int]]:
 
 def _sites(path: Path, positions: NDArray[np.float64], lattice: Lattice) -> NDArray[np.int64]:
     """Return the site of each row by its position; raises InputError if a position is not one of the lattice's."""
+    from scipy.spatial import KDTree
+
     tree = KDTree(lattice.positions)
     apart = tree.query(lattice.positions, k=2)[0][:, 1].min()  # infinite for a single site
     distance, site = tree.query(positions)

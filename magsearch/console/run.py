@@ -1,4 +1,4 @@
-"""What the command line prints: progress of a run, and tables."""
+"""Progress of a run, and its results as tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from rich.box import SIMPLE
@@ -15,66 +14,18 @@ from rich.live import Live
 from rich.table import Table
 
 from magsearch.console import live
-from magsearch.engine.evaluator import choose_path, cost
-from magsearch.formatting import fixed, vector
-from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.formatting import count, fixed, vector
 from magsearch.observables.topological_charge import rough
 from magsearch.search.archipelago import Archipelago
 from magsearch.search.candidate import Candidate
 from magsearch.search.history import History
-from magsearch.search.memory import Footprint
 from magsearch.storage import Record
 from magsearch.storage.summary import above, certificate
-from magsearch.thermal.statistics import Estimate
 
 LINES = 16  # of the ranks of a run that are shown
 ROUGH = "neighbouring spins differ by 60 degrees and more"
 WIDE = 110  # columns of a terminal from which on a table has room for words
 WORDS = ("phase", "degeneracy", "stability", "made by")  # columns that are no numbers
-
-
-def console(stderr: bool = False, quiet: bool = False) -> Console:
-    """As wide as the terminal; wide enough for every table in a batch log. A quiet one prints nothing."""
-    found = Console(stderr=stderr, quiet=quiet)
-    return found if found.is_terminal else Console(stderr=stderr, quiet=quiet, width=160)
-
-
-def describe(console: Console, hamiltonian: Hamiltonian) -> None:
-    """Lattice and couplings in a few lines, and what the reader wants the user to know."""
-    lattice = hamiltonian.lattice
-    size = " x ".join(str(n) for n in lattice.size)
-    edges = ", ".join("periodic" if p else "open" for p in lattice.periodic)
-    console.print(
-        f"lattice    {size} cells ({edges}), {_count(lattice.atoms, 'atom')} in the basis, {lattice.sites} sites",
-        highlight=False,
-        soft_wrap=True,
-    )
-    console.print(
-        f"couplings  {hamiltonian.coordination:.4g} per site, range {hamiltonian.reach:.4g} angstrom",
-        highlight=False,
-        soft_wrap=True,
-    )
-    console.print(
-        f"field      {vector(hamiltonian.field)} T; moments {moments(hamiltonian)} mu_B",
-        highlight=False,
-        soft_wrap=True,
-    )
-    for note in hamiltonian.notes:
-        console.print(f"note       {note}", style="yellow", highlight=False, markup=False, soft_wrap=True)
-
-
-def moments(hamiltonian: Hamiltonian) -> str:
-    low, high = np.min(hamiltonian.moments), np.max(hamiltonian.moments)
-    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
-
-
-def path_line(hamiltonian: Hamiltonian, path: str) -> str:
-    """Which path runs, and why."""
-    expected = cost(hamiltonian)
-    why = f"expected cost: direct {expected.direct:.3g}, fourier {expected.fourier:.3g}"
-    if expected.reason:
-        why = f"no Fourier path: {expected.reason}"
-    return f"{path} ({why}{'' if path == choose_path(hamiltonian) else '; overruled'})"
 
 
 class Progression:
@@ -121,7 +72,7 @@ def _as_it_is(history: History) -> History:
 def layout(console: Console, search: Archipelago, lines: Sequence[str], nodes: int) -> None:
     """What runs where: every rank of a small run, the first ones of a large one."""
     islands, ranks = len(search.settings), search.ranks.size
-    counted = f"{_count(islands, 'island')} on {_count(ranks, 'rank')} and {_count(nodes, 'node')}"
+    counted = f"{count(islands, 'island')} on {count(ranks, 'rank')} and {count(nodes, 'node')}"
     console.print(f"layout     {counted}", highlight=False, soft_wrap=True)
     shown = lines if len(lines) <= LINES else [*lines[: LINES - 1], f"... and {len(lines) - LINES + 1} more"]
     for line in shown:
@@ -131,22 +82,6 @@ def layout(console: Console, search: Archipelago, lines: Sequence[str], nodes: i
             f"{ranks - islands} of {ranks} ranks have nothing to do: --set islands.count={ranks} gives each an island"
         )
         console.print(f"note       {idle}", style="yellow", highlight=False, soft_wrap=True)
-
-
-def memory(console: Console, size: Footprint, islands: int) -> None:
-    """What a run of one rank takes."""
-    where = f"{_mega(size.replica)} per replica, {_mega(size.device)} on the device, {_mega(size.host)} on the host"
-    console.print(f"memory     {where} for {_count(islands, 'island')} on one rank", highlight=False, soft_wrap=True)
-    stored = f"{_mega(size.checkpoint)} while the run goes on, {_mega(size.elite)} for every elite"
-    console.print(f"file       {stored}", highlight=False, soft_wrap=True)
-
-
-def _mega(size: int) -> str:
-    return f"{size / 1e6:.3g} MB"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def show(console: Console, record: Record) -> None:
@@ -159,14 +94,14 @@ def show(console: Console, record: Record) -> None:
     history = record.history
     evaluations = int(history["evaluations"].sum())
     done = [
-        _count(len(history), "generation"),
+        count(len(history), "generation"),
         f"{evaluations} evaluations",
         f"{record.seconds:.1f} s on {record.device}",
     ]
     if history.islands > 1:
-        done.insert(1, f"{history.islands} islands, {_count(len(history.migrations), 'migration')}")
+        done.insert(1, f"{history.islands} islands, {count(len(history.migrations), 'migration')}")
         share = 100 * np.mean(record.waited) / max(record.seconds, 1e-9)
-        done.append(f"{_count(len(record.waited), 'rank')}: waited {share:.1f} % of the time")
+        done.append(f"{count(len(record.waited), 'rank')}: waited {share:.1f} % of the time")
     console.print(", ".join(done), highlight=False, soft_wrap=True)
 
 
@@ -225,9 +160,7 @@ def stable(elite: Candidate) -> str:
     if elite.stability is None:
         return ""
     return (
-        _count(elite.stability.zero_modes, "zero mode")
-        if elite.stability.kind == "zero modes"
-        else elite.stability.kind
+        count(elite.stability.zero_modes, "zero mode") if elite.stability.kind == "zero modes" else elite.stability.kind
     )
 
 
@@ -246,19 +179,3 @@ def certified(record: Record) -> list[str]:
         )
         lines.append(f"gap   {gap:.2g} meV per site: {what}")
     return lines
-
-
-def table_of(console: Console, rows: dict[str, Any]) -> None:
-    """Names and values below each other."""
-    width = max(len(name) for name in rows)
-    for name, value in rows.items():
-        console.print(f"{name:{width}}  {value}", highlight=False, soft_wrap=True)
-
-
-def with_error(estimate: Estimate) -> str:
-    """-1.2345(67): the last digits' error in brackets."""
-    if estimate.error <= 1e-12 * max(abs(estimate.mean), 1.0):  # nothing varies
-        return f"{estimate.mean + 0.0:.6g}"
-    digits = max(0, 1 - int(f"{estimate.error:.1e}".partition("e")[2]))
-    error = round(estimate.error * 10**digits)
-    return f"{fixed(estimate.mean, digits)}({error})"

@@ -1,0 +1,77 @@
+"""Help texts, and what the command line imports before it knows what is to be done."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from inspect import getdoc
+
+import pytest
+from test_cli import MODEL, printed
+
+from magsearch.cli import COMMANDS, load
+
+HEAVY = {"scipy", "h5py", "pydantic", "matplotlib"}
+QUICK = ("-h", "--help", "--version")
+
+
+def imported(program: str) -> set[str]:
+    """Return the packages, whole and first part, that a program in a process of its own imports."""
+    program += "\nimport sys; print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    names = done.stderr.split()
+    return {*names, *(name.partition(".")[0] for name in names)}
+
+
+@pytest.mark.parametrize("option", QUICK)
+def test_help_and_version_import_nothing_heavy(option):
+    program = f"import sys\nfrom magsearch.cli import app\nsys.argv = ['magsearch', {option!r}]\n"
+    names = imported(f"{program}app(standalone_mode=False)")
+    assert not names & (HEAVY | {"numpy", "rich"})
+    assert not {name for name in names if name.startswith("magsearch.")} - {"magsearch.cli", "magsearch.errors"}
+
+
+def test_info_imports_neither_pictures_nor_files_of_runs(tmp_path):
+    toml = tmp_path / "in.toml"
+    toml.write_text(MODEL)
+    program = "import sys\nfrom magsearch.cli import app\n"
+    names = imported(f"{program}sys.argv = ['magsearch', 'info', {str(toml)!r}]\napp(standalone_mode=False)")
+    assert not names & {"matplotlib", "h5py", "scipy"}
+
+
+def test_the_package_imports_nothing_heavy():
+    assert not imported("import magsearch") & HEAVY
+
+
+def test_version_is_that_of_the_package(capsys):
+    from importlib.metadata import version
+
+    assert printed(capsys, "--version") == f"magsearch {version('magsearch')}\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_texts_are_printed_as_they_are_written(name, capsys):
+    """No bracket is taken for markup: [storage] is a table of the input."""
+    shown = " ".join(printed(capsys, name, "--help").split())
+    command = load(name)
+    written = [getdoc(command.callback), *(option.help for option in command.params)]
+    for text in written:
+        assert text
+        assert " ".join(text.split()) in shown
+    assert printed(capsys, name, "-h") == printed(capsys, name, "--help")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_texts_are_sentences_under_the_summary_of_the_list(name, capsys):
+    command = load(name)
+    assert command.help.split("\n\n")[0] == COMMANDS[name][1]
+    assert f"{name} {COMMANDS[name][1]}" in " ".join(printed(capsys, "--help").split()), "not cut"
+    for text in (command.help, *(option.help for option in command.params)):
+        assert re.match(r"[A-Z]", text), text
+        assert text.rstrip().endswith((".", ")")), text
+
+
+def test_brackets_are_shown():
+    assert any("[" in (load(name).help or "") for name in COMMANDS), "else the test above proves nothing"
