@@ -296,7 +296,7 @@ def test_what_does_not_go_with_a_chosen_box_is_refused(tmp_path):
     model.write_text(MODEL)
     for arguments, told in (
         (("run", "--set", "model.periodic=[false,false,false]"), "there is no supercell to be chosen"),
-        (("scan", "--set", "scan.field=[0,1]"), "for one run"),
+        (("scan", "--set", "scan.field=[0,1]"), "search.cells selects the supercell of a single run"),
     ):
         said = done(arguments[0], model, "-o", tmp_path / "out.h5", *arguments[1:], code=2)
         assert told in said

@@ -12,6 +12,7 @@ from magsearch.cli.arguments import InputFile, Json, Settings
 from magsearch.console import model
 from magsearch.engine.device import choose
 from magsearch.engine.evaluator import Evaluator
+from magsearch.formats import CONVENTIONS
 from magsearch.formatting import vector
 from magsearch.operators.crystal import softest_waves
 from magsearch.search.memory import footprint
@@ -39,9 +40,7 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
         "bytes_of_checkpoint": size.checkpoint,
         "notes": list(hamiltonian.notes),
     }
-    format = given.format
-    assert format is not None
-    result |= {"format": format.NAME, "conventions": format.CONVENTIONS}
+    result |= {"format": given.format, "conventions": CONVENTIONS[given.format]}
     if hamiltonian.uniform:
         waves = softest_waves(hamiltonian, 1)
         q = (waves.index[0] / np.array(lattice.size)) @ lattice.reciprocal
@@ -66,6 +65,6 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
             highlight=False,
         )
     model.memory(console, size, len(islands))
-    console.print(f"format     {format.NAME}", highlight=False)
-    for line in format.CONVENTIONS.splitlines():
+    console.print(f"format     {given.format}", highlight=False)
+    for line in CONVENTIONS[given.format].splitlines():
         console.print(f"           {line}", highlight=False, markup=False, soft_wrap=True)

@@ -16,7 +16,6 @@ from magsearch.config.scan import ScanTable, gathered
 from magsearch.config.search import SearchTable
 from magsearch.config.storage import StorageTable
 from magsearch.errors import InputError, SettingError, unknown
-from magsearch.formats import Format
 from magsearch.formats.build import too_large
 from magsearch.formats.toml.model import Model
 from magsearch.formats.toml.model import hamiltonian as hamiltonian_of
@@ -35,7 +34,7 @@ class Input:
     """An input with the settings that overrule it.
 
     model    its [model] table; None for other formats
-    format   of the file; None where a run is resumed, which does not read it
+    format   NAME of the file's format; empty where a run is resumed, which does not read it
     """
 
     path: Path
@@ -46,7 +45,7 @@ class Input:
     storage: StorageTable = field(default_factory=StorageTable)
     scan: ScanTable = field(default_factory=ScanTable)
     model: dict[str, Any] | None = None
-    format: Format | None = None
+    format: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return all tables besides [model], as they are stored with a run."""
@@ -67,7 +66,7 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Input:
             raise Source(path, opened.text, name).error((), unknown("table", name, KNOWN))
     own = {name: given.get(name, {}) for name in TABLES}
     made = Input(
-        path, opened.text, hamiltonian, **_settings(own, sources), model=given.get("model"), format=opened.format
+        path, opened.text, hamiltonian, **_settings(own, sources), model=given.get("model"), format=opened.format.NAME
     )
     return _overruled(made, own, changes) if overrides else made
 

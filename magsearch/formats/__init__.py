@@ -56,6 +56,7 @@ def found() -> tuple[Format, ...]:
 
 
 FORMATS: tuple[Format, ...] = found()
+CONVENTIONS = {known.NAME: known.CONVENTIONS for known in FORMATS}  # what the numbers of each format mean, by its NAME
 
 
 @dataclass(frozen=True)
