@@ -85,7 +85,7 @@ def test_sums_follow_their_definitions(model, target, real, path):
 def test_energy_by_term_sums_to_the_total(model, device):
     s = oracle.random_textures(model, 3)
     scale = scale_of(oracle.field(model, s))
-    terms = {name: Evaluator(part, device, np.float64).energies(s) for name, part in model.terms().items()}
+    terms = {name: Evaluator(part, device, np.float64).energies(s) for name, part in model.parts().items()}
     total = Evaluator(model, device, np.float64).energies(s)
     assert (np.abs(sum(terms.values()) - total) < 1e-12 * scale).all()
     expected = oracle.energies(model, s)

@@ -196,7 +196,7 @@ def test_files_that_no_run_can_go_on_from(content, told, tmp_path):
 def test_resume_takes_no_input_besides(undisturbed, tmp_path):
     run = undisturbed.with_suffix(".h5")
     assert "contains its input" in done("run", undisturbed, "--resume", run, code=2)
-    assert "an INPUT is missing" in done("run", code=2)
+    assert "missing INPUT" in done("run", code=2)
     assert "cannot change" in done("run", "--resume", run, "--set", "search.seed=2", code=2)
 
 

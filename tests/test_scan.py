@@ -278,7 +278,7 @@ def test_tasks_of_another_scan_are_refused(alone, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ((), "an INPUT is missing"),
+        ((), "missing INPUT"),
         (("IN", "--points", "3/3"), "is no share; expected I/N"),
         (("IN", "--points", "0/2", "--overwrite"), "share one file"),
         (("IN", "-o", "OUT"), "exists; choose another name"),
