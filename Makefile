@@ -26,6 +26,7 @@ lint: $(VENV)/linters
 docs: $(VENV)/installed
 	$(BIN)/python -m magsearch.config.document > docs/settings.new
 	mv docs/settings.new docs/settings.md
+	$(BIN)/python docs/architecture.py
 
 benchmark: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/evaluation.py
