@@ -345,8 +345,11 @@ import numpy as np, oracle
 from models import MODELS
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator, cost
-from magsearch.relaxation import LBFGS, BarzilaiBorwein, Fire, VelocityProjection
+from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.fire import Fire
+from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import Convergence, relax
+from magsearch.relaxation.velocity_projection import VelocityProjection
 found = {}
 for name, model in MODELS.items():
     s = oracle.random_textures(model, 20)
