@@ -65,4 +65,4 @@ def test_textures_are_read_from_runs_and_files(tmp_path):
 
 def test_a_run_that_goes_on_takes_no_seeds(tmp_path, capsys):
     told = refused(capsys, "run", "--resume", tmp_path / "run.h5", "--seeds", tmp_path / "a.npy")
-    assert "only --set and --device go with it" in told
+    assert "expected only --set and --device with it" in told
