@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from magsearch.errors import InputError
-from magsearch.model.bonds import Bonds
+from magsearch.model.bonds import BondError, Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import Anisotropy, UniaxialAnisotropy
@@ -57,7 +57,7 @@ def assemble(
             lattice, bonds, np.asarray(moments, dtype=np.float64), tuple(anisotropy), (x, y, z), notes=tuple(said)
         )
     except ValueError as error:
-        told = any(source and str(error).startswith(source) for source in set(bonds.source))
+        told = isinstance(error, BondError) and error.source != ""  # the message says where the bond was read
         raise InputError(str(error), None if told else path) from None
 
 

@@ -25,6 +25,17 @@ def dmi_matrix(D: ArrayLike) -> NDArray[np.float64]:
     return np.moveaxis(np.array(rows), (0, 1), (-2, -1))
 
 
+class BondError(ValueError):
+    """A coupling that makes no sense, or does not fit the lattice.
+
+    source   where it was read; empty if unknown, else the message begins with it
+    """
+
+    def __init__(self, message: str, source: str):
+        self.source = source
+        super().__init__(message)
+
+
 @dataclass(frozen=True, eq=False)
 class Bonds:
     """Directed bonds: atom i of a cell feels atom j of the cell ``offset`` cells away through the matrix J.
@@ -50,7 +61,7 @@ class Bonds:
         if not len(self.i) == len(self.j) == len(self.offset) == len(self.J):
             raise ValueError("i, j, offset and J must have one entry for each bond")
         if not np.isfinite(self.J).all():
-            raise ValueError(f"{self.describe(int(np.argwhere(~np.isfinite(self.J))[0, 0]))} is not a finite number")
+            raise self.error(int(np.argwhere(~np.isfinite(self.J))[0, 0]), "J must be finite numbers")
 
     def __len__(self) -> int:
         return len(self.i)
@@ -94,6 +105,10 @@ class Bonds:
         where = f"{self.source[bond]}: " if self.source and self.source[bond] else ""
         return f"{where}bond {self.i[bond]} -> {self.j[bond]}, cells {tuple(self.offset[bond].tolist())}"
 
+    def error(self, bond: int, message: str) -> BondError:
+        """Return the error that describes a bond, with the place where it was read."""
+        return BondError(f"{self.describe(bond)}: {message}", self.source[bond] if self.source else "")
+
     def merged(self) -> Bonds:
         """Return the couplings with every (i, j, offset) once, sorted; bonds that are listed twice add up."""
         keys = np.column_stack([self.i, self.j, self.offset])
@@ -122,9 +137,9 @@ class Bonds:
             partner = (
                 "its reverse is not listed" if back[worst] < 0 else f"its reverse has {reverse[worst].T.tolist()} meV"
             )
-            raise ValueError(
-                f"{merged.describe(worst)}: J_ji must be the transpose of J_ij; this bond has "
-                f"{merged.J[worst].tolist()} meV, {partner}"
+            raise merged.error(
+                worst,
+                f"J_ji must be the transpose of J_ij; this bond has {merged.J[worst].tolist()} meV, {partner}",
             )
         listed = back >= 0  # a coupling of rounding size may lack its reverse: it is dropped with the asymmetry
         kept = Bonds(merged.i[listed], merged.j[listed], merged.offset[listed], (0.5 * (merged.J + reverse))[listed])

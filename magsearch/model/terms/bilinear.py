@@ -47,10 +47,10 @@ class Bilinear:
                 and not 0 <= min(bonds.i.min(), bonds.j.min()) <= max(bonds.i.max(), bonds.j.max()) < count
             ):
                 worst = int(np.argmax((np.minimum(bonds.i, bonds.j) < 0) | (np.maximum(bonds.i, bonds.j) >= count)))
-                raise ValueError(f"{bonds.describe(worst)}: the lattice has {what} 0 to {count - 1}")
+                raise bonds.error(worst, f"the lattice has {what} 0 to {count - 1}")
         itself = (self.bonds.i == self.bonds.j) & (self.bonds.offset == 0).all(axis=1)
         if itself.any():
-            raise ValueError(f"{self.bonds.describe(int(itself.argmax()))}: an atom has no bond with itself")
+            raise self.bonds.error(int(itself.argmax()), "an atom has no bond with itself")
 
     def on_sites(self, sites: Sites) -> Bonds:
         """Return every coupling as a per-site list, sorted by site; bonds longer than the lattice wrap and add up."""
