@@ -8,7 +8,7 @@ import sys
 from inspect import getdoc
 
 import pytest
-from test_cli import MODEL, printed
+from command import MODEL, printed
 
 from magsearch.cli import COMMANDS, load
 
