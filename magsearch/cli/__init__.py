@@ -36,7 +36,7 @@ PLAIN: dict[str, Any] = {"rich_markup_mode": None}  # brackets in help texts are
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Import without garbage collections, now and of these objects later: nearly all stay, and a search takes long."""
+    """Import without garbage collections, and exempt what is imported from later ones: nearly all of it stays."""
     enabled = gc.isenabled()
     gc.disable()
     try:
