@@ -15,8 +15,8 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from command import printed
 from processes import MODEL
-from test_cli import printed
 
 import magsearch
 from magsearch import storage

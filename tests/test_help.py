@@ -8,7 +8,7 @@ import sys
 from inspect import getdoc
 
 import pytest
-from test_cli import MODEL, printed
+from command import MODEL, printed
 
 from magsearch.cli import COMMANDS, load
 
@@ -38,11 +38,27 @@ def test_info_imports_neither_pictures_nor_files_of_runs(tmp_path):
     toml.write_text(MODEL)
     program = "import sys\nfrom magsearch.cli import app\n"
     names = imported(f"{program}sys.argv = ['magsearch', 'info', {str(toml)!r}]\napp(standalone_mode=False)")
-    assert not names & {"matplotlib", "h5py", "scipy"}
+    assert not names & {"matplotlib", "h5py", "scipy", "rich.live", "mpi4py", "cupy", "pandas"}
+    assert not names & {f"magsearch.{package}" for package in ("bounds", "plots", "report", "runs", "scan", "storage")}
 
 
 def test_the_package_imports_nothing_heavy():
-    assert not imported("import magsearch") & HEAVY
+    names = imported("import magsearch")
+    assert not names & (HEAVY | {"numpy", "typer", "rich"})
+    assert not {name for name in names if name.startswith("magsearch.")}
+
+
+def test_commands_are_imported_without_collections_of_garbage():
+    program = """
+import gc
+from magsearch.cli import load
+ran = []
+gc.callbacks.append(lambda phase, info: ran.append(phase))
+load("info")
+assert gc.isenabled()
+assert not ran, ran
+"""
+    assert "magsearch.config" in imported(program)
 
 
 def test_version_is_that_of_the_package(capsys):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -31,10 +34,24 @@ COMMANDS = {  # name: its module, and the first paragraph of its docstring, whic
 PLAIN: dict[str, Any] = {"rich_markup_mode": None}  # brackets in help texts are text: [storage] is a table of the input
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Import without garbage collections, and exempt what is imported from later ones: nearly all of it stays."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
+
+
 def load(name: str) -> Any:
     """Import a command and return it."""
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, **PLAIN)
-    alone.command(name)(getattr(import_module(f"{__name__}.{COMMANDS[name][0]}"), name))
+    with _uncollected():
+        alone.command(name)(getattr(import_module(f"{__name__}.{COMMANDS[name][0]}"), name))
     return get_command(alone)
 
 

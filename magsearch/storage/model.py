@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
 import h5py
@@ -13,12 +13,19 @@ from numpy.typing import NDArray
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import CONVENTION, Hamiltonian
 from magsearch.model.lattice import Lattice
-from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
+from magsearch.model.terms import single_ion
 from magsearch.model.terms.term import UnsupportedTerm
 from magsearch.model.triangulation import inside, triangles
 from magsearch.storage.files import dataset, texts
 
-TERMS: dict[str, type] = {term.__name__: term for term in (UniaxialAnisotropy, CubicAnisotropy)}
+ANISOTROPIES: dict[str, type] = {  # every class of the module that adds to the entries of an atom
+    name: member
+    for name, member in vars(single_ion).items()
+    if isinstance(member, type)
+    and is_dataclass(member)
+    and hasattr(member, "add_to")
+    and member.__module__ == single_ion.__name__
+}
 
 
 def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
@@ -27,7 +34,7 @@ def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
     for other in hamiltonian.others:
         raise UnsupportedTerm(other, "storage", "files hold couplings, anisotropies and the field")
     for anisotropy in hamiltonian.anisotropy:
-        if type(anisotropy) is not TERMS.get(type(anisotropy).__name__):
+        if type(anisotropy) is not ANISOTROPIES.get(type(anisotropy).__name__):
             raise UnsupportedTerm(
                 hamiltonian.terms[1], "storage", f"{type(anisotropy).__name__} is not a kind it knows"
             )
@@ -69,7 +76,7 @@ def read(model: h5py.Group) -> Hamiltonian:
         return Bonds(*(model[name][part][()] for part in ("i", "j", "offset", "J"))) if name in model else None
 
     def term(values: dict[str, Any]) -> Any:
-        kind = TERMS[values.pop("term")]
+        kind = ANISOTROPIES[values.pop("term")]
         listed = {f.name: values[f.name] for f in fields(kind)}
         return kind(**{name: _tuples(value) for name, value in listed.items()})
 
