@@ -20,9 +20,10 @@ from magsearch.engine.device import INSTRUCTION_SETS, Cpu
 ROOT = Path(__file__).parent.parent
 LOGS = ROOT / "out" / "everywhere"
 MODULES = (
-    "evaluator hamiltonian known_energies minimizers methods heatbath thermal_averages llg hessian modes bounds "
-    "bounds_proofs patches surrogate observables cells fitness island preconditioner"
-).split()
+    *("evaluator", "hamiltonian", "known_energies", "minimizers", "methods", "heatbath", "thermal_averages", "llg"),
+    *("hessian", "modes", "bounds", "bounds_proofs", "patches", "surrogate", "observables", "cells", "fitness"),
+    *("island", "preconditioner"),
+)
 KAGOME = "tests/test_examples.py::test_7_every_triangle_of_every_elite_adds_up_to_zero"
 NEEDS = {"Haswell": "avx2", "Zen": "avx2", "SkylakeX": "avx512"}  # instructions of OpenBLAS's kernels
 

@@ -114,7 +114,7 @@ def test_a_spin_precesses_about_its_field_and_falls_into_it(target, damping):
     for count in (100, 200):
         minimizer = StochasticLLG(0.0, steps(count), damping, Fixed(time * fastest / count))
         errors.append(np.linalg.norm(relax(minimizer, evaluator, s).textures[0, 0] - exact))
-    assert errors[0] < 5e-3
+    assert errors[0] < 0.02
     assert errors[0] / errors[1] > 3.5
 
 

@@ -66,7 +66,7 @@ def test_energy_falls_and_spins_stay_on_the_sphere(model, device, real, minimize
         relaxed = relax(minimizer(Convergence(steps=steps)), evaluator, s)
         assert relaxed.textures.dtype == real
         length = np.linalg.norm(relaxed.textures.astype(np.float64), axis=-1)
-        assert_allclose(length[:, model.occupied], 1, atol=1e-6 if real == np.float32 else 1e-14)
+        assert_allclose(length[:, model.occupied], 1, atol=2e-6 if real == np.float32 else 1e-14)
         assert not relaxed.textures[:, ~model.occupied].any()
         assert (relaxed.energy < before - 0.01 * scale).all()
         assert_reported(model, relaxed, real)
