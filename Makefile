@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard kernels/*)
 
-.PHONY: demo test slow lint docs benchmark clean
+.PHONY: demo test test-everywhere slow lint docs benchmark clean
 
 demo: $(VENV)/installed
 	mkdir -p out
@@ -13,6 +13,9 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed
 	$(BIN)/pytest
+
+test-everywhere: $(VENV)/installed
+	$(BIN)/python tests/everywhere.py
 
 slow: $(VENV)/installed
 	$(BIN)/pytest -m slow

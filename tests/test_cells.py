@@ -240,7 +240,7 @@ def raced(crystal: ms.Hamiltonian, sites: int):
 def test_three_sublattices_are_found_from_any_size():
     """-3/2 |J| per site, which no supercell of 5 x 4 holds."""
     best = raced(triangular(), 30)
-    assert best.energy == pytest.approx(-1.5, abs=1e-6)
+    assert best.energy == pytest.approx(-1.5, abs=1e-5)
     assert best.supercell.sites == 3
 
 
@@ -250,7 +250,7 @@ def test_the_best_of_all_commensurate_spirals_is_found():
     q = np.array([2 * np.pi * k / n for n in range(1, limit + 1) for k in range(n)])
     expected = (-(np.cos(q) + J2 * np.cos(2 * q))).min()
     best = raced(chain(J2), limit)
-    assert best.energy == pytest.approx(expected, abs=1e-6)
+    assert best.energy == pytest.approx(expected, abs=2e-6)  # the next best is 3e-5 higher
     assert best.supercell.sites <= limit
 
 

@@ -25,8 +25,7 @@ pytestmark = pytest.mark.skipif(not (ROOT / "examples").exists(), reason="the ex
 def lines(*command: object) -> list[str]:
     """What a command prints, run in the root of the repository."""
     arguments = [str(part) for part in command]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=300, env=environment)
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 

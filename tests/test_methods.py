@@ -11,6 +11,7 @@ import oracle
 import pytest
 from models import MODELS, kagome_tensor, left_handed, square_bloch
 from numpy.testing import assert_allclose, assert_array_equal
+from statistics_of import assert_lower
 
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
@@ -185,13 +186,14 @@ def test_temperatures_that_do_not_fall_are_refused(hottest, coldest, device):
             relax(method, evaluator, s)
 
 
-def test_slow_cooling_is_better_than_quenching(device):
+def test_slow_cooling_is_better_than_fast_cooling_and_quenching(device):
     """The mean over replicas, which a quench leaves in the first minimum that it meets."""
     model = left_handed()
-    evaluator, s = Evaluator(model, device), oracle.random_textures(model, 64)
-    quenched = relax(BarzilaiBorwein(), evaluator, s).energy.mean()
-    fast, slow = (relax(SimulatedAnnealing(sweeps=n), evaluator, s, key=KEY).energy.mean() for n in (20, 1000))
-    assert slow < fast < quenched
+    evaluator, s = Evaluator(model, device), oracle.random_textures(model, 256)
+    quenched = relax(BarzilaiBorwein(), evaluator, s).energy
+    fast, slow = (relax(SimulatedAnnealing(sweeps=n), evaluator, s, key=KEY).energy for n in (20, 1000))
+    assert_lower(slow, fast)
+    assert_lower(slow, quenched)
 
 
 # -- tempering ---------------------------------------------------------------------------------------------------------
@@ -231,7 +233,7 @@ def test_systematic_resampling_is_fair_to_less_than_one_copy():
     copies = np.array([np.bincount(systematic(weights, u), minlength=50) for u in (np.arange(2000) + 0.5) / 2000])
     assert (copies.sum(axis=1) == 50).all()
     assert (np.abs(copies - share) < 1).all()
-    assert_allclose(copies.mean(axis=0), share, atol=2e-3)
+    assert_allclose(copies.mean(axis=0), share, atol=5e-3)  # 2000 offsets resolve 1/2000
     assert_array_equal(systematic(np.ones(7), 0.3), np.arange(7))
 
 

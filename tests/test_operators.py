@@ -169,7 +169,7 @@ def test_wavelength_is_that_of_the_softest_wave():
 def test_random_spins_are_isotropic():
     crystal = on("square", (100, 100, 1), exchange(1.0))
     s = unit(RandomSpins()(crystal, np.empty((0, 10000, 3)), rng()))
-    assert np.abs(s.mean(axis=0)).max() < 4 / np.sqrt(3 * 10000)  # the variance of a component is 1/3
+    assert np.abs(s.mean(axis=0)).max() < 5 / np.sqrt(3 * 10000)  # the variance of a component is 1/3
     assert_allclose(np.cov(s.T), np.eye(3) / 3, atol=4 * 0.3 / 100)
     assert_allclose(np.sort(s[:, 2]), np.linspace(-1, 1, 10000), atol=0.03)  # Archimedes: z is uniform
 

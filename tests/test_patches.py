@@ -101,12 +101,15 @@ def test_triangular_antiferromagnet_with_an_easy_axis(of):
     model = easy_triangles(K)
     plain, raised = lower_bound(model, of), lower_bound(model, of, moments=True)
     assert plain.per_site == pytest.approx(-1.5 - K, abs=1e-8)
-    assert 0 <= raised.gap(energy) < 3e-8
+    # The program is degenerate there: Clarabel stalls ("AlmostSolved") when the residues of its scaled equations are
+    # near sqrt(eps), 1.5e-8 of scale. Measured: 2e-9 of it; the bound that is not raised has 6e-3.
+    assert 0 <= raised.gap(energy) < 1.5 * np.sqrt(np.finfo(float).eps) * raised.scale
     assert raised.moments
     assert "moments" in raised.method
     _, lowest = lowest_state(model, raised)
     assert lowest == pytest.approx(energy, abs=1e-9)
-    assert raised.reached(lowest)
+    assert raised.gap(lowest) < 1.5 * np.sqrt(np.finfo(float).eps) * raised.scale
+    assert not plain.reached(lowest)
 
 
 def minima(model: Hamiltonian) -> float:

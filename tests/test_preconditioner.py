@@ -66,7 +66,7 @@ def test_directions_are_tangential_and_downhill(name, target, real):
     assert (slope > 0).all()
     assert_allclose(slope, (d * f).sum(axis=(1, 2)), rtol=1e-4 if real == np.float32 else 1e-12)
     assert_allclose(steepest2, (d**2).sum(axis=2).max(axis=1), rtol=1e-4 if real == np.float32 else 1e-12)
-    assert_allclose((d * s).sum(axis=2), 0, atol=1e-6 * np.abs(d).max() if real == np.float32 else 1e-12)
+    assert_allclose((d * s).sum(axis=2), 0, atol=5e-6 * np.abs(d).max() if real == np.float32 else 1e-12)
     assert not d[:, ~model.occupied].any()
 
 

