@@ -36,7 +36,7 @@ struct twin<double> {
 template <typename real>
 using whole = typename twin<real>::type;
 
-// the same bits, and a word as a number
+// reinterpret the bits of a number as a word, and a word as a number
 template <typename real>
 DEVICE whole<real> as_whole(real v) {
     union {
@@ -150,7 +150,7 @@ DEVICE void raise_to(double* largest, L v) {
         largest[k] = v[k] > largest[k] || v[k] != v[k] ? v[k] : largest[k];
 }
 
-// the same bits, and a word as a number
+// reinterpret the bits of a number as a word, and a word as a number
 template <typename real>
 DEVICE whole<real> as_whole(lane<real> v) {
     return (whole<real>)v;

@@ -78,7 +78,7 @@ DEVICE bool variances_are_small(Column s, double energy, int window, double ener
     return s[WINDOW_EE] / n - mean * mean < energy_variance && mm < moment_variance;
 }
 
-// Takes the sums in, decides whether the replica may rest, and returns whether it goes on.
+// Takes the sums in, decides whether the replica may rest, and returns whether it continues.
 DEVICE bool observe(Column s, const double* sums, int groups, int sites, int window, double torque,
                     double energy_variance, double moment_variance, int r, int replicas) {
     if (s[RESTING] != 0) return false;

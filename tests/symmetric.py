@@ -31,7 +31,7 @@ def along_z(J, D):
 
 
 def copy(hamiltonian, texture, random):
-    """A texture under an operation of the group, a translation and a turn by any angle, all at random."""
+    """A texture under an operation of the group, a translation and a global spin rotation, all at random."""
     group, lattice = spin_group(hamiltonian), hamiltonian.lattice
     sites, turns = group.maps[random.integers(len(group.maps))]
     turn = turns[random.integers(len(turns))]

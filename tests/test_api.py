@@ -234,7 +234,7 @@ def test_no_decision_depends_on_the_sentence_of_a_stop_reason(toml, code, monkey
     plain = ms.search(toml, store=tmp_path / "plain.h5", progress=False, **ENDS[code])
     assert plain.stopped.code == code
     assert storage.read(tmp_path / "plain.h5").resumable == plain.record.resumable == plain.stopped.extensible
-    for number, sentence in enumerate(("", "elites' energies vary", "going on")):
+    for number, sentence in enumerate(("", "elites' energies vary", "still running")):
         out = tmp_path / f"{number}.h5"
         with monkeypatch.context() as patched:
             for kind in vars(stopping).values():
@@ -258,7 +258,7 @@ def test_codes_are_distinct_and_reasons_speak():
 
 
 def test_files_without_codes_open(toml, found, tmp_path):
-    """As they were written before: a sentence alone, or nothing while the run goes on."""
+    """As they were written before: a sentence alone, or nothing while the run is under way."""
     for sentence, read in (("3 generations done", Stored("3 generations done")), ("", None)):
         found.save(tmp_path / "old.h5", overwrite=True)
         with h5py.File(tmp_path / "old.h5", "a") as file:

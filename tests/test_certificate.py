@@ -73,7 +73,7 @@ def test_a_run_ends_within_the_gap_of_its_bound(capsys, toml):
     assert 0 <= shown["gap"] < 1e-9
     assert shown["tight"] is True
     text = printed(capsys, "show", out)
-    assert "bound -1.50000000 meV per site: no texture of this box has less" in text
+    assert "bound -1.50000000 meV per site: lower bound of the energy in this supercell" in text
     assert "the champion is a ground state of this box, which is proven" in text
 
 

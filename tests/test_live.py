@@ -141,7 +141,7 @@ def test_ctrl_c_ends_the_watching_and_nothing_else(tmp_path, capsys, monkeypatch
     path = tmp_path / "run.h5"
     write(path, 2)
     monkeypatch.setattr(time, "sleep", pressed)
-    assert printed(capsys, "watch", path).splitlines()[-1] == "the run goes on"
+    assert printed(capsys, "watch", path).splitlines()[-1] == "the run is still running"
 
 
 # -- scans -------------------------------------------------------------------------------------------------------------

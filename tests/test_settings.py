@@ -71,7 +71,7 @@ def of_kind(kind: Any, facts: Any) -> list[Any]:
 
 
 def around(table: type[Table], key: Key) -> dict[str, Any]:
-    """What must stand beside a key: the name of a class that has it, and what this class needs."""
+    """Return the keys that a key needs beside it: the name of a class that has it, and that class's own needs."""
     beside: dict[str, Any] = dict(TOGETHER.get(f"{table.PATH}.{key.name}", {}))
     owner = next(iter(key.owners), samples(table, key)[0] if key.choices else None)
     for other in table.KEYS.values():

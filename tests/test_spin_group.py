@@ -42,7 +42,7 @@ def test_operations_of_the_crystal_are_among_them(model):
     assert all(equivalence.distance(operation(texture), texture) < 1e-9 for operation in operations(model))
 
 
-# couplings, anisotropy, field: operations modulo translations and turns by any angle, and how many axes those have
+# couplings, anisotropy, field: operations modulo translations and continuous rotations, and the axes of the latter
 GROUPS = [
     # eight ways to map the square on itself; spins may be reversed
     (square(), 8 * 2, 3),
@@ -127,7 +127,7 @@ def test_disorder_leaves_the_sites_alone():
     ("coupling", "order"), [(bloch(1.0, 0.4), 8 * 2), (diagonal(1.0, 1.0, 0.6), 8 * 4)], ids=["bloch", "easy plane"]
 )
 def test_couplings_that_are_symmetric_but_for_rounding_keep_the_crystal(coupling, order):
-    """Results of density functional theory: sites are exchanged, time is reversed; only turns by any angle are lost."""
+    """Couplings of density functional theory: sites exchanged, time reversed; only continuous rotations are lost."""
     exact = square(coupling)
     noise = np.random.default_rng(0).normal(size=exact.bonds.J.shape)
     noisy = replace(exact, bonds=exact.bonds.with_matrices(exact.bonds.J + 1e-5 * noise))

@@ -63,6 +63,7 @@ class Commands(TyperGroup):
         self.commands = {name: TyperCommand(name, help=help, **PLAIN) for name, (_, help) in COMMANDS.items()}
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return the name of a command, the command, imported now, and its arguments."""
         name, _, rest = super().resolve_command(ctx, args)
         return name, load(name) if name else None, rest
 

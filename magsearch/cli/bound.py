@@ -108,7 +108,7 @@ def _gap(bound: Bound, energy: float) -> str:
 
 
 def _size(hamiltonian: Hamiltonian) -> str:
-    """The box in words."""
+    """Return the box as text."""
     lattice = hamiltonian.lattice
     return f"{hamiltonian.n_spins} spins in {' x '.join(str(n) for n in lattice.size)} cells"
 
@@ -120,7 +120,7 @@ def _as_json(bound: Bound) -> dict[str, Any]:
 
 
 def _energy(given: str, hamiltonian: Hamiltonian) -> tuple[float, bool]:
-    """meV per site, as a number or of a texture, and whether it is that of a texture."""
+    """Return the energy in meV per site, given as a number or by a texture, and whether it is that of a texture."""
     try:
         return float(given), False
     except ValueError:

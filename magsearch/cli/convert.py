@@ -62,7 +62,7 @@ def convert(
 
 
 def _model(path: Path, settings: list[str]) -> Hamiltonian:
-    """The model in a file, in a folder of UppASD, or of a run or a scan."""
+    """Read the model of a file, a folder of UppASD, a run or a scan."""
     if elite_of(str(path))[1] is None:
         return config.read(path / "inpsd.dat" if isdir(path) else path, settings).hamiltonian
     if settings:

@@ -1,4 +1,4 @@
-"""The command ``magsearch watch``: a run or a scan that goes on elsewhere, seen through its file."""
+"""The command ``magsearch watch``: follow a run or a scan through its file."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ PATIENCE = 20  # failed reads in a row before giving up: a slow file system may 
 
 
 class Ending(Protocol):
-    """What is seen of a run or of a scan."""
+    """Run or scan that is followed."""
 
     @property
-    def stopped(self) -> Reason | None: ...
+    def stopped(self) -> Reason | None:
+        """Reason why it ended; None while it is under way."""
 
 
 Seen = TypeVar("Seen", bound=Ending)
@@ -45,7 +46,7 @@ def watch(
         stopped = _scan(console, run_file, every) if scanned else _run(console, run_file, every)
         console.print(f"stopped: {stopped}", highlight=False, soft_wrap=True)
     except KeyboardInterrupt:
-        console.print(f"the {'scan' if scanned else 'run'} goes on", highlight=False)
+        console.print(f"the {'scan' if scanned else 'run'} is still running", highlight=False)
 
 
 def _run(console: Console, path: Path, every: float) -> Reason | None:
@@ -89,7 +90,7 @@ def _file_of(moment: float) -> str:
 
 
 def looks(path: Path, every: float) -> Iterator[storage.Glance]:
-    """The run after each replacement of its file, the last time when it has ended.
+    """Yield the run after each replacement of its file, the last time when it has ended.
 
     InputError for a file that is not there or not a run at first, or cannot be read for a while later on.
     """
@@ -97,7 +98,7 @@ def looks(path: Path, every: float) -> Iterator[storage.Glance]:
 
 
 def scan_looks(path: Path, every: float) -> Iterator[scan_live.Sight]:
-    """The same for a scan, also after each part that is put beside its file."""
+    """Yield a scan after each replacement of its file and after each part that is written beside it."""
     return _looks(path, every, scan_live.sight, lambda path: (identity(path), tuple(storage.scan.parts(path))))
 
 
@@ -122,7 +123,7 @@ def _looks(path: Path, every: float, look: Callable[[Path], Seen], marks: Callab
 
 
 def identity(path: Path) -> tuple[int, int, int]:
-    """What changes when a file is replaced; by opening it, for which a network file system must ask its server."""
+    """Return an identifier that changes when a file is replaced; opening it makes a network file system ask its server."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError as error:

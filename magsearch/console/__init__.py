@@ -1,1 +1,1 @@
-"""What is printed on a terminal or in a batch log."""
+"""Output on a terminal or in a batch log."""

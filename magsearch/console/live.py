@@ -1,4 +1,4 @@
-"""A search while it goes on: a table that fits 80 columns on a terminal, plain lines in a batch log."""
+"""Progress of a search: a table that fits 80 columns on a terminal, plain lines in a batch log."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rich.text import Text
 from magsearch.formatting import duration, fixed
 from magsearch.search.history import History
 
-OPERATORS = 14  # that the table shows at the most, those first whose offspring were kept most often
+OPERATORS = 14  # maximum number in the table; those first whose offspring were accepted most often
 RECENT = 5  # generations that shares and the time left are taken from
 
 
 @dataclass(frozen=True)
 class Limits:
-    """At what a search ends at the latest: so many generations, and so many seconds on its clock."""
+    """Limits of a search: generations, and seconds of wall time."""
 
     generations: int
     seconds: float | None = None
@@ -38,16 +38,16 @@ def line(history: History, number: int) -> str:
 
 
 def table(history: History, limits: Limits, elapsed: float, doing: str) -> RenderableType:
-    """How far a search has got: generations, energies, seconds left, and what every operator's offspring were worth.
+    """Return a table of the progress: generations, energies, seconds left, and accepted offspring by operator.
 
-    elapsed   seconds on the clock of the search
-    doing     what is going on, in a few words
+    elapsed   wall time of the search, seconds
+    doing     current activity, in a few words
     """
     done = len(history)
     time = f"{duration(elapsed)} gone"
     if 0 < done < limits.generations and (left := seconds_left(history, limits, elapsed)) is not None:
-        time += f", {duration(left)} left at the most"
-    lines = [f"generation  {done} of {limits.generations} at the most, {time}"]
+        time += f", {duration(left)} left at most"
+    lines = [f"generation  {done} of at most {limits.generations}, {time}"]
     if done:
         rows, overall = history.rows[-1], history.overall(done - 1)
         best = rows[rows["best"].argmin()]

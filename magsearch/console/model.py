@@ -44,6 +44,7 @@ def describe(console: Console, hamiltonian: Hamiltonian) -> None:
 
 
 def moments(hamiltonian: Hamiltonian) -> str:
+    """Return the moment, or the range of moments, in Bohr magnetons."""
     low, high = np.min(hamiltonian.moments), np.max(hamiltonian.moments)
     return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
 
@@ -58,11 +59,11 @@ def path_line(hamiltonian: Hamiltonian, path: str) -> str:
 
 
 def memory(console: Console, size: Footprint, islands: int) -> None:
-    """What a run of one rank takes."""
+    """Print the memory and the disk space that a run on one rank needs."""
     replica, device, host = (megabytes(part) for part in (size.replica, size.device, size.host))
     where = f"{replica} per replica, {device} on the device, {host} on the host"
     console.print(f"memory     {where} for {count(islands, 'island')} on one rank", highlight=False, soft_wrap=True)
-    stored = f"{megabytes(size.checkpoint)} while the run goes on, {megabytes(size.elite)} for every elite"
+    stored = f"{megabytes(size.checkpoint)} while it runs, {megabytes(size.elite)} for every elite"
     console.print(f"file       {stored}", highlight=False, soft_wrap=True)
 
 

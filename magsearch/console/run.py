@@ -29,7 +29,7 @@ WORDS = ("phase", "degeneracy", "stability", "made by")  # columns that are no n
 
 
 class Progression:
-    """How a search gets on: a table on a terminal, a plain line for each generation in a batch log."""
+    """Progress of a search: a table on a terminal, a plain line for each generation in a batch log."""
 
     def __init__(self, console: Console, search: Archipelago):
         self.console, self.search, self.shown_before = console, search, len(search.history)
@@ -40,6 +40,7 @@ class Progression:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
+        """Show the table while the context is open, on a terminal."""
         if not self.table:
             yield
             return
@@ -50,7 +51,7 @@ class Progression:
         return live.table(self.seen, self.limits, time.monotonic() - self.begin, self.doing)
 
     def generations(self) -> None:
-        """Those that have been heard of since the last call."""
+        """Report the generations that were completed since the last call."""
         history = self.search.history
         if not self.table:
             for number in range(self.shown_before, len(history)):
@@ -58,6 +59,7 @@ class Progression:
         self.shown_before, self.seen = len(history), _as_it_is(history)
 
     def polishing(self) -> None:
+        """Report that the search has stopped and that the elites are being refined."""
         message = f"stopped: {self.search.stopped}; polishing the elites in double precision"
         if not self.table:
             self.console.print(message, highlight=False, soft_wrap=True)
@@ -65,12 +67,12 @@ class Progression:
 
 
 def _as_it_is(history: History) -> History:
-    """What has happened so far, whatever happens next."""
+    """Return a copy of the history, which later generations do not change."""
     return replace(history, rows=list(history.rows), seconds=list(history.seconds), levels=list(history.levels))
 
 
 def layout(console: Console, search: Archipelago, lines: Sequence[str], nodes: int) -> None:
-    """What runs where: every rank of a small run, the first ones of a large one."""
+    """Print islands and device of every rank of a small run, or of the first ranks of a large one."""
     islands, ranks = len(search.settings), search.ranks.size
     counted = f"{count(islands, 'island')} on {count(ranks, 'rank')} and {count(nodes, 'node')}"
     console.print(f"layout     {counted}", highlight=False, soft_wrap=True)
@@ -85,10 +87,10 @@ def layout(console: Console, search: Archipelago, lines: Sequence[str], nodes: i
 
 
 def show(console: Console, record: Record) -> None:
-    """The elites of a run as a table, and how the run went."""
+    """Print the elites of a run as a table, and a summary of the run."""
     console.print(_elites(record, [_row(record, k, console.width >= WIDE) for k in range(len(record.elites))]))
     if record.elites and rough(record.hamiltonian.lattice, record.elites[0].spins):
-        console.print(f"note  charges mean nothing here: {ROUGH}", style="yellow", highlight=False, soft_wrap=True)
+        console.print(f"note  topological charge undefined: {ROUGH}", style="yellow", highlight=False, soft_wrap=True)
     for line in certified(record):
         console.print(line, highlight=False, soft_wrap=True)
     history = record.history
@@ -106,7 +108,7 @@ def show(console: Console, record: Record) -> None:
 
 
 def minima(console: Console, record: Record) -> None:
-    """The catalogue of a run's minima as a table; a narrow terminal has no room for all of it."""
+    """Print the catalogue of a run's minima as a table, with fewer columns on a narrow terminal."""
     elites = record.elites
     console.print(_elites(record, [_minimum(record, k, console.width >= WIDE) for k in range(len(elites))]))
     if any(elite.degeneracy is None for elite in elites):
@@ -125,7 +127,7 @@ def _elites(record: Record, rows: list[dict[str, str]]) -> Table:
 
 
 def _minimum(record: Record, number: int, wide: bool) -> dict[str, str]:
-    """An elite by the names of the columns of the catalogue."""
+    """Return an elite by the names of the columns of the catalogue."""
     elite = record.elites[number]
     row = {"": str(number), "meV per site": f"{elite.energy / record.hamiltonian.n_spins:.8f}"}
     if wide:
@@ -138,7 +140,7 @@ def _minimum(record: Record, number: int, wide: bool) -> dict[str, str]:
 
 
 def _row(record: Record, number: int, wide: bool) -> dict[str, str]:
-    """An elite by the names of the columns; those that 80 columns have room for, where the terminal is not wide."""
+    """Return an elite by the names of the columns; fewer of them unless the terminal is wide."""
     elite, spins = record.elites[number], record.hamiltonian.n_spins
     free = any(elite.free_energy is not None for elite in record.elites)
     row = {"": str(number), "meV per site": f"{elite.energy / spins:.8f}", "above": f"{above(record, number):.2e}"}
@@ -156,7 +158,7 @@ def _row(record: Record, number: int, wide: bool) -> dict[str, str]:
 
 
 def stable(elite: Candidate) -> str:
-    """minimum, saddle, or how many zero modes; empty for elites of a run that goes on."""
+    """Return minimum, saddle, or the number of zero modes; empty for elites of a run under way."""
     if elite.stability is None:
         return ""
     return (
@@ -165,11 +167,12 @@ def stable(elite: Candidate) -> str:
 
 
 def certified(record: Record) -> list[str]:
-    """What is proven about the champion, a line for the bound and one for the gap."""
+    """Return the proven lower bound of the energy and the gap of the champion, a line each."""
     proven = certificate(record)
     if proven is None:
         return []
-    lines = [f"bound {proven['bound_per_site']:.8f} meV per site: no texture of this box has less ({proven['method']})"]
+    bound = f"bound {proven['bound_per_site']:.8f} meV per site"
+    lines = [f"{bound}: lower bound of the energy in this supercell ({proven['method']})"]
     if proven["gap"] is not None:
         gap = max(proven["gap"], 0.0)
         what = (

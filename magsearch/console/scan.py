@@ -1,4 +1,4 @@
-"""What ``magsearch show`` says of a scan: its points, as a table and as JSON."""
+"""Points of a scan as a table and as JSON, as ``magsearch show`` prints them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from magsearch.storage import ScanRecord
 
 
 def show(console: Console, record: ScanRecord) -> None:
-    """The points of a scan as a table: without mean spin and next phase where the terminal has no room for them."""
+    """Print the points of a scan as a table, without mean spin and next phase on a narrow terminal."""
     wide = console.width >= WIDE
     points = [(column, kelvin, found) for column in record.columns for kelvin, found in column.points()]
     keys = list(dict.fromkeys(key for column in record.columns for key in column.settings))
@@ -37,18 +37,18 @@ def show(console: Console, record: ScanRecord) -> None:
 
 
 def varied(columns: Sequence[Column]) -> list[str]:
-    """Settings in which columns differ."""
+    """Return the settings in which columns differ."""
     keys = dict.fromkeys(key for column in columns for key in column.settings)
     return [key for key in keys if len({repr(column.settings.get(key)) for column in columns}) > 1]
 
 
 def heading(key: str) -> str:
-    """Of a setting's column: B (T), moment, search.seed."""
+    """Return the heading of a setting's column: B (T), moment, search.seed."""
     return "B (T)" if key == "model.field" else key.removeprefix("model.")
 
 
 def short(value: Any) -> str:
-    """A setting in few letters: a field along z as a number."""
+    """Return a setting in few letters: a field along z as a number."""
     if isinstance(value, list) and len(value) == 3 and not any(value[:2]):
         value = value[2]
     return f"{value:.6g}" if isinstance(value, int | float) else str(value)
@@ -83,7 +83,7 @@ def _cells(column: Column, found: Minimum | ThermalState | None) -> tuple[str, .
 
 
 def summary(record: ScanRecord) -> dict[str, Any]:
-    """What ``magsearch show --json`` prints. Energies in meV, fields in tesla, temperatures in kelvin."""
+    """Return what ``magsearch show --json`` prints: energies in meV, fields in tesla, temperatures in kelvin."""
     points = []
     for column in record.columns:
         for kelvin, found in column.points():

@@ -1,4 +1,4 @@
-"""A scan while it goes on, seen through its file: a line for every point that is found, and a table for a terminal."""
+"""Progress of a scan, read from its file: a line for every point that is found, and a table for a terminal."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ LATEST = 12  # points that the table shows
 
 @dataclass(frozen=True, eq=False)
 class Sight:
-    """What is seen of a scan at one moment.
+    """Snapshot of a scan under way.
 
-    elapsed   seconds on its clock, when it was heard of last
+    elapsed   wall time of the scan when its file was last written, seconds
     written   when that was, seconds since 1970
     """
 
@@ -38,17 +38,18 @@ class Sight:
 
     @property
     def stopped(self) -> Reason | None:
+        """Reason why the scan ended; None while it is under way."""
         return self.record.stopped
 
 
 def sight(path: Path) -> Sight:
-    """How far a scan has got. InputError as for ``read_scan``."""
+    """Return the present state of a scan. Raises InputError as ``read_scan``."""
     record, (file, latest) = storage.read_scan(path), storage.scan.written(path)
     return Sight(record, record.seconds + latest - file, latest)
 
 
 def lines(record: ScanRecord) -> dict[str, Found]:
-    """What has been found so far, a line for each point, in the order of the scan."""
+    """Return the points found so far and a line for each, in the order of the scan."""
     return {_line(*point): point for column in record.columns for point in _points(column)}
 
 
@@ -68,7 +69,7 @@ def table(seen: Sight, latest: Sequence[Found], doing: str) -> RenderableType:
     """How far a scan has got: points, phases, seconds left, and what was found last; fits 80 columns.
 
     latest   points, the last one found last
-    doing    what is going on, in a few words
+    doing    current activity, in a few words
     """
     columns, coming = seen.record.columns, to_come(seen.record)
     found = [point for column in columns for point in _points(column)]

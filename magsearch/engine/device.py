@@ -93,7 +93,7 @@ def _roots(n: int, real: str) -> np.ndarray:
 
 
 class Device:
-    """What both machines have in common: arrays (``xp``), checked kernel launches, batched Fourier transforms."""
+    """Common part of both machines: arrays (``xp``), checked kernel launches, batched Fourier transforms."""
 
     name: str
     description: str  # for people

@@ -21,7 +21,7 @@ from magsearch.engine.onsite_table import OnsiteTable
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.terms.term import UnsupportedTerm
 
-PARTS = 4096  # of one colour at the most: what fills a GPU with a warp of replicas
+PARTS = 4096  # maximum number of one colour; with a warp of replicas each, they fill a GPU
 
 
 def colours(neighbours: Neighbours, stretch: int) -> list[list[int]]:

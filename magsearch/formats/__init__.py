@@ -94,7 +94,7 @@ class ModelFile:
 
 
 def opened(path: str | Path) -> ModelFile:
-    """Return a file of a model and its format, which its content tells. InputError where it is no model."""
+    """Return a file of a model and its format, which its content tells. Raises InputError for any other file."""
     file = TextFile.read(path)
     for known in FORMATS:
         if known.recognises(file.path, file.text):

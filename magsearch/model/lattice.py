@@ -48,7 +48,7 @@ def shortest(vectors: ArrayLike, along: ArrayLike | None = None) -> tuple[NDArra
     """Shorter vectors that span the same lattice, and ``along`` changed with them; both [..., k, 3].
 
     Each vector is shortened by whole multiples of the others until none can be (Lagrange and Gauss; for three vectors
-    after I. Semaev, 2001, with one other at a time). Vectors that cannot be shortened stay as they are, bit for bit.
+    after I. Semaev, 2001, with one other at a time). Vectors that cannot be shortened are returned bitwise unchanged.
     """
     v = np.array(vectors, dtype=np.float64)
     other = v.copy() if along is None else np.array(along)

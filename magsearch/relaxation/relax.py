@@ -19,7 +19,7 @@ from magsearch.randomness import Key
 
 STATE = rows("State")
 REASONS = ("moving", "torque", "variance", "padding")  # values of the row RESTING
-LOOK = 20  # iterations between two looks at the state
+LOOK = 20  # polling interval of the state, iterations
 Watch = Callable[[], None]
 
 
@@ -59,7 +59,7 @@ class Convergence:
     """When a replica has arrived: torque, variances, or the number of steps.
 
     torque     meV, largest |s x b|; None: 1e-6 of the stiffest coupling in float32, 1e-8 of it in float64
-    steps      evaluations at the most
+    steps      maximum number of evaluations
     variance   None: no variance control
     """
 
@@ -263,7 +263,7 @@ def relax(
     """Relax textures [replica, site, 3] to nearby minima; ``tesla`` [3] or [replica, 3] overrides the model's field.
 
     ``watch`` is called at every look at the replicas; what it raises ends the relaxation. ``key`` is that of the random
-    numbers, where a minimiser draws any: the same key gives the same bits, whatever else runs.
+    numbers, where a minimiser draws any: equal keys give bitwise identical results, whatever else runs.
     """
     if isinstance(minimizer, Method):
         return minimizer.relaxed(evaluator, textures, tesla, watch, key)

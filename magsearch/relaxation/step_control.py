@@ -1,4 +1,4 @@
-"""How long steps of the Landau-Lifshitz-Gilbert equation are: always the same, or shortened where they are too long."""
+"""Step control of the Landau-Lifshitz-Gilbert equation: a fixed step, or one that is shortened where it is too long."""
 
 from __future__ import annotations
 

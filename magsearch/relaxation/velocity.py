@@ -1,4 +1,4 @@
-"""What minimisers with a velocity have in common."""
+"""Common part of minimisers with a velocity."""
 
 from __future__ import annotations
 

@@ -204,7 +204,7 @@ class Run:
         return search.stopped
 
     def store(self, stopped: Reason | None = None) -> None:
-        """Replace the file by the present state; ``stopped`` says why the run ended, None while it goes on."""
+        """Replace the file by the present state; ``stopped`` says why the run ended, None while it is under way."""
         begin, search = time.monotonic(), self.search
         best, populations = search.collected(), None
         elites = search.elites or best

@@ -52,6 +52,7 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def elite_in(stored: storage.Record, path: Path, number: int) -> Candidate:
+    """Return an elite of a run by its number. Raises InputError, with the path, if there is none."""
     if not 0 <= number < len(stored.elites):
         raise InputError(
             f"has elites 0 to {len(stored.elites) - 1}, not {number}" if stored.elites else "has no elites yet", path

@@ -1,12 +1,12 @@
 """A scan on MPI ranks: from its columns to their phases.
 
     search    every other column from nothing, then those between, which begin with the minima of their neighbours;
-              a column's search ends when its champion varies no more: its other phases come from its neighbours
+              a column's search ends when its champion no longer varies: its other phases come from its neighbours
     follow    every phase over all columns (follow.py)
     place     a column where a phase boundary is least certain, as often as is asked for; search and follow again
     sample    the thermal states of all columns, from the phases that compete there (thermal.py)
 
-What is done next follows from what is there (``_next``), so that a scan goes on from wherever it was left. Columns are
+What is done next follows from what is there (``_next``), so that a scan resumes from wherever it was left. Columns are
 divided among teams of ranks; a column's outcome does not depend on the team.
 """
 

@@ -56,7 +56,7 @@ class Archipelago:
     n_generations   done so far
     history         of all islands; a generation behind where several islands run, complete when ``due`` or ``stopped``
     islands         those that this rank owns
-    stopped         why the search has ended; None while it goes on
+    stopped         why the search has ended; None while it is under way
     elites          best distinct minima in double precision, once it has ended
     elapsed         seconds
     waited          [rank] seconds, for other ranks

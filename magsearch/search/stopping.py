@@ -162,7 +162,7 @@ class Stop:
     elites: int | None = None
 
     def reason(self, history: History, generations: int, known: int, stiffness: float) -> Reason | None:
-        """Return why a search ends after so many generations, judged by the first ``known``; None if it goes on.
+        """Return why a search ends after so many generations, judged by the first ``known``; None if it continues.
 
         stiffness   meV, of the stiffest coupling
         """

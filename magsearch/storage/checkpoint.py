@@ -1,4 +1,4 @@
-"""/checkpoint: the populations from which a run resumes, bit for bit.
+"""/checkpoint: the populations from which a run resumes with bitwise identical results.
 
 Populations are written by one process into the file of the run, or, where they are large, by every rank into a part of
 its own that the file of the run shows as its own by virtual datasets. Parts are written first, under a name that holds

@@ -38,12 +38,12 @@ def read(file: h5py.File) -> dict[str, Any]:
 
 
 def write_reason(attrs: h5py.AttributeManager, stopped: Reason | None) -> None:
-    """Write why a run or scan ended: ``stopped``, for people, and ``stop_code``; both empty while it goes on."""
+    """Write why a run or scan ended: ``stopped``, for people, and ``stop_code``; both empty while it is under way."""
     attrs.update(stopped=str(stopped) if stopped else "", stop_code=stopped.code if stopped else "")
 
 
 def read_reason(attrs: h5py.AttributeManager) -> Reason | None:
-    """Return why a run or scan ended; None while it goes on. Files of early versions hold no code."""
+    """Return why a run or scan ended; None while it is under way. Files of early versions hold no code."""
     sentence = str(attrs["stopped"])
     code = str(attrs["stop_code"]) if "stop_code" in attrs else UNKNOWN if sentence else ""
     return Stored(sentence, code) if code else None

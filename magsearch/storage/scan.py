@@ -167,7 +167,7 @@ def parts(path: str | Path) -> list[Path]:
 def written(path: str | Path) -> tuple[float, float]:
     """Return the times when the file, and when it or its latest part was written, seconds since 1970.
 
-    Raises InputError where there is no file.
+    Raises InputError if the file is missing.
     """
     try:
         file = Path(path).stat().st_mtime

@@ -1,9 +1,9 @@
-"""Whether two textures are copies of each other, and how many copies a texture has.
+"""Equivalence of textures under the symmetries of the Hamiltonian, and the number of copies of a texture.
 
 Copies differ by an operation of the spin-space group of the Hamiltonian: a lattice translation, an exchange of sites
-with a turn of the spins, and a turn of all spins by any angle where there is one. The overlap of two textures under all
-translations at once is a correlation of two Fourier transforms, M_xy(t) = sum_i s_x(i + t) s'_y(i); the best turn of
-all spins follows from its singular values (Kabsch, Acta Cryst. A 32, 922 (1976)).
+with a rotation of the spins, and a continuous global spin rotation where there is one. The overlap of two textures under
+all translations at once is a correlation of two Fourier transforms, M_xy(t) = sum_i s_x(i + t) s'_y(i); the best global
+spin rotation follows from its singular values (Kabsch, Acta Cryst. A 32, 922 (1976)).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Equivalence:
     def images(self, texture: ArrayLike, other: ArrayLike) -> Iterator[NDArray[np.float64]]:
         """Yield, for each operation of the group, the copy of a texture that overlaps most with another one, [site, 3].
 
-        Translations and turns by any angle are chosen, the operation is not.
+        Translations and continuous rotations are chosen, the operation is not.
         """
         given, target, axes = np.asarray(texture, dtype=np.float64), self._waves(other), self.group.axes
         for sites, turns in self.group.maps:

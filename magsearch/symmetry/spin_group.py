@@ -1,9 +1,9 @@
-"""Everything that leaves the energy as it is: operations on the sites, each with every turn of the spins that suits it.
+"""Spin-space group: all operations on sites and spins that leave the energy invariant.
 
-``symmetry.operations`` turns the spins as it turns the crystal. Couplings often know less of the crystal: exchange
-alone lets all spins be turned by any angle, an easy axis lets them be turned about it, and neither cares which way the
-sites are turned meanwhile. Operations on sites and spins together form a spin-space group (Litvin & Opechowski,
-Physica 76, 538 (1974)). Lattice translations and the turns by any angle are kept apart from the rest, which is finite.
+``space_group.operations`` rotates the spins together with the crystal. Couplings often have more symmetry: exchange
+alone is invariant under every global spin rotation, an easy axis under those about it, and both however the sites are
+rotated at the same time. Operations on sites and spins together form a spin-space group (Litvin & Opechowski, Physica
+76, 538 (1974)). Lattice translations and continuous rotations are kept apart from the rest, which is finite.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class SpinGroup:
 
     maps    (sites [site], turns [turn, 3, 3]), the identity first: every way to exchange the sites, modulo
             translations, with all turns (proper or not) that go with it, modulo turns about ``axes``
-    axes    [axis, 3] unit vectors: all spins may be turned by any angle about none, one, or three and thus any axis
+    axes    [axis, 3] unit vectors: axes of the continuous global spin rotations: none, one, or three and thus any axis
     shifts  by cell axis, whether a lattice translation along it is a symmetry
     """
 
@@ -64,7 +64,7 @@ def spin_group(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> SpinGroup:
 
 
 def any_angle(hamiltonian: Hamiltonian) -> NDArray[np.float64]:
-    """Return axes about which all spins may be turned by any angle, [axis, 3]: none, one or three.
+    """Return the axes of the continuous global spin rotations, [axis, 3]: none, one or three.
 
     An infinitesimal turn w leaves s . X s' as it is where it commutes with X: three numbers w, linear equations.
     """
@@ -86,7 +86,7 @@ def _parts(hamiltonian: Hamiltonian) -> NDArray[np.float64]:
 
 
 def _alone(hamiltonian: Hamiltonian, identity: SpaceOperation, axes: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Return turns of all spins that need no operation on the sites, modulo those by any angle; the identity first."""
+    """Return global spin rotations without an operation on the sites, modulo continuous ones; the identity first."""
     tried = np.array(list(_signs(hamiltonian)))
     kept = keeps_energy(identity, tried, hamiltonian, EXACT)
     found: dict[bytes, NDArray[np.float64]] = {}
@@ -96,7 +96,7 @@ def _alone(hamiltonian: Hamiltonian, identity: SpaceOperation, axes: NDArray[np.
 
 
 def _signs(hamiltonian: Hamiltonian) -> Iterator[NDArray[np.float64]]:
-    """Yield every turn that may leave all spins' couplings as they are, up to turns by any angle; the identity first.
+    """Yield every global spin rotation that may keep all couplings, modulo continuous ones; the identity first.
 
     Terms propose turns of their own; all others map the principal axes of the couplings onto themselves.
     """

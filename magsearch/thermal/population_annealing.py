@@ -19,7 +19,7 @@ from magsearch.units import K_B
 
 @dataclass(frozen=True, eq=False)
 class Annealed:
-    """What population annealing measured on the way, by temperature, and where the replicas ended.
+    """Result of population annealing: measurements by temperature, and the final replicas.
 
     beta          [temperature]      1 / meV, from 0 on
     energy        [temperature]      meV, mean over the population after its sweeps
@@ -36,7 +36,7 @@ class Annealed:
 
 
 def systematic(weights: NDArray[np.float64], offset: float) -> NDArray[np.int64]:
-    """Which replicas go on, as many as there are weights: each floor or ceil of its share times; offset in [0, 1)."""
+    """Return the resampled replicas, as many as weights: each floor or ceil of its share times; offset in [0, 1)."""
     share = np.cumsum(weights) / weights.sum() * len(weights)
     share[-1] = len(weights)  # rounding must not lose the last one
     return np.searchsorted(share, np.arange(len(weights)) + offset, side="right")
@@ -84,7 +84,7 @@ class PopulationAnnealing:
     def anneal(
         self, evaluator: Evaluator, replicas: int, tesla: Any = None, watch: Watch = lambda: None, key: Key = (0, 0)
     ) -> Annealed:
-        """Cool ``replicas`` replicas; what was measured on the way. ValueError for settings that lead nowhere."""
+        """Cool ``replicas`` replicas and return the measurements. Raises ValueError for settings that cannot work."""
         coldest = 1e-3 * evaluator.stiffness / K_B if self.coldest is None else self.coldest
         if not (coldest > 0 and 0 < self.share < 1):
             raise ValueError(

@@ -18,17 +18,17 @@ from magsearch.thermal.heat_bath import bath, enter, random_textures, warm
 from magsearch.thermal.statistics import Estimate, estimate
 from magsearch.units import K_B
 
-CHARGES = 200  # measurements of the topological charge at the most: each costs as much as many sweeps
+CHARGES = 200  # maximum number of measurements of the topological charge, each as expensive as many sweeps
 
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """What was measured, sweep by sweep.
+    """Measurements of a heat bath, sweep by sweep.
 
     kelvin   [temperature]
     energy   [temperature, sweep, chain]        meV, of the whole replica
     spin     [temperature, sweep, chain, 3]     mean spin
-    charge   [temperature, measurement, chain]  topological charge; no measurements where there is no plane of spins
+    charge   [temperature, measurement, chain]  topological charge; no measurements without a plane of spins
     spins    sites that carry a spin
     """
 

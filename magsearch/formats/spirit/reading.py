@@ -49,7 +49,7 @@ def recognises(path: Path, text: str) -> bool:
 
 
 def read(file: TextFile) -> Hamiltonian:
-    """The Hamiltonian of a Spirit .cfg, and of the files of pairs and anisotropies that it names.
+    """Read the Hamiltonian from a Spirit .cfg and the files of pairs and anisotropies that it names.
 
     Raises InputError, with file and line, for invalid input and for unsupported terms.
     """

@@ -61,7 +61,7 @@ def recognises(path: Path, text: str) -> bool:
 
 
 def read(file: TextFile) -> Hamiltonian:
-    """The Hamiltonian of an exchange.out. InputError, with file and line, for what is wrong."""
+    """Read the Hamiltonian from an exchange.out; raises InputError, with file and line, for invalid input."""
     path, lines = file.path, file.text.splitlines()
     cell = np.array([_row(lines, _title(path, lines, "Cell (Angstrom):") + k, path) for k in (1, 2, 3)])
     atoms = _atoms(path, lines)

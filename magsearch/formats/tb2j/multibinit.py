@@ -57,7 +57,7 @@ def recognises(path: Path, text: str) -> bool:
 
 
 def read(file: TextFile) -> Hamiltonian:
-    """The Hamiltonian of an exchange.xml. InputError, with file and line, for what is wrong."""
+    """Read the Hamiltonian from an exchange.xml; raises InputError, with file and line, for invalid input."""
     path, root = file.path, _parse(file)
     cell_element = _one(root, "unit_cell", path)
     cell = np.reshape(_numbers(cell_element, 9, path), (3, 3)) * _unit(cell_element, LENGTHS, "bohrradius", path)
@@ -77,7 +77,7 @@ def read(file: TextFile) -> Hamiltonian:
 
 
 def _parse(file: TextFile) -> Element:
-    """The tree of an XML file without a document type (whose entities can be made to explode)."""
+    """Return the root element of an XML file; raises InputError for a document type, which allows entity expansion."""
     path, parser = file.path, expat.ParserCreate()
     root = Element("", 0, {})
     open_elements = [root]

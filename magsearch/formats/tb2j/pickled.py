@@ -77,12 +77,12 @@ class Unpickler(pickle.Unpickler):
 
 
 def recognises(path: Path, text: str) -> bool:
-    """A pickle of protocol 2 or later begins with the byte 0x80, which is no text."""
+    """Return whether a file begins with the byte 0x80, as pickles of protocol 2 and later do, but no text."""
     return text[:1] == "\ufffd" and read_bytes(path, 1) == b"\x80"
 
 
 def read(file: TextFile) -> Hamiltonian:
-    """The Hamiltonian of a TB2J.pickle. The caller has asked the user. InputError for what is not TB2J's."""
+    """Read the Hamiltonian from a TB2J.pickle, which the caller allowed; raises InputError for any other pickle."""
     path = file.path
     try:
         content = read_bytes(path)

@@ -4,7 +4,7 @@ The metadata of a field declare a key of the input: ``field(default=64, metadata
 collects the keys of such classes and adds keys of its own; ``Source.read`` checks what a file gives for them, and
 ``Table.make`` turns it into the values. docs/settings.md is made of the same metadata (magsearch/config/document.py).
 
-    doc          one sentence; a field without it is no key
+    doc          one sentence; a field without it is not a key
     unit         of a number
     default      in words, where the default is computed
     ge gt le lt  bounds of the number, or of every number of a list
@@ -83,7 +83,7 @@ class Key:
 
 
 def _checked(kind: Any, bounds: Mapping[str, Any]) -> Any:
-    """Return a type whose numbers have bounds, and whose scalars are not converted: 1 is no true, "1" no number."""
+    """Return a type whose numbers have bounds and whose scalars are not converted: neither 1 to true nor "1" to 1."""
     if kind in (int, float):
         return Annotated[kind, Checks(strict=True, **bounds)]
     if kind in (bool, str):

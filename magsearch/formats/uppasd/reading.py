@@ -34,7 +34,7 @@ def recognises(path: Path, text: str) -> bool:
 
 
 def read(file: TextFile) -> Hamiltonian:
-    """The Hamiltonian of an inpsd.dat.
+    """Read the Hamiltonian from an inpsd.dat and the files that it names.
 
     Raises InputError, with file and line, for invalid input and for keywords of unsupported terms; keywords that are
     not used are listed in a note.

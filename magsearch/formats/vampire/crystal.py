@@ -28,8 +28,12 @@ def assemble_crystal(
     factor: float = 1.0,
     notes: list[str] | None = None,
 ) -> Hamiltonian:
-    """Cell and materials as a Hamiltonian: in a box of lengths ``system`` (angstrom), field in tesla, numbers of the
-    exchange matrices multiplied by ``factor``."""
+    """Build the Hamiltonian of a cell and its materials.
+
+    system   lengths of the box, angstrom
+    field    tesla
+    factor   by which the exchange matrices are multiplied
+    """
     ucf, cell = file.path, read_cell(file)
     materials, unused = read_materials(mat)
     said = list(notes or [])

@@ -43,7 +43,7 @@ def recognises(path: Path, text: str) -> bool:
 
 
 def files(file: TextFile) -> Files | None:
-    """The cell and the materials that a main file names, relative to it; None where it names no cell."""
+    """Return the cell and the materials that a main file names, relative to it; None if it names no cell."""
     named = {s.word: s.value for s in statements(file.path, file.text) if s.key == "material" and not s.index}
     if not named.get("unit-cell-file") or not named.get("file"):
         return None
@@ -52,7 +52,7 @@ def files(file: TextFile) -> Files | None:
 
 
 def read(file: TextFile) -> Hamiltonian:
-    """The Hamiltonian of a VAMPIRE calculation with a unit cell file. InputError, with file and line."""
+    """Read the Hamiltonian of a VAMPIRE calculation with a unit cell file; raises InputError, with file and line."""
     path, named = file.path, files(file)
     if named is None:
         raise InputError("has no material:unit-cell-file; VAMPIRE's built-in crystals are not supported", path)

@@ -65,7 +65,7 @@ class Statement:
 
 
 def statements(path: Path, content: str) -> list[Statement]:
-    """The statements of a file; blanks, tabs and quotes do not count, # begins a comment. InputError for the rest."""
+    """Return the statements of a file, without blanks, tabs, quotes and # comments; raises InputError for the rest."""
     found = []
     for line, text in enumerate(content.splitlines(), start=1):
         bare = re.sub(r"[\s\"]", "", text.split("#")[0])

@@ -98,7 +98,7 @@ def recognises(path: Path, text: str) -> bool:
 
 
 def read_cell(file: TextFile) -> UnitCell:
-    """A unit cell file. InputError, with file and line, for what is wrong."""
+    """Parse a unit cell file; raises InputError, with file and line, for invalid input."""
     reader = Reader(file)
     xyz = ("x", "y", "z")
     lengths = np.array(reader.numbers(reader.heading("the lengths of the cell"), xyz))

@@ -18,8 +18,10 @@ ORDER = 5
 
 
 def read(file: TextFile) -> Hamiltonian:
-    """The Hamiltonian of a .ucf and of the .mat that belongs to it: of the same name, else named beside this .ucf in
-    VAMPIRE's ``input``, else the only one in the folder. InputError, with file and line, for what is wrong."""
+    """Read the Hamiltonian from a .ucf and its .mat; raises InputError, with file and line, for invalid input.
+
+    The .mat has the same name, or is named beside this .ucf in VAMPIRE's ``input``, or is the only one in the folder.
+    """
     note = (
         f"{file.path}: a .ucf has no boundaries and no field: all axes are periodic; read VAMPIRE's input to have them"
     )

@@ -1,7 +1,7 @@
-"""What a term of the Hamiltonian tells those who use it.
+"""Protocol of a term of the Hamiltonian, and the error for a term that a consumer cannot handle.
 
-Consumers iterate over ``Hamiltonian.terms`` and ask each term for what they need. Where a term has no answer, the
-consumer raises ``UnsupportedTerm`` when it is constructed: nothing is left out in silence.
+Consumers iterate over ``Hamiltonian.terms``. A consumer that cannot handle a term raises ``UnsupportedTerm`` when it is
+constructed; no term is ever left out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class UnsupportedTerm(ValueError):
 
 
 class Sites(Protocol):
-    """What a term may know of the Hamiltonian that it belongs to."""
+    """Properties of the Hamiltonian that its terms may use."""
 
     @property
     def lattice(self) -> Lattice:
