@@ -65,7 +65,7 @@ def processor() -> str:
 
 
 def main() -> int:
-    """Run all combinations and print a table; return 1 if tests failed."""
+    """Run all combinations and print a table; return 1 if tests failed or none could be run."""
     os.environ.pop("MAGSEARCH_ISA", None)
     best = Cpu().instruction_set
     combinations = [
@@ -84,7 +84,7 @@ def main() -> int:
     for each in combinations:
         passed, last = outcome.get(each, (True, f"skipped: this processor has no {each.lacks(best)}"))
         print(f"{each.isa:14}{each.threads:<9}{each.blas:10}{'' if passed else 'FAILED: '}{last}")
-    return 0 if all(passed for passed, _ in outcome.values()) else 1
+    return 0 if outcome and all(passed for passed, _ in outcome.values()) else 1
 
 
 if __name__ == "__main__":
