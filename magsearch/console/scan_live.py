@@ -43,7 +43,7 @@ class Sight:
 
 
 def sight(path: Path) -> Sight:
-    """Return the present state of a scan. Raises InputError as ``read_scan``."""
+    """Return the present state of a scan. Raises InputError as ``read_scan`` does."""
     record, (file, latest) = storage.read_scan(path), storage.scan.written(path)
     return Sight(record, record.seconds + latest - file, latest)
 

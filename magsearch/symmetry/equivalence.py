@@ -1,7 +1,7 @@
 """Equivalence of textures under the symmetries of the Hamiltonian, and the number of copies of a texture.
 
 Copies differ by an operation of the spin-space group of the Hamiltonian: a lattice translation, an exchange of sites
-with a rotation of the spins, and a continuous global spin rotation where there is one. The overlap of two textures under
+with a rotation of the spins, and a continuous global spin rotation where there is one. The overlap of two textures for
 all translations at once is a correlation of two Fourier transforms, M_xy(t) = sum_i s_x(i + t) s'_y(i); the best global
 spin rotation follows from its singular values (Kabsch, Acta Cryst. A 32, 922 (1976)).
 """
