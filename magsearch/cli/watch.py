@@ -123,7 +123,7 @@ def _looks(path: Path, every: float, look: Callable[[Path], Seen], marks: Callab
 
 
 def identity(path: Path) -> tuple[int, int, int]:
-    """Return an identifier that changes when a file is replaced; opening it refreshes what a network file system knows."""
+    """Return an identifier that changes when a file is replaced; opening it updates a network file system's view."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError as error:

@@ -66,7 +66,7 @@ def _line(column: Column, kelvin: float, found: Minimum | ThermalState) -> str:
 
 
 def table(seen: Sight, latest: Sequence[Found], doing: str) -> RenderableType:
-    """How far a scan has got: points, phases, seconds left, and what was found last; fits 80 columns.
+    """Return a table of the progress: points, phases, seconds left and the latest points; fits 80 columns.
 
     latest   points, the last one found last
     doing    current activity, in a few words
