@@ -1,4 +1,4 @@
-"""How many points a phase diagram needs: on a regular grid, and where the surrogate puts them.
+"""Number of points that a phase diagram needs: on a regular grid, and placed by the surrogate.
 
     OMP_NUM_THREADS=1 python benchmarks/adaptive.py inputs/pdfeir111.toml
 
@@ -43,7 +43,7 @@ Phases = NDArray[np.str_]  # [D, field]
 
 
 def begun(given: Input, number: int, field: float, here: Device) -> list[Trial]:
-    """What a short search finds in a field (tesla): the column that begins with it, and its textures."""
+    """Search shortly in a field (tesla); return the column that begins with the result, and its textures."""
     hamiltonian = replace(given.hamiltonian, field=(0.0, 0.0, field))
     search = ms.Archipelago(hamiltonian, here, ms.GeneticTunneling(replicas=32), stop=ms.Stop(generations=3))
     search.run()
@@ -87,7 +87,7 @@ def known(columns: Sequence[Column]) -> Phases:
 
 
 def expected(columns: Sequence[Column], space: Space, model: Surrogate) -> Phases:
-    """The same by what a surrogate makes of some columns."""
+    """Return the phases predicted by a surrogate of some columns."""
     places = np.array([(b, d) for d in np.linspace(0, 1, STEPS + 1) for b in np.linspace(0, 1, len(ALONG))])
     labels, energy, _ = Branches.of(columns, space).gaps(model, places)
     return np.array(labels)[energy.argmin(axis=0)].reshape(len(COUPLINGS), len(ALONG))

@@ -1,4 +1,4 @@
-"""How far a lower bound is from the lowest state that it leads to, and how long it takes: the table of docs/theory.md.
+"""Gap between a lower bound and the lowest state built from it, and the time it takes: the table of docs/theory.md.
 
     OMP_NUM_THREADS=1 python benchmarks/bounds.py [inpsd.dat of Pd/Fe/Ir(111)]
 

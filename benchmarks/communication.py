@@ -1,4 +1,4 @@
-"""What exchange and checkpoints cost of a run's wall time, on every rank.
+"""Share of communication and checkpoints in the wall time of a run, on every rank.
 
     OMP_NUM_THREADS=1 mpiexec -n 2 python benchmarks/communication.py INPUT [--set model.size=[100,100,1] ...]
 

@@ -1,4 +1,4 @@
-"""What it costs to compare textures spin by spin, and whether a few figures would say the same.
+"""Cost of comparing textures spin by spin, and agreement of a few invariants with the comparison.
 
     OMP_NUM_THREADS=1 python benchmarks/equivalence.py [--replicas 32] [--repeat 3] [MODEL [--set KEY=VALUE]]
 

@@ -32,7 +32,7 @@ SCHEMES = {
 def evaluations(
     given: config.Input, scheme: ms.Migration, seed: int, target: float, generations: int
 ) -> tuple[int, bool]:
-    """How many it took, and whether it arrived; target in meV per site."""
+    """Return the evaluations used, and whether the target (meV per site) was reached."""
     islands = [replace(island, seed=seed) for island in given.islands.islands(given.search)]
     stop = ms.Stop(generations=generations, window=10**6)
     search = ms.Archipelago(given.hamiltonian, ms.choose("auto"), islands, scheme, stop)

@@ -1,4 +1,4 @@
-"""What each operator earns: the default mixture, without each of its operators, and with each that it leaves out.
+"""Contribution of each operator: the default mixture, without each of its operators, and with each one it lacks.
 
     OMP_NUM_THREADS=1 python benchmarks/operators.py run OUT.json [--only MODEL] [--mixtures NAMES] [--seeds 10]
     python benchmarks/operators.py table OUT.json
@@ -90,7 +90,7 @@ def run(
 
 
 def counted(search: ms.Archipelago) -> dict[str, dict[str, int]]:
-    """Offspring by operator, those of them that were kept, and improvements of the best energy, after the seeds."""
+    """Return offspring by operator, the accepted ones, and improvements of the best energy, after the seeds."""
     rows, operators = search.history, search.history.operators
     bred = {kind: rows[kind][1:].sum(axis=(0, 1)) for kind in ("offspring", "successes")}
     better = np.diff(rows["best"][:, 0]) < -search.tolerance

@@ -1,4 +1,4 @@
-"""What the preconditioner (relaxation/preconditioner.py) saves: evaluations and seconds of a core to an energy.
+"""Savings of the preconditioner (relaxation/preconditioner.py): evaluations and core seconds to an energy.
 
     OMP_NUM_THREADS=1 python benchmarks/preconditioner.py INPUT --target -3.83935 --unit mRy [--set model.field=2.7 ...]
 

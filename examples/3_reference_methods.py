@@ -1,4 +1,4 @@
-"""What other methods find with the same work.
+"""Other search methods with the same number of evaluations.
 
 About
     Simulated annealing, parallel tempering, population annealing, random restarts and basin hopping run in the same

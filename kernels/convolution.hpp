@@ -3,7 +3,7 @@
 // Vectorised over replicas, so every butterfly is a handful of register operations without a shuffle; two
 // blocks of replicas are the real and the imaginary part of one complex field, so that no transform of real data is
 // needed. Rows are transformed on their way from the spins into the scratch; the last axis is transformed, multiplied
-// and transformed back in one pass; rows again on their way into the field. (Measured in docs/performance.md; a GPU
+// and transformed back in one pass; rows again on their way into the field. (Measured in benchmarks/RESULTS.md; a GPU
 // uses cuFFT.)
 #pragma once
 #include <omp.h>

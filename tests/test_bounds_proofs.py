@@ -14,7 +14,7 @@ from magsearch.bounds.banded import Band
 from magsearch.bounds.cluster_multipliers import cluster_multipliers
 from magsearch.bounds.domain import Zone, lowest_eigenvalues, optimise
 from magsearch.bounds.multipliers import best_multipliers, shifted
-from magsearch.bounds.periods import homes, periods
+from magsearch.bounds.periods import home_cells, periods
 from magsearch.bounds.positivity import Counterexample, certified, factorisation_error, positive, prove_box, prove_zone
 from magsearch.bounds.quadratic_form import QuadraticForm, in_space, quadratic_form
 from magsearch.bounds.sum_of_squares import prove_sum_of_squares
@@ -92,10 +92,10 @@ def test_periods_span_the_vectors_that_they_are_made_of():
     assert abs(np.linalg.det(periods(np.array([[2, 0, 0], [0, 3, 0], [1, 1, 1]])))) == pytest.approx(6)
 
 
-def test_homes_gather_a_molecule():
+def test_home_cells_gather_a_molecule():
     i, j = np.array([0, 1, 1, 2]), np.array([1, 0, 2, 1])
     offset = np.array([[3, 0, 0], [-3, 0, 0], [0, 2, 1], [0, -2, -1]])
-    home = homes(3, i, j, offset)
+    home = home_cells(3, i, j, offset)
     assert not (offset - home[j] + home[i]).any()
 
 

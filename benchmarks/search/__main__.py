@@ -1,4 +1,4 @@
-"""How long each method takes to find the ground state with 99 % probability, in evaluations and in seconds.
+"""Time to solution of each method: evaluations and seconds to the ground state with 99 % probability.
 
     OMP_NUM_THREADS=1 python benchmarks/search run OUT.json [--only MODEL] [--method METHOD] [--seeds 20]
     python benchmarks/search table OUT.json [--per seconds] [-o FIGURE.pdf]
@@ -75,7 +75,7 @@ def run(
 
 @dataclass(frozen=True)
 class Solution:
-    """What it takes to find the target with 99 % probability, the fraction of runs that found it, and their number."""
+    """Return the cost of finding the target with 99 % probability, the fraction of runs that did, and their number."""
 
     time: float
     arrived: float
@@ -91,7 +91,7 @@ def lowest(model: dict[str, Any]) -> float:
 
 
 def solutions(model: dict[str, Any], per: Per) -> dict[str, Solution]:
-    """Of every method that has any runs, in the unit of the table."""
+    """Return the figures of every method that has any runs, in the unit of the table."""
     column, unit, results = list(Per).index(per), UNITS[per][0], {}
     goal = lowest(model) + model["tolerance"] * model["sites"]
     for method in (m for m in METHODS if m in model["runs"]):

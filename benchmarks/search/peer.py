@@ -24,7 +24,7 @@ from magsearch.thermal.heat_bath import random_textures
 
 
 def in_one_cell(hamiltonian: ms.Hamiltonian) -> ms.Hamiltonian:
-    """The same energies with every site as an atom of one cell, so that couplings may differ from site to site."""
+    """Return the model with every site as an atom of one cell, so that couplings may differ from site to site."""
     return replace(
         hamiltonian,
         lattice=ms.Lattice.cluster(hamiltonian.lattice.positions),

@@ -1,4 +1,4 @@
-"""What a search had found after how many evaluations and seconds, and how long it takes therefore."""
+"""Traces of searches, the best energy over evaluations and seconds, and the time to solution from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Budget:
-    """What a run has: so many evaluations and so many seconds, whichever takes longer, within a limit of seconds."""
+    """Budget of a run: evaluations and seconds, whichever takes longer, within a limit of seconds."""
 
     evaluations: int
     seconds: float = 0.0
@@ -41,7 +41,7 @@ def hits(runs: Iterable[dict[str, Any]], target: float, column: int = 0) -> list
 
 
 def time_to_solution(hits: list[float]) -> float:
-    """What it takes to find the target with 99 % probability; hits are infinite where a run did not arrive.
+    """Return the cost of finding the target with 99 % probability; hits are infinite where a run failed.
 
     With p(t) the fraction of runs that arrived within t, the minimum over t of t max[1, ln 0.01 / ln(1 - p(t))]: if
     runs are cut off at t and repeated (Ronnow et al., Science 345, 420 (2014)).

@@ -14,7 +14,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
 
 
-def homes(spins: int, i: NDArray[np.int64], j: NDArray[np.int64], offset: NDArray[np.int64]) -> NDArray[np.int64]:
+def home_cells(spins: int, i: NDArray[np.int64], j: NDArray[np.int64], offset: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the cells [spin, 3] to assign the spins of a basis to, so that spanning trees of bonds stay in a cell.
 
     spins   number of spins of the basis

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from magsearch.bounds.periods import homes, periods
+from magsearch.bounds.periods import home_cells, periods
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.terms.term import Below, UnsupportedTerm
 
@@ -40,7 +40,7 @@ class QuadraticForm:
     exact       whether the form equals the energy, without terms of higher order
     size        cells of the finite box along each axis; 1 where layers along an open axis are spins of one cell
     spin_of     [site of the box], index of its spin in the cell; -1 at vacancies
-    home        [spin, 3], the cell in which each spin of the cell at the origin lies (``homes``)
+    home        [spin, 3], the cell in which each spin of the cell at the origin lies (``home_cells``)
     """
 
     n_spins: int
@@ -209,7 +209,7 @@ def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
     spin = np.arange(spins)
     first = np.unique(spin_of, return_index=True)[1][-spins:]  # a site of each spin
     A = below.A[first]
-    home = homes(spins, i, j, offset)
+    home = home_cells(spins, i, j, offset)
     offset = offset - home[j] + home[i]
     period = periods(offset)
     i, j, J = np.concatenate([i, spin]), np.concatenate([j, spin]), np.concatenate([J, 2 * A])

@@ -37,7 +37,7 @@ def cost(hamiltonian: Hamiltonian) -> Cost:
     """Estimate the cost of both paths; a fixed function of the input, so that runs are bitwise reproducible.
 
     A transform and its inverse pass over the spins twice for every factor of the lattice's size; measured on one core
-    (docs/performance.md), a factor p costs about log2 p matrix-vector products where p <= 5, and p / 2 beyond.
+    (benchmarks/RESULTS.md), a factor p costs about log2 p matrix-vector products where p <= 5, and p / 2 beyond.
     """
     lattice = hamiltonian.lattice
     direct = hamiltonian.coordination

@@ -12,7 +12,7 @@ from magsearch.operators.waves import InsertDislocations, ShiftWave, StretchText
 Mixture = tuple[tuple[Operator, float], ...]
 
 SEEDS: Mixture = ((SoftWaves(), 0.9), (RandomSpins(), 0.1))
-BREEDING: Mixture = (  # docs/performance.md, What operators earn
+BREEDING: Mixture = (  # measured in benchmarks/RESULTS.md, Contribution of operators
     (PatchSplice(), 3.0), (StripeSplice(), 2.0), (QuadrantSplice(), 1.0), (FourierSplice(), 1.0), (HeatPatch(), 1.5),
     (PlantSkyrmion(), 1.5), (RemoveSkyrmion(), 1.5), (InsertStripe(), 1.5), (ShiftWave(), 1.0), (RotatePatch(), 0.5),
     (RotateTexture(), 0.5), (ShufflePatch(), 0.5), (StretchTexture(), 2.0), (InsertDislocations(), 2.0),
