@@ -9,7 +9,9 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
+from sysconfig import get_path
 from typing import Any
 
 import h5py
@@ -20,7 +22,7 @@ from processes import MODEL
 
 import magsearch
 from magsearch import storage
-from magsearch.engine.device import KERNELS
+from magsearch.engine.device import INSTRUCTION_SETS, KERNELS
 from magsearch.search import records
 from magsearch.search.candidate import Candidate
 from magsearch.search.records import Place
@@ -84,15 +86,21 @@ def test_a_new_property_is_one_line_of_one_file(tmp_path):
     """A copy of the package with lines added to candidate.py alone runs, stores, resumes and shows it."""
     copy = tmp_path / "magsearch"
     shutil.copytree(Path(magsearch.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in INSTRUCTION_SETS:  # an editable install keeps compiled modules elsewhere
+        module = find_spec(f"magsearch._kernels_{name}")
+        if module is not None and module.origin and Path(module.origin).parent != Path(magsearch.__file__).parent:
+            shutil.copy(module.origin, copy)
     (tmp_path / "kernels").symlink_to(KERNELS)
     source = copy / "search" / "candidate.py"
     lines, end = source.read_text().split("    def __repr__", 1)
     source.write_text(f"{lines}{PROPERTIES}\n    def __repr__{end}")
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    # without the site module, whose hooks would import the package of an editable install instead
+    path = os.pathsep.join([str(tmp_path), get_path("purelib"), get_path("platlib")])
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
 
     def python(*arguments: Any) -> str:
         done = subprocess.run(
-            [sys.executable, *map(str, arguments)], capture_output=True, text=True, env=environment, cwd=tmp_path
+            [sys.executable, "-S", *map(str, arguments)], capture_output=True, text=True, env=environment, cwd=tmp_path
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
