@@ -1,4 +1,4 @@
-"""The energy once more, in NumPy, written from the formula at the top of hamiltonian.py and from nothing else.
+"""The energy once more, in NumPy, written from the formula at the top of model/hamiltonian.py and from nothing else.
 
 Bonds are walked one by one with a wrapping of their own: neither ``Hamiltonian.directed`` nor a kernel is used.
 """

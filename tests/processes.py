@@ -66,7 +66,7 @@ def launcher(ranks: int) -> list[str]:
 
 
 def start(*arguments: Any, ranks: int = 0, **how: Any) -> subprocess.Popen[str]:
-    """magsearch in the background, on so many ranks; 0: without MPI. Its two output streams are one."""
+    """Start magsearch in the background on ``ranks`` ranks; 0: without MPI. Its two output streams are one."""
     env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", **how.pop("env", {})}
     command = [*launcher(ranks), *COMMAND, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env, **how)

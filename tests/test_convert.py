@@ -76,7 +76,7 @@ REFUSED = {
 
 
 def there_and_back(h: Hamiltonian, target: str, folder: Path) -> Hamiltonian:
-    """Written and read again; what an exchange.out does not contain (and a note says so) is set again."""
+    """Written and read again; what an exchange.out does not contain, which is noted, is set again."""
     name, entry = TARGETS[target]
     _, notes = formats.write(h, folder / name)
     read = formats.read(folder / entry)

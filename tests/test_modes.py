@@ -183,6 +183,19 @@ def test_the_same_textures_have_the_same_modes_to_the_bit(device):
     assert_array_equal(one.vectors, other.vectors)
 
 
+def test_modes_of_a_texture_do_not_depend_on_its_company(device, monkeypatch):
+    """Others of the batch may need more steps of the recursion than this one."""
+    monkeypatch.setattr(modes, "DENSE", 0)
+    model = MODELS["large_film"]
+    evaluator = Evaluator(model, device, np.float64, "direct")
+    s = oracle.random_textures(model, 5)
+    s[0] = (0, 0, 1)
+    together = softest(evaluator, s, 3)
+    for k in range(len(s)):
+        alone = softest(evaluator, s[k : k + 1], 3)
+        assert_allclose(alone.values[0], together.values[k], rtol=1e-9, atol=1e-9 * evaluator.stiffness)
+
+
 def test_one_can_be_told_to_stop(device):
     def watch() -> None:
         raise Interrupted

@@ -199,7 +199,7 @@ FOR_TB2J |= MORE | {"cubic_lattice": cubic_lattice()}
 
 
 def spin_io(h: Hamiltonian, digits: int):
-    """TB2J's own object with the couplings of a model, which are rounded to so many decimals of an electronvolt."""
+    """TB2J's own object with the couplings of a model, rounded to a number of decimals of an electronvolt."""
     io_exchange = pytest.importorskip("TB2J.io_exchange.io_exchange", reason="no TB2J: pip install TB2J")
     from ase import Atoms
     from TB2J.Jtensor import decompose_J_tensor

@@ -4,7 +4,7 @@
     python benchmarks/search table OUT.json [--per seconds] [-o FIGURE.pdf]
 
 ``run`` adds to OUT.json what is missing, so that it can be stopped and started again; ``--again`` first forgets what is
-there of the models and methods asked for. A run ends when it has had so many evaluations and so many seconds, and in
+there of the models and methods asked for. A run ends when both its evaluations and its seconds are spent, and in
 any case at a limit of seconds; what it had found after how many of both is kept. Seconds are those that the process
 was on a core (CPU time, one thread), so that other jobs on the machine count less. The target is the best energy that
 any method found in any run, to 1e-6 of the stiffest coupling per site; traces.py says how the time to solution follows.

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from magsearch.engine.evaluator import Evaluator
 from magsearch.randomness import Key
 
+TEMPERATURE = {"doc": "Temperature of the free energy.", "unit": "K", "gt": 0, "key": "fitness_temperature"}  # setting
+
 
 @dataclass(frozen=True, eq=False)
 class FreeEnergy:

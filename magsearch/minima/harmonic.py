@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from magsearch.engine.evaluator import Evaluator
 from magsearch.minima import modes
-from magsearch.minima.free_energy import FreeEnergy
+from magsearch.minima.free_energy import TEMPERATURE, FreeEnergy
 from magsearch.minima.hessian import Hessian, dense, flat
 from magsearch.minima.lanczos import Lanczos
 from magsearch.randomness import Consumer, Key, keyed
@@ -42,11 +42,7 @@ class Harmonic:
     softest       number of modes computed individually
     """
 
-    temperature: float = field(
-        metadata={
-            "doc": "Temperature of the free energy.", "unit": "K", "gt": 0, "key": "fitness_temperature",
-        },
-    )  # fmt: skip
+    temperature: float = field(metadata=TEMPERATURE)
     probes: int = 8
     steps: int = 50
     softest: int = 4

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.engine.evaluator import SUM, Evaluator
-from magsearch.minima.free_energy import FreeEnergy
+from magsearch.minima.free_energy import TEMPERATURE, FreeEnergy
 from magsearch.randomness import Key
 from magsearch.relaxation.relax import Motion
 from magsearch.thermal.heat_bath import ENDLESS, enter, stepping, tether
@@ -41,11 +41,7 @@ class LocalEntropy:
     reflections   over-relaxation sweeps with each sweep
     """
 
-    temperature: float = field(
-        metadata={
-            "doc": "Temperature of the free energy.", "unit": "K", "gt": 0, "key": "fitness_temperature",
-        },
-    )  # fmt: skip
+    temperature: float = field(metadata=TEMPERATURE)
     scope: float | None = field(
         default=None,
         metadata={

@@ -155,17 +155,22 @@ def _lanczos_eigenvectors(
     first, left_out = np.repeat(start, n, axis=0), np.tile(zero_modes, (1, STARTS, 1, 1))
     left_out = left_out[(left_out != 0).any(axis=(1, 2, 3))]
     recursion, close = Lanczos(hessian, first, steps, left_out), zero(evaluator)
+    weights, settled = np.zeros((steps, count, STARTS * n)), np.zeros(STARTS * n, dtype=bool)
     recursion.run(50, watch)
     found = recursion.ritz(count, CLOSE, close)
-    while recursion.done < steps:
+    while recursion.done < steps and not settled.all():
         before = found.values
         recursion.run(recursion.done // 3, watch)
         found = recursion.ritz(count, CLOSE, close)
-        if (np.abs(found.values - before) <= CLOSE * np.abs(before) + close).all():
-            break
-    else:
-        found = recursion.ritz(count, np.inf, np.inf)  # not converged
-    again = Lanczos(hessian, first, recursion.done, left_out, found.weights)
+        near = (np.abs(found.values - before) <= CLOSE * np.abs(before) + close).all(axis=0)
+        # a texture keeps the vectors of the step at which all of its iterations settled, whatever the others need
+        newly = np.tile(near.reshape(STARTS, n).all(axis=0), STARTS) & ~settled
+        weights[: recursion.done, :, newly] = found.weights[..., newly]
+        settled |= newly
+    if not settled.all():
+        found = recursion.ritz(count, np.inf, np.inf)
+        weights[: recursion.done, :, ~settled] = found.weights[..., ~settled]
+    again = Lanczos(hessian, first, recursion.done, left_out, weights[: recursion.done])
     again.run(recursion.done, watch)
     vectors = again.gathered().reshape(count, STARTS, n, *s.shape[1:])
     return vectors.transpose(2, 1, 0, 3, 4).reshape(n, STARTS * count, *s.shape[1:])

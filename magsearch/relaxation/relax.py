@@ -1,6 +1,6 @@
 """Local back-end: relaxes every replica of a population at once, each with its own step and its own convergence.
 
-A minimiser (magsearch/minimizers) says what one iteration is; the loop around it is here: it looks at the replicas
+A minimiser (a module of this package) says what one iteration is; the loop around it is here: it looks at the replicas
 every few iterations, and thins the population out when most of it rests.
 """
 

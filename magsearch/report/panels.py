@@ -110,7 +110,7 @@ def _texture(plane: Lattice, spins: NDArray[np.float64]) -> tuple[Any, Any, list
 
 
 def _thinned(plane: Lattice) -> tuple[Lattice, NDArray[np.int64], str]:
-    """Return every n-th cell of a plane with too many cells, their sites, and a note that says so."""
+    """Return every n-th cell of a plane with too many cells, their sites, and a note about the omitted ones."""
     every = int(np.ceil(np.sqrt(max(plane.sites / CELLS, 1))))
     if every == 1:
         return plane, np.arange(plane.sites), ""

@@ -186,7 +186,7 @@ class Archipelago:
         self.due = (known > 0 and self._wanted[known - 1]) or (every is not None and self.n_generations % every == 0)
 
     def written(self, seconds: float) -> None:
-        """Note that the state has been written, which took so many seconds."""
+        """Record that the state has been written, and the seconds that it took."""
         self._written, self._asked = time.monotonic(), False
         self._pause = max(self.checkpoints.seconds, seconds / self.checkpoints.share)
 

@@ -35,7 +35,7 @@ class Footprint:
 
 
 def footprint(hamiltonian: Hamiltonian, path: Path, islands: Sequence[GeneticTunneling], ranks: int = 1) -> Footprint:
-    """Return what a search by ``islands`` takes on so many ranks."""
+    """Return the memory and disk space, in bytes, of a search with the settings ``islands`` on ``ranks`` ranks."""
     lattice, texture = hamiltonian.lattice, 3 * 4 * hamiltonian.lattice.sites
     replica = texture * (7 if path == "fourier" else 2)
     couplings = (

@@ -49,7 +49,7 @@ class Migration:
     elites: int = field(default=2, metadata={"doc": "Number of elites that an island sends.", "ge": 1})
 
     def due(self, generations: int) -> bool:
-        """Whether elites are sent after so many generations."""
+        """Return whether elites are sent after a given number of generations."""
         return generations > 1 and generations % self.every == 0
 
     def routes(self, best: ArrayLike) -> list[Route]:

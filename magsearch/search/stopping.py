@@ -162,9 +162,12 @@ class Stop:
     elites: int | None = None
 
     def reason(self, history: History, generations: int, known: int, stiffness: float) -> Reason | None:
-        """Return why a search ends after so many generations, judged by the first ``known``; None if it continues.
+        """Return why a search ends; None if it continues.
 
-        stiffness   meV, of the stiffest coupling
+        history       figures of the generations so far
+        generations   number of generations completed
+        known         number of them that all ranks have reported; the decision uses these alone
+        stiffness     meV, of the stiffest coupling
         """
         levels = np.array(history.levels[max(known - self.window, 0) : known])  # [generation, elite]
         recent = levels[..., : self.elites]

@@ -1,7 +1,7 @@
 """Monte Carlo at a temperature, for every replica its own: heat bath, Metropolis, over-relaxation.
 
 The local back-end of the method's authors (Xu et al., Commun. Phys. 6, 239 (2023)), and the engine of everything else
-that has a temperature (magsearch/methods, ``magsearch sample``).
+that has a temperature (annealing and tempering in this package, ``magsearch sample``).
 
 The energy of one spin, its neighbours held, is - h.s plus its anisotropy. The heat bath draws s anew from
 exp(h.s / kT), which is exact; anisotropy is a Metropolis test on top. Once kT < K^2 / |h| that test rejects nearly all:
@@ -29,6 +29,7 @@ MOVE = rows("Move")
 SWEEP = rows("SweepSum")
 RESUM = 100  # sweeps after which energies are summed anew
 FIRST = 0xFFFFFFFF  # where a counter has its move: random numbers of first spins
+REFLECTIONS = {"doc": "Over-relaxation sweeps after each heat-bath sweep.", "unit": "sweeps", "ge": 0}  # settings
 ENDLESS = Convergence(torque=0.0, variance=None)
 
 
@@ -112,9 +113,7 @@ class HeatBath:
         metadata={"doc": "Temperature of the spins.", "unit": "K", "type": float, "ge": 0, "needed": True},
     )
     convergence: Convergence = field(default_factory=Convergence)
-    reflections: int = field(
-        default=0, metadata={"doc": "Over-relaxation sweeps after each heat-bath sweep.", "unit": "sweeps", "ge": 0}
-    )
+    reflections: int = field(default=0, metadata=REFLECTIONS)
 
     def begin(self, motion: Motion) -> None:
         """Add the arrays of the heat bath to a motion."""

@@ -13,9 +13,9 @@ from magsearch.engine.evaluator import Evaluator
 from magsearch.randomness import Consumer, Key, derived, keyed
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.relax import Minimizer, Motion, Relaxation, Watch, relax
-from magsearch.thermal.heat_bath import bath, energies, enter, warm
+from magsearch.thermal.heat_bath import REFLECTIONS, bath, energies, enter, warm
 from magsearch.thermal.outcome import with_steps
-from magsearch.thermal.simulated_annealing import ends
+from magsearch.thermal.simulated_annealing import COLDEST, HOTTEST, ends
 from magsearch.units import K_B
 
 
@@ -46,20 +46,8 @@ class ParallelTempering:
     """
 
     name: ClassVar[str] = "parallel-tempering"
-    hottest: float | None = field(
-        default=None,
-        metadata={
-            "doc": "Highest temperature; given together with `coldest`.", "unit": "K", "gt": 0,
-            "default": "the stiffest coupling over k_B",
-        },
-    )  # fmt: skip
-    coldest: float | None = field(
-        default=None,
-        metadata={
-            "doc": "Lowest temperature.", "unit": "K", "gt": 0,
-            "default": "1e-3 of the stiffest coupling over k_B",
-        },
-    )  # fmt: skip
+    hottest: float | None = field(default=None, metadata=HOTTEST)
+    coldest: float | None = field(default=None, metadata=COLDEST)
     rungs: int | None = field(
         default=None,
         metadata={
@@ -70,9 +58,7 @@ class ParallelTempering:
     every: int = field(
         default=1, metadata={"doc": "Sweeps between two exchanges of temperatures.", "unit": "sweeps", "ge": 1}
     )
-    reflections: int = field(
-        default=0, metadata={"doc": "Over-relaxation sweeps after each heat-bath sweep.", "unit": "sweeps", "ge": 0}
-    )
+    reflections: int = field(default=0, metadata=REFLECTIONS)
     ladder: tuple[float, ...] | None = None
     minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
 

@@ -12,8 +12,9 @@ from magsearch.engine.evaluator import Evaluator
 from magsearch.randomness import Consumer, Key, derived, keyed
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.relax import Minimizer, Motion, Relaxation, Watch, relax
-from magsearch.thermal.heat_bath import energies, enter, random_textures, renumber, run, warm
+from magsearch.thermal.heat_bath import REFLECTIONS, energies, enter, random_textures, renumber, run, warm
 from magsearch.thermal.outcome import with_steps
+from magsearch.thermal.simulated_annealing import COLDEST
 from magsearch.units import K_B
 
 
@@ -62,13 +63,7 @@ class PopulationAnnealing:
     """
 
     name: ClassVar[str] = "population-annealing"
-    coldest: float | None = field(
-        default=None,
-        metadata={
-            "doc": "Lowest temperature.", "unit": "K", "gt": 0,
-            "default": "1e-3 of the stiffest coupling over k_B",
-        },
-    )  # fmt: skip
+    coldest: float | None = field(default=None, metadata=COLDEST)
     share: float = field(
         default=0.85,
         metadata={
@@ -76,9 +71,7 @@ class PopulationAnnealing:
         },
     )  # fmt: skip
     sweeps: int = field(default=10, metadata={"doc": "Sweeps at every temperature.", "unit": "sweeps", "ge": 1})
-    reflections: int = field(
-        default=0, metadata={"doc": "Over-relaxation sweeps after each heat-bath sweep.", "unit": "sweeps", "ge": 0}
-    )
+    reflections: int = field(default=0, metadata=REFLECTIONS)
     minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
 
     def anneal(

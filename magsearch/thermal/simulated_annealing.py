@@ -9,9 +9,17 @@ from magsearch.engine.evaluator import Evaluator
 from magsearch.randomness import Consumer, Key, derived
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.relax import Minimizer, Motion, Relaxation, Watch, relax
-from magsearch.thermal.heat_bath import bath, enter, warm
+from magsearch.thermal.heat_bath import REFLECTIONS, bath, enter, warm
 from magsearch.thermal.outcome import with_steps
 from magsearch.units import K_B
+
+HOTTEST = {
+    "doc": "Highest temperature; given together with `coldest`.", "unit": "K", "gt": 0,
+    "default": "the stiffest coupling over k_B",
+}  # fmt: skip
+COLDEST = {
+    "doc": "Lowest temperature.", "unit": "K", "gt": 0, "default": "1e-3 of the stiffest coupling over k_B",
+}  # fmt: skip
 
 
 class Schedule(Protocol):
@@ -26,20 +34,8 @@ class Schedule(Protocol):
 class Geometric:
     """Temperature hottest (coldest / hottest)^part. Kelvin; None: 1 and 1e-3 of the stiffest coupling over k_B."""
 
-    hottest: float | None = field(
-        default=None,
-        metadata={
-            "doc": "Highest temperature; given together with `coldest`.", "unit": "K", "gt": 0,
-            "default": "the stiffest coupling over k_B",
-        },
-    )  # fmt: skip
-    coldest: float | None = field(
-        default=None,
-        metadata={
-            "doc": "Lowest temperature.", "unit": "K", "gt": 0,
-            "default": "1e-3 of the stiffest coupling over k_B",
-        },
-    )  # fmt: skip
+    hottest: float | None = field(default=None, metadata=HOTTEST)
+    coldest: float | None = field(default=None, metadata=COLDEST)
 
     def __call__(self, part: float, scale: float) -> float:
         """Return the temperature in kelvin."""
@@ -51,20 +47,8 @@ class Geometric:
 class Linear:
     """Temperature hottest + (coldest - hottest) part. Kelvin; None: 1 and 1e-3 of the stiffest coupling over k_B."""
 
-    hottest: float | None = field(
-        default=None,
-        metadata={
-            "doc": "Highest temperature; given together with `coldest`.", "unit": "K", "gt": 0,
-            "default": "the stiffest coupling over k_B",
-        },
-    )  # fmt: skip
-    coldest: float | None = field(
-        default=None,
-        metadata={
-            "doc": "Lowest temperature.", "unit": "K", "gt": 0,
-            "default": "1e-3 of the stiffest coupling over k_B",
-        },
-    )  # fmt: skip
+    hottest: float | None = field(default=None, metadata=HOTTEST)
+    coldest: float | None = field(default=None, metadata=COLDEST)
 
     def __call__(self, part: float, scale: float) -> float:
         """Return the temperature in kelvin."""
@@ -97,9 +81,7 @@ class SimulatedAnnealing:
         default_factory=Geometric, metadata={"doc": "How the temperature falls.", "family": SCHEDULES}
     )
     sweeps: int = field(default=1000, metadata={"doc": "Number of sweeps.", "unit": "sweeps", "ge": 1})
-    reflections: int = field(
-        default=0, metadata={"doc": "Over-relaxation sweeps after each heat-bath sweep.", "unit": "sweeps", "ge": 0}
-    )
+    reflections: int = field(default=0, metadata=REFLECTIONS)
     minimizer: Minimizer = field(default_factory=BarzilaiBorwein)
 
     def relaxed(self, evaluator: Evaluator, textures: Any, tesla: Any, watch: Watch, key: Key) -> Relaxation:

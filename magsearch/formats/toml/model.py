@@ -1,6 +1,6 @@
 """The [model] table of magsearch's own input files; docs/formats.md explains its keys.
 
-Couplings are those of hamiltonian.py: J and D of a pair, J > 0 ferromagnetic, - D . (s_i x s_j), K > 0 an easy axis.
+Couplings have the convention of model/hamiltonian.py.
 """
 
 from __future__ import annotations

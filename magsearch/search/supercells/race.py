@@ -46,7 +46,7 @@ class Best:
     energy: float
 
     def tiled(self, times: NDArray[np.int64]) -> Best:
-        """Return so many copies side by side, [3]."""
+        """Return the supercell repeated along its axes; the numbers of copies are [3]."""
         supercell = self.supercell.tiled(times)
         return Best(supercell, self.supercell.repeated(self.texture, supercell), self.energy)
 

@@ -129,7 +129,7 @@ class Supercell:
         return f"{self.sites} sites, repeating after {', '.join(str(tuple(row)) for row in rows)}"
 
     def tiled(self, times: ArrayLike) -> Supercell:
-        """Return a supercell of so many of these side by side, [3]."""
+        """Return this supercell repeated along its axes; the numbers of copies are [3]."""
         return Supercell(self.crystal, np.asarray(times, dtype=np.int64)[:, None] * self.H)
 
 
@@ -146,7 +146,7 @@ def compact(H: Any, cell: NDArray[np.float64], axes: tuple[int, ...]) -> Whole:
 
 
 def supercells(hamiltonian: Hamiltonian, cells: int) -> Whole:
-    """Return H of all supercells of so many cells along the free axes, [supercell, 3, 3], with short vectors."""
+    """Return H of all supercells with a given number of cells along the free axes, [supercell, 3, 3], reduced."""
     axes = free_axes(hamiltonian)
     forms = np.array(list(_hermite_normal_forms(cells, len(axes))), dtype=np.int64)
     H = np.zeros((len(forms), 3, 3), dtype=np.int64)
