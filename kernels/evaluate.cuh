@@ -48,11 +48,10 @@ DEVICE vec<lane<real>> bilinear(const real* spins, const int* neighbour, const i
 template <typename real>
 KERNEL field(const real* __restrict__ spins, int direct, const real* __restrict__ bilinear_field,
              const int* __restrict__ start, const int* __restrict__ neighbour, const int* __restrict__ coupling,
-             const real* __restrict__ matrices, const int* __restrict__ kind, const real* __restrict__ onsite_rows,
-             int quadratic, int axial, int cubic, const real* __restrict__ zeeman, real* __restrict__ out, int sites,
-             int chunk, int replicas) {
+             const real* __restrict__ matrices, const int* __restrict__ kind, const real* __restrict__ onsite_table,
+             const real* __restrict__ zeeman, real* __restrict__ out, int sites, int chunk, int replicas) {
     FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
-        const Onsite<real> terms{kind, onsite_rows, quadratic, axial, cubic};
+        const Onsite<real> terms{kind, onsite_table};
         const auto B = load3(zeeman + place(0, r, 1));
         const real* mine = spins + place(0, r, sites);
         for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
@@ -71,11 +70,10 @@ KERNEL field(const real* __restrict__ spins, int direct, const real* __restrict_
 template <typename real>
 KERNEL evaluate(const real* __restrict__ spins, int direct, const real* bilinear_field, const int* __restrict__ start,
                 const int* __restrict__ neighbour, const int* __restrict__ coupling, const real* __restrict__ matrices,
-                const int* __restrict__ kind, const real* __restrict__ onsite_rows, int quadratic, int axial, int cubic,
-                const real* __restrict__ zeeman, const real* other, real* force, double* __restrict__ sums, int sites,
-                int chunk, int replicas) {
+                const int* __restrict__ kind, const real* __restrict__ onsite_table, const real* __restrict__ zeeman,
+                const real* other, real* force, double* __restrict__ sums, int sites, int chunk, int replicas) {
     FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
-        const Onsite<real> terms{kind, onsite_rows, quadratic, axial, cubic};
+        const Onsite<real> terms{kind, onsite_table};
         const auto B = load3(zeeman + place(0, r, 1));
         const real* mine = spins + place(0, r, sites);
         double* sum = sums + (long long)c * SUMS * replicas + r;

@@ -60,14 +60,14 @@ DEVICE lane<real> anisotropy(const Onsite<real>& terms, const real* p, vec<lane<
 template <typename real>
 KERNEL update_spins(real* __restrict__ spins, const int* __restrict__ start, const int* __restrict__ neighbour,
                     const int* __restrict__ coupling, const real* __restrict__ matrices, const int* __restrict__ kind,
-                    const real* __restrict__ onsite_rows, int quadratic, int axial, int cubic,
-                    const real* __restrict__ zeeman, const int* __restrict__ order, const int* __restrict__ part,
-                    int first, int last, int tethered, const real* __restrict__ anchor, const real* __restrict__ pull,
-                    const real* __restrict__ kT, const real* __restrict__ cone, const real* __restrict__ awake,
-                    const uint32* __restrict__ number, const uint32* __restrict__ turn, uint32 key0, uint32 key1,
-                    int moves, double* __restrict__ sums, int sites, int replicas) {
+                    const real* __restrict__ onsite_table, const real* __restrict__ zeeman,
+                    const int* __restrict__ order, const int* __restrict__ part, int first, int last, int tethered,
+                    const real* __restrict__ anchor, const real* __restrict__ pull, const real* __restrict__ kT,
+                    const real* __restrict__ cone, const real* __restrict__ awake, const uint32* __restrict__ number,
+                    const uint32* __restrict__ turn, uint32 key0, uint32 key1, int moves, double* __restrict__ sums,
+                    int sites, int replicas) {
     FOR_EACH (c, last - first, r, replicas) {
-        const Onsite<real> terms{kind, onsite_rows, quadratic, axial, cubic};
+        const Onsite<real> terms{kind, onsite_table};
         const lane<real> temperature = load(kT + r), beta = 1 / temperature;
         const lane<real> width_of_cone = load(cone + r), moving = load(awake + r);
         const auto B = load3(zeeman + place(0, r, 1));

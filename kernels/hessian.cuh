@@ -15,10 +15,10 @@ KERNEL hessian_product(const real* __restrict__ spins, const real* __restrict__ 
                        int direct, const real* __restrict__ bilinear_field, const int* __restrict__ start,
                        const int* __restrict__ neighbour, const int* __restrict__ coupling,
                        const real* __restrict__ matrices, const int* __restrict__ kind,
-                       const real* __restrict__ onsite_rows, int quadratic, int axial, int cubic,
-                       real* __restrict__ out, double* __restrict__ sums, int sites, int chunk, int replicas) {
+                       const real* __restrict__ onsite_table, real* __restrict__ out, double* __restrict__ sums,
+                       int sites, int chunk, int replicas) {
     FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
-        const Onsite<real> terms{kind, onsite_rows, quadratic, axial, cubic};
+        const Onsite<real> terms{kind, onsite_table};
         const real* mine = vectors + place(0, r, sites);
         double* sum = sums + (long long)c * replicas + r;
         for (int k = 0; k < lanes<real>; ++k) sum[k] = 0;

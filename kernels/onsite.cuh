@@ -3,39 +3,31 @@
 #pragma once
 #include "vector.cuh"
 
-// A row of on-site parameters: the moment and A (3x3), then the uniaxial entries, then the cubic ones, as many of each
-// in every row of a model. Python reads these names from here.
+// On-site parameters: a header, which says whether A is anything but zero and counts the entries of a row; then a row
+// for each kind of site: the moment and A (3x3), the uniaxial entries, the cubic ones. Python reads these names from
+// here.
+enum OnsiteHeader { HAS_QUADRATIC, N_AXIAL, N_CUBIC, HEADER };
 enum OnsiteRow { MOMENT, QUADRATIC, ENTRIES = QUADRATIC + 9 };
 enum AxialEntry { AXIAL_K4, AXIAL_AXIS, AXIAL_WIDTH = AXIAL_AXIS + 3 };
 enum CubicEntry { CUBIC_KC, CUBIC_AXES, CUBIC_WIDTH = CUBIC_AXES + 9 };
 
-// The on-site parameters of every site: row kind[site] of `rows`. `quadratic` says whether A is anything but zero,
-// `axial` and `cubic` count the entries of a row.
+// The on-site parameters of every site: row kind[site] of the table.
 template <typename real>
 struct Onsite {
     const int* kind;
-    const real* rows;
-    int quadratic, axial, cubic;
+    const real* table;
+    int quadratic = (int)table[HAS_QUADRATIC], axial = (int)table[N_AXIAL], cubic = (int)table[N_CUBIC];
     int entries = axial + cubic, stride = ENTRIES + axial * AXIAL_WIDTH + cubic * CUBIC_WIDTH;
 
-    DEVICE const real* row(int site) const { return rows + stride * kind[site]; }
+    DEVICE const real* row(int site) const { return table + HEADER + stride * kind[site]; }
     DEVICE bool linear() const { return quadratic + entries == 0; }
 };
 
-// Adds -dE/ds of the site to the field b and returns its energy E. p is the row of the site; B is mu_B times the
-// magnetic field, in meV.
+// Adds the terms of fourth order to the field b and to the energy of the site. Few models have any: COLD keeps them out
+// of the way of the others.
 template <typename real>
-DEVICE lane<real> onsite(const Onsite<real>& terms, const real* p, vec<lane<real>> B, vec<lane<real>> s,
-                         vec<lane<real>>& b) {
-    b = b + p[MOMENT] * B;
-    lane<real> energy = -p[MOMENT] * dot(B, s);
-    if (terms.quadratic) {
-        const auto As = apply(p + QUADRATIC, s);
-        b = b + real(2) * As;
-        energy = energy - dot(s, As);
-    }
-    if (terms.entries == 0) return energy;
-    const real* entry = p + ENTRIES;
+COLD void onsite_fourth(const Onsite<real>& terms, const real* entry, const vec<lane<real>>& s, vec<lane<real>>& b,
+                        lane<real>& energy) {
     for (int k = 0; k < terms.axial; ++k, entry += AXIAL_WIDTH) {
         const real K4 = entry[AXIAL_K4], *n = entry + AXIAL_AXIS;
         const lane<real> c = n[0] * s.x + n[1] * s.y + n[2] * s.z, c2 = c * c;
@@ -51,6 +43,26 @@ DEVICE lane<real> onsite(const Onsite<real>& terms, const real* p, vec<lane<real
         b = b + vec<lane<real>>{a[0] * fx + a[3] * fy + a[6] * fz, a[1] * fx + a[4] * fy + a[7] * fz,
                                 a[2] * fx + a[5] * fy + a[8] * fz};
         energy = energy + Kc * (xx * yy + yy * zz + zz * xx);
+    }
+}
+
+// Adds -dE/ds of the site to the field b and returns its energy E. p is the row of the site; B is mu_B times the
+// magnetic field, in meV.
+template <typename real>
+DEVICE lane<real> onsite(const Onsite<real>& terms, const real* p, vec<lane<real>> B, vec<lane<real>> s,
+                         vec<lane<real>>& b) {
+    b = b + p[MOMENT] * B;
+    lane<real> energy = -p[MOMENT] * dot(B, s);
+    if (terms.quadratic) {
+        const auto As = apply(p + QUADRATIC, s);
+        b = b + real(2) * As;
+        energy = energy - dot(s, As);
+    }
+    if (terms.entries) {
+        auto more = b;
+        lane<real> sum = energy;
+        onsite_fourth(terms, p + ENTRIES, s, more, sum);
+        b = more, energy = sum;
     }
     return energy;
 }

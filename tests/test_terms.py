@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose
 
 from magsearch.bounds.bound import lower_bound
 from magsearch.bounds.quadratic_form import quadratic_form
-from magsearch.engine.device import Cpu
+from magsearch.engine.device import Cpu, rows
 from magsearch.engine.evaluator import Evaluator, cost
 from magsearch.engine.sweep_order import SweepPlan
 from magsearch.errors import InputError
@@ -24,7 +24,7 @@ from magsearch.minima.hessian import Hessian
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import CONVENTION, Hamiltonian
 from magsearch.model.lattice import Lattice
-from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
+from magsearch.model.terms.single_ion import CubicAnisotropy, SingleIon, UniaxialAnisotropy
 from magsearch.model.terms.term import Below, UnsupportedTerm
 from magsearch.observables.energy_density import energy_density
 from magsearch.operators.crystal import softest_waves
@@ -345,3 +345,13 @@ def test_files_keep_several_axes(tmp_path):
 def test_the_convention_is_the_formula_of_the_module():
     assert CONVENTION.startswith("E(s) = - 1/2 sum_{i != j} s_i . J_ij s_j")
     assert CONVENTION.endswith("J_ji = J_ij^T")
+
+
+def test_kernels_read_the_entries_that_python_packs():
+    """A count in the header and a width for every kind of entry, in one order."""
+    tables = SingleIon(MANY, 1).entries.tables
+    assert [f"N_{name.upper()}" for name in tables] == list(rows("OnsiteHeader"))[1:-1]
+    for name, (constants, axes) in tables.items():
+        width = rows(f"{name.capitalize()}Entry")[f"{name.upper()}_WIDTH"]
+        assert width == 1 + axes[0, 0].size, name
+        assert constants.shape == axes.shape[:2]

@@ -147,7 +147,7 @@ class Evaluator:
         """Return b = -dE/ds on the device, meV, [block, site, 3, width] as the spins."""
         return self._fields(spins, zeeman, self._onsite)
 
-    def _fields(self, spins: Any, zeeman: Any, onsite: tuple[Any, Any, int, int, int]) -> Any:
+    def _fields(self, spins: Any, zeeman: Any, onsite: tuple[Any, Any]) -> Any:
         out = self.device.xp.empty_like(spins)
         convolve, bilinear = self.bilinear(spins)
         field = self.bind(

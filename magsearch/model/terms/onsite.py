@@ -58,9 +58,14 @@ class OnsiteEntries:
         return _padded(self.cubic, (3, 3))
 
     @property
+    def tables(self) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Constants [atom, entry] in meV and axes [atom, entry, ...] of each kind of entry, in the kernels' order."""
+        return {"axial": self.uniaxial, "cubic": self.cubes}
+
+    @property
     def fourth_order(self) -> bool:
         """Whether any term is of fourth order in a spin."""
-        return bool(self.uniaxial[0].any() or self.cubes[0].any())
+        return any(constants.any() for constants, _ in self.tables.values())
 
     @property
     def empty(self) -> bool:
