@@ -28,14 +28,14 @@ struct Onsite {
 template <typename real>
 COLD void onsite_fourth(const Onsite<real>& terms, const real* entry, const vec<lane<real>>& s, vec<lane<real>>& b,
                         lane<real>& energy) {
-    for (int k = 0; k < terms.axial; ++k, entry += AXIAL_WIDTH) {
+    NO_UNROLL for (int k = 0; k < terms.axial; ++k, entry += AXIAL_WIDTH) {
         const real K4 = entry[AXIAL_K4], *n = entry + AXIAL_AXIS;
         const lane<real> c = n[0] * s.x + n[1] * s.y + n[2] * s.z, c2 = c * c;
         const lane<real> slope = real(4) * K4 * c * c2;
         b = b + vec<lane<real>>{slope * n[0], slope * n[1], slope * n[2]};
         energy = energy - K4 * c2 * c2;
     }
-    for (int k = 0; k < terms.cubic; ++k, entry += CUBIC_WIDTH) {
+    NO_UNROLL for (int k = 0; k < terms.cubic; ++k, entry += CUBIC_WIDTH) {
         const real Kc = entry[CUBIC_KC], *a = entry + CUBIC_AXES;
         const auto u = apply(a, s);
         const lane<real> xx = u.x * u.x, yy = u.y * u.y, zz = u.z * u.z;
@@ -74,13 +74,13 @@ DEVICE vec<lane<real>> onsite_change(const Onsite<real>& terms, const real* p, v
     if (terms.quadratic) change = real(2) * apply(p + QUADRATIC, v);
     if (terms.entries == 0) return change;
     const real* entry = p + ENTRIES;
-    for (int k = 0; k < terms.axial; ++k, entry += AXIAL_WIDTH) {
+    NO_UNROLL for (int k = 0; k < terms.axial; ++k, entry += AXIAL_WIDTH) {
         const real K4 = entry[AXIAL_K4], *n = entry + AXIAL_AXIS;
         const lane<real> c = n[0] * s.x + n[1] * s.y + n[2] * s.z, dc = n[0] * v.x + n[1] * v.y + n[2] * v.z;
         const lane<real> slope = real(12) * K4 * c * c * dc;
         change = change + vec<lane<real>>{slope * n[0], slope * n[1], slope * n[2]};
     }
-    for (int k = 0; k < terms.cubic; ++k, entry += CUBIC_WIDTH) {
+    NO_UNROLL for (int k = 0; k < terms.cubic; ++k, entry += CUBIC_WIDTH) {
         const real Kc = entry[CUBIC_KC], *a = entry + CUBIC_AXES;
         const auto u = apply(a, s), w = apply(a, v);
         const lane<real> xx = u.x * u.x, yy = u.y * u.y, zz = u.z * u.z, uw = dot(u, w);

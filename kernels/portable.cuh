@@ -6,7 +6,8 @@
 
 #define KERNEL __global__ void
 #define DEVICE __device__ __forceinline__
-#define COLD __device__ __forceinline__  // of what few models need
+#define COLD __device__ __forceinline__  // code that few models need
+#define NO_UNROLL _Pragma("unroll 1")    // a loop that few models enter, which should not take registers
 #define FOR_EACH(block, blocks, r, replicas)                                                                   \
     for (int block = blockIdx.y * blockDim.y + threadIdx.y; block < (blocks); block += gridDim.y * blockDim.y) \
         for (int r = blockIdx.x * blockDim.x + threadIdx.x; r < (replicas); r += gridDim.x * blockDim.x)
@@ -80,6 +81,7 @@ DEVICE void raise_to(double* largest, real v) {
 #define KERNEL static void
 #define DEVICE inline __attribute__((always_inline))
 #define COLD static __attribute__((noinline, cold))
+#define NO_UNROLL
 #define PRAGMA(...) _Pragma(#__VA_ARGS__)
 // clang-format off
 #define FOR_EACH(block, blocks, r, replicas)                                                                     \
