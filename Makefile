@@ -12,13 +12,13 @@ demo: $(VENV)/installed
 	$(BIN)/magsearch plot out/demo.h5 -o out/demo.png
 
 test: $(VENV)/installed
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 test-everywhere: $(VENV)/installed
 	$(BIN)/python tests/everywhere.py
 
 slow: $(VENV)/installed
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n auto -m slow
 
 lint: $(VENV)/linters
 	$(BIN)/ruff format --check .

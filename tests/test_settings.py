@@ -246,7 +246,7 @@ def test_every_key_of_the_model_changes_the_hamiltonian(tmp_path, table):
         assert crystal(tmp_path, changed) != crystal(tmp_path, CRYSTAL), key
 
 
-@pytest.mark.parametrize("table", document.every(), ids=lambda t: t.PATH)
+@pytest.mark.parametrize("table", list(document.every()), ids=lambda t: t.PATH)
 def test_every_key_has_a_sentence(table):
     for key in table.KEYS.values():
         for declared in (key, *key.owners.values()):

@@ -348,7 +348,7 @@ def test_the_convention_is_the_formula_of_the_module():
 
 
 def test_kernels_read_the_entries_that_python_packs():
-    """A count in the header and a width for every kind of entry, in one order."""
+    """A count in the header and a width for every kind of entry, both in the order of Python."""
     tables = SingleIon(MANY, 1).entries.tables
     assert [f"N_{name.upper()}" for name in tables] == list(rows("OnsiteHeader"))[1:-1]
     for name, (constants, axes) in tables.items():
