@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +46,7 @@ class Combination:
         files = [f"tests/test_{name}.py" for name in MODULES]
         # the emulated GPU is a program of its own, which none of these variables changes
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not emulated", *files, KAGOME]
+        command += ["-n", str(max(1, (os.cpu_count() or 1) // self.threads)), "--dist", "loadfile"]
         log = LOGS / f"{self.isa}-{self.threads}-{self.blas}.txt"
         with log.open("w") as out:
             done = subprocess.run(command, cwd=ROOT, env=os.environ | variables, stdout=out, stderr=subprocess.STDOUT)
@@ -77,8 +77,7 @@ def main() -> int:
     possible = [each for each in combinations if not each.lacks(best)]
     LOGS.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
-    with ThreadPoolExecutor(2) as pool:  # two at a time: tests with two threads wait for one core now and then
-        outcome = dict(zip(possible, pool.map(Combination.run, possible), strict=True))
+    outcome = {each: each.run() for each in possible}
     print(f"{processor()}: {best}; {time.monotonic() - start:.0f} s, output in {LOGS.relative_to(ROOT)}")
     print(f"{'instructions':14}{'threads':9}{'OpenBLAS':10}outcome")
     for each in combinations:
