@@ -47,9 +47,13 @@ DEVICE vec<L> trimmed(vec<L> s) {
 // Energy of the anisotropy of one site: what is not linear in its spin.
 template <typename real>
 DEVICE lane<real> anisotropy(const Onsite<real>& terms, const real* p, vec<lane<real>> s) {
-    vec<lane<real>> unused{};
-    const vec<lane<real>> none{};
-    return onsite(terms, p, none, s, unused);
+    lane<real> energy{};
+    if (terms.quadratic) energy = -dot(s, apply(p + QUADRATIC, s));
+    if (terms.entries) {
+        vec<lane<real>> field{};
+        onsite_fourth(terms, p + ENTRIES, s, field, energy);
+    }
+    return energy;
 }
 
 // Updates the spins of the parts first, first + 1, ..., last - 1 of a sweep, part after part on its own thread, the
