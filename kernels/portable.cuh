@@ -16,6 +16,18 @@
     for (int r = blockIdx.x * blockDim.x + threadIdx.x; r < (replicas) && blockIdx.y + threadIdx.y == 0; \
          r += gridDim.x * blockDim.x)
 
+// Kernels whose threads work together, block by block; a GPU alone has them, and files that a CPU does not include.
+// What emulates a GPU brings SHARED, SHARED_ROOM and BARRIER of its own.
+#define BLOCK_KERNEL __global__ void
+#ifndef BARRIER
+#define BARRIER __syncthreads()  // all threads of a block come here before one goes on
+#define SHARED(type, name, count) __shared__ type name[count]
+// as many bytes as the launch says
+#define SHARED_ROOM(type, name)                    \
+    extern __shared__ double room_of_the_launch[]; \
+    type* const name = (type*)room_of_the_launch
+#endif
+
 constexpr int width = 32;  // replicas of a block: a warp
 template <typename real>
 using lane = real;

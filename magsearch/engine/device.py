@@ -45,7 +45,7 @@ def kernel_source() -> str:
 def signatures() -> dict[str, list[str]]:
     """Return the argument types of every kernel, as written: {"advance_spins": ["real*", "const real*", ...]}."""
     text = kernel_source() + (KERNELS / "convolution.hpp").read_text()
-    found = re.findall(r"^KERNEL (\w+)\(([^)]*)\)", text, flags=re.MULTILINE)
+    found = re.findall(r"^(?:BLOCK_)?KERNEL (\w+)\(([^)]*)\)", text, flags=re.MULTILINE)
     return {
         name: [" ".join(argument.replace("__restrict__", "").split()[:-1]) for argument in arguments.split(",")]
         for name, arguments in found
@@ -110,14 +110,18 @@ class Device:
 
         TypeError for an argument that the kernel's signature forbids.
         """
+        name, checked = self._checked(kernel, real, arguments)
+        return self._bound(name, checked, blocks, replicas)
+
+    def _checked(self, kernel: str, real: Any, arguments: tuple[Any, ...]) -> tuple[str, list[Any]]:
+        """Return the name of an instance, and its arguments as the machine takes them."""
         name, declared = _declared(kernel, np.dtype(real))
         if len(arguments) != len(declared):
             raise TypeError(f"{kernel} takes {len(declared)} arguments, {len(arguments)} were given")
-        checked = [
+        return name, [
             self._array(kernel, k, kind, value) if pointer else self._scalar(kernel, k, kind, value)
             for k, ((kind, pointer), value) in enumerate(zip(declared, arguments, strict=True))
         ]
-        return self._bound(name, checked, blocks, replicas)
 
     def launch(self, kernel: str, real: Any, *arguments: Any, blocks: int, replicas: int) -> None:
         """Run ``kernel<real>`` at once; arguments as for ``bind``."""
@@ -287,6 +291,16 @@ class Cuda(Device):
         threads = (32, 8)
         grid = (-(-replicas // threads[0]), min(-(-blocks // threads[1]), 65535))
         return partial(self._module.get_function(name), grid, threads, tuple(arguments))
+
+    def bind_blocks(
+        self, kernel: str, real: Any, *arguments: Any, grid: tuple[int, int], threads: tuple[int, int], shared: int = 0
+    ) -> Launch:
+        """Bind ``kernel<real>``, a BLOCK_KERNEL, to a grid of blocks of threads, each with ``shared`` bytes of its own.
+
+        TypeError for an argument that the kernel's signature forbids.
+        """
+        name, checked = self._checked(kernel, real, arguments)
+        return partial(self._module.get_function(name), grid, threads, tuple(checked), shared_mem=shared)
 
     def host(self, values: Any) -> Any:
         """Return a NumPy array through page-locked memory, which a GPU writes at the full speed of its bus."""
