@@ -39,18 +39,19 @@ def whole(run: Path) -> bool:
     return len(datasets(run)) > 30
 
 
+@pytest.mark.parametrize("most", [4, pytest.param(10, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("parts", [False, True])
-def test_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(undisturbed, parts, tmp_path):
-    """SIGKILL ten times (with and without parts: twenty) at moments of every kind: start, search, writing, polish."""
+def test_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(undisturbed, parts, most, tmp_path):
+    """SIGKILL several times at moments of every kind: start, search, writing, polish."""
     chance, kills, begun = random.Random(parts), 0, 0
     out, finished = tmp_path / "out.h5", []
     settings = (*OFTEN, "--set", f"storage.gather={0 if parts else 1000}")
-    while kills < 10 or begun:
+    while kills < most or begun:
         arguments = ("run", "--resume", out) if out.exists() else ("run", undisturbed, "-o", out, *settings)
         run = start(*arguments)
         assert run.stdout is not None
         begun = 1
-        if kills < 10:
+        if kills < most:
             lines = chance.choice([0, 7, 8, 9, 10, 12, 20, 30, 37])
             for _ in zip(range(lines), run.stdout, strict=False):
                 pass
@@ -67,7 +68,7 @@ def test_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(undistur
         finished.append(out)
         begun, out = 0, tmp_path / f"out{len(finished)}.h5"
     assert finished
-    assert kills == 10
+    assert kills == most
 
 
 @pytest.mark.parametrize("name", ["SIGUSR1", "SIGTERM", "SIGINT"])
