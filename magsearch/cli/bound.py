@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from magsearch import config
+from magsearch import config, output
 from magsearch.bounds import Bound, lower_bound, lowest_state, spiral
 from magsearch.bounds.quadratic_form import quadratic_form
 from magsearch.cli.arguments import InputFile, Json, Settings, texture_of
@@ -130,8 +131,6 @@ def _energy(given: str, hamiltonian: Hamiltonian) -> tuple[float, bool]:
 
 
 def _store(path: Path, spins: NDArray[np.float64]) -> None:
-    try:
-        with path.open("wb") as file:
-            np.save(file, spins)
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror or error}", path) from None
+    memory = BytesIO()
+    np.save(memory, spins)
+    output.write({path: memory.getvalue()})

@@ -38,7 +38,9 @@ def phases(
     if out is not None:
         try:
             _draw(record, cut, out)
-        except (OSError, ValueError) as error:
+        except InputError:
+            raise
+        except ValueError as error:
             raise InputError(str(error), out) from None
     if as_json:
         of = [{**place, "axis": cut.rows[0].name, **asdict(crossing)} for place, crossing in found]

@@ -38,6 +38,4 @@ def report(
         raise
     except ValueError as error:
         raise InputError(str(error), run_file) from None
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror or error}", out) from None
     print(out)

@@ -78,7 +78,9 @@ def plot(
     layer = _plane(plane)
     try:
         plots.PICTURES[what](stored, elite, title, out, layer)
-    except (OSError, ValueError) as error:
+    except InputError:
+        raise
+    except ValueError as error:
         raise InputError(str(error), out) from None
     print(out)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -47,8 +48,8 @@ def run(
     been stored.
     """
 
-    def begin() -> runs.Beginning:
-        return _beginning(input_file, out, settings or [], resume, overwrite, seeds or [])
+    def begin(held: ExitStack) -> runs.Beginning:
+        return _beginning(input_file, out, settings or [], resume, overwrite, seeds or [], held)
 
     def work(launch: Launch, start: runs.Beginning) -> Reason:
         try:
@@ -73,12 +74,13 @@ def _beginning(
     resume: Path | None,
     overwrite: bool,
     seeds: list[str],
+    held: ExitStack,
 ) -> runs.Beginning:
     name = named_after(input_file, resume, bool(out or overwrite or seeds), "run")
     if resume is not None:
-        return runs.resume(resume, settings)
+        return runs.resume(resume, settings, held)
     assert input_file is not None
-    return runs.begin(input_file, out or Path(name).with_suffix(".h5"), settings, overwrite, seeds)
+    return runs.begin(input_file, out or Path(name).with_suffix(".h5"), settings, overwrite, seeds, held)
 
 
 def _report(console: Console, out: Path, reason: Reason, as_json: bool) -> None:

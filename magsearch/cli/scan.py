@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -59,8 +60,8 @@ def scan(
     divided among the ranks. SIGTERM, SIGUSR1 and Ctrl-C end a scan with exit code 75; its results so far are stored.
     """
 
-    def begin() -> scanning.Beginning:
-        return _beginning(input_file, out, settings or [], resume, points, overwrite)
+    def begin(held: ExitStack) -> scanning.Beginning:
+        return _beginning(input_file, out, settings or [], resume, points, overwrite, held)
 
     def work(launch: Launch, start: scanning.Beginning) -> Reason:
         current = scanning.ScanRun(launch, start)
@@ -81,15 +82,16 @@ def _beginning(
     resume: Path | None,
     points: str | None,
     overwrite: bool,
+    held: ExitStack,
 ) -> scanning.Beginning:
     name = named_after(input_file, resume, bool(out or points or overwrite), "scan")
     if resume is not None:
-        return scanning.resume(resume, settings)
+        return scanning.resume(resume, settings, held)
     assert input_file is not None
     if points and overwrite:
         raise InputError("the tasks of an array share one file: --overwrite would delete what others found", "--points")
     share = _share(points) if points else None
-    return scanning.begin(input_file, out or Path(f"{name}-scan.h5"), settings, overwrite, share)
+    return scanning.begin(input_file, out or Path(f"{name}-scan.h5"), settings, overwrite, share, held)
 
 
 def _share(points: str) -> Share:

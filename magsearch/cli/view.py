@@ -43,8 +43,7 @@ def view(
 
     try:
         if out is not None and out.suffix == ".vtu":
-            out.open("wb").close()  # VTK only warns
-            three_d.grid(lattice, chosen).save(out)
+            three_d.write_grid(lattice, chosen, out)
             print(out)
             return
         plotter = three_d.scene(
@@ -55,7 +54,7 @@ def view(
         else:
             three_d.picture(plotter, out)
             print(out)
+    except InputError:
+        raise
     except ValueError as error:
         raise InputError(str(error), run_file) from None
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror or error}", out) from None

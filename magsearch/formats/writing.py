@@ -6,6 +6,7 @@ from collections.abc import Callable
 from os.path import exists
 from pathlib import Path
 
+from magsearch import output
 from magsearch.errors import InputError
 from magsearch.formats.spirit import writing as spirit
 from magsearch.formats.tb2j import writing as tb2j
@@ -51,10 +52,10 @@ def write(
     present = [file for file in files if exists(file)]
     if present and not overwrite:
         raise InputError("exists; give another name, or --overwrite", present[0])
-    for file, text in files.items():
+    for folder in dict.fromkeys(file.parent for file in files):
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"cannot be written: {error.strerror or error}", file) from None
+            raise InputError(f"cannot be written: {error.strerror or error}", folder) from None
+    output.write(files)
     return list(files), notes

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from magsearch import output
 from magsearch.model.lattice import Lattice
 from magsearch.plots.generations import best_so_far, convergence, migrations, operators, ridges
 from magsearch.plots.planes import Plane
@@ -41,11 +43,18 @@ STYLE: dict[Any, Any] = {
 }
 
 
+def image(figure: Figure, suffix: str) -> bytes:
+    """Return the file of a figure in the format of a suffix."""
+    memory = BytesIO()
+    figure.savefig(memory, dpi=300, format=suffix[1:].lower())
+    return memory.getvalue()
+
+
 @contextmanager
 def page(path: str | Path, width: float, height: float, title: str = "") -> Iterator[Figure]:
     """Yield a figure of ``width`` x ``height`` inches, then write it to ``path`` as png, pdf or svg by its suffix.
 
-    Raises ValueError for any other suffix.
+    Raises ValueError for any other suffix, InputError if it cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
@@ -61,7 +70,7 @@ def page(path: str | Path, width: float, height: float, title: str = "") -> Iter
         yield figure
         if title:
             figure.suptitle(title)
-        figure.savefig(path, dpi=300)
+        output.write({path: image(figure, path.suffix)})
 
 
 def summary(

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from scipy.interpolate import CloughTocher2DInterpolator
 from scipy.spatial import cKDTree
 
+from magsearch import output
 from magsearch.phases.column import Column, Minimum, ThermalState
 from magsearch.phases.crossings import Crossing, Row, crossings, curve
 from magsearch.plots import STYLE, SUFFIXES
+from magsearch.plots.pages import image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -288,5 +290,5 @@ def _written(draw: Callable[[Figure], None], size: tuple[float, float], title: s
         FigureCanvasAgg(figure)
         draw(figure)
         figure.suptitle(title, x=0.01, ha="left")
-        figure.savefig(path, dpi=300)
+        output.write({path: image(figure, path.suffix)})
     return path

@@ -6,12 +6,14 @@ Writing an image needs no display: VTK then renders off screen, by EGL or OSMesa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from magsearch import output
 from magsearch.model.lattice import Lattice
 from magsearch.model.triangulation import inside, plane_frame, triangles
 from magsearch.observables.topological_charge import charge_density
@@ -131,8 +133,21 @@ def _pyvista(hidden: bool = False) -> Any:
 
 
 def picture(plotter: Any, path: Path) -> None:
-    """Render a plotter's scene into a png file. Raises OSError if it cannot be written."""
-    with open(path, "wb"):  # raises what VTK would only warn about
-        pass
-    plotter.screenshot(str(path))
+    """Render a plotter's scene into a png file. Raises InputError if it cannot be written."""
+    memory = BytesIO()
+    plotter.screenshot(memory)
     plotter.close()
+    output.write({path: memory.getvalue()})
+
+
+def write_grid(lattice: Lattice, elite: Candidate, path: Path) -> None:
+    """Write the grid of a texture into a .vtu file. Raises InputError if it cannot be written."""
+    made = grid(lattice, elite)
+    from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
+
+    writer = vtkXMLUnstructuredGridWriter()
+    writer.SetInputData(made)
+    writer.SetDataModeToBinary()  # as text, in memory: VTK aborts on a full disk
+    writer.WriteToOutputStringOn()
+    writer.Write()
+    output.write({path: writer.GetOutputString()})

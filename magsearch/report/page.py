@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from magsearch import output
 from magsearch.console.run import ROUGH, stable
 from magsearch.formatting import fixed, vector
 from magsearch.observables.topological_charge import rough
@@ -31,7 +32,7 @@ pre { background: #f5f5f5; padding: 0.8em; overflow: auto; max-height: 24em; fon
 def write(record: Record, path: str | Path) -> None:
     """Write the interactive report of a run as one self-contained HTML file.
 
-    Raises OSError if it cannot be written, ValueError for a run without elites.
+    Raises InputError if it cannot be written, ValueError for a run without elites.
     """
     from bokeh.embed import components
 
@@ -53,7 +54,7 @@ def write(record: Record, path: str | Path) -> None:
         "<h2>Settings</h2>", f"<pre>{escape(json.dumps(record.settings, indent=1))}</pre>",
         f"<h2>Input</h2><pre>{escape(record.input_text)}</pre>",
     ]  # fmt: skip
-    Path(path).write_text(document(name, body, script), encoding="utf-8")
+    output.write({Path(path): document(name, body, script)})
 
 
 def document(name: str, body: Iterable[str], script: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from magsearch import output
 from magsearch.console.scan import heading, short
 from magsearch.console.scan_live import Found
 from magsearch.errors import InputError
@@ -73,7 +74,7 @@ def write_scan(
         "<h2>Settings</h2>", f"<pre>{escape(json.dumps(record.settings, indent=1))}</pre>",
         f"<h2>Input</h2><pre>{escape(record.input_text)}</pre>",
     ]  # fmt: skip
-    Path(path).write_text(document(name, body, script), encoding="utf-8")
+    output.write({Path(path): document(name, body, script)})
 
 
 def _textures(record: ScanRecord, points: Sequence[Found]) -> tuple[list[Any], str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.parallel.ranks import Ranks, launched
 from magsearch.parallel.signals import Signals
 from magsearch.runs import record, textures
-from magsearch.runs.launch import Launch, carry_out, exit_code, expect_free
+from magsearch.runs.launch import Launch, carry_out, claim, exit_code, expect_free
 from magsearch.runs.result import Result
 from magsearch.runs.run import Beginning, Run
 from magsearch.runs.run import resume as resumed
@@ -72,9 +73,10 @@ def search(
     tables = {"search": named, "islands": own, "storage": checkpoints or {}}
     out = None if store is None else Path(store)
 
-    def begin() -> Beginning:
+    def begin(held: ExitStack) -> Beginning:
         given = input_of(model, tables)
         if out is not None:
+            claim(held, out)
             expect_free(out, overwrite, "run")
         seeds = tuple(texture for one in initial for texture in _textures(one, given.hamiltonian))
         return Beginning(given, out, record.now(), call(tables), seeds=seeds)
@@ -97,7 +99,7 @@ def resume(
     Raises InputError if the run cannot be resumed, or a setting not changed; signals are handled as by ``search``.
     """
     changed = [f"search.{key}={json.dumps(_plain(value))}" for key, value in settings.items() if value is not None]
-    return carry_out_in_python(lambda: resumed(Path(path), changed), _run, device, ranks, progress)
+    return carry_out_in_python(lambda held: resumed(Path(path), changed, held), _run, device, ranks, progress)
 
 
 def load(path: str | Path) -> Result | storage.ScanRecord:
@@ -115,7 +117,7 @@ def _run(launch: Launch, start: Beginning) -> tuple[Result, Reason]:
 
 
 def carry_out_in_python(
-    begin: Callable[[], Start],
+    begin: Callable[[ExitStack], Start],
     work: Callable[[Launch, Start], tuple[Outcome, Reason]],
     device: str | Device,
     ranks: Ranks | None,

@@ -7,19 +7,21 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from rich.console import Console
 
+from magsearch import output
 from magsearch.console import model
 from magsearch.engine.device import Device, choose
 from magsearch.errors import InputError
 from magsearch.parallel.ranks import Ranks
 from magsearch.parallel.signals import Signals
 from magsearch.search.stopping import Reason, Signalled
+from magsearch.storage import xdmf
 
 AGAIN = 75  # exit code of a run or scan that stopped early and can be resumed (EX_TEMPFAIL of sysexits.h)
 Start = TypeVar("Start")
@@ -70,7 +72,7 @@ def warn(console: Console, line: str) -> None:
 
 
 def carry_out(
-    begin: Callable[[], Start],
+    begin: Callable[[ExitStack], Start],
     work: Callable[[Launch, Start], Outcome],
     device: str | Device,
     ranks: Ranks,
@@ -82,14 +84,14 @@ def carry_out(
 
     An InputError that all ranks know of is raised on all of them; any other error ends all ranks.
 
-    begin     makes what the work starts from; called on rank 0
+    begin     makes what the work starts from, and holds what is released at the end; called on rank 0
     work      called on every rank
     device    name of a device, or the device of this rank
     stderr    whether messages go to the standard error
     silent    whether there are none
     """
-    with together(ranks):
-        start = ranks.on_first(begin)
+    with together(ranks), ExitStack() as held:
+        start = ranks.on_first(lambda: begin(held))
         here = ranks.on_all(lambda: device_of(device, ranks) if isinstance(device, str) else device)
         console = model.console(stderr, quiet=silent or ranks.rank > 0)
         outcome = work(Launch(ranks, here, signals, console, silent), start)
@@ -131,6 +133,17 @@ def exit_code(reason: Reason) -> int:
     return 0 if reason.ended else AGAIN
 
 
+def claim(held: ExitStack, out: Path, share: str = "") -> None:
+    """Keep other processes from writing the file of a run or scan until ``held`` is closed.
+
+    Raises InputError if another process is writing it, and if its names belong to something else.
+
+    share   what this process writes of a scan that several write
+    """
+    held.enter_context(output.claimed(out, share))
+    xdmf.expect_ours(output.target(out))
+
+
 def expect_free(out: Path, overwrite: bool, what: str) -> None:
     """Raise InputError if a new run or scan (``what``) cannot be stored under a name."""
     if out.suffix == ".xdmf":
@@ -141,14 +154,12 @@ def expect_free(out: Path, overwrite: bool, what: str) -> None:
         )
 
 
+def expect_exists(out: Path) -> None:
+    """Raise InputError if the file that is to be resumed is missing."""
+    if not out.exists():
+        raise InputError("no such file", out)
+
+
 def command_line(before: str = "") -> str:
     """Return the command line of this process, below those that it resumes."""
     return "\n".join([*([before] if before else []), shlex.join(sys.argv)])
-
-
-def written(path: Path, write: Callable[[], Any]) -> Any:
-    """Write a file and return what the writer returns. Raises InputError if the system does not let it."""
-    try:
-        return write()
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror or error}", path) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from magsearch.errors import InputError
 from magsearch.formatting import fixed, html_table, text_table, vector
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.parallel.ranks import is_first_rank
-from magsearch.runs.launch import expect_free, written
+from magsearch.runs.launch import claim, expect_free
 from magsearch.runs.textures import elite_in
 from magsearch.search.candidate import Candidate
 from magsearch.search.history import History
@@ -79,11 +80,13 @@ class Result:
         out = Path(path)
         if not is_first_rank():
             return
-        expect_free(out, overwrite, "run")
-        populations = self.populations
-        if self.file is not None and self.record.resumable:
-            populations = storage.read_states(self.file)
-        written(out, lambda: storage.write(out, self.record, populations))
+        with ExitStack() as held:
+            claim(held, out)
+            expect_free(out, overwrite, "run")
+            populations = self.populations
+            if self.file is not None and self.record.resumable:
+                populations = storage.read_states(self.file)
+            storage.write(out, self.record, populations)
 
     def plot(self, path: str | Path | None = None, what: str = "summary", elite: int = 0) -> Picture:
         """Draw the result, write it to a file if one is named (png, pdf or svg), and return a picture for notebooks.
@@ -107,6 +110,8 @@ class Result:
                 if path is not None and is_first_rank():
                     plots.PICTURES[what](self.record, elite, title, Path(path), None)
                 return Picture(title, shown.read_bytes())
+        except InputError:
+            raise
         except (OSError, ValueError) as error:
             raise InputError(str(error), path or "plot()") from None
 

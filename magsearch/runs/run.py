@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from magsearch.errors import InputError, Interrupted
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.parallel.interruption import Interruption
 from magsearch.runs import record, textures
-from magsearch.runs.launch import Launch, command_line, expect_free, written
+from magsearch.runs.launch import Launch, claim, command_line, expect_exists, expect_free
 from magsearch.search.archipelago import Archipelago
 from magsearch.search.island import State
 from magsearch.search.memory import footprint
@@ -51,20 +52,26 @@ class Beginning:
 
 
 def begin(
-    input_file: Path, out: Path, settings: Sequence[str], overwrite: bool, seeds: Sequence[str] = ()
+    input_file: Path, out: Path, settings: Sequence[str], overwrite: bool, seeds: Sequence[str], held: ExitStack
 ) -> Beginning:
-    """Return the start of a new run that ``seeds``, names of files, may begin.
+    """Return the start of a new run that ``seeds``, names of files, may begin; claim its file until ``held`` closes.
 
-    Raises InputError for what is wrong with them, and if ``out`` exists.
+    Raises InputError for what is wrong with them, if ``out`` exists, and if another process writes it.
     """
     given = config.read(input_file, settings)
+    claim(held, out)
     expect_free(out, overwrite, "run")
     given_textures = tuple(texture for name in seeds for texture in textures.read(name, given.hamiltonian))
     return Beginning(given, out, record.now(), command_line(), seeds=given_textures)
 
 
-def resume(out: Path, settings: Sequence[str]) -> Beginning:
-    """Return the start of a run that resumes from its file. Raises InputError if it cannot."""
+def resume(out: Path, settings: Sequence[str], held: ExitStack) -> Beginning:
+    """Return the start of a run that resumes from its file, claimed until ``held`` closes.
+
+    Raises InputError if it cannot.
+    """
+    expect_exists(out)
+    claim(held, out)
     before = storage.read(out)
     if not before.resumable:
         why = before.stopped or "it was written by something else"
@@ -220,7 +227,7 @@ class Run:
             )  # fmt: skip
             out = self.out
             if out is not None:
-                written(out, lambda: storage.write(out, state, populations))
+                storage.write(out, state, populations)
             self.record, self.populations = state, populations
 
         try:
@@ -241,7 +248,7 @@ class Run:
 
         def write() -> tuple[str, int]:
             number = search.n_generations
-            return written(out, lambda: storage.write_part(out, ranks.rank, number, search.states, sites))
+            return storage.write_part(out, ranks.rank, number, search.states, sites)
 
         return storage.Parts(ranks.gather(ranks.on_all(write)), range(len(search.settings)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,8 @@ def scan(
     """
     tables = {"scan": settings, "search": search or {}, "islands": islands or {}}
 
-    def begin() -> Beginning:
-        return new_scan(input_of(model, tables, "scan"), Path(store), overwrite, command=call(tables, "scan"))
+    def begin(held: ExitStack) -> Beginning:
+        return new_scan(input_of(model, tables, "scan"), Path(store), overwrite, held, command=call(tables, "scan"))
 
     def work(launch: Launch, start: Beginning) -> tuple[ScanRecord, Reason]:
         current = ScanRun(launch, start)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,13 +16,15 @@ from magsearch.config.input import Input
 from magsearch.console import model
 from magsearch.errors import InputError, Interrupted
 from magsearch.formatting import fixed
+from magsearch.output import marked_folder
 from magsearch.phases.column import Column, describe
 from magsearch.runs import record
-from magsearch.runs.launch import Launch, command_line, expect_free, warn, written
+from magsearch.runs.launch import Launch, claim, command_line, expect_exists, expect_free, warn
 from magsearch.scan import plan
 from magsearch.scan.scan import Scan, Share
 from magsearch.search.stopping import Completed, Reason
 from magsearch.storage import ScanRecord
+from magsearch.storage.checkpoint import parts_folder
 from magsearch.storage.scan import Kind, sweep_columns, with_parts
 
 
@@ -52,21 +55,24 @@ class Beginning:
     share: Share = field(default_factory=Share)
 
 
-def begin(input_file: Path, out: Path, settings: Sequence[str], overwrite: bool, share: Share | None) -> Beginning:
+def begin(
+    input_file: Path, out: Path, settings: Sequence[str], overwrite: bool, share: Share | None, held: ExitStack
+) -> Beginning:
     """Return the start of a new scan; one of several jobs joins the scan that the others have begun.
 
-    Raises InputError for what is wrong with the input, and if ``out`` exists.
+    Raises InputError for what is wrong with the input, if ``out`` exists, and if another process writes it.
     """
-    return new_scan(config.read(input_file, settings), out, overwrite, share)
+    return new_scan(config.read(input_file, settings), out, overwrite, held, share)
 
 
 def new_scan(
-    given: Input, out: Path, overwrite: bool, share: Share | None = None, command: str | None = None
+    given: Input, out: Path, overwrite: bool, held: ExitStack, share: Share | None = None, command: str | None = None
 ) -> Beginning:
     """Return the start of a new scan of an input; ``command`` is stored as what began it.
 
-    Raises InputError as ``begin`` does.
+    Its file is claimed until ``held`` closes. Raises InputError as ``begin`` does.
     """
+    claim(held, out, f"{share.one}-of-{share.of}" if share is not None else "")
     expect_free(out, overwrite or share is not None, "scan")
     new = _new(given, plan.columns(given), command or command_line())
     if share is not None:
@@ -74,12 +80,18 @@ def new_scan(
         if before.name != new.name:
             raise InputError("is another scan: its input, settings or magsearch differ", out)
         return Beginning(given, out, before, share)
+    marked_folder(parts_folder(out), f"parts of {out.name}")
     sweep_columns(out)
     return Beginning(given, out, new)
 
 
-def resume(out: Path, settings: Sequence[str]) -> Beginning:
-    """Return the start of a scan that resumes from its file. Raises InputError for what is wrong."""
+def resume(out: Path, settings: Sequence[str], held: ExitStack) -> Beginning:
+    """Return the start of a scan that resumes from its file, claimed until ``held`` closes.
+
+    Raises InputError for what is wrong.
+    """
+    expect_exists(out)
+    claim(held, out)
     before = storage.read_scan(out)
     given = config.again(
         before.input_path, before.input_text, before.hamiltonian, before.settings, settings, before.model, ["scan"]
@@ -147,8 +159,8 @@ class ScanRun:
         """Store what has been found in a column and print it, on the first rank of the team that found it."""
         try:
             storage.write_column(self.out, self.start.before.name, column, kind)
-        except OSError as error:
-            warn(self.own, f"column {column.number} is not stored yet: {error.strerror or error}")
+        except InputError as error:
+            warn(self.own, f"column {column.number} is not stored yet: {error}")
         where = describe(column.settings)
         if kind == "minima" and column.minima:
             best = column.minima[0]
@@ -181,7 +193,7 @@ class ScanRun:
                 before, columns=tuple(scan.columns), followed=scan.followed, stopped=stopped,
                 seconds=before.seconds + time.monotonic() - self.begun, device=scan.device.description,
             )  # fmt: skip
-            written(self.out, lambda: storage.write_scan(self.out, state))
+            storage.write_scan(self.out, state)
 
         self.ranks.on_first(write)
 

@@ -8,13 +8,14 @@ removed.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from magsearch import output
 from magsearch.errors import InputError
 from magsearch.model.lattice import Lattice
 from magsearch.search.candidate import Candidate, axis_sizes, packed, restored
@@ -78,7 +79,8 @@ def read_states(group: h5py.Group, islands: Collection[int], lattice: Lattice) -
 
 def parts_folder(path: Path) -> Path:
     """Return the folder beside a file that holds its parts."""
-    return path.with_name(f"{path.name}.parts")
+    final = output.target(path)  # HDF5 looks for parts beside the file, not beside a link to it
+    return final.with_name(f"{final.name}.parts")
 
 
 def write_part(path: Path, rank: int, generations: int, states: Mapping[int, State], sites: int) -> tuple[str, int]:
@@ -87,7 +89,7 @@ def write_part(path: Path, rank: int, generations: int, states: Mapping[int, Sta
     Returns its name relative to the run's folder, and the number of its candidates.
     """
     folder = parts_folder(path)
-    folder.mkdir(exist_ok=True)
+    output.marked_folder(folder, f"parts of {path.name}")
     part = folder / f"after-{generations:06d}.rank-{rank:05d}.h5"
     with replaced(part) as file:
         file.attrs.update(schema=SCHEMA, magsearch="part of a run", generations=generations)
@@ -112,9 +114,10 @@ def join_parts(group: h5py.Group, parts: Sequence[tuple[str, int]], islands: Seq
 def sweep_parts(path: Path, keep: Collection[str]) -> None:
     """Remove the parts that the file of the run no longer shows."""
     folder, kept = parts_folder(path), {Path(name).name for name in keep}
-    if not kept:
-        shutil.rmtree(folder, ignore_errors=True)
+    if not output.is_marked(folder):
         return
-    for part in folder.iterdir():
+    for part in folder.glob("after-*.rank-*.h5"):
         if part.name not in kept:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
+    output.remove_folder(folder)

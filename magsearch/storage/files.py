@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from magsearch import output
 from magsearch.errors import InputError
 
 SCHEMA = 3
@@ -23,7 +24,7 @@ COMPRESSED: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shu
 def replaced(path: Path, beside: Callable[[h5py.File], Mapping[Path, str]] | None = None) -> Iterator[h5py.File]:
     """Open a file for writing that replaces ``path`` as a whole once it is complete and on the disk.
 
-    Raises OSError where that fails; a previous file is then intact. The file is composed in memory: HDF5 does not
+    Raises InputError where that fails; a previous file is then intact. The file is composed in memory: HDF5 does not
     recover from a full disk.
 
     beside   texts that describe the file, by path; they are replaced right after it
@@ -32,31 +33,7 @@ def replaced(path: Path, beside: Callable[[h5py.File], Mapping[Path, str]] | Non
     with h5py.File(memory, "w") as file:
         yield file
         texts = beside(file) if beside else {}
-    contents = {path: bytes(memory.getbuffer()), **{place: text.encode() for place, text in texts.items()}}
-    aside = {place: place.with_name(f".{place.name}.incomplete") for place in contents}
-    try:
-        for place, content in contents.items():
-            with open(aside[place], "wb") as written:
-                written.write(content)
-                written.flush()
-                os.fsync(written.fileno())
-        for place in contents:
-            os.replace(aside[place], place)
-        _sync_folder(path.parent)
-    finally:
-        for leftover in aside.values():
-            with suppress(OSError):
-                leftover.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring the new name to the disk, where the system supports it."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    output.write({path: bytes(memory.getbuffer()), **texts})
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from magsearch import output
 from magsearch.bounds import Bound
 from magsearch.errors import InputError
 from magsearch.model.hamiltonian import Hamiltonian
@@ -75,11 +76,11 @@ SITES_PER_CHUNK = 65536
 def write(path: str | Path, record: Record, populations: Populations | Parts | None = None) -> None:
     """Replace the file as a whole, and the .xdmf beside it that shows it to viewers.
 
-    Raises OSError where it cannot be written; a previous file is then intact.
+    Raises InputError where it cannot be written; a previous file is then intact.
 
     populations   of all islands, or the parts in which they are; None: the run cannot resume from this file
     """
-    path, sites = Path(path), record.hamiltonian.lattice.sites
+    path, sites = output.target(path), record.hamiltonian.lattice.sites
     with replaced(path, lambda file: xdmf.beside(path, file["model"], "elites", _frames(file["elites"]))) as file:
         _write(file, record)
         if populations is not None:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import h5py
 import numpy as np
 
+from magsearch import output
 from magsearch.errors import InputError
 from magsearch.formatting import html_table, text_table
 from magsearch.model.hamiltonian import Hamiltonian
@@ -93,9 +94,9 @@ def is_scan(path: str | Path) -> bool:
 def write_scan(path: str | Path, record: ScanRecord) -> None:
     """Replace the file as a whole, and the .xdmf beside it that describes it to viewers; delete the parts it includes.
 
-    Raises OSError where it cannot be written; a previous file is then intact.
+    Raises InputError where it cannot be written; a previous file is then intact.
     """
-    path = Path(path)
+    path = output.target(path)
     with replaced(path, lambda file: beside(path, file["model"], "points", _frames(file, record))) as file:
         write_provenance(file, record)
         file.attrs.update(scan=record.name, followed=record.followed)
@@ -105,7 +106,7 @@ def write_scan(path: str | Path, record: ScanRecord) -> None:
         columns = file.create_group("columns")
         for column in record.columns:
             _write_column(columns.create_group(f"{column.number:05d}"), column)
-    sweep_columns(path, record.columns)
+    sweep_columns(path, record.columns, last=record.stopped is not None)
 
 
 def _frames(file: h5py.File, record: ScanRecord) -> Iterator[Frame]:
@@ -181,17 +182,22 @@ def written(path: str | Path) -> tuple[float, float]:
 
 
 def write_column(path: str | Path, name: str, column: Column, kind: Kind) -> None:
-    """Write a column into a part beside the scan in ``path``. Raises OSError where it cannot be written."""
+    """Write a column into a part beside the scan in ``path``. Raises InputError where it cannot be written."""
     part = _part(Path(path), column.number, kind)
-    part.parent.mkdir(parents=True, exist_ok=True)
+    output.marked_folder(part.parent, f"parts of {Path(path).name}")
     with replaced(part) as file:
         file.attrs.update(schema=SCHEMA, magsearch=version("magsearch"), scan=name)
         _write_column(file.create_group("column"), column if kind == "minima" else replace(column, minima=None))
 
 
-def sweep_columns(path: str | Path, columns: Sequence[Column] | None = None) -> None:
-    """Delete the parts whose content some columns hold; all parts, where None."""
+def sweep_columns(path: str | Path, columns: Sequence[Column] | None = None, last: bool = True) -> None:
+    """Delete the parts whose content some columns hold; all parts, where None.
+
+    last   whether no other process is going to write one: their folder is then deleted too
+    """
     folder = parts_folder(Path(path))
+    if not output.is_marked(folder):
+        return
     known = {
         _part(Path(path), column.number, kind)
         for column in columns or ()
@@ -202,7 +208,8 @@ def sweep_columns(path: str | Path, columns: Sequence[Column] | None = None) -> 
         for part in parts(path):
             if columns is None or part in known:
                 part.unlink(missing_ok=True)
-        folder.rmdir()
+    if last:
+        output.remove_folder(folder)
 
 
 def with_parts(path: str | Path, record: ScanRecord) -> ScanRecord:

@@ -15,7 +15,14 @@ from xml.sax.saxutils import escape, quoteattr
 import h5py
 import numpy as np
 
+from magsearch import output
+from magsearch.errors import InputError
+
 Slab = tuple[slice | int, ...]
+EARLY = tuple(  # first lines of what early versions wrote
+    f'<?xml version="1.0"?>\n<Xdmf Version="2.0">\n<Domain>\n<Grid Name="{name}" GridType="Collection"'.encode()
+    for name in ("elites", "points")
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +55,29 @@ def beside(path: Path, model: h5py.Group, name: str, frames: Iterable[Frame]) ->
     """
     steps = "".join(_step(model, path.name, frame) for frame in frames)
     collection = f'<Grid Name={quoteattr(name)} GridType="Collection" CollectionType="Temporal">\n{steps}</Grid>\n'
-    text = f'<?xml version="1.0"?>\n<Xdmf Version="2.0">\n<Domain>\n{collection}</Domain>\n</Xdmf>\n'
+    text = f'{_head(path)}<Xdmf Version="2.0">\n<Domain>\n{collection}</Domain>\n</Xdmf>\n'
     return {path.with_suffix(".xdmf"): text}
+
+
+def _head(path: Path) -> str:
+    """Return the first lines of what describes a file, by which it is known as ours."""
+    return f'<?xml version="1.0"?>\n<!-- magsearch: {escape(path.name.replace("--", "- -"))} -->\n'
+
+
+def expect_ours(path: Path) -> None:
+    """Raise InputError if the name of what describes a file belongs to something else."""
+    place, head = path.with_suffix(".xdmf"), _head(path).encode("utf-8", "surrogateescape")
+    if not place.exists() and not place.is_symlink():
+        return
+    try:
+        with open(output.target(place), "rb") as file:
+            begin = file.read(max(len(head), *map(len, EARLY)))
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", place) from None
+    if not begin.startswith((head, *EARLY)):
+        raise InputError(
+            f"does not describe {path.name}, but would be replaced; move it, or choose another name", place
+        )
 
 
 def _step(model: h5py.Group, name: str, frame: Frame) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from magsearch import output
 from magsearch.errors import InputError
 from magsearch.formats.spins import ovf, restart, xyz
 from magsearch.formats.table import read_bytes
@@ -115,12 +116,9 @@ def write_spins(
         )
     if exists(path) and not overwrite:
         raise InputError("exists; give another name, or --overwrite", path)
-    try:
-        path.write_bytes(KINDS[kind](texture, hamiltonian))
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror or error}", path) from None
+    output.write({path: KINDS[kind](texture, hamiltonian)})
 
 
 def write_restart(path: str | Path, spins: ArrayLike, moments: ArrayLike, name: str = "magsearch") -> None:
     """Write spins [site, 3] and moments [site] (Bohr magnetons) as a restart file that UppASD reads with initmag 4."""
-    Path(path).write_text(restart.text(spins, moments, name))
+    output.write({Path(path): restart.text(spins, moments, name)})

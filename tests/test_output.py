@@ -1,0 +1,265 @@
+"""Files that are written: whole or as they were, nothing of the user's is lost, one process at a time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import MODEL, refused
+from processes import COMMAND, done, start
+
+from magsearch import InputError, output
+
+DATA = Path(__file__).parent / "data"
+WRITERS: dict[str, tuple[Any, ...]] = {  # every command that writes, by the name of its file
+    "a.h5": ("run", "model.toml", "-o"),
+    "s.h5": ("scan", "model.toml", "--set", "scan.field=[0,1]", "-o"),
+    "p.png": ("plot", DATA / "finished.h5", "-o"),
+    "p.pdf": ("plot", DATA / "finished.h5", "-o"),
+    "p.svg": ("plot", DATA / "finished.h5", "-o"),
+    "r.html": ("report", DATA / "finished.h5", "-o"),
+    "sr.html": ("report", DATA / "scan.h5", "-o"),
+    "d.png": ("phases", DATA / "scan.h5", "-o"),
+    "v.vtu": ("view", DATA / "finished.h5", "-o"),
+    "v.png": ("view", DATA / "finished.h5", "-o"),
+    "b.npy": ("bound", "model.toml", "--spins"),
+    "c.toml": ("convert", "model.toml"),
+    "c.cfg": ("convert", "model.toml"),
+    "c.ucf": ("convert", "model.toml"),
+    "c.ovf": ("convert", DATA / "finished.h5"),
+    "c.xyz": ("convert", DATA / "finished.h5"),
+}
+OVERWRITE = ("run", "scan", "convert")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "model.toml").write_text(MODEL)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def command(name: str, *others: Any) -> list[str]:
+    words = WRITERS[name]
+    flags = ["--overwrite"] if words[0] in OVERWRITE else []
+    return [*map(str, words), name, *flags, *others]
+
+
+def full(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(
+    ("name", "function"), [*((name, "write") for name in WRITERS), ("r.html", "fsync"), ("v.vtu", "replace")]
+)
+def test_full_disk_is_one_line_and_leaves_the_old_file(name, function, folder, capsys, monkeypatch):
+    (folder / name).write_bytes(b"old")
+    before = sorted(os.listdir(folder))
+    monkeypatch.setattr(output.os, function, full)
+    told = refused_at_last(capsys, *command(name))
+    monkeypatch.undo()
+    assert "No space left on device" in told
+    assert (folder / name).read_bytes() == b"old"
+    assert [one for one in sorted(os.listdir(folder)) if not one.endswith(".parts")] == before
+
+
+def refused_at_last(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
+    """The last line of a command that may have described its model before."""
+    from command import here
+
+    code, _, err = here(capsys, *arguments)
+    assert code == 2, err
+    assert "Traceback" not in err
+    return err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", ["v.vtu", "p.png", "r.html", "c.ovf", "a.h5"])
+def test_a_disk_that_takes_a_few_bytes_only(name, folder):
+    """As the system does it: no file of this process grows beyond 100 bytes."""
+
+    def limited() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+    ended = subprocess.run(
+        [*COMMAND, *command(name)], cwd=folder, preexec_fn=limited, capture_output=True, text=True, timeout=100
+    )
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith(f"magsearch: {name}: cannot be written: ")
+    assert os.listdir(folder) == ["model.toml"]
+
+
+# -- what is not a file ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_pipe_is_refused_and_stays(name, folder, capsys):
+    os.mkfifo(folder / name)
+    assert "is a pipe" in refused_at_last(capsys, *command(name))
+    assert (folder / name).is_fifo()
+
+
+def test_devices_and_folders_are_refused(folder):
+    for place, kind in (("/dev/null", "a device"), (folder, "a folder")):
+        with pytest.raises(InputError, match=kind):
+            output.write({Path(place): "text"})
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_symbolic_link_is_written_through(name, folder, capsys, monkeypatch):
+    from command import here
+
+    (folder / "elsewhere").mkdir()
+    aim = folder / "elsewhere" / f"aim{Path(name).suffix}"
+    aim.write_bytes(b"old")
+    (folder / name).symlink_to(aim)
+    code, _, err = here(capsys, *command(name))
+    assert code == 0, err
+    assert (folder / name).is_symlink()
+    assert aim.read_bytes() != b"old"
+    assert not [left for left in os.listdir(aim.parent) if left.startswith(".")]
+
+
+def test_a_link_in_a_circle_is_told(folder):
+    (folder / "a").symlink_to("b")
+    (folder / "b").symlink_to("a")
+    with pytest.raises(InputError, match="symbolic links"):
+        output.write({folder / "a": "text"})
+
+
+def test_mode_of_a_file_stays(folder):
+    output.write({folder / "a": "one"})
+    (folder / "a").chmod(0o640)
+    output.write({folder / "a": "two"})
+    assert (folder / "a").stat().st_mode & 0o777 == 0o640
+    assert (folder / "a").read_text() == "two"
+
+
+def test_the_longest_name_can_be_written(folder):
+    place = folder / ("x" * 255)
+    output.write({place: "text"})
+    with output.claimed(place):
+        assert place.read_text() == "text"
+    assert sorted(os.listdir(folder)) == ["model.toml", place.name]
+
+
+def test_several_files_are_on_the_disk_before_any_is_replaced(folder, monkeypatch):
+    names, order = [folder / "a", folder / "b"], []
+    real = os.replace, os.fsync
+    monkeypatch.setattr(output.os, "replace", lambda a, b: (order.append("replace"), real[0](a, b)))
+    monkeypatch.setattr(output.os, "fsync", lambda handle: (order.append("fsync"), real[1](handle)))
+    output.write(dict.fromkeys(names, "text"))
+    assert order == ["fsync", "fsync", "replace", "replace", "fsync"]
+
+
+# -- nothing of the user's is removed ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("settings", [(), ("--set", "storage.gather=0")])
+def test_a_folder_with_the_name_of_parts_is_not_touched(settings, folder, capsys):
+    from command import here
+
+    mine = folder / "p1.h5.parts"
+    mine.mkdir()
+    (mine / "thesis.tex").write_text("mine")
+    (mine / "after-000001.rank-00000.h5").write_text("mine")
+    code, _, err = here(capsys, "run", "model.toml", "-o", "p1.h5", *settings)
+    assert code == (2 if settings else 0), err
+    assert ("not made" in err) == bool(settings)
+    assert sorted(os.listdir(mine)) == ["after-000001.rank-00000.h5", "thesis.tex"]
+
+
+def test_a_scan_refuses_a_folder_with_the_name_of_its_parts(folder, capsys):
+    (folder / "s.h5.parts").mkdir()
+    (folder / "s.h5.parts" / "00000-minima.h5").write_text("mine")
+    assert "not made" in refused(capsys, *command("s.h5"))
+    assert (folder / "s.h5.parts" / "00000-minima.h5").read_text() == "mine"
+
+
+def test_an_xdmf_of_something_else_is_not_replaced(folder, capsys):
+    (folder / "a.xdmf").write_text("mine")
+    assert "would be replaced" in refused(capsys, *command("a.h5"))
+    assert (folder / "a.xdmf").read_text() == "mine"
+
+
+def test_a_file_in_the_place_of_ours_is_not_removed(folder):
+    for role in ("writing", "lock"):
+        place = output.beside(folder / "a", role)
+        place.mkdir()
+        (place / "thesis.tex").write_text("mine")
+    with pytest.raises(InputError):
+        output.write({folder / "a": "text"})
+    with pytest.raises(InputError), output.claimed(folder / "a"):
+        pass
+    assert len(list(folder.glob(".a.*/thesis.tex"))) == 2
+
+
+# -- one process at a time ---------------------------------------------------------------------------------------------
+
+
+def test_of_two_runs_with_one_name_one_is_refused(folder):
+    """Ten pairs; whichever is first. One that begins after the other has ended finds its file."""
+    for pair in range(10):
+        out = folder / f"{pair}.h5"
+        both = [start("run", "model.toml", "-o", out, "--set", f"search.seed={seed}") for seed in (1, 2)]
+        logs = [one.communicate(timeout=100)[0] for one in both]
+        assert sorted(one.returncode for one in both) == [0, 2], logs
+        lost = logs[[one.returncode for one in both].index(2)]
+        assert "is being written by process" in lost or "exists; choose another name" in lost
+        assert out.exists()
+    assert not list(folder.glob(".*"))
+
+
+@pytest.mark.parametrize("kind", ["run", "scan"])
+def test_a_second_resume_is_refused(kind, folder, capsys):
+    out = folder / "out.h5"
+    with output.claimed(out):
+        out.write_bytes((DATA / ("resumable.h5" if kind == "run" else "scan.h5")).read_bytes())
+        before = out.read_bytes()
+        told = refused(capsys, kind, "--resume", out)
+    assert f"is being written by process {os.getpid()}" in told
+    assert out.read_bytes() == before
+
+
+def test_a_lock_ends_with_its_process(folder):
+    program = f"""
+import os, signal
+from magsearch import output
+with output.claimed({str(folder / "a.h5")!r}):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = subprocess.run([sys.executable, "-c", program], timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    assert list(folder.glob(".a.h5.*"))
+    with output.claimed(folder / "a.h5"):
+        pass
+    assert not list(folder.glob(".a.h5.*"))
+
+
+def test_jobs_of_an_array_share_a_file_but_not_a_share(folder):
+    with output.claimed("s.h5", "0-of-2"):
+        with output.claimed("s.h5", "1-of-2"):
+            pass
+        with pytest.raises(InputError, match="being written"), output.claimed("s.h5", "0-of-2"):
+            pass
+        with pytest.raises(InputError, match="being written"), output.claimed("s.h5"):
+            pass
+    assert not list(folder.glob(".*"))
+
+
+def test_two_names_of_one_file_are_one(folder):
+    (folder / "link.h5").symlink_to("a.h5")
+    with output.claimed("a.h5"), pytest.raises(InputError, match="being written"), output.claimed("link.h5"):
+        pass
+
+
+def test_a_run_that_ends_leaves_its_file_and_no_lock(folder):
+    done("run", "model.toml", "-o", "a.h5", cwd=folder)
+    assert sorted(os.listdir(folder)) == ["a.h5", "a.xdmf", "model.toml"]
