@@ -12,36 +12,52 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before the kernels are loaded; test_evaluator compares threads
 os.environ["PYTHONSAFEPATH"] = "1"  # subprocesses take the installed package, not the folder that they start in
 
-from emulation import Emulated
 from models import MODELS
+from simulated import simulated
 
 from magsearch.engine.device import Cpu, Cuda, Device
 from magsearch.model.hamiltonian import Hamiltonian
 
+# Modules whose tests of ``device`` also run on the simulated GPU; STANDIN=all in the environment adds every other one
+SIMULATED = {"test_heatbath", "test_hessian", "test_methods", "test_minimizers", "test_preconditioner"}
 
-def machine(name: str, tmp_path_factory: pytest.TempPathFactory) -> Device:
+
+def machine(name: str) -> Device:
     if name == "cpu":
         return Cpu()
-    if name == "emulated":
+    if name == "simulated":
         if not any(shutil.which(compiler) for compiler in ("c++", "g++", "clang++")):
-            pytest.skip("no C++ compiler to emulate a GPU with")
-        return Emulated(tmp_path_factory.getbasetemp())
+            pytest.skip("no C++ compiler to simulate a GPU with")
+        return simulated()
     try:
         return Cuda()
     except RuntimeError as error:
         pytest.skip(str(error))
 
 
-@pytest.fixture(scope="session", params=["cpu", "cuda"])
-def device(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Device:
-    """The CPU always, a GPU where one is seen."""
-    return machine(request.param, tmp_path_factory)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the simulated GPU to the tests that are chosen for it."""
+    if os.environ.get("STANDIN") == "all":
+        return
+
+    def chosen(item: Any) -> bool:
+        device = getattr(item, "callspec", None) and item.callspec.params.get("device")
+        return device != "simulated" or item.module.__name__ in SIMULATED
+
+    config.hook.pytest_deselected(items=[item for item in items if not chosen(item)])
+    items[:] = [item for item in items if chosen(item)]
 
 
-@pytest.fixture(scope="session", params=["cpu", "cuda", "emulated"])
-def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Device:
-    """Also the GPU's source run thread by thread on the host (slow): for the laws of single kernels."""
-    return machine(request.param, tmp_path_factory)
+@pytest.fixture(scope="session", params=["cpu", "cuda", "simulated"])
+def device(request: pytest.FixtureRequest) -> Device:
+    """The CPU always, a GPU where one is seen; a simulated one for chosen tests."""
+    return machine(request.param)
+
+
+@pytest.fixture(scope="session", params=["cpu", "cuda", "simulated"])
+def target(request: pytest.FixtureRequest) -> Device:
+    """Each of them for every test: for the laws of single kernels."""
+    return machine(request.param)
 
 
 @pytest.fixture(params=[np.float32, np.float64], ids=["float", "double"])

@@ -44,8 +44,19 @@ class Combination:
         """Run the tests; return whether they passed and the last line of their output, which a file keeps."""
         variables = {"MAGSEARCH_ISA": self.isa, "OMP_NUM_THREADS": str(self.threads), "OPENBLAS_CORETYPE": self.blas}
         files = [f"tests/test_{name}.py" for name in MODULES]
-        # the emulated GPU is a program of its own, which none of these variables changes
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not emulated", *files, KAGOME]
+        # the simulated GPU is a program of its own, which none of these variables changes
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-k",
+            "not simulated",
+            *files,
+            KAGOME,
+        ]
         command += ["-n", str(max(1, (os.cpu_count() or 1) // self.threads)), "--dist", "loadfile"]
         log = LOGS / f"{self.isa}-{self.threads}-{self.blas}.txt"
         with log.open("w") as out:

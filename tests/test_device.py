@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,9 +11,9 @@ import numpy as np
 import oracle
 import pytest
 import scipy.stats
-from emulation import Emulated
 from models import MODELS
 from numpy.testing import assert_allclose, assert_array_equal
+from simulated import backwards, simulated
 from statistics_of import RARE
 
 from magsearch.engine import device as device_module
@@ -248,19 +249,20 @@ def test_a_rule_is_applied_once_to_each_replica(target, real, kernel):
 
 
 @pytest.mark.parametrize("name", ["triangular_j1_j3", "disordered"])
-def test_threads_do_not_race(name, real, tmp_path):
+def test_threads_do_not_race(name, real):
     """Run in the opposite order, threads give bitwise identical results: none reads what another writes."""
     s = oracle.random_textures(MODELS[name], 40)
-    answers = []
-    for backwards in (False, True):
-        machine = Emulated(tmp_path, backwards)
-        evaluator = Evaluator(MODELS[name], machine, real, "direct")
-        spins = evaluator.spins(s)
-        step = np.full(evaluator.replicas(spins), 0.1, real)
-        arguments = (spins, evaluator.spins(0.1 * s[::-1]), step, evaluator.sites, machine.chunk, len(step))
-        machine.launch("advance_spins", real, *arguments, blocks=evaluator.chunks, replicas=len(step))
-        sums = np.random.default_rng(0).random((70, 3, 64))
-        answers.append((evaluator.sums(s), evaluator.field(s), spins, evaluator.reduced(sums, 3, 1)))
+    answers, machine = [], simulated()
+    for order in (nullcontext, backwards):
+        with order():
+            evaluator = Evaluator(MODELS[name], machine, real, "direct")
+            spins = evaluator.spins(s)
+            step = machine.array(np.full(evaluator.replicas(spins), 0.1), real)
+            arguments = (spins, evaluator.spins(0.1 * s[::-1]), step, evaluator.sites, machine.chunk, len(step))
+            machine.launch("advance_spins", real, *arguments, blocks=evaluator.chunks, replicas=len(step))
+            sums = machine.array(np.random.default_rng(0).random((70, 3, 64)), np.float64)
+            reduced = machine.host(evaluator.reduced(sums, 3, 1))
+            answers.append((evaluator.sums(s), evaluator.field(s), machine.host(spins), reduced))
     for forth, back in zip(*answers, strict=True):
         assert_array_equal(forth, back)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from emulation import DIALECT
+from simulated import FOLDER
 
 from magsearch.engine.device import KERNELS, Cpu
 
@@ -52,9 +52,9 @@ def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         pytest.skip("no C++ compiler")
     folder = tmp_path_factory.mktemp("elementary")
     text, built = folder / "elementary.cpp", folder / f"{request.param}.so"
-    text.write_text((DIALECT if request.param == "gpu" else "") + SOURCE)
+    text.write_text(("#include <cupy/emulate.hpp>\n" if request.param == "gpu" else "") + SOURCE)
     command = [compiler, "-std=gnu++17", "-O2", "-w", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC"]
-    subprocess.run([*command, *FLAGS[request.param], "-I", KERNELS, "-o", built, text], check=True)
+    subprocess.run([*command, *FLAGS[request.param], "-I", KERNELS, "-I", FOLDER, "-o", built, text], check=True)
     return ctypes.CDLL(str(built))
 
 

@@ -88,7 +88,7 @@ def once(model: Hamiltonian, device: Any, real: Any, s: np.ndarray, kinds: int, 
 @pytest.mark.parametrize("move", list(MOVE)[:-1])
 def test_every_move_is_in_detailed_balance(name, move, target, real):
     """From equilibrium, s -> s' is as frequent as s' -> s, and both are distributed alike."""
-    count = 4000 if target.name == "emulated" else 30000
+    count = 4000 if target.name == "simulated" else 30000
     before = boltzmann(SINGLE[name], count)
     after = once(SINGLE[name], target, real, before, moves(move))
     s, t = before[:, 0], after

@@ -120,7 +120,7 @@ def test_a_spin_precesses_about_its_field_and_falls_into_it(target, damping):
 
 @pytest.mark.parametrize("name", ["square_bloch", "disordered"])
 def test_at_absolute_zero_it_relaxes(name, target):
-    if target.name == "emulated" and name == "disordered":
+    if target.name == "simulated" and name == "disordered":
         pytest.skip("slow")
     model = MODELS[name]
     evaluator = Evaluator(model, target, np.float64)

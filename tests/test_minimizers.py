@@ -75,7 +75,7 @@ def test_energy_falls_and_spins_stay_on_the_sphere(model, device, real, minimize
 @pytest.mark.parametrize("name", [name for name in MODELS if name not in SOFT])
 def test_torque_vanishes_in_double_precision(name, target, minimizer):
     model = MODELS[name]
-    if target.name == "emulated" and name not in ("square_bloch", "disordered", "box_within_range"):
+    if target.name == "simulated" and name not in ("square_bloch", "disordered", "box_within_range"):
         pytest.skip("slow")
     relaxed = relax(minimizer(EXACT), Evaluator(model, target, np.float64), oracle.random_textures(model, 4))
     assert set(relaxed.reason) == {"torque"}
@@ -179,7 +179,7 @@ def test_a_broken_replica_neither_arrives_nor_disturbs(target, real, minimizer, 
 
 def test_relaxation_through_a_convolution(target, minimizer):
     model = MODELS["prime_box"]
-    if target.name == "emulated":
+    if target.name == "simulated":
         model = model.with_size((3, 2, 3))
     evaluator = Evaluator(model, target, np.float64, "fourier")
     relaxed = relax(minimizer(EXACT), evaluator, oracle.random_textures(model, 3))
