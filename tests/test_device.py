@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,11 @@ import pytest
 import scipy.stats
 from models import MODELS
 from numpy.testing import assert_allclose, assert_array_equal
-from simulated import backwards, simulated
+from simulated import backwards, simulated, stand_in
 from statistics_of import RARE
 
 from magsearch.engine import device as device_module
-from magsearch.engine.device import Cpu, Cuda, choose, constant, kernel_source, rows, signatures
+from magsearch.engine.device import Cpu, Cuda, choose, constant, exhausted, kernel_source, rows, signatures
 from magsearch.engine.evaluator import SUM, Evaluator
 
 # -- choosing --------------------------------------------------------------------------------------------------------
@@ -34,33 +33,101 @@ def test_an_unknown_device_is_named(name):
         choose(name)
 
 
-def test_without_cupy_the_way_to_get_it_is_told(monkeypatch):
+def test_without_cupy_the_way_to_get_it_is_told(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.setattr(device_module, "DRIVER", tmp_path)
     for name in ("cuda", "cuda:1"):
-        with pytest.raises(RuntimeError, match="pip install"):
+        with pytest.raises(RuntimeError, match="no CuPy: pip install"):
             choose(name)
     assert isinstance(choose("auto"), Cpu)
+    assert not choose("auto").note, "nothing speaks of a GPU"
 
 
-def cupy_with(count: Any) -> Any:
-    return SimpleNamespace(cuda=SimpleNamespace(runtime=SimpleNamespace(getDeviceCount=count)))
+def test_a_driver_without_cupy_is_worth_a_note(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.setattr(device_module, "DRIVER", tmp_path)
+    (tmp_path / "nvidia0").touch()
+    assert choose("auto").note.startswith("no GPU is used: no CuPy: pip install")
 
 
-def test_without_a_gpu_the_driver_is_quoted(monkeypatch):
-    def refuse() -> int:
-        raise ValueError("cudaErrorInsufficientDriver: too old")
-
-    monkeypatch.setitem(sys.modules, "cupy", cupy_with(refuse))
-    with pytest.raises(RuntimeError, match="no GPU: cudaErrorInsufficientDriver: too old"):
-        choose("cuda")
-    assert isinstance(choose("auto"), Cpu)
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ({"driver": True}, "CuPy sees no GPU: cudaErrorInsufficientDriver"),
+        ({"nvrtc": True}, "cuda:0 cannot compile its kernels: RuntimeError: CuPy failed to load libnvrtc"),
+        ({"cufft": True}, "cuda:0 cannot transform with cuFFT: ImportError: libcufft"),
+        ({"allocation": 1}, "cuda:0 cannot run a kernel: OutOfMemoryError"),
+    ],
+    ids=["driver", "nvrtc", "cufft", "memory"],
+)
+def test_what_is_broken_is_told_in_one_line_when_a_gpu_is_chosen(monkeypatch, broken, said):
+    """By name it is an error; otherwise the CPU is taken, with the same words."""
+    with stand_in() as cupy:
+        for name, value in ({"allocations": 0} | broken).items():
+            monkeypatch.setattr(cupy.failures, name, value)
+        with pytest.raises(RuntimeError, match=said) as caught:
+            choose("cuda")
+        assert "\n" not in str(caught.value)
+        monkeypatch.setattr(cupy.failures, "allocations", 0)
+        device = choose("auto")
+        assert isinstance(device, Cpu)
+        assert said in device.note
 
 
 @pytest.mark.parametrize(("name", "count"), [("cuda:2", 2), ("cuda", 0)])
 def test_a_gpu_that_is_not_there_is_not_replaced_by_another(monkeypatch, name, count):
-    monkeypatch.setitem(sys.modules, "cupy", cupy_with(lambda: count))
-    with pytest.raises(RuntimeError, match=f"{count} were found"):
+    monkeypatch.setenv("STANDIN_GPUS", str(count))
+    with stand_in(), pytest.raises(RuntimeError, match=f"{count} were found"):
         choose(name)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "name", "place", "places", "index", "part"),
+    [(1, "cuda", 0, 1, 0, 0), (1, "cuda", 1, 2, 0, 0.45), (2, "cuda", 3, 5, 1, 0.45), (2, "cuda", 4, 5, 0, 0.3),
+     (4, "auto", 2, 4, 2, 0), (2, "cuda:1", 0, 3, 1, 0.3)],
+)  # fmt: skip
+def test_processes_share_gpus_and_their_memory(monkeypatch, gpus, name, place, places, index, part):
+    """Each has its part of what a GPU has, so that none starves another; one alone has no limit."""
+    monkeypatch.setenv("STANDIN_GPUS", str(gpus))
+    with stand_in() as cupy:
+        pool = cupy.get_default_memory_pool()
+        try:
+            assert choose(name, place, places).name == f"cuda:{index}"
+            assert pool.get_limit() == int(part * pool.capacity)
+        finally:
+            pool.set_limit()
+            cupy.cuda.Device(0).use()
+
+
+def test_a_gpu_knows_what_room_it_has():
+    device = simulated()
+    pool = device.xp.get_default_memory_pool()
+    free, total = device.memory()
+    kept = device.xp.zeros(10**6)
+    assert free - device.memory()[0] == kept.nbytes
+    pool.set_limit(size=pool.used_bytes() + 4096)
+    try:
+        assert device.memory() == (4096, total)
+    finally:
+        pool.set_limit()
+    assert Cpu().memory() is None
+
+
+def test_downloads_do_not_overwrite_each_other(target):
+    """They arrive in one piece of page-locked memory, which is used again."""
+    arrays = [target.array(np.full((40, 50, n), n), real) for n in (3, 30) for real in (np.float64, np.float32)]
+    for values, a in zip([target.host(a) for a in arrays], arrays, strict=True):
+        assert values.dtype == a.dtype
+        assert_array_equal(values, a.shape[-1])
+
+
+def test_errors_of_exhausted_memory_are_known_by_their_numbers():
+    class Numbered(RuntimeError):
+        status = 2
+
+    assert exhausted(MemoryError())
+    assert exhausted(Numbered("cudaErrorMemoryAllocation"))
+    assert not exhausted(RuntimeError("out of memory"))
 
 
 def test_an_unknown_instruction_set_is_named(monkeypatch):

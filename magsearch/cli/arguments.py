@@ -75,9 +75,12 @@ def named_after(input_file: Path | None, resume: Path | None, besides: bool, wha
 def device_named(name: str) -> Device:
     """Return the device of a name; raises InputError if it is missing."""
     try:
-        return choose(name)
+        device = choose(name)
     except RuntimeError as error:
         raise InputError(str(error), f"--device {name}") from None
+    if device.note:
+        print(f"note: {device.note}", file=sys.stderr)
+    return device
 
 
 def needs(library: str, extra: str) -> None:

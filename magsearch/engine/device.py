@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Callable
 from functools import cache, cached_property, partial
+from importlib.util import find_spec
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ _HERE = Path(__file__).resolve().parents[1]  # magsearch/, where the compiled mo
 KERNELS = next((d for d in (_HERE / "kernels", _HERE.parent / "kernels") if (d / "portable.cuh").exists()), _HERE)
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")  # each includes those before it
 Launch = Callable[[], None]  # a kernel with its arguments
+INSTALL = "pip install 'magsearch[cuda12]' or 'magsearch[cuda13]' brings CuPy with the libraries that it needs"
+DRIVER = Path("/dev")  # where a driver shows its GPUs, as nvidia0
 CTYPES: dict[str, Any] = {"float": np.float32, "double": np.float64, "int": np.int32, "uint32": np.uint32}
 
 
@@ -104,6 +107,7 @@ class Device:
     fft: Callable[..., Any]  # over given axes
     ifft: Callable[..., Any]
     groups: int  # parts in which the sums of a population arrive at the minimisers' rules
+    note = ""  # what the user should know about the choice of this device
 
     def bind(self, kernel: str, real: Any, *arguments: Any, blocks: int, replicas: int) -> Launch:
         """Bind ``kernel<real>`` over ``blocks`` x ``replicas`` to its arguments; calling the result runs it.
@@ -183,9 +187,24 @@ class Device:
         """Return a NumPy array with the values of a device array."""
         return values
 
+    def memory(self) -> tuple[int, int] | None:
+        """Return the bytes that this process can still take, and all of the device; None for the host's own memory."""
+        return None
+
+
+def exhausted(error: BaseException) -> bool:
+    """Return whether an error says that memory is exhausted, the host's or a GPU's.
+
+    The CUDA runtime and cuFFT number this error 2 (cudaErrorMemoryAllocation, CUFFT_ALLOC_FAILED).
+    """
+    return isinstance(error, MemoryError) or 2 in (getattr(error, "status", None), getattr(error, "result", None))
+
 
 class Cpu(Device):
-    """The processor of this machine; threads as OMP_NUM_THREADS says."""
+    """The processor of this machine; threads as OMP_NUM_THREADS says.
+
+    note   why it was chosen although there are signs of a GPU
+    """
 
     name = "cpu"
     xp = np
@@ -193,6 +212,9 @@ class Cpu(Device):
     chunk = 256
     stretch = 256
     groups = 1
+
+    def __init__(self, note: str = "") -> None:
+        self.note = note
 
     @cached_property
     def instruction_set(self) -> str:
@@ -255,32 +277,56 @@ class Cpu(Device):
 
 
 class Cuda(Device):
-    """An NVIDIA GPU. Raises RuntimeError with the reason where CuPy or a GPU is missing."""
+    """An NVIDIA GPU. Raises RuntimeError with the reason where CuPy or a GPU is missing or does not work."""
 
     width = 32
     chunk = 8
     stretch = 1
     groups = 32
 
-    def __init__(self, index: int | None = None, place: int = 0) -> None:
-        """Use the GPU ``index``; where None, one for each place in turn."""
+    def __init__(self, index: int | None = None, place: int = 0, places: int = 1) -> None:
+        """Use the GPU ``index``; where None, one for each of the ``places`` of this node in turn."""
         try:
             cupy = importlib.import_module("cupy")
             found = cupy.cuda.runtime.getDeviceCount()
-        except ImportError:
-            raise RuntimeError("no CuPy: pip install 'magsearch[cuda12]' or 'magsearch[cuda13]'") from None
+        except ImportError as error:
+            missing = isinstance(error, ModuleNotFoundError) and error.name == "cupy"
+            raise RuntimeError(f"no CuPy: {INSTALL}" if missing else _line("CuPy does not work", error)) from None
         except Exception as error:  # the driver's own words, whatever class CuPy gives them
             raise RuntimeError(f"CuPy sees no GPU: {error}") from None
+        sharing = places if index is not None else len(range(place % max(found, 1), places, max(found, 1)))
         index = place % max(found, 1) if index is None else index
         if index >= found:
             raise RuntimeError(f"GPU {index} was asked for, {found} were found")
-        cupy.cuda.Device(index).use()
-        self.xp = cupy
-        self.name = f"cuda:{index}"
-        self.description = f"{self.name} ({cupy.cuda.runtime.getDeviceProperties(index)['name'].decode()})"
-        self._pinned = importlib.import_module("cupyx").empty_pinned
-        self.fft = importlib.import_module("cupyx.scipy.fft").fftn
-        self.ifft = importlib.import_module("cupyx.scipy.fft").ifftn
+        self.xp, self.name = cupy, f"cuda:{index}"
+        try:
+            cupy.cuda.Device(index).use()
+            if sharing > 1:  # the pool never returns what it has: one process must not starve the others
+                cupy.get_default_memory_pool().set_limit(fraction=0.9 / sharing)
+            self.description = f"{self.name} ({cupy.cuda.runtime.getDeviceProperties(index)['name'].decode()})"
+            self._empty_pinned = importlib.import_module("cupyx").empty_pinned
+            self._landing = self._empty_pinned(1 << 16, np.uint8)  # page-locked memory, where downloads arrive
+        except Exception as error:
+            raise RuntimeError(_line(f"{self.name} cannot be used", error)) from None
+        self._try()
+
+    def _try(self) -> None:
+        """Compile the kernels, run one, and transform two numbers: what is broken shows now, not within a run."""
+        what = "compile its kernels"
+        try:
+            self._module.compile()
+            what = "run a kernel"
+            spins = self.xp.zeros((1, 1, 3, self.width), np.float32)
+            numbers = (0, 0, 0, 0, 0, 1, self.chunk, self.width)
+            self.launch("random_spins", np.float32, spins, *numbers, blocks=1, replicas=self.width)
+            self.host(spins)
+            what = "transform with cuFFT"
+            importlib.import_module("cupy.cuda.cufft")
+            self.fft = importlib.import_module("cupyx.scipy.fft").fftn
+            self.ifft = importlib.import_module("cupyx.scipy.fft").ifftn
+            self.host(self.fft(self.xp.ones((2, self.width), np.complex64), axes=(0,)))
+        except Exception as error:
+            raise RuntimeError(_line(f"{self.name} cannot {what}", error)) from None
 
     @cached_property
     def _module(self) -> Any:
@@ -292,37 +338,43 @@ class Cuda(Device):
         grid = (-(-replicas // threads[0]), min(-(-blocks // threads[1]), 65535))
         return partial(self._module.get_function(name), grid, threads, tuple(arguments))
 
-    def bind_blocks(
-        self, kernel: str, real: Any, *arguments: Any, grid: tuple[int, int], threads: tuple[int, int], shared: int = 0
-    ) -> Launch:
-        """Bind ``kernel<real>``, a BLOCK_KERNEL, to a grid of blocks of threads, each with ``shared`` bytes of its own.
-
-        TypeError for an argument that the kernel's signature forbids.
-        """
-        name, checked = self._checked(kernel, real, arguments)
-        return partial(self._module.get_function(name), grid, threads, tuple(checked), shared_mem=shared)
-
     def host(self, values: Any) -> Any:
         """Return a NumPy array through page-locked memory, which a GPU writes at the full speed of its bus."""
         contiguous = self.xp.ascontiguousarray(values)
-        host = self._pinned(contiguous.shape, contiguous.dtype)
-        contiguous.get(out=host)
-        return host
+        if contiguous.nbytes > self._landing.nbytes:
+            self._landing = self._empty_pinned(contiguous.nbytes, np.uint8)
+        landed = self._landing[: contiguous.nbytes].view(contiguous.dtype).reshape(contiguous.shape)
+        contiguous.get(out=landed)
+        return landed.copy()
+
+    def memory(self) -> tuple[int, int] | None:
+        """Return the bytes that this process can still take, and those of the GPU."""
+        pool, (free, total) = self.xp.get_default_memory_pool(), self.xp.cuda.runtime.memGetInfo()
+        room = free + pool.free_bytes()
+        limit = pool.get_limit()
+        return (min(room, limit - pool.used_bytes()) if limit else room), total
 
 
-def choose(name: str = "auto", place: int = 0) -> Device:
+def _line(what: str, error: Exception) -> str:
+    """Return what does not work and why in one line."""
+    why = " ".join(str(error).split())
+    return f"{what}: {type(error).__name__}: {why[:400]}" + ("" if exhausted(error) else f"; {INSTALL}")
+
+
+def choose(name: str = "auto", place: int = 0, places: int = 1) -> Device:
     """Return the device for ``--device auto|cpu|cuda|cuda:N``. RuntimeError where a GPU is asked for and there is none.
 
-    place   of this process among those of its node: several share the GPUs that there are, in turn
+    place, places   number of this process among those of its node, and how many there are: they share its GPUs in turn
     """
     if name == "cpu":
         return Cpu()
     if name == "auto":
         try:
-            return Cuda(place=place)
-        except RuntimeError:
-            return Cpu()
+            return Cuda(place=place, places=places)
+        except RuntimeError as error:
+            signs = find_spec("cupy") is not None or any(DRIVER.glob("nvidia[0-9]*"))
+            return Cpu(f"no GPU is used: {error}" if signs else "")
     kind, _, index = name.partition(":")
     if kind != "cuda" or (index and not index.isdigit()):
         raise RuntimeError(f"unknown device '{name}'; expected auto, cpu, cuda or cuda:N")
-    return Cuda(int(index) if index else None, place)
+    return Cuda(int(index) if index else None, place, places)

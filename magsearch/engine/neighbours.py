@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.engine.device import Device
+from magsearch.errors import InputError
 from magsearch.model.hamiltonian import Hamiltonian
+
+LARGEST = 2**31 - 1  # places in a list that kernels, whose integers have 32 bits, can reach
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +32,11 @@ class Neighbours:
 
     @classmethod
     def of(cls, hamiltonian: Hamiltonian) -> Neighbours:
-        """Build the lists of all sites of a Hamiltonian."""
+        """Build the lists of all sites of a Hamiltonian. Raises InputError where an int32 could not count them."""
         lattice, bonds, extra = hamiltonian.lattice, hamiltonian.bonds, hamiltonian.site_bonds
+        expected = len(bonds) * lattice.cells + (0 if extra is None else len(extra))
+        if expected > LARGEST:
+            raise InputError(f"{expected} neighbours of all sites; the lists hold {LARGEST}: choose a smaller size")
         cell = np.arange(lattice.cells) * lattice.atoms
         i, j, coupling = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for k, (a, b, offset) in enumerate(zip(bonds.i, bonds.j, bonds.offset, strict=True)):

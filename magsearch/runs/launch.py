@@ -16,7 +16,7 @@ from rich.console import Console
 
 from magsearch import output
 from magsearch.console import model
-from magsearch.engine.device import Device, choose
+from magsearch.engine.device import Device, choose, exhausted
 from magsearch.errors import InputError
 from magsearch.parallel.ranks import Ranks
 from magsearch.parallel.signals import Signals
@@ -94,7 +94,11 @@ def carry_out(
         start = ranks.on_first(lambda: begin(held))
         here = ranks.on_all(lambda: device_of(device, ranks) if isinstance(device, str) else device)
         console = model.console(stderr, quiet=silent or ranks.rank > 0)
-        outcome = work(Launch(ranks, here, signals, console, silent), start)
+        launch = Launch(ranks, here, signals, console, silent)
+        if here.note:
+            launch.note(here.note)
+        with enough_memory(here):
+            outcome = work(launch, start)
         ranks.settle()
     return outcome
 
@@ -118,12 +122,37 @@ def together(ranks: Ranks) -> Iterator[None]:
         raise
 
 
+def expect_room(needed: int, device: Device) -> None:
+    """Raise InputError if a population that needs so many bytes does not fit into the free memory of a GPU."""
+    memory = device.memory()
+    if memory is not None and needed > memory[0]:
+        free, total = (f"{n / 1e9:.3g} GB" for n in memory)
+        raise InputError(
+            f"a population needs {needed / 1e9:.3g} GB; {free} of {total} are free: choose fewer replicas "
+            "(search.replicas)", device.name,
+        )  # fmt: skip
+
+
+@contextmanager
+def enough_memory(device: Device) -> Iterator[None]:
+    """Raise InputError in one line where the memory of a device, or of the host, is exhausted."""
+    try:
+        yield
+    except Exception as error:
+        if not exhausted(error):
+            raise
+        left = device.memory()
+        where = device.name if left is None else f"{device.name}, {left[1] / 1e9:.3g} GB"
+        why = " ".join(str(error).split())
+        raise InputError(f"out of memory ({why}); choose fewer replicas (search.replicas)", where) from None
+
+
 def device_of(name: str, ranks: Ranks) -> Device:
     """Return the device of a rank: of several GPUs, the one of its place on its node. Raises InputError if none."""
     if ranks.size > 1:  # before the kernels are loaded
         os.environ.setdefault("OMP_NUM_THREADS", str(ranks.threads))
     try:
-        return choose(name, ranks.local[0])
+        return choose(name, *ranks.local)
     except RuntimeError as error:
         raise InputError(str(error), f"--device {name}") from None
 

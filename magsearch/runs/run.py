@@ -21,7 +21,7 @@ from magsearch.errors import InputError, Interrupted
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.parallel.interruption import Interruption
 from magsearch.runs import record, textures
-from magsearch.runs.launch import Launch, claim, command_line, expect_exists, expect_free
+from magsearch.runs.launch import Launch, claim, command_line, expect_exists, expect_free, expect_room
 from magsearch.search.archipelago import Archipelago
 from magsearch.search.island import State
 from magsearch.search.memory import footprint
@@ -134,7 +134,9 @@ class Run:
             )  # fmt: skip
         except ValueError as error:  # the same on all ranks
             raise InputError(str(error), given.path, everywhere=True) from None
-        self.size = footprint(given.hamiltonian, self.search.evaluator.path, self.search.settings, ranks.size)
+        path, width = self.search.evaluator.path, launch.device.width
+        self.size = footprint(given.hamiltonian, path, self.search.settings, ranks.size, width)
+        ranks.on_all(lambda: expect_room(self.size.device, launch.device))
         self.layout = ranks.broadcast(ranks.gather(self._own_line()))
         nodes = len(set(ranks.broadcast(ranks.gather(ranks.host))))
         model.describe(console, given.hamiltonian)

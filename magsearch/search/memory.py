@@ -34,8 +34,13 @@ class Footprint:
     elite: int
 
 
-def footprint(hamiltonian: Hamiltonian, path: Path, islands: Sequence[GeneticTunneling], ranks: int = 1) -> Footprint:
-    """Return the memory and disk space, in bytes, of a search with the settings ``islands`` on ``ranks`` ranks."""
+def footprint(
+    hamiltonian: Hamiltonian, path: Path, islands: Sequence[GeneticTunneling], ranks: int = 1, width: int = Cpu.width
+) -> Footprint:
+    """Return the memory and disk space, in bytes, of a search with the settings ``islands`` on ``ranks`` ranks.
+
+    width   replicas of a block of their devices
+    """
     lattice, texture = hamiltonian.lattice, 3 * 4 * hamiltonian.lattice.sites
     replica = texture * (7 if path == "fourier" else 2)
     couplings = (
@@ -46,7 +51,7 @@ def footprint(hamiltonian: Hamiltonian, path: Path, islands: Sequence[GeneticTun
 
     def batch(island: GeneticTunneling) -> int:
         last = island.minimizer.minimizer if isinstance(island.minimizer, Method) else island.minimizer
-        return -(-island.replicas // Cpu.width) * Cpu.width * (replica + last.vectors * texture)
+        return -(-island.replicas // width) * width * (replica + last.vectors * texture)
 
     most = max(np.bincount(owners(len(islands), ranks)))
     replicas = max(island.replicas for island in islands)
