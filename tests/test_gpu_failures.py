@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import h5py
@@ -10,7 +11,12 @@ import pytest
 from processes import MODEL, done
 from simulated import environment, simulated
 
+import magsearch as ms
 from magsearch import storage
+from magsearch.engine import evaluator as evaluator_module
+from magsearch.engine.device import Cpu
+from magsearch.errors import InputError
+from magsearch.runs import self_test
 
 SETTINGS = ["search.generations=2", "islands.count=2", 'search.path="direct"', "search.elites=2", "search.replicas=2"]
 CHOSEN = [word for setting in SETTINGS for word in ("--set", setting)]
@@ -24,7 +30,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def told(out: str, rank: int | None = None) -> list[str]:
+def told(out: str) -> list[str]:
     """The lines that say what went wrong."""
     assert "Traceback" not in out, out
     return [line for line in out.splitlines() if line.startswith("magsearch: ")]
@@ -33,10 +39,10 @@ def told(out: str, rank: int | None = None) -> list[str]:
 @pytest.mark.parametrize(
     ("broken", "said"), [("driver", "CuPy sees no GPU"), ("nvrtc", "compile its kernels"), ("cufft", "cuFFT")]
 )
-@pytest.mark.parametrize("ranks", [0, 2])
-def test_a_broken_installation_is_told_before_the_run(model, tmp_path, broken, said, ranks):
+def test_a_broken_installation_is_told_before_the_run(model, tmp_path, broken, said):
     out = tmp_path / "out.h5"
     command = ("run", model, "-o", out, "--device", "cuda", *CHOSEN)
+    ranks = 2 if broken == "nvrtc" else 0
     lines = told(done(*command, ranks=ranks, code=2, env=environment(STANDIN_FAIL=broken)))
     assert len(lines) == 1
     assert said in lines[0]
@@ -62,30 +68,73 @@ def champion(path: Path) -> float:
         return float(np.asarray(file["elites/energy_per_site"])[0])
 
 
-@pytest.mark.parametrize("ranks", [0, 2])
-@pytest.mark.parametrize("allocation", [12, 60, 400, 3000])
+@pytest.mark.parametrize(("allocation", "ranks"), [(60, 0), (400, 2)])
 def test_memory_that_ends_during_a_run_is_told_in_a_line_and_its_file_is_good(
     model, whole, tmp_path, allocation, ranks
 ):
     """From this allocation on none succeeds."""
     out = tmp_path / "out.h5"
     command = ("run", model, "-o", out, "--device", "cuda", *CHOSEN)
-    process = done(*command, ranks=ranks, code=None, env=environment(STANDIN_FAIL=f"memory={allocation}+"))
-    lines = told(process)
-    if lines:
-        assert all("out of memory" in line or "OutOfMemoryError" in line for line in lines)
-        if out.exists():
-            done("run", "--resume", out, "--device", "cuda", ranks=ranks, env=environment())
-            assert champion(out) == champion(whole), "what was stored leads to the same end"
-    else:
-        assert champion(out) == champion(whole)
+    lines = told(done(*command, ranks=ranks, code=2, env=environment(STANDIN_FAIL=f"memory={allocation}+")))
+    assert lines
+    assert all("out of memory" in line for line in lines)
+    done("run", "--resume", out, "--device", "cuda", ranks=ranks, env=environment())
+    assert champion(out) == champion(whole), "what was stored leads to the same end"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("onwards", [False, True])
+def test_memory_may_end_at_any_time(model, monkeypatch, onwards):
+    """At every tenth allocation: one line that says so, or the right result."""
+    device = simulated()
+    failures = device.xp.failures
+    settings = {"generations": 2, "path": "direct", "elites": 2, "replicas": 2, "seed": 5}
+
+    def found() -> float:
+        monkeypatch.setattr(failures, "allocations", 0)
+        return ms.search(model, device=device, progress=False, islands=2, **settings).champion.energy_per_site
+
+    expected = found()
+    every = failures.allocations
+    monkeypatch.setattr(failures, "onwards", onwards)
+    told = 0
+    for allocation in range(10, every, 10):
+        monkeypatch.setattr(failures, "allocation", allocation)
+        try:
+            assert found() == expected
+        except InputError as error:
+            assert "out of memory" in str(error)  # noqa: PT017
+            told += 1
+    assert told
+
+
+def test_the_self_test_finds_devices_right():
+    found = json.loads(done("device", "--json", "--seconds", "0.01", env=environment()))
+    cpu, gpu = found["devices"]
+    assert found["passed"]
+    assert (cpu["device"], gpu["device"]) == ("cpu", "cuda:0")
+    assert (gpu["cuda"], gpu["cupy"], gpu["nvrtc"]) == ("13.0", "14.2.0", "13.0")
+    assert len(gpu["checks"]) == 6
+
+
+def test_the_self_test_finds_what_is_broken():
+    text = done("device", "--seconds", "0.01", code=2, env=environment(STANDIN_FAIL="cufft"))
+    assert "broken     no GPU is used: cuda:0 cannot transform with cuFFT" in text
+
+
+def test_the_self_test_finds_what_is_wrong(monkeypatch):
+    """With a field that is 1 % too large."""
+    device = Cpu()
+    assert all(check.passed for check in self_test.checks(device))
+    monkeypatch.setattr(evaluator_module, "MU_B", 1.01 * evaluator_module.MU_B)
+    assert [check.passed for check in self_test.checks(device)] == [False] * 6
 
 
 def test_a_population_that_does_not_fit_is_refused_with_the_numbers(model, tmp_path):
     out = tmp_path / "out.h5"
-    command = ("run", model, "-o", out, "--device", "cuda", *CHOSEN, "--set", "search.replicas=20000")
-    lines = told(done(*command, code=2, env=environment(STANDIN_MEMORY="8e6")))
+    command = ("run", model, "-o", out, "--device", "cuda", *CHOSEN, "--set", "search.replicas=2000")
+    lines = told(done(*command, code=2, env=environment(STANDIN_MEMORY="5e5")))
     assert len(lines) == 1
-    assert "a population needs 0.0" in lines[0]
+    assert "a population needs 0.000" in lines[0]
     assert "search.replicas" in lines[0]
     assert not out.exists()

@@ -191,6 +191,13 @@ class Device:
         """Return the bytes that this process can still take, and all of the device; None for the host's own memory."""
         return None
 
+    def facts(self) -> dict[str, Any]:
+        """Return versions and sizes by name, for people and scripts."""
+        raise NotImplementedError
+
+    def synchronize(self) -> None:
+        """Wait until all launches are done."""
+
 
 def exhausted(error: BaseException) -> bool:
     """Return whether an error says that memory is exhausted, the host's or a GPU's.
@@ -245,6 +252,12 @@ class Cpu(Device):
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         return f"cpu ({self.instruction_set}, {os.environ.get('OMP_NUM_THREADS') or cores} threads)"
 
+    def facts(self) -> dict[str, Any]:
+        """Return instruction set, threads and cores."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        threads = int(os.environ.get("OMP_NUM_THREADS") or cores or 1)
+        return {"instruction_set": self.instruction_set, "threads": threads, "cores": cores}
+
     def _scalar(self, kernel: str, place: int, kind: np.dtype, value: Any) -> Any:
         return super()._scalar(kernel, place, kind, value).item()  # nanobind takes Python's own numbers
 
@@ -298,7 +311,7 @@ class Cuda(Device):
         index = place % max(found, 1) if index is None else index
         if index >= found:
             raise RuntimeError(f"GPU {index} was asked for, {found} were found")
-        self.xp, self.name = cupy, f"cuda:{index}"
+        self.xp, self.name, self.index, self.found = cupy, f"cuda:{index}", index, found
         try:
             cupy.cuda.Device(index).use()
             if sharing > 1:  # the pool never returns what it has: one process must not starve the others
@@ -353,6 +366,30 @@ class Cuda(Device):
         room = free + pool.free_bytes()
         limit = pool.get_limit()
         return (min(room, limit - pool.used_bytes()) if limit else room), total
+
+    def facts(self) -> dict[str, Any]:
+        """Return versions of driver, CUDA, CuPy and NVRTC, and what the GPU is."""
+        runtime, (free, total) = self.xp.cuda.runtime, self.xp.cuda.runtime.memGetInfo()
+        what = runtime.getDeviceProperties(self.index)
+        versions = {"driver": runtime.driverGetVersion(), "cuda": runtime.runtimeGetVersion()}
+        return {
+            "gpu": what["name"].decode(),
+            "compute_capability": f"{what['major']}.{what['minor']}",
+            "multiprocessors": what["multiProcessorCount"],
+            "memory": total,
+            "memory_free": free,
+            **{name: f"{version // 1000}.{version % 1000 // 10}" for name, version in versions.items()},
+            "cupy": self.xp.__version__,
+            "nvrtc": ".".join(map(str, self.xp.cuda.nvrtc.getVersion())),
+        }
+
+    def use(self) -> None:
+        """Make this GPU the current one, where a process uses several."""
+        self.xp.cuda.Device(self.index).use()
+
+    def synchronize(self) -> None:
+        """Wait until all launches are done."""
+        self.xp.cuda.runtime.deviceSynchronize()
 
 
 def _line(what: str, error: Exception) -> str:
