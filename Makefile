@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard kernels/*)
 
-.PHONY: demo test test-everywhere slow lint docs benchmark clean
+.PHONY: demo test test-everywhere sanitize slow lint docs benchmark gpu clean
 
 demo: $(VENV)/installed
 	mkdir -p out
@@ -16,6 +16,9 @@ test: $(VENV)/installed
 
 test-everywhere: $(VENV)/installed
 	$(BIN)/python tests/everywhere.py
+
+sanitize: $(VENV)/installed
+	$(BIN)/python tests/sanitized.py
 
 slow: $(VENV)/installed
 	$(BIN)/pytest -n auto -m slow
@@ -34,6 +37,10 @@ docs: $(VENV)/installed
 benchmark: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/evaluation.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/heatbath.py
+
+# everything that a machine with a GPU should be asked; writes out/gpu/gpu-report.md in less than nine minutes
+gpu: $(VENV)/installed
+	$(BIN)/python benchmarks/gpu
 
 $(VENV)/installed: $(SOURCES)
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)

@@ -1,0 +1,133 @@
+"""Everything that a machine with a GPU should be asked, in one command of less than nine minutes.
+
+    python benchmarks/gpu [FOLDER] [--quick]    # or: make gpu
+
+Tests on the GPU, compute-sanitizer, speeds, searches and ncu; each part has its own time limit, and one that fails does
+not stop the others. Writes gpu-report.json and gpu-report.md into FOLDER (out/gpu). Exit code 1 if a part failed, 2
+without a GPU. --quick takes small sizes: it shows on any GPU, or on the stand-in of tests/standin, that the parts run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.append(str(Path(__file__).parent))
+from page import page
+
+import magsearch as ms
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+FIGURES = [sys.executable, str(HERE / "figures.py")]
+COMMAND = [sys.executable, "-c", "from magsearch.cli import main; main()"]
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+FEW = "cuda and (right_arguments or threads or formula) and (square_bloch or advance or right)"
+HOT = "regex:evaluate|barzilai|step|fourier|convolve|multiply|update_spins|reduce_sums"
+METRICS = ",".join(
+    (
+        "gpu__time_duration.sum",
+        "dram__throughput.avg.pct_of_peak_sustained_elapsed",
+        "lts__throughput.avg.pct_of_peak_sustained_elapsed",
+        "sm__throughput.avg.pct_of_peak_sustained_elapsed",
+        "sm__warps_active.avg.pct_of_peak_sustained_active",
+        "launch__registers_per_thread",
+    )
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A command with a time limit.
+
+    needs   program without which it is skipped
+    lines   whether its output is lines of JSON
+    """
+
+    name: str
+    command: list[str]
+    seconds: float
+    needs: str = ""
+    lines: bool = False
+
+    def run(self, folder: Path) -> dict[str, Any]:
+        """Run it; its output is kept in a file, also what came before the time limit."""
+        if self.needs and shutil.which(self.needs) is None:
+            return {"name": self.name, "result": f"skipped: no {self.needs}"}
+        begin, log = time.monotonic(), folder / f"{self.name.replace(' ', '-')}.txt"
+        with log.open("w") as out:
+            try:
+                code = subprocess.run(self.command, cwd=ROOT, stdout=out, stderr=out, timeout=self.seconds).returncode
+                result = "passed" if code == 0 else f"failed: exit code {code}"
+            except subprocess.TimeoutExpired:
+                result = f"failed: more than {self.seconds:g} s"
+        text = log.read_text(errors="replace").strip().splitlines()
+        found: dict[str, Any] = {"name": self.name, "result": result, "seconds": time.monotonic() - begin}
+        found["last"] = text[-1] if text else ""
+        if self.lines:
+            found["figures"] = [json.loads(line) for line in text if line.startswith("{")]
+        return found
+
+
+def parts(quick: bool) -> list[Part]:
+    """What is run, in order; the limits add up to less than nine minutes."""
+    short = ["--quick"] if quick else []
+    modules = ("device",) if quick else ("device", "evaluator", "heatbath", "hessian", "minimizers", "modes", "methods")
+    files = [f"tests/test_{name}.py" for name in modules]
+    checked = [*PYTEST, "-k", FEW, "tests/test_device.py", "tests/test_evaluator.py"]
+    few = [*FIGURES, *short, "--only", "evaluate", "step", "heat_bath"]
+    ncu = ["ncu", "--metrics", METRICS, "-k", HOT, "--launch-skip", "20", "--launch-count", "40", "--csv"]
+    return [
+        Part("device", [*COMMAND, "device", "--json", *(["--seconds", "0.01"] if quick else [])], 40),
+        Part("tests", [*PYTEST, "-k", "cuda", *files], 130),
+        Part("memcheck", ["compute-sanitizer", "--tool", "memcheck", "--error-exitcode", "3", *checked], 50,
+             "compute-sanitizer"),
+        Part("racecheck", ["compute-sanitizer", "--tool", "racecheck", "--error-exitcode", "3", *checked], 50,
+             "compute-sanitizer"),
+        Part("speed", [*FIGURES, *short, "--only", "bandwidth", "evaluate", "step", "heat_bath"], 80, lines=True),
+        Part("generation", [*FIGURES, *short, "--only", "generation"], 60, lines=True),
+        Part("searches", [*FIGURES, *short, "--only", "solution"], 90, lines=True),
+        Part("ncu", [*ncu, *few], 35, "ncu"),
+    ]  # fmt: skip
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("folder", type=Path, nargs="?", default=ROOT / "out" / "gpu")
+    arguments.add_argument("--quick", action="store_true")
+    given = arguments.parse_args()
+    try:
+        facts = ms.choose("cuda").facts()
+    except RuntimeError as error:
+        print(f"gpu: {error}", file=sys.stderr)
+        sys.exit(2)
+    given.folder.mkdir(parents=True, exist_ok=True)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
+    report: dict[str, Any] = {
+        "date": time.strftime("%Y-%m-%d %H:%M"),
+        "commit": commit.stdout.strip(),
+        "quick": given.quick,
+        "device": facts,
+        "parts": [],
+    }
+    for part in parts(given.quick):
+        done = part.run(given.folder)
+        report["parts"].append(done)
+        print(f"{done['name']:12} {done['result']:30} {done.get('seconds', 0):6.1f} s  {done.get('last', '')[:80]}")
+        (given.folder / "gpu-report.json").write_text(json.dumps(report, indent=1))
+        (given.folder / "gpu-report.md").write_text(page(report))
+    print(given.folder / "gpu-report.md")
+    sys.exit(1 if any(part["result"].startswith("failed") for part in report["parts"]) else 0)
+
+
+if __name__ == "__main__":
+    main()
