@@ -18,7 +18,7 @@ UNIFORM = [name for name, hamiltonian in MODELS.items() if hamiltonian.uniform]
 
 @pytest.mark.parametrize("name", UNIFORM)
 def test_a_moved_copy_is_moved_back(name):
-    crystal, random = Crystal(MODELS[name]), np.random.default_rng(3)
+    crystal, random = Crystal(MODELS[name], Cpu()), np.random.default_rng(3)
     texture = random_textures(MODELS[name], 1)[0]
     for _ in range(5):
         copy = crystal.moved(texture, random)
@@ -28,7 +28,7 @@ def test_a_moved_copy_is_moved_back(name):
 @pytest.mark.parametrize("name", UNIFORM)
 def test_what_is_laid_over_has_its_energy_and_overlaps_no_less_than_any_copy(name):
     hamiltonian = MODELS[name]
-    crystal, random = Crystal(hamiltonian), np.random.default_rng(5)
+    crystal, random = Crystal(hamiltonian, Cpu()), np.random.default_rng(5)
     one, other = random_textures(hamiltonian, 2, seed=8)
     laid = Alignment(crystal, one).onto(other)
     tolerance = 1e-3 * abs(float(energy(hamiltonian, one)))  # operations are symmetries to a thousandth
@@ -40,5 +40,5 @@ def test_what_is_laid_over_has_its_energy_and_overlaps_no_less_than_any_copy(nam
 def test_disorder_has_no_copies():
     hamiltonian = MODELS["disordered"]
     one, other = random_textures(hamiltonian, 2)
-    laid = Alignment(Crystal(replace(hamiltonian, field=(1.0, 2.0, 3.0))), one).onto(other)
+    laid = Alignment(Crystal(replace(hamiltonian, field=(1.0, 2.0, 3.0)), Cpu()), one).onto(other)
     assert_array_equal(laid, one)

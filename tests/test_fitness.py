@@ -255,7 +255,7 @@ def test_an_island_ranks_by_worth_and_reports_energies(fitness, part):
     model, minima, crossing = star()
     more = {"scope": 0.002, "sweeps": 2000} if fitness is LocalEntropy else {}
     settings = GeneticTunneling(replicas=8, elites=2, fitness=fitness(part * crossing, **more))
-    island = Island(Crystal(model), Evaluator(model, Cpu()), settings)
+    island = Island(Crystal(model, Cpu()), Evaluator(model, Cpu()), settings)
     energy = oracle.energy(model, minima)
     given = [
         Candidate(s, float(e), 0.0, "", 0, fingerprint(model.lattice, s, e))
@@ -283,7 +283,9 @@ class Copy:
 def test_parents_are_those_of_the_best_worth():
     """Steady state with a share of one half: only the better half by worth is ever drawn."""
     model, minima, _ = star()
-    island = Island(Crystal(model), Evaluator(model, Cpu()), GeneticTunneling(replicas=8, operators=((Copy(), 1.0),)))
+    island = Island(
+        Crystal(model, Cpu()), Evaluator(model, Cpu()), GeneticTunneling(replicas=8, operators=((Copy(), 1.0),))
+    )
     energy = oracle.energy(model, minima)
     given = [
         Candidate(s, float(e), 0.0, str(k), 0, fingerprint(model.lattice, s, e), free_energy=-float(k))

@@ -35,7 +35,7 @@ FRUSTRATED = ["kagome_tensor", "left_handed", "disordered", "icosahedron", "sing
 
 def island(hamiltonian: Hamiltonian, **settings: Any) -> Island:
     return Island(
-        Crystal(hamiltonian),
+        Crystal(hamiltonian, Cpu()),
         Evaluator(hamiltonian, Cpu()),
         GeneticTunneling(**{"replicas": 16, "elites": 4} | settings),
     )
@@ -147,7 +147,7 @@ def test_island_works_with_every_selection_and_minimizer(settings):
 @pytest.mark.parametrize("name", ["square_bloch", "kagome_tensor", "cubic_easy_axes", "honeycomb_dmi", "left_handed"])
 def test_copies_moved_by_symmetries_are_dropped(name):
     hamiltonian = MODELS[name]
-    crystal, random = Crystal(hamiltonian), np.random.default_rng(0)
+    crystal, random = Crystal(hamiltonian, Cpu()), np.random.default_rng(0)
     texture = random_textures(hamiltonian, 1)[0]
     copies = [candidate(hamiltonian, crystal.moved(texture, random)) for _ in range(10)]
     populated = island(hamiltonian)
@@ -196,7 +196,7 @@ def test_skyrmion_and_ferromagnet_are_two():
     lattice = Lattice.named("square", (16, 16, 1))
     hamiltonian = Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, 0.6)), field=(0, 0, 4))
     up = np.tile([0.0, 0.0, 1.0], (256, 1))
-    planted = PlantSkyrmion()(Crystal(hamiltonian), up[None], np.random.default_rng(0))
+    planted = PlantSkyrmion()(Crystal(hamiltonian, Cpu()), up[None], np.random.default_rng(0))
     populated = island(hamiltonian)
     populated.merge([candidate(hamiltonian, s) for s in (up, planted)])
     assert sorted(round(abs(c.fingerprint.charge)) for c in populated.candidates) == [0, 1]

@@ -114,7 +114,7 @@ def test_migrants_within_a_rank_arrive_by_its_routes():
 
 def island(hamiltonian: Hamiltonian, **settings: Any) -> Island:
     chosen = GeneticTunneling(**{"replicas": 6, "elites": 3} | settings)
-    return Island(Crystal(hamiltonian), Evaluator(hamiltonian, Cpu()), chosen)
+    return Island(Crystal(hamiltonian, Cpu()), Evaluator(hamiltonian, Cpu()), chosen)
 
 
 def test_migrants_replace_the_worst_where_they_are_better():

@@ -66,7 +66,7 @@ def test_patterns_with_all_distances_in_common_are_two():
 )
 def test_figures_agree_wherever_spins_do(model):
     """What is the same spin by spin has the same figures, and so do the copies of it; seldom the other way round."""
-    island = Island(Crystal(model), Evaluator(model, Cpu()), GeneticTunneling(replicas=24, elites=6, seed=3))
+    island = Island(Crystal(model, Cpu()), Evaluator(model, Cpu()), GeneticTunneling(replicas=24, elites=6, seed=3))
     island.breed()
     found, compared = island.polished(), minima(model)
     assert len(found) > 1

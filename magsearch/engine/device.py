@@ -103,6 +103,9 @@ class Device:
     stretch: int  # consecutive sites that one thread updates one after the other (magsearch/engine/sweep_order.py)
     fft: Callable[..., Any]  # over given axes
     ifft: Callable[..., Any]
+    rfft: Callable[..., Any]  # of real numbers
+    irfft: Callable[..., Any]
+    portion: int  # bytes of textures that operators work on at a time
     groups: int  # parts in which the sums of a population arrive at the minimisers' rules
 
     def bind(self, kernel: str, real: Any, *arguments: Any, blocks: int, replicas: int) -> Launch:
@@ -189,6 +192,7 @@ class Cpu(Device):
     chunk = 256
     stretch = 256
     groups = 1
+    portion = 2**20  # stays in the cache of a core
 
     @cached_property
     def instruction_set(self) -> str:
@@ -239,6 +243,16 @@ class Cpu(Device):
         """The inverse of ``fft``."""
         return importlib.import_module("scipy.fft").ifftn
 
+    @cached_property
+    def rfft(self) -> Callable[..., Any]:  # type: ignore[override]
+        """SciPy's transform of real numbers."""
+        return importlib.import_module("scipy.fft").rfftn
+
+    @cached_property
+    def irfft(self) -> Callable[..., Any]:  # type: ignore[override]
+        """The inverse of ``rfft``."""
+        return importlib.import_module("scipy.fft").irfftn
+
     def convolution(
         self, real: Any, spins: Any, modes: Any, field: Any, size: tuple[int, int, int], atoms: int
     ) -> Launch:
@@ -257,6 +271,7 @@ class Cuda(Device):
     chunk = 8
     stretch = 1
     groups = 32
+    portion = 2**28
 
     def __init__(self, index: int | None = None, place: int = 0) -> None:
         """Use the GPU ``index``; where None, one for each place in turn."""
@@ -275,8 +290,8 @@ class Cuda(Device):
         self.name = f"cuda:{index}"
         self.description = f"{self.name} ({cupy.cuda.runtime.getDeviceProperties(index)['name'].decode()})"
         self._pinned = importlib.import_module("cupyx").empty_pinned
-        self.fft = importlib.import_module("cupyx.scipy.fft").fftn
-        self.ifft = importlib.import_module("cupyx.scipy.fft").ifftn
+        fourier = importlib.import_module("cupyx.scipy.fft")
+        self.fft, self.ifft, self.rfft, self.irfft = fourier.fftn, fourier.ifftn, fourier.rfftn, fourier.irfftn
 
     @cached_property
     def _module(self) -> Any:
