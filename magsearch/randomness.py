@@ -5,6 +5,7 @@ J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, SC'11 (2011), doi:10.1145/20
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -61,6 +62,7 @@ def derived(key: Key, consumer: Consumer, turn: int = 0) -> Key:
     return int(first), int(second)
 
 
+Shape = int | tuple[int, ...]
 WORDS = 32  # numbers of each replica in one block of a batch
 
 
@@ -113,39 +115,34 @@ class Draws:
         blocks = self._blocks
         return Draws(blocks.seed, consumer, blocks.island, blocks.generation, blocks.replicas)[self.numbers]
 
-    def uniform(
-        self, low: ArrayLike = 0.0, high: ArrayLike = 1.0, size: int | tuple[int, ...] = ()
-    ) -> NDArray[np.float64]:
+    def uniform(self, low: ArrayLike = 0.0, high: ArrayLike = 1.0, size: Shape = ()) -> NDArray[np.float64]:
         """Return uniform numbers from low to below high, [replica, *size]; bounds are numbers or [replica]."""
-        shape = (size,) if isinstance(size, int) else tuple(size)
-        words = self._taken(int(np.prod(shape))).reshape(len(self), *shape)
+        words = self._taken(size)
         if isinstance(low, float) and isinstance(high, float):
             return words if (low, high) == (0.0, 1.0) else low + (high - low) * words
-        low, high = (np.reshape(bound, (-1,) + (1,) * len(shape)) for bound in (low, high))
+        low, high = _bound(low, words), _bound(high, words)
         return low + (high - low) * words
 
-    def normal(self, size: int | tuple[int, ...] = ()) -> NDArray[np.float64]:
+    def normal(self, size: Shape = ()) -> NDArray[np.float64]:
         """Return standard normal numbers, [replica, *size]: Box & Muller, Ann. Math. Stat. 29, 610 (1958)."""
-        shape = (size,) if isinstance(size, int) else tuple(size)
-        first, second = np.moveaxis(self.uniform(size=(2, *shape)), 1, 0)
-        return np.sqrt(-2 * np.log1p(-first)) * np.cos(2 * np.pi * second)
+        radius = np.sqrt(-2 * np.log1p(-self._taken(size)))
+        return radius * np.cos(2 * np.pi * self._taken(size))
 
-    def integers(self, low: ArrayLike, high: ArrayLike, size: int | tuple[int, ...] = ()) -> NDArray[np.int64]:
+    def integers(self, low: ArrayLike, high: ArrayLike, size: Shape = ()) -> NDArray[np.int64]:
         """Return whole numbers from low to below high, [replica, *size]; bounds are numbers or [replica]."""
-        shape = (size,) if isinstance(size, int) else tuple(size)
-        low, high = (np.reshape(bound, (-1,) + (1,) * len(shape)) for bound in (low, high))
-        return low + (self.uniform(size=shape) * (high - low)).astype(np.int64)
+        words = self._taken(size)
+        low, high = _bound(low, words), _bound(high, words)
+        return low + (words * (high - low)).astype(np.int64)
 
-    def choice(self, weights: ArrayLike, size: int | tuple[int, ...] = ()) -> NDArray[np.int64]:
+    def choice(self, weights: ArrayLike, size: Shape = ()) -> NDArray[np.int64]:
         """Return places drawn with probabilities in proportion to weights [n] or [replica, n], [replica, *size].
 
         Where all weights of a replica are zero, the last place.
         """
-        shape = (size,) if isinstance(size, int) else tuple(size)
+        words = self._taken(size)[..., None]
         below = np.cumsum(np.asarray(weights, dtype=np.float64), axis=-1)
-        below = below.reshape(-1, *[1] * len(shape), below.shape[-1])
-        u = self.uniform(size=shape)[..., None] * below[..., -1:]
-        return (below[..., :-1] <= u).sum(axis=-1)
+        below = below.reshape(-1, *[1] * (words.ndim - 2), below.shape[-1])
+        return (below[..., :-1] <= words * below[..., -1:]).sum(axis=-1)
 
     def generators(self) -> list[np.random.Generator]:
         """Return a generator for each replica."""
@@ -164,18 +161,25 @@ class Draws:
         self._call += 1
         return noise
 
-    def _taken(self, count: int) -> NDArray[np.float64]:
-        """Return the next ``count`` uniform numbers of each replica, [replica, count]."""
+    def _taken(self, size: Shape) -> NDArray[np.float64]:
+        """Return the next uniform numbers of each replica, [replica, *size]."""
         self._may_draw()
-        while self._next + count > self._words.shape[1]:
+        shape = (size,) if isinstance(size, int) else tuple(size)
+        first = self._next
+        self._next += math.prod(shape)
+        while self._next > self._words.shape[1]:
             block = self._blocks[self._words.shape[1] // WORDS][self.numbers]
             self._words = np.concatenate([self._words, block], axis=1)
-        self._next += count
-        return self._words[:, self._next - count : self._next]
+        return self._words[:, first : self._next].reshape(len(self.numbers), *shape)
 
     def _may_draw(self) -> None:
         if self._divided:
             raise RuntimeError("these draws have been divided: only their parts may draw")
+
+
+def _bound(bound: ArrayLike, words: NDArray[Any]) -> Any:
+    """Return a number as it is, and numbers [replica] so that they broadcast over words [replica, ...]."""
+    return np.reshape(bound, (-1,) + (1,) * (words.ndim - 1)) if np.ndim(bound) else bound
 
 
 @dataclass(eq=False)

@@ -192,7 +192,7 @@ class Cpu(Device):
     chunk = 256
     stretch = 256
     groups = 1
-    portion = 2**20  # stays in the cache of a core
+    portion = 2**19  # stays in the cache of a core
 
     @cached_property
     def instruction_set(self) -> str:

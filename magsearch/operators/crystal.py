@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 from operator import add, mul
 from typing import Any
 
@@ -147,28 +147,39 @@ class Crystal:
 
     # -- places --------------------------------------------------------------------------------------------------------
 
-    def displacement(self, centres: NDArray[np.float64], frame: ArrayLike = np.eye(3)) -> list[Any]:
-        """Return the components along each row of ``frame`` of the vectors from positions to all sites.
+    def _away(self, centres: NDArray[np.float64]) -> Any:
+        """Return the vectors from positions to all sites in the minimum-image convention, [replica, axis, site] of the box."""
+        away = self.places - self.device.array(centres[..., None], np.float32)
+        return away - self.xp.rint(away) * self._periodic
 
-        Minimum-image convention; arrays [replica, site] in angstrom. centres [replica, 3], fractions of the box; frame
-        [row, 3] unit vectors, or [replica, row, 3]
+    @cached_property
+    def _periodic(self) -> Any:
+        return self.device.array(np.reshape(self.lattice.periodic, (3, 1)), np.float32)
+
+    def displacement(self, centres: NDArray[np.float64], frames: NDArray[np.float64]) -> Any:
+        """Return components of the vectors from positions to all sites, [replica, row, site] in angstrom.
+
+        The minimum-image convention holds along periodic axes.
+
+        centres   [replica, 3], fractions of the box
+        frames    [replica, row, 3] or [row, 3], directions of the components
         """
-        xp, away = self.xp, []
-        for place, centre, periodic in zip(self.places, centres.T, self.lattice.periodic, strict=True):
-            apart = place - self.column(centre)
-            away.append(apart - xp.rint(apart) if periodic else apart)
-        box = self.lattice.box @ np.swapaxes(np.asarray(frame), -1, -2)  # [..., axis, row]
-        box = np.where(np.abs(box) > 1e-12 * np.abs(self.lattice.box).max(), box, 0)
-        components = []
-        for row in range(box.shape[-1]):
-            used = [axis for axis in range(3) if box[..., axis, row].any()] or [0]
-            edges = [self.column(np.broadcast_to(box[..., axis, row], len(centres))) for axis in used]
-            components.append(reduce(add, (edge * away[axis] for edge, axis in zip(edges, used, strict=True))))
-        return components
+        edges = np.broadcast_to(frames @ self.lattice.box.T, (len(centres), *np.shape(frames)[-2:]))
+        away = self._away(centres)
+        return (self.device.array(edges[..., None], np.float32) * away[:, None]).sum(axis=2)
 
     def distance2(self, centres: NDArray[np.float64], frame: ArrayLike = np.eye(3)) -> Any:
-        """Return the squared distances of all sites from positions, [replica, site]; arguments as ``displacement``."""
-        return reduce(add, (away * away for away in self.displacement(centres, frame)))
+        """Return the squared distances of all sites from positions, [replica, site], measured along the rows of a frame.
+
+        centres   [replica, 3], fractions of the box
+        """
+        away, edges = self._away(centres), self.lattice.box @ np.transpose(frame)
+        metric = edges @ edges.T
+        distance2 = (away * away * self.device.array(np.diag(metric)[:, None], np.float32)).sum(axis=1)
+        for one, other in ((0, 1), (0, 2), (1, 2)):
+            if abs(metric[one, other]) > 1e-9 * metric.max():
+                distance2 += np.float32(2 * metric[one, other]) * away[:, one] * away[:, other]
+        return distance2
 
     def anywhere(self, draws: Draws) -> NDArray[np.float64]:
         """Return the positions of random sites, [replica, 3] fractions of the box: never in the vacuum above a film."""

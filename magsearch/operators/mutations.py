@@ -108,7 +108,7 @@ class InsertStripe:
         n = np.array(lattice.size)[axis]
         thickness = np.rint(crystal.wavelength / np.linalg.norm(lattice.cell, axis=1)).astype(np.int64)[axis]
         rows = draws.integers(1, np.maximum(2, np.minimum(n // 4, thickness) + 1))
-        length = np.where(n > 2 * rows, draws.integers(rows, np.maximum(n - rows, rows) + 1), rows)
+        length = draws.integers(np.minimum(rows + 1, n - rows), n - rows + 1)
         way, start = draws.integers(0, 3), draws.integers(0, n)
         sources = []
         for along, size in enumerate(lattice.size):
@@ -124,9 +124,7 @@ def _stripes(
 ) -> NDArray[np.int64]:
     """Return the row from which each of n rows is copied, [replica, n]; arguments [replica, 1]."""
     row = (np.arange(n) - start) % n
-    stretched = row * (length - rows) // length
-    rest = np.maximum(n - 1 - length, 1)
-    compressed = np.rint(length - rows + (row - length) * ((n - 1 - (length - rows)) / rest)).astype(np.int64)
-    last = np.where(row == length, length - rows, compressed)  # one row alone has no last
-    source = np.where(row < length, np.where(way != 0, stretched, row), np.where(way != 1, last, row))
-    return np.asarray(source)
+    first = length - rows
+    stretched = row * first // length
+    compressed = np.rint(first + (row - length) * ((n - 1 - first) / np.maximum(n - 1 - length, 1))).astype(np.int64)
+    return np.where(row < length, np.where(way != 0, stretched, row), np.where(way != 1, compressed, row))

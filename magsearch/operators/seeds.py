@@ -68,9 +68,7 @@ class SoftWaves:
             real, imaginary = amplitude[:, wave].real, -amplitude[:, wave].imag
             arrays.add_outer(cells, phase.real, crystal.device.array(real, np.float32))
             arrays.add_outer(cells, phase.imag, crystal.device.array(imaginary, np.float32))
-        for x in range(3):
-            texture[..., x] += crystal.column(mean[:, x])
-        return texture
+        return texture + crystal.device.array(mean[:, None], np.float32)
 
 
 def _chosen(

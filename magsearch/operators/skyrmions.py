@@ -59,7 +59,8 @@ class PlantSkyrmion:
         vorticity = np.where(draws.uniform() < 0.8, 1.0, -1.0)
         helicity = np.pi / 2 * draws.integers(0, 4)
 
-        x, y = crystal.displacement(centre, np.stack([side, other], axis=1))
+        away = crystal.displacement(centre, np.stack([side, other], axis=1))
+        x, y = away[:, 0], away[:, 1]
         distance = xp.sqrt(x * x + y * y)
         theta = distance * crystal.column(np.pi / radius)  # pi minus the angle to the field
         inside = theta < np.float32(np.pi)
@@ -67,13 +68,9 @@ class PlantSkyrmion:
         x, y = x * sine, y * sine * crystal.column(vorticity)
         first = np.cos(helicity)[:, None] * side + np.sin(helicity)[:, None] * other
         second = np.cos(helicity)[:, None] * other - np.sin(helicity)[:, None] * side
-        child, down = parent.copy(), xp.cos(theta)
-        for k in range(3):
-            planted = (
-                x * crystal.column(first[:, k]) + y * crystal.column(second[:, k]) - down * crystal.column(up[:, k])
-            )
-            child[..., k] = xp.where(inside, planted, child[..., k])
-        return child
+        frame = crystal.device.array(np.stack([first, second, -up], axis=2), np.float32)
+        planted = arrays.turned(xp, xp.stack([x, y, xp.cos(theta)], axis=2), frame)
+        return arrays.where(xp, inside, planted, parent)
 
 
 @dataclass(frozen=True)
@@ -152,7 +149,8 @@ def _disk(crystal: Crystal, charge: Any, radius: NDArray[np.float64], draws: Dra
     centre, plane = crystal.fractions[host(site)], plane_frame(crystal.lattice)[:2]
     limit = crystal.column(radius * radius)
     for _ in range(CENTRING):
-        x, y = crystal.displacement(centre, plane)
+        away = crystal.displacement(centre, plane)
+        x, y = away[:, 0], away[:, 1]
         near = weight * (x * x + y * y < limit)
         sums = host(xp.stack([(near * x).sum(axis=1), (near * y).sum(axis=1), near.sum(axis=1)], axis=1))
         step = sums[:, :2] / np.maximum(sums[:, 2:], 1e-30)

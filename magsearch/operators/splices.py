@@ -93,16 +93,15 @@ class FourierSplice:
         moved = crystal.moved(parents, draws)
         if not crystal.extended:
             return moved[:, 0]
-        modes = spectrum.modes(moved.reshape(-1, sites, 3)).reshape(len(parents), 2, len(spectrum.paired), -1)
-        a, b = (xp.ascontiguousarray(modes[:, parent]) for parent in (0, 1))
+        planes = spectrum.planes(moved.reshape(-1, sites, 3))
+        modes = spectrum.modes(planes).reshape(len(parents), 2, planes.shape[1], -1)
+        a, b = modes[:, 0], modes[:, 1]
         strength = spectrum.power(a) + spectrum.power(b)
         normal = draws.normal(3) / crystal.lattice.size
-        side = xp.abs(sum(crystal.column(normal[:, axis]) * k for axis, k in enumerate(spectrum.waves)))
+        side = xp.abs((spectrum.waves * crystal.device.array(normal[..., None], np.float32)).sum(axis=1))
         strong = strength > np.float32(1e-3) * strength.max(axis=1)[:, None]
         outside = side > _quantile(crystal, side, strong, draws.uniform(0.2, 0.8))
-        for column in range(a.shape[-1]):
-            a[..., column] = xp.where(outside, b[..., column], a[..., column])
-        return spectrum.textures(a)
+        return spectrum.textures(spectrum.values(xp.where(outside[:, None], b, a)))
 
 
 def _quantile(crystal: Crystal, values: Any, chosen: Any, level: Any) -> Any:
@@ -130,10 +129,10 @@ class ExchangeWave:
         xp, spectrum, lattice = crystal.xp, crystal.spectrum, crystal.lattice
         moved = crystal.moved(parents, draws)
         child = moved[:, 0].copy()
-        other = spectrum.modes(moved[:, 1] - child)
+        other = spectrum.modes(spectrum.planes(moved[:, 1] - child))
         weights = spectrum.power(other) * crystal.device.array(spectrum.count, np.float32)
         place = arrays.drawn(xp, weights, crystal.column(draws.uniform(), np.float64))
-        amplitude = other[xp.arange(len(other)), place]  # [replica, atom * 3]
+        amplitude = xp.take_along_axis(other, place[:, None, None], axis=2)[..., 0]  # [replica, atom * 3]
         wave = crystal.device.host(place)
         factor = crystal.column(np.where(spectrum.paired[wave], 2.0, 1.0) / lattice.cells)
         phase = crystal.phases(spectrum.index[:, wave].T / lattice.size)

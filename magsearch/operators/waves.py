@@ -29,19 +29,18 @@ class ShiftWave:
         xp, spectrum, lattice = crystal.xp, crystal.spectrum, crystal.lattice
         size = np.array(lattice.size)
         step = draws.integers(-1, 2, 3) * (size > 1)
-        modes = spectrum.modes(parents[:, 0])
+        modes = spectrum.modes(spectrum.planes(parents[:, 0]))
         power = spectrum.power(modes)
         power[:, 0] = 0
         strongest = spectrum.index[:, crystal.device.host(power.argmax(axis=1))].T  # [replica, 3]
         # the half space around the strongest wave moves to k + step, its mirror image to -(k + step)
-        forward = sum(k * crystal.column(along) for k, along in zip(spectrum.waves, (strongest / size).T, strict=True))
+        along = crystal.device.array((strongest / size)[..., None], np.float32)
+        forward = (spectrum.waves * along).sum(axis=1)[:, None]
         side = (forward > 1e-4).astype(np.float32) - (forward < -1e-4).astype(np.float32)
-        cosine, sine = spectrum.halves(modes, side)
-        turn = _at_sites(crystal, crystal.phases(step / size))
-        child = arrays.multiplied(xp, cosine, turn.real) - arrays.multiplied(xp, sine, turn.imag)
-        cells = child.reshape(len(child), lattice.cells, -1)
-        cells += modes[:, :1].real / np.float32(lattice.cells)
-        return child
+        cosine, sine = spectrum.values(modes * xp.abs(side)), spectrum.values(modes * (side * np.complex64(-1j)))
+        turn = crystal.phases(step / size)[:, None]
+        mean = modes[..., :1].real / np.float32(lattice.cells)
+        return spectrum.textures(cosine * turn.real - sine * turn.imag + mean)
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,8 @@ class TranslateTexture:
         if not any(along):
             return parents[:, 0]
         cells = np.where(along, draws.uniform(-0.5, 0.5, 3), 0.0)
-        turns = crystal.phases(-cells / lattice.size, spectrum.integers)
-        return spectrum.textures(arrays.multiplied(crystal.xp, spectrum.modes(parents[:, 0]), turns))
+        turns = crystal.phases(-cells / lattice.size, spectrum.integers)[:, None]
+        return spectrum.textures(spectrum.values(spectrum.modes(spectrum.planes(parents[:, 0])) * turns))
 
 
 @dataclass(frozen=True)
@@ -108,12 +107,13 @@ class MultiplyTexture:
         An atom at r = R + b takes the spin at times * r = times * R + b + (times - 1) * b.
         """
         spectrum, lattice = crystal.spectrum, crystal.lattice
-        modes = spectrum.modes(textures).reshape(len(textures), -1, lattice.atoms, 3)
-        turned = []
-        for atom in _atoms(crystal):
-            phases = crystal.phases(atom * (times - 1) / lattice.size, spectrum.integers)
-            turned.append(arrays.multiplied(crystal.xp, modes[:, :, len(turned)], phases))
-        return spectrum.textures(crystal.xp.concatenate(turned, axis=2))
+        modes = spectrum.modes(spectrum.planes(textures))
+        ahead = (atom * (times - 1) / lattice.size for atom in _atoms(crystal))
+        phases = crystal.xp.stack(
+            [crystal.phases(of, spectrum.integers) for of in ahead], axis=1
+        )  # [replica, atom, wave]
+        turned = modes.reshape(len(modes), lattice.atoms, 3, -1) * phases[:, :, None]
+        return spectrum.textures(spectrum.values(turned.reshape(modes.shape)))
 
 
 @dataclass(frozen=True)
@@ -191,11 +191,6 @@ def _atoms(crystal: Crystal) -> NDArray[np.float64]:
     return np.asarray((basis - basis[0]) @ np.linalg.inv(crystal.lattice.cell))
 
 
-def _at_sites(crystal: Crystal, values: Any) -> Any:
-    """Return values [replica, cell] for every site, [replica, site]."""
-    return values if crystal.lattice.atoms == 1 else crystal.xp.repeat(values, crystal.lattice.atoms, axis=1)
-
-
 @dataclass(frozen=True, eq=False)
 class _StrongWaves:
     """Textures [replica, site, 3] with a strong wave of each: an axis and the number of its periods along it.
@@ -205,7 +200,6 @@ class _StrongWaves:
 
     crystal: Crystal
     textures: Any
-    modes: Any
     axis: NDArray[np.int64]
     periods: NDArray[np.float64]
     uniform: NDArray[np.bool_]
@@ -217,28 +211,41 @@ class _StrongWaves:
 
         turn   exp(i angle) of each site, [replica, site]
         """
-        crystal = self.crystal
-        xp, spectrum, size = crystal.xp, crystal.spectrum, np.array(crystal.lattice.size)
-        k = xp.stack(spectrum.waves)[crystal.device.array(self.axis, np.int64)]  # [replica, wave]
-        own = 2 * xp.abs(k) == crystal.column(size[self.axis])  # half a reciprocal vector winds both ways
-        winding = xp.rint(k * crystal.column(1 / self.periods))
-        winding = xp.where(own, np.float32(0), xp.clip(winding, -HARMONICS, HARMONICS))
-        most = int(min(np.rint((size[self.axis] - 1) // 2 / self.periods).max(), HARMONICS))
-        child, power = self.textures.copy(), turn
-        for w in range(1, most + 1):
-            side = (winding == w).astype(np.float32) - (winding == -w).astype(np.float32)
-            cosine, sine = spectrum.halves(self.modes, side)
-            real, imaginary = power.real - 1, power.imag
-            for x in range(3):
-                child[..., x] += cosine[..., x] * real - sine[..., x] * imaginary
-            power = power * turn
+        child = self.textures.copy()
+        for axis in np.unique(self.axis):
+            some = np.flatnonzero(self.axis == axis)
+            own = self.crystal.device.array(some, np.int64)
+            child[own] += self._change(axis, self.textures[own], self.periods[some], turn[own])
         return child
+
+    def _change(self, axis: int, textures: Any, periods: NDArray[np.float64], turn: Any) -> Any:
+        """Return by how much textures whose strong waves have periods along one axis change, [replica, site, 3].
+
+        Waves with the same number of periods along this axis change alike, so that transforms along it suffice.
+        """
+        xp, lattice, device = self.crystal.xp, self.crystal.lattice, self.crystal.device
+        place, n = 5 - axis, lattice.size[axis]  # in an array [replica, atom, 3, n3, n2, n1]
+        shape = (len(textures), lattice.atoms, 3, *lattice.grid)
+        modes = device.rfft(self.crystal.spectrum.planes(textures).reshape(shape), axes=(place,))
+        k = np.arange(n // 2 + 1)
+        winding = np.minimum(np.rint(k / periods[:, None]), HARMONICS) * (2 * k < n)  # [replica, k]
+        over_k = [len(textures), 1, 1, 1, 1, 1]
+        over_k[place] = len(k)
+        turn = xp.ascontiguousarray(turn.reshape(len(turn), -1, lattice.atoms).swapaxes(1, 2))
+        turn = turn.reshape(len(turn), lattice.atoms, 1, *lattice.grid)
+        change, power = xp.zeros(shape, dtype=np.float32), turn
+        for w in range(1, int(winding.max()) + 1):
+            wave = modes * device.array((winding == w).reshape(over_k), np.float32)
+            change += device.irfft(wave, s=(n,), axes=(place,)) * (power.real - 1)
+            change += device.irfft(wave * np.complex64(1j), s=(n,), axes=(place,)) * power.imag
+            power = power * turn
+        return self.crystal.spectrum.textures(change.reshape(len(textures), 3 * lattice.atoms, -1))
 
 
 def _strong_waves(crystal: Crystal, textures: Any, draws: Draws) -> _StrongWaves:
     """Draw a wave of each texture by its power, and one of the axes along which it has periods."""
     spectrum, device = crystal.spectrum, crystal.device
-    modes = spectrum.modes(textures)
+    modes = spectrum.modes(spectrum.planes(textures))
     periods = np.abs(spectrum.index)  # [axis, wave]
     runs = (periods > 0) & (2 * periods < np.array(crystal.lattice.size)[:, None])  # distinct from its conjugate
     power = spectrum.power(modes) * device.array(spectrum.count, np.float32)
@@ -246,4 +253,4 @@ def _strong_waves(crystal: Crystal, textures: Any, draws: Draws) -> _StrongWaves
     place = device.host(arrays.drawn(crystal.xp, weights, crystal.column(draws.uniform(), np.float64)))
     axis = draws.choice(runs[:, place].T)
     uniform = device.host(weights.sum(axis=1) <= np.float32(1e-9) * power.sum(axis=1))
-    return _StrongWaves(crystal, textures, modes, axis, np.maximum(periods[axis, place], 1), uniform)
+    return _StrongWaves(crystal, textures, axis, np.maximum(periods[axis, place], 1), uniform)

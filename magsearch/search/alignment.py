@@ -31,16 +31,16 @@ class Alignment:
         """Texture under each point-group operation, [operation, site, 3], and its Fourier transform."""
         crystal = self.crystal
         images = crystal.images(crystal.device.array(self.texture, np.float32))
-        return images, crystal.spectrum.modes(images).conj()
+        return images, crystal.spectrum.modes(crystal.spectrum.planes(images)).conj()
 
     def onto(self, others: Any) -> Any:
         """Return the copies [replica, site, 3] that overlap most with other textures [replica, site, 3] of the device."""
         crystal, xp, sites = self.crystal, self.crystal.xp, self.crystal.lattice.sites
         images, waves = self._images
-        theirs = crystal.spectrum.modes(others)
+        theirs = crystal.spectrum.modes(crystal.spectrum.planes(others))
         overlaps, cells = [], []
         for own in waves:
-            overlap = crystal.spectrum.values((theirs * own).sum(axis=2)[..., None])[..., 0]
+            overlap = crystal.spectrum.values((theirs * own).sum(axis=1)[:, None])[:, 0]
             overlap = xp.where(self._allowed, overlap, np.float32(-np.inf))
             cell = overlap.argmax(axis=1)
             cells.append(cell)
