@@ -63,6 +63,7 @@ def derived(key: Key, consumer: Consumer, turn: int = 0) -> Key:
 
 
 Shape = int | tuple[int, ...]
+Bound = float | NDArray[Any]
 WORDS = 32  # numbers of each replica in one block of a batch
 
 
@@ -115,24 +116,24 @@ class Draws:
         blocks = self._blocks
         return Draws(blocks.seed, consumer, blocks.island, blocks.generation, blocks.replicas)[self.numbers]
 
-    def uniform(self, low: ArrayLike = 0.0, high: ArrayLike = 1.0, size: Shape = ()) -> NDArray[np.float64]:
+    def uniform(self, low: Bound = 0.0, high: Bound = 1.0, size: Shape = ()) -> NDArray[np.float64]:
         """Return uniform numbers from low to below high, [replica, *size]; bounds are numbers or [replica]."""
         words = self._taken(size)
         if isinstance(low, float) and isinstance(high, float):
             return words if (low, high) == (0.0, 1.0) else low + (high - low) * words
-        low, high = _bound(low, words), _bound(high, words)
-        return low + (high - low) * words
+        first, last = _bound(low, words), _bound(high, words)
+        return np.asarray(first + (last - first) * words)
 
     def normal(self, size: Shape = ()) -> NDArray[np.float64]:
         """Return standard normal numbers, [replica, *size]: Box & Muller, Ann. Math. Stat. 29, 610 (1958)."""
         radius = np.sqrt(-2 * np.log1p(-self._taken(size)))
-        return radius * np.cos(2 * np.pi * self._taken(size))
+        return np.asarray(radius * np.cos(2 * np.pi * self._taken(size)))
 
-    def integers(self, low: ArrayLike, high: ArrayLike, size: Shape = ()) -> NDArray[np.int64]:
+    def integers(self, low: Bound, high: Bound, size: Shape = ()) -> NDArray[np.int64]:
         """Return whole numbers from low to below high, [replica, *size]; bounds are numbers or [replica]."""
         words = self._taken(size)
-        low, high = _bound(low, words), _bound(high, words)
-        return low + (words * (high - low)).astype(np.int64)
+        first, last = _bound(low, words), _bound(high, words)
+        return np.asarray(first + (words * (last - first)).astype(np.int64))
 
     def choice(self, weights: ArrayLike, size: Shape = ()) -> NDArray[np.int64]:
         """Return places drawn with probabilities in proportion to weights [n] or [replica, n], [replica, *size].
@@ -142,7 +143,7 @@ class Draws:
         words = self._taken(size)[..., None]
         below = np.cumsum(np.asarray(weights, dtype=np.float64), axis=-1)
         below = below.reshape(-1, *[1] * (words.ndim - 2), below.shape[-1])
-        return (below[..., :-1] <= words * below[..., -1:]).sum(axis=-1)
+        return np.asarray((below[..., :-1] <= words * below[..., -1:]).sum(axis=-1))
 
     def generators(self) -> list[np.random.Generator]:
         """Return a generator for each replica."""
@@ -177,7 +178,7 @@ class Draws:
             raise RuntimeError("these draws have been divided: only their parts may draw")
 
 
-def _bound(bound: ArrayLike, words: NDArray[Any]) -> Any:
+def _bound(bound: Bound, words: NDArray[Any]) -> Any:
     """Return a number as it is, and numbers [replica] so that they broadcast over words [replica, ...]."""
     return np.reshape(bound, (-1,) + (1,) * (words.ndim - 1)) if np.ndim(bound) else bound
 

@@ -148,7 +148,7 @@ class Crystal:
     # -- places --------------------------------------------------------------------------------------------------------
 
     def _away(self, centres: NDArray[np.float64]) -> Any:
-        """Return the vectors from positions to all sites in the minimum-image convention, [replica, axis, site] of the box."""
+        """Return the vectors from positions to the nearest images of all sites, [replica, axis, site] in fractions."""
         away = self.places - self.device.array(centres[..., None], np.float32)
         return away - self.xp.rint(away) * self._periodic
 
@@ -168,12 +168,15 @@ class Crystal:
         away = self._away(centres)
         return (self.device.array(edges[..., None], np.float32) * away[:, None]).sum(axis=2)
 
-    def distance2(self, centres: NDArray[np.float64], frame: ArrayLike = np.eye(3)) -> Any:
-        """Return the squared distances of all sites from positions, [replica, site], measured along the rows of a frame.
+    def distance2(self, centres: NDArray[np.float64], frame: ArrayLike | None = None) -> Any:
+        """Return the squared distances of all sites from positions, [replica, site].
 
         centres   [replica, 3], fractions of the box
+        frame     [row, 3], directions along which distances are measured; None: all
         """
-        away, edges = self._away(centres), self.lattice.box @ np.transpose(frame)
+        away, edges = self._away(centres), self.lattice.box
+        if frame is not None:
+            edges = edges @ np.transpose(frame)
         metric = edges @ edges.T
         distance2 = (away * away * self.device.array(np.diag(metric)[:, None], np.float32)).sum(axis=1)
         for one, other in ((0, 1), (0, 2), (1, 2)):
@@ -205,14 +208,12 @@ class Crystal:
 
     # -- cells ---------------------------------------------------------------------------------------------------------
 
-    def over_cells(
-        self, x: NDArray[Any], y: NDArray[Any], z: NDArray[Any], join: Callable[[Any, Any], Any], dtype: Any
-    ) -> Any:
+    def over_cells(self, join: Callable[[Any, Any], Any], dtype: Any, *along: NDArray[Any]) -> Any:
         """Return x y z (or x + y + z, as ``join`` says) for all cells, [replica, cell], on the device.
 
-        x, y, z   [replica, n] of the host, values for the cells, or the waves, along each axis
+        along   x, y and z [replica, n] of the host, values for the cells, or the waves, along each axis
         """
-        x, y, z = (self.device.array(values, dtype) for values in (x, y, z))
+        x, y, z = (self.device.array(values, dtype) for values in along)
         plane = join(z[:, :, None], y[:, None, :])
         return join(plane[..., None], x[:, None, None, :]).reshape(len(x), -1)
 
@@ -222,15 +223,15 @@ class Crystal:
         turns   [replica, 3]
         ticks   values x_a along the three axes; None: the coordinates of the cells
         """
-        along = [np.arange(n) for n in self.lattice.size] if ticks is None else ticks
-        tables = [np.exp(2j * np.pi * turns[:, axis, None] * along[axis]) for axis in range(3)]
-        return self.over_cells(*tables, mul, np.complex64)
+        ticks = [np.arange(n) for n in self.lattice.size] if ticks is None else ticks
+        tables = (np.exp(2j * np.pi * turns[:, axis, None] * of) for axis, of in enumerate(ticks))
+        return self.over_cells(mul, np.complex64, *tables)
 
     def sites_at(self, x: NDArray[np.int64], y: NDArray[np.int64], z: NDArray[np.int64]) -> Any:
         """Return the sites in the cells at coordinates x, y and z [replica, n], [replica, site]."""
         n1, n2, _ = self.lattice.size
         atoms = self.lattice.atoms
-        first = self.over_cells(atoms * x, atoms * n1 * y, atoms * n1 * n2 * z, add, np.int64)
+        first = self.over_cells(add, np.int64, atoms * x, atoms * n1 * y, atoms * n1 * n2 * z)
         if atoms == 1:
             return first
         return (first[..., None] + self.xp.arange(atoms)).reshape(len(x), -1)

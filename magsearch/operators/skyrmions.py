@@ -122,16 +122,16 @@ class MoveSkyrmion:
 
 
 def _exchanged(crystal: Crystal, inside: Any, shift: NDArray[np.int64]) -> tuple[Any, Any, Any]:
-    """Return which sites inside a disk can be exchanged with those ``shift`` cells away, where these are, and the way back.
+    """Return which sites inside a disk can be exchanged with those ``shift`` cells away, and their partners.
 
-    All [replica, site]; the last is the site whose partner each one would be.
+    All [replica, site]: whether it can be, its partner, and the site whose partner it would be.
     """
     xp, lattice = crystal.xp, crystal.lattice
     to = [np.arange(n) + shift[:, axis, None] for axis, n in enumerate(lattice.size)]
     there = crystal.sites_at(*(x % n for x, n in zip(to, lattice.size, strict=True)))
     back = crystal.moved_from(shift)
     in_box = [(x < n) | p for x, n, p in zip(to, lattice.size, lattice.periodic, strict=True)]
-    exists = crystal.over_cells(*in_box, and_, np.bool_)[..., None] & xp.ones(lattice.atoms, dtype=np.bool_)
+    exists = crystal.over_cells(and_, np.bool_, *in_box)[..., None] & xp.ones(lattice.atoms, dtype=np.bool_)
     here = inside & exists.reshape(there.shape) & crystal.occupied & crystal.occupied[there]
     return here, there, back
 

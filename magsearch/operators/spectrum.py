@@ -17,8 +17,7 @@ from magsearch.model.lattice import Lattice
 class Spectrum:
     """Modes of real textures, of which one half determines the other: s_-q is the complex conjugate of s_q.
 
-    A wave is an element of the half that is kept. Its spins are s(T) = sum_q s_q exp(2 pi i sum_a k_a T_a / n_a) / cells,
-    over the waves that are kept and those that are not.
+    A wave is an element of the half that is kept: s(T) = sum_q s_q exp(2 pi i sum_a k_a T_a / n_a) / cells over all q.
     """
 
     device: Device
@@ -32,7 +31,7 @@ class Spectrum:
     @cached_property
     def integers(self) -> list[NDArray[np.float64]]:
         """Numbers k_a of periods along each cell axis, three arrays centred on zero."""
-        kept = [np.fft.fftfreq(n, 1 / n) for n in self.lattice.size]
+        kept: list[NDArray[Any]] = [np.fft.fftfreq(n, 1 / n) for n in self.lattice.size]
         if self.axes:
             halved = 4 - self.axes[-1]
             kept[halved] = np.fft.rfftfreq(self.lattice.size[halved], 1 / self.lattice.size[halved])

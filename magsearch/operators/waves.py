@@ -148,12 +148,12 @@ class InsertDislocations:
 
 
 def vortices(xp: Any, edges: NDArray[Any], place: Any, plus: NDArray[Any], minus: NDArray[Any]) -> Any:
-    """Return exp(i angle), [replica, place], of an angle that winds by 2 pi around one point of a torus, by - 2 pi around another.
+    """Return exp(i angle), [replica, place], of a harmonic angle on the torus.
 
-    The angle is harmonic: theta_1(z - a) / theta_1(z - b), z in units of the first edge, tau the second edge (Whittaker
-    & Watson, A Course of Modern Analysis, ch. 21): theta_1(z + 1) = - theta_1(z), theta_1(z + tau) =
-    - exp(- i pi tau - 2 pi i z) theta_1(z), so that the ratio changes its phase by 2 pi Re(a - b) along the second
-    edge; a linear function compensates this.
+    The angle winds by 2 pi around one point and by - 2 pi around another. It is the argument of
+    theta_1(z - a) / theta_1(z - b), z in units of the first edge, tau the second edge (Whittaker & Watson, A Course of
+    Modern Analysis, ch. 21): theta_1(z + 1) = - theta_1(z), theta_1(z + tau) = - exp(- i pi tau - 2 pi i z) theta_1(z),
+    so that the ratio changes its phase by 2 pi Re(a - b) along the second edge; a linear function compensates this.
 
     edges         [2, 3] of the torus; the series converges fast if the second is not the shorter one
     place         two arrays [place] of the device, in units of the edges
@@ -205,9 +205,10 @@ class _StrongWaves:
     uniform: NDArray[np.bool_]
 
     def phase_shifted(self, turn: Any) -> Any:
-        """Return sum_q s_q exp(i q.r) turn^w, [replica, site, 3]; w is the integer nearest to the periods of q / ``periods``.
+        """Return sum_q s_q exp(i q.r) turn^w, [replica, site, 3].
 
-        A multi-q texture remains one if the periods of its waves are integer multiples of one number.
+        w is the integer nearest to the periods of q divided by ``periods``. A multi-q texture remains one if its waves
+        have integer multiples of one number of periods.
 
         turn   exp(i angle) of each site, [replica, site]
         """

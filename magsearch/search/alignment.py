@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from magsearch.operators import arrays
 from magsearch.operators.crystal import Crystal
 
 
@@ -34,7 +33,7 @@ class Alignment:
         return images, crystal.spectrum.modes(crystal.spectrum.planes(images)).conj()
 
     def onto(self, others: Any) -> Any:
-        """Return the copies [replica, site, 3] that overlap most with other textures [replica, site, 3] of the device."""
+        """Return the copies [replica, site, 3] that overlap most with other textures on the device."""
         crystal, xp, sites = self.crystal, self.crystal.xp, self.crystal.lattice.sites
         images, waves = self._images
         theirs = crystal.spectrum.modes(crystal.spectrum.planes(others))

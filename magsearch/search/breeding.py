@@ -22,8 +22,8 @@ class Breeding:
     """Rules by which offspring are made.
 
     selection    selection of parents
-    adaptation   0 to 1: share of the offspring whose operator is drawn with the frequencies at which operators generated
-                 the candidates; the others follow the weights
+    adaptation   0 to 1: share of the offspring whose operator is drawn with the frequencies at which operators
+                 generated the candidates; the others follow the weights
     watch        called repeatedly; an exception that it raises ends the breeding
     """
 
@@ -84,12 +84,12 @@ class Breeding:
         crystal, sites = self.crystal, self.crystal.lattice.sites
         if not places.size:
             return crystal.xp.empty((*places.shape, sites, 3), dtype=np.float32)
-        spins = [crystal.device.array(candidates[place].spins, np.float32) for place in places.ravel()]
+        spins = [crystal.device.array(candidates[place].spins, np.float32) for place in places.ravel().tolist()]
         return crystal.xp.stack(spins).reshape(*places.shape, sites, 3)
 
 
 def on_sphere(crystal: Crystal, textures: Any, draws: Draws) -> Any:
-    """Return textures [replica, site, 3] with spins of unit length: random ones for those that are zero, none at vacancies."""
+    """Return textures [replica, site, 3] with unit spins, random ones where they are zero, and none at vacancies."""
     xp, occupied = crystal.xp, crystal.occupied
     x, y, z = (textures[..., k] for k in range(3))
     square = x * x + y * y + z * z
