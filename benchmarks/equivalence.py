@@ -49,7 +49,7 @@ def agreement(given: config.Input, replicas: int) -> Counter[tuple[bool, bool]]:
     hamiltonian = given.hamiltonian
     evaluator = ms.Evaluator(hamiltonian, ms.choose("cpu"))
     precise = ms.Evaluator(hamiltonian, evaluator.device, np.float64)
-    island = Island(Crystal(hamiltonian), evaluator, ms.GeneticTunneling(replicas=replicas))
+    island = Island(Crystal(hamiltonian, evaluator.device), evaluator, ms.GeneticTunneling(replicas=replicas))
     island.breed()
     found, _ = island.relaxed(island._offspring(), FLAT, precise, refined=True)
     minima = Minima(precise, 1e-6 * evaluator.stiffness)

@@ -12,6 +12,7 @@
 #include "lbfgs.cuh"
 #include "llg.cuh"
 #include "multiply.cuh"
+#include "noise.cuh"
 #include "philox.cuh"
 
 namespace nb = nanobind;

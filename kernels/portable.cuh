@@ -81,6 +81,14 @@ template <typename real>
 DEVICE void raise_to(double* largest, real v) {
     *largest = v > *largest || v != v ? v : *largest;
 }
+template <typename real>
+DEVICE uint32 lane_numbers() {
+    return 0;
+}
+template <typename real>
+DEVICE real element(real v, int) {
+    return v;
+}
 
 #else
 
@@ -178,6 +186,18 @@ DEVICE lane<real> as_real(whole<real> bits) {
 template <typename real>
 DEVICE lane<real> number_of(word<real> w) {
     return __builtin_convertvector(w, lane<real>);
+}
+
+// 0, 1, 2, ...
+template <typename real>
+DEVICE word<real> lane_numbers() {
+    word<real> numbers{};
+    for (int k = 0; k < lanes<real>; ++k) numbers[k] = k;
+    return numbers;
+}
+template <typename real>
+DEVICE real element(lane<real> v, int k) {
+    return v[k];
 }
 
 // products with m of the lower halves of 64-bit numbers

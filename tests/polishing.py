@@ -27,7 +27,7 @@ def judged(model: Hamiltonian, texture: np.ndarray, device: Any = None, count: i
 def polished(model: Hamiltonian, *textures: np.ndarray, **settings: Any) -> list[Candidate]:
     """What an island's polish makes of given candidates."""
     island = Island(
-        Crystal(model), Evaluator(model, Cpu()), GeneticTunneling(**{"replicas": 16, "elites": 4} | settings)
+        Crystal(model, Cpu()), Evaluator(model, Cpu()), GeneticTunneling(**{"replicas": 16, "elites": 4} | settings)
     )
     given = []
     for texture in textures:

@@ -21,6 +21,7 @@ from magsearch.operators.crystal import Crystal
 from magsearch.operators.mutations import HeatPatch
 from magsearch.operators.seeds import RandomSpins, SoftWaves
 from magsearch.operators.skyrmions import PlantSkyrmion
+from magsearch.randomness import Consumer, Draws
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.fire import Fire
 from magsearch.relaxation.lbfgs import LBFGS
@@ -35,7 +36,7 @@ FRUSTRATED = ["kagome_tensor", "left_handed", "disordered", "icosahedron", "sing
 
 def island(hamiltonian: Hamiltonian, **settings: Any) -> Island:
     return Island(
-        Crystal(hamiltonian),
+        Crystal(hamiltonian, Cpu()),
         Evaluator(hamiltonian, Cpu()),
         GeneticTunneling(**{"replicas": 16, "elites": 4} | settings),
     )
@@ -95,7 +96,7 @@ def test_operators_are_drawn_by_their_weights():
     populated = island(
         MODELS["square_bloch"], replicas=400, seeds=((RandomSpins(), 1.0), (SoftWaves(), 3.0), (HeatPatch(), 0.0))
     )
-    names = [populated._child(replica)[1] for replica in range(400)]
+    names = [child.origin for child in populated._offspring()]
     assert names.count("SoftWaves") == pytest.approx(300, abs=45)  # five standard deviations
     assert names.count("HeatPatch") == 0
 
@@ -118,13 +119,17 @@ def test_operators_follow_what_the_kept_candidates_were_made_by(adaptation, shar
 def test_offspring_depend_on_seed_island_generation_and_replica():
     hamiltonian = MODELS["square_bloch"]
     one = island(hamiltonian, seeds=((RandomSpins(), 1.0),))
-    texture = one._child(5)[0]
-    assert (texture == one._child(5)[0]).all(), "a generation can be repeated alone"
+    texture = one._offspring()[5].spins
+    assert (texture == one._offspring()[5].spins).all(), "a generation can be repeated alone"
+    fewer = island(hamiltonian, seeds=((RandomSpins(), 1.0),), replicas=7)
+    assert (texture == fewer._offspring()[5].spins).all(), "whatever the company"
     others = [
-        one._child(4)[0],
-        replace(one, number=1)._child(5)[0],
-        island(hamiltonian, seeds=((RandomSpins(), 1.0),), seed=2)._child(5)[0],
-        replace(one, settings=replace(one.settings, operators=one.settings.seeds), state=State(1))._child(5)[0],
+        one._offspring()[4].spins,
+        replace(one, number=1)._offspring()[5].spins,
+        island(hamiltonian, seeds=((RandomSpins(), 1.0),), seed=2)._offspring()[5].spins,
+        replace(one, settings=replace(one.settings, operators=one.settings.seeds), state=State(1))
+        ._offspring()[5]
+        .spins,
     ]
     assert len({t.tobytes() for t in [texture, *others]}) == 5
 
@@ -147,9 +152,9 @@ def test_island_works_with_every_selection_and_minimizer(settings):
 @pytest.mark.parametrize("name", ["square_bloch", "kagome_tensor", "cubic_easy_axes", "honeycomb_dmi", "left_handed"])
 def test_copies_moved_by_symmetries_are_dropped(name):
     hamiltonian = MODELS[name]
-    crystal, random = Crystal(hamiltonian), np.random.default_rng(0)
-    texture = random_textures(hamiltonian, 1)[0]
-    copies = [candidate(hamiltonian, crystal.moved(texture, random)) for _ in range(10)]
+    crystal, texture = Crystal(hamiltonian, Cpu()), random_textures(hamiltonian, 1)[0]
+    moved = crystal.moved(np.broadcast_to(texture, (1, 10, *texture.shape)), Draws(0, Consumer.OFFSPRING))[0]
+    copies = [candidate(hamiltonian, copy) for copy in moved]
     populated = island(hamiltonian)
     populated.merge([candidate(hamiltonian, texture), *copies])
     assert len(populated.candidates) == 1
@@ -196,7 +201,8 @@ def test_skyrmion_and_ferromagnet_are_two():
     lattice = Lattice.named("square", (16, 16, 1))
     hamiltonian = Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, 0.6)), field=(0, 0, 4))
     up = np.tile([0.0, 0.0, 1.0], (256, 1))
-    planted = PlantSkyrmion()(Crystal(hamiltonian), up[None], np.random.default_rng(0))
+    draws = Draws(0, Consumer.OFFSPRING)
+    planted = PlantSkyrmion()(Crystal(hamiltonian, Cpu()), up[None, None].astype(np.float32), draws)[0]
     populated = island(hamiltonian)
     populated.merge([candidate(hamiltonian, s) for s in (up, planted)])
     assert sorted(round(abs(c.fingerprint.charge)) for c in populated.candidates) == [0, 1]

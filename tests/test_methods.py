@@ -127,7 +127,7 @@ def test_every_method_is_an_islands_back_end(name):
     settings = GeneticTunneling(replicas=REPLICAS, elites=4, minimizer=backend)
 
     def island() -> Island:
-        return Island(Crystal(model), Evaluator(model, Cpu()), settings)
+        return Island(Crystal(model, Cpu()), Evaluator(model, Cpu()), settings)
 
     one, other = island(), island()
     for _ in range(2):
@@ -143,7 +143,7 @@ def test_generations_of_an_island_draw_other_numbers(monkeypatch):
     model = left_handed()
     for seed in (1, 2):
         for number in (0, 1):
-            island = Island(Crystal(model), Evaluator(model, Cpu()), GeneticTunneling(8, 2, seed), number)
+            island = Island(Crystal(model, Cpu()), Evaluator(model, Cpu()), GeneticTunneling(8, 2, seed), number)
             for _ in range(2):
                 island.breed()
     assert len(keys) == len(set(keys)) > 8, "eight generations, and the refinements that they needed"

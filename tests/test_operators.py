@@ -1,9 +1,9 @@
-"""Operators: one law for all of them on every kind of lattice, and what each by itself promises."""
+"""Operators: one law for all of them on every kind of lattice, and what each by itself promises, in batches."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,9 @@ from magsearch.model.lattice import Lattice
 from magsearch.model.sphere import unit
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.observables.topological_charge import topological_charge
-from magsearch.operators import OPERATORS
+from magsearch.operators import OPERATORS, Operator
 from magsearch.operators.crystal import Crystal, grid_indices, softest_waves
+from magsearch.operators.host import HostOperator
 from magsearch.operators.mutations import InsertStripe, RotatePatch, RotateTexture, ShufflePatch
 from magsearch.operators.seeds import RandomSpins, SoftWaves
 from magsearch.operators.skyrmions import MoveSkyrmion, PlantSkyrmion, RemoveSkyrmion
@@ -33,6 +34,7 @@ from magsearch.operators.waves import (
     TranslateTexture,
     vortices,
 )
+from magsearch.randomness import Consumer, Draws
 from magsearch.search.island import GeneticTunneling, Island
 
 X, Y, Z = np.eye(3)
@@ -42,12 +44,12 @@ SPLICES = (StripeSplice, QuadrantSplice, PatchSplice)
 
 def on(name: str, size: tuple[int, int, int], *couplings: Any, **rest: Any) -> Crystal:
     lattice = Lattice.named(name, size)
-    return Crystal(Hamiltonian(lattice, shell_bonds(lattice, *couplings), **rest))
+    return Crystal(Hamiltonian(lattice, shell_bonds(lattice, *couplings), **rest), Cpu())
 
 
-CRYSTALS = {name: Crystal(model) for name, model in MODELS.items() if name != "large_film"} | {
+CRYSTALS = {name: Crystal(model, Cpu()) for name, model in MODELS.items() if name != "large_film"} | {
     "square_no_field": on("square", (7, 6, 1), bloch(1.0, 0.5)),
-    "uncoupled": Crystal(replace(MODELS["square_bloch"], bonds=MODELS["square_bloch"].bonds.none())),
+    "uncoupled": Crystal(replace(MODELS["square_bloch"], bonds=MODELS["square_bloch"].bonds.none()), Cpu()),
     "pyrochlore": on("pyrochlore", (2, 3, 2), exchange(-1.0), field=UP),
     "chain": on("chain", (16, 1, 1), exchange(1.0), exchange(-0.6)),
     "two_cells": on("square", (2, 2, 1), bloch(1.0, 0.5)),
@@ -65,43 +67,116 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
+def draws(replicas: int, seed: int = 0) -> Draws:
+    return Draws(seed, Consumer.OFFSPRING, replicas=replicas)
+
+
+def some_textures(crystal: Crystal, count: int) -> np.ndarray:
+    """Random textures in the precision of a search, [texture, site, 3]."""
+    return random_textures(crystal.hamiltonian, count).astype(np.float32).reshape(count, crystal.lattice.sites, 3)
+
+
+def batch(crystal: Crystal, parents: Any, replicas: int) -> Any:
+    """The same parents [parent, site, 3] for every replica, on the device."""
+    parents = np.reshape(parents, (-1, crystal.lattice.sites, 3))
+    return crystal.device.array(np.broadcast_to(parents, (replicas, *parents.shape)), np.float32)
+
+
+def children(make: Operator, crystal: Crystal, parents: Any, replicas: int = 12, seed: int = 0) -> np.ndarray:
+    """Children of the same parents [parent, site, 3], [replica, site, 3]."""
+    made = make(crystal, batch(crystal, parents, replicas), draws(replicas, seed))
+    assert made.dtype == np.float32
+    return crystal.device.host(made).astype(np.float64)
+
+
+def power(s: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
+    """Strengths of the waves, [k2, k1] as numpy.fft orders them, of a texture on a film."""
+    return (np.abs(np.fft.fft2(s.reshape(*grid, -1), axes=(0, 1))) ** 2).sum(axis=-1)
+
+
+def multiset(texture: np.ndarray) -> Counter[bytes]:
+    return Counter(map(bytes, texture.astype(np.float32)))
+
+
 # -- what every operator promises --------------------------------------------------------------------------------------
 
 
 @every
 @crystals
-def test_operator_makes_a_texture_from_as_many_parents_as_it_asks_for(operator, crystal):
-    make, hamiltonian = operator(), crystal.hamiltonian
-    for seed, some in enumerate((random_textures(hamiltonian, make.parents), [uniform(crystal)] * make.parents)):
-        parents = np.reshape(some, (make.parents, hamiltonian.lattice.sites, 3)).copy()
+def test_operator_makes_textures_from_as_many_parents_as_it_asks_for(operator, crystal):
+    make, sites = operator(), crystal.lattice.sites
+    for some in (some_textures(crystal, make.parents), [uniform(crystal)] * make.parents):
+        parents = batch(crystal, some, 5)
         before = parents.copy()
-        for draw in range(4):
-            child = make(crystal, parents, rng(10 * draw + seed))
-            assert child.shape == (hamiltonian.lattice.sites, 3)
-            assert np.isfinite(child).all()
-            assert_array_equal(parents, before, "parents are left as they are")
-            assert_array_equal(child, make(crystal, parents, rng(10 * draw + seed)), "the same stream, the same child")
+        made = make(crystal, parents, draws(5))
+        assert made.shape == (5, sites, 3)
+        assert np.isfinite(made).all()
+        assert_array_equal(parents, before, "parents are left as they are")
+        assert_array_equal(made, make(crystal, parents, draws(5)), "the same stream, the same children")
 
 
 @every
 @crystals
-def test_island_puts_offspring_on_the_sphere(operator, crystal):
+def test_a_child_does_not_depend_on_its_company(operator, crystal):
+    """Every replica has parents of its own; alone, in pairs and among all the child is bitwise identical."""
+    make, replicas = operator(), 7
+    parents = some_textures(crystal, make.parents * replicas).reshape(replicas, make.parents, crystal.lattice.sites, 3)
+    together = make(crystal, parents, draws(replicas))
+    for some in ([3], [5, 1], [0, 2, 6]):
+        assert_array_equal(make(crystal, parents[some], draws(replicas)[some]), together[some])
+
+
+@every
+@pytest.mark.parametrize("name", ["stacked", "kagome_tensor", "several_axes", "icosahedron"])
+def test_operators_do_the_same_on_every_device(device, operator, name):
+    """To rounding, by which a threshold may be missed now and then."""
+    make, here = operator(), CRYSTALS[name]
+    there = Crystal(here.hamiltonian, device)
+    parents, replicas = some_textures(here, make.parents), 24
+    apart = children(make, there, parents, replicas) - children(make, here, parents, replicas)
+    assert (np.abs(apart).max(axis=(1, 2)) < 1e-4).sum() >= replicas - 2
+
+
+@every
+@crystals
+def test_breeding_puts_offspring_on_the_sphere(operator, crystal):
     hamiltonian, make = crystal.hamiltonian, operator()
     settings = GeneticTunneling(replicas=4, seeds=((RandomSpins(), 1.0),), operators=((make, 1.0),))
     island = Island(crystal, Evaluator(hamiltonian, Cpu()), settings)
     island.breed()
-    for replica in range(3):
-        child, name = island._child(replica)
-        assert name == operator.__name__
-        assert_allclose(np.linalg.norm(child, axis=1), hamiltonian.occupied, atol=1e-12)
+    for child in island._offspring():
+        assert child.origin == operator.__name__
+        assert_allclose(np.linalg.norm(child.spins, axis=1), hamiltonian.occupied, atol=1e-6)
 
 
 @every
 def test_operator_depends_on_the_stream(operator):
     crystal, make = CRYSTALS["stacked"], operator()
-    parents = random_textures(crystal.hamiltonian, make.parents)
-    children = {make(crystal, parents, rng(seed)).tobytes() for seed in range(12)}
-    assert len(children) > 3
+    made = children(make, crystal, some_textures(crystal, make.parents), 24)
+    assert len({child.tobytes() for child in made}) > 2
+
+
+@dataclass(frozen=True)
+class Reversed(HostOperator):
+    """Reversed parent, turned by a random number."""
+
+    parents: int = 1
+
+    def texture(self, crystal: Crystal, parents: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        assert isinstance(parents, np.ndarray)
+        return -parents[0] * random.uniform(1.0, 2.0)
+
+
+def test_operator_on_the_host_makes_one_texture_at_a_time(device):
+    crystal = Crystal(MODELS["square_bloch"], device)
+    texture = some_textures(crystal, 1)
+    made = children(Reversed(), crystal, texture, 5)
+    scale = np.linalg.norm(made, axis=2)
+    assert_allclose(made, -texture * scale[..., None], atol=1e-6)
+    assert_allclose(scale, np.tile(scale[:, :1], scale.shape[1]), rtol=1e-6)
+    assert len(set(scale[:, 0].round(4))) == 5
+    some = Reversed()(crystal, batch(crystal, texture, 2), draws(5)[[1, 4]])
+    assert_array_equal(crystal.device.host(some), made[[1, 4]])
 
 
 # -- the crystal as operators see it -----------------------------------------------------------------------------------
@@ -109,12 +184,11 @@ def test_operator_depends_on_the_stream(operator):
 
 @crystals
 def test_moved_textures_have_the_same_energy(crystal):
-    texture = random_textures(crystal.hamiltonian, 1)[0]
-    random = rng(3)
-    moved = np.stack([crystal.moved(texture, random) for _ in range(8)])
+    texture = some_textures(crystal, 1)[0]
+    moved = crystal.moved(batch(crystal, texture, 8), draws(8, 3))[:, 0]
     if crystal.hamiltonian.uniform and crystal.lattice.cells > 1 and any(crystal.lattice.periodic):
         assert len({m.tobytes() for m in moved}) > 1
-    assert_allclose(energy(crystal.hamiltonian, moved), energy(crystal.hamiltonian, texture), rtol=1e-9, atol=1e-9)
+    assert_allclose(energy(crystal.hamiltonian, moved), energy(crystal.hamiltonian, texture), rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["triangular_j1_j3", "kagome_tensor", "left_handed", "prime_box", "square_bloch"])
@@ -147,15 +221,33 @@ def test_grid_indices_are_all_different_waves():
 def test_displacement_goes_around_periodic_axes_only():
     for periodic, there in (((True, True, False), -1.0), ((False, False, False), 5.0)):
         lattice = Lattice.named("square", (6, 6, 1), periodic=periodic)
-        away = Crystal(Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0)))).displacement([0, 0, 0])
-        assert_allclose(away[5], [there, 0, 0], atol=1e-12)
+        crystal = Crystal(Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0))), Cpu())
+        centres = np.array([[0, 0, 0], [1 / 6, 0, 0]])
+        away = crystal.displacement(centres, np.eye(3))  # [replica, component, site]
+        assert_allclose(away[:, :, 5], [[there, 0, 0], [4 if there > 0 else -2, 0, 0]], atol=1e-5)
+        assert_allclose(crystal.distance2(centres), (away**2).sum(axis=1), atol=1e-5)
+
+
+def test_distances_are_those_of_the_nearest_images():
+    """In an oblique box, against all images around it; along a frame, only what it spans."""
+    crystal = on("triangular", (5, 4, 3), exchange(1.0))
+    lattice, centres = crystal.lattice, crystal.fractions[[0, 7, 33]]
+    distance = np.sqrt(crystal.distance2(centres))
+    images = np.stack(np.meshgrid(*[(-1, 0, 1)] * 2, (0,), indexing="ij"), axis=-1).reshape(-1, 3) @ lattice.box
+    apart = lattice.positions - (centres @ lattice.box)[:, None]
+    nearest = np.linalg.norm(apart[:, :, None] + images, axis=-1).min(axis=2)
+    within = nearest < crystal.extent / 2 * 0.8  # further away, a minimum of each fraction is not always the nearest
+    assert_allclose(distance[within], nearest[within], atol=1e-5)
+    assert (distance > nearest - 1e-5).all()
+    assert_allclose(
+        crystal.distance2(centres, np.eye(3)[:1]), crystal.displacement(centres, np.eye(3)[:1])[:, 0] ** 2, atol=1e-5
+    )
 
 
 def test_patches_never_miss_a_film_below_thick_vacuum():
     lattice = Lattice(np.diag([1.0, 1.0, 40.0]), [[0, 0, 0]], (12, 12, 1), (True, True, False))
-    crystal = Crystal(Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0))))
-    random = rng()
-    assert min(crystal.patch(random, 2.0, 3.0).sum() for _ in range(50)) >= 12  # pi r^2, less the corners
+    crystal = Crystal(Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0))), Cpu())
+    assert crystal.patch(draws(50), 2.0, 3.0).sum(axis=1).min() >= 12  # pi r^2, less the corners
 
 
 def test_wavelength_is_that_of_the_softest_wave():
@@ -168,7 +260,7 @@ def test_wavelength_is_that_of_the_softest_wave():
 
 def test_random_spins_are_isotropic():
     crystal = on("square", (100, 100, 1), exchange(1.0))
-    s = unit(RandomSpins()(crystal, np.empty((0, 10000, 3)), rng()))
+    s = unit(children(RandomSpins(), crystal, np.empty((0, 10000, 3)), 1)[0])
     assert np.abs(s.mean(axis=0)).max() < 5 / np.sqrt(3 * 10000)  # the variance of a component is 1/3
     assert_allclose(np.cov(s.T), np.eye(3) / 3, atol=4 * 0.3 / 100)
     assert_allclose(np.sort(s[:, 2]), np.linspace(-1, 1, 10000), atol=0.03)  # Archimedes: z is uniform
@@ -181,12 +273,11 @@ def test_soft_waves_seed_has_its_weight_on_the_softest_wave_vectors():
     softest = {tuple(k) for k in (waves.index[waves.energy < waves.energy[0] + 1e-9] % 12).tolist()}
     axis = (2, 3, 9, 10)  # cos q - cos 2q is the same at 60 and at 90 degrees
     assert softest == {(kx, ky, 0) for kx in axis for ky in axis}
-    for seed in range(10):
-        s = SoftWaves(spread=(1e-3, 1e-3), noise=0.0)(crystal, np.empty((0, lattice.sites, 3)), rng(seed))
-        power = (np.abs(np.fft.fftn(s.reshape(12, 12, 3), axes=(0, 1))) ** 2).sum(axis=-1).T  # [k1, k2]
-        power[0, 0] = 0
-        inside = sum(power[kx, ky] for kx, ky, _ in softest)
-        assert inside > 0.999 * power.sum() > 0
+    for s in children(SoftWaves(spread=(1e-3, 1e-3), noise=0.0), crystal, np.empty((0, lattice.sites, 3))):
+        strength = power(s, (12, 12)).T  # [k1, k2]
+        strength[0, 0] = 0
+        inside = sum(strength[kx, ky] for kx, ky, _ in softest)
+        assert inside > 0.999 * strength.sum() > 0
 
 
 def test_soft_waves_seed_points_along_an_easy_axis_and_across_a_hard_one():
@@ -196,7 +287,7 @@ def test_soft_waves_seed_points_along_an_easy_axis_and_across_a_hard_one():
         axis = UniaxialAnisotropy(K, axis=tuple(n))
         crystal = on("square", (12, 12, 1), exchange(1.0), exchange(0.0), exchange(-1.0), anisotropy=(axis,))
         cold = SoftWaves(spread=(1e-3, 1e-3), noise=0.0)
-        s = np.stack([cold(crystal, np.empty((0, 144, 3)), rng(seed)) for seed in range(10)])
+        s = children(cold, crystal, np.empty((0, 144, 3)))
         wave = s - s.mean(axis=1, keepdims=True)
         assert ((wave @ n) ** 2).sum() / (wave**2).sum() == pytest.approx(share, abs=0.02)
 
@@ -204,17 +295,15 @@ def test_soft_waves_seed_points_along_an_easy_axis_and_across_a_hard_one():
 def test_soft_waves_seeds_are_noisy_half_of_the_time():
     crystal = on("square", (12, 12, 1), exchange(1.0))
     smooth = 0
-    for seed in range(100):
-        s = SoftWaves(spread=(1e-3, 1e-3))(crystal, np.empty((0, 144, 3)), rng(seed))
-        power = (np.abs(np.fft.fftn(s.reshape(12, 12, 3), axes=(0, 1))) ** 2).sum(axis=-1).ravel()
-        smooth += power.argmax() == 0 and np.sort(power)[-2] < 1e-9 * power.max()  # waves of a ferromagnet: q = 0
+    for s in children(SoftWaves(spread=(1e-3, 1e-3)), crystal, np.empty((0, 144, 3)), 100):
+        strength = power(s, (12, 12)).ravel()
+        smooth += strength.argmax() == 0 and np.sort(strength)[-2] < 1e-9 * strength.max()  # a ferromagnet: q = 0
     assert 30 <= smooth <= 70
 
 
 def test_soft_waves_seed_is_magnetized_along_the_field():
     crystal = on("square", (8, 8, 1), bloch(1.0, 1.0), field=UP)
-    mean = [SoftWaves()(crystal, np.empty((0, 64, 3)), rng(seed)).mean(axis=0)[2] for seed in range(40)]
-    assert np.mean(mean) > 0.4
+    assert children(SoftWaves(), crystal, np.empty((0, 64, 3)), 40)[..., 2].mean() > 0.4
 
 
 # -- splices -----------------------------------------------------------------------------------------------------------
@@ -230,10 +319,9 @@ def test_splice_takes_every_spin_from_a_parent_moved_by_a_symmetry(operator, cry
     matrices = [g.matrix for g in crystal.operations] if hamiltonian.uniform else [np.eye(3)]
     allowed = np.concatenate([directions @ m.T for m in matrices])
     used = set()
-    for seed in range(12):
-        child = make(crystal, parents, rng(seed))[hamiltonian.occupied]
+    for child in children(make, crystal, parents, 24)[:, hamiltonian.occupied]:
         nearest = np.linalg.norm(child[:, None] - allowed, axis=2)
-        assert nearest.min(axis=1).max() < 1e-9
+        assert nearest.min(axis=1).max() < 1e-5
         used |= set(nearest.argmin(axis=1) % make.parents)
     if crystal.lattice.sites > 1:
         axes = max(1, len(crystal.extended))
@@ -245,11 +333,10 @@ def test_splice_keeps_spins_where_the_symmetry_has_put_them(operator):
     """Without a point group (a field across a DMI), the child agrees with translated parents site by site."""
     crystal, make = CRYSTALS["square_bloch"], operator()
     assert len(crystal.operations) == 1
-    lattice, parents = crystal.lattice, random_textures(crystal.hamiltonian, make.parents)
+    lattice, parents = crystal.lattice, some_textures(crystal, make.parents)
     shifts = [(x, y, 0) for x in range(6) for y in range(5)]
     moved = np.stack([parent[lattice.translation(shift)] for parent in parents for shift in shifts])
-    for seed in range(5):
-        child = make(crystal, parents, rng(seed))
+    for child in children(make, crystal, parents, 5):
         from_ = (child == moved).all(axis=2)  # [candidate, site]
         assert from_.any(axis=0).all()
         largest = from_.sum(axis=1).reshape(make.parents, -1).max(axis=1)  # sites that a parent, moved once, explains
@@ -258,15 +345,26 @@ def test_splice_keeps_spins_where_the_symmetry_has_put_them(operator):
 
 def test_fourier_splice_of_a_texture_with_its_own_copies_keeps_each_waves_strength():
     crystal = CRYSTALS["square_bloch"]
-    texture = random_textures(crystal.hamiltonian, 1)[0]
-
-    def power(s: np.ndarray) -> np.ndarray:
-        return (np.abs(np.fft.fftn(s.reshape(5, 6, 3), axes=(0, 1))) ** 2).sum(axis=-1)
-
-    child = FourierSplice()(crystal, np.stack([texture, texture]), rng(2))
+    texture = some_textures(crystal, 1)[0]
     inner = np.ix_([0, 1, 2, 3, 4], [0, 1, 2, 4, 5])  # at half a reciprocal vector q and -q may have parted
-    assert_allclose(power(child)[inner], power(texture)[inner], rtol=1e-9)
-    assert np.abs(child - texture).max() > 0.1
+    for child in children(FourierSplice(), crystal, [texture, texture]):
+        assert_allclose(power(child, (5, 6))[inner], power(texture, (5, 6))[inner], rtol=1e-4)
+        assert np.abs(child - texture).max() > 0.1
+
+
+def test_fourier_splice_parts_the_waves_by_a_slab():
+    """Without symmetries: each wave is one parent's, near zero the first's, and both have a share."""
+    crystal = CRYSTALS["disordered"]
+    one, other = some_textures(crystal, 2)
+    modes = [np.fft.fft2(s.reshape(4, 5, 3), axes=(0, 1)) for s in (one, other)]
+    shares = []
+    for child in children(FourierSplice(), crystal, [one, other], 30):
+        made = np.fft.fft2(child.reshape(4, 5, 3), axes=(0, 1))
+        first, second = (np.isclose(made, of, atol=1e-4).all(axis=-1) for of in modes)
+        assert first[0, 0]
+        assert (first | second)[[0, 1, 3]].all(), "at half a reciprocal vector q and -q may have parted"
+        shares.append(second[[0, 1, 3]].mean())
+    assert 0.1 < np.mean(shares) < 0.9
 
 
 # -- mutations ---------------------------------------------------------------------------------------------------------
@@ -274,39 +372,36 @@ def test_fourier_splice_of_a_texture_with_its_own_copies_keeps_each_waves_streng
 
 def test_rotated_texture_has_the_same_energy_where_spins_are_free():
     crystal = on("triangular", (5, 4, 1), exchange(1.0), exchange(-0.7))
-    texture = random_textures(crystal.hamiltonian, 1)[0]
-    for seed in range(5):
-        child = RotateTexture()(crystal, texture[None], rng(seed))
-        assert energy(crystal.hamiltonian, child) == pytest.approx(energy(crystal.hamiltonian, texture), abs=1e-10)
+    texture = some_textures(crystal, 1)[0]
+    for child in children(RotateTexture(), crystal, texture):
+        assert energy(crystal.hamiltonian, child) == pytest.approx(energy(crystal.hamiltonian, texture), abs=1e-4)
         assert np.abs(child - texture).max() > 0.1
 
 
 def test_rotation_is_often_about_the_field():
     crystal = CRYSTALS["stacked"]
-    texture = random_textures(crystal.hamiltonian, 1)[0]
-    about = [np.allclose(RotateTexture()(crystal, texture[None], rng(k))[:, 2], texture[:, 2]) for k in range(60)]
-    assert 15 <= sum(about) <= 45
+    texture = some_textures(crystal, 1)[0]
+    turned = children(RotateTexture(), crystal, texture, 60)[..., 2]
+    assert 15 <= np.isclose(turned, texture[:, 2], atol=1e-5).all(axis=1).sum() <= 45
 
 
 def test_rotated_patch_turns_as_one_and_leaves_the_rest():
     crystal = on("square", (20, 20, 1), bloch(1.0, 1.0))
-    texture = random_textures(crystal.hamiltonian, 1)[0]
+    texture = some_textures(crystal, 1)[0]
     parts = []
-    for seed in range(10):
-        child = RotatePatch()(crystal, texture[None], rng(seed))
+    for child in children(RotatePatch(), crystal, texture):
         turned = (child != texture).any(axis=1)
-        assert_allclose(child[turned] @ child[turned].T, texture[turned] @ texture[turned].T, atol=1e-12)
+        assert_allclose(child[turned] @ child[turned].T, texture[turned] @ texture[turned].T, atol=1e-5)
         parts.append(turned.mean())
     assert 0 < min(parts) < max(parts) < 1
 
 
 @crystals
 def test_shuffled_patch_holds_the_same_spins(crystal):
-    texture = random_textures(crystal.hamiltonian, 1)[0]
+    texture = some_textures(crystal, 1)[0]
     changed = 0
-    for seed in range(10):
-        child = ShufflePatch()(crystal, texture[None], rng(seed))
-        assert Counter(map(bytes, child)) == Counter(map(bytes, texture))
+    for child in children(ShufflePatch(), crystal, texture):
+        assert multiset(child) == multiset(texture)
         assert_array_equal(child[~crystal.hamiltonian.occupied], 0)
         changed += (child != texture).any()
     assert changed or crystal.lattice.sites == 1
@@ -317,13 +412,12 @@ def test_inserted_stripe_consists_of_rows_of_the_parent(name):
     """Along one axis every plane of cells is a plane of the parent, in an order that no translation makes."""
     crystal = CRYSTALS[name]
     lattice = crystal.lattice
-    parent = random_textures(crystal.hamiltonian, 1)[0]
+    parent = some_textures(crystal, 1)[0]
 
     def grid(s: np.ndarray) -> np.ndarray:
         return s.reshape(*lattice.grid, -1)
 
-    for seed in range(12):
-        child = grid(InsertStripe()(crystal, parent[None], rng(seed)))
+    for child in map(grid, children(InsertStripe(), crystal, parent, 20)):
         ways = []
         for axis in (2 - a for a in crystal.extended):
             rows, planes = np.moveaxis(child, axis, 0), np.moveaxis(grid(parent), axis, 0)
@@ -342,17 +436,16 @@ def test_shifted_wave_is_a_spiral_at_a_neighbouring_wave_vector():
     phase = 2 * np.pi * (3 * x / 12 + 2 * y / 10)
     parent = np.sqrt(0.84) * (np.cos(phase)[:, None] * X + np.sin(phase)[:, None] * Y) + 0.4 * Z
     reached = set()
-    for seed in range(60):
-        child = ShiftWave()(crystal, parent[None], rng(seed))
-        power = (np.abs(np.fft.fft2(child.reshape(10, 12, 3), axes=(0, 1))) ** 2).sum(axis=-1).T  # [k1, k2]
-        assert power[0, 0] == pytest.approx((0.4 * 120) ** 2)
-        power[0, 0] = 0
-        k = np.unravel_index(power.argmax(), power.shape)
+    for child in children(ShiftWave(), crystal, parent, 60):
+        strength = power(child, (10, 12)).T  # [k1, k2]
+        assert strength[0, 0] == pytest.approx((0.4 * 120) ** 2, rel=1e-5)
+        strength[0, 0] = 0
+        k = np.unravel_index(strength.argmax(), strength.shape)
         if k[0] > 6:
             k = (12 - k[0], (10 - k[1]) % 10)
         reached.add((int(k[0]), int(k[1])))
-        assert power.max() == pytest.approx(power.sum() / 2), "one wave, as strong as before, and its conjugate"
-        assert power.sum() == pytest.approx(120**2 * 0.84)
+        assert strength.max() == pytest.approx(strength.sum() / 2, rel=1e-5), "one wave, as before, and its conjugate"
+        assert strength.sum() == pytest.approx(120**2 * 0.84, rel=1e-5)
     assert reached == {(kx, ky) for kx in (2, 3, 4) for ky in (1, 2, 3)}
 
 
@@ -362,7 +455,7 @@ def test_shifted_wave_leaves_a_texture_alike_in_all_cells(name):
     crystal = CRYSTALS[name]
     lattice = crystal.lattice
     parent = np.tile(unit(rng().normal(size=(lattice.atoms, 3))), (lattice.cells, 1))
-    assert_allclose(ShiftWave()(crystal, parent[None], rng(1)), parent, atol=1e-12)
+    assert_allclose(children(ShiftWave(), crystal, parent), np.tile(parent, (12, 1, 1)), atol=1e-5)
 
 
 # -- stretched, multiplied, dislocated ---------------------------------------------------------------------------------
@@ -394,22 +487,28 @@ def test_translated_texture_is_the_texture_by_less_than_a_cell_away(name):
     phase = np.repeat(lattice.coordinates @ q, lattice.atoms)
     spiral = np.stack([np.cos(phase), np.sin(phase), np.full(len(phase), 0.3)], axis=1)
     phases = []
-    for seed in range(20):
-        moved = TranslateTexture()(crystal, spiral[None], rng(seed))
-        assert_allclose(moved[:, 2], 0.3, atol=1e-12)
+    for moved in children(TranslateTexture(), crystal, spiral, 20):
+        assert_allclose(moved[:, 2], 0.3, atol=1e-5)
         turned = (moved[:, 0] + 1j * moved[:, 1]) * np.exp(-1j * phase)
-        assert_allclose(turned, turned[0], atol=1e-12)
-        assert abs(turned[0]) == pytest.approx(1)
+        assert_allclose(turned, turned[0], atol=1e-5)
+        assert abs(turned[0]) == pytest.approx(1, abs=1e-5)
         phases.append(np.angle(turned[0]))
-    assert np.abs(phases).max() <= 0.5 * np.abs(q).sum()
+    assert np.abs(phases).max() <= 0.5 * np.abs(q).sum() + 1e-5
     assert np.ptp(phases) > 0.5 * np.abs(q).sum()
+
+
+def test_translated_texture_keeps_the_strengths_of_its_waves():
+    crystal = on("square", (9, 7, 1), exchange(1.0))
+    texture = some_textures(crystal, 1)[0]
+    for moved in children(TranslateTexture(), crystal, texture):
+        assert_allclose(power(moved, (7, 9)), power(texture, (7, 9)), rtol=1e-4)
 
 
 def test_translated_texture_stays_between_open_edges():
     lattice = Lattice.named("square", (8, 12, 1), periodic=(False, True, False))
-    crystal = Crystal(Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0))))
+    crystal = Crystal(Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0))), Cpu())
     column = np.tile(unit(rng().normal(size=(8, 3))), (12, 1))  # alike along the periodic axis
-    assert_allclose(TranslateTexture()(crystal, column[None], rng(1)), column, atol=1e-12)
+    assert_allclose(children(TranslateTexture(), crystal, column), np.tile(column, (12, 1, 1)), atol=1e-5)
 
 
 @wavy
@@ -420,10 +519,10 @@ def test_stretched_spiral_is_one_with_a_period_more_or_fewer(crystal, k):
         for step in (-1, 1):
             to = tuple(int(n) for n in k + step * np.eye(3, dtype=int)[axis])
             allowed[to] = spiral(crystal, to)
-    for seed in range(60):
-        child = StretchTexture()(crystal, parent[None], rng(seed))
-        reached |= {to for to, texture in allowed.items() if np.allclose(child, texture, atol=1e-9)}
-        assert any(np.allclose(child, texture, atol=1e-9) for texture in allowed.values())
+    for child in children(StretchTexture(), crystal, parent, 60):
+        fits = {to for to, texture in allowed.items() if np.allclose(child, texture, atol=1e-4)}
+        assert fits
+        reached |= fits
     assert reached == set(allowed)
 
 
@@ -434,8 +533,7 @@ def test_stretched_skyrmion_lattice_keeps_its_waves_in_step():
     waves = ((4, 0), (-2, 3), (-2, -3))
     parent = sum(np.cos(2 * np.pi * (h * x + k * y))[:, None] * n for (h, k), n in zip(waves, (X, Y, Z), strict=True))
     seen = set()
-    for seed in range(40):
-        child = StretchTexture()(crystal, parent[None], rng(seed))
+    for child in children(StretchTexture(), crystal, parent, 40):
         modes = np.abs(np.fft.fft2(child.reshape(20, 24, 3), axes=(0, 1))) > 1
         triple = tuple(tuple(int(k) for k in np.argwhere(modes[..., c])[0]) for c in range(3))  # (y, x) of one of +-q
         signs = [(s, t) for s in (1, -1) for t in (1, -1)]
@@ -453,9 +551,8 @@ def test_multiplied_spiral_has_two_or_three_times_the_periods(crystal, k):
             to = np.array(k)
             to[which] *= times
             allowed[tuple(to.tolist())] = spiral(crystal, to)
-    for seed in range(80):
-        child = MultiplyTexture()(crystal, spiral(crystal, k)[None], rng(seed))
-        fits = {to for to, texture in allowed.items() if np.allclose(child, texture, atol=1e-9)}
+    for child in children(MultiplyTexture(), crystal, spiral(crystal, k), 80):
+        fits = {to for to, texture in allowed.items() if np.allclose(child, texture, atol=1e-4)}
         assert fits
         reached |= fits
     assert reached == set(allowed)
@@ -464,21 +561,18 @@ def test_multiplied_spiral_has_two_or_three_times_the_periods(crystal, k):
 @pytest.mark.parametrize("size", [(60, 60, 1), (61, 59, 1)])
 def test_multiplied_skyrmion_makes_as_many(size):
     crystal = on("square", size, bloch(1.0, 0.3), field=UP)
-    one = PlantSkyrmion()(crystal, uniform(crystal)[None], rng(1))
+    one = children(PlantSkyrmion(), crystal, uniform(crystal), 1)[0]
     charge = topological_charge(crystal.lattice, one)
     assert abs(charge) == pytest.approx(1)
-    made = {
-        round(topological_charge(crystal.lattice, MultiplyTexture()(crystal, one[None], rng(s)))) for s in range(40)
-    }
+    made = {round(topological_charge(crystal.lattice, s)) for s in children(MultiplyTexture(), crystal, one, 40)}
     assert made == {charge.round() * copies for copies in (2, 3, 4, 9)}
 
 
 def test_copies_are_alike_where_the_box_can_be_divided():
     crystal = on("cubic", (4, 4, 3), exchange(1.0))
-    parent = random_textures(crystal.hamiltonian, 1)[0]
+    parent = some_textures(crystal, 1)[0]
     periods = set()
-    for seed in range(40):
-        child = MultiplyTexture()(crystal, parent[None], rng(seed))
+    for child in children(MultiplyTexture(), crystal, parent, 40):
         for shift in ((2, 0, 0), (0, 2, 0), (0, 0, 1)):
             if np.allclose(child[crystal.lattice.translation(shift)], child, atol=1e-12):
                 periods.add(shift)
@@ -498,23 +592,25 @@ def plaquettes(phase: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("edges", [np.diag([3.0, 4.0, 1.0])[:2], np.array([[2.0, 0.0, 0.0], [0.9, 0.0, 2.1]])])
 def test_vortices_wind_around_their_points_only_and_go_around_the_torus(edges):
-    at = (np.indices((40, 40)).reshape(2, -1).T[:, ::-1] + 0.0) / 40  # [place, 2], the first edge fastest
-    for seed in range(8):
-        plus, minus = rng(seed).random((2, 2))
-        angle = vortices(edges, at, plus, minus)
-        for around in ((1.0, 0.0), (0.0, 1.0)):
-            assert_allclose(np.exp(1j * vortices(edges, at + around, plus, minus)), np.exp(1j * angle), atol=1e-5)
-        turns = plaquettes(angle.reshape(40, 40))
+    at = (np.indices((40, 40)).reshape(2, -1)[::-1] + 0.0) / 40  # [2, place], the first edge fastest
+    plus, minus = np.stack([rng(seed).random((2, 2)) for seed in range(8)], axis=1)
+    factor = vortices(np, edges, at, plus, minus)
+    assert_allclose(np.abs(factor), 1)
+    for around in ((1.0, 0.0), (0.0, 1.0)):
+        assert_allclose(vortices(np, edges, at + np.reshape(around, (2, 1)), plus, minus), factor, atol=1e-5)
+    for replica in range(8):
+        turns = plaquettes(np.angle(factor[replica]).reshape(40, 40))
         expected = np.zeros((40, 40), dtype=int)
-        for point, sign in ((plus, 1), (minus, -1)):
+        for point, sign in ((plus[replica], 1), (minus[replica], -1)):
             expected[int(point[1] * 40), int(point[0] * 40)] += sign
         assert_array_equal(turns, expected)
 
 
 def test_vortices_are_finite_in_a_box_of_any_shape():
-    at = rng().random((100, 2))
+    at = rng().random((2, 100)).astype(np.float32)
     for aspect in (1e-2, 1.0, 1e2, 1e4):
-        assert np.isfinite(vortices(np.diag([1.0, aspect, 1.0])[:2], at, at[0], at[1])).all()
+        factor = vortices(np, np.diag([1.0, aspect, 1.0])[:2], at, at.T[:1], at.T[1:2])
+        assert_allclose(np.abs(factor), 1, atol=1e-5)
 
 
 def test_vortices_are_harmonic():
@@ -525,7 +621,8 @@ def test_vortices_are_harmonic():
     places = places[np.logical_and(*away)]
 
     def angle(where: np.ndarray) -> np.ndarray:
-        return vortices(edges, where @ np.linalg.inv(edges[:, :2]), plus, minus)
+        place = (where @ np.linalg.inv(edges[:, :2])).T
+        return np.angle(vortices(np, edges, place, plus[None], minus[None])[0])
 
     centre = angle(places)
     around = [angle(places + h * np.array(d)) for d in ((1, 0), (-1, 0), (0, 1), (0, -1))]
@@ -538,11 +635,10 @@ def test_vortices_are_harmonic():
 def test_dislocations_wind_once_around_each_core_and_the_box_stays_periodic(size):
     """The phase of a spiral turns by +-2 pi around two points, or lines, and nowhere else, not even at the seams."""
     lattice = Lattice.named("cubic", size)
-    crystal = Crystal(Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, 0.5))))
+    crystal = Crystal(Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, 0.5))), Cpu())
     parent, lines = spiral(crystal, (3, 1, 0)), 0
-    for seed in range(20):
-        child = InsertDislocations()(crystal, parent[None], rng(seed))
-        assert_allclose(np.linalg.norm(child, axis=1), np.sqrt(2), err_msg="a wave that is only turned")
+    for child in children(InsertDislocations(), crystal, parent, 20):
+        assert_allclose(np.linalg.norm(child, axis=1), np.sqrt(2), rtol=1e-5, err_msg="a wave that is only turned")
         phase = np.arctan2(child[:, 1], child[:, 0]).reshape(lattice.grid)
         turns = np.stack([plaquettes(layer) for layer in phase])
         assert (turns.sum(axis=(1, 2)) == 0).all()
@@ -556,8 +652,8 @@ def test_dislocations_wind_once_around_each_core_and_the_box_stays_periodic(size
 @pytest.mark.parametrize("name", ["icosahedron", "one_cell"])
 def test_what_needs_cells_leaves_a_single_one_as_it_is(operator, name):
     crystal = CRYSTALS[name]
-    texture = random_textures(crystal.hamiltonian, 1)[0]
-    assert_array_equal(operator()(crystal, texture[None], rng()), texture)
+    texture = some_textures(crystal, 1)[0]
+    assert_array_equal(children(operator(), crystal, texture), np.tile(texture, (12, 1, 1)))
 
 
 # -- one wave of another parent ----------------------------------------------------------------------------------------
@@ -569,12 +665,11 @@ def test_exchanged_wave_is_the_other_parents_and_the_rest_the_first_ones():
     def modes(s: np.ndarray) -> np.ndarray:
         return np.fft.fft2(s.reshape(4, 5, 3), axes=(0, 1))
 
-    parents, drawn = random_textures(crystal.hamiltonian, 2), set()
+    parents, drawn = some_textures(crystal, 2), set()
     a, b = map(modes, parents)
-    for seed in range(40):
-        child = modes(ExchangeWave()(crystal, parents, rng(seed)))
-        other = [tuple(k) for k in np.argwhere(~np.isclose(child, a).all(axis=-1)).tolist()]
-        assert_allclose(child[tuple(np.transpose(other))], b[tuple(np.transpose(other))], atol=1e-9)
+    for child in map(modes, children(ExchangeWave(), crystal, parents, 40)):
+        other = [tuple(k) for k in np.argwhere(~np.isclose(child, a, atol=1e-4).all(axis=-1)).tolist()]
+        assert_allclose(child[tuple(np.transpose(other))], b[tuple(np.transpose(other))], atol=1e-4)
         assert {(-y % 4, -x % 5) for y, x in other} == set(other)
         assert len(other) in (1, 2), "q and - q"
         drawn.add(min(other))
@@ -584,9 +679,9 @@ def test_exchanged_wave_is_the_other_parents_and_the_rest_the_first_ones():
 def test_waves_in_which_parents_agree_are_not_exchanged():
     crystal = CRYSTALS["disordered"]
     a, b = spiral(crystal, (1, 0, 0)), spiral(crystal, (2, 0, 0))
-    children = [ExchangeWave()(crystal, np.stack([a, b]), rng(seed)) for seed in range(20)]
-    assert {len(np.unique(child.round(6), axis=0)) for child in children} <= {1, 5}  # no wave, or both
-    assert_allclose([child[:, 2] for child in children], 1.0, atol=1e-12)
+    made = children(ExchangeWave(), crystal, np.stack([a, b]), 20)
+    assert {len(np.unique(child.round(4) + 0.0, axis=0)) for child in made} <= {1, 5}  # no wave, or both
+    assert_allclose(made[..., 2], 1.0, atol=1e-5)
 
 
 # -- skyrmions ---------------------------------------------------------------------------------------------------------
@@ -597,25 +692,23 @@ def test_waves_in_which_parents_agree_are_not_exchanged():
 def test_planted_skyrmion_has_charge_one_and_can_be_removed(name, field):
     crystal = on(name, (40, 40, 1), bloch(1.0, 0.4), field=field)
     up = -Z if field[2] < 0 else Z
-    ferromagnet, charges = uniform(crystal, up), []
-    for seed in range(20):
-        one = PlantSkyrmion()(crystal, ferromagnet[None], rng(seed))
-        assert_allclose(np.linalg.norm(one, axis=1), 1)
-        charges.append(topological_charge(crystal.lattice, one))
-        none = RemoveSkyrmion()(crystal, one[None], rng(seed + 100))
-        assert (none @ up < -0.5).sum() == 0
-        assert topological_charge(crystal.lattice, none) == pytest.approx(0, abs=1e-9)
-    assert_allclose(np.abs(charges), 1, atol=1e-9)
+    ferromagnet = uniform(crystal, up)
+    planted = children(PlantSkyrmion(), crystal, ferromagnet, 40)
+    assert_allclose(np.linalg.norm(planted, axis=2), 1, atol=1e-6)
+    charges = topological_charge(crystal.lattice, planted)
+    none = RemoveSkyrmion()(crystal, planted[:, None].astype(np.float32), draws(40, 7))
+    assert (none @ up < -0.5).sum() == 0
+    assert_allclose(topological_charge(crystal.lattice, none), 0, atol=1e-6)
+    assert_allclose(np.abs(charges), 1, atol=1e-6)
     skyrmions = np.mean(np.isclose(charges, -up[2]))  # core against an up background: Q = -1
     assert 0.5 < skyrmions < 1, "antiskyrmions sometimes"
 
 
 @crystals
 def test_moved_skyrmion_holds_the_same_spins(crystal):
-    texture = random_textures(crystal.hamiltonian, 1)[0]
-    for seed in range(10):
-        child = MoveSkyrmion()(crystal, texture[None], rng(seed))
-        assert Counter(map(bytes, child)) == Counter(map(bytes, texture))
+    texture = some_textures(crystal, 1)[0]
+    for child in children(MoveSkyrmion(), crystal, texture):
+        assert multiset(child) == multiset(texture)
         assert_array_equal(child[~crystal.hamiltonian.occupied], 0)
 
 
@@ -625,15 +718,14 @@ def test_moved_skyrmion_is_the_same_one_elsewhere(name, field):
     """Three are still three, of the same charge, and no spin is another one: helicity and size are kept."""
     crystal = on(name, (60, 60, 1), *[bloch(1.0, 0.5)] * (1 if name == "square" else 2), field=field)
     lattice, up = crystal.lattice, -Z if field[2] < 0 else Z
-    for seed in range(12):
-        one = PlantSkyrmion()(crystal, uniform(crystal, up)[None], rng(seed))
+    for seed, one in enumerate(children(PlantSkyrmion(), crystal, uniform(crystal, up))):
         parent = one.copy()
         for shift in ((20, 0, 0), (0, 30, 0)):
             copy = one[lattice.translation(shift)]
-            parent = np.where((copy @ up < 1 - 1e-9)[:, None], copy, parent)
-        child = MoveSkyrmion()(crystal, parent[None], rng(seed))
+            parent = np.where((copy @ up < 1 - 1e-6)[:, None], copy, parent)
+        child = children(MoveSkyrmion(), crystal, parent, 1, seed)[0]
         charges = [topological_charge(lattice, s) for s in (one, parent, child)]
-        assert_allclose(charges, charges[0] * np.array([1, 3, 3]), atol=1e-9)
+        assert_allclose(charges, charges[0] * np.array([1, 3, 3]), atol=1e-6)
         core = [set(np.flatnonzero(s @ up < 0)) for s in (parent, child)]
         assert len(core[0] - core[1]) == pytest.approx(len(core[0]) / 3, abs=2), "one of three has left its place"
 
@@ -641,9 +733,8 @@ def test_moved_skyrmion_is_the_same_one_elsewhere(name, field):
 @pytest.mark.parametrize("open_edges", [False, True])
 def test_moved_skyrmion_is_a_column_in_stacked_layers(open_edges):
     lattice = Lattice.named("cubic", (24, 24, 12), periodic=(True, True, not open_edges))
-    crystal = Crystal(Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, 0.8)), field=UP))
-    parent = PlantSkyrmion()(crystal, uniform(crystal)[None], rng(2))
-    for seed in range(6):
-        child = MoveSkyrmion()(crystal, parent[None], rng(seed)).reshape(12, 24 * 24, 3)
+    crystal = Crystal(Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, 0.8)), field=UP), Cpu())
+    parent = children(PlantSkyrmion(), crystal, uniform(crystal), 1)[0]
+    for child in children(MoveSkyrmion(), crystal, parent, 6).reshape(6, 12, 24 * 24, 3):
         assert_array_equal(child, np.broadcast_to(child[0], child.shape))
         assert (child.reshape(-1, 3) != parent).any()

@@ -19,8 +19,8 @@ class TurnOver:
 
     parents: int = 1
 
-    def __call__(self, crystal, parents, random):
-        return -parents[0]
+    def __call__(self, crystal, parents, draws):
+        return -parents[:, 0]
 '''
 FORMAT = """
 NAME, CONVENTIONS, ORDER = "Nobody's", "none", 9

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from magsearch.randomness import Consumer, Draws
 from magsearch.search.selection import Roulette, SteadyState, Tournament
 from magsearch.units import K_B
 
@@ -15,45 +16,43 @@ SELECTIONS = (SteadyState(), SteadyState(0.2), Tournament(), Tournament(1), Roul
 every = pytest.mark.parametrize("selection", SELECTIONS, ids=repr)
 
 
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
+def draws(replicas: int = 1, seed: int = 0) -> Draws:
+    return Draws(seed, Consumer.OFFSPRING, replicas=replicas)
 
 
-def frequencies(selection, energy, draws=DRAWS):
-    """How often each candidate is drawn; one parent at a time, as the children of a generation ask."""
-    if isinstance(selection, SteadyState):
-        random = rng(1)
-        places = np.concatenate([selection(energy, 1, random) for _ in range(draws)])
-    else:
-        places = selection(energy, draws, rng(1))
-    return np.bincount(places, minlength=len(energy)) / draws
+def frequencies(selection, energy, count=1):
+    """How often each candidate is the last of some parents."""
+    places = selection(energy, count, draws(DRAWS, 1))
+    assert places.shape == (DRAWS, count)
+    return np.bincount(places[:, -1], minlength=len(energy)) / DRAWS
 
 
-def assert_follows(measured, expected, draws=DRAWS):
+def assert_follows(measured, expected):
     """Within five standard deviations of the binomial distribution; never where the probability is zero."""
     expected = np.asarray(expected)
-    assert (np.abs(measured - expected) <= 5 * np.sqrt(expected * (1 - expected) / draws) + 1e-12).all()
+    assert (np.abs(measured - expected) <= 5 * np.sqrt(expected * (1 - expected) / DRAWS) + 1e-12).all()
 
 
 @every
 @pytest.mark.parametrize("energy", [ENERGY, ENERGY[:1], ENERGY[:2], np.full(5, -4.0), -1e6 + 1e-4 * ENERGY], ids=len)
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_places_are_candidates_and_the_stream_decides(selection, energy, count):
-    places = selection(energy, count, rng(3))
-    assert places.shape == (count,)
+    places = selection(energy, count, draws(9, 3))
+    assert places.shape == (9, count)
     assert ((places >= 0) & (places < len(energy))).all()
-    assert_array_equal(places, selection(energy, count, rng(3)))
+    assert_array_equal(places, selection(energy, count, draws(9, 3)))
+    assert_array_equal(places[[2, 7]], selection(energy, count, draws(9, 3)[[2, 7]]), "whatever the company")
 
 
 @every
 def test_only_differences_of_energy_count(selection):
     energy = np.round(ENERGY * 4) / 4  # exact in binary, before and after the shift
-    assert_array_equal(selection(energy, 4, rng(5)), selection(energy - 4096.0, 4, rng(5)))
+    assert_array_equal(selection(energy, 4, draws(6, 5)), selection(energy - 4096.0, 4, draws(6, 5)))
 
 
 @every
 def test_equal_energies_are_no_error(selection):
-    assert selection(np.full(6, -2.5), 4, rng()).shape == (4,)
+    assert selection(np.full(6, -2.5), 4, draws(3)).shape == (3, 4)
 
 
 def test_better_candidates_are_drawn_more_often():
@@ -70,11 +69,16 @@ def test_better_candidates_are_drawn_more_often():
 @pytest.mark.parametrize(("share", "parents"), [(0.5, {1, 5, 3, 7}), (0.25, {1, 5}), (0.01, {1}), (1.0, set(range(8)))])
 def test_steady_state_draws_from_the_better_part_alike(share, parents):
     expected = [1 / len(parents) if place in parents else 0.0 for place in range(8)]
-    assert_follows(frequencies(SteadyState(share), ENERGY, 8000), expected, 8000)
+    for count in range(1, min(len(parents), 4) + 1):
+        assert_follows(frequencies(SteadyState(share), ENERGY, count), expected)
 
 
 def test_steady_state_takes_different_parents_while_there_are_enough():
-    assert all(len(set(SteadyState()(ENERGY, 4, rng(seed)))) == 4 for seed in range(20))
+    assert all(len(set(places)) == 4 for places in SteadyState()(ENERGY, 4, draws(50)).tolist())
+    pairs = SteadyState()(ENERGY, 2, draws(DRAWS))
+    often = np.bincount(8 * pairs[:, 0] + pairs[:, 1], minlength=64) / DRAWS
+    different = [first != second and {first, second} <= {1, 5, 3, 7} for first in range(8) for second in range(8)]
+    assert_follows(often, np.array(different) / 12)
 
 
 def test_tournament_of_one_is_uniform():

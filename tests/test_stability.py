@@ -119,7 +119,7 @@ def test_what_a_search_reports_is_no_saddle(seed):
     """Beyond the whole matrix: recursions of all elites in lockstep. A helix's slide is a zero mode of all."""
     lattice = Lattice.named("square", (12, 12, 1))
     model = Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, 0.5)), 1.0, field=(0, 0, 0.3))
-    island = Island(Crystal(model), Evaluator(model, Cpu()), GeneticTunneling(replicas=16, elites=4, seed=seed))
+    island = Island(Crystal(model, Cpu()), Evaluator(model, Cpu()), GeneticTunneling(replicas=16, elites=4, seed=seed))
     island.breed()
     found = island.polished()
     assert found

@@ -106,6 +106,9 @@ class Device:
     stretch: int  # consecutive sites that one thread updates one after the other (magsearch/engine/sweep_order.py)
     fft: Callable[..., Any]  # over given axes
     ifft: Callable[..., Any]
+    rfft: Callable[..., Any]  # of real numbers
+    irfft: Callable[..., Any]
+    portion: int  # bytes of textures that operators work on at a time
     groups: int  # parts in which the sums of a population arrive at the minimisers' rules
     note = ""  # what the user should know about the choice of this device
 
@@ -219,6 +222,7 @@ class Cpu(Device):
     chunk = 256
     stretch = 256
     groups = 1
+    portion = 2**19  # stays in the cache of a core
 
     def __init__(self, note: str = "") -> None:
         self.note = note
@@ -278,6 +282,16 @@ class Cpu(Device):
         """The inverse of ``fft``."""
         return importlib.import_module("scipy.fft").ifftn
 
+    @cached_property
+    def rfft(self) -> Callable[..., Any]:  # type: ignore[override]
+        """SciPy's transform of real numbers."""
+        return importlib.import_module("scipy.fft").rfftn
+
+    @cached_property
+    def irfft(self) -> Callable[..., Any]:  # type: ignore[override]
+        """The inverse of ``rfft``."""
+        return importlib.import_module("scipy.fft").irfftn
+
     def convolution(
         self, real: Any, spins: Any, modes: Any, field: Any, size: tuple[int, int, int], atoms: int
     ) -> Launch:
@@ -296,6 +310,7 @@ class Cuda(Device):
     chunk = 8
     stretch = 1
     groups = 32
+    portion = 2**28
 
     def __init__(self, index: int | None = None, place: int = 0, places: int = 1) -> None:
         """Use the GPU ``index``; where None, one for each of the ``places`` of this node in turn."""
@@ -335,8 +350,9 @@ class Cuda(Device):
             self.host(spins)
             what = "transform with cuFFT"
             importlib.import_module("cupy.cuda.cufft")
-            self.fft = importlib.import_module("cupyx.scipy.fft").fftn
-            self.ifft = importlib.import_module("cupyx.scipy.fft").ifftn
+            transforms = importlib.import_module("cupyx.scipy.fft")
+            self.fft, self.ifft = transforms.fftn, transforms.ifftn
+            self.rfft, self.irfft = transforms.rfftn, transforms.irfftn
             self.host(self.fft(self.xp.ones((2, self.width), np.complex64), axes=(0,)))
         except Exception as error:
             raise RuntimeError(_line(f"{self.name} cannot {what}", error)) from None

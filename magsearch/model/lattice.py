@@ -10,6 +10,7 @@ their sites in the same way.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -149,7 +150,7 @@ class Lattice:
     @property
     def cells(self) -> int:
         """Number of cells."""
-        return int(np.prod(self.size))
+        return math.prod(self.size)
 
     @property
     def sites(self) -> int:

@@ -1,4 +1,4 @@
-"""The model as operators see it: positions in the periodic box, symmetries, and the softest spin waves.
+"""The model as operators see it: positions in the periodic box, symmetries, Fourier transforms, the softest spin waves.
 
 The softest waves are the lowest modes of the Luttinger-Tisza matrix J(q) + 2 A, Luttinger & Tisza, Phys. Rev. 70, 954
 (1946).
@@ -6,15 +6,22 @@ The softest waves are the lowest modes of the Luttinger-Tisza matrix J(q) + 2 A,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from operator import add, mul
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from magsearch.engine.device import Device
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.triangulation import triangles
+from magsearch.operators.arrays import gathered, turned
+from magsearch.operators.spectrum import Spectrum
+from magsearch.randomness import Draws
 from magsearch.symmetry.space_group import Operation, operations
 
 
@@ -30,6 +37,11 @@ class Waves:
     index: NDArray[np.int64]
     energy: NDArray[np.float64]
     vector: NDArray[np.complex128]
+
+    @cached_property
+    def together(self) -> NDArray[np.bool_]:
+        """Which waves have the same q, [wave, wave]."""
+        return (self.index[:, None] == self.index).all(axis=2)
 
 
 def grid_indices(lattice: Lattice) -> NDArray[np.int64]:
@@ -62,9 +74,18 @@ def softest_waves(hamiltonian: Hamiltonian, count: int = 64) -> Waves:
 
 @dataclass(frozen=True, eq=False)
 class Crystal:
-    """Hamiltonian with the geometry, symmetries and soft waves that operators need, each computed once."""
+    """Hamiltonian with the geometry, symmetries and soft waves that operators need, each computed once.
+
+    Numbers of the geometry are on the host; textures, and what has a value for every site, are on the device.
+    """
 
     hamiltonian: Hamiltonian
+    device: Device
+
+    @property
+    def xp(self) -> Any:
+        """Array library of the device."""
+        return self.device.xp
 
     @property
     def lattice(self) -> Lattice:
@@ -77,9 +98,30 @@ class Crystal:
         return tuple(axis for axis in range(3) if self.lattice.size[axis] > 1)
 
     @cached_property
+    def extent(self) -> float:
+        """Shortest edge of the box along an extended axis, angstrom; of a single cell (a molecule), its longest."""
+        edges = np.linalg.norm(self.lattice.box, axis=1)
+        return float(edges[list(self.extended)].min() if self.extended else edges.max())
+
+    @cached_property
     def fractions(self) -> NDArray[np.float64]:
         """Position of every site in units of the box, [site, 3] in [0, 1) along periodic axes."""
         return self.lattice.positions @ np.linalg.inv(self.lattice.box)
+
+    @cached_property
+    def places(self) -> Any:
+        """``fractions`` on the device, [3, site]."""
+        return self.device.array(self.fractions.T, np.float32)
+
+    @cached_property
+    def occupied(self) -> Any:
+        """[site] on the device, False at vacancies."""
+        return self.device.array(self.hamiltonian.occupied, np.bool_)
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """Fourier transforms of textures."""
+        return Spectrum(self.device, self.lattice)
 
     @cached_property
     def waves(self) -> Waves:
@@ -94,44 +136,160 @@ class Crystal:
         waves = 2 * np.pi / q[q > 0]
         return float(min([*waves[:1], self.extent / 2]))
 
-    def displacement(self, centre: ArrayLike) -> NDArray[np.float64]:
-        """Return the vectors from a position to every site in the minimum-image convention, [site, 3] angstrom.
-
-        centre  [3], fractions of the box
-        """
-        away = self.fractions - np.asarray(centre)
-        away -= np.rint(away) * np.array(self.lattice.periodic)
-        return away @ self.lattice.box
-
-    def anywhere(self, random: np.random.Generator) -> NDArray[np.float64]:
-        """Return the position of a random site, [3] in fractions of the box, so never in the vacuum above a film."""
-        return self.fractions[random.integers(self.lattice.sites)]
-
-    def patch(self, random: np.random.Generator, smallest: float, largest: float) -> NDArray[np.bool_]:
-        """Return a mask [site] of a random disk (ball in three dimensions); smallest and largest radius in angstrom."""
-        distance = np.linalg.norm(self.displacement(self.anywhere(random)), axis=1)
-        return distance < random.uniform(smallest, largest)
-
-    @cached_property
-    def extent(self) -> float:
-        """Shortest edge of the box along an extended axis, angstrom; of a single cell (a molecule), its longest."""
-        edges = np.linalg.norm(self.lattice.box, axis=1)
-        return float(edges[list(self.extended)].min() if self.extended else edges.max())
-
     @cached_property
     def operations(self) -> list[Operation]:
         """Point-group operations and time reversal that leave the energy invariant."""
         return operations(self.hamiltonian)
 
-    def moved(self, texture: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-        """Apply a random symmetry to a texture: a lattice translation and, half of the time, a point-group operation.
+    def column(self, numbers: ArrayLike, dtype: Any = np.float32) -> Any:
+        """Return numbers [replica] of the host as a column [replica, 1] on the device."""
+        return self.device.array(np.asarray(numbers)[:, None], dtype)
 
-        Textures of models with per-site couplings or vacancies are returned unchanged.
+    # -- places --------------------------------------------------------------------------------------------------------
+
+    def _away(self, centres: NDArray[np.float64]) -> Any:
+        """Return the vectors from positions to the nearest images of all sites, [replica, axis, site] in fractions."""
+        away = self.places - self.device.array(centres[..., None], np.float32)
+        return away - self.xp.rint(away) * self._periodic
+
+    @cached_property
+    def _periodic(self) -> Any:
+        return self.device.array(np.reshape(self.lattice.periodic, (3, 1)), np.float32)
+
+    def displacement(self, centres: NDArray[np.float64], frames: NDArray[np.float64]) -> Any:
+        """Return components of the vectors from positions to all sites, [replica, row, site] in angstrom.
+
+        The minimum-image convention holds along periodic axes.
+
+        centres   [replica, 3], fractions of the box
+        frames    [replica, row, 3] or [row, 3], directions of the components
         """
-        lattice = self.lattice
+        edges = np.broadcast_to(frames @ self.lattice.box.T, (len(centres), *np.shape(frames)[-2:]))
+        away = self._away(centres)
+        return (self.device.array(edges[..., None], np.float32) * away[:, None]).sum(axis=2)
+
+    def distance2(self, centres: NDArray[np.float64], frame: ArrayLike | None = None) -> Any:
+        """Return the squared distances of all sites from positions, [replica, site].
+
+        centres   [replica, 3], fractions of the box
+        frame     [row, 3], directions along which distances are measured; None: all
+        """
+        away, edges = self._away(centres), self.lattice.box
+        if frame is not None:
+            edges = edges @ np.transpose(frame)
+        metric = edges @ edges.T
+        distance2 = (away * away * self.device.array(np.diag(metric)[:, None], np.float32)).sum(axis=1)
+        for one, other in ((0, 1), (0, 2), (1, 2)):
+            if abs(metric[one, other]) > 1e-9 * metric.max():
+                distance2 += np.float32(2 * metric[one, other]) * away[:, one] * away[:, other]
+        return distance2
+
+    def anywhere(self, draws: Draws) -> NDArray[np.float64]:
+        """Return the positions of random sites, [replica, 3] fractions of the box: never in the vacuum above a film."""
+        return self.fractions[draws.integers(0, self.lattice.sites)]
+
+    def patch(self, draws: Draws, smallest: float, largest: float) -> Any:
+        """Return masks [replica, site] of random disks (balls in three dimensions); radii in angstrom."""
+        radius = self.column(draws.uniform(smallest, largest))
+        return self.distance2(self.anywhere(draws)) < radius * radius
+
+    @cached_property
+    def triangles(self) -> tuple[Any, Any]:
+        """Corners of the triangles between neighbours, [corner, triangle], and the triangles at each site, [site, n].
+
+        Both on the device. Sites at fewer triangles than others have the number of triangles in place of the rest.
+        """
+        corners = triangles(self.lattice)
+        order = np.argsort(corners.ravel(), kind="stable")
+        many = np.bincount(corners.ravel(), minlength=self.lattice.sites)
+        at = np.full((self.lattice.sites, many.max(initial=1)), len(corners))
+        at[np.arange(at.shape[1]) < many[:, None]] = order // 3
+        return self.device.array(corners.T, np.int64), self.device.array(at, np.int64)
+
+    # -- cells ---------------------------------------------------------------------------------------------------------
+
+    def over_cells(self, join: Callable[[Any, Any], Any], dtype: Any, *along: NDArray[Any]) -> Any:
+        """Return x y z (or x + y + z, as ``join`` says) for all cells, [replica, cell], on the device.
+
+        along   x, y and z [replica, n] of the host, values for the cells, or the waves, along each axis
+        """
+        x, y, z = (self.device.array(values, dtype) for values in along)
+        plane = join(z[:, :, None], y[:, None, :])
+        return join(plane[..., None], x[:, None, None, :]).reshape(len(x), -1)
+
+    def phases(self, turns: NDArray[np.float64], ticks: list[NDArray[Any]] | None = None) -> Any:
+        """Return exp(2 pi i sum_a turns_a x_a) for all cells x, [replica, cell] complex.
+
+        turns   [replica, 3]
+        ticks   values x_a along the three axes; None: the coordinates of the cells
+        """
+        ticks = [np.arange(n) for n in self.lattice.size] if ticks is None else ticks
+        tables = (np.exp(2j * np.pi * turns[:, axis, None] * of) for axis, of in enumerate(ticks))
+        return self.over_cells(mul, np.complex64, *tables)
+
+    def sites_at(self, x: NDArray[np.int64], y: NDArray[np.int64], z: NDArray[np.int64]) -> Any:
+        """Return the sites in the cells at coordinates x, y and z [replica, n], [replica, site]."""
+        n1, n2, _ = self.lattice.size
+        atoms = self.lattice.atoms
+        first = self.over_cells(add, np.int64, atoms * x, atoms * n1 * y, atoms * n1 * n2 * z)
+        if atoms == 1:
+            return first
+        return (first[..., None] + self.xp.arange(atoms)).reshape(len(x), -1)
+
+    def moved_from(self, shift: NDArray[np.int64]) -> Any:
+        """Return the sites from which textures moved by ``shift`` cells [replica, 3] are read, [replica, site]."""
+        return self.sites_at(*((np.arange(n) - shift[:, a, None]) % n for a, n in enumerate(self.lattice.size)))
+
+    # -- symmetries ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _matrices(self) -> NDArray[np.float64]:
+        return np.stack([operation.matrix for operation in self.operations])
+
+    @cached_property
+    def _came_from(self) -> Any:
+        sites = np.concatenate([operation.sites for operation in self.operations])
+        return self.device.array(sites, np.int64)  # [operation * site]
+
+    def motions(self, parents: Any, draws: Draws) -> tuple[Any, Any]:
+        """Apply random symmetries: lattice translations and, half of the time, a point-group operation.
+
+        Return the parents [replica, parent, site, 3] with their spins turned, and the sites from which those of the
+        moved parents are to be read, [replica, parent, site]. Models with per-site couplings or vacancies have no
+        symmetry.
+        """
+        lattice, (replicas, count, sites, _) = self.lattice, parents.shape
         if not self.hamiltonian.uniform:
-            return texture
-        if random.random() < 0.5:
-            texture = self.operations[random.integers(len(self.operations))](texture)
-        shift = [random.integers(n) if p else 0 for n, p in zip(lattice.size, lattice.periodic, strict=True)]
-        return np.roll(texture.reshape(*lattice.grid, -1), shift, axis=(2, 1, 0)).reshape(texture.shape)
+            return parents, self.xp.zeros((replicas, count, 1), dtype=np.int64) + self.xp.arange(sites)
+        u = draws.uniform(size=(count, 5)).reshape(-1, 5)
+        shift = (u[:, :3] * lattice.size).astype(np.int64) * lattice.periodic
+        index = self.moved_from(shift)
+        number = np.where(u[:, 3] < 0.5, (u[:, 4] * len(self.operations)).astype(np.int64), 0)
+        if len(self.operations) > 1:
+            index = self._came_from.take(index + self.column(sites * number, np.int64))
+            parents = self._turned(parents.reshape(-1, sites, 3), number).reshape(parents.shape)
+        return parents, index.reshape(replicas, count, sites)
+
+    def _turned(self, textures: Any, number: NDArray[np.int64]) -> Any:
+        """Return the textures [texture, site, 3] with their spins turned by the operations of these numbers."""
+        turning = np.flatnonzero((self._matrices != np.eye(3)).any(axis=(1, 2))[number])
+        if len(turning):
+            some = self.device.array(turning, np.int64)
+            matrices = self.device.array(self._matrices[number[turning]], np.float32)
+            textures = textures.copy()
+            textures[some] = turned(self.xp, textures[some], matrices)
+        return textures
+
+    def images(self, texture: Any) -> Any:
+        """Return a texture [site, 3] under each operation, [operation, site, 3]."""
+        count, sites = len(self.operations), self.lattice.sites
+        copies = self.xp.empty((count, sites, 3), dtype=texture.dtype)
+        copies[...] = texture
+        return gathered(self.xp, self._turned(copies, np.arange(count)), self._came_from.reshape(count, sites))
+
+    def moved(self, parents: Any, draws: Draws) -> Any:
+        """Return the parents [replica, parent, site, 3], each moved by a random symmetry; see ``motions``."""
+        turned_, index = self.motions(parents, draws)
+        sites = self.lattice.sites
+        moved = gathered(self.xp, turned_.reshape(-1, sites, 3), index.reshape(-1, sites))
+        return moved.reshape(parents.shape)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from magsearch.operators.crystal import Crystal
+from magsearch.randomness import Draws
 
 
 class Operator(Protocol):
-    """Operator that makes one texture [site, 3] from parents [parent, site, 3]; the search normalises its spins."""
+    """Operator that makes a batch of textures, one for each replica, from the parents of each.
+
+    A texture depends on its own parents and draws only, not on the rest of the batch.
+    """
 
     @property
     def parents(self) -> int:
         """Number of parents."""
 
-    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-        """Return a new texture [site, 3]; its spins need not have unit length."""
+    def __call__(self, crystal: Crystal, parents: Any, draws: Draws) -> Any:
+        """Return new textures [replica, site, 3] on the device; their spins need not have unit length.
+
+        parents   [replica, parent, site, 3], float32 on the device; not to be changed
+        draws     random numbers of the replicas
+        """

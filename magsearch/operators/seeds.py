@@ -12,7 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.model.sphere import unit
+from magsearch.operators import arrays
 from magsearch.operators.crystal import Crystal
+from magsearch.randomness import Draws
+
+MOST = 3  # superposed waves
 
 
 @dataclass(frozen=True)
@@ -21,9 +25,9 @@ class RandomSpins:
 
     parents: int = 0
 
-    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+    def __call__(self, crystal: Crystal, parents: Any, draws: Draws) -> Any:
         """Return random spins."""
-        return random.normal(size=(crystal.lattice.sites, 3))
+        return draws.noise(crystal.device, crystal.lattice.sites)
 
 
 @dataclass(frozen=True)
@@ -43,42 +47,63 @@ class SoftWaves:
     spread: tuple[float, float] = (0.01, 1.0)
     noise: float = 0.5
 
-    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-        """Return a random superposition of soft waves."""
-        waves, lattice = crystal.waves, crystal.lattice
-        above = waves.energy - waves.energy[0]
-        rounding = 1e-6 * abs(waves.energy[0]) + 1e-300
-        temperature = np.exp(random.uniform(*np.log(self.spread))) * above[-1] + rounding
-        weight = np.exp(-above / temperature)
-        weight /= weight.sum()
-        first, second, third = random.choice(len(weight), size=3, p=weight)
-        if random.random() < 0.5:
-            second = random.choice(np.flatnonzero(np.abs(above - above[first]) <= rounding))
-        size = np.array(lattice.size)
-        around = waves.index + waves.index[first] + waves.index[second]
-        closes = np.flatnonzero((around % size == 0).all(axis=1))
-        number = random.integers(1, 4)
-        texture = np.zeros((lattice.cells, lattice.atoms, 3))
-        for k in (first, second, closes[0] if len(closes) else third)[:number]:
-            phase = 2 * np.pi * (lattice.coordinates @ (waves.index[k] / size) + random.random())
-            texture += np.real(np.exp(1j * phase)[:, None, None] * self._amplitude(crystal, k, temperature, random))
-        texture *= np.sqrt(2 * lattice.atoms / number)
-        field = np.array(crystal.hamiltonian.field)
-        up = field / np.linalg.norm(field) if field.any() else unit(random.normal(size=3))
-        texture += random.uniform(0.0 if field.any() else -1.0, 1.5) * up
-        if random.random() < 0.5:
-            texture += random.uniform(0.0, self.noise) * random.normal(size=texture.shape)
-        return texture.reshape(-1, 3)
+    def __call__(self, crystal: Crystal, parents: Any, draws: Draws) -> Any:
+        """Return random superpositions of soft waves."""
+        lattice, field = crystal.lattice, np.array(crystal.hamiltonian.field)
+        low, high = np.log(self.spread)
+        chosen, temperature = _chosen(crystal, np.exp(draws.uniform(low, high)), draws)
+        number = draws.integers(1, MOST + 1)
+        amplitude = _amplitudes(crystal, chosen, temperature, draws)
+        amplitude *= np.exp(2j * np.pi * draws.uniform(size=MOST))[..., None]  # places of the crests
+        amplitude *= np.sqrt(2 * lattice.atoms / number)[:, None, None] * (np.arange(MOST) < number[:, None])[..., None]
+        direction = unit(draws.normal(3))
+        mean = draws.uniform(0.0 if field.any() else -1.0, 1.5)[:, None] * (unit(field) if field.any() else direction)
+        noise = np.where(draws.uniform() < 0.5, draws.uniform(0.0, self.noise), 0.0)
 
-    @staticmethod
-    def _amplitude(crystal: Crystal, k: int, temperature: float, random: np.random.Generator) -> NDArray[np.complex128]:
-        """Return a random superposition [atom, 3] of the waves at the q of wave k, with Boltzmann weights.
+        texture = draws.noise(crystal.device, lattice.sites)
+        texture *= crystal.device.array(noise[:, None, None], np.float32)
+        cells = texture.reshape(len(draws), lattice.cells, -1)
+        for wave in range(MOST):
+            phase = crystal.phases(crystal.waves.index[chosen[:, wave]] / lattice.size)
+            real, imaginary = amplitude[:, wave].real, -amplitude[:, wave].imag
+            arrays.add_outer(cells, phase.real, crystal.device.array(real, np.float32))
+            arrays.add_outer(cells, phase.imag, crystal.device.array(imaginary, np.float32))
+        return texture + crystal.device.array(mean[:, None], np.float32)
 
-        Without spin-orbit coupling and anisotropy three of them are degenerate: the spins may rotate in any plane.
-        """
-        waves = crystal.waves
-        there = (waves.index == waves.index[k]).all(axis=1)
-        stiffer = np.maximum(waves.energy[there] - waves.energy[k], 0)
-        mixture = random.normal(size=len(stiffer)) + 1j * random.normal(size=len(stiffer))
-        mixture *= np.exp(-0.5 * stiffer / temperature)
-        return np.tensordot(mixture / np.linalg.norm(mixture), waves.vector[there], axes=1)
+
+def _chosen(
+    crystal: Crystal, temperature: NDArray[np.float64], draws: Draws
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Draw ``MOST`` waves for each replica, [replica, wave]; return them and the temperature in meV, [replica].
+
+    temperature   [replica] in units of the range of the soft waves' energies
+    """
+    waves = crystal.waves
+    above = waves.energy - waves.energy[0]
+    rounding = 1e-6 * abs(waves.energy[0]) + 1e-300
+    temperature = temperature * above[-1] + rounding
+    chosen = draws.choice(np.exp(-above / temperature[:, None]), MOST)
+    alike = draws.choice(np.abs(above - above[chosen[:, :1]]) <= rounding)
+    chosen[:, 1] = np.where(draws.uniform() < 0.5, alike, chosen[:, 1])
+    around = waves.index + waves.index[chosen[:, :2]].sum(axis=1)[:, None]
+    closes = (around % np.array(crystal.lattice.size) == 0).all(axis=2)
+    chosen[:, 2] = np.where(closes.any(axis=1), closes.argmax(axis=1), chosen[:, 2])
+    return chosen, temperature
+
+
+def _amplitudes(
+    crystal: Crystal, chosen: NDArray[np.int64], temperature: NDArray[np.float64], draws: Draws
+) -> NDArray[np.complex128]:
+    """Return random superpositions of the waves at the q of each chosen one, [replica, wave, atom * 3].
+
+    Without spin-orbit coupling and anisotropy three of them are degenerate: the spins may rotate in any plane. The
+    others have Boltzmann weights.
+    """
+    waves = crystal.waves
+    noise = crystal.device.host(draws.noise(crystal.device, 2 * len(waves.energy))).astype(np.float64)
+    parts = noise.reshape(*chosen.shape, 2, -1)
+    stiffer = np.maximum(waves.energy - waves.energy[chosen][..., None], 0)  # [replica, wave, wave at the same q]
+    weight = np.exp(-0.5 * stiffer / temperature[:, None, None]) * waves.together[chosen]
+    mixture = (parts[:, :, 0] + 1j * parts[:, :, 1]) * weight
+    mixture /= np.linalg.norm(mixture, axis=-1, keepdims=True)
+    return np.asarray(mixture @ waves.vector.reshape(len(waves.energy), -1))

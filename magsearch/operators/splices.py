@@ -9,13 +9,28 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from magsearch.operators import arrays
 from magsearch.operators.crystal import Crystal
+from magsearch.randomness import Draws
 
 
-def _moved(crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> list[NDArray[Any]]:
-    return [crystal.moved(parent, random) for parent in parents]
+def _spliced(crystal: Crystal, parents: Any, draws: Draws, *inside: Any) -> Any:
+    """Return textures of the first parents, of another one inside each mask [replica, site] in turn; all moved."""
+    turned, index = crystal.motions(parents, draws)
+    source = index[:, 0]
+    for other, mask in enumerate(inside, start=1):
+        source = crystal.xp.where(mask, index[:, other] + other * crystal.lattice.sites, source)
+    return arrays.gathered(crystal.xp, turned, source)
+
+
+def _beyond(crystal: Crystal, axis: Any, start: Any) -> Any:
+    """Return how far each site lies beyond a place along an axis of the box, [replica, site], 0 to 1 around the box.
+
+    axis, start   [replica]
+    """
+    beyond = crystal.places[crystal.device.array(axis, np.int64)] - crystal.column(start)
+    return beyond - crystal.xp.floor(beyond)
 
 
 @dataclass(frozen=True)
@@ -24,12 +39,12 @@ class StripeSplice:
 
     parents: int = 2
 
-    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+    def __call__(self, crystal: Crystal, parents: Any, draws: Draws) -> Any:
         """Return one parent with a stripe of the other."""
-        a, b = _moved(crystal, parents, random)
-        axis = random.choice(crystal.extended) if crystal.extended else 0
-        inside = (crystal.fractions[:, axis] - random.random()) % 1.0 < random.uniform(0.15, 0.5)
-        return np.where(inside[:, None], b, a)
+        axes = np.array(crystal.extended or [0])
+        beyond = _beyond(crystal, axes[draws.integers(0, len(axes))], draws.uniform())
+        inside = beyond < crystal.column(draws.uniform(0.15, 0.5))
+        return _spliced(crystal, parents, draws, inside)
 
 
 @dataclass(frozen=True)
@@ -38,13 +53,15 @@ class QuadrantSplice:
 
     parents: int = 4
 
-    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+    def __call__(self, crystal: Crystal, parents: Any, draws: Draws) -> Any:
         """Return the quadrants of four parents in one texture."""
-        axes = random.permutation(crystal.extended)[:2] if crystal.extended else [0]
-        quadrant = np.zeros(crystal.lattice.sites, dtype=int)
-        for axis in axes:
-            quadrant = 2 * quadrant + ((crystal.fractions[:, axis] - random.random()) % 1.0 < 0.5)
-        return np.stack(_moved(crystal, parents, random))[quadrant, np.arange(crystal.lattice.sites)]
+        axes = np.argsort(draws.uniform(size=3)[:, : len(crystal.extended) or 1], axis=1)
+        axes, start = np.array(crystal.extended or [0])[axes], draws.uniform(size=2)
+        one = _beyond(crystal, axes[:, 0], start[:, 0]) < 0.5
+        if axes.shape[1] == 1:
+            return _spliced(crystal, parents, draws, one)
+        other = _beyond(crystal, axes[:, 1], start[:, 1]) < 0.5
+        return _spliced(crystal, parents, draws, ~one & other, one & ~other, one & other)
 
 
 @dataclass(frozen=True)
@@ -58,11 +75,10 @@ class PatchSplice:
     smallest: float = 0.1
     largest: float = 0.45
 
-    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+    def __call__(self, crystal: Crystal, parents: Any, draws: Draws) -> Any:
         """Return one parent with a disk of the other."""
-        a, b = _moved(crystal, parents, random)
-        inside = crystal.patch(random, self.smallest * crystal.extent, self.largest * crystal.extent)
-        return np.where(inside[:, None], b, a)
+        inside = crystal.patch(draws, self.smallest * crystal.extent, self.largest * crystal.extent)
+        return _spliced(crystal, parents, draws, inside)
 
 
 @dataclass(frozen=True)
@@ -71,17 +87,35 @@ class FourierSplice:
 
     parents: int = 2
 
-    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+    def __call__(self, crystal: Crystal, parents: Any, draws: Draws) -> Any:
         """Return the inverse Fourier transform of components of both parents."""
-        grid = (*crystal.lattice.grid, -1)
-        a, b = (np.fft.fftn(p.reshape(grid), axes=(0, 1, 2)) for p in _moved(crystal, parents, random))
-        strength = (np.abs(a) ** 2 + np.abs(b) ** 2).sum(axis=-1)
-        kz, ky, kx = np.meshgrid(*(np.fft.fftfreq(n) for n in crystal.lattice.grid), indexing="ij")
-        normal = random.normal(size=3)  # waves q and -q come from the same parent
-        side = np.abs(normal[0] * kx + normal[1] * ky + normal[2] * kz)
-        strong = strength > 1e-3 * strength.max()
-        take = side > np.quantile(side[strong], random.uniform(0.2, 0.8))
-        return np.fft.ifftn(np.where(take[..., None], b, a), axes=(0, 1, 2)).real.reshape(-1, 3)
+        xp, spectrum, sites = crystal.xp, crystal.spectrum, crystal.lattice.sites
+        moved = crystal.moved(parents, draws)
+        if not crystal.extended:
+            return moved[:, 0]
+        planes = spectrum.planes(moved.reshape(-1, sites, 3))
+        modes = spectrum.modes(planes).reshape(len(parents), 2, planes.shape[1], -1)
+        a, b = modes[:, 0], modes[:, 1]
+        strength = spectrum.power(a) + spectrum.power(b)
+        normal = draws.normal(3) / crystal.lattice.size
+        side = xp.abs((spectrum.waves * crystal.device.array(normal[..., None], np.float32)).sum(axis=1))
+        strong = strength > np.float32(1e-3) * strength.max(axis=1)[:, None]
+        outside = side > _quantile(crystal, side, strong, draws.uniform(0.2, 0.8))
+        return spectrum.textures(spectrum.values(xp.where(outside[:, None], b, a)))
+
+
+def _quantile(crystal: Crystal, values: Any, chosen: Any, level: Any) -> Any:
+    """Return the quantile [replica, 1] of the chosen values of each replica, by linear interpolation.
+
+    values, chosen   [replica, value] on the device; level [replica] on the host
+    """
+    xp = crystal.xp
+    ascending = xp.sort(xp.where(chosen, values, np.float32(np.inf)), axis=1)
+    place = crystal.column(level) * (chosen.sum(axis=1)[:, None] - 1).astype(np.float32)
+    below = xp.floor(place)
+    replica, low, high = xp.arange(len(values))[:, None], below.astype(np.int64), xp.ceil(place).astype(np.int64)
+    lower, upper = ascending[replica, low], ascending[replica, high]
+    return lower + (place - below) * (upper - lower)
 
 
 @dataclass(frozen=True)
@@ -90,15 +124,19 @@ class ExchangeWave:
 
     parents: int = 2
 
-    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+    def __call__(self, crystal: Crystal, parents: Any, draws: Draws) -> Any:
         """Return the first parent with one Fourier component of the second."""
-        grid = crystal.lattice.grid
-        a, b = _moved(crystal, parents, random)
-        other = np.fft.fftn((b - a).reshape(*grid, -1), axes=(0, 1, 2))
-        power = (np.abs(other) ** 2).sum(axis=-1).ravel()
-        if not power.any():
-            return a
-        wave = np.unravel_index(random.choice(len(power), p=power / power.sum()), grid)
-        take = np.zeros(grid, dtype=bool)
-        take[wave] = take[tuple(-k % n for k, n in zip(wave, grid, strict=True))] = True
-        return a + np.fft.ifftn(np.where(take[..., None], other, 0), axes=(0, 1, 2)).real.reshape(-1, 3)
+        xp, spectrum, lattice = crystal.xp, crystal.spectrum, crystal.lattice
+        moved = crystal.moved(parents, draws)
+        child = moved[:, 0].copy()
+        other = spectrum.modes(spectrum.planes(moved[:, 1] - child))
+        weights = spectrum.power(other) * crystal.device.array(spectrum.count, np.float32)
+        place = arrays.drawn(xp, weights, crystal.column(draws.uniform(), np.float64))
+        amplitude = xp.take_along_axis(other, place[:, None, None], axis=2)[..., 0]  # [replica, atom * 3]
+        wave = crystal.device.host(place)
+        factor = crystal.column(np.where(spectrum.paired[wave], 2.0, 1.0) / lattice.cells)
+        phase = crystal.phases(spectrum.index[:, wave].T / lattice.size)
+        cells = child.reshape(len(child), lattice.cells, -1)
+        arrays.add_outer(cells, phase.real, amplitude.real * factor)
+        arrays.add_outer(cells, phase.imag, -amplitude.imag * factor)
+        return child

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import cmath
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from magsearch.operators import arrays
 from magsearch.operators.crystal import Crystal
+from magsearch.randomness import Draws
 
-SPACE = (0, 1, 2)  # axes of the cells in an array [n3, n2, n1, ...]
 HARMONICS = 4  # higher harmonics are weak; they are treated as this one
 
 
@@ -20,21 +22,25 @@ class ShiftWave:
 
     parents: int = 1
 
-    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-        """Return the parent with shifted wave vectors."""
-        lattice = crystal.lattice
-        modes = np.fft.fftn(parents[0].reshape(*lattice.grid, -1), axes=SPACE)
-        power = (np.abs(modes) ** 2).sum(axis=-1)
-        power[0, 0, 0] = 0
-        strongest = np.unravel_index(power.argmax(), power.shape)
-        k = np.array([(s + n // 2) % n - n // 2 for s, n in zip(strongest, lattice.grid, strict=True)])
-        step = [random.integers(-1, 2) if n > 1 else 0 for n in lattice.grid]
+    def __call__(self, crystal: Crystal, parents: Any, draws: Draws) -> Any:
+        """Return the parents with shifted wave vectors."""
+        if not crystal.extended:
+            return parents[:, 0]
+        xp, spectrum, lattice = crystal.xp, crystal.spectrum, crystal.lattice
+        size = np.array(lattice.size)
+        step = draws.integers(-1, 2, 3) * (size > 1)
+        modes = spectrum.modes(spectrum.planes(parents[:, 0]))
+        power = spectrum.power(modes)
+        power[:, 0] = 0
+        strongest = spectrum.index[:, crystal.device.host(power.argmax(axis=1))].T  # [replica, 3]
         # the half space around the strongest wave moves to k + step, its mirror image to -(k + step)
-        frequencies = np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in lattice.grid), indexing="ij")
-        forward = sum(f * c / n for f, c, n in zip(frequencies, k, lattice.grid, strict=True)) > 1e-9
-        half = np.where(forward[..., None], modes, 0)
-        moved = 2 * np.fft.ifftn(np.roll(half, step, axis=SPACE), axes=SPACE).real
-        return (moved + modes[0, 0, 0].real / lattice.cells).reshape(-1, 3)
+        along = crystal.device.array((strongest / size)[..., None], np.float32)
+        forward = (spectrum.waves * along).sum(axis=1)[:, None]
+        side = (forward > 1e-4).astype(np.float32) - (forward < -1e-4).astype(np.float32)
+        cosine, sine = spectrum.values(modes * xp.abs(side)), spectrum.values(modes * (side * np.complex64(-1j)))
+        turn = crystal.phases(step / size)[:, None]
+        mean = modes[..., :1].real / np.float32(lattice.cells)
+        return spectrum.textures(cosine * turn.real - sine * turn.imag + mean)
 
 
 @dataclass(frozen=True)
@@ -43,15 +49,15 @@ class TranslateTexture:
 
     parents: int = 1
 
-    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-        """Return the parent translated by a fraction of a cell."""
-        lattice = crystal.lattice
+    def __call__(self, crystal: Crystal, parents: Any, draws: Draws) -> Any:
+        """Return the parents translated by a fraction of a cell."""
+        spectrum, lattice = crystal.spectrum, crystal.lattice
         along = [n > 1 and periodic for n, periodic in zip(lattice.size, lattice.periodic, strict=True)]
-        cells = np.where(along, random.uniform(-0.5, 0.5, size=3), 0.0)
-        modes = np.fft.fftn(parents[0].reshape(*lattice.grid, -1), axes=SPACE)
-        turns = np.tensordot(cells / lattice.size, _frequencies(crystal), axes=1)
-        moved = np.fft.ifftn(np.exp(-2j * np.pi * turns)[..., None] * modes, axes=SPACE).real
-        return moved.reshape(-1, 3) if any(along) else parents[0]
+        if not any(along):
+            return parents[:, 0]
+        cells = np.where(along, draws.uniform(-0.5, 0.5, 3), 0.0)
+        turns = crystal.phases(-cells / lattice.size, spectrum.integers)[:, None]
+        return spectrum.textures(spectrum.values(spectrum.modes(spectrum.planes(parents[:, 0])) * turns))
 
 
 @dataclass(frozen=True)
@@ -60,16 +66,17 @@ class StretchTexture:
 
     parents: int = 1
 
-    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-        """Return the parent with one period more or fewer; unchanged if it is uniform."""
-        wave = _strong_wave(crystal, parents[0], random)
-        if wave is None:
-            return parents[0]
-        lattice, axis = crystal.lattice, wave[0]
-        cells = (lattice.coordinates[:, None, axis] + _atoms(crystal)[:, axis]).ravel()
-        return _phase_shifted(
-            crystal, parents[0], *wave, random.choice([-1, 1]) * 2 * np.pi * cells / lattice.size[axis]
-        )
+    def __call__(self, crystal: Crystal, parents: Any, draws: Draws) -> Any:
+        """Return the parents with one period more or fewer; those that are uniform unchanged."""
+        if not crystal.extended:
+            return parents[:, 0]
+        wave = _strong_waves(crystal, parents[:, 0], draws)
+        way = np.where(draws.uniform() < 0.5, -1.0, 1.0) * ~wave.uniform
+        turns = np.eye(3)[wave.axis] * way[:, None] / crystal.lattice.size
+        phase = crystal.phases(turns)
+        atoms = np.exp(2j * np.pi * turns @ _atoms(crystal).T)  # [replica, atom]
+        turn = phase[..., None] * crystal.device.array(atoms, np.complex64)[:, None]
+        return wave.phase_shifted(turn.reshape(len(turn), -1))
 
 
 @dataclass(frozen=True)
@@ -78,22 +85,35 @@ class MultiplyTexture:
 
     parents: int = 1
 
-    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-        """Return the compressed parent."""
-        lattice = crystal.lattice
-        axes = [axis for axis in crystal.extended if lattice.periodic[axis]]
-        if not axes:
-            return parents[0]
-        times = np.ones(3, dtype=int)
-        times[axes if random.random() < 0.5 else random.choice(axes)] = random.integers(2, 4)
-        # an atom at r = R + b takes the spin at times * r = times * R + b + (times - 1) * b: its sublattice, translated
-        modes = np.fft.fftn(parents[0].reshape(*lattice.grid, lattice.atoms, 3), axes=SPACE)
-        ahead = _atoms(crystal) * (times - 1) / lattice.size
-        turns = ahead @ _frequencies(crystal).reshape(3, -1)  # [atom, wave]
-        modes *= np.exp(2j * np.pi * turns.T).reshape(*lattice.grid, lattice.atoms, 1)
-        moved = np.fft.ifftn(modes, axes=SPACE).real
-        z, y, x = (lattice.coordinates * times % lattice.size).T[::-1]
-        return moved[z, y, x].reshape(-1, 3)
+    def __call__(self, crystal: Crystal, parents: Any, draws: Draws) -> Any:
+        """Return the compressed parents."""
+        lattice, textures = crystal.lattice, parents[:, 0]
+        axes = np.array([axis for axis in crystal.extended if lattice.periodic[axis]])
+        if not len(axes):
+            return textures
+        one = np.eye(3, dtype=bool)[axes[draws.integers(0, len(axes))]]
+        every = np.isin(np.arange(3), axes)
+        along = np.where(draws.uniform()[:, None] < 0.5, every, one)
+        times = np.where(along, draws.integers(2, 4)[:, None], 1)
+        if lattice.atoms > 1:
+            textures = self._ahead(crystal, textures, times)
+        cells = (np.arange(n) * times[:, axis, None] % n for axis, n in enumerate(lattice.size))
+        return arrays.gathered(crystal.xp, textures, crystal.sites_at(*cells))
+
+    @staticmethod
+    def _ahead(crystal: Crystal, textures: Any, times: NDArray[np.int64]) -> Any:
+        """Return the textures with each sublattice translated by (times - 1) b.
+
+        An atom at r = R + b takes the spin at times * r = times * R + b + (times - 1) * b.
+        """
+        spectrum, lattice = crystal.spectrum, crystal.lattice
+        modes = spectrum.modes(spectrum.planes(textures))
+        ahead = (atom * (times - 1) / lattice.size for atom in _atoms(crystal))
+        phases = crystal.xp.stack(
+            [crystal.phases(of, spectrum.integers) for of in ahead], axis=1
+        )  # [replica, atom, wave]
+        turned = modes.reshape(len(modes), lattice.atoms, 3, -1) * phases[:, :, None]
+        return spectrum.textures(spectrum.values(turned.reshape(modes.shape)))
 
 
 @dataclass(frozen=True)
@@ -106,48 +126,63 @@ class InsertDislocations:
 
     parents: int = 1
 
-    def __call__(self, crystal: Crystal, parents: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-        """Return the parent with a pair of dislocations; unchanged if it is uniform or the box a chain."""
-        wave = _strong_wave(crystal, parents[0], random)
-        if wave is None or len(crystal.extended) < 2:
-            return parents[0]
-        axes = random.permutation(crystal.extended)[:2]
-        axes = axes[np.argsort(np.linalg.norm(crystal.lattice.box[axes], axis=1), kind="stable")]
-        edges, place = crystal.lattice.box[axes], crystal.fractions[:, axes]
-        return _phase_shifted(crystal, parents[0], *wave, vortices(edges, place, random.random(2), random.random(2)))
+    def __call__(self, crystal: Crystal, parents: Any, draws: Draws) -> Any:
+        """Return the parents with a pair of dislocations; those that are uniform, and in a chain, unchanged."""
+        if len(crystal.extended) < 2:
+            return parents[:, 0]
+        xp, lattice = crystal.xp, crystal.lattice
+        wave = _strong_waves(crystal, parents[:, 0], draws)
+        order = np.argsort(draws.uniform(size=3)[:, : len(crystal.extended)], axis=1)[:, :2]
+        axes = np.array(crystal.extended)[order]  # [replica, 2]
+        length = np.linalg.norm(lattice.box, axis=1)
+        axes = np.where((length[axes[:, 0]] > length[axes[:, 1]])[:, None], axes[:, ::-1], axes)
+        plus, minus = np.moveaxis(draws.uniform(size=(2, 2)), 1, 0)
+        turn = xp.empty((len(parents), lattice.sites), dtype=np.complex64)
+        for pair in sorted(set(map(tuple, axes.tolist()))):
+            some = np.flatnonzero((axes == pair).all(axis=1))
+            place = [crystal.places[axis] for axis in pair]
+            turns = vortices(xp, lattice.box[list(pair)], place, plus[some], minus[some])
+            turn[crystal.device.array(some, np.int64)] = turns
+        turn = xp.where(crystal.column(wave.uniform, np.bool_), np.complex64(1), turn)
+        return wave.phase_shifted(turn)
 
 
-def vortices(edges: NDArray[Any], place: NDArray[Any], plus: NDArray[Any], minus: NDArray[Any]) -> NDArray[np.float64]:
-    """Return a harmonic angle on the torus that winds by 2 pi around one point and by - 2 pi around another, [place].
+def vortices(xp: Any, edges: NDArray[Any], place: Any, plus: NDArray[Any], minus: NDArray[Any]) -> Any:
+    """Return exp(i angle), [replica, place], of a harmonic angle on the torus.
 
-    It is the argument of theta_1(z - a) / theta_1(z - b), z in units of the first edge, tau the second edge (Whittaker
-    & Watson, A Course of Modern Analysis, ch. 21): theta_1(z + 1) = - theta_1(z), theta_1(z + tau) =
-    - exp(- i pi tau - 2 pi i z) theta_1(z), so that the ratio changes its phase by 2 pi Re(a - b) along the second
-    edge; a linear function compensates this.
+    The angle winds by 2 pi around one point and by - 2 pi around another. It is the argument of
+    theta_1(z - a) / theta_1(z - b), z in units of the first edge, tau the second edge (Whittaker & Watson, A Course of
+    Modern Analysis, ch. 21): theta_1(z + 1) = - theta_1(z), theta_1(z + tau) = - exp(- i pi tau - 2 pi i z) theta_1(z),
+    so that the ratio changes its phase by 2 pi Re(a - b) along the second edge; a linear function compensates this.
 
     edges         [2, 3] of the torus; the series converges fast if the second is not the shorter one
-    place         [place, 2] in units of the edges
-    plus, minus   [2] in units of the edges, the two points
+    place         two arrays [place] of the device, in units of the edges
+    plus, minus   [replica, 2] of the host in units of the edges, the two points
     """
     first, second = edges
-    tau = (first @ second + 1j * np.linalg.norm(np.cross(first, second))) / (first @ first)
+    tau = complex(first @ second, float(np.linalg.norm(np.cross(first, second)))) / float(first @ first)
+    real = place[0].dtype
 
-    def theta(point: NDArray[Any]) -> NDArray[np.complex128]:
-        z = (place - point) @ [1, tau]
-        small = np.pi * np.abs(z.imag)  # a positive factor that prevents overflow in long boxes
-        value = np.exp(1j * np.pi * z - small) - np.exp(-1j * np.pi * z - small)
+    def theta(point: NDArray[Any]) -> Any:
+        """theta_1 over a positive number that would overflow in long boxes; it is odd: z in the upper half plane."""
+        x, y = (of - xp.asarray(own[:, None], dtype=real) for of, own in zip(place, point.T, strict=True))
+        sign = xp.where(y < 0, real.type(-1), real.type(1))
+        x, y = np.pi * sign * (x + tau.real * y), 2 * np.pi * tau.imag * sign * y
+        half = xp.cos(x) + 1j * xp.sin(x)
+        around = half * half  # exp(2 pi i Re z)
+        down = around * xp.exp(-y)
+        up = around.conj() * (cmath.exp(2j * np.pi * tau.real) * xp.exp(y - 2 * np.pi * tau.imag))
+        value = half.conj() * sign * (1 - down)
         for n in range(1, 3 + int(1.5 / tau.imag)):
-            value = value * (1 - np.exp(2j * np.pi * (n * tau + z))) * (1 - np.exp(2j * np.pi * (n * tau - z)))
+            value *= (1 - cmath.exp(2j * np.pi * n * tau) * down) * (1 - cmath.exp(2j * np.pi * (n - 1) * tau) * up)
         return value
 
-    angle = np.angle(theta(plus) * theta(minus).conj())
-    return np.asarray(angle - 2 * np.pi * place[:, 1] * ((plus - minus) @ [1, tau]).real)
-
-
-def _frequencies(crystal: Crystal) -> NDArray[np.float64]:
-    """Return the integers (k1, k2, k3) of every wave, [3, n3, n2, n1], centred on zero."""
-    grid = crystal.lattice.grid
-    return np.stack(np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in grid), indexing="ij")[::-1])
+    ratio = theta(plus) * theta(minus).conj()
+    slope = -2 * np.pi * ((plus - minus) @ [1, tau]).real
+    linear = place[1] * xp.asarray(slope[:, None], dtype=real)
+    ratio *= xp.cos(linear) + 1j * xp.sin(linear)
+    length = xp.abs(ratio)
+    return xp.where(length > 0, ratio / xp.where(length > 0, length, real.type(1)), ratio.dtype.type(1))
 
 
 def _atoms(crystal: Crystal) -> NDArray[np.float64]:
@@ -156,32 +191,67 @@ def _atoms(crystal: Crystal) -> NDArray[np.float64]:
     return np.asarray((basis - basis[0]) @ np.linalg.inv(crystal.lattice.cell))
 
 
-def _strong_wave(crystal: Crystal, texture: NDArray[Any], random: np.random.Generator) -> tuple[int, int] | None:
-    """Draw a wave by its power and return an axis and its number of periods along it; None if all cells are equal."""
-    lattice = crystal.lattice
-    modes = np.fft.fftn(texture.reshape(*lattice.grid, -1), axes=SPACE)
-    periods = np.abs(_frequencies(crystal)).reshape(3, -1).T  # [wave, 3]
-    runs = (periods > 0) & (2 * periods < lattice.size)  # distinct from its complex conjugate
-    power = np.where(runs.any(axis=1), (np.abs(modes) ** 2).sum(axis=-1).ravel(), 0.0)
-    if power.sum() <= 1e-9 * (np.abs(modes) ** 2).sum():
-        return None
-    wave = random.choice(len(power), p=power / power.sum())
-    axis = int(random.choice(np.flatnonzero(runs[wave])))
-    return axis, int(periods[wave, axis])
+@dataclass(frozen=True, eq=False)
+class _StrongWaves:
+    """Textures [replica, site, 3] with a strong wave of each: an axis and the number of its periods along it.
 
-
-def _phase_shifted(
-    crystal: Crystal, texture: NDArray[Any], axis: int, periods: int, angle: NDArray[Any]
-) -> NDArray[Any]:
-    """Return sum_q s_q exp(i q.r + i w angle), [site, 3]; w is the integer nearest to the periods of q / ``periods``.
-
-    A multi-q texture remains one if the periods of its waves are integer multiples of one number. angle [site]
+    uniform   [replica] whether all cells are equal, so that there is no wave
     """
-    lattice = crystal.lattice
-    modes = np.fft.fftn(texture.reshape(*lattice.grid, -1), axes=SPACE)
-    winding = np.minimum(np.rint(_frequencies(crystal)[axis] / periods), HARMONICS)
-    child = texture.copy()
-    for w in range(1, int(winding.max()) + 1):  # negative ones are the complex conjugates
-        part = np.fft.ifftn(np.where((winding == w)[..., None], modes, 0), axes=SPACE).reshape(-1, 3)
-        child += 2 * (part * np.expm1(1j * w * angle)[:, None]).real
-    return child
+
+    crystal: Crystal
+    textures: Any
+    axis: NDArray[np.int64]
+    periods: NDArray[np.float64]
+    uniform: NDArray[np.bool_]
+
+    def phase_shifted(self, turn: Any) -> Any:
+        """Return sum_q s_q exp(i q.r) turn^w, [replica, site, 3].
+
+        w is the integer nearest to the periods of q divided by ``periods``. A multi-q texture remains one if its waves
+        have integer multiples of one number of periods.
+
+        turn   exp(i angle) of each site, [replica, site]
+        """
+        child = self.textures.copy()
+        for axis in np.unique(self.axis):
+            some = np.flatnonzero(self.axis == axis)
+            own = self.crystal.device.array(some, np.int64)
+            child[own] += self._change(axis, self.textures[own], self.periods[some], turn[own])
+        return child
+
+    def _change(self, axis: int, textures: Any, periods: NDArray[np.float64], turn: Any) -> Any:
+        """Return by how much textures whose strong waves have periods along one axis change, [replica, site, 3].
+
+        Waves with the same number of periods along this axis change alike, so that transforms along it suffice.
+        """
+        xp, lattice, device = self.crystal.xp, self.crystal.lattice, self.crystal.device
+        place, n = 5 - axis, lattice.size[axis]  # in an array [replica, atom, 3, n3, n2, n1]
+        shape = (len(textures), lattice.atoms, 3, *lattice.grid)
+        modes = device.rfft(self.crystal.spectrum.planes(textures).reshape(shape), axes=(place,))
+        k = np.arange(n // 2 + 1)
+        winding = np.minimum(np.rint(k / periods[:, None]), HARMONICS) * (2 * k < n)  # [replica, k]
+        over_k = [len(textures), 1, 1, 1, 1, 1]
+        over_k[place] = len(k)
+        turn = xp.ascontiguousarray(turn.reshape(len(turn), -1, lattice.atoms).swapaxes(1, 2))
+        turn = turn.reshape(len(turn), lattice.atoms, 1, *lattice.grid)
+        change, power = xp.zeros(shape, dtype=np.float32), turn
+        for w in range(1, int(winding.max()) + 1):
+            wave = modes * device.array((winding == w).reshape(over_k), np.float32)
+            change += device.irfft(wave, s=(n,), axes=(place,)) * (power.real - 1)
+            change += device.irfft(wave * np.complex64(1j), s=(n,), axes=(place,)) * power.imag
+            power = power * turn
+        return self.crystal.spectrum.textures(change.reshape(len(textures), 3 * lattice.atoms, -1))
+
+
+def _strong_waves(crystal: Crystal, textures: Any, draws: Draws) -> _StrongWaves:
+    """Draw a wave of each texture by its power, and one of the axes along which it has periods."""
+    spectrum, device = crystal.spectrum, crystal.device
+    modes = spectrum.modes(spectrum.planes(textures))
+    periods = np.abs(spectrum.index)  # [axis, wave]
+    runs = (periods > 0) & (2 * periods < np.array(crystal.lattice.size)[:, None])  # distinct from its conjugate
+    power = spectrum.power(modes) * device.array(spectrum.count, np.float32)
+    weights = power * device.array(runs.any(axis=0), np.float32)
+    place = device.host(arrays.drawn(crystal.xp, weights, crystal.column(draws.uniform(), np.float64)))
+    axis = draws.choice(runs[:, place].T)
+    uniform = device.host(weights.sum(axis=1) <= np.float32(1e-9) * power.sum(axis=1))
+    return _StrongWaves(crystal, textures, axis, np.maximum(periods[axis, place], 1), uniform)

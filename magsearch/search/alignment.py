@@ -11,11 +11,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from magsearch.operators.crystal import Crystal
-
-SPACE = (0, 1, 2)  # the cells of an array [n3, n2, n1, atom, 3]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,38 +23,36 @@ class Alignment:
     """
 
     crystal: Crystal
-    texture: NDArray[Any]
+    texture: Any
 
     @cached_property
-    def _images(self) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-        """Texture under each point-group operation, and its Fourier transform."""
-        moved = [operation(self.texture) for operation in self.crystal.operations]
-        return [(image, self._waves(image)) for image in moved]
+    def _images(self) -> tuple[Any, Any]:
+        """Texture under each point-group operation, [operation, site, 3], and its Fourier transform."""
+        crystal = self.crystal
+        images = crystal.images(crystal.device.array(self.texture, np.float32))
+        return images, crystal.spectrum.modes(crystal.spectrum.planes(images)).conj()
 
-    def onto(self, other: NDArray[Any]) -> NDArray[Any]:
-        """Return the copy [site, 3] that overlaps most with another texture [site, 3]."""
-        from scipy import fft
+    def onto(self, others: Any) -> Any:
+        """Return the copies [replica, site, 3] that overlap most with other textures on the device."""
+        crystal, xp, sites = self.crystal, self.crystal.xp, self.crystal.lattice.sites
+        images, waves = self._images
+        theirs = crystal.spectrum.modes(crystal.spectrum.planes(others))
+        overlaps, cells = [], []
+        for own in waves:
+            overlap = crystal.spectrum.values((theirs * own).sum(axis=1)[:, None])[:, 0]
+            overlap = xp.where(self._allowed, overlap, np.float32(-np.inf))
+            cell = overlap.argmax(axis=1)
+            cells.append(cell)
+            overlaps.append(xp.take_along_axis(overlap, cell[:, None], axis=1)[:, 0])
+        overlap, cell = (crystal.device.host(xp.stack(of, axis=1)) for of in (overlaps, cells))
+        operation = overlap.argmax(axis=1)
+        shift = crystal.lattice.coordinates[cell[np.arange(len(cell)), operation]]
+        index = crystal.moved_from(shift) + crystal.column(sites * operation, np.int64)
+        return xp.take(images.reshape(-1, 3), index, axis=0)
 
-        lattice, other_waves = self.crystal.lattice, self._waves(other)
-        best, largest = self.texture, -np.inf
-        for image, waves in self._images:
-            spectrum = (other_waves * waves.conj()).sum(axis=(-2, -1))
-            overlap = fft.irfftn(spectrum, s=lattice.grid, axes=SPACE)
-            overlap = overlap[tuple(slice(None) if n else slice(1) for n in self._free[::-1])]
-            shift = np.unravel_index(int(overlap.argmax()), overlap.shape)
-            if overlap[shift] > largest:
-                largest = overlap[shift]
-                best = np.roll(image.reshape(*lattice.grid, -1), shift, axis=SPACE).reshape(image.shape)
-        return best
-
-    @property
-    def _free(self) -> tuple[bool, ...]:
-        """Axes along which a translation is a symmetry."""
-        uniform = self.crystal.hamiltonian.uniform
-        return tuple(uniform and periodic for periodic in self.crystal.lattice.periodic)
-
-    def _waves(self, texture: NDArray[Any]) -> NDArray[Any]:
-        from scipy import fft
-
-        lattice = self.crystal.lattice
-        return fft.rfftn(texture.reshape(*lattice.grid, lattice.atoms, 3), axes=SPACE)
+    @cached_property
+    def _allowed(self) -> Any:
+        """Translations by which cells are symmetries, [cell]."""
+        crystal = self.crystal
+        fixed = [not (crystal.hamiltonian.uniform and periodic) for periodic in crystal.lattice.periodic]
+        return crystal.device.array((crystal.lattice.coordinates[:, fixed] == 0).all(axis=1), np.bool_)

@@ -82,7 +82,7 @@ class Archipelago:
         self.migration, self.stop = migration or Migration(), stop or Stop()
         self.checkpoints = checkpoints or Checkpoints()
         self.evaluator = Evaluator(hamiltonian, device, np.float32, path)
-        self.crystal = Crystal(hamiltonian)
+        self.crystal = Crystal(hamiltonian, device)
         self.owners = owners(len(self.settings), self.ranks.size)
         self._counts = [self.owners.count(rank) for rank in range(self.ranks.size)]
         self.islands = [

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +22,11 @@ from magsearch.model.sphere import unit
 from magsearch.observables.fingerprint import distinct, fingerprint
 from magsearch.operators import BREEDING, SEEDS, Mixture
 from magsearch.operators.crystal import Crystal
-from magsearch.randomness import Consumer, key, stream
+from magsearch.randomness import Consumer, Draws, key
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import EARLY, Convergence, Method, Minimizer, VarianceControl, relax
-from magsearch.search.alignment import Alignment
+from magsearch.search.breeding import Breeding
 from magsearch.search.candidate import NOWHERE, Candidate
 from magsearch.search.selection import Selection, SteadyState
 
@@ -315,38 +314,14 @@ class Island:
 
     def _offspring(self) -> list[Candidate]:
         """Return the textures that one generation relaxes; the given ones come first in the first generation."""
-        leaders = [(Alignment(self.crystal, leader.spins), pull) for leader, pull in self.state.leaders]
-        new = list(self.candidates[: self.settings.replicas]) if self.generation == 0 else []
-        for replica in range(len(new), self.settings.replicas):
-            self.watch()
-            texture, origin = self._child(replica)
-            for leader, pull in leaders:
-                texture = unit(texture + pull * (leader.onto(texture) - texture))
-            new.append(Candidate(texture, np.inf, np.inf, origin, self.generation, NOWHERE, island=self.number))
-        return new
-
-    def _child(self, replica: int) -> tuple[NDArray[Any], str]:
-        """Return one new texture and the name of the operator that generated it."""
         settings, first = self.settings, self.generation == 0
-        random = stream(settings.seed, Consumer.OFFSPRING, self.number, self.generation, replica)
+        given = list(self.candidates[: settings.replicas]) if first else []
+        draws = Draws(settings.seed, Consumer.OFFSPRING, self.number, self.generation, settings.replicas)
         mixture = settings.seeds if first else settings.operators
-        operator = mixture[random.choice(len(mixture), p=self._shares(mixture))][0]
-        parents = np.empty((0, self.crystal.lattice.sites, 3))
-        if operator.parents:
-            worth = np.array([candidate.worth for candidate in self.candidates])
-            places = settings.selection(worth, operator.parents, random)
-            parents = np.stack([self.candidates[place].spins for place in places]).astype(np.float64)
-        child = unit(operator(self.crystal, parents, random))
-        empty = ~child.any(axis=1)
-        child[empty] = unit(random.normal(size=(int(empty.sum()), 3)))
-        return child * self.crystal.hamiltonian.occupied[:, None], type(operator).__name__
-
-    def _shares(self, mixture: Mixture) -> NDArray[np.float64]:
-        """Return the share of each operator of a mixture; only candidates after the first generation count."""
-        weights = np.array([weight for _, weight in mixture])
-        shares = weights / weights.sum()
-        names = [candidate.origin for candidate in self.candidates if candidate.generation > 0]
-        made = np.array([names.count(type(operator).__name__) for operator, _ in mixture])
-        if self.settings.adaptation and made.any():
-            shares += self.settings.adaptation * (made / made.sum() - shares)
-        return shares
+        breeding = Breeding(self.crystal, mixture, settings.selection, settings.adaptation, self.watch)
+        textures, origins = breeding(self.candidates, draws[len(given) :], self.state.leaders)
+        new = zip(self.evaluator.device.host(textures), origins, strict=True)
+        return given + [
+            Candidate(texture, np.inf, np.inf, origin, self.generation, NOWHERE, island=self.number)
+            for texture, origin in new
+        ]
