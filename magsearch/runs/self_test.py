@@ -100,7 +100,7 @@ def _relaxation(device: Device) -> Check:
 def _heat_bath(device: Device) -> Check:
     """Sample free spins in a field: the mean is Langevin's, coth x - 1 / x with x = mu_B m B / k_B T."""
     lattice = Lattice.named("square", (24, 24, 1))
-    hamiltonian = Hamiltonian(lattice, Bonds.none(), moments=(3.0,), field=(0.0, 0.0, TESLA))
+    hamiltonian = Hamiltonian(lattice, Bonds.none(), moments=3.0, field=(0.0, 0.0, TESLA))
     evaluator = Evaluator(hamiltonian, device, np.float32)
     trajectory = sample(evaluator, [KELVIN], 20, 2, REPLICAS, key(1, Consumer.SAMPLING))
     x = 3.0 * MU_B * TESLA / (K_B * KELVIN)
