@@ -73,7 +73,7 @@ class Emulated(Cuda):
 
     def __init__(self, folder: Path, backwards: bool = False) -> None:
         self.xp, self.name, self.description = np, "emulated", "the GPU's source on the host"
-        self.fft, self.ifft = scipy.fft.fftn, scipy.fft.ifftn
+        self.fft, self.ifft, self._rfft = scipy.fft.fftn, scipy.fft.ifftn, scipy.fft.rfftn
         self.library, self.backwards = library(folder), backwards
 
     @property

@@ -103,6 +103,7 @@ class Device:
     stretch: int  # consecutive sites that one thread updates one after the other (magsearch/engine/sweep_order.py)
     fft: Callable[..., Any]  # over given axes
     ifft: Callable[..., Any]
+    rfft: Callable[..., Any]  # of at most ``width`` real arrays [replica, ...] over given axes
     groups: int  # parts in which the sums of a population arrive at the minimisers' rules
 
     def bind(self, kernel: str, real: Any, *arguments: Any, blocks: int, replicas: int) -> Launch:
@@ -243,6 +244,11 @@ class Cpu(Device):
         """The inverse of ``fft``."""
         return importlib.import_module("scipy.fft").ifftn
 
+    @cached_property
+    def rfft(self) -> Callable[..., Any]:  # type: ignore[override]
+        """SciPy's transform of real arrays; the last axis keeps the half of its modes that determines the other."""
+        return importlib.import_module("scipy.fft").rfftn
+
     def convolution(
         self, real: Any, spins: Any, modes: Any, field: Any, size: tuple[int, int, int], atoms: int
     ) -> Launch:
@@ -281,6 +287,7 @@ class Cuda(Device):
         self._pinned = importlib.import_module("cupyx").empty_pinned
         self.fft = importlib.import_module("cupyx.scipy.fft").fftn
         self.ifft = importlib.import_module("cupyx.scipy.fft").ifftn
+        self._rfft = importlib.import_module("cupyx.scipy.fft").rfftn
 
     @cached_property
     def _module(self) -> Any:
@@ -301,6 +308,12 @@ class Cuda(Device):
         """
         name, checked = self._checked(kernel, real, arguments)
         return partial(self._module.get_function(name), grid, threads, tuple(checked), shared_mem=shared)
+
+    def rfft(self, values: Any, axes: tuple[int, ...]) -> Any:  # type: ignore[override]
+        """Transform real arrays, always ``width`` at once: cuFFT's rounding may depend on their number."""
+        whole = self.xp.zeros((self.width, *values.shape[1:]), dtype=values.dtype)
+        whole[: len(values)] = values
+        return self._rfft(whole, axes=axes)[: len(values)]
 
     def host(self, values: Any) -> Any:
         """Return a NumPy array through page-locked memory, which a GPU writes at the full speed of its bus."""
