@@ -9,6 +9,7 @@
 #include "convolution.hpp"
 #include "heatbath.cuh"
 #include "hessian.cuh"
+#include "invariants.cuh"
 #include "lbfgs.cuh"
 #include "llg.cuh"
 #include "multiply.cuh"

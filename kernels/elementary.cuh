@@ -73,3 +73,25 @@ DEVICE void turn(lane<real> x, lane<real>& cosine, lane<real>& sine) {
     cosine = 1 - 2 * s * s;
     sine = 2 * s * c;
 }
+
+// the angle between the x axis and (x, y), -pi to pi; 0 where both are 0
+template <typename real>
+DEVICE lane<real> angle(lane<real> y, lane<real> x) {
+    const lane<real> across = where(y < 0, -y, y), along = where(x < 0, -x, x);
+    const auto steep = across > along;
+    const lane<real> low = where(steep, along, across), high = where(steep, across, along);
+    const auto wide = low > real(0.41421356237309504880) * high;  // beyond pi / 8, turned back by pi / 4
+    const lane<real> down = where(wide, low + high, high),
+                     t = where(wide, low - high, low) / where(down > 0, down, down + 1);
+    const lane<real> tt = -t * t;
+    lane<real> p;
+    if constexpr (sizeof(real) == 4)
+        p = horner<real>(tt, 1, 1. / 3, 1. / 5, 1. / 7, 1. / 9, 1. / 11, 1. / 13, 1. / 15, 1. / 17);
+    else
+        p = horner<real>(tt, 1, 1. / 3, 1. / 5, 1. / 7, 1. / 9, 1. / 11, 1. / 13, 1. / 15, 1. / 17, 1. / 19, 1. / 21,
+                         1. / 23, 1. / 25, 1. / 27, 1. / 29, 1. / 31, 1. / 33, 1. / 35, 1. / 37, 1. / 39, 1. / 41);
+    const lane<real> octant = t * p + where(wide, lane<real>{} + real(0.78539816339744830962), lane<real>{});
+    const lane<real> quadrant = where(steep, real(1.57079632679489661923) - octant, octant);
+    const lane<real> half = where(x < 0, real(3.14159265358979323846) - quadrant, quadrant);
+    return where(y < 0, -half, half);
+}

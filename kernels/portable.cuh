@@ -71,6 +71,11 @@ template <typename real>
 DEVICE real number_of(uint32 w) {
     return (real)w;
 }
+// the number f(k) in every lane k
+template <typename real, typename F>
+DEVICE real each_lane(F f) {
+    return f(0);
+}
 DEVICE float root(float v) { return sqrtf(v); }
 DEVICE double root(double v) { return sqrt(v); }
 template <typename real>
@@ -157,6 +162,13 @@ using std::cos;
 using std::sin;
 using std::sqrt;
 
+// the number f(k) in every lane k
+template <typename real, typename F>
+DEVICE lane<real> each_lane(F f) {
+    lane<real> v;
+    for (int k = 0; k < lanes<real>; ++k) v[k] = f(k);
+    return v;
+}
 template <typename L>
 DEVICE L root(L v) {
     for (unsigned k = 0; k < sizeof(v) / sizeof(v[0]); ++k) v[k] = std::sqrt(v[k]);

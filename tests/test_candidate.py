@@ -45,6 +45,7 @@ from pathlib import Path
 import numpy as np
 
 from magsearch import storage
+from magsearch.engine.device import Cpu
 from magsearch.search.candidate import packed, unpacked
 from magsearch.storage.summary import summary
 
@@ -76,7 +77,7 @@ check(storage.read(path).elites)
 check_state(storage.read_states(path))
 storage.write(path, record, storage.Parts([storage.write_part(Path(path), 0, 1, held, lattice.sites)], list(held)))
 check_state(storage.read_states(path))
-check(unpacked(packed(held[0].candidates, lattice.sites), lattice))
+check(unpacked(packed(held[0].candidates, lattice.sites), Cpu(), lattice))
 assert summary(storage.read(path))["champion"]["note"] is None
 print("found everywhere")
 """

@@ -22,7 +22,7 @@ void evaluate(const real* x, const real* y, real* out, int n, int which) {
         lane<real> cosine, sine;
         turn<real>(v, cosine, sine);
         store<real>(out + k, which == 0 ? decay<real>(v) : which == 1 ? logarithm<real>(v) : which == 2 ? cosine
-                             : which == 3 ? sine : inclination<real>(v, 1 / v, w));
+                             : which == 3 ? sine : which == 4 ? inclination<real>(v, 1 / v, w) : angle<real>(v, w));
     }
 }
 extern "C" void evaluate_float(const float* x, const float* y, float* out, int n, int which) {
@@ -38,7 +38,7 @@ FLAGS = {
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"],
     "gpu": [],
 }
-DECAY, LOGARITHM, COSINE, SINE, INCLINATION = range(5)
+DECAY, LOGARITHM, COSINE, SINE, INCLINATION, ANGLE = range(6)
 
 
 @pytest.fixture(scope="module", params=list(FLAGS))
@@ -98,6 +98,18 @@ def test_turn(library, real):
     assert np.abs(c - np.cos(angle)).max() <= 6 * eps
     assert np.abs(s - np.sin(angle)).max() <= 6 * eps
     assert np.abs(c.astype(np.longdouble) ** 2 + s.astype(np.longdouble) ** 2 - 1).max() <= 12 * eps
+
+
+def test_angle(library, real):
+    eps, phi = np.finfo(real).eps, np.random.default_rng(0).uniform(-np.pi, np.pi, 2**16)
+    phi[:1600] = np.repeat(np.arange(-8, 8) * np.pi / 8, 100)  # where the reduction of the argument changes
+    radius = np.exp(np.random.default_rng(1).uniform(np.log(1e-6), np.log(1e6), len(phi)))
+    y, x = (radius * np.sin(phi)).astype(real), (radius * np.cos(phi)).astype(real)
+    exact = np.arctan2(y.astype(np.longdouble), x.astype(np.longdouble))
+    assert (np.abs(call(library, ANGLE, y, x) - exact) <= 3 * eps * np.abs(exact) + eps).all()
+    axis = np.array([[0, 1], [0, -1], [1, 0], [-1, 0], [0, 0]], real).repeat(16, axis=0)
+    there = call(library, ANGLE, axis[:, 0].copy(), axis[:, 1].copy())
+    assert np.abs(there.reshape(5, 16).T - np.array([0, np.pi, np.pi / 2, -np.pi / 2, 0])).max() <= 2 * eps
 
 
 @pytest.mark.parametrize("a", [0.0, 1e-9, 1e-3, 0.0078, 0.0079, 0.1, 1.0, 10.0, 100.0, 1e7, 1e20])

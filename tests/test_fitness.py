@@ -307,7 +307,7 @@ def test_free_energies_travel_and_are_stored():
         )
         for f in (None, -2.5)
     ]
-    found = unpacked(packed(given, model.lattice.sites), model.lattice)
+    found = unpacked(packed(given, model.lattice.sites), Cpu(), model.lattice)
     assert [c.free_energy for c in found] == [None, -2.5]
     assert [c.worth for c in found] == [-1.0, -2.5]
 

@@ -88,7 +88,7 @@ def test_pull_is_that_of_the_role():
 
 def test_candidates_arrive_as_they_left(model):
     sent = candidates(model, 3, refined=True, island=7)
-    arrived = unpacked(packed(sent, model.lattice.sites), model.lattice)
+    arrived = unpacked(packed(sent, model.lattice.sites), Cpu(), model.lattice)
     for one, other in zip(sent, arrived, strict=True):
         assert_array_equal(one.spins, other.spins)
         for name in ("energy", "torque", "origin", "generation", "fingerprint", "refined", "island"):
@@ -100,7 +100,7 @@ def test_candidates_arrive_as_they_left(model):
 def test_migrants_within_a_rank_arrive_by_its_routes():
     hamiltonian = MODELS["kagome_tensor"]
     held = {island: candidates(hamiltonian, 4, seed=island) for island in range(3)}
-    migrants = Migrants(Ranks(), [0, 0, 0], hamiltonian.lattice, elites=2)
+    migrants = Migrants(Ranks(), [0, 0, 0], Cpu(), hamiltonian.lattice, elites=2)
     routes = [Route(0, 1), Route(1, 2), Route(1, 0, Role.GLOBAL_LEADER)]
     migrants.send(routes, held.__getitem__)
     arrived = dict(migrants.receive())
@@ -176,7 +176,11 @@ def test_interrupted_generation_leaves_the_state_as_it_was():
         pass
 
     hamiltonian = MODELS["kagome_tensor"]
-    for patience in (0, 3, 8, 12):
+    whole, looks = island(hamiltonian), list[int]()
+    whole.breed()
+    whole.watch = lambda: looks.append(1)
+    whole.breed()
+    for patience in (0, len(looks) // 2, len(looks) - 1):
         home, calls = island(hamiltonian), iter(range(10**9))
         home.breed()
         before = home.state

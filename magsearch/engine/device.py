@@ -182,6 +182,10 @@ class Device:
 
         return convolve
 
+    def apart_rfft(self, values: Any, axes: tuple[int, ...]) -> Any:
+        """Transform at most ``width`` real arrays [replica, ...] over axes; no result depends on the other arrays."""
+        return self.rfft(values, axes=axes)
+
     def array(self, values: Any, dtype: Any) -> Any:
         """Return a contiguous array on this device."""
         return self.xp.ascontiguousarray(self.xp.asarray(values, dtype=dtype))
@@ -366,6 +370,12 @@ class Cuda(Device):
         threads = (32, 8)
         grid = (-(-replicas // threads[0]), min(-(-blocks // threads[1]), 65535))
         return partial(self._module.get_function(name), grid, threads, tuple(arguments))
+
+    def apart_rfft(self, values: Any, axes: tuple[int, ...]) -> Any:
+        """Transform real arrays, always ``width`` at once: cuFFT's rounding may depend on their number."""
+        whole = self.xp.zeros((self.width, *values.shape[1:]), dtype=values.dtype)
+        whole[: len(values)] = values
+        return self.rfft(whole, axes=axes)[: len(values)]
 
     def host(self, values: Any) -> Any:
         """Return a NumPy array through page-locked memory, which a GPU writes at the full speed of its bus."""

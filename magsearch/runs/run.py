@@ -179,9 +179,9 @@ class Run:
         out = self.out
         assert out is not None
         if self.start.in_parts:
-            states = ranks.on_all(lambda: storage.read_states(out, own[ranks.rank]))
+            states = ranks.on_all(lambda: storage.read_states(out, own[ranks.rank], self.launch.device))
         else:
-            ranks.on_first(lambda: every.update(storage.read_states(out)))
+            ranks.on_first(lambda: every.update(storage.read_states(out, device=self.launch.device)))
             states = ranks.scatter([{i: every[i] for i in mine} for mine in own] if ranks.rank == 0 else [])
         self.search.resume(states, before.history, before.seconds)
         self.launch.say(f"resuming   after {len(before.history)} generations, {before.seconds:.1f} s")

@@ -26,7 +26,7 @@ from magsearch.engine.evaluator import Evaluator, Path
 from magsearch.errors import Interrupted
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.observables.fingerprint import distinct
-from magsearch.observables.topological_charge import topological_charge
+from magsearch.observables.invariants import charges
 from magsearch.operators.crystal import Crystal
 from magsearch.parallel.interruption import Interruption
 from magsearch.parallel.ranks import Pending, Ranks
@@ -98,7 +98,7 @@ class Archipelago:
         self.elites: list[Candidate] = []
         self.waited = np.zeros(self.ranks.size)
         self._lag = min(1, len(self.settings) - 1)  # generations
-        self._migrants = Migrants(self.ranks, self.owners, hamiltonian.lattice, self.migration.elites)
+        self._migrants = Migrants(self.ranks, self.owners, device, hamiltonian.lattice, self.migration.elites)
         self._sent = -1  # after how many generations elites were sent last
         self._states = {0: self.states}  # by generations done: the last two
         self._status: Pending | None = None
@@ -208,10 +208,12 @@ class Archipelago:
         self._asked |= now - self._written >= self._pause
         status["interrupted"], status["checkpoint"] = done is None, self._asked
         status["seconds"], status["waited"] = self.elapsed, self.ranks.waited
-        for place, (island, generation) in enumerate(zip(self.islands, done or (), strict=False)):
-            elites = island.elites
-            charge = float(topological_charge(self.crystal.lattice, elites[0].spins))
-            status["islands"][place] = self.history.row(generation, elites, charge)
+        if done is not None:
+            elites = [island.elites for island in self.islands]
+            champions = [self.device.array(best[0].spins, self.evaluator.real) for best in elites]
+            charge = charges(self.device, self.crystal.lattice, self.device.xp.stack(champions))
+            for place, generation in enumerate(done):
+                status["islands"][place] = self.history.row(generation, elites[place], charge[place])
         self._status = self.ranks.share(status)
 
     def _collect(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator
 from magsearch.formatting import fixed
 from magsearch.minima.degeneracy import Degeneracy
@@ -20,7 +21,7 @@ from magsearch.minima.stability import Stability
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.observables import energy_density as density
-from magsearch.observables.fingerprint import Fingerprint, fingerprint
+from magsearch.observables.fingerprint import Fingerprint, fingerprints
 from magsearch.observables.magnetization import magnetization
 from magsearch.observables.topological_charge import topological_charge
 from magsearch.phases.rules import label
@@ -151,17 +152,24 @@ def packed(candidates: Sequence[Candidate], sites: int, place: Place = Place.MES
     return records.packed(Candidate, candidates, place, axis_sizes(sites))
 
 
-def restored(place: Place, arrays: Mapping[str, NDArray[Any]], count: int, lattice: Lattice) -> list[Candidate]:
+def restored(
+    place: Place, arrays: Mapping[str, NDArray[Any]], count: int, device: Device, lattice: Lattice
+) -> list[Candidate]:
     """Return candidates from arrays [candidate, ...] of their properties by name, with fingerprints computed again.
+
+    device   that the search computes fingerprints on
 
     Raises KeyError where a property without a default is missing.
     """
-    return [
-        Candidate(**values, fingerprint=fingerprint(lattice, values["spins"], values["energy"]))
-        for values in records.values(Candidate, place, arrays, count)
-    ]
+    if not count:
+        return []
+    found = records.values(Candidate, place, arrays, count)
+    textures, energies = np.stack([one["spins"] for one in found]), [one["energy"] for one in found]
+    known = fingerprints(device, lattice, textures, energies)
+    return [Candidate(**values, fingerprint=known[k]) for k, values in enumerate(found)]
 
 
-def unpacked(records: NDArray[np.void], lattice: Lattice) -> list[Candidate]:
+def unpacked(records: NDArray[np.void], device: Device, lattice: Lattice) -> list[Candidate]:
     """Return the candidates in records of a message."""
-    return restored(Place.MESSAGE, {name: records[name] for name in records.dtype.names or ()}, len(records), lattice)
+    arrays = {name: records[name] for name in records.dtype.names or ()}
+    return restored(Place.MESSAGE, arrays, len(records), device, lattice)

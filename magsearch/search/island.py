@@ -19,7 +19,7 @@ from magsearch.minima.degeneracy import Minima
 from magsearch.minima.free_energy import Fitness
 from magsearch.minima.stability import pushed, stability
 from magsearch.model.sphere import unit
-from magsearch.observables.fingerprint import distinct, fingerprint
+from magsearch.observables.fingerprint import distinct, fingerprints
 from magsearch.operators import BREEDING, SEEDS, Mixture
 from magsearch.operators.crystal import Crystal
 from magsearch.randomness import Consumer, Draws, key
@@ -183,20 +183,20 @@ class Island:
             always = key(self.settings.seed, Consumer.FITNESS)  # all candidates are measured with the same draws
             fitness = self.settings.fitness(evaluator, relaxed.textures, relaxed.energy, self.watch, always)
             free_energy = fitness.value
-        after = []
-        for k, candidate in enumerate(candidates):
-            self.watch()
-            after.append(
-                replace(
-                    candidate,
-                    spins=relaxed.textures[k],
-                    energy=float(relaxed.energy[k]),
-                    torque=float(relaxed.torque[k]),
-                    fingerprint=fingerprint(self.crystal.lattice, relaxed.textures[k], relaxed.energy[k]),
-                    refined=refined and relaxed.reason[k] != "moving",
-                    free_energy=None if free_energy is None else float(free_energy[k]),
-                )
+        self.watch()
+        known = fingerprints(evaluator.device, self.crystal.lattice, relaxed.textures, relaxed.energy)
+        after = [
+            replace(
+                candidate,
+                spins=relaxed.textures[k],
+                energy=float(relaxed.energy[k]),
+                torque=float(relaxed.torque[k]),
+                fingerprint=known[k],
+                refined=refined and relaxed.reason[k] != "moving",
+                free_energy=None if free_energy is None else float(free_energy[k]),
             )
+            for k, candidate in enumerate(candidates)
+        ]
         return after, relaxed.evaluations
 
     @property

@@ -9,6 +9,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from magsearch.engine.device import Device
 from magsearch.model.lattice import Lattice
 from magsearch.parallel.ranks import Pending, Ranks
 from magsearch.search.candidate import Candidate, packed, record_type, unpacked
@@ -111,12 +112,14 @@ class Migrants:
 
     ranks     processes among which the islands are divided
     owners    [island] rank of each island
+    device    of the search
     lattice   lattice of the search
     elites    maximum number that an island sends
     """
 
     ranks: Ranks
     owners: Sequence[int]
+    device: Device
     lattice: Lattice
     elites: int
 
@@ -151,7 +154,7 @@ class Migrants:
         for route, elites in self._arriving:
             if isinstance(elites, np.ndarray):
                 if route.source not in known:
-                    known[route.source] = unpacked(elites[np.isfinite(elites["energy"])], self.lattice)
+                    known[route.source] = unpacked(elites[np.isfinite(elites["energy"])], self.device, self.lattice)
                 elites = known[route.source]
             arrived.append((route, elites))
         self._pending, self._arriving = [], []

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 
 from magsearch import output
+from magsearch.engine.device import Device
 from magsearch.errors import InputError
 from magsearch.model.lattice import Lattice
 from magsearch.search.candidate import Candidate, axis_sizes, packed, restored
@@ -50,8 +51,8 @@ def write_states(group: h5py.Group, states: Mapping[int, State], sites: int) -> 
         dataset(group, name, arrays[name], unit, axes)
 
 
-def read_states(group: h5py.Group, islands: Collection[int], lattice: Lattice) -> dict[int, State]:
-    """Return the states of some islands.
+def read_states(group: h5py.Group, islands: Collection[int], device: Device, lattice: Lattice) -> dict[int, State]:
+    """Return the states of some islands, with fingerprints computed on a device.
 
     Raises InputError where a part of the file is missing, or an island is not in it.
     """
@@ -65,7 +66,7 @@ def read_states(group: h5py.Group, islands: Collection[int], lattice: Lattice) -
     rows = np.flatnonzero(np.isin(group["owner"][()], list(islands)))
     names = [column.name for column in columns(Candidate, Place.CHECKPOINT) if column.name in group]
     arrays = {name: group[name][rows] for name in names}
-    candidates = restored(Place.CHECKPOINT, arrays, len(rows), lattice)
+    candidates = restored(Place.CHECKPOINT, arrays, len(rows), device, lattice)
     owner, pull = group["owner"][rows], group["pull"][rows]
     return {
         island: State(

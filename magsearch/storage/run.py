@@ -13,6 +13,7 @@ import numpy as np
 
 from magsearch import output
 from magsearch.bounds import Bound
+from magsearch.engine.device import Cpu, Device
 from magsearch.errors import InputError
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
@@ -121,8 +122,12 @@ def glance(path: str | Path) -> Glance:
         )
 
 
-def read_states(path: str | Path, islands: Collection[int] | None = None) -> dict[int, State]:
+def read_states(
+    path: str | Path, islands: Collection[int] | None = None, device: Device | None = None
+) -> dict[int, State]:
     """Return the populations from which a run resumes: of all islands, or of some.
+
+    device   on which the search resumes, which computes the fingerprints; None: the CPU
 
     Raises InputError where there are none.
     """
@@ -132,7 +137,7 @@ def read_states(path: str | Path, islands: Collection[int] | None = None) -> dic
             raise InputError("cannot resume: it holds no populations", path)
         group, lattice = file["checkpoint"], model.read(file["model"]).lattice
         every = group.attrs["islands"].tolist()
-        return checkpoint.read_states(group, every if islands is None else islands, lattice)
+        return checkpoint.read_states(group, every if islands is None else islands, device or Cpu(), lattice)
 
 
 def in_parts(path: str | Path) -> bool:
@@ -210,4 +215,4 @@ def _read_elites(group: h5py.Group, lattice: Lattice) -> list[Candidate]:
     stored = [column for column in columns(Candidate, Place.ELITES) if column.name in group]
     arrays = {column.name: group[column.name][()] for column in stored}
     arrays |= {column.name: arrays[column.name].astype(np.float64) for column in stored if "site" in column.axes}
-    return restored(Place.ELITES, arrays, count, lattice) if count else []
+    return restored(Place.ELITES, arrays, count, Cpu(), lattice)
