@@ -8,13 +8,20 @@
 #define DEVICE __device__ __forceinline__
 #define COLD __device__ __forceinline__  // code that few models need
 #define NO_UNROLL _Pragma("unroll 1")    // a loop that few models enter, which should not take registers
+// blocks (of sites, mostly) are the fastest axis of a grid: what runs at the same time is near in memory
 #define FOR_EACH(block, blocks, r, replicas)                                                                   \
-    for (int block = blockIdx.y * blockDim.y + threadIdx.y; block < (blocks); block += gridDim.y * blockDim.y) \
-        for (int r = blockIdx.x * blockDim.x + threadIdx.x; r < (replicas); r += gridDim.x * blockDim.x)
+    for (int block = blockIdx.x * blockDim.y + threadIdx.y; block < (blocks); block += gridDim.x * blockDim.y) \
+        for (int r = blockIdx.y * blockDim.x + threadIdx.x; r < (replicas); r += gridDim.y * blockDim.x)
 #define FOR_FEW FOR_EACH
 #define FOR_EACH_REPLICA(r, replicas)                                                                    \
-    for (int r = blockIdx.x * blockDim.x + threadIdx.x; r < (replicas) && blockIdx.y + threadIdx.y == 0; \
-         r += gridDim.x * blockDim.x)
+    for (int r = blockIdx.y * blockDim.x + threadIdx.x; r < (replicas) && blockIdx.x + threadIdx.y == 0; \
+         r += gridDim.y * blockDim.x)
+// a block of threads has one chunk of sites and one block of replicas, and its warps have the sites of the chunk in
+// turn
+#define FOR_EACH_CHUNK(c, sites, chunk, r, replicas) \
+    if (const int c = blockIdx.x, r = blockIdx.y * width + threadIdx.x; r < (replicas))
+#define FOR_SITES(i, c, chunk, sites) \
+    for (int i = (c) * (chunk) + threadIdx.y; i < (sites) && i < ((c) + 1) * (chunk); i += warps)
 
 // Kernels whose threads work together, block by block; a GPU alone has them, and files that a CPU does not include.
 // What emulates a GPU brings SHARED, SHARED_ROOM and BARRIER of its own.
@@ -29,6 +36,7 @@
 #endif
 
 constexpr int width = 32;  // replicas of a block: a warp
+constexpr int warps = 8;   // of a block of threads
 template <typename real>
 using lane = real;
 template <typename real>
@@ -42,10 +50,12 @@ struct twin;  // the integer as wide as a real
 template <>
 struct twin<float> {
     using type = int;
+    using bits = uint32;
 };
 template <>
 struct twin<double> {
     using type = long long;
+    using bits = uint64;
 };
 template <typename real>
 using whole = typename twin<real>::type;
@@ -77,9 +87,31 @@ template <typename real>
 DEVICE void add_to(double* sum, real v) {
     *sum += v;
 }
-template <typename real>
-DEVICE void raise_to(double* largest, real v) {
-    *largest = v > *largest || v != v ? v : *largest;
+
+// The sums of a chunk of sites, sum [quantity, replica]; quantity `largest` is a maximum. A thread sees few sites: what
+// it adds up meets that of the other warps in shared memory, once, in double precision and in a fixed order.
+template <typename real, int quantities>
+DEVICE void open_sums(double*, int) {}
+template <typename real, int quantities>
+DEVICE void flush_sums(real (&)[quantities], double*, int, int) {}
+template <typename real, int quantities>
+DEVICE void close_sums(real (&v)[quantities], double* sum, int largest, int replicas) {
+    SHARED(real, part, warps * warps * width);
+    for (int first = 0; first < quantities; first += warps) {
+        for (int q = first; q < quantities && q < first + warps; ++q)
+            part[((q - first) * warps + threadIdx.y) * width + threadIdx.x] = v[q];
+        BARRIER;
+        const int q = first + threadIdx.y;  // a warp for each quantity
+        if (q < quantities) {
+            double total = 0;
+            for (int w = 0; w < warps; ++w) {
+                const double more = part[(threadIdx.y * warps + w) * width + threadIdx.x];
+                total = q != largest ? total + more : more > total || more != more ? more : total;
+            }
+            sum[(long long)q * replicas] = total;
+        }
+        BARRIER;
+    }
 }
 
 #else
@@ -105,6 +137,8 @@ DEVICE void raise_to(double* largest, real v) {
     for (int block = 0; block < (blocks); ++block) \
         for (int r = 0; r < (replicas); r += lanes<real>)
 #define FOR_EACH_REPLICA(r, replicas) for (int r = 0; r < (replicas); ++r)
+#define FOR_EACH_CHUNK(c, sites, chunk, r, replicas) FOR_EACH (c, ((sites) + (chunk) - 1) / (chunk), r, replicas)
+#define FOR_SITES(i, c, chunk, sites) for (int i = (c) * (chunk); i < (sites) && i < ((c) + 1) * (chunk); ++i)
 
 #if defined(__AVX512F__)
 constexpr int register_bytes = 64;
@@ -137,10 +171,12 @@ struct twin;  // integers as wide as the reals of a lane
 template <>
 struct twin<float> {
     typedef int type __attribute__((vector_size(register_bytes), may_alias));
+    typedef uint32 bits __attribute__((vector_size(register_bytes), may_alias));
 };
 template <>
 struct twin<double> {
     typedef long long type __attribute__((vector_size(register_bytes), may_alias));
+    typedef uint64 bits __attribute__((vector_size(register_bytes), may_alias));
 };
 template <typename real>
 using whole = typename twin<real>::type;
@@ -164,6 +200,28 @@ template <typename L>
 DEVICE void raise_to(double* largest, L v) {
     for (unsigned k = 0; k < sizeof(v) / sizeof(v[0]); ++k)
         largest[k] = v[k] > largest[k] || v[k] != v[k] ? v[k] : largest[k];
+}
+
+// The sums of a chunk of sites, sum [quantity, replica]; quantity `largest` is a maximum. A few sites are summed in
+// `real`, then flushed into double precision.
+template <typename real, int quantities>
+DEVICE void open_sums(double* sum, int replicas) {
+    for (int q = 0; q < quantities; ++q)
+        for (int k = 0; k < lanes<real>; ++k) sum[q * replicas + k] = 0;
+}
+template <typename real, int quantities>
+DEVICE void flush_sums(lane<real> (&v)[quantities], double* sum, int largest, int replicas) {
+    for (int q = 0; q < quantities; ++q) {
+        if (q == largest)
+            raise_to(sum + q * replicas, v[q]);
+        else
+            add_to(sum + q * replicas, v[q]);
+        v[q] = lane<real>{};
+    }
+}
+template <typename real, int quantities>
+DEVICE void close_sums(lane<real> (&v)[quantities], double* sum, int largest, int replicas) {
+    flush_sums<real>(v, sum, largest, replicas);
 }
 
 // reinterpret the bits of a number as a word, and a word as a number

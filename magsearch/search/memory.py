@@ -46,7 +46,7 @@ def footprint(hamiltonian: Hamiltonian, path: Path, islands: Sequence[GeneticTun
 
     def batch(island: GeneticTunneling) -> int:
         last = island.minimizer.minimizer if isinstance(island.minimizer, Method) else island.minimizer
-        return -(-island.replicas // Cpu.width) * Cpu.width * (replica + last.vectors * texture)
+        return -(-island.replicas // Cpu.width) * Cpu.width * (replica + last.vectors(hamiltonian, path, Cpu) * texture)
 
     most = max(np.bincount(owners(len(islands), ranks)))
     replicas = max(island.replicas for island in islands)
