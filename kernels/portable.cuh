@@ -83,6 +83,8 @@ DEVICE real number_of(uint32 w) {
 }
 DEVICE float root(float v) { return sqrtf(v); }
 DEVICE double root(double v) { return sqrt(v); }
+DEVICE float inverse_root(float v) { return rsqrtf(v); }  // one instruction, within two units of the last digit
+DEVICE double inverse_root(double v) { return rsqrt(v); }
 template <typename real>
 DEVICE void add_to(double* sum, real v) {
     *sum += v;
@@ -192,6 +194,10 @@ DEVICE L root(L v) {
 }
 DEVICE float root(float v) { return std::sqrt(v); }
 DEVICE double root(double v) { return std::sqrt(v); }
+template <typename L>
+DEVICE L inverse_root(L v) {
+    return 1 / root(v);
+}
 template <typename L>
 DEVICE void add_to(double* sum, L v) {
     for (unsigned k = 0; k < sizeof(v) / sizeof(v[0]); ++k) sum[k] += v[k];

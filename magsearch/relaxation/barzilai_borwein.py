@@ -13,7 +13,7 @@ from magsearch.relaxation.preconditioner import DIRECTION, preconditioned, softe
 from magsearch.relaxation.relax import Convergence, Motion
 
 SAFE = 0.3  # radians for each radian that the preconditioner asks for
-FEW = 12  # bonds of a site up to which a GPU moves the neighbours of a spin anew rather than pass over the spins twice
+FEW = 18  # bonds of a site up to which a GPU moves the neighbours of a spin anew rather than pass over the spins twice
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@
 #define __constant__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
+static inline float rsqrtf(float x) { return 1 / sqrtf(x); }
+static inline double rsqrt(double x) { return 1 / sqrt(x); }
 
 namespace standin {
 struct Index {
