@@ -27,16 +27,19 @@ struct Sums {
 template <typename real, typename Spin>
 DEVICE vec<lane<real>> bilinear(const Spin& spin, const int* neighbour, const int* coupling, const real* matrices,
                                 int first, int last) {
-    vec<lane<real>> x{}, y{},
-        z{};  // J times each component on its own: three chains of sums that do not wait for one another
+    // J times each component on its own: three chains of sums that do not wait for one another; one, and fewer
+    // registers, where other warps fill the time
+    constexpr int chains = lanes<real> > 1 ? 3 : 1;
+    vec<lane<real>> sum[3] = {};
     for (int k = first; k < last; ++k) {
-        const real* J = matrices + 9 * coupling[k];
+        const Matrix<real> J(matrices + matrix_stride * coupling[k]);
         const auto s = spin(neighbour[k]);
+        auto &x = sum[0], &y = sum[1 % chains], &z = sum[2 % chains];
         x = x + vec<lane<real>>{J[0] * s.x, J[3] * s.x, J[6] * s.x};
         y = y + vec<lane<real>>{J[1] * s.y, J[4] * s.y, J[7] * s.y};
         z = z + vec<lane<real>>{J[2] * s.z, J[5] * s.z, J[8] * s.z};
     }
-    return x + y + z;
+    return sum[0] + sum[1] + sum[2];
 }
 
 // spins as they stand in memory

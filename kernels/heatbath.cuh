@@ -62,7 +62,7 @@ struct Sweep {
     Onsite<real> terms;
     lane<real> temperature, beta, width_of_cone, moving;
     word<real> replica, number;
-    lane<real> change, accepted[MOVES];
+    lane<real> change;
     vec<lane<real>> total;
 
     DEVICE Sweep(const int* kind, const real* onsite_table, const real* kT, const real* cone, const real* awake,
@@ -76,19 +76,22 @@ struct Sweep {
           number(load_words<real>(turn + r)) {
         forget();
     }
-    DEVICE void forget() {
-        change = lane<real>{}, total = vec<lane<real>>{change, change, change};
-        for (int m = 0; m < MOVES; ++m) accepted[m] = change;
-    }
-    DEVICE void flush(double* sum, int replicas) {
+    DEVICE void forget() { change = lane<real>{}, total = vec<lane<real>>{change, change, change}; }
+    DEVICE void flush(lane<real> (&accepted)[MOVES], double* sum, int replicas) {
         add_to(sum + CHANGE * replicas, change), add_to(sum + SX * replicas, total.x);
         add_to(sum + SY * replicas, total.y), add_to(sum + SZ * replicas, total.z);
-        for (int m = 0; m < MOVES; ++m) add_to(sum + (ACCEPTED + m) * replicas, accepted[m]);
+        for (int m = 0; m < MOVES; ++m) {
+            add_to(sum + (ACCEPTED + m) * replicas, accepted[m]);
+            accepted[m] = lane<real>{};
+        }
         forget();
     }
 
-    // Makes the moves whose bits are set in turn, with spin s of site i in the field h of what is linear in it.
-    DEVICE vec<lane<real>> update(int i, vec<lane<real>> s, vec<lane<real>> h, int moves, uint32 key0, uint32 key1) {
+    // Makes the moves whose bits are set in turn, with spin s of site i in the field h of what is linear in it, and
+    // counts those that are accepted (apart from the rest: indices that are not constant keep an array out of
+    // registers).
+    DEVICE vec<lane<real>> update(int i, vec<lane<real>> s, vec<lane<real>> h, int moves, uint32 key0, uint32 key1,
+                                  lane<real> (&accepted)[MOVES]) {
         const real* p = terms.row(i);
         const lane<real> square = dot(h, h), one = lane<real>{} + 1;
         const lane<real> inverse = 1 / root(where(square > 0, square, one));
@@ -142,6 +145,7 @@ KERNEL update_spins(real* __restrict__ spins, const int* __restrict__ start, con
                     int sites, int replicas) {
     FOR_EACH (c, last - first, r, replicas) {
         Sweep<real> sweep(kind, onsite_table, kT, cone, awake, number, turn, r);
+        lane<real> accepted[MOVES] = {};
         const auto B = load3(zeeman + place(0, r, 1));
         real* mine = spins + place(0, r, sites);
         double* sum = sums + (long long)c * SWEEP_SUMS * replicas + r;
@@ -152,8 +156,8 @@ KERNEL update_spins(real* __restrict__ spins, const int* __restrict__ start, con
             auto h = bilinear(Spins<real>{mine}, neighbour, coupling, matrices, start[i], start[i + 1]) +
                      sweep.terms.row(i)[MOMENT] * B;
             if (tethered) h = h + load(pull + r) * load3(anchor + place(i, r, sites));
-            store3<real>(here, sweep.update(i, load3(here), h, moves, key0, key1));
-            if (n % 32 == 31 || n + 1 == end) sweep.flush(sum, replicas);
+            store3<real>(here, sweep.update(i, load3(here), h, moves, key0, key1, accepted));
+            if (n % 32 == 31 || n + 1 == end) sweep.flush(accepted, sum, replicas);
         }
     }
 }

@@ -81,6 +81,27 @@ template <typename real>
 DEVICE real number_of(uint32 w) {
     return (real)w;
 }
+// the nine numbers of a matrix, aligned and padded to twelve: a warp reads them in a few wide loads
+constexpr int matrix_stride = 12;
+template <typename real>
+struct alignas(16) Quad {
+    real v[16 / sizeof(real)];
+};
+template <typename real>
+struct Matrix {
+    real v[9];
+    DEVICE explicit Matrix(const real* p) {
+        constexpr int wide = 16 / sizeof(real);
+#pragma unroll
+        for (int k = 0; k < 8 / wide; ++k) {
+            const Quad<real> quad = ((const Quad<real>*)p)[k];
+#pragma unroll
+            for (int j = 0; j < wide; ++j) v[k * wide + j] = quad.v[j];
+        }
+        v[8] = p[8];
+    }
+    DEVICE real operator[](int k) const { return v[k]; }
+};
 DEVICE float root(float v) { return sqrtf(v); }
 DEVICE double root(double v) { return sqrt(v); }
 DEVICE float inverse_root(float v) { return rsqrtf(v); }  // one instruction, within two units of the last digit
@@ -187,6 +208,13 @@ using std::cos;
 using std::sin;
 using std::sqrt;
 
+constexpr int matrix_stride = 9;
+template <typename real>
+struct Matrix {
+    const real* p;
+    DEVICE explicit Matrix(const real* first) : p(first) {}
+    DEVICE real operator[](int k) const { return p[k]; }
+};
 template <typename L>
 DEVICE L root(L v) {
     for (unsigned k = 0; k < sizeof(v) / sizeof(v[0]); ++k) v[k] = std::sqrt(v[k]);

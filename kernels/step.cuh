@@ -122,6 +122,7 @@ BLOCK_KERNEL update_spins_together(real* __restrict__ spins, const int* __restri
     SHARED(real, field, 3 * warps * width);
     const int c = blockIdx.x, r = blockIdx.y * width + threadIdx.x, warp = threadIdx.y;
     Sweep<real> sweep(kind, onsite_table, kT, cone, awake, number, turn, r);
+    real accepted[MOVES] = {};
     const auto B = load3(zeeman + place(0, r, 1));
     real* mine = spins + place(0, r, sites);
     double* sum = sums + (long long)c * SWEEP_SUMS * replicas + r;
@@ -137,8 +138,8 @@ BLOCK_KERNEL update_spins_together(real* __restrict__ spins, const int* __restri
             for (int w = 0; w < warps; ++w) h = h + load3(field + 3 * width * w + threadIdx.x);
             if (tethered) h = h + pull[r] * load3(anchor + place(i, r, sites));
             real* here = mine + (long long)i * 3 * width;
-            store3<real>(here, sweep.update(i, load3(here), h, moves, key0, key1));
-            if (n % 32 == 31 || n + 1 == end) sweep.flush(sum, replicas);
+            store3<real>(here, sweep.update(i, load3(here), h, moves, key0, key1, accepted));
+            if (n % 32 == 31 || n + 1 == end) sweep.flush(accepted, sum, replicas);
         }
         BARRIER;
     }

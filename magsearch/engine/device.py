@@ -110,6 +110,7 @@ class Device:
     chunk: int  # sites that one thread sums over, or the threads of one block
     graphs: bool  # whether a chain of launches becomes one (engine/graph.py)
     together: bool  # whether the threads of a block share memory, so that there are BLOCK_KERNELs
+    matrix_stride: int  # numbers from one 3x3 matrix of a coupling to the next (kernels/portable.cuh)
     stretch: int  # consecutive sites that one thread updates one after the other (magsearch/engine/sweep_order.py)
     fft: Callable[..., Any]  # over given axes
     ifft: Callable[..., Any]
@@ -206,6 +207,7 @@ class Cpu(Device):
     chunk = 256
     graphs = False
     together = False
+    matrix_stride = 9
     stretch = 256
 
     @cached_property
@@ -277,6 +279,7 @@ class Cuda(Device):
     width = 32
     chunk = 32
     together = True
+    matrix_stride = 12
     stretch = 1
 
     def __init__(self, index: int | None = None, place: int = 0) -> None:

@@ -97,7 +97,7 @@ class Evaluator:
     def _neighbours(self) -> tuple[Any, Any, Any, Any]:
         if self.path == "fourier":
             nothing = self.device.array(np.zeros(1), np.int32)
-            return nothing, nothing, nothing, self.device.array(np.zeros(9), self.real)
+            return nothing, nothing, nothing, self.device.array(np.zeros(self.device.matrix_stride), self.real)
         return Neighbours.of(self.hamiltonian).on(self.device, self.real)
 
     @cached_property
