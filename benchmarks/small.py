@@ -15,7 +15,7 @@ from molecules import icosahedron
 
 import magsearch as ms
 from magsearch.relaxation.relax import Motion
-from magsearch.thermal.heat_bath import ENDLESS, enter, random_textures, stepping
+from magsearch.thermal.heat_bath import bath, enter, random_textures
 
 REPLICAS, ITERATIONS = 16, 400
 MINIMIZERS = (ms.BarzilaiBorwein, ms.LBFGS, ms.Fire, ms.VelocityProjection)
@@ -48,6 +48,6 @@ for name, hamiltonian in (("icosahedron", icosahedron(10.0)), ("8x8", square()))
         print(f"{name:12} {kind.__name__:19} {iteration * 1e6:7.1f} us  {REPLICAS / whole:8.0f} relaxations per second")
     motion = Motion.start(evaluator, start)
     enter(motion, 3.0)
-    step = stepping(motion, ENDLESS)
-    sweep = best(lambda: [step() for _ in range(ITERATIONS)]) / ITERATIONS  # noqa: B023
-    print(f"{name:12} {'HeatBath':19} {sweep * 1e6:7.1f} us")
+    sweep = bath(motion, 0)
+    time = best(lambda: sweep.run(ITERATIONS)) / ITERATIONS  # noqa: B023
+    print(f"{name:12} {'HeatBath':19} {time * 1e6:7.1f} us")

@@ -2,17 +2,22 @@
 #pragma once
 #include "vector.cuh"
 
+// where a step along d takes a spin; s and d begin at `spin` and `direction`
+template <typename real>
+DEVICE vec<lane<real>> moved(const real* spin, const real* direction, lane<real> step) {
+    const auto s = load3(spin);
+    return where(step == 0, s, unit(s + step * load3(direction)));
+}
+
 // s <- unit(s + step * force)
 template <typename real>
 KERNEL advance_spins(real* __restrict__ spins, const real* __restrict__ force, const real* __restrict__ step, int sites,
                      int chunk, int replicas) {
-    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
+    FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
         const lane<real> tau = load(step + r);
-        for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
+        FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
-            const auto s = load3(spins + at);
-            const auto moved = unit(s + tau * load3(force + at));
-            store3<real>(spins + at, where(tau == 0, s, moved));
+            store3<real>(spins + at, moved(spins + at, force + at, tau));
         }
     }
 }
@@ -24,20 +29,19 @@ enum DirectionSum { SLOPE, STEEPEST2, DIRECTION_SUMS };  // force . d, largest |
 template <typename real>
 KERNEL project_direction(const real* __restrict__ spins, const real* __restrict__ force, const real* __restrict__ wave,
                          real* __restrict__ direction, double* __restrict__ sums, int sites, int chunk, int replicas) {
-    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
+    FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
         double* mine = sums + (long long)c * DIRECTION_SUMS * replicas + r;
-        for (int q = 0; q < DIRECTION_SUMS; ++q)
-            for (int k = 0; k < lanes<real>; ++k) mine[q * replicas + k] = 0;
-        lane<real> slope{}, steepest2{};
-        for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
+        open_sums<real, DIRECTION_SUMS>(mine, replicas);
+        lane<real> running[DIRECTION_SUMS] = {};
+        FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
             const auto s = load3(spins + at), w = load3(wave + at), d = dot(s, s) * w - dot(s, w) * s;
             store3<real>(direction + at, d);
-            slope = slope + dot(load3(force + at), d);
-            steepest2 = larger(steepest2, dot(d, d));
-            if (i % 32 == 31) add_to(mine + SLOPE * replicas, slope), slope = lane<real>{};
+            running[SLOPE] = running[SLOPE] + dot(load3(force + at), d);
+            running[STEEPEST2] = larger(running[STEEPEST2], dot(d, d));
+            if (i % 32 == 31) flush_sums<real>(running, mine, STEEPEST2, replicas);
         }
-        add_to(mine + SLOPE * replicas, slope), raise_to(mine + STEEPEST2 * replicas, steepest2);
+        close_sums<real>(running, mine, STEEPEST2, replicas);
     }
 }
 
@@ -46,9 +50,9 @@ template <typename real>
 KERNEL advance_with_velocity(real* __restrict__ spins, real* __restrict__ velocity, const real* __restrict__ force,
                              const real* __restrict__ keep, const real* __restrict__ push,
                              const real* __restrict__ step, int sites, int chunk, int replicas) {
-    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
+    FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
         const lane<real> tau = load(step + r), k = load(keep + r), p = load(push + r);
-        for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
+        FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
             const auto s = load3(spins + at);
             const auto v = k * load3(velocity + at) + p * load3(force + at);

@@ -19,6 +19,12 @@ constexpr real shift = sizeof(real) == 4 ? real(12582912.0) : real(6755399441055
 template <typename real>
 constexpr int mantissa = sizeof(real) == 4 ? 23 : 52;
 
+// n in the place of the exponent; bits that leave on the left are lost
+template <typename real>
+DEVICE whole<real> raised(whole<real> n) {
+    return (whole<real>)((typename twin<real>::bits)n << mantissa<real>);
+}
+
 // exp(-x) for x >= 0; what is smaller than a normal number comes out as the smallest, 1e-38 or 1e-308 or so
 template <typename real>
 DEVICE lane<real> decay(lane<real> x) {
@@ -34,7 +40,7 @@ DEVICE lane<real> decay(lane<real> x) {
     else
         p = horner<real>(r, 1, 1, 1. / 2, 1. / 6, 1. / 24, 1. / 120, 1. / 720, 1. / 5040, 1. / 40320, 1. / 362880,
                          1. / 3628800, 1. / 39916800, 1. / 479001600, 1. / 6227020800);
-    return as_real<real>(as_whole<real>(p) - (as_whole<real>(shifted) << mantissa<real>));  // p / 2^n
+    return as_real<real>(as_whole<real>(p) - raised<real>(as_whole<real>(shifted)));  // p / 2^n
 }
 
 // ln x for a positive normal x
@@ -43,8 +49,7 @@ DEVICE lane<real> logarithm(lane<real> x) {
     const whole<real> bits = as_whole<real>(x);
     const whole<real> half = as_whole<real>(lane<real>{} + real(0.70710678118654752440));
     const whole<real> exponent = (bits - half) >> mantissa<real>;
-    const lane<real> m =
-        as_real<real>(bits - (exponent << mantissa<real>));  // x / 2^exponent, from sqrt(1/2) to sqrt(2)
+    const lane<real> m = as_real<real>(bits - raised<real>(exponent));  // x / 2^exponent, from sqrt(1/2) to sqrt(2)
     const lane<real> e = as_real<real>(as_whole<real>(lane<real>{} + shift<real>) + exponent) - shift<real>;
     const lane<real> s = (m - 1) / (m + 1), ss = s * s;  // ln m = 2 artanh s
     lane<real> p;

@@ -5,44 +5,49 @@
 // What is summed over sites. Python reads these names from here.
 enum Sum { ENERGY, FORCE2, OVERLAP, OTHER2, MX, MY, MZ, LARGEST2, SUMS };
 
-// Running sums of a chunk of sites: a few sites in `real`, then flushed into double precision, in a fixed order.
+// Running sums of a chunk of sites.
 template <typename real>
 struct Sums {
-    lane<real> energy{}, force2{}, overlap{}, other2{}, largest2{};
-    vec<lane<real>> m{};
+    lane<real> v[SUMS] = {};
 
-    DEVICE void add(lane<real> e, vec<lane<real>> s, vec<lane<real>> g, vec<lane<real>> other) {
+    DEVICE void add(lane<real> energy, vec<lane<real>> s, vec<lane<real>> g, vec<lane<real>> other) {
         const lane<real> gg = dot(g, g);
-        energy = energy + e;
-        force2 = force2 + gg;
-        overlap = overlap + dot(g, other);
-        other2 = other2 + dot(other, other);
-        m = m + s;
-        largest2 = larger(largest2, gg);
+        v[ENERGY] = v[ENERGY] + energy;
+        v[FORCE2] = v[FORCE2] + gg;
+        v[OVERLAP] = v[OVERLAP] + dot(g, other);
+        v[OTHER2] = v[OTHER2] + dot(other, other);
+        v[MX] = v[MX] + s.x, v[MY] = v[MY] + s.y, v[MZ] = v[MZ] + s.z;
+        v[LARGEST2] = larger(v[LARGEST2], gg);
     }
-    DEVICE void flush(double* p, int stride) {
-        add_to(p + ENERGY * stride, energy), add_to(p + FORCE2 * stride, force2), add_to(p + OVERLAP * stride, overlap);
-        add_to(p + OTHER2 * stride, other2), add_to(p + MX * stride, m.x), add_to(p + MY * stride, m.y);
-        add_to(p + MZ * stride, m.z), raise_to(p + LARGEST2 * stride, largest2);
-        *this = {};
-    }
+    DEVICE void flush(double* sum, int replicas) { flush_sums<real>(v, sum, LARGEST2, replicas); }
+    DEVICE void close(double* sum, int replicas) { close_sums<real>(v, sum, LARGEST2, replicas); }
 };
 
-// the bilinear field sum_j J_ij s_j of a site, from the neighbour list; spins of one replica (or register of them)
-template <typename real>
-DEVICE vec<lane<real>> bilinear(const real* spins, const int* neighbour, const int* coupling, const real* matrices,
+// the bilinear field sum_j J_ij s_j of a site, from the neighbour list; spin(j) are those of one replica (or register)
+template <typename real, typename Spin>
+DEVICE vec<lane<real>> bilinear(const Spin& spin, const int* neighbour, const int* coupling, const real* matrices,
                                 int first, int last) {
-    vec<lane<real>> x{}, y{},
-        z{};  // J times each component on its own: three chains of sums that do not wait for one another
+    // J times each component on its own: three chains of sums that do not wait for one another; one, and fewer
+    // registers, where other warps fill the time
+    constexpr int chains = lanes<real> > 1 ? 3 : 1;
+    vec<lane<real>> sum[3] = {};
     for (int k = first; k < last; ++k) {
-        const real* J = matrices + 9 * coupling[k];
-        const auto s = load3(spins + neighbour[k] * (long long)(3 * width));
+        const Matrix<real> J(matrices + matrix_stride * coupling[k]);
+        const auto s = spin(neighbour[k]);
+        auto &x = sum[0], &y = sum[1 % chains], &z = sum[2 % chains];
         x = x + vec<lane<real>>{J[0] * s.x, J[3] * s.x, J[6] * s.x};
         y = y + vec<lane<real>>{J[1] * s.y, J[4] * s.y, J[7] * s.y};
         z = z + vec<lane<real>>{J[2] * s.z, J[5] * s.z, J[8] * s.z};
     }
-    return x + y + z;
+    return sum[0] + sum[1] + sum[2];
 }
+
+// spins as they stand in memory
+template <typename real>
+struct Spins {
+    const real* mine;  // spin 0 of a replica (or register)
+    DEVICE vec<lane<real>> operator()(int j) const { return load3(mine + j * (long long)(3 * width)); }
+};
 
 // b_i = - dE/ds_i
 template <typename real>
@@ -50,11 +55,11 @@ KERNEL field(const real* __restrict__ spins, int direct, const real* __restrict_
              const int* __restrict__ start, const int* __restrict__ neighbour, const int* __restrict__ coupling,
              const real* __restrict__ matrices, const int* __restrict__ kind, const real* __restrict__ onsite_table,
              const real* __restrict__ zeeman, real* __restrict__ out, int sites, int chunk, int replicas) {
-    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
+    FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
         const Onsite<real> terms{kind, onsite_table};
         const auto B = load3(zeeman + place(0, r, 1));
-        const real* mine = spins + place(0, r, sites);
-        for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
+        const Spins<real> mine{spins + place(0, r, sites)};
+        FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
             auto b = direct ? bilinear(mine, neighbour, coupling, matrices, start[i], start[i + 1])
                             : load3(bilinear_field + at);
@@ -72,15 +77,14 @@ KERNEL evaluate(const real* __restrict__ spins, int direct, const real* bilinear
                 const int* __restrict__ neighbour, const int* __restrict__ coupling, const real* __restrict__ matrices,
                 const int* __restrict__ kind, const real* __restrict__ onsite_table, const real* __restrict__ zeeman,
                 const real* other, real* force, double* __restrict__ sums, int sites, int chunk, int replicas) {
-    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
+    FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
         const Onsite<real> terms{kind, onsite_table};
         const auto B = load3(zeeman + place(0, r, 1));
-        const real* mine = spins + place(0, r, sites);
+        const Spins<real> mine{spins + place(0, r, sites)};
         double* sum = sums + (long long)c * SUMS * replicas + r;
-        for (int q = 0; q < SUMS; ++q)
-            for (int k = 0; k < lanes<real>; ++k) sum[q * replicas + k] = 0;
+        open_sums<real, SUMS>(sum, replicas);
         Sums<real> running;
-        for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
+        FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
             const auto s = load3(spins + at);
             auto b = direct ? bilinear(mine, neighbour, coupling, matrices, start[i], start[i + 1])
@@ -92,7 +96,7 @@ KERNEL evaluate(const real* __restrict__ spins, int direct, const real* bilinear
             store3<real>(force + at, g);
             if (i % 32 == 31) running.flush(sum, replicas);
         }
-        running.flush(sum, replicas);
+        running.close(sum, replicas);
     }
 }
 
@@ -103,19 +107,17 @@ KERNEL zero_sums(double* __restrict__ sums, int rows, int replicas) {
         for (int k = r; k < r + lanes<real>; ++k) sums[(long long)q * replicas + k] = 0;
 }
 
-// Reduces the sums of many chunks to those of a few groups, in a fixed order; row `largest` is reduced to its maximum.
+// Adds up the sums [chunk, quantity, replica] of all chunks, in a fixed order; of row `largest` it takes the maximum.
 template <typename real>
-KERNEL reduce_sums(const double* __restrict__ sums, double* __restrict__ reduced, int chunks, int groups,
-                   int quantities, int largest, int replicas) {
-    FOR_FEW (g, groups * quantities, r, replicas) {
-        const int group = g / quantities, q = g % quantities, each = (chunks + groups - 1) / groups;
+KERNEL reduce_sums(const double* __restrict__ sums, double* __restrict__ total, int chunks, int quantities, int largest,
+                   int replicas) {
+    FOR_FEW (q, quantities, r, replicas)
         for (int k = r; k < r + lanes<real>; ++k) {
-            double total = 0;
-            for (int c = group * each; c < chunks && c < (group + 1) * each; ++c) {
+            double all = 0;
+            for (int c = 0; c < chunks; ++c) {
                 const double v = sums[((long long)c * quantities + q) * replicas + k];
-                total = q == largest ? larger(total, v) : total + v;
+                all = q == largest ? larger(all, v) : all + v;
             }
-            reduced[((long long)group * quantities + q) * replicas + k] = total;
+            total[(long long)q * replicas + k] = all;
         }
-    }
 }

@@ -56,6 +56,79 @@ DEVICE lane<real> anisotropy(const Onsite<real>& terms, const real* p, vec<lane<
     return energy;
 }
 
+// Where a sweep is, and what it has done so far: one replica, or a register of them.
+template <typename real>
+struct Sweep {
+    Onsite<real> terms;
+    lane<real> temperature, beta, width_of_cone, moving;
+    word<real> replica, number;
+    lane<real> change;
+    vec<lane<real>> total;
+
+    DEVICE Sweep(const int* kind, const real* onsite_table, const real* kT, const real* cone, const real* awake,
+                 const uint32* replicas, const uint32* turn, int r)
+        : terms{kind, onsite_table},
+          temperature(load(kT + r)),
+          beta(1 / temperature),
+          width_of_cone(load(cone + r)),
+          moving(load(awake + r)),
+          replica(load_words<real>(replicas + r)),
+          number(load_words<real>(turn + r)) {
+        forget();
+    }
+    DEVICE void forget() { change = lane<real>{}, total = vec<lane<real>>{change, change, change}; }
+    DEVICE void flush(lane<real> (&accepted)[MOVES], double* sum, int replicas) {
+        add_to(sum + CHANGE * replicas, change), add_to(sum + SX * replicas, total.x);
+        add_to(sum + SY * replicas, total.y), add_to(sum + SZ * replicas, total.z);
+        for (int m = 0; m < MOVES; ++m) {
+            add_to(sum + (ACCEPTED + m) * replicas, accepted[m]);
+            accepted[m] = lane<real>{};
+        }
+        forget();
+    }
+
+    // Makes the moves whose bits are set in turn, with spin s of site i in the field h of what is linear in it, and
+    // counts those that are accepted (apart from the rest: indices that are not constant keep an array out of
+    // registers).
+    DEVICE vec<lane<real>> update(int i, vec<lane<real>> s, vec<lane<real>> h, int moves, uint32 key0, uint32 key1,
+                                  lane<real> (&accepted)[MOVES]) {
+        const real* p = terms.row(i);
+        const lane<real> square = dot(h, h), one = lane<real>{} + 1;
+        const lane<real> inverse = 1 / root(where(square > 0, square, one));
+        const auto felt = where(square > 0, inverse * h, vec<lane<real>>{one * 0, one * 0, one});
+        for (int m = 0; m < MOVES; ++m) {
+            if (!(moves >> m & 1)) continue;
+            const word<real> zero{};
+            Four<word<real>> random{{zero + (uint32)i, replica, number, zero + (uint32)m}};
+            if (!terms.linear() || m != REFLECTION) random = philox(random, key0, key1);
+            const lane<real> u = uniform<real>(random.v[0]), x = uniform<real>(random.v[1]) - real(0.5);
+            vec<lane<real>> next;
+            if (m == HEATBATH)
+                next = inclined<real>(felt, inclination<real>(beta * square * inverse, temperature * inverse, u), x);
+            else if (m == CONE)
+                next = inclined<real>(s, width_of_cone * u, x);
+            else
+                next = 2 * dot(s, felt) * felt - s;
+            next = trimmed(next);
+            const lane<real> linear = -dot(h, next - s);
+            auto yes = moving > 0;
+            lane<real> cost = linear;
+            if (!terms.linear() || m == CONE) {
+                const lane<real> own = anisotropy(terms, p, next) - anisotropy(terms, p, s);
+                cost = linear + own;
+                const lane<real> against = m == CONE ? cost : own;  // the rest is in the proposal already
+                const lane<real> rise = beta * where(against > 0, against, one * 0);
+                yes = yes & (uniform<real>(random.v[2]) <= decay<real>(rise));
+            }
+            s = where(yes, next, s);
+            change = change + where(yes, cost, one * 0);
+            accepted[m] = accepted[m] + where(yes, one, one * 0);
+        }
+        total = total + s;
+        return s;
+    }
+};
+
 // Updates the spins of the parts first, first + 1, ..., last - 1 of a sweep, part after part on its own thread, the
 // sites of a part in order. Parts of one launch must not feel each other. At each site the moves whose bits are set in
 // `moves` are made in turn; the field h of the neighbours is summed once. Adds to the sums; replicas that are not awake
@@ -71,65 +144,20 @@ KERNEL update_spins(real* __restrict__ spins, const int* __restrict__ start, con
                     const uint32* __restrict__ turn, uint32 key0, uint32 key1, int moves, double* __restrict__ sums,
                     int sites, int replicas) {
     FOR_EACH (c, last - first, r, replicas) {
-        const Onsite<real> terms{kind, onsite_table};
-        const lane<real> temperature = load(kT + r), beta = 1 / temperature;
-        const lane<real> width_of_cone = load(cone + r), moving = load(awake + r);
+        Sweep<real> sweep(kind, onsite_table, kT, cone, awake, number, turn, r);
+        lane<real> accepted[MOVES] = {};
         const auto B = load3(zeeman + place(0, r, 1));
-        const word<real> replica = load_words<real>(number + r), sweep = load_words<real>(turn + r);
         real* mine = spins + place(0, r, sites);
         double* sum = sums + (long long)c * SWEEP_SUMS * replicas + r;
-        lane<real> change{}, accepted[MOVES];
-        for (int m = 0; m < MOVES; ++m) accepted[m] = lane<real>{};
-        vec<lane<real>> total{};
         const int begin = part[first + c], end = part[first + c + 1];
         for (int n = begin; n < end; ++n) {
             const int i = order[n];
-            const real* p = terms.row(i);
             real* here = mine + (long long)i * 3 * width;
-            auto s = load3(here);
-            auto h = bilinear(mine, neighbour, coupling, matrices, start[i], start[i + 1]) + p[MOMENT] * B;
+            auto h = bilinear(Spins<real>{mine}, neighbour, coupling, matrices, start[i], start[i + 1]) +
+                     sweep.terms.row(i)[MOMENT] * B;
             if (tethered) h = h + load(pull + r) * load3(anchor + place(i, r, sites));
-            const lane<real> square = dot(h, h), one = lane<real>{} + 1;
-            const lane<real> inverse = 1 / root(where(square > 0, square, one));
-            const auto felt = where(square > 0, inverse * h, vec<lane<real>>{one * 0, one * 0, one});
-            for (int m = 0; m < MOVES; ++m) {
-                if (!(moves >> m & 1)) continue;
-                const word<real> zero{};
-                Four<word<real>> random{{zero + (uint32)i, replica, sweep, zero + (uint32)m}};
-                if (!terms.linear() || m != REFLECTION) random = philox(random, key0, key1);
-                const lane<real> u = uniform<real>(random.v[0]), x = uniform<real>(random.v[1]) - real(0.5);
-                vec<lane<real>> next;
-                if (m == HEATBATH)
-                    next =
-                        inclined<real>(felt, inclination<real>(beta * square * inverse, temperature * inverse, u), x);
-                else if (m == CONE)
-                    next = inclined<real>(s, width_of_cone * u, x);
-                else
-                    next = 2 * dot(s, felt) * felt - s;
-                next = trimmed(next);
-                const lane<real> linear = -dot(h, next - s);
-                auto yes = moving > 0;
-                lane<real> cost = linear;
-                if (!terms.linear() || m == CONE) {
-                    const lane<real> own = anisotropy(terms, p, next) - anisotropy(terms, p, s);
-                    cost = linear + own;
-                    const lane<real> against = m == CONE ? cost : own;  // the rest is in the proposal already
-                    const lane<real> rise = beta * where(against > 0, against, one * 0);
-                    yes = yes & (uniform<real>(random.v[2]) <= decay<real>(rise));
-                }
-                s = where(yes, next, s);
-                change = change + where(yes, cost, one * 0);
-                accepted[m] = accepted[m] + where(yes, one, one * 0);
-            }
-            store3<real>(here, s);
-            total = total + s;
-            if (n % 32 == 31 || n + 1 == end) {
-                add_to(sum + CHANGE * replicas, change), add_to(sum + SX * replicas, total.x);
-                add_to(sum + SY * replicas, total.y), add_to(sum + SZ * replicas, total.z);
-                for (int m = 0; m < MOVES; ++m) add_to(sum + (ACCEPTED + m) * replicas, accepted[m]);
-                change = one * 0, total = vec<lane<real>>{change, change, change};
-                for (int m = 0; m < MOVES; ++m) accepted[m] = change;
-            }
+            store3<real>(here, sweep.update(i, load3(here), h, moves, key0, key1, accepted));
+            if (n % 32 == 31 || n + 1 == end) sweep.flush(accepted, sum, replicas);
         }
     }
 }
@@ -138,8 +166,8 @@ KERNEL update_spins(real* __restrict__ spins, const int* __restrict__ start, con
 // evaluation, else energies follow from their changes. Variance control as for minimisers, torque where it is known.
 // While `adapting`, cones are widened or narrowed towards an acceptance of one half.
 template <typename real>
-KERNEL finish_sweep(const double* __restrict__ swept, int parts, const double* __restrict__ energies, int groups,
-                    int exact, double* __restrict__ state, real* __restrict__ awake, real* __restrict__ cone,
+KERNEL finish_sweep(const double* __restrict__ swept, const double* __restrict__ energies, int exact,
+                    double* __restrict__ state, real* __restrict__ awake, real* __restrict__ cone,
                     uint32* __restrict__ turn, int moves, int adapting, int spins, int sites, int window, double torque,
                     double energy_variance, double moment_variance, int replicas) {
     FOR_EACH_REPLICA (r, replicas) {
@@ -147,19 +175,15 @@ KERNEL finish_sweep(const double* __restrict__ swept, int parts, const double* _
         turn[r] += 1;
         awake[r] = s[RESTING] == 0;
         if (s[RESTING] != 0) continue;
-        double sum[SWEEP_SUMS];
-        for (int q = 0; q < SWEEP_SUMS; ++q) {
-            sum[q] = 0;
-            for (int c = 0; c < parts; ++c) sum[q] += swept[((long long)c * SWEEP_SUMS + q) * replicas + r];
-        }
-        s[ENERGY_NOW] = exact ? summed(energies, ENERGY, groups, r, replicas) : s[ENERGY_NOW] + sum[CHANGE];
+        const Total sum{swept + r, replicas}, total{energies + r, replicas};
+        s[ENERGY_NOW] = exact ? total[ENERGY] : s[ENERGY_NOW] + sum[CHANGE];
         for (int k = 0; k < 3; ++k) s[MEAN_X + k] = sum[SX + k] / sites;
         s[STEPS] += 1;
         if (adapting && moves >> CONE & 1) {
             const double wider = sum[ACCEPTED + CONE] > 0.5 * spins ? 1.1 : 1 / 1.1, c = wider * cone[r];
             cone[r] = (real)(c < 2 ? c : 2);
         }
-        if (exact) s[TORQUE] = root(summed(energies, LARGEST2, groups, r, replicas));
+        if (exact) s[TORQUE] = root(total[LARGEST2]);
         if (exact && s[TORQUE] < torque)
             s[RESTING] = 1;
         else if (window > 0 && variances_are_small(s, s[ENERGY_NOW] / sites, window, energy_variance, moment_variance))

@@ -17,24 +17,24 @@ KERNEL hessian_product(const real* __restrict__ spins, const real* __restrict__ 
                        const real* __restrict__ matrices, const int* __restrict__ kind,
                        const real* __restrict__ onsite_table, real* __restrict__ out, double* __restrict__ sums,
                        int sites, int chunk, int replicas) {
-    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
+    FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
         const Onsite<real> terms{kind, onsite_table};
-        const real* mine = vectors + place(0, r, sites);
+        const Spins<real> mine{vectors + place(0, r, sites)};
         double* sum = sums + (long long)c * replicas + r;
-        for (int k = 0; k < lanes<real>; ++k) sum[k] = 0;
-        lane<real> running{};
-        for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
+        open_sums<real, 1>(sum, replicas);
+        lane<real> running[1] = {};
+        FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
             const auto s = load3(spins + at), v = load3(vectors + at);
             const auto b = direct ? bilinear(mine, neighbour, coupling, matrices, start[i], start[i + 1])
                                   : load3(bilinear_field + at);
             const auto more = onsite_change(terms, terms.row(i), s, v);
             const auto product = tangent(load(held + spot(i, r, sites)) * v - b - more, s);
-            running = running + dot(v, product);
+            running[0] = running[0] + dot(v, product);
             store3<real>(out + at, product);
-            if (i % 32 == 31) add_to(sum, running), running = lane<real>{};
+            if (i % 32 == 31) flush_sums<real>(running, sum, -1, replicas);
         }
-        add_to(sum, running);
+        close_sums<real>(running, sum, -1, replicas);
     }
 }
 
@@ -43,18 +43,18 @@ KERNEL hessian_product(const real* __restrict__ spins, const real* __restrict__ 
 template <typename real>
 KERNEL inner_products(const real* __restrict__ vector, const real* __restrict__ others, int count,
                       double* __restrict__ sums, int sites, int chunk, int replicas) {
-    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
+    FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
         const long long all = (long long)sites * 3 * replicas;
         for (int k = 0; k < count; ++k) {
             double* sum = sums + ((long long)c * count + k) * replicas + r;
-            for (int q = 0; q < lanes<real>; ++q) sum[q] = 0;
-            lane<real> running{};
-            for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
+            open_sums<real, 1>(sum, replicas);
+            lane<real> running[1] = {};
+            FOR_SITES (i, c, chunk, sites) {
                 const long long at = place(i, r, sites);
-                running = running + dot(load3(vector + at), load3(others + k * all + at));
-                if (i % 32 == 31) add_to(sum, running), running = lane<real>{};
+                running[0] = running[0] + dot(load3(vector + at), load3(others + k * all + at));
+                if (i % 32 == 31) flush_sums<real>(running, sum, -1, replicas);
             }
-            add_to(sum, running);
+            close_sums<real>(running, sum, -1, replicas);
         }
     }
 }
@@ -63,13 +63,12 @@ KERNEL inner_products(const real* __restrict__ vector, const real* __restrict__ 
 // are not normalised: |u| is beta, and u / beta is Lanczos's vector. Row turn of `alpha` and `beta` [step, replica] is
 // written: the diagonal of the tridiagonal matrix, and what couples it to the row before.
 template <typename real>
-KERNEL lanczos_coefficients(const double* __restrict__ products, const double* __restrict__ square, int groups,
+KERNEL lanczos_coefficients(const double* __restrict__ products, const double* __restrict__ square,
                             double* __restrict__ alpha, double* __restrict__ beta, real* __restrict__ image,
                             real* __restrict__ present, real* __restrict__ before, uint32* __restrict__ turn,
                             int replicas) {
     FOR_EACH_REPLICA (r, replicas) {
-        double product = 0, length2 = 0;
-        for (int g = 0; g < groups; ++g) product += products[g * replicas + r], length2 += square[g * replicas + r];
+        const double product = products[r], length2 = square[r];
         const long long row = (long long)turn[r] * replicas + r;
         const double length = root(length2), inverse = length > 0 ? 1 / length : 0;  // 0: the space is exhausted
         const double previous = turn[r] > 0 ? beta[row - replicas] : 0;
@@ -90,20 +89,20 @@ KERNEL lanczos_vector(const real* __restrict__ spins, const real* __restrict__ p
                       const real* __restrict__ vectors, real* __restrict__ next, const real* __restrict__ image,
                       const real* __restrict__ present, const real* __restrict__ before, double* __restrict__ sums,
                       int sites, int chunk, int replicas) {
-    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
+    FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
         const lane<real> x = load(image + r), y = load(present + r), z = load(before + r);
         double* sum = sums + (long long)c * replicas + r;
-        for (int k = 0; k < lanes<real>; ++k) sum[k] = 0;
-        lane<real> running{};
-        for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
+        open_sums<real, 1>(sum, replicas);
+        lane<real> running[1] = {};
+        FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
             const auto sum3 = x * load3(product + at) + y * load3(vectors + at) + z * load3(next + at);
             const auto v = tangent(sum3, load3(spins + at));
-            running = running + dot(v, v);
+            running[0] = running[0] + dot(v, v);
             store3<real>(next + at, v);
-            if (i % 32 == 31) add_to(sum, running), running = lane<real>{};
+            if (i % 32 == 31) flush_sums<real>(running, sum, -1, replicas);
         }
-        add_to(sum, running);
+        close_sums<real>(running, sum, -1, replicas);
     }
 }
 
@@ -112,10 +111,10 @@ template <typename real>
 KERNEL accumulate_vectors(const real* __restrict__ vector, const real* __restrict__ weights,
                           const uint32* __restrict__ turn, int count, real* __restrict__ sums, int sites, int chunk,
                           int replicas) {
-    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
+    FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
         const long long all = (long long)sites * 3 * replicas;
         const real* mine = weights + (long long)turn[r] * count * replicas + r;
-        for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
+        FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
             const auto v = load3(vector + at);
             for (int k = 0; k < count; ++k)

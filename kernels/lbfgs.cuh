@@ -12,14 +12,12 @@ constexpr int products = 3 * vectors;     // of all vectors with: newest theta, 
 template <typename real>
 KERNEL lbfgs_products(const real* __restrict__ spins, const real* __restrict__ force, real* __restrict__ stored,
                       double* __restrict__ sums, int newest, int sites, int chunk, int replicas) {
-    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
+    FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
         const long long all = (long long)sites * 3 * replicas;
         double* mine = sums + (long long)c * products * replicas + r;
-        for (int q = 0; q < products; ++q)
-            for (int k = 0; k < lanes<real>; ++k) mine[q * replicas + k] = 0;
-        lane<real> running[products];
-        for (int q = 0; q < products; ++q) running[q] = lane<real>{};
-        for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
+        open_sums<real, products>(mine, replicas);
+        lane<real> running[products] = {};
+        FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
             const auto torque = cross(load3(spins + at), load3(force + at));
             const auto change = load3(stored + 2 * history * all + at) - torque;
@@ -32,9 +30,9 @@ KERNEL lbfgs_products(const real* __restrict__ spins, const real* __restrict__ f
                 running[vectors + v] = running[vectors + v] + dot(change, w);
                 running[2 * vectors + v] = running[2 * vectors + v] + dot(torque, w);
             }
-            if (i % 32 == 31 || i + 1 == sites || i + 1 == (c + 1) * chunk)
-                for (int q = 0; q < products; ++q) add_to(mine + q * replicas, running[q]), running[q] = lane<real>{};
+            if (i % 32 == 31) flush_sums<real>(running, mine, -1, replicas);
         }
+        close_sums<real>(running, mine, -1, replicas);
     }
 }
 
@@ -42,22 +40,19 @@ KERNEL lbfgs_products(const real* __restrict__ spins, const real* __restrict__ f
 template <typename real>
 KERNEL lbfgs(const double* __restrict__ sums, const double* __restrict__ pair_sums, double* __restrict__ state,
              double* __restrict__ table, int* __restrict__ pairs, real* __restrict__ weights, real* __restrict__ step,
-             int newest, int groups, int sites, int window, double torque, double energy_variance,
-             double moment_variance, double safe_step, double longest_turn, double rounding, int replicas) {
+             int newest, int sites, int window, double torque, double energy_variance, double moment_variance,
+             double safe_step, double longest_turn, double rounding, int replicas) {
     FOR_EACH_REPLICA (r, replicas) {
         const Column s{state + r, replicas}, G{table + r, replicas};
         for (int v = 0; v < vectors; ++v) weights[v * replicas + r] = 0;
         step[r] = 0;
         const double before = s[ENERGY_NOW];
-        if (!observe(s, sums, groups, sites, window, torque, energy_variance, moment_variance, r, replicas)) continue;
+        if (!observe(s, Total{sums + r, replicas}, sites, window, torque, energy_variance, moment_variance)) continue;
 
         const int place[3] = {newest, history + newest, 2 * history};
         for (int p = 0; p < 3; ++p)
             for (int v = 0; v < vectors; ++v) {
-                double total = 0;
-                for (int c = 0; c < groups; ++c)
-                    total += pair_sums[((long long)c * products + p * vectors + v) * replicas + r];
-                G[place[p] * vectors + v] = G[v * vectors + place[p]] = total;
+                G[place[p] * vectors + v] = G[v * vectors + place[p]] = pair_sums[(p * vectors + v) * replicas + r];
             }
         const double energy = s[ENERGY_NOW];
         const bool rose = s[STEPS] > 1 && energy > before + rounding * (energy < 0 ? -energy : energy);
@@ -98,10 +93,10 @@ KERNEL lbfgs(const double* __restrict__ sums, const double* __restrict__ pair_su
 template <typename real>
 KERNEL rotate_spins(real* __restrict__ spins, real* __restrict__ stored, const real* __restrict__ weights,
                     const real* __restrict__ turn, int newest, int sites, int chunk, int replicas) {
-    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
+    FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
         const long long all = (long long)sites * 3 * replicas;
         const lane<real> most = load(turn + r);
-        for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
+        FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
             vec<lane<real>> theta{};
             for (int v = 0; v < vectors; ++v)

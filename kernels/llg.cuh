@@ -34,16 +34,16 @@ DEVICE void pace(Column s, double ff, double fp, int pacing, double first, doubl
 // The step of every replica. `turn` [replica] numbers the steps, for those who draw.
 template <typename real>
 KERNEL landau_lifshitz(const double* __restrict__ sums, double* __restrict__ state, real* __restrict__ step,
-                       uint32* __restrict__ turn, int groups, int sites, int window, double torque,
-                       double energy_variance, double moment_variance, int pacing, double first, double shortest,
-                       double drop, double saturation, double most, double angle, double longest_turn, int replicas) {
+                       uint32* __restrict__ turn, int sites, int window, double torque, double energy_variance,
+                       double moment_variance, int pacing, double first, double shortest, double drop,
+                       double saturation, double most, double angle, double longest_turn, int replicas) {
     FOR_EACH_REPLICA (r, replicas) {
         const Column s{state + r, replicas};
+        const Total total{sums + r, replicas};
         step[r] = 0;
-        if (!observe(s, sums, groups, sites, window, torque, energy_variance, moment_variance, r, replicas)) continue;
+        if (!observe(s, total, sites, window, torque, energy_variance, moment_variance)) continue;
         turn[r] = (uint32)s[STEPS];
-        pace(s, summed(sums, FORCE2, groups, r, replicas), summed(sums, OVERLAP, groups, r, replicas), pacing, first,
-             shortest, drop, saturation, most, angle);
+        pace(s, total[FORCE2], total[OVERLAP], pacing, first, shortest, drop, saturation, most, angle);
         step[r] = (real)(s[STEP] * s[TORQUE] > longest_turn ? longest_turn / s[TORQUE] : s[STEP]);
     }
 }
@@ -84,11 +84,11 @@ KERNEL heun_predict(real* __restrict__ spins, const real* __restrict__ force, re
                     const real* __restrict__ step, const real* __restrict__ kT, double precession,
                     const uint32* __restrict__ number, const uint32* __restrict__ turn, uint32 key0, uint32 key1,
                     int sites, int chunk, int replicas) {
-    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
+    FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
         const real rate = (real)precession;
         const lane<real> tau = load(step + r), strength = agitation<real>(load(kT + r), tau, rate);
         const word<real> replica = load_words<real>(number + r), draw = load_words<real>(turn + r);
-        for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
+        FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
             const auto s = load3(spins + at);
             const auto noise = strength * normal<real>(i, replica, draw, key0, key1);
@@ -105,11 +105,11 @@ KERNEL heun_correct(real* __restrict__ spins, const real* __restrict__ force, co
                     const real* __restrict__ start, const real* __restrict__ step, const real* __restrict__ kT,
                     double precession, const uint32* __restrict__ number, const uint32* __restrict__ turn, uint32 key0,
                     uint32 key1, int sites, int chunk, int replicas) {
-    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
+    FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
         const real rate = (real)precession;
         const lane<real> tau = load(step + r), strength = agitation<real>(load(kT + r), tau, rate);
         const word<real> replica = load_words<real>(number + r), draw = load_words<real>(turn + r);
-        for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i) {
+        FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
             const auto s = load3(start + at), there = load3(spins + at);
             const auto noise = strength * normal<real>(i, replica, draw, key0, key1);

@@ -33,8 +33,8 @@ DEVICE lane<real> uniform(word<real> bits) {
 template <typename real>
 KERNEL random_spins(real* __restrict__ spins, uint32 key0, uint32 key1, uint32 stream, uint32 island, int first,
                     int sites, int chunk, int replicas) {
-    FOR_EACH (c, (sites + chunk - 1) / chunk, r, replicas) {
-        for (int i = c * chunk; i < sites && i < (c + 1) * chunk; ++i)
+    FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
+        FOR_SITES (i, c, chunk, sites)
             for (int k = r; k < r + lanes<real>; ++k) {
                 const Four<uint32> counter{{(uint32)i, (uint32)first + (uint32)k, stream, island}};
                 const Four<uint32> random = philox(counter, key0, key1);

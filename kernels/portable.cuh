@@ -8,13 +8,20 @@
 #define DEVICE __device__ __forceinline__
 #define COLD __device__ __forceinline__  // code that few models need
 #define NO_UNROLL _Pragma("unroll 1")    // a loop that few models enter, which should not take registers
+// blocks (of sites, mostly) are the fastest axis of a grid: what runs at the same time is near in memory
 #define FOR_EACH(block, blocks, r, replicas)                                                                   \
-    for (int block = blockIdx.y * blockDim.y + threadIdx.y; block < (blocks); block += gridDim.y * blockDim.y) \
-        for (int r = blockIdx.x * blockDim.x + threadIdx.x; r < (replicas); r += gridDim.x * blockDim.x)
+    for (int block = blockIdx.x * blockDim.y + threadIdx.y; block < (blocks); block += gridDim.x * blockDim.y) \
+        for (int r = blockIdx.y * blockDim.x + threadIdx.x; r < (replicas); r += gridDim.y * blockDim.x)
 #define FOR_FEW FOR_EACH
 #define FOR_EACH_REPLICA(r, replicas)                                                                    \
-    for (int r = blockIdx.x * blockDim.x + threadIdx.x; r < (replicas) && blockIdx.y + threadIdx.y == 0; \
-         r += gridDim.x * blockDim.x)
+    for (int r = blockIdx.y * blockDim.x + threadIdx.x; r < (replicas) && blockIdx.x + threadIdx.y == 0; \
+         r += gridDim.y * blockDim.x)
+// a block of threads has one chunk of sites and one block of replicas, and its warps have the sites of the chunk in
+// turn
+#define FOR_EACH_CHUNK(c, sites, chunk, r, replicas) \
+    if (const int c = blockIdx.x, r = blockIdx.y * width + threadIdx.x; r < (replicas))
+#define FOR_SITES(i, c, chunk, sites) \
+    for (int i = (c) * (chunk) + threadIdx.y; i < (sites) && i < ((c) + 1) * (chunk); i += warps)
 
 // Kernels whose threads work together, block by block; a GPU alone has them, and files that a CPU does not include.
 // What emulates a GPU brings SHARED, SHARED_ROOM and BARRIER of its own.
@@ -29,6 +36,7 @@
 #endif
 
 constexpr int width = 32;  // replicas of a block: a warp
+constexpr int warps = 8;   // of a block of threads
 template <typename real>
 using lane = real;
 template <typename real>
@@ -42,10 +50,12 @@ struct twin;  // the integer as wide as a real
 template <>
 struct twin<float> {
     using type = int;
+    using bits = uint32;
 };
 template <>
 struct twin<double> {
     using type = long long;
+    using bits = uint64;
 };
 template <typename real>
 using whole = typename twin<real>::type;
@@ -76,15 +86,60 @@ template <typename real, typename F>
 DEVICE real each_lane(F f) {
     return f(0);
 }
+// the nine numbers of a matrix, aligned and padded to twelve: a warp reads them in a few wide loads
+constexpr int matrix_stride = 12;
+template <typename real>
+struct alignas(16) Quad {
+    real v[16 / sizeof(real)];
+};
+template <typename real>
+struct Matrix {
+    real v[9];
+    DEVICE explicit Matrix(const real* p) {
+        constexpr int wide = 16 / sizeof(real);
+#pragma unroll
+        for (int k = 0; k < 8 / wide; ++k) {
+            const Quad<real> quad = ((const Quad<real>*)p)[k];
+#pragma unroll
+            for (int j = 0; j < wide; ++j) v[k * wide + j] = quad.v[j];
+        }
+        v[8] = p[8];
+    }
+    DEVICE real operator[](int k) const { return v[k]; }
+};
 DEVICE float root(float v) { return sqrtf(v); }
 DEVICE double root(double v) { return sqrt(v); }
+DEVICE float inverse_root(float v) { return rsqrtf(v); }  // one instruction, within two units of the last digit
+DEVICE double inverse_root(double v) { return rsqrt(v); }
 template <typename real>
 DEVICE void add_to(double* sum, real v) {
     *sum += v;
 }
-template <typename real>
-DEVICE void raise_to(double* largest, real v) {
-    *largest = v > *largest || v != v ? v : *largest;
+
+// The sums of a chunk of sites, sum [quantity, replica]; quantity `largest` is a maximum. A thread sees few sites: what
+// it adds up meets that of the other warps in shared memory, once, in double precision and in a fixed order.
+template <typename real, int quantities>
+DEVICE void open_sums(double*, int) {}
+template <typename real, int quantities>
+DEVICE void flush_sums(real (&)[quantities], double*, int, int) {}
+template <typename real, int quantities>
+DEVICE void close_sums(real (&v)[quantities], double* sum, int largest, int replicas) {
+    SHARED(real, part, warps * warps * width);
+    for (int first = 0; first < quantities; first += warps) {
+        for (int q = first; q < quantities && q < first + warps; ++q)
+            part[((q - first) * warps + threadIdx.y) * width + threadIdx.x] = v[q];
+        BARRIER;
+        const int q = first + threadIdx.y;  // a warp for each quantity
+        if (q < quantities) {
+            double total = 0;
+            for (int w = 0; w < warps; ++w) {
+                const double more = part[(threadIdx.y * warps + w) * width + threadIdx.x];
+                total = q != largest ? total + more : more > total || more != more ? more : total;
+            }
+            sum[(long long)q * replicas] = total;
+        }
+        BARRIER;
+    }
 }
 template <typename real>
 DEVICE uint32 lane_numbers() {
@@ -118,6 +173,8 @@ DEVICE real element(real v, int) {
     for (int block = 0; block < (blocks); ++block) \
         for (int r = 0; r < (replicas); r += lanes<real>)
 #define FOR_EACH_REPLICA(r, replicas) for (int r = 0; r < (replicas); ++r)
+#define FOR_EACH_CHUNK(c, sites, chunk, r, replicas) FOR_EACH (c, ((sites) + (chunk) - 1) / (chunk), r, replicas)
+#define FOR_SITES(i, c, chunk, sites) for (int i = (c) * (chunk); i < (sites) && i < ((c) + 1) * (chunk); ++i)
 
 #if defined(__AVX512F__)
 constexpr int register_bytes = 64;
@@ -150,10 +207,12 @@ struct twin;  // integers as wide as the reals of a lane
 template <>
 struct twin<float> {
     typedef int type __attribute__((vector_size(register_bytes), may_alias));
+    typedef uint32 bits __attribute__((vector_size(register_bytes), may_alias));
 };
 template <>
 struct twin<double> {
     typedef long long type __attribute__((vector_size(register_bytes), may_alias));
+    typedef uint64 bits __attribute__((vector_size(register_bytes), may_alias));
 };
 template <typename real>
 using whole = typename twin<real>::type;
@@ -169,6 +228,13 @@ DEVICE lane<real> each_lane(F f) {
     for (int k = 0; k < lanes<real>; ++k) v[k] = f(k);
     return v;
 }
+constexpr int matrix_stride = 9;
+template <typename real>
+struct Matrix {
+    const real* p;
+    DEVICE explicit Matrix(const real* first) : p(first) {}
+    DEVICE real operator[](int k) const { return p[k]; }
+};
 template <typename L>
 DEVICE L root(L v) {
     for (unsigned k = 0; k < sizeof(v) / sizeof(v[0]); ++k) v[k] = std::sqrt(v[k]);
@@ -177,6 +243,10 @@ DEVICE L root(L v) {
 DEVICE float root(float v) { return std::sqrt(v); }
 DEVICE double root(double v) { return std::sqrt(v); }
 template <typename L>
+DEVICE L inverse_root(L v) {
+    return 1 / root(v);
+}
+template <typename L>
 DEVICE void add_to(double* sum, L v) {
     for (unsigned k = 0; k < sizeof(v) / sizeof(v[0]); ++k) sum[k] += v[k];
 }
@@ -184,6 +254,28 @@ template <typename L>
 DEVICE void raise_to(double* largest, L v) {
     for (unsigned k = 0; k < sizeof(v) / sizeof(v[0]); ++k)
         largest[k] = v[k] > largest[k] || v[k] != v[k] ? v[k] : largest[k];
+}
+
+// The sums of a chunk of sites, sum [quantity, replica]; quantity `largest` is a maximum. A few sites are summed in
+// `real`, then flushed into double precision.
+template <typename real, int quantities>
+DEVICE void open_sums(double* sum, int replicas) {
+    for (int q = 0; q < quantities; ++q)
+        for (int k = 0; k < lanes<real>; ++k) sum[q * replicas + k] = 0;
+}
+template <typename real, int quantities>
+DEVICE void flush_sums(lane<real> (&v)[quantities], double* sum, int largest, int replicas) {
+    for (int q = 0; q < quantities; ++q) {
+        if (q == largest)
+            raise_to(sum + q * replicas, v[q]);
+        else
+            add_to(sum + q * replicas, v[q]);
+        v[q] = lane<real>{};
+    }
+}
+template <typename real, int quantities>
+DEVICE void close_sums(lane<real> (&v)[quantities], double* sum, int largest, int replicas) {
+    flush_sums<real>(v, sum, largest, replicas);
 }
 
 // reinterpret the bits of a number as a word, and a word as a number

@@ -1,5 +1,5 @@
-// How a minimiser chooses its next step: a few numbers of each replica, no loop over sites. The sums of a population
-// arrive in `groups` parts (see reduce_sums), the state of every replica is a column of `state`.
+// How a minimiser chooses its next step: a few numbers of each replica, no loop over sites. The state of every replica
+// is a column of `state`, its sums over all sites (see reduce_sums) are a column of `sums`.
 #pragma once
 #include "advance.cuh"
 #include "evaluate.cuh"
@@ -43,14 +43,12 @@ struct Column {
     DEVICE double& operator[](int row) const { return p[(long long)row * stride]; }
 };
 
-DEVICE double summed(const double* sums, int q, int groups, int r, int replicas) {
-    double total = 0;
-    for (int g = 0; g < groups; ++g) {
-        const double v = sums[((long long)g * SUMS + q) * replicas + r];
-        total = q == LARGEST2 ? larger(total, v) : total + v;
-    }
-    return total;
-}
+// the sums of a replica over all sites
+struct Total {
+    const double* p;
+    int stride;
+    DEVICE double operator[](int quantity) const { return p[(long long)quantity * stride]; }
+};
 
 // Variance control (Xu et al., Commun. Phys. 6, 239 (2023)): within a window of steps, the variance of the energy per
 // site and of the mean spin. Returns whether both are below their thresholds at the window's end.
@@ -79,12 +77,12 @@ DEVICE bool variances_are_small(Column s, double energy, int window, double ener
 }
 
 // Takes the sums in, decides whether the replica may rest, and returns whether it continues.
-DEVICE bool observe(Column s, const double* sums, int groups, int sites, int window, double torque,
-                    double energy_variance, double moment_variance, int r, int replicas) {
+DEVICE bool observe(Column s, Total sums, int sites, int window, double torque, double energy_variance,
+                    double moment_variance) {
     if (s[RESTING] != 0) return false;
-    s[ENERGY_NOW] = summed(sums, ENERGY, groups, r, replicas);
-    s[TORQUE] = root(summed(sums, LARGEST2, groups, r, replicas));
-    for (int k = 0; k < 3; ++k) s[MEAN_X + k] = summed(sums, MX + k, groups, r, replicas) / sites;
+    s[ENERGY_NOW] = sums[ENERGY];
+    s[TORQUE] = root(sums[LARGEST2]);
+    for (int k = 0; k < 3; ++k) s[MEAN_X + k] = sums[MX + k] / sites;
     s[STEPS] += 1;
     if (s[TORQUE] < torque)
         s[RESTING] = 1;
@@ -97,61 +95,60 @@ DEVICE bool observe(Column s, const double* sums, int groups, int sites, int win
 // `memory` energies (Grippo, Lampariello & Lucidi, SIAM J. Numer. Anal. 23, 707 (1986)) a step that must descend.
 // With x' = x + a f the difference of positions is a f, so that products of forces are all that is needed. Where a
 // preconditioner takes forces f to directions d, x' = x + a d, and products f . d stand for f . f: lengths in its
-// metric.
+// metric. Returns the length of the step, 0 where the replica rests.
+DEVICE double barzilai_borwein_step(Column s, Total sums, bool preconditioned, Total direction_sums, int sites,
+                                    int window, double torque, double energy_variance, double moment_variance,
+                                    double safe_step, double longest_turn, double rounding) {
+    if (!observe(s, sums, sites, window, torque, energy_variance, moment_variance)) return 0;
+    const double ff = preconditioned ? direction_sums[SLOPE] : sums[FORCE2];
+    const double steepest = preconditioned ? root(direction_sums[STEEPEST2]) : s[TORQUE];
+    const double fp = sums[OVERLAP], pp = s[FORCE2_BEFORE], n = s[STEPS], energy = s[ENERGY_NOW];
+    const double least = preconditioned ? 1e-3 : 0.1;
+    double a = safe_step;
+    if (n > 1) {
+        double highest = s[PAST];
+        for (int k = 1; k < memory && k < n - 1; ++k) highest = s[PAST + k] > highest ? s[PAST + k] : highest;
+        const double sy = pp - fp, yy = ff - 2 * fp + pp;
+        if (energy <= highest + rounding * (energy < 0 ? -energy : energy)) {
+            if (sy > 0 && yy > 0)
+                a = (int)n % 2 ? s[STEP] * pp / sy : s[STEP] * sy / yy;
+            else
+                a = 4 * s[STEP];
+            if (a < least * safe_step) a = least * safe_step;
+        } else if (preconditioned && 0.25 * s[STEP] < a) {
+            a = 0.25 * s[STEP];
+        }
+    }
+    if (a * steepest > longest_turn) a = longest_turn / steepest;
+    s[PAST + ((int)n - 1) % memory] = energy;
+    s[FORCE2_BEFORE] = ff;
+    s[STEP] = a;
+    return a;
+}
 template <typename real>
 KERNEL barzilai_borwein(const double* __restrict__ sums, int preconditioned, const double* __restrict__ direction_sums,
-                        double* __restrict__ state, real* __restrict__ step, int groups, int sites, int window,
-                        double torque, double energy_variance, double moment_variance, double safe_step,
-                        double longest_turn, double rounding, int replicas) {
-    FOR_EACH_REPLICA (r, replicas) {
-        const Column s{state + r, replicas};
-        step[r] = 0;
-        if (!observe(s, sums, groups, sites, window, torque, energy_variance, moment_variance, r, replicas)) continue;
-        double ff = 0, steepest2 = 0;
-        for (int g = 0; preconditioned && g < groups; ++g) {
-            ff += direction_sums[((long long)g * DIRECTION_SUMS + SLOPE) * replicas + r];
-            steepest2 = larger(steepest2, direction_sums[((long long)g * DIRECTION_SUMS + STEEPEST2) * replicas + r]);
-        }
-        if (!preconditioned) ff = summed(sums, FORCE2, groups, r, replicas);
-        const double steepest = preconditioned ? root(steepest2) : s[TORQUE];
-        const double fp = summed(sums, OVERLAP, groups, r, replicas);
-        const double pp = s[FORCE2_BEFORE], n = s[STEPS], energy = s[ENERGY_NOW];
-        const double least = preconditioned ? 1e-3 : 0.1;
-        double a = safe_step;
-        if (n > 1) {
-            double highest = s[PAST];
-            for (int k = 1; k < memory && k < n - 1; ++k) highest = s[PAST + k] > highest ? s[PAST + k] : highest;
-            const double sy = pp - fp, yy = ff - 2 * fp + pp;
-            if (energy <= highest + rounding * (energy < 0 ? -energy : energy)) {
-                if (sy > 0 && yy > 0)
-                    a = (int)n % 2 ? s[STEP] * pp / sy : s[STEP] * sy / yy;
-                else
-                    a = 4 * s[STEP];
-                if (a < least * safe_step) a = least * safe_step;
-            } else if (preconditioned && 0.25 * s[STEP] < a) {
-                a = 0.25 * s[STEP];
-            }
-        }
-        if (a * steepest > longest_turn) a = longest_turn / steepest;
-        s[PAST + ((int)n - 1) % memory] = energy;
-        s[FORCE2_BEFORE] = ff;
-        s[STEP] = a;
-        step[r] = (real)a;
-    }
+                        double* __restrict__ state, real* __restrict__ step, int sites, int window, double torque,
+                        double energy_variance, double moment_variance, double safe_step, double longest_turn,
+                        double rounding, int replicas) {
+    FOR_EACH_REPLICA (r, replicas)
+        step[r] = (real)barzilai_borwein_step(Column{state + r, replicas}, Total{sums + r, replicas}, preconditioned,
+                                              Total{direction_sums + r, replicas}, sites, window, torque,
+                                              energy_variance, moment_variance, safe_step, longest_turn, rounding);
 }
 
 // Velocity projection: keep the part of the velocity along the force while it points downhill, start anew otherwise.
 // Bessarab, Uzdin & Jonsson, Comput. Phys. Commun. 196, 335 (2015). OTHER is the velocity.
 template <typename real>
 KERNEL velocity_projection(const double* __restrict__ sums, double* __restrict__ state, real* __restrict__ keep,
-                           real* __restrict__ push, real* __restrict__ step, int groups, int sites, int window,
-                           double torque, double energy_variance, double moment_variance, double time_step,
-                           double longest_turn, int replicas) {
+                           real* __restrict__ push, real* __restrict__ step, int sites, int window, double torque,
+                           double energy_variance, double moment_variance, double time_step, double longest_turn,
+                           int replicas) {
     FOR_EACH_REPLICA (r, replicas) {
         const Column s{state + r, replicas};
+        const Total total{sums + r, replicas};
         keep[r] = push[r] = step[r] = 0;
-        if (!observe(s, sums, groups, sites, window, torque, energy_variance, moment_variance, r, replicas)) continue;
-        const double ff = summed(sums, FORCE2, groups, r, replicas), fv = summed(sums, OVERLAP, groups, r, replicas);
+        if (!observe(s, total, sites, window, torque, energy_variance, moment_variance)) continue;
+        const double ff = total[FORCE2], fv = total[OVERLAP];
         const double along = fv > 0 && ff > 0 ? fv / ff : 0;
         double dt = time_step;
         if (dt * (along + dt) * s[TORQUE] > longest_turn) dt = longest_turn / ((along + dt) * s[TORQUE]);
@@ -163,15 +160,16 @@ KERNEL velocity_projection(const double* __restrict__ sums, double* __restrict__
 // FIRE: Bitzek et al., Phys. Rev. Lett. 97, 170201 (2006), with the published constants. OTHER is the velocity.
 template <typename real>
 KERNEL fire(const double* __restrict__ sums, double* __restrict__ state, real* __restrict__ keep,
-            real* __restrict__ push, real* __restrict__ step, int groups, int sites, int window, double torque,
+            real* __restrict__ push, real* __restrict__ step, int sites, int window, double torque,
             double energy_variance, double moment_variance, double time_step, double longest_step, double longest_turn,
             int replicas) {
     FOR_EACH_REPLICA (r, replicas) {
         const Column s{state + r, replicas};
+        const Total total{sums + r, replicas};
         keep[r] = push[r] = step[r] = 0;
-        if (!observe(s, sums, groups, sites, window, torque, energy_variance, moment_variance, r, replicas)) continue;
-        const double ff = summed(sums, FORCE2, groups, r, replicas), fv = summed(sums, OVERLAP, groups, r, replicas);
-        const double vv = summed(sums, OTHER2, groups, r, replicas);
+        if (!observe(s, total, sites, window, torque, energy_variance, moment_variance)) continue;
+        const double ff = total[FORCE2], fv = total[OVERLAP];
+        const double vv = total[OTHER2];
         if (s[STEP] == 0) s[STEP] = time_step, s[MIXING] = 0.1;
         double kept = 0, mixed = 0;
         if (fv > 0) {

@@ -36,7 +36,7 @@ DEVICE vec<L> tangent(vec<L> v, vec<L> s) {
 template <typename L>
 DEVICE vec<L> unit(vec<L> a) {
     const L square = dot(a, a);
-    return where(square > 0, 1 / root(square + (square > 0 ? L{} : L{} + 1)), L{}) * a;
+    return where(square > 0, inverse_root(square + (square > 0 ? L{} : L{} + 1)), L{}) * a;
 }
 template <typename M, typename L>
 DEVICE vec<L> where(M yes, vec<L> a, vec<L> b) {

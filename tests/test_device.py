@@ -289,11 +289,10 @@ def test_what_is_bound_keeps_its_arrays(target):
 
 def rule(device: Any, kernel: str, real: Any, state: np.ndarray) -> np.ndarray:
     """``state`` after one launch of a minimiser's rule, on made-up sums."""
-    groups, replicas = min(device.groups, 3), state.shape[1]
-    sums = np.zeros((groups, len(SUM) - 1, replicas))
-    sums[0] = np.random.default_rng(0).uniform(1, 2, size=sums.shape[1:])
+    replicas = state.shape[1]
+    sums = np.random.default_rng(0).uniform(1, 2, size=(len(SUM) - 1, replicas))
     flat = [device.array(np.zeros(replicas), real) for _ in range(3)]
-    tail = (groups, 100, 50, 1e-9, 1e-20, 1e-20)  # sites, a window longer than the test, thresholds
+    tail = (100, 50, 1e-9, 1e-20, 1e-20)  # sites, a window longer than the test, thresholds
     sums, state = device.array(sums, np.float64), device.array(state.copy(), np.float64)
     arguments = {
         "barzilai_borwein": (sums, 0, sums, state, flat[0], *tail, 0.1, 0.5, 1e-7, replicas),

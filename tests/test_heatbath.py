@@ -27,18 +27,17 @@ from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.relax import STATE, Convergence, Motion, VarianceControl, relax
 from magsearch.thermal.heat_bath import (
-    ENDLESS,
     FIRST,
     MOVE,
     SWEEP,
     HeatBath,
+    bath,
     energies,
     enter,
     kicked,
     moves,
     random_textures,
     run,
-    stepping,
     sweep,
     warm,
 )
@@ -138,11 +137,11 @@ def test_energy_and_magnetisation_are_kept_from_changes(kinds, model, device, re
     energy = energies(motion)
     for draw in range(4):
         swept = sweep(motion, kinds, draw)
-        energy = energy + device.host(swept)[:, SWEEP["CHANGE"], :5].sum(axis=0)
+        energy = energy + device.host(swept)[SWEEP["CHANGE"], :5]
     s = motion.textures().astype(np.float64)
     scale = np.linalg.norm(oracle.field(model, s), axis=-1).sum(axis=-1) + model.lattice.sites
     assert (np.abs(energy - oracle.energy(model, s)) <= (1e-5 if real == np.float32 else 1e-13) * scale).all()
-    total = device.host(swept)[:, SWEEP["SX"] : SWEEP["SZ"] + 1, :5].sum(axis=0).T
+    total = device.host(swept)[SWEEP["SX"] : SWEEP["SZ"] + 1, :5].T
     assert_allclose(total, s.sum(axis=1), atol=1e-5 * model.lattice.sites)
     length = np.linalg.norm(s, axis=-1)
     assert_allclose(length, np.broadcast_to(model.occupied, length.shape), atol=2e-6 if real == np.float32 else 1e-14)
@@ -320,12 +319,12 @@ def test_cones_adapt_to_an_acceptance_of_one_half(device, real):
     model = Hamiltonian(square_bloch().lattice, square_bloch().bonds, 2.0, (UniaxialAnisotropy(4.0),))
     motion = contact(model, device, real, 16, np.geomspace(0.1, 300, 16))
     run(motion, 150, 0)
-    sums = [device.host(sweep(motion, moves("HEATBATH", "CONE"), 1000 + k)).sum(axis=0) for k in range(40)]
+    sums = [device.host(sweep(motion, moves("HEATBATH", "CONE"), 1000 + k)) for k in range(40)]
     accepted = np.mean(sums, axis=0)[SWEEP["ACCEPTED_CONES"], :16] / model.n_spins
     cone = device.host(motion.flat["cone"])[:16]
     assert (np.diff(cone) > -0.1).all()
     assert ((np.abs(accepted - 0.5) < 0.1) | (cone == 2)).all()
-    stepping(motion, ENDLESS, adapting=False)()
+    bath(motion, 0, adapting=False).run()
     assert_array_equal(device.host(motion.flat["cone"])[:16], cone)
 
 

@@ -1,6 +1,7 @@
 """The kernels compile for every GPU that they are meant for, with NVRTC (pip install nvidia-cuda-nvrtc) and with nvcc.
 
-Neither needs a GPU or a driver. What ptxas says about registers and spills is attached to the test report.
+Neither needs a GPU or a driver. What ptxas says about registers, spills and shared memory is attached to the test
+report. nvdisasm (pip install nvidia-cuda-nvdisasm) shows what the loops over bonds load.
 """
 
 from __future__ import annotations
@@ -13,13 +14,23 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from sass import disassembler, functions, loads_per_bond
 
 from magsearch.engine.device import kernel_source, signatures
 
 ARCHITECTURES = ("sm_80", "sm_90")
 # 65536 registers of a multiprocessor for 1024 threads, four blocks of 256: half of its occupancy (sm_90)
-FULL = {"evaluate<float>": 64, "field<float>": 64, "hessian_product<float>": 64}
-HOT = ("evaluate<float>", "advance_spins<float>", "advance_with_velocity<float>", "update_spins<float>")
+FULL = {"evaluate<float>": 64, "field<float>": 64, "hessian_product<float>": 64, "advance_and_evaluate<float>": 64}
+FULL |= {"choose_step<float>": 128, "reduce_sums_together<float>": 128}  # blocks of 512 threads
+HOT = (
+    "evaluate<float>", "advance_and_evaluate<float>", "choose_step<float>", "advance_spins<float>",
+    "advance_with_velocity<float>", "update_spins<float>", "update_spins_together<float>", "lbfgs_products<float>",
+)  # fmt: skip
+SHARED = 48 * 1024  # bytes that a block of threads may have without asking for more
+# as CuPy 14 compiles (cupy/cuda/compiler.py)
+OPTIONS = ("-std=c++17", "-ftz=true", "--device-as-default-execution-space", "--ptxas-options=-v")
+# loads of a bond: its neighbour, its coupling, a matrix in three wide loads, three numbers of a spin and of a force
+LOADS = {"evaluate<float>": 8, "field<float>": 8, "update_spins_together<float>": 8, "advance_and_evaluate<float>": 11}
 EXPRESSIONS = [f"{kernel}<{real}>" for kernel in signatures() if kernel != "convolve" for real in ("float", "double")]
 
 
@@ -43,14 +54,14 @@ def nvrtc() -> ctypes.CDLL | None:
 
 
 def through_nvrtc(library: ctypes.CDLL, architecture: str, folder: Path) -> tuple[bool, str]:
-    """Whether it compiled, and the log; as CuPy compiles it: name expressions, C++17."""
+    """Whether it compiled, and the log; the cubin is left in the folder."""
     program, size = ctypes.c_void_p(), ctypes.c_size_t()
     assert (
         library.nvrtcCreateProgram(ctypes.byref(program), kernel_source().encode(), b"kernels.cu", 0, None, None) == 0
     )
     for expression in EXPRESSIONS:
         assert library.nvrtcAddNameExpression(program, expression.encode()) == 0
-    options = [f"--gpu-architecture={architecture}".encode(), b"-std=c++17", b"--ptxas-options=-v"]
+    options = [option.encode() for option in (f"-arch={architecture}", *OPTIONS)]
     failed = library.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options))
     assert library.nvrtcGetProgramLogSize(program, ctypes.byref(size)) == 0
     log = ctypes.create_string_buffer(size.value)
@@ -60,6 +71,10 @@ def through_nvrtc(library: ctypes.CDLL, architecture: str, folder: Path) -> tupl
             lowered = ctypes.c_char_p()
             assert library.nvrtcGetLoweredName(program, expression.encode(), ctypes.byref(lowered)) == 0
             assert (lowered.value or b"").decode().startswith(mangled(expression))
+        assert library.nvrtcGetCUBINSize(program, ctypes.byref(size)) == 0
+        cubin = ctypes.create_string_buffer(size.value)
+        assert library.nvrtcGetCUBIN(program, cubin) == 0
+        (folder / "kernels.cubin").write_bytes(cubin.raw)
     library.nvrtcDestroyProgram(ctypes.byref(program))
     return not failed, log.value.decode()
 
@@ -102,8 +117,18 @@ def test_every_kernel_compiles(compiler, architecture, tmp_path, record_property
         assert len(said) == 1, f"{expression} is not in the compiled text"
         spills = [int(n) for n in re.findall(r"(\d+) bytes spill", said[0])]
         registers = int(re.findall(r"Used (\d+) registers", said[0])[0])
-        record_property(f"{expression} {architecture}", f"{registers} registers, {sum(spills)} bytes spilled")
+        shared = sum(int(n) for n in re.findall(r"(\d+) bytes smem", said[0]))
+        found = f"{registers} registers, {sum(spills)} bytes spilled, {shared} bytes of shared memory"
+        record_property(f"{expression} {architecture}", found)
+        assert shared <= SHARED, f"{expression} has {shared} bytes of shared memory"
         assert expression not in HOT or not any(spills), f"{expression} spills: {said[0]}"
         assert architecture != "sm_90" or registers <= FULL.get(expression, 255), (
             f"{expression} takes {registers} registers"
         )
+    if (program := disassembler()) and architecture == "sm_90":
+        code = functions(program, tmp_path / "kernels.cubin")
+        for expression, most in LOADS.items():
+            lines = next(lines for symbol, lines in code.items() if symbol.startswith(mangled(expression)))
+            loads = loads_per_bond(lines)
+            record_property(f"{expression} {architecture} loads of a bond", loads)
+            assert loads <= most, f"{expression} loads {loads} numbers for each bond"

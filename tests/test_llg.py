@@ -20,7 +20,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.relaxation.llg import OverdampedLLG
-from magsearch.relaxation.relax import STATE, Convergence, Motion, relax
+from magsearch.relaxation.relax import STATE, Convergence, Cycle, Motion, relax
 from magsearch.relaxation.step_control import AutoDrop, Fixed
 from magsearch.thermal.stochastic_llg import StochasticLLG
 from magsearch.units import K_B, MU_B
@@ -48,9 +48,7 @@ def last_step(pace: Any, device: Any, tesla: np.ndarray, iterations: int) -> np.
     motion = Motion.start(evaluator, s, tesla)
     minimizer = OverdampedLLG(steps(iterations), pace, inf)
     minimizer.begin(motion)
-    iterate = minimizer.iteration(motion)
-    for _ in range(iterations):
-        iterate()
+    Cycle(motion, minimizer.iteration(motion)).run(iterations)
     return device.host(motion.flat["state"])[STATE["STEP"], : len(tesla)]
 
 
@@ -161,11 +159,11 @@ def measured(
     motion = Motion.start(evaluator, oracle.random_textures(model, len(each)), key=more.pop("key", KEY))
     minimizer = StochasticLLG(each, steps(count), damping, Fixed(pace))
     minimizer.begin(motion)
-    iterate = minimizer.iteration(motion)
+    cycle = Cycle(motion, minimizer.iteration(motion))
     rows = [STATE["ENERGY_NOW"], STATE["MEAN_Z"]]
     total = np.zeros((2, len(each)))
     for k in range(count):
-        iterate()
+        cycle.run()
         if k >= count // 4:
             total += device.host(motion.flat["state"][rows])[:, : len(each)]
     energy, z = (total / (count - count // 4)).reshape(2, len(kelvin), replicas)

@@ -12,7 +12,7 @@ import operator
 import os
 import re
 from collections.abc import Callable
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from importlib.util import find_spec
 from numbers import Real
 from pathlib import Path
@@ -20,10 +20,11 @@ from typing import Any
 
 import numpy as np
 
+from magsearch.engine.graph import Chain, Fixed, Launch, recorded
+
 _HERE = Path(__file__).resolve().parents[1]  # magsearch/, where the compiled modules are
 KERNELS = next((d for d in (_HERE / "kernels", _HERE.parent / "kernels") if (d / "portable.cuh").exists()), _HERE)
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")  # each includes those before it
-Launch = Callable[[], None]  # a kernel with its arguments
 INSTALL = "pip install 'magsearch[cuda12]' or 'magsearch[cuda13]' brings CuPy with the libraries that it needs"
 DRIVER = Path("/dev")  # where a driver shows its GPUs, as nvidia0
 CTYPES: dict[str, Any] = {"float": np.float32, "double": np.float64, "int": np.int32, "uint32": np.uint32}
@@ -53,6 +54,13 @@ def signatures() -> dict[str, list[str]]:
         name: [" ".join(argument.replace("__restrict__", "").split()[:-1]) for argument in arguments.split(",")]
         for name, arguments in found
     }
+
+
+@cache
+def by_chunks() -> set[str]:
+    """Return the kernels in which the threads of a GPU work on a chunk of sites together."""
+    body = r"^KERNEL (\w+)\([^)]*\) {\s+FOR_EACH_CHUNK "
+    return set(re.findall(body, kernel_source(), flags=re.MULTILINE))
 
 
 @cache
@@ -102,14 +110,16 @@ class Device:
     description: str  # for people
     xp: Any  # numpy or cupy
     width: int  # replicas of a block: populations are padded to whole blocks
-    chunk: int  # sites that one thread sums over
+    chunk: int  # sites that one thread sums over, or the threads of one block
+    graphs: bool  # whether a chain of launches becomes one (engine/graph.py)
+    together: bool  # whether the threads of a block share memory, so that there are BLOCK_KERNELs
+    matrix_stride: int  # numbers from one 3x3 matrix of a coupling to the next (kernels/portable.cuh)
     stretch: int  # consecutive sites that one thread updates one after the other (magsearch/engine/sweep_order.py)
     fft: Callable[..., Any]  # over given axes
     ifft: Callable[..., Any]
     rfft: Callable[..., Any]  # of real numbers
     irfft: Callable[..., Any]
     portion: int  # bytes of textures that operators work on at a time
-    groups: int  # parts in which the sums of a population arrive at the minimisers' rules
     note = ""  # what the user should know about the choice of this device
 
     def bind(self, kernel: str, real: Any, *arguments: Any, blocks: int, replicas: int) -> Launch:
@@ -136,12 +146,16 @@ class Device:
 
     def chain(self, *launches: Launch) -> Launch:
         """Return launches in turn as one."""
+        raise NotImplementedError
 
-        def every() -> None:
-            for launch in launches:
-                launch()
+    def bind_blocks(
+        self, kernel: str, real: Any, *arguments: Any, grid: tuple[int, int], threads: tuple[int, int], shared: int = 0
+    ) -> Launch:
+        """Bind ``kernel<real>``, a BLOCK_KERNEL, to a grid of blocks of threads, each with ``shared`` bytes of its own.
 
-        return every
+        TypeError for an argument that the kernel's signature forbids, and where there are no such kernels.
+        """
+        raise TypeError(f"{self.name} has no blocks of threads for {kernel}")
 
     def _array(self, kernel: str, place: int, kind: np.dtype, value: Any) -> Any:
         if isinstance(value, self.xp.ndarray) and value.dtype == kind and value.flags.c_contiguous:
@@ -224,8 +238,10 @@ class Cpu(Device):
     xp = np
     width = 16
     chunk = 256
+    graphs = False
+    together = False
+    matrix_stride = 9
     stretch = 256
-    groups = 1
     portion = 2**19  # stays in the cache of a core
 
     def __init__(self, note: str = "") -> None:
@@ -307,13 +323,17 @@ class Cpu(Device):
         )  # fmt: skip
 
 
+THREADS = (32, constant("warps"))  # of a block on a GPU: lanes of a warp, warps
+
+
 class Cuda(Device):
     """An NVIDIA GPU. Raises RuntimeError with the reason where CuPy or a GPU is missing or does not work."""
 
     width = 32
-    chunk = 8
+    chunk = 32
+    together = True
+    matrix_stride = 12
     stretch = 1
-    groups = 32
     portion = 2**28
 
     def __init__(self, index: int | None = None, place: int = 0, places: int = 1) -> None:
@@ -341,6 +361,8 @@ class Cuda(Device):
         except Exception as error:
             raise RuntimeError(_line(f"{self.name} cannot be used", error)) from None
         self._try()
+        self.graphs, why = self._try_graphs()
+        self.description += "" if self.graphs else f", without CUDA graphs: {why}"
 
     def _try(self) -> None:
         """Compile the kernels, run one, and transform two numbers: what is broken shows now, not within a run."""
@@ -366,16 +388,43 @@ class Cuda(Device):
         names = [f"{kernel}<{real}>" for kernel in signatures() if kernel != "convolve" for real in ("float", "double")]
         return self.xp.RawModule(code=kernel_source(), options=("-std=c++17",), name_expressions=names)
 
+    def _try_graphs(self) -> tuple[bool, str]:
+        """Record two launches and run them; return whether that did what it should, and what went wrong."""
+        numbers = self.xp.ones((2, self.width))
+        clear = [
+            self.bind("zero_sums", np.float32, numbers[k], 1, self.width, blocks=1, replicas=self.width) for k in (0, 1)
+        ]
+        try:
+            recorded(self.xp, clear).launch()
+            left = float(self.host(numbers).sum())
+        except Exception as error:  # the driver's own words, whatever class CuPy gives them
+            return False, str(error)
+        return left == 0, "a graph did not do what its launches do"
+
     def _bound(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> Launch:
-        threads = (32, 8)
-        grid = (-(-replicas // threads[0]), min(-(-blocks // threads[1]), 65535))
-        return partial(self._module.get_function(name), grid, threads, tuple(arguments))
+        apart = 1 if name.partition("<")[0] in by_chunks() else THREADS[1]
+        grid = (-(-blocks // apart), -(-replicas // THREADS[0]))
+        return Fixed(self._module.get_function(name), grid, THREADS, tuple(arguments))
 
     def apart_rfft(self, values: Any, axes: tuple[int, ...]) -> Any:
         """Transform real arrays, always ``width`` at once: cuFFT's rounding may depend on their number."""
         whole = self.xp.zeros((self.width, *values.shape[1:]), dtype=values.dtype)
         whole[: len(values)] = values
         return self.rfft(whole, axes=axes)[: len(values)]
+
+    def bind_blocks(
+        self, kernel: str, real: Any, *arguments: Any, grid: tuple[int, int], threads: tuple[int, int], shared: int = 0
+    ) -> Launch:
+        """Bind ``kernel<real>``, a BLOCK_KERNEL, to a grid of blocks of threads, each with ``shared`` bytes of its own.
+
+        TypeError for an argument that the kernel's signature forbids.
+        """
+        name, checked = self._checked(kernel, real, arguments)
+        return Fixed(self._module.get_function(name), grid, threads, tuple(checked), shared_mem=shared)
+
+    def chain(self, *launches: Launch) -> Launch:
+        """Return launches in turn as one, a CUDA graph where they are ``Fixed``."""
+        return Chain(self.xp if self.graphs else None, launches)
 
     def host(self, values: Any) -> Any:
         """Return a NumPy array through page-locked memory, which a GPU writes at the full speed of its bus."""

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.engine.device import Device, Launch, rows
+from magsearch.engine.device import THREADS, Device, Launch, constant, rows
 from magsearch.engine.neighbours import Neighbours
 from magsearch.engine.onsite_table import OnsiteTable
 from magsearch.engine.sweep_order import SweepPlan
@@ -22,6 +22,8 @@ from magsearch.units import MU_B
 
 Path = Literal["direct", "fourier"]
 SUM = rows("Sum")
+COMPANY = constant("company")  # replicas whose sums a block of threads of a GPU reduces
+REDUCING = (THREADS[0], constant("strands"))  # threads of such a block
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Evaluator:
     def _neighbours(self) -> tuple[Any, Any, Any, Any]:
         if self.path == "fourier":
             nothing = self.device.array(np.zeros(1), np.int32)
-            return nothing, nothing, nothing, self.device.array(np.zeros(9), self.real)
+            return nothing, nothing, nothing, self.device.array(np.zeros(self.device.matrix_stride), self.real)
         return Neighbours.of(self.hamiltonian).on(self.device, self.real)
 
     @cached_property
@@ -143,6 +145,20 @@ class Evaluator:
         )  # fmt: skip
         return self.device.chain(*convolve, evaluate)
 
+    def advance_and_evaluate(
+        self, spins: Any, force: Any, step: Any, zeeman: Any, next_spins: Any, next_force: Any, sums: Any
+    ) -> Launch:
+        """Bind the kernel for a step [replica] along the force and the evaluation where it leads (direct path, GPU).
+
+        ``next_spins`` and ``next_force`` are written; the sum OVERLAP is that of both forces.
+        """
+        replicas = self.replicas(spins)
+        return self.bind_blocks(
+            "advance_and_evaluate", spins, force, step, *self._neighbours, *self._onsite, zeeman, next_spins,
+            next_force, sums, self.sites, self.device.chunk, replicas,
+            grid=(self.chunks, replicas // self.device.width), threads=THREADS,
+        )  # fmt: skip
+
     def fields(self, spins: Any, zeeman: Any) -> Any:
         """Return b = -dE/ds on the device, meV, [block, site, 3, width] as the spins."""
         return self._fields(spins, zeeman, self._onsite)
@@ -185,12 +201,17 @@ class Evaluator:
         return self.device.convolution(self.real, vectors, modes, out, lattice.size, lattice.atoms)
 
     def reduction(self, sums: Any, quantities: int, largest: int) -> tuple[Launch, Any]:
-        """Bind the reduction of sums [chunk, quantity, replica] to few groups; return it and the reduced sums."""
+        """Bind the reduction of sums [chunk, quantity, replica] over chunks; return it and the result.
+
+        The result is [quantity, replica]; row ``largest`` holds maxima.
+        """
         chunks, replicas = sums.shape[0], sums.shape[2]
-        groups = min(self.device.groups, chunks)
-        few = self.device.xp.empty((groups, quantities, replicas), dtype=np.float64)
-        arguments = (sums, few, chunks, groups, quantities, largest, replicas)
-        return self.bind("reduce_sums", *arguments, blocks=groups * quantities), few
+        total = self.device.xp.empty((quantities, replicas), dtype=np.float64)
+        arguments = (sums, total, chunks, quantities, largest, replicas)
+        if not self.device.together:
+            return self.bind("reduce_sums", *arguments, blocks=quantities), total
+        grid = (-(-replicas // COMPANY), -(-quantities * COMPANY // self.device.width))
+        return self.bind_blocks("reduce_sums_together", *arguments, grid=grid, threads=REDUCING), total
 
     def reduced(self, sums: Any, quantities: int, largest: int) -> Any:
         """Reduce sums over chunks at once, as ``reduction`` does."""
@@ -202,6 +223,10 @@ class Evaluator:
         """Bind a kernel over the chunks of sites, or over ``blocks``; its last argument is the number of replicas."""
         over = self.chunks if blocks is None else blocks
         return self.device.bind(kernel, self.real, *arguments, blocks=over, replicas=arguments[-1])
+
+    def bind_blocks(self, kernel: str, *arguments: Any, grid: tuple[int, int], threads: tuple[int, int]) -> Launch:
+        """Bind a BLOCK_KERNEL to a grid of blocks of threads."""
+        return self.device.bind_blocks(kernel, self.real, *arguments, grid=grid, threads=threads)
 
     # -- the same for textures, in plain numbers -------------------------------------------------------------------
 

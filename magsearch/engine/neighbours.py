@@ -59,12 +59,14 @@ class Neighbours:
         return cls(start, there[order], which[order], table.reshape(-1, 3, 3))
 
     def on(self, device: Device, real: Any) -> tuple[Any, Any, Any, Any]:
-        """Return start, neighbour, coupling and matrices [coupling, 9] on a device, none of them empty."""
+        """Return start, neighbour, coupling and matrices [coupling, stride] on a device, none of them empty."""
         start, neighbour, coupling = (
             device.array(values, np.int32)
             for values in (self.start, np.append(self.neighbour, 0), np.append(self.coupling, 0))
         )
-        return start, neighbour, coupling, device.array(np.vstack([self.matrices.reshape(-1, 9), np.zeros(9)]), real)
+        matrices = np.zeros((len(self.matrices) + 1, device.matrix_stride))
+        matrices[:-1, :9] = self.matrices.reshape(-1, 9)
+        return start, neighbour, coupling, device.array(matrices, real)
 
     @property
     def site(self) -> NDArray[np.int64]:

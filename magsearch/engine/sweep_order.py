@@ -21,6 +21,7 @@ from magsearch.engine.onsite_table import OnsiteTable
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.terms.term import UnsupportedTerm
 
+LONG = 64  # bonds of a site from which on the warps of a GPU share them
 PARTS = 4096  # maximum number of one colour; with a warp of replicas each, they fill a GPU
 
 
@@ -88,6 +89,7 @@ class SweepPlan:
     width    parts of the largest colour
     linear   whether the energy is linear in every spin, its neighbours held
     spins    updates of a sweep
+    long     whether sites have many bonds
 
     A bond between a site and its own periodic image is not linear in its spin: it counts as anisotropy.
     """
@@ -98,6 +100,7 @@ class SweepPlan:
     width: int
     linear: bool
     spins: int
+    long: bool
 
     @classmethod
     def of(cls, hamiltonian: Hamiltonian, device: Device, real: Any) -> SweepPlan:
@@ -117,4 +120,5 @@ class SweepPlan:
             order.width,
             table.linear,
             len(order.sites),
+            bool(np.diff(neighbours.start).max() >= LONG),
         )

@@ -44,7 +44,7 @@ class Hessian:
         return v - (v * self.spins).sum(axis=2, keepdims=True) * self.spins
 
     def product(self, vectors: Any, out: Any) -> tuple[Launch, Any]:
-        """Return the launch that writes H v into ``out``, and the partial sums of v . H v, [group, 1, replica]."""
+        """Return the launch that writes H v into ``out``, and the sums of v . H v, [1, replica]."""
         evaluator = self.evaluator
         sums = evaluator.device.xp.empty((evaluator.chunks, 1, self.replicas))
         reduce, reduced = evaluator.reduction(sums, 1, -1)

@@ -81,7 +81,7 @@ class Lanczos:
         hessian, evaluator = self.hessian, self.hessian.evaluator
         multiply, product = hessian.product(vector, self._curved)
         choose = evaluator.bind(
-            "lanczos_coefficients", product, self._length2, len(product), self._alpha, self._beta, *self._coefficients,
+            "lanczos_coefficients", product, self._length2, self._alpha, self._beta, *self._coefficients,
             self._turn, hessian.replicas, blocks=1,
         )  # fmt: skip
         advance = self._bind(
@@ -116,7 +116,7 @@ class Lanczos:
         residuals of Ritz values are proportional.
         """
         host, count = self.hessian.evaluator.device.host, self.hessian.count
-        remainder = np.sqrt(host(self._length2).sum(axis=0))
+        remainder = np.sqrt(host(self._length2))
         off_diagonal = np.concatenate([host(self._beta)[: self.done], remainder])
         return host(self._alpha)[: self.done, :count].copy(), off_diagonal[:, :count]
 

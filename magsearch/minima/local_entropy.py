@@ -17,7 +17,7 @@ from magsearch.engine.evaluator import SUM, Evaluator
 from magsearch.minima.free_energy import TEMPERATURE, FreeEnergy
 from magsearch.randomness import Key
 from magsearch.relaxation.relax import Motion
-from magsearch.thermal.heat_bath import ENDLESS, enter, stepping, tether
+from magsearch.thermal.heat_bath import bath, enter, tether
 from magsearch.thermal.statistics import estimate
 from magsearch.units import K_B
 
@@ -112,16 +112,15 @@ class LocalEntropy:
         )  # fmt: skip
         measure = motion.chain(evaluate, multiply)
         series = np.empty((2, self.sweeps, held))
-        step = stepping(motion, ENDLESS, self.reflections)
+        sweep = bath(motion, self.reflections)
         for k in range(-self.warmup, self.sweeps):
             watch()
             if k == 0:
-                step = stepping(motion, ENDLESS, self.reflections, adapting=False)
-            step()
-            motion.iteration += 1
+                sweep = bath(motion, self.reflections, adapting=False)
+            sweep.run()
             if k >= 0:
                 measure()
-                series[0, k] = evaluator.device.host(sums)[:, SUM["ENERGY"], :held].sum(axis=0)
+                series[0, k] = evaluator.device.host(sums)[SUM["ENERGY"], :held]
                 series[1, k] = evaluator.hamiltonian.n_spins - evaluator.device.host(products)[:, 0, :held].sum(axis=0)
         E, D = series.reshape(2, self.sweeps, len(textures), self.levels)
         return E, D

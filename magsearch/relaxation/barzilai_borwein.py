@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from magsearch.engine.device import Launch
-from magsearch.relaxation.preconditioner import preconditioned, softened
+from magsearch.engine.device import Device, Launch
+from magsearch.engine.evaluator import COMPANY, REDUCING, SUM, Evaluator, Path
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.relaxation.preconditioner import DIRECTION, preconditioned, softened
 from magsearch.relaxation.relax import Convergence, Motion
 
 SAFE = 0.3  # radians for each radian that the preconditioner asks for
+FEW = 18  # bonds of a site up to which a GPU moves the neighbours of a spin anew rather than pass over the spins twice
 
 
 @dataclass(frozen=True)
@@ -25,35 +29,78 @@ class BarzilaiBorwein:
     """
 
     name: ClassVar[str] = "barzilai-borwein"
-    vectors: ClassVar[int] = 0
     convergence: Convergence = field(default_factory=Convergence)
     longest_turn: float = 1.0
     softness: float = 0.001
 
+    def vectors(self, hamiltonian: Hamiltonian, path: Path, device: type[Device]) -> int:
+        """Return 2 where spins and force are written to second arrays, else 0 (``Evaluator`` counts directions)."""
+        return 2 if fused(hamiltonian, path, device) else 0
+
     def begin(self, motion: Motion) -> None:
         """Add the arrays of the minimiser to a motion."""
-        motion.flat["step"] = motion.array(motion.replicas)
-        if self._preconditioned(motion):
-            motion.blocked["direction"] = motion.array(*motion.blocked["spins"].shape)
+        b, motion.flat["step"] = motion.blocked, motion.array(motion.replicas)
+        if self._preconditioned(motion.evaluator):
+            b["direction"] = motion.array(*b["spins"].shape)
             motion.common["soft"] = softened(motion.evaluator, self.softness)
+        if _fused(motion.evaluator):
+            b["other spins"], b["other force"] = motion.array(*b["spins"].shape), motion.array(*b["spins"].shape)
+            self._evaluation(motion, "force")()
 
-    def _preconditioned(self, motion: Motion) -> bool:
-        return self.softness > 0 and motion.evaluator.path == "fourier"
+    def _preconditioned(self, evaluator: Evaluator) -> bool:
+        return self.softness > 0 and evaluator.path == "fourier"
 
-    def iteration(self, motion: Motion) -> Launch:
+    def iteration(self, motion: Motion) -> Sequence[Launch]:
         """Bind one step of every moving replica."""
         evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
-        along = "direction" if self._preconditioned(motion) else "force"
-        evaluate, sums = motion.evaluation(along)
-        launches, slopes, safe = [evaluate], sums, 0.5 / evaluator.stiffness
+        if _fused(evaluator):
+            choose = self._choice(motion, motion.sums, 0.5 / evaluator.stiffness)
+            arrays = (b["spins"], b["force"]), (b["other spins"], b["other force"])
+            return [
+                motion.chain(
+                    choose, evaluator.advance_and_evaluate(*there, f["step"], motion.zeeman, *back, motion.sums)
+                )
+                for there, back in (arrays, arrays[::-1])
+            ]
+        along = "direction" if self._preconditioned(evaluator) else "force"
+        launches, slopes, safe = [self._evaluation(motion, along)], None, 0.5 / evaluator.stiffness
         if along == "direction":
             soft = motion.common["soft"]
             direction, slopes = preconditioned(evaluator, soft, b["spins"], b["force"], b["direction"])
-            launches, safe = [evaluate, direction], SAFE
-        choose = motion.bind(
-            "barzilai_borwein", sums, int(along == "direction"), slopes, f["state"], f["step"], len(sums),
-            evaluator.sites, *self.convergence.thresholds(evaluator), safe, self.longest_turn, evaluator.rounding,
-            blocks=1,
-        )  # fmt: skip
+            launches, safe = [*launches, direction], SAFE
+        choose = self._choice(motion, motion.sums, safe, slopes)
         advance = motion.bind("advance_spins", b["spins"], b[along], f["step"], evaluator.sites, evaluator.device.chunk)
-        return motion.chain(*launches, choose, advance)
+        return [motion.chain(*launches, choose, advance)]
+
+    def _evaluation(self, motion: Motion, along: str) -> Launch:
+        evaluator, b = motion.evaluator, motion.blocked
+        return evaluator.evaluation(b["spins"], motion.zeeman, b[along], b["force"], motion.sums)
+
+    def _choice(self, motion: Motion, sums: Any, safe: float, slopes: Any = None) -> Launch:
+        """Bind the choice of every replica's step from sums over chunks, and from those of a direction, if any."""
+        evaluator, state, step = motion.evaluator, motion.flat["state"], motion.flat["step"]
+        rule = (*self.convergence.thresholds(evaluator), safe, self.longest_turn, evaluator.rounding, motion.replicas)
+        directed = slopes is not None
+        if evaluator.device.together:
+            return evaluator.bind_blocks(
+                "choose_step", sums, int(directed), slopes if directed else sums, state, step, len(sums),
+                evaluator.sites, *rule, grid=(-(-motion.replicas // COMPANY), 1), threads=REDUCING,
+            )  # fmt: skip
+        reduce, total = evaluator.reduction(sums, len(SUM) - 1, SUM["LARGEST2"])
+        launches, slope = [reduce], total
+        if directed:
+            more, slope = evaluator.reduction(slopes, DIRECTION["DIRECTION_SUMS"], DIRECTION["STEEPEST2"])
+            launches.append(more)
+        choose = evaluator.bind(
+            "barzilai_borwein", total, int(directed), slope, state, step, evaluator.sites, *rule, blocks=1
+        )
+        return motion.chain(*launches, choose)
+
+
+def fused(hamiltonian: Hamiltonian, path: Path, device: Device | type[Device]) -> bool:
+    """Return whether a step and the evaluation that follows it are one launch."""
+    return device.together and path == "direct" and hamiltonian.coordination <= FEW
+
+
+def _fused(evaluator: Evaluator) -> bool:
+    return fused(evaluator.hamiltonian, evaluator.path, evaluator.device)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from magsearch.engine.device import Launch
+from magsearch.engine.device import Device, Launch
+from magsearch.engine.evaluator import Path
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.relaxation.relax import Convergence, Motion
 from magsearch.relaxation.velocity import add_velocity, advance
 
@@ -20,23 +23,26 @@ class Fire:
     """
 
     name: ClassVar[str] = "fire"
-    vectors: ClassVar[int] = 1
     convergence: Convergence = field(default_factory=Convergence)
     time_step: float = 0.3
     longest_step: float = 1.0
     longest_turn: float = 0.5
 
+    def vectors(self, hamiltonian: Hamiltonian, path: Path, device: type[Device]) -> int:
+        """Return 1: the velocity."""
+        return 1
+
     def begin(self, motion: Motion) -> None:
         """Add the arrays of the minimiser to a motion."""
         add_velocity(motion)
 
-    def iteration(self, motion: Motion) -> Launch:
+    def iteration(self, motion: Motion) -> Sequence[Launch]:
         """Bind one step of every moving replica."""
         evaluator, f, unit = motion.evaluator, motion.flat, motion.evaluator.stiffness**-0.5
         evaluate, sums = motion.evaluation("velocity")
         choose = motion.bind(
-            "fire", sums, f["state"], f["keep"], f["push"], f["step"], len(sums), evaluator.sites,
+            "fire", sums, f["state"], f["keep"], f["push"], f["step"], evaluator.sites,
             *self.convergence.thresholds(evaluator), self.time_step * unit, self.longest_step * unit, self.longest_turn,
             blocks=1,
         )  # fmt: skip
-        return motion.chain(evaluate, choose, advance(motion))
+        return [motion.chain(evaluate, choose, advance(motion))]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
-from magsearch.engine.device import Launch, constant
+from magsearch.engine.device import Device, Launch, constant
+from magsearch.engine.evaluator import Path
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.relaxation.relax import Convergence, Motion
 
 HISTORY = constant("history")
@@ -26,9 +29,12 @@ class LBFGS:
     """
 
     name: ClassVar[str] = "lbfgs"
-    vectors: ClassVar[int] = VECTORS
     convergence: Convergence = field(default_factory=Convergence)
     longest_turn: float = 0.5
+
+    def vectors(self, hamiltonian: Hamiltonian, path: Path, device: type[Device]) -> int:
+        """Return the number of stored vectors."""
+        return VECTORS
 
     def begin(self, motion: Motion) -> None:
         """Add the arrays of the minimiser to a motion."""
@@ -38,7 +44,7 @@ class LBFGS:
         motion.flat["weights"] = motion.array(VECTORS, motion.replicas)
         motion.flat["step"] = motion.array(motion.replicas)
 
-    def iteration(self, motion: Motion) -> Launch:
+    def iteration(self, motion: Motion) -> Sequence[Launch]:
         """Bind one step of every moving replica."""
         evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
         shape = (evaluator.sites, evaluator.device.chunk)
@@ -49,7 +55,7 @@ class LBFGS:
         def turn(newest: int) -> Launch:
             multiply = motion.bind("lbfgs_products", b["spins"], b["force"], b["stored"], products, newest, *shape)
             choose = motion.bind(
-                "lbfgs", sums, reduced, f["state"], f["table"], f["pairs"], f["weights"], f["step"], newest, len(sums),
+                "lbfgs", sums, reduced, f["state"], f["table"], f["pairs"], f["weights"], f["step"], newest,
                 evaluator.sites, *self.convergence.thresholds(evaluator), 0.5 / evaluator.stiffness, self.longest_turn,
                 evaluator.rounding, blocks=1,
             )  # fmt: skip
@@ -57,9 +63,4 @@ class LBFGS:
             rotate = motion.bind("rotate_spins", b["spins"], b["stored"], f["weights"], f["step"], after, *shape)
             return motion.chain(evaluate, multiply, reduce, choose, rotate)
 
-        turns = [turn(newest) for newest in range(HISTORY)]  # the newest pair takes the place of the oldest
-
-        def iterate() -> None:
-            turns[motion.iteration % HISTORY]()
-
-        return iterate
+        return [turn(newest) for newest in range(HISTORY)]  # the newest pair takes the place of the oldest

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
-from magsearch.engine.device import Launch
+from magsearch.engine.device import Device, Launch
+from magsearch.engine.evaluator import Path
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.relaxation.relax import Convergence, Motion
 from magsearch.relaxation.step_control import AutoDrop, Pace
 
@@ -21,26 +24,29 @@ class OverdampedLLG:
     """
 
     name: ClassVar[str] = "llg"
-    vectors: ClassVar[int] = 0
     convergence: Convergence = field(default_factory=Convergence)
     pace: Pace = field(default_factory=AutoDrop)
     longest_turn: float = 1.0
+
+    def vectors(self, hamiltonian: Hamiltonian, path: Path, device: type[Device]) -> int:
+        """Return 0."""
+        return 0
 
     def begin(self, motion: Motion) -> None:
         """Add the arrays of the minimiser to a motion."""
         motion.flat["step"] = motion.array(motion.replicas)
         motion.flat["turn"] = motion.array(motion.replicas, dtype=np.uint32)
 
-    def iteration(self, motion: Motion) -> Launch:
+    def iteration(self, motion: Motion) -> Sequence[Launch]:
         """Bind one step of every moving replica."""
         evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
         evaluate, sums = motion.evaluation("force")
         choose = motion.bind(
-            "landau_lifshitz", sums, f["state"], f["step"], f["turn"], len(sums), evaluator.sites,
+            "landau_lifshitz", sums, f["state"], f["step"], f["turn"], evaluator.sites,
             *self.convergence.thresholds(evaluator), *self.pace.arguments(1 / evaluator.stiffness), self.longest_turn,
             blocks=1,
         )  # fmt: skip
         advance = motion.bind(
             "advance_spins", b["spins"], b["force"], f["step"], evaluator.sites, evaluator.device.chunk
         )
-        return motion.chain(evaluate, choose, advance)
+        return [motion.chain(evaluate, choose, advance)]

@@ -40,7 +40,7 @@ def softened(evaluator: Evaluator, softness: float) -> Any:
 
 
 def preconditioned(evaluator: Evaluator, modes: Any, spins: Any, force: Any, direction: Any) -> tuple[Launch, Any]:
-    """Bind the kernels for directions from forces; return them and the reduced sums [group, sum, replica].
+    """Bind the kernels for directions from forces; return them and their sums over chunks, [chunk, sum, replica].
 
     modes as ``softened`` makes them; spins, force, direction [block, site, 3, width].
     """
@@ -50,5 +50,4 @@ def preconditioned(evaluator: Evaluator, modes: Any, spins: Any, force: Any, dir
     project = evaluator.bind(
         "project_direction", spins, force, wave, direction, sums, evaluator.sites, evaluator.device.chunk, replicas
     )
-    reduce, reduced = evaluator.reduction(sums, DIRECTION["DIRECTION_SUMS"], DIRECTION["STEEPEST2"])
-    return evaluator.device.chain(convolve, project, reduce), reduced
+    return evaluator.device.chain(convolve, project), sums

@@ -6,15 +6,16 @@ every few iterations, and thins the population out when most of it rests.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.engine.device import Launch, rows
-from magsearch.engine.evaluator import SUM, Evaluator
+from magsearch.engine.device import Device, Launch, rows
+from magsearch.engine.evaluator import SUM, Evaluator, Path
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.randomness import Key
 
 STATE = rows("State")
@@ -115,7 +116,8 @@ class Relaxation:
 class Motion:
     """The arrays of a population that moves. ``blocked`` [..., block, site, 3, width], ``flat`` [..., replica].
 
-    ``common`` holds what belongs to no replica.
+    ``common`` holds what belongs to no replica. Where ``blocked`` has "other spins", spins are there after every odd
+    iteration.
 
     They stay where they are, so that launches on them can be bound once. ``key`` is that of the random numbers, for
     those who draw any.
@@ -150,13 +152,18 @@ class Motion:
         )
 
     @property
+    def spins(self) -> Any:
+        """The present spins, [block, site, 3, width]."""
+        return self.blocked["other spins" if self.iteration % 2 and "other spins" in self.blocked else "spins"]
+
+    @property
     def replicas(self) -> int:
         """Number of replicas, padding included."""
         return self.evaluator.replicas(self.blocked["spins"])
 
     def textures(self) -> NDArray[Any]:
         """Return the textures, [replica, site, 3], without padding."""
-        return self.evaluator.textures(self.blocked["spins"])[: self.count]
+        return self.evaluator.textures(self.spins)[: self.count]
 
     def array(self, *shape: int, dtype: Any = None) -> Any:
         """Return an array of zeros on the device."""
@@ -165,7 +172,7 @@ class Motion:
     def evaluation(self, other: str) -> tuple[Launch, Any]:
         """Bind the evaluation of the present spins; return it and the reduced sums that rules read."""
         b = self.blocked
-        evaluate = self.evaluator.evaluation(b["spins"], self.zeeman, b[other], b["force"], self.sums)
+        evaluate = self.evaluator.evaluation(self.spins, self.zeeman, b[other], b["force"], self.sums)
         reduce, sums = self.evaluator.reduction(self.sums, len(SUM) - 1, SUM["LARGEST2"])
         return self.chain(evaluate, reduce), sums
 
@@ -178,10 +185,9 @@ class Motion:
     def seen(self, columns: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the state of replicas that moved after they were last looked at, with their present numbers."""
         state = self.evaluator.device.host(self.flat["state"])[:, columns].copy()
-        sums = self.evaluator.device.host(self.evaluate("force"))[:, :, columns]
-        total = sums.sum(axis=0)
+        total = self.evaluator.device.host(self.evaluate("force"))[:, columns]
         state[STATE["ENERGY_NOW"]] = total[SUM["ENERGY"]]
-        state[STATE["TORQUE"]] = np.sqrt(sums[:, SUM["LARGEST2"]].max(axis=0))
+        state[STATE["TORQUE"]] = np.sqrt(total[SUM["LARGEST2"]])
         state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1] = total[SUM["MX"] : SUM["MZ"] + 1] / self.evaluator.sites
         return state
 
@@ -215,7 +221,7 @@ class Motion:
             device.xp.ascontiguousarray(zeeman),
             {name: of(a) for name, a in self.blocked.items()},
             flat,
-            device.xp.empty((self.evaluator.chunks, len(SUM) - 1, len(index))),
+            device.xp.ascontiguousarray(self.sums[..., flat_index]),
             len(keep),
             self.key,
             self.iteration,
@@ -223,21 +229,49 @@ class Motion:
         )
 
 
+class Cycle:
+    """The iterations of a motion: launches that follow one another in turn.
+
+    turns   iteration n is turns[n % len(turns)]
+    """
+
+    def __init__(self, motion: Motion, turns: Sequence[Launch]):
+        self.motion, self.turns = motion, turns
+        self._graphs: dict[tuple[int, ...], Launch] = {}
+
+    def run(self, iterations: int = 1) -> None:
+        """Run the next ``iterations`` iterations, as one graph where the device has graphs."""
+        first, many = self.motion.iteration, len(self.turns)
+        following = [self.turns[k % many] for k in range(first, first + iterations)]
+        if self.motion.evaluator.device.graphs and iterations > 1:
+            which = tuple(map(id, following))
+            if which not in self._graphs:
+                self._graphs[which] = self.motion.chain(*following)
+            following = [self._graphs[which]]
+        for launch in following:
+            launch()
+        self.motion.iteration += iterations
+
+
 class Minimizer(Protocol):
     """Algorithm of one iteration; ``convergence`` says when a replica rests."""
-
-    vectors: ClassVar[int]  # arrays as large as the population that it needs, besides spins and force
 
     @property
     def convergence(self) -> Convergence:
         """When a replica rests."""
         ...
 
+    def vectors(self, hamiltonian: Hamiltonian, path: Path, device: type[Device]) -> int:
+        """Return the number of arrays as large as the population that it needs, besides spins and force."""
+
     def begin(self, motion: Motion) -> None:
         """Add the arrays that the minimiser needs."""
 
-    def iteration(self, motion: Motion) -> Launch:
-        """Bind one step of every moving replica, valid as long as the arrays of the motion are the same."""
+    def iteration(self, motion: Motion) -> Sequence[Launch]:
+        """Bind one step of every moving replica, valid as long as the arrays of the motion are the same.
+
+        Where steps differ: as many as follow one another in turn, beginning with that of iteration 0.
+        """
 
 
 @runtime_checkable
@@ -269,27 +303,25 @@ def relax(
         return minimizer.relaxed(evaluator, textures, tesla, watch, key)
     motion = Motion.start(evaluator, textures, tesla, key)
     minimizer.begin(motion)
-    iterate = minimizer.iteration(motion)
+    cycle = Cycle(motion, minimizer.iteration(motion))
     count = len(np.asarray(textures).reshape(-1, evaluator.sites, 3))
     who = np.arange(count)  # which replica each column of the motion is; padding has none
     final = np.empty((count, evaluator.sites, 3), dtype=evaluator.real)
     state = np.zeros((motion.flat["state"].shape[0], count))
     while True:
         watch()
-        for _ in range(min(LOOK, minimizer.convergence.steps - motion.iteration)):
-            iterate()
-            motion.iteration += 1
+        cycle.run(min(LOOK, minimizer.convergence.steps - motion.iteration))
         now = evaluator.device.host(motion.flat["state"])[:, : len(who)]
         state[:, who] = now
         moving = np.flatnonzero(now[STATE["RESTING"]] == 0)
         done = len(moving) == 0 or motion.iteration >= minimizer.convergence.steps
         if done or -(-len(moving) // evaluator.device.width) <= motion.replicas // evaluator.device.width // 2:
-            final[who] = evaluator.textures(motion.blocked["spins"])[: len(who)]
+            final[who] = evaluator.textures(motion.spins)[: len(who)]
             if done:
                 state[:, who[moving]] = motion.seen(moving)
                 break
             motion, who = motion.thinned(moving), who[moving]
-            iterate = minimizer.iteration(motion)
+            cycle = Cycle(motion, minimizer.iteration(motion))
     return Relaxation(
         textures=final,
         energy=state[STATE["ENERGY_NOW"]],

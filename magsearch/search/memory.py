@@ -51,7 +51,8 @@ def footprint(
 
     def batch(island: GeneticTunneling) -> int:
         last = island.minimizer.minimizer if isinstance(island.minimizer, Method) else island.minimizer
-        return -(-island.replicas // width) * width * (replica + last.vectors * texture)
+        vectors = last.vectors(hamiltonian, path, device)
+        return -(-island.replicas // width) * width * (replica + vectors * texture)
 
     most = max(np.bincount(owners(len(islands), ranks)))
     replicas = max(island.replicas for island in islands)

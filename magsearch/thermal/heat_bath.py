@@ -12,6 +12,7 @@ at h.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -19,10 +20,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch.engine.device import Launch, rows
-from magsearch.engine.evaluator import SUM, Evaluator
+from magsearch.engine.device import THREADS, Device, Launch, rows
+from magsearch.engine.evaluator import SUM, Evaluator, Path
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.randomness import Key
-from magsearch.relaxation.relax import STATE, Convergence, Motion, Watch
+from magsearch.relaxation.relax import LOOK, STATE, Convergence, Cycle, Motion, Watch
 from magsearch.units import K_B
 
 MOVE = rows("Move")
@@ -47,7 +49,7 @@ def enter(motion: Motion, kelvin: ArrayLike) -> None:
     renumber(motion)
     motion.flat["awake"] = device.array(motion.flat["state"][STATE["RESTING"]] == 0, evaluator.real)
     warm(motion, kelvin)
-    motion.flat["state"][STATE["ENERGY_NOW"]] = motion.evaluate("force")[:, SUM["ENERGY"]].sum(axis=0)
+    motion.flat["state"][STATE["ENERGY_NOW"]] = motion.evaluate("force")[SUM["ENERGY"]]
 
 
 def tether(motion: Motion, pull: ArrayLike) -> None:
@@ -70,20 +72,24 @@ def warm(motion: Motion, kelvin: ArrayLike) -> None:
 
 
 def sweeping(motion: Motion, kinds: int) -> tuple[Launch, Any]:
-    """Bind one sweep over all spins; return it and the sums that it leaves, [group, sum, replica]."""
+    """Bind one sweep over all spins; return it and the sums that it leaves, [sum, replica]."""
     evaluator, flat, plan = motion.evaluator, motion.flat, motion.evaluator.sweep_plan
     rows = SWEEP["SWEEP_SUMS"]
     sums = motion.array(plan.width, rows, motion.replicas, dtype=np.float64)
     # without tethers, arrays of the same kind stand for what is not read
     held = (1, motion.blocked["anchor"], flat["pull"]) if "pull" in flat else (0, motion.zeeman, flat["kT"])
-    parts = [
-        motion.bind(
-            "update_spins", motion.blocked["spins"], *plan.model, motion.zeeman, *plan.order, first, last, *held,
-            flat["kT"], flat["cone"], flat["awake"], flat["number"], flat["turn"], *motion.key, kinds, sums,
-            evaluator.sites, blocks=last - first,
-        )
-        for first, last in pairwise(plan.colour.tolist())
-    ]  # fmt: skip
+
+    def update(first: int, last: int) -> Launch:
+        arguments = (
+            motion.blocked["spins"], *plan.model, motion.zeeman, *plan.order, first, last, *held, flat["kT"],
+            flat["cone"], flat["awake"], flat["number"], flat["turn"], *motion.key, kinds, sums, evaluator.sites,
+        )  # fmt: skip
+        if not (plan.long and evaluator.device.together):
+            return motion.bind("update_spins", *arguments, blocks=last - first)
+        grid = (last - first, motion.replicas // evaluator.device.width)
+        return evaluator.bind_blocks("update_spins_together", *arguments, motion.replicas, grid=grid, threads=THREADS)
+
+    parts = [update(first, last) for first, last in pairwise(plan.colour.tolist())]
     clear = motion.bind("zero_sums", sums, plan.width * rows, blocks=plan.width * rows)
     reduce, reduced = evaluator.reduction(sums, rows, -1)
     return motion.chain(clear, *parts, reduce), reduced
@@ -107,7 +113,6 @@ class HeatBath:
     """
 
     name: ClassVar[str] = "heat-bath"
-    vectors: ClassVar[int] = 0
     temperature: float | tuple[float, ...] = field(
         default=0.0,
         metadata={"doc": "Temperature of the spins.", "unit": "K", "type": float, "ge": 0, "needed": True},
@@ -115,17 +120,21 @@ class HeatBath:
     convergence: Convergence = field(default_factory=Convergence)
     reflections: int = field(default=0, metadata=REFLECTIONS)
 
+    def vectors(self, hamiltonian: Hamiltonian, path: Path, device: type[Device]) -> int:
+        """Return 0."""
+        return 0
+
     def begin(self, motion: Motion) -> None:
         """Add the arrays of the heat bath to a motion."""
         enter(motion, self.temperature)
 
-    def iteration(self, motion: Motion) -> Launch:
+    def iteration(self, motion: Motion) -> Sequence[Launch]:
         """Bind one sweep of every replica that is awake."""
         return stepping(motion, self.convergence, self.reflections)
 
 
-def stepping(motion: Motion, convergence: Convergence, reflections: int = 0, adapting: bool = True) -> Launch:
-    """Bind one sweep of every replica that is awake: heat bath (and cones, with anisotropy), then reflections.
+def stepping(motion: Motion, convergence: Convergence, reflections: int = 0, adapting: bool = True) -> Sequence[Launch]:
+    """Bind sweeps of every replica that is awake: heat bath (and cones, with anisotropy), then reflections.
 
     Energies follow from their changes; at the end of every window of variance control (without one: every ``RESUM``
     sweeps) they are summed anew. The widths of cones stay as they are unless ``adapting``.
@@ -138,7 +147,7 @@ def stepping(motion: Motion, convergence: Convergence, reflections: int = 0, ada
     def then(update: Launch, swept: Any, kinds: int, last: bool, exact: bool) -> list[Launch]:
         sums = summed if exact else swept
         finish = motion.bind(
-            "finish_sweep", swept, len(swept), sums, len(sums), int(exact), flat["state"], flat["awake"], flat["cone"],
+            "finish_sweep", swept, sums, int(exact), flat["state"], flat["awake"], flat["cone"],
             flat["turn"], kinds, int(adapting), plan.spins, evaluator.sites, window if last else 0, *thresholds,
             blocks=1,
         )  # fmt: skip
@@ -150,30 +159,24 @@ def stepping(motion: Motion, convergence: Convergence, reflections: int = 0, ada
     *before, last = sweeps
     first = [launch for each in before for launch in then(*each, last=False, exact=False)]
     changes, exact = (motion.chain(*first, *then(*last, last=True, exact=exact)) for exact in (False, True))
-
-    def step() -> None:
-        (exact if (motion.iteration + 1) % (window or RESUM) == 0 else changes)()
-
-    return step
+    return [changes] * ((window or RESUM) - 1) + [exact]
 
 
-def bath(motion: Motion, reflections: int, adapting: bool = True) -> Launch:
-    """Bind one sweep of every replica, none of which rests; it counts the motion's iterations."""
-    step = stepping(motion, ENDLESS, reflections, adapting)
-
-    def once() -> None:
-        step()
-        motion.iteration += 1
-
-    return once
+def bath(motion: Motion, reflections: int, adapting: bool = True) -> Cycle:
+    """Bind sweeps of every replica, none of which rests."""
+    return Cycle(motion, stepping(motion, ENDLESS, reflections, adapting))
 
 
 def run(motion: Motion, sweeps: int, reflections: int, watch: Watch = lambda: None, adapting: bool = True) -> None:
     """Run ``sweeps`` sweeps, each with ``reflections`` of over-relaxation."""
-    once = bath(motion, reflections, adapting)
-    for _ in range(sweeps):
+    several(bath(motion, reflections, adapting), sweeps, watch)
+
+
+def several(sweep: Cycle, sweeps: int, watch: Watch = lambda: None) -> None:
+    """Run ``sweeps`` sweeps; ``watch`` is called before every ``LOOK`` of them."""
+    for first in range(0, sweeps, LOOK):
         watch()
-        once()
+        sweep.run(min(LOOK, sweeps - first))
 
 
 def energies(motion: Motion) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from magsearch.engine.evaluator import Evaluator
 from magsearch.randomness import Consumer, Key, derived, keyed
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.relax import Minimizer, Motion, Relaxation, Watch, relax
-from magsearch.thermal.heat_bath import REFLECTIONS, bath, energies, enter, warm
+from magsearch.thermal.heat_bath import REFLECTIONS, bath, energies, enter, several, warm
 from magsearch.thermal.outcome import with_steps
 from magsearch.thermal.simulated_annealing import COLDEST, HOTTEST, ends
 from magsearch.units import K_B
@@ -84,9 +84,7 @@ class ParallelTempering:
         enter(motion, np.tile(kelvin, len(replica)))
         adapting, still = bath(motion, self.reflections), bath(motion, self.reflections, adapting=False)
         for turn in range(self.sweeps // self.every):
-            for _ in range(self.every):
-                watch()
-                (adapting if warmup is None or turn * self.every < warmup else still)()
+            several(adapting if warmup is None or turn * self.every < warmup else still, self.every, watch)
             energy = energies(motion)[replica]  # [ladder, rung]
             tried = pairs[pairs % 2 == turn % 2]
             gain = (beta[tried] - beta[tried + 1]) * (energy[:, tried] - energy[:, tried + 1])

@@ -88,14 +88,14 @@ def sample(
         watch()
         if textures is None:
             warm(motion, every * (hot / every) ** max(0.0, 1 - 2 * (k + 1) / warmup))
-        sweep()
+        sweep.run()
     warm(motion, every)
     sweep = bath(motion, reflections, adapting=False)
     flat = bool(len(triangles(evaluator.hamiltonian.lattice)))
     energy, spin, charge = np.empty((sweeps, len(every))), np.empty((sweeps, len(every), 3)), []
     for k in range(sweeps):
         watch()
-        sweep()
+        sweep.run()
         state = evaluator.device.host(motion.flat["state"])[:, : len(every)]
         energy[k], spin[k] = state[STATE["ENERGY_NOW"]], state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1].T
         if flat and (k + 1) % max(1, sweeps // CHARGES) == 0:

@@ -92,7 +92,7 @@ class SimulatedAnnealing:
         for k in range(self.sweeps):
             watch()
             warm(motion, self.schedule(k / max(1, self.sweeps - 1), scale))
-            sweep()
+            sweep.run()
         own = derived(key, Consumer.RELAXATION)
         cold = relax(self.minimizer, evaluator, motion.textures(), tesla, watch, own)
         return with_steps(cold, self.sweeps * (1 + self.reflections))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import ClassVar
 
 import numpy as np
 
-from magsearch.engine.device import Launch
+from magsearch.engine.device import Device, Launch
+from magsearch.engine.evaluator import Path
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.relaxation.relax import Convergence, Motion
 from magsearch.relaxation.step_control import Fixed, Pace
 from magsearch.thermal.heat_bath import renumber, warm
@@ -30,7 +33,6 @@ class StochasticLLG:
     """
 
     name: ClassVar[str] = "stochastic-llg"
-    vectors: ClassVar[int] = 2
     temperature: float | tuple[float, ...] = field(
         default=0.0,
         metadata={"doc": "Temperature of the spins.", "unit": "K", "type": float, "ge": 0, "needed": True},
@@ -48,6 +50,10 @@ class StochasticLLG:
         },
     )  # fmt: skip
 
+    def vectors(self, hamiltonian: Hamiltonian, path: Path, device: type[Device]) -> int:
+        """Return 2: where a step starts, and the force where it leads."""
+        return 2
+
     def begin(self, motion: Motion) -> None:
         """Add the arrays of Heun's method to a motion."""
         for name in ("step", "kT"):
@@ -58,13 +64,13 @@ class StochasticLLG:
         renumber(motion)
         warm(motion, self.temperature)
 
-    def iteration(self, motion: Motion) -> Launch:
+    def iteration(self, motion: Motion) -> Sequence[Launch]:
         """Bind one step of every moving replica."""
         evaluator, b, f, precession = motion.evaluator, motion.blocked, motion.flat, 1 / self.damping
         fastest = (evaluator.stiffness + K_B * float(np.max(self.temperature))) * float(np.hypot(1, precession))
         evaluate, sums = motion.evaluation("force")
         choose = motion.bind(
-            "landau_lifshitz", sums, f["state"], f["step"], f["turn"], len(sums), evaluator.sites,
+            "landau_lifshitz", sums, f["state"], f["step"], f["turn"], evaluator.sites,
             *self.convergence.thresholds(evaluator), *self.pace.arguments(1 / fastest), inf, blocks=1,
         )  # fmt: skip
         noise = (
@@ -74,4 +80,4 @@ class StochasticLLG:
         predict = motion.bind("heun_predict", b["spins"], b["force"], *noise)
         look = evaluator.evaluation(b["spins"], motion.zeeman, b["ahead"], b["ahead"], motion.sums)
         correct = motion.bind("heun_correct", b["spins"], b["force"], b["ahead"], *noise)
-        return motion.chain(evaluate, choose, predict, look, correct)
+        return [motion.chain(evaluate, choose, predict, look, correct)]

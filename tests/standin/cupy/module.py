@@ -101,7 +101,9 @@ class RawModule:
     def _library(self) -> ctypes.CDLL:
         if failures.nvrtc:
             raise RuntimeError(MISSING)
-        meeting = set(re.findall(r"^BLOCK_KERNEL (\w+)\(", self.code, flags=re.MULTILINE))
+        bodies = re.findall(r"^(BLOCK_)?KERNEL (\w+)\((.*?)^}", self.code, flags=re.MULTILINE | re.DOTALL)
+        sums = re.compile(r"\bclose(_sums<\w+>)?\(")  # of a chunk of sites, which the threads of a block share
+        meeting = {name for block, name, body in bodies if block or sums.search(body)}
         entries = [
             ENTRY.format(k=k, name=name, meets=int(name.partition("<")[0] in meeting))
             for k, name in enumerate(self.names)

@@ -11,7 +11,7 @@ from ..failures import CUDARuntimeError, failures
 from ..memory import pool
 
 is_hip = False
-streamCaptureModeRelaxed = 2
+streamCaptureModeGlobal, streamCaptureModeThreadLocal, streamCaptureModeRelaxed = range(3)
 _current = [0]
 
 
