@@ -13,6 +13,7 @@
 #include "llg.cuh"
 #include "multiply.cuh"
 #include "philox.cuh"
+#include "textures.cuh"
 
 namespace nb = nanobind;
 

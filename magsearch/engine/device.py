@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from magsearch.engine.graph import Chain, Fixed, Launch, recorded
 
@@ -188,13 +189,23 @@ class Device:
 
         return convolve
 
+    def pairs(self, count: int) -> NDArray[np.int64]:
+        """Return the columns [pair, 2] of ``count`` pairs of replicas that share the transforms of a convolution.
+
+        Numbers of columns without padding; what one pair does depends on no other.
+        """
+        return np.arange(2 * count).reshape(count, 2)
+
     def array(self, values: Any, dtype: Any) -> Any:
         """Return a contiguous array on this device."""
         return self.xp.ascontiguousarray(self.xp.asarray(values, dtype=dtype))
 
     def host(self, values: Any) -> Any:
-        """Return a NumPy array with the values of a device array."""
+        """Return a NumPy array with the values of an array on this device; one of the host is returned as it is."""
         return values
+
+    def trim(self) -> None:
+        """Give back memory that no array uses any more, before another attempt with smaller arrays."""
 
 
 class Cpu(Device):
@@ -256,6 +267,13 @@ class Cpu(Device):
     def ifft(self) -> Callable[..., Any]:  # type: ignore[override]
         """The inverse of ``fft``."""
         return importlib.import_module("scipy.fft").ifftn
+
+    def pairs(self, count: int) -> NDArray[np.int64]:
+        """Return the columns [pair, 2] that share a transform: equal lanes of two blocks, or halves of the last."""
+        pair, lane = np.divmod(np.arange(count), self.width)
+        alone = (pair == count // self.width) & (count % self.width <= self.width // 2)  # one block holds them
+        first = 2 * self.width * pair + lane
+        return np.stack([first, first + np.where(alone, self.width // 2, self.width)], axis=1)
 
     def convolution(
         self, real: Any, spins: Any, modes: Any, field: Any, size: tuple[int, int, int], atoms: int
@@ -340,10 +358,16 @@ class Cuda(Device):
 
     def host(self, values: Any) -> Any:
         """Return a NumPy array through page-locked memory, which a GPU writes at the full speed of its bus."""
+        if isinstance(values, np.ndarray):
+            return values
         contiguous = self.xp.ascontiguousarray(values)
         host = self._pinned(contiguous.shape, contiguous.dtype)
         contiguous.get(out=host)
         return host
+
+    def trim(self) -> None:
+        """Return the free blocks of CuPy's pool to the driver."""
+        self.xp.get_default_memory_pool().free_all_blocks()
 
 
 def choose(name: str = "auto", place: int = 0) -> Device:

@@ -25,14 +25,15 @@ from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator, Path
 from magsearch.errors import Interrupted
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.observables.fingerprint import distinct
+from magsearch.observables.fingerprint import Fingerprint, distinct
 from magsearch.observables.topological_charge import topological_charge
 from magsearch.operators.crystal import Crystal
 from magsearch.parallel.interruption import Interruption
 from magsearch.parallel.ranks import Pending, Ranks
-from magsearch.search.candidate import GIVEN, Candidate, given
+from magsearch.search.candidate import GIVEN, Candidate, compact, given, on_host
 from magsearch.search.history import History, migrations
 from magsearch.search.island import Generation, GeneticTunneling, Island, State
+from magsearch.search.lockstep import together
 from magsearch.search.migration import Migrants, Migration, Role
 from magsearch.search.stopping import Checkpoints, Reason, Stop
 
@@ -98,12 +99,13 @@ class Archipelago:
         self.elites: list[Candidate] = []
         self.waited = np.zeros(self.ranks.size)
         self._lag = min(1, len(self.settings) - 1)  # generations
-        self._migrants = Migrants(self.ranks, self.owners, hamiltonian.lattice, self.migration.elites)
+        self._migrants = Migrants(self.ranks, self.owners, hamiltonian.lattice, device, self.migration.elites)
         self._sent = -1  # after how many generations elites were sent last
-        self._states = {0: self.states}  # by generations done: the last two
+        self._states = {0: self._present}  # by generations done: the last two
         self._status: Pending | None = None
         self._arrivals: list[tuple[Any, ...]] = []  # on this rank, of ``history.MIGRATION``
         self._wanted: list[bool] = []  # by generation: whether a checkpoint was due by wall time
+        self._charges: dict[int, tuple[Fingerprint, float]] = {}  # by island, of its champion
         self._asked = False
         self._written, self._pause = time.monotonic(), self.checkpoints.seconds
 
@@ -117,7 +119,11 @@ class Archipelago:
 
     @property
     def states(self) -> dict[int, State]:
-        """States of this rank's islands, by island: all that the next generation depends on."""
+        """States of this rank's islands, by island: all that the next generation depends on, with textures on the host."""
+        return {number: state.moved(on_host, self.device) for number, state in self._present.items()}
+
+    @property
+    def _present(self) -> dict[int, State]:
         return {island.number: island.state for island in self.islands}
 
     @property
@@ -133,9 +139,9 @@ class Archipelago:
     def resume(self, states: Mapping[int, State], history: History, elapsed: float) -> None:
         """Resume a search from its states (by island, at least those of this rank), its history and its wall time."""
         for island in self.islands:
-            island.state = states[island.number]
+            island.state = states[island.number].moved(compact, self.device)
         self.history, self.elapsed, self.n_generations = history, elapsed, len(history)
-        self._states, self._wanted = {self.n_generations: self.states}, [False] * self.n_generations
+        self._states, self._wanted = {self.n_generations: self._present}, [False] * self.n_generations
         self._arrivals = history.migrations.tolist() if self.ranks.rank == 0 else []
         self._decide()
 
@@ -165,13 +171,13 @@ class Archipelago:
         number, done = self.n_generations, None
         self._send(number)
         with suppress(Interrupted):
-            done = [island.breed() for island in self.islands]
+            done = together([island.breeding() for island in self.islands], self.interruption.watch)
         if self._status is not None:
             self._collect()
         if done is not None:
             self._receive()
             self.n_generations += 1
-            self._states = {number: self._states[number], self.n_generations: self.states}
+            self._states = {number: self._states[number], self.n_generations: self._present}
         self._share(done)
         if done is None or not self._lag:
             self._collect()
@@ -210,9 +216,19 @@ class Archipelago:
         status["seconds"], status["waited"] = self.elapsed, self.ranks.waited
         for place, (island, generation) in enumerate(zip(self.islands, done or (), strict=False)):
             elites = island.elites
-            charge = float(topological_charge(self.crystal.lattice, elites[0].spins))
+            charge = self._charge(island.number, elites[0])
             status["islands"][place] = self.history.row(generation, elites, charge)
         self._status = self.ranks.share(status)
+
+    def _charge(self, island: int, champion: Candidate) -> float:
+        """Return the topological charge of an island's champion; its texture comes to the host once."""
+        known, charge = self._charges.get(island, (None, 0.0))
+        if known is not champion.fingerprint:
+            charge = champion.fingerprint.charge
+            if np.isnan(charge):
+                charge = float(topological_charge(self.crystal.lattice, self.device.host(champion.spins)))
+            self._charges[island] = champion.fingerprint, charge
+        return charge
 
     def _collect(self) -> None:
         """Receive the status of a generation from all ranks."""
@@ -264,7 +280,7 @@ class Archipelago:
             own[number].follow(followed)
 
     def collected(self) -> list[Candidate]:
-        """Return the best distinct elites of all islands, best first, on rank 0, and complete its log of migrations.
+        """Return the best distinct elites of all islands, best first, on the host of rank 0, whose log is completed.
 
         Collective: all ranks must call it.
         """
@@ -279,7 +295,8 @@ class Archipelago:
         ranked = sorted((offer for rank in prints for offer in rank), key=lambda offer: offer[:2])
         kept = distinct([fingerprint for *_, fingerprint in ranked], self.tolerance)[: self.history.elites]
         chosen = self.ranks.broadcast([ranked[place][1] for place in kept])
-        parts = self.ranks.gather({key: offers[key] for key in chosen if key in offers})
+        own = [key for key in chosen if key in offers]
+        parts = self.ranks.gather(dict(zip(own, on_host(self.device, [offers[key] for key in own]), strict=True)))
         every = {key: candidate for part in parts for key, candidate in part.items()}
         return [every[key] for key in chosen if key in every]
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator
 from magsearch.minima.degeneracy import Minima
 from magsearch.minima.free_energy import Fitness
@@ -26,9 +27,10 @@ from magsearch.operators.crystal import Crystal
 from magsearch.randomness import Consumer, key, stream
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.lbfgs import LBFGS
-from magsearch.relaxation.relax import EARLY, Convergence, Method, Minimizer, VarianceControl, relax
+from magsearch.relaxation.relax import EARLY, Convergence, Method, Minimizer, VarianceControl
 from magsearch.search.alignment import Alignment
-from magsearch.search.candidate import NOWHERE, Candidate
+from magsearch.search.candidate import NO_SPINS, NOWHERE, Candidate, compact, gathered, on_host
+from magsearch.search.lockstep import Task, Work, together
 from magsearch.search.selection import Selection, SteadyState
 
 OFFSPRING = BarzilaiBorwein(Convergence(variance=EARLY))
@@ -106,11 +108,17 @@ class Generation:
 
 @dataclass(frozen=True)
 class State:
-    """State that determines the next generation of an island together with its settings."""
+    """State that determines the next generation of an island together with its settings; textures on its device."""
 
     generation: int = 0
     candidates: tuple[Candidate, ...] = ()  # distinct, best first; before the first generation: given ones
     leaders: tuple[tuple[Candidate, float], ...] = ()  # that attract the next offspring, with their pulls
+
+    def moved(self, move: Callable[[Device, Sequence[Candidate]], list[Candidate]], device: Device) -> State:
+        """Return the state after ``on_host`` or ``compact`` moved its textures in one transfer."""
+        every = move(device, [*self.candidates, *(leader for leader, _ in self.leaders)])
+        first, pulls = len(self.candidates), [pull for _, pull in self.leaders]
+        return replace(self, candidates=tuple(every[:first]), leaders=tuple(zip(every[first:], pulls, strict=True)))
 
 
 @dataclass
@@ -144,11 +152,15 @@ class Island:
 
     def breed(self) -> Generation:
         """Run one generation and return its statistics; the state changes only once it is complete."""
+        return together([self.breeding()], self.watch)[0]
+
+    def breeding(self) -> Work[Generation]:
+        """Run one generation, as ``breed``, in steps that may be taken together with other islands."""
         settings = self.settings
-        new, evaluations = self.relaxed(self._offspring(), settings.minimizer, self.evaluator)
+        new, evaluations = yield from self._relaxing(self._offspring(), settings.minimizer, self.evaluator)
         candidates = self._best([*self.candidates, *new])
         kept = {id(candidate) for candidate in candidates}
-        candidates, more = self._refined(candidates)
+        candidates, more = yield from self._refining(candidates)
         energies = np.array([candidate.energy for candidate in candidates]) / self.crystal.hamiltonian.n_spins
         names = [candidate.origin for candidate in new]
         done = Generation(
@@ -161,7 +173,7 @@ class Island:
             offspring={name: names.count(name) for name in sorted(set(names))},
             successes={name: sum(c.origin == name and id(c) in kept for c in new) for name in sorted(set(names))},
         )
-        self.state = State(self.generation + 1, tuple(candidates))
+        self.state = State(self.generation + 1, tuple(compact(self.evaluator.device, candidates)))
         return done
 
     def relaxed(
@@ -171,18 +183,30 @@ class Island:
         evaluator: Evaluator,
         refined: bool = False,
     ) -> tuple[list[Candidate], int]:
-        """Relax candidates; return them with the number of evaluations.
+        """Relax candidates; return them, on the host or the device as they were, with the number of evaluations.
 
         refined   whether those that converge count as refined
         """
-        textures = np.stack([candidate.spins for candidate in candidates])
+        found, evaluations = together([self._relaxing(candidates, minimizer, evaluator, refined)], self.watch)[0]
+        here = isinstance(candidates[0].spins, np.ndarray)
+        return on_host(self.evaluator.device, found) if here else found, evaluations
+
+    def _relaxing(
+        self, candidates: Sequence[Candidate], minimizer: Minimizer | Method, evaluator: Evaluator, refined: bool = False
+    ) -> Work[tuple[list[Candidate], int]]:
+        """Relax candidates as ``relaxed``; the given ones are let go first."""
         who = Consumer.REFINEMENT if refined else Consumer.RELAXATION
         random = key(self.settings.seed, who, self.number, self.generation)
-        relaxed = relax(minimizer, evaluator, textures, watch=self.watch, key=random)
+        textures = evaluator.device.array(gathered(evaluator.device, candidates), evaluator.real)
+        task = Task(minimizer, evaluator, textures, random)
+        del textures
+        candidates = [replace(candidate, spins=NO_SPINS) for candidate in candidates]
+        relaxed = yield task  # who takes it lets its textures go
+        textures = evaluator.device.host(relaxed.textures)
         free_energy = None
         if self.settings.fitness is not None:
             always = key(self.settings.seed, Consumer.FITNESS)  # all candidates are measured with the same draws
-            fitness = self.settings.fitness(evaluator, relaxed.textures, relaxed.energy, self.watch, always)
+            fitness = self.settings.fitness(evaluator, textures, relaxed.energy, self.watch, always)
             free_energy = fitness.value
         after = []
         for k, candidate in enumerate(candidates):
@@ -193,7 +217,7 @@ class Island:
                     spins=relaxed.textures[k],
                     energy=float(relaxed.energy[k]),
                     torque=float(relaxed.torque[k]),
-                    fingerprint=fingerprint(self.crystal.lattice, relaxed.textures[k], relaxed.energy[k]),
+                    fingerprint=fingerprint(self.crystal.lattice, textures[k], relaxed.energy[k]),
                     refined=refined and relaxed.reason[k] != "moving",
                     free_energy=None if free_energy is None else float(free_energy[k]),
                 )
@@ -220,7 +244,7 @@ class Island:
         return self._best([*(c for c in self.candidates if c.refined), *tight])[: self.settings.elites]
 
     def polished(self) -> list[Candidate]:
-        """Relax elites and the best rough candidates in double precision and return the best distinct minima.
+        """Relax elites and the best rough candidates in double precision; return the best distinct minima on the host.
 
         Those that do not converge are relaxed with ``FLAT``. Minima are compared spin by spin, whereas ``distinct``
         compares fingerprints. Saddle points are displaced along the unstable mode.
@@ -229,7 +253,8 @@ class Island:
         minima = Minima(precise, 1e-6 * self.evaluator.stiffness)
         chosen = {id(candidate): candidate for candidate in self.elites + self.rough}
         # spins of single precision deviate from length 1: a converged texture would keep a wrong energy
-        whole = [replace(one, spins=unit(one.spins.astype(np.float64))) for one in chosen.values()]
+        here = on_host(self.evaluator.device, list(chosen.values()))
+        whole = [replace(one, spins=unit(one.spins.astype(np.float64))) for one in here]
         polished, _ = self.relaxed(whole, self.settings.polish, precise, refined=True)
         best = self._distinct_by_spins(polished, minima)[: self.settings.elites]
         moving = [candidate for candidate in best if not candidate.refined]
@@ -275,12 +300,13 @@ class Island:
         """Add candidates, keep the best distinct ones, and return how many of the new ones are kept."""
         known = {id(candidate) for candidate in self.candidates}
         candidates = self._best([*self.candidates, *new])
-        self.state = replace(self.state, candidates=tuple(candidates))
+        self.state = replace(self.state, candidates=tuple(compact(self.evaluator.device, candidates)))
         return sum(id(candidate) not in known for candidate in candidates)
 
     def follow(self, leaders: Sequence[tuple[Candidate, float]]) -> None:
         """Pull the offspring of the next generation towards leaders, each with its pull, 0 to 1."""
-        self.state = replace(self.state, leaders=tuple(leaders))
+        copies = compact(self.evaluator.device, [leader for leader, _ in leaders])
+        self.state = replace(self.state, leaders=tuple(zip(copies, (pull for _, pull in leaders), strict=True)))
 
     def distinct(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return the candidates that no symmetry of the Hamiltonian maps onto a better one, best first.
@@ -301,7 +327,7 @@ class Island:
     def _rough(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         return [candidate for candidate in candidates[: self.settings.elites] if not candidate.refined]
 
-    def _refined(self, candidates: Sequence[Candidate]) -> tuple[list[Candidate], int]:
+    def _refining(self, candidates: Sequence[Candidate]) -> Work[tuple[list[Candidate], int]]:
         """Relax the best rough candidates tightly; return all candidates and the number of evaluations.
 
         Candidates that turn out to be the same minimum as a better one are dropped.
@@ -309,13 +335,14 @@ class Island:
         rough = self._rough(candidates)[:TIGHTLY]
         if not rough:
             return list(candidates), 0
-        refined, evaluations = self.relaxed(rough, self.settings.refinement, self.evaluator, refined=True)
+        refined, evaluations = yield from self._relaxing(rough, self.settings.refinement, self.evaluator, refined=True)
         known = {id(candidate) for candidate in rough}
         return self._best([*(c for c in candidates if id(c) not in known), *refined]), evaluations
 
     def _offspring(self) -> list[Candidate]:
         """Return the textures that one generation relaxes; the given ones come first in the first generation."""
-        leaders = [(Alignment(self.crystal, leader.spins), pull) for leader, pull in self.state.leaders]
+        host = self.evaluator.device.host
+        leaders = [(Alignment(self.crystal, host(leader.spins)), pull) for leader, pull in self.state.leaders]
         new = list(self.candidates[: self.settings.replicas]) if self.generation == 0 else []
         for replica in range(len(new), self.settings.replicas):
             self.watch()
@@ -327,7 +354,7 @@ class Island:
 
     def _child(self, replica: int) -> tuple[NDArray[Any], str]:
         """Return one new texture and the name of the operator that generated it."""
-        settings, first = self.settings, self.generation == 0
+        settings, first, host = self.settings, self.generation == 0, self.evaluator.device.host
         random = stream(settings.seed, Consumer.OFFSPRING, self.number, self.generation, replica)
         mixture = settings.seeds if first else settings.operators
         operator = mixture[random.choice(len(mixture), p=self._shares(mixture))][0]
@@ -335,7 +362,7 @@ class Island:
         if operator.parents:
             worth = np.array([candidate.worth for candidate in self.candidates])
             places = settings.selection(worth, operator.parents, random)
-            parents = np.stack([self.candidates[place].spins for place in places]).astype(np.float64)
+            parents = np.stack([host(self.candidates[place].spins) for place in places]).astype(np.float64)
         child = unit(operator(self.crystal, parents, random))
         empty = ~child.any(axis=1)
         child[empty] = unit(random.normal(size=(int(empty.sum()), 3)))

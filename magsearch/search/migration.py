@@ -9,9 +9,10 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from magsearch.engine.device import Device
 from magsearch.model.lattice import Lattice
 from magsearch.parallel.ranks import Pending, Ranks
-from magsearch.search.candidate import Candidate, packed, record_type, unpacked
+from magsearch.search.candidate import Candidate, on_host, packed, record_type, unpacked
 from magsearch.search.topology import TOPOLOGIES, Ring, Topology
 
 
@@ -112,12 +113,14 @@ class Migrants:
     ranks     processes among which the islands are divided
     owners    [island] rank of each island
     lattice   lattice of the search
+    device    where islands of this rank have their elites; messages come from the host and arrive there
     elites    maximum number that an island sends
     """
 
     ranks: Ranks
     owners: Sequence[int]
     lattice: Lattice
+    device: Device
     elites: int
 
     def __post_init__(self) -> None:
@@ -161,5 +164,5 @@ class Migrants:
         """Pack elites into a message of fixed size; unused places have an infinite energy."""
         message = np.zeros(self.elites, record_type(self.lattice.sites))
         message["energy"] = np.inf
-        message[: len(elites)] = packed(elites, self.lattice.sites)
+        message[: len(elites)] = packed(on_host(self.device, elites), self.lattice.sites)
         return message
