@@ -99,7 +99,7 @@ def test_candidates_arrive_as_they_left(model):
 def test_migrants_within_a_rank_arrive_by_its_routes():
     hamiltonian = MODELS["kagome_tensor"]
     held = {island: candidates(hamiltonian, 4, seed=island) for island in range(3)}
-    migrants = Migrants(Ranks(), [0, 0, 0], hamiltonian.lattice, Cpu(), elites=2)
+    migrants = Migrants(Ranks(), [0, 0, 0], Cpu(), hamiltonian.lattice, elites=2)
     routes = [Route(0, 1), Route(1, 2), Route(1, 0, Role.GLOBAL_LEADER)]
     migrants.send(routes, held.__getitem__)
     arrived = dict(migrants.receive())

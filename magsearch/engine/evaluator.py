@@ -241,7 +241,7 @@ class Evaluator:
         return int(spins.shape[0] * spins.shape[-1])
 
     def batch(self, textures: Any) -> Any:
-        """Return textures [replica, site, 3] or [site, 3] of the host or the device as an array [replica, site, 3] here.
+        """Return textures [replica, site, 3] or [site, 3] of the host or the device as [replica, site, 3] on the latter.
 
         ValueError for textures of other shape.
         """
@@ -251,7 +251,7 @@ class Evaluator:
         return given.reshape(-1, self.sites, 3)
 
     def columns(self, count: int) -> NDArray[np.int64]:
-        """Return the columns of ``count`` replicas in turn, padded to whole blocks; padding is ~0, a copy of the first."""
+        """Return the columns of ``count`` replicas in turn, padded to whole blocks by ~0, copies of the first."""
         return np.append(np.arange(count), np.full(-count % self.device.width, ~0))
 
     def spins(self, textures: Any, columns: NDArray[np.int64] | None = None) -> Any:

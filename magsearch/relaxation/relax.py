@@ -372,7 +372,12 @@ def relax(
 
 
 def _descend(
-    minimizer: Minimizer, start: Callable[[], Motion], seats: Seats, final: Any, state: NDArray[np.float64], watch: Watch
+    minimizer: Minimizer,
+    start: Callable[[], Motion],
+    seats: Seats,
+    final: Any,
+    state: NDArray[np.float64],
+    watch: Watch,
 ) -> None:
     """Relax the replicas of a motion, and write them and their state [row, replica] where they come to rest.
 

@@ -2,9 +2,9 @@
 
 On the direct path replicas do not see each other, and columns are taken as they come. Where the field is a convolution,
 two columns share a complex transform (``Device.pairs``) and see each other's rounding errors. There a population is cut
-into families of at most ``FAMILY`` replicas. Pairs are formed within a family, and anew when half of its pairs would do:
-neither the start nor the end of a relaxation of one family depends on the others. A batch may therefore be joined with
-others or split between families, and every replica ends with the same bits.
+into families of at most ``FAMILY`` replicas. Pairs are formed within a family, and anew when half of its pairs would
+do, so that what a family does depends on no other. A batch may be joined with others or split between families, and
+every replica ends with the same bits.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ FAMILY = 32  # replicas: the block of a GPU, a pair of blocks of a CPU
 
 
 class Seats(Protocol):
-    """Replicas [column] in the columns of a population, or padding (``engine.evaluator.held``)."""
+    """Replicas in the columns of a population."""
 
-    columns: NDArray[np.int64]
+    @property
+    def columns(self) -> NDArray[np.int64]:
+        """Replica of each column, or padding (``engine.evaluator.held``)."""
 
     def thinned(self, moving: NDArray[np.int64]) -> Seats | None:
         """Return the seats of the replicas that move, in ascending order; None while the present ones should stay."""
@@ -61,16 +63,17 @@ class Families:
         """Return the seats of some families; an odd member sits with a copy of the first of its family."""
         even = [np.append(members, ~members[:1]) if len(members) % 2 else members for members in families]
         pairs = np.concatenate(even).reshape(-1, 2)
-        places = evaluator.device.pairs(len(pairs))
-        padding = pairs[0, 0] if pairs[0, 0] < 0 else ~pairs[0, 0]
-        columns = np.full(-(-(places.max() + 1) // evaluator.device.width) * evaluator.device.width, padding)
+        places, width = evaluator.device.pairs(len(pairs)), evaluator.device.width
+        columns = np.full(-(-(places.max() + 1) // width) * width, ~pairs[0, 0])
         columns[places] = pairs
         return cls(tuple(families), evaluator, columns)
 
     def thinned(self, moving: NDArray[np.int64]) -> Families | None:
         """Return the seats after families half of whose pairs would do have lost the members that rest."""
         few = [members[np.isin(members, moving)] for members in self.families]
-        fits = [-(-len(left) // 2) * 2 <= -(-len(members) // 2) for left, members in zip(few, self.families, strict=True)]
+        fits = [
+            -(-len(left) // 2) * 2 <= -(-len(members) // 2) for left, members in zip(few, self.families, strict=True)
+        ]
         if not any(fits):
             return None
         chosen = (left if fit else members for left, members, fit in zip(few, self.families, fits, strict=True))

@@ -25,7 +25,7 @@ from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator, Path
 from magsearch.errors import Interrupted
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.observables.fingerprint import Fingerprint, distinct
+from magsearch.observables.fingerprint import distinct
 from magsearch.observables.topological_charge import topological_charge
 from magsearch.operators.crystal import Crystal
 from magsearch.parallel.interruption import Interruption
@@ -99,13 +99,12 @@ class Archipelago:
         self.elites: list[Candidate] = []
         self.waited = np.zeros(self.ranks.size)
         self._lag = min(1, len(self.settings) - 1)  # generations
-        self._migrants = Migrants(self.ranks, self.owners, hamiltonian.lattice, device, self.migration.elites)
+        self._migrants = Migrants(self.ranks, self.owners, device, hamiltonian.lattice, self.migration.elites)
         self._sent = -1  # after how many generations elites were sent last
         self._states = {0: self._present}  # by generations done: the last two
         self._status: Pending | None = None
         self._arrivals: list[tuple[Any, ...]] = []  # on this rank, of ``history.MIGRATION``
         self._wanted: list[bool] = []  # by generation: whether a checkpoint was due by wall time
-        self._charges: dict[int, tuple[Fingerprint, float]] = {}  # by island, of its champion
         self._asked = False
         self._written, self._pause = time.monotonic(), self.checkpoints.seconds
 
@@ -119,7 +118,7 @@ class Archipelago:
 
     @property
     def states(self) -> dict[int, State]:
-        """States of this rank's islands, by island: all that the next generation depends on, with textures on the host."""
+        """States of this rank's islands, by island, on the host: all that the next generation depends on."""
         return {number: state.moved(on_host, self.device) for number, state in self._present.items()}
 
     @property
@@ -216,19 +215,9 @@ class Archipelago:
         status["seconds"], status["waited"] = self.elapsed, self.ranks.waited
         for place, (island, generation) in enumerate(zip(self.islands, done or (), strict=False)):
             elites = island.elites
-            charge = self._charge(island.number, elites[0])
+            charge = float(topological_charge(self.crystal.lattice, self.device.host(elites[0].spins)))
             status["islands"][place] = self.history.row(generation, elites, charge)
         self._status = self.ranks.share(status)
-
-    def _charge(self, island: int, champion: Candidate) -> float:
-        """Return the topological charge of an island's champion; its texture comes to the host once."""
-        known, charge = self._charges.get(island, (None, 0.0))
-        if known is not champion.fingerprint:
-            charge = champion.fingerprint.charge
-            if np.isnan(charge):
-                charge = float(topological_charge(self.crystal.lattice, self.device.host(champion.spins)))
-            self._charges[island] = champion.fingerprint, charge
-        return charge
 
     def _collect(self) -> None:
         """Receive the status of a generation from all ranks."""

@@ -143,7 +143,9 @@ def compact(device: Device, candidates: Sequence[Candidate]) -> list[Candidate]:
     host = [isinstance(candidate.spins, np.ndarray) for candidate in candidates]
     if all(host):
         return _with(candidates, device.array(gathered(device, candidates), np.float32))
-    whole = [replace(c, spins=device.array(c.spins, np.float32)) if h else c for c, h in zip(candidates, host, strict=True)]
+    whole = [
+        replace(c, spins=device.array(c.spins, np.float32)) if h else c for c, h in zip(candidates, host, strict=True)
+    ]
     return _with(candidates, gathered(device, whole))
 
 

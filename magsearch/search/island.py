@@ -192,7 +192,11 @@ class Island:
         return on_host(self.evaluator.device, found) if here else found, evaluations
 
     def _relaxing(
-        self, candidates: Sequence[Candidate], minimizer: Minimizer | Method, evaluator: Evaluator, refined: bool = False
+        self,
+        candidates: Sequence[Candidate],
+        minimizer: Minimizer | Method,
+        evaluator: Evaluator,
+        refined: bool = False,
     ) -> Work[tuple[list[Candidate], int]]:
         """Relax candidates as ``relaxed``; the given ones are let go first."""
         who = Consumer.REFINEMENT if refined else Consumer.RELAXATION

@@ -34,7 +34,7 @@ class Task:
         Not if it draws random numbers: the key of a batch is that of one island.
         """
         return (
-            isinstance(self.minimizer, tuple(MINIMIZERS.values()))
+            type(self.minimizer) in MINIMIZERS.values()
             and all((self.minimizer, self.evaluator) == (one.minimizer, one.evaluator) for one in others)
             and sum(one.textures.nbytes for one in others) + self.textures.nbytes <= BYTES
         )

@@ -112,15 +112,15 @@ class Migrants:
 
     ranks     processes among which the islands are divided
     owners    [island] rank of each island
+    device    where islands of this rank have their elites; messages are on the host
     lattice   lattice of the search
-    device    where islands of this rank have their elites; messages come from the host and arrive there
     elites    maximum number that an island sends
     """
 
     ranks: Ranks
     owners: Sequence[int]
-    lattice: Lattice
     device: Device
+    lattice: Lattice
     elites: int
 
     def __post_init__(self) -> None:

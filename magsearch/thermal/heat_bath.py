@@ -191,7 +191,7 @@ def number(motion: Motion) -> None:
 
 
 def random_textures(evaluator: Evaluator, replicas: int, key: Key, turn: int = 0) -> Any:
-    """Return spins uniform on the sphere, [replica, site, 3] on the device; zero at vacancies. ``turn`` selects among them."""
+    """Return spins uniform on the sphere, [replica, site, 3] on the device; zero at vacancies; others for each turn."""
     device = evaluator.device
     padded = -(-replicas // device.width) * device.width
     spins = device.xp.zeros((padded // device.width, evaluator.sites, 3, device.width), dtype=evaluator.real)

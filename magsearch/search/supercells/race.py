@@ -149,7 +149,10 @@ class Race:
         island = Island(Crystal(supercell.hamiltonian), evaluator, settings, watch=self.watch)
         for _ in range(GENERATIONS):
             island.breed()
-        return [Best(supercell, elite.spins, elite.energy / supercell.sites) for elite in on_host(self.device, island.elites)]
+        return [
+            Best(supercell, elite.spins, elite.energy / supercell.sites)
+            for elite in on_host(self.device, island.elites)
+        ]
 
     def _relaxed(self, supercell: Supercell, texture: NDArray[Any]) -> Best:
         evaluator = Evaluator(supercell.hamiltonian, self.device, np.float32)
