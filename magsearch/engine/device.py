@@ -249,7 +249,9 @@ class Cpu(Device):
         return f"cpu ({self.instruction_set}, {os.environ.get('OMP_NUM_THREADS') or cores} threads)"
 
     def _scalar(self, kernel: str, place: int, kind: np.dtype, value: Any) -> Any:
-        return super()._scalar(kernel, place, kind, value).item()  # nanobind takes Python's own numbers
+        if type(value) is int or (type(value) is float and kind.kind == "f"):
+            return value  # nanobind takes Python's own numbers, and refuses those that are too large
+        return super()._scalar(kernel, place, kind, value).item()
 
     def _bound(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> Launch:
         return getattr(self._module, name)(*arguments)

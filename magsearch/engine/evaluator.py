@@ -241,7 +241,7 @@ class Evaluator:
         return int(spins.shape[0] * spins.shape[-1])
 
     def batch(self, textures: Any) -> Any:
-        """Return textures [replica, site, 3] or [site, 3] of the host or the device as [replica, site, 3] on the latter.
+        """Return textures [replica, site, 3] or [site, 3] of host or device as [replica, site, 3] on the device.
 
         ValueError for textures of other shape.
         """
