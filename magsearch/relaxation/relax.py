@@ -405,8 +405,6 @@ def _descend(
             if len(moving):
                 state[:, columns[moving]] = motion.seen(moving)[:KEPT]
             return
-        stands = np.empty(len(final), dtype=np.int64)  # [replica] its column
-        stands[columns[columns >= 0]] = np.flatnonzero(columns >= 0)
-        places = stands[held(fewer.columns)]
-        motion, seats = motion.thinned(np.where(fewer.columns < 0, ~places, places)), fewer
+        seats, sources = fewer
+        motion = motion.thinned(sources)
         cycle = Cycle(motion, minimizer.iteration(motion))

@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator
 
 FAMILY = 32  # replicas: the block of a GPU, a pair of blocks of a CPU
@@ -28,8 +29,23 @@ class Seats(Protocol):
     def columns(self) -> NDArray[np.int64]:
         """Replica of each column, or padding (``engine.evaluator.held``)."""
 
-    def thinned(self, moving: NDArray[np.int64]) -> Seats | None:
-        """Return the seats of the replicas that move, in ascending order; None while the present ones should stay."""
+    def thinned(self, moving: NDArray[np.int64]) -> tuple[Seats, NDArray[np.int64]] | None:
+        """Return the seats of the replicas that move, in ascending order, and the present column of each of theirs.
+
+        Columns below zero stand for padding, a copy of ~column. None while the present seats should stay.
+        """
+
+
+def _padded(numbers: NDArray[np.int64], multiple: int) -> NDArray[np.int64]:
+    """Append copies of the first number, as padding, up to a multiple of a length."""
+    return np.append(numbers, np.full(-len(numbers) % multiple, ~numbers[0]))
+
+
+def _places(columns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the column of every replica that has one, [replica]."""
+    places = np.full(columns.max() + 1, -1)
+    places[columns[columns >= 0]] = np.flatnonzero(columns >= 0)
+    return places
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,49 +58,64 @@ class Row:
     @classmethod
     def of(cls, replicas: NDArray[np.int64], width: int) -> Row:
         """Return the seats of some replicas."""
-        return cls(np.append(replicas, np.full(-len(replicas) % width, ~replicas[0])), width)
+        return cls(_padded(replicas, width), width)
 
-    def thinned(self, moving: NDArray[np.int64]) -> Row | None:
+    def thinned(self, moving: NDArray[np.int64]) -> tuple[Row, NDArray[np.int64]] | None:
         """Return the seats of the replicas that move, once they need at most half of the blocks."""
-        fits = -(-len(moving) // self.width) <= len(self.columns) // self.width // 2
-        return Row.of(moving, self.width) if fits else None
+        if -(-len(moving) // self.width) > len(self.columns) // self.width // 2:
+            return None
+        return Row.of(moving, self.width), _padded(_places(self.columns)[moving], self.width)
 
 
 @dataclass(frozen=True, eq=False)
 class Families:
-    """Families of replicas [family][member], in pairs that share a transform."""
+    """Families of replicas in pairs that share a transform.
+
+    families   [family][pair, 2] replicas; where their number is odd, the last one sits with padding
+    """
 
     families: tuple[NDArray[np.int64], ...]
-    evaluator: Evaluator
-    columns: NDArray[np.int64]
+    device: Device
 
-    @classmethod
-    def of(cls, families: Sequence[NDArray[np.int64]], evaluator: Evaluator) -> Families:
-        """Return the seats of some families; an odd member sits with a copy of the first of its family."""
-        even = [np.append(members, ~members[:1]) if len(members) % 2 else members for members in families]
-        pairs = np.concatenate(even).reshape(-1, 2)
-        places, width = evaluator.device.pairs(len(pairs)), evaluator.device.width
+    @property
+    def columns(self) -> NDArray[np.int64]:
+        """Replica of each column, or padding."""
+        return self._arranged(self.families)
+
+    def thinned(self, moving: NDArray[np.int64]) -> tuple[Families, NDArray[np.int64]] | None:
+        """Return the seats after families half of whose pairs would do have lost the members that rest."""
+        places, first = _places(self.columns), 0
+        mine = self.device.pairs(sum(len(pairs) for pairs in self.families))
+        families, sources = [], []
+        for pairs in self.families:
+            stays = mine[first : first + len(pairs)]  # padding as well: who sits with it must not notice the others
+            first += len(pairs)
+            left = pairs[np.isin(pairs, moving)]
+            if 2 * -(-len(left) // 2) <= len(pairs):
+                if len(left):
+                    families.append(_padded(left, 2).reshape(-1, 2))
+                    sources.append(_padded(places[left], 2).reshape(-1, 2))
+            else:
+                families.append(pairs)
+                sources.append(stays)
+        if sum(map(len, families)) == len(mine):
+            return None
+        return Families(tuple(families), self.device), self._arranged(sources)
+
+    def _arranged(self, families: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+        """Return the numbers of all pairs by column; those of padding are copies of the first."""
+        pairs = np.concatenate(families)
+        places, width = self.device.pairs(len(pairs)), self.device.width
         columns = np.full(-(-(places.max() + 1) // width) * width, ~pairs[0, 0])
         columns[places] = pairs
-        return cls(tuple(families), evaluator, columns)
-
-    def thinned(self, moving: NDArray[np.int64]) -> Families | None:
-        """Return the seats after families half of whose pairs would do have lost the members that rest."""
-        few = [members[np.isin(members, moving)] for members in self.families]
-        fits = [
-            -(-len(left) // 2) * 2 <= -(-len(members) // 2) for left, members in zip(few, self.families, strict=True)
-        ]
-        if not any(fits):
-            return None
-        chosen = (left if fit else members for left, members, fit in zip(few, self.families, fits, strict=True))
-        return Families.of([members for members in chosen if len(members)], self.evaluator)
+        return columns
 
 
 def seated(evaluator: Evaluator, families: Sequence[NDArray[np.int64]]) -> Seats:
     """Return the seats of all members of some families at the start of a relaxation."""
     if evaluator.path == "direct":
         return Row(evaluator.columns(sum(len(members) for members in families)), evaluator.device.width)
-    return Families.of(families, evaluator)
+    return Families(tuple(_padded(members, 2).reshape(-1, 2) for members in families), evaluator.device)
 
 
 def families(count: int, groups: Sequence[int] = ()) -> list[NDArray[np.int64]]:
