@@ -25,17 +25,17 @@ KERNEL advance_spins(real* __restrict__ spins, const real* __restrict__ force, c
 // What is summed over sites of a direction d in which spins are to move. Python reads these names from here.
 enum DirectionSum { SLOPE, STEEPEST2, DIRECTION_SUMS };  // force . d, largest |d|^2
 
-// d <- the part of wave perpendicular to the spins, zero where there is none
+// d <- its part perpendicular to the spins, zero where there is none
 template <typename real>
-KERNEL project_direction(const real* __restrict__ spins, const real* __restrict__ force, const real* __restrict__ wave,
-                         real* __restrict__ direction, double* __restrict__ sums, int sites, int chunk, int replicas) {
+KERNEL project_direction(const real* __restrict__ spins, const real* __restrict__ force, real* __restrict__ direction,
+                         double* __restrict__ sums, int sites, int chunk, int replicas) {
     FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
         double* mine = sums + (long long)c * DIRECTION_SUMS * replicas + r;
         open_sums<real, DIRECTION_SUMS>(mine, replicas);
         lane<real> running[DIRECTION_SUMS] = {};
         FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
-            const auto s = load3(spins + at), w = load3(wave + at), d = dot(s, s) * w - dot(s, w) * s;
+            const auto s = load3(spins + at), w = load3(direction + at), d = dot(s, s) * w - dot(s, w) * s;
             store3<real>(direction + at, d);
             running[SLOPE] = running[SLOPE] + dot(load3(force + at), d);
             running[STEEPEST2] = larger(running[STEEPEST2], dot(d, d));

@@ -15,6 +15,7 @@
 #include "multiply.cuh"
 #include "noise.cuh"
 #include "philox.cuh"
+#include "textures.cuh"
 
 namespace nb = nanobind;
 

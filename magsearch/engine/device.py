@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from magsearch.engine.graph import Chain, Fixed, Launch, recorded
 
@@ -200,12 +201,19 @@ class Device:
         """Transform at most ``width`` real arrays [replica, ...] over axes; no result depends on the other arrays."""
         return self.rfft(values, axes=axes)
 
+    def pairs(self, count: int) -> NDArray[np.int64]:
+        """Return the columns [pair, 2] of ``count`` pairs of replicas that share the transforms of a convolution.
+
+        Numbers of columns without padding; what one pair does depends on no other.
+        """
+        return np.arange(2 * count).reshape(count, 2)
+
     def array(self, values: Any, dtype: Any) -> Any:
         """Return a contiguous array on this device."""
         return self.xp.ascontiguousarray(self.xp.asarray(values, dtype=dtype))
 
     def host(self, values: Any) -> Any:
-        """Return a NumPy array with the values of a device array."""
+        """Return a NumPy array with the values of an array on this device; one of the host is returned as it is."""
         return values
 
     def memory(self) -> tuple[int, int] | None:
@@ -218,6 +226,9 @@ class Device:
 
     def synchronize(self) -> None:
         """Wait until all launches are done."""
+
+    def trim(self) -> None:
+        """Give back memory that no array uses any more, before another attempt with smaller arrays."""
 
 
 def exhausted(error: BaseException) -> bool:
@@ -283,7 +294,9 @@ class Cpu(Device):
         return {"instruction_set": self.instruction_set, "threads": threads, "cores": cores}
 
     def _scalar(self, kernel: str, place: int, kind: np.dtype, value: Any) -> Any:
-        return super()._scalar(kernel, place, kind, value).item()  # nanobind takes Python's own numbers
+        if type(value) is int or (type(value) is float and kind.kind == "f"):
+            return value  # nanobind takes Python's own numbers, and refuses those that are too large
+        return super()._scalar(kernel, place, kind, value).item()
 
     def _bound(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> Launch:
         return getattr(self._module, name)(*arguments)
@@ -311,6 +324,13 @@ class Cpu(Device):
     def irfft(self) -> Callable[..., Any]:  # type: ignore[override]
         """The inverse of ``rfft``."""
         return importlib.import_module("scipy.fft").irfftn
+
+    def pairs(self, count: int) -> NDArray[np.int64]:
+        """Return the columns [pair, 2] that share a transform: equal lanes of two blocks, or halves of the last."""
+        pair, lane = np.divmod(np.arange(count), self.width)
+        alone = (pair == count // self.width) & (count % self.width <= self.width // 2)  # one block holds them
+        first = 2 * self.width * pair + lane
+        return np.stack([first, first + np.where(alone, self.width // 2, self.width)], axis=1)
 
     def convolution(
         self, real: Any, spins: Any, modes: Any, field: Any, size: tuple[int, int, int], atoms: int
@@ -428,6 +448,8 @@ class Cuda(Device):
 
     def host(self, values: Any) -> Any:
         """Return a NumPy array through page-locked memory, which a GPU writes at the full speed of its bus."""
+        if isinstance(values, np.ndarray):
+            return values
         contiguous = self.xp.ascontiguousarray(values)
         if contiguous.nbytes > self._landing.nbytes:
             self._landing = self._empty_pinned(contiguous.nbytes, np.uint8)
@@ -465,6 +487,10 @@ class Cuda(Device):
     def synchronize(self) -> None:
         """Wait until all launches are done."""
         self.xp.cuda.runtime.deviceSynchronize()
+
+    def trim(self) -> None:
+        """Return the free blocks of CuPy's pool to the driver."""
+        self.xp.get_default_memory_pool().free_all_blocks()
 
 
 def _line(what: str, error: Exception) -> str:

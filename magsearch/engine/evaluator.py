@@ -64,6 +64,11 @@ def choose_path(hamiltonian: Hamiltonian) -> Path:
     return "direct" if expected.direct <= expected.fourier else "fourier"
 
 
+def held(columns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the replica that each column holds; a number below zero stands for padding, a copy of ~number at rest."""
+    return np.where(columns < 0, ~columns, columns)
+
+
 class Evaluator:
     """A Hamiltonian on a device, for populations with spins ``real`` [block, site, 3, width].
 
@@ -127,18 +132,18 @@ class Evaluator:
         b = np.broadcast_to(MU_B * np.asarray(field, dtype=np.float64), (replicas, 3))
         return self.device.array(b.reshape(-1, self.device.width, 3).transpose(0, 2, 1), self.real)
 
-    def zeeman_of(self, tesla: Any, count: int, replicas: int) -> Any:
-        """Return mu_B B of ``count`` replicas and their padding; ``tesla`` [3] or [count, 3]; None: the model's."""
-        given = np.atleast_2d(self.hamiltonian.field if tesla is None else tesla)
-        every = np.broadcast_to(given, (count, 3))
-        return self.zeeman(np.concatenate([every, np.broadcast_to(every[:1], (replicas - count, 3))]), replicas)
+    def zeeman_of(self, tesla: Any, count: int, columns: NDArray[np.int64]) -> Any:
+        """Return mu_B B of the replicas in ``columns``; ``tesla`` [3] or [count, 3]; None: the model's."""
+        every = np.broadcast_to(np.atleast_2d(self.hamiltonian.field if tesla is None else tesla), (count, 3))
+        return self.zeeman(every[held(columns)], len(columns))
 
     def evaluation(self, spins: Any, zeeman: Any, other: Any, force: Any, sums: Any) -> Launch:
         """Bind the kernel for the force (tangential -dE/ds, meV) and its sums over chunks, [chunk, SUMS, replica].
 
         spins, other, force [block, site, 3, width]; ``other`` is what the force is multiplied with in the sum OVERLAP.
         """
-        convolve, field = self.bilinear(spins)
+        # a convolution may be read where the force is written, unless that holds what the force is multiplied with
+        convolve, field = self.bilinear(spins, None if other is force else force)
         evaluate = self.bind(
             "evaluate", spins, int(self.path == "direct"), field, *self._neighbours, *self._onsite, zeeman,
             other, force, sums, self.sites, self.device.chunk, self.replicas(spins),
@@ -185,14 +190,15 @@ class Evaluator:
         )  # fmt: skip
         return self.device.chain(*convolve, product)
 
-    def bilinear(self, spins: Any) -> tuple[list[Launch], Any]:
+    def bilinear(self, spins: Any, into: Any = None) -> tuple[list[Launch], Any]:
         """Return launches that prepare the bilinear field of ``spins``, and the array that kernels read it from.
 
-        On the direct path nothing, and the spins themselves: the kernel sums over neighbours.
+        On the direct path nothing, and the spins themselves: the kernel sums over neighbours. ``into`` is where a
+        convolution may write; None: an array of its own.
         """
         if self.path == "direct":
             return [], spins
-        field = self.device.xp.empty_like(spins)
+        field = self.device.xp.empty_like(spins) if into is None else into
         return [self.convolution(spins, self.modes, field)], field
 
     def convolution(self, vectors: Any, modes: Any, out: Any) -> Launch:
@@ -234,29 +240,50 @@ class Evaluator:
         """Return the number of replicas of an array [block, ..., width], padding included."""
         return int(spins.shape[0] * spins.shape[-1])
 
-    def spins(self, textures: Any) -> Any:
-        """Copy textures [replica, site, 3] or [site, 3] to the device, [block, site, 3, width], padded by the first.
+    def batch(self, textures: Any) -> Any:
+        """Return textures [replica, site, 3] or [site, 3] of host or device as [replica, site, 3] on the device.
 
         ValueError for textures of other shape.
         """
-        width = self.device.width
-        host = np.asarray(textures, dtype=self.real)
-        if host.ndim not in (2, 3) or host.shape[-2:] != (self.sites, 3) or not host.size:
-            raise ValueError(f"textures have shape {host.shape}; expected (replicas, {self.sites} sites, 3)")
-        host = host.reshape(-1, self.sites, 3)
-        blocks = -(-len(host) // width)
-        host = np.concatenate([host, np.broadcast_to(host[:1], (blocks * width - len(host), self.sites, 3))])
-        return self.device.array(host.reshape(blocks, width, self.sites, 3).transpose(0, 2, 3, 1), self.real)
+        given = self.device.array(textures, self.real)
+        if given.ndim not in (2, 3) or given.shape[-2:] != (self.sites, 3) or not given.size:
+            raise ValueError(f"textures have shape {given.shape}; expected (replicas, {self.sites} sites, 3)")
+        return given.reshape(-1, self.sites, 3)
 
-    def textures(self, spins: Any) -> NDArray[Any]:
-        """Copy spins of the device to the host, [replica, site, 3], padding included."""
-        host = self.device.host(spins).transpose(0, 3, 1, 2)
-        return np.ascontiguousarray(host).reshape(-1, self.sites, 3)
+    def columns(self, count: int) -> NDArray[np.int64]:
+        """Return the columns of ``count`` replicas in turn, padded to whole blocks by ~0, copies of the first."""
+        return np.append(np.arange(count), np.full(-count % self.device.width, ~0))
+
+    def spins(self, textures: Any, columns: NDArray[np.int64] | None = None) -> Any:
+        """Return textures [replica, site, 3] or [site, 3] as spins [block, site, 3, width].
+
+        columns   [column] which texture each of them holds (``held``); all in turn where None
+        """
+        batch, width = self.batch(textures), self.device.width
+        columns = self.columns(len(batch)) if columns is None else columns
+        spins = self.device.xp.empty((len(columns) // width, self.sites, 3, width), dtype=self.real)
+        sources = self.device.array(held(columns), np.int32)
+        self.bind("pack_textures", batch, sources, spins, self.sites, self.device.chunk, len(columns))()
+        return spins
+
+    def textures(self, spins: Any) -> Any:
+        """Return spins as textures [replica, site, 3] on the device, padding included."""
+        columns = np.arange(self.replicas(spins))
+        return self.put(spins, columns, self.device.xp.empty((len(columns), self.sites, 3), dtype=self.real))
+
+    def put(self, spins: Any, rows: NDArray[np.int64], textures: Any) -> Any:
+        """Write every column of spins to a row of textures [replica, site, 3] and return these.
+
+        rows   [column]; below zero: nowhere
+        """
+        to = self.device.array(rows, np.int32)
+        self.bind("unpack_spins", spins, to, textures, self.sites, self.device.chunk, len(rows))()
+        return textures
 
     def sums(self, textures: Any) -> NDArray[np.float64]:
         """Return the sums over sites of textures [replica, site, 3], [SUMS, replica]; rows are named by ``SUM``."""
-        count = np.asarray(textures).reshape(-1, self.sites, 3).shape[0]
-        spins = self.spins(textures)
+        batch = self.batch(textures)
+        spins, count = self.spins(batch), len(batch)
         replicas = self.replicas(spins)
         force, sums = self.device.xp.zeros_like(spins), self.device.xp.empty((self.chunks, len(SUM) - 1, replicas))
         self.evaluation(spins, self.zeeman(self.hamiltonian.field, replicas), force, force, sums)()
@@ -271,15 +298,18 @@ class Evaluator:
 
     def field(self, textures: Any) -> NDArray[np.float64]:
         """Return b = -dE/ds of textures [replica, site, 3] or [site, 3], meV, same shape."""
-        given = np.asarray(textures)
         spins = self.spins(textures)
         out = self.fields(spins, self.zeeman(self.hamiltonian.field, self.replicas(spins)))
-        return self.textures(out)[: given.reshape(-1, self.sites, 3).shape[0]].reshape(given.shape)
+        return self._like(textures, out)
 
     def coupling_field(self, textures: Any) -> NDArray[Any]:
         """Return sum_j J_ij s_j of textures [replica, site, 3] or [site, 3], meV, same shape."""
-        given = np.asarray(textures)
         spins = self.spins(textures)
         nothing = OnsiteTable.zero(self.sites).on(self.device, self.real)
         out = self._fields(spins, self.zeeman((0.0, 0.0, 0.0), self.replicas(spins)), nothing)
-        return self.textures(out)[: given.reshape(-1, self.sites, 3).shape[0]].reshape(given.shape)
+        return self._like(textures, out)
+
+    def _like(self, textures: Any, spins: Any) -> NDArray[Any]:
+        """Return spins on the host, in the shape of the textures that they were made from."""
+        shape = np.shape(textures) if isinstance(textures, (list, tuple)) else textures.shape
+        return self.device.host(self.textures(spins)[: int(np.prod(shape[:-2]))]).reshape(shape)

@@ -29,11 +29,12 @@ class Hessian:
     count   number of textures
     """
 
-    def __init__(self, evaluator: Evaluator, textures: ArrayLike, tesla: Any = None):
+    def __init__(self, evaluator: Evaluator, textures: Any, tesla: Any = None):
         self.evaluator = evaluator
-        self.spins = evaluator.spins(textures)
-        self.replicas, self.count = evaluator.replicas(self.spins), len(np.reshape(textures, (-1, evaluator.sites, 3)))
-        zeeman = evaluator.zeeman_of(tesla, self.count, self.replicas)
+        batch = evaluator.batch(textures)
+        self.spins, self.count = evaluator.spins(batch), len(batch)
+        self.replicas = evaluator.replicas(self.spins)
+        zeeman = evaluator.zeeman_of(tesla, self.count, evaluator.columns(self.count))
         self.held = (self.spins * evaluator.fields(self.spins, zeeman)).sum(axis=2)
 
     def tangents(self, vectors: ArrayLike) -> Any:
@@ -56,7 +57,7 @@ class Hessian:
         v = self.tangents(vectors)
         out = self.evaluator.device.xp.empty_like(v)
         self.product(v, out)[0]()
-        return self.evaluator.textures(out)[: self.count]
+        return self.evaluator.device.host(self.evaluator.textures(out)[: self.count])
 
 
 def dense(evaluator: Evaluator, texture: ArrayLike, tesla: Any = None) -> tuple[NDArray[Any], NDArray[np.float64]]:

@@ -171,9 +171,10 @@ class Lanczos:
 
     def gathered(self) -> NDArray[np.float64]:
         """Return the sums of Lanczos vectors with the given weights, [count, replica, site, 3]."""
-        textures, count = self.hessian.evaluator.textures, self.hessian.count
+        evaluator, count = self.hessian.evaluator, self.hessian.count
         assert self._gathered is not None
-        return np.stack([textures(v)[:count] for v in self._gathered]).astype(np.float64)
+        every = [evaluator.device.host(evaluator.textures(v)[:count]) for v in self._gathered]
+        return np.stack(every).astype(np.float64)
 
 
 def _repetitions(

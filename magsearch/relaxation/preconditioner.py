@@ -44,10 +44,10 @@ def preconditioned(evaluator: Evaluator, modes: Any, spins: Any, force: Any, dir
 
     modes as ``softened`` makes them; spins, force, direction [block, site, 3, width].
     """
-    wave, replicas = evaluator.device.xp.empty_like(force), evaluator.replicas(spins)
+    replicas = evaluator.replicas(spins)
     sums = evaluator.device.xp.empty((evaluator.chunks, DIRECTION["DIRECTION_SUMS"], replicas))
-    convolve = evaluator.convolution(force, modes, wave)
+    convolve = evaluator.convolution(force, modes, direction)
     project = evaluator.bind(
-        "project_direction", spins, force, wave, direction, sums, evaluator.sites, evaluator.device.chunk, replicas
+        "project_direction", spins, force, direction, sums, evaluator.sites, evaluator.device.chunk, replicas
     )
     return evaluator.device.chain(convolve, project), sums

@@ -6,20 +6,24 @@ every few iterations, and thins the population out when most of it rests.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.engine.device import Device, Launch, rows
-from magsearch.engine.evaluator import SUM, Evaluator, Path
+from magsearch.engine.evaluator import SUM, Evaluator, Path, held
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.randomness import Key
+from magsearch.relaxation.seats import Seats, families, seated
 
 STATE = rows("State")
 REASONS = ("moving", "torque", "variance", "padding")  # values of the row RESTING
+KEPT = STATE["STEPS"] + 1  # rows of the state that a relaxation returns
 LOOK = 20  # polling interval of the state, iterations
 Watch = Callable[[], None]
 
@@ -99,7 +103,7 @@ class Convergence:
 class Relaxation:
     """Relaxed replicas of a population, without padding."""
 
-    textures: NDArray[Any]  # [replica, site, 3]
+    textures: Any  # [replica, site, 3], on the host or the device as those that were given
     energy: NDArray[np.float64]  # [replica] meV, of the whole replica
     torque: NDArray[np.float64]  # [replica] meV, largest
     magnetization: NDArray[np.float64]  # [replica, 3] mean spin
@@ -129,25 +133,39 @@ class Motion:
     flat: dict[str, Any]
     sums: Any  # [chunk, SUMS, replica]
     count: int  # replicas without padding
+    numbers: NDArray[np.int64]  # [replica] by which random numbers tell them apart
     key: Key = (0, 0)
     iteration: int = 0
     common: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, evaluator: Evaluator, textures: Any, tesla: Any = None, key: Key = (0, 0)) -> Motion:
-        """Copy textures [replica, site, 3] to the device, padded to whole blocks."""
-        spins = evaluator.spins(textures)
-        replicas, xp = evaluator.replicas(spins), evaluator.device.xp
-        count = len(np.asarray(textures).reshape(-1, evaluator.sites, 3))
-        state = np.zeros((STATE["STATES"], replicas))
-        state[STATE["RESTING"], count:] = REASONS.index("padding")
+    def start(
+        cls,
+        evaluator: Evaluator,
+        textures: Any,
+        tesla: Any = None,
+        key: Key = (0, 0),
+        columns: NDArray[np.int64] | None = None,
+        first: int = 0,
+    ) -> Motion:
+        """Return a population of textures [replica, site, 3] of the host or the device.
+
+        columns   [column] replica that each of them holds (``held``); all in turn where None
+        first     number of the first replica
+        """
+        batch, xp = evaluator.batch(textures), evaluator.device.xp
+        columns = evaluator.columns(len(batch)) if columns is None else columns
+        state = np.zeros((STATE["STATES"], len(columns)))
+        state[STATE["RESTING"], columns < 0] = REASONS.index("padding")
+        spins = evaluator.spins(batch, columns)
         return cls(
             evaluator,
-            evaluator.zeeman_of(tesla, count, replicas),
+            evaluator.zeeman_of(tesla, len(batch), columns),
             {"spins": spins, "force": xp.zeros_like(spins)},
             {"state": evaluator.device.array(state, np.float64)},
-            xp.empty((evaluator.chunks, len(SUM) - 1, replicas)),
-            count,
+            xp.empty((evaluator.chunks, len(SUM) - 1, len(columns))),
+            len(batch),
+            first + held(columns),
             key,
         )
 
@@ -161,8 +179,8 @@ class Motion:
         """Number of replicas, padding included."""
         return self.evaluator.replicas(self.blocked["spins"])
 
-    def textures(self) -> NDArray[Any]:
-        """Return the textures, [replica, site, 3], without padding."""
+    def textures(self) -> Any:
+        """Return the textures on the device, [replica, site, 3], without padding."""
         return self.evaluator.textures(self.spins)[: self.count]
 
     def array(self, *shape: int, dtype: Any = None) -> Any:
@@ -199,30 +217,39 @@ class Motion:
         """Return launches in turn as one."""
         return self.evaluator.device.chain(*launches)
 
-    def thinned(self, keep: NDArray[np.int64]) -> Motion:
-        """Return the replicas ``keep`` alone (one may be there several times), padded with resting copies."""
-        device = self.evaluator.device
-        blocks = -(-len(keep) // device.width)
-        padding = blocks * device.width - len(keep)
-        index = np.concatenate([keep, np.repeat(keep[:1], padding)])
-        block, lane = device.array(index // device.width, np.int64), device.array(index % device.width, np.int64)
-        flat_index = device.array(index, np.int64)
+    def thinned(self, columns: NDArray[np.int64]) -> Motion:
+        """Return a population of some of the columns (one may be there several times), whose arrays replace these.
 
-        def of(array: Any) -> Any:  # [..., block, site, 3, width]
-            moved = device.xp.moveaxis(array, (-4, -1), (0, 1))[block, lane]  # [replica, ..., site, 3]
-            split = moved.reshape(blocks, device.width, *moved.shape[1:])
-            return device.xp.ascontiguousarray(device.xp.moveaxis(split, (0, 1), (-4, -1)))
+        columns   [column] where each of them stands here (``held``)
+        """
+        evaluator, device = self.evaluator, self.evaluator.device
+        sources, before, replicas = device.array(held(columns), np.int32), self.replicas, len(columns)
+        sums, self.sums = device.xp.ascontiguousarray(self.sums[..., sources]), None
+        between = [name for name in self.blocked if name.startswith("other ") and self.iteration % 2 == 0]
+        for name in between:  # hold nothing now
+            del self.blocked[name]
 
-        flat = {name: device.xp.ascontiguousarray(a[..., flat_index]) for name, a in self.flat.items()}
-        flat["state"][STATE["RESTING"], len(keep) :] = REASONS.index("padding")
-        zeeman = of(self.zeeman[:, None])[:, 0]
+        def of(old: Any) -> Any:  # [..., block, site, 3, width]
+            *leading, _, sites, _, width = old.shape
+            new = device.xp.empty((*leading, replicas // width, sites, 3, width), dtype=evaluator.real)
+            vectors, blocks = int(np.prod(leading, dtype=int)), -(-sites // device.chunk)
+            arguments = (old, sources, new, vectors, before, sites, device.chunk, replicas)
+            evaluator.bind("gather_columns", *arguments, blocks=blocks)()
+            return new
+
+        flat = {name: device.xp.ascontiguousarray(a[..., sources]) for name, a in self.flat.items()}
+        if (columns < 0).any():
+            resting = np.where(columns < 0, REASONS.index("padding"), device.host(flat["state"][STATE["RESTING"]]))
+            flat["state"][STATE["RESTING"]] = device.array(resting, np.float64)
+        blocked = {name: of(self.blocked.pop(name)) for name in list(self.blocked)}  # one by one: never two populations
         return Motion(
-            self.evaluator,
-            device.xp.ascontiguousarray(zeeman),
-            {name: of(a) for name, a in self.blocked.items()},
+            evaluator,
+            of(self.zeeman[:, None])[:, 0],
+            blocked | {name: device.xp.empty_like(blocked["spins"]) for name in between},
             flat,
-            device.xp.ascontiguousarray(self.sums[..., flat_index]),
-            len(keep),
+            sums,
+            int((columns >= 0).sum()),
+            self.numbers[held(columns)],
             self.key,
             self.iteration,
             self.common,
@@ -283,7 +310,7 @@ class Method(Protocol):
         """Minimiser that relaxes the textures in the end."""
 
     def relaxed(self, evaluator: Evaluator, textures: Any, tesla: Any, watch: Watch, key: Key) -> Relaxation:
-        """Relax textures [replica, site, 3]; arguments as for ``relax``."""
+        """Relax textures [replica, site, 3] of the device; arguments as for ``relax``."""
 
 
 def relax(
@@ -293,40 +320,91 @@ def relax(
     tesla: Any = None,
     watch: Watch = lambda: None,
     key: Key = (0, 0),
+    groups: Sequence[int] = (),
+    overwrite: bool = False,
 ) -> Relaxation:
     """Relax textures [replica, site, 3] to nearby minima; ``tesla`` [3] or [replica, 3] overrides the model's field.
 
     ``watch`` is called at every look at the replicas; what it raises ends the relaxation. ``key`` is that of the random
     numbers, where a minimiser draws any: equal keys give bitwise identical results, whatever else runs.
+
+    groups      numbers of replicas, one group after the other, each of which ends with the bits that it has by itself
+    overwrite   whether the result may take the place of the given textures, which saves an array
+
+    Textures may be on the host or the device, and those of the result are in the same place. A batch that does not fit
+    into memory is relaxed in parts, with the same result. MemoryError where one family (``seats.py``) does not fit.
     """
+    device = evaluator.device
+    on_device = isinstance(textures, device.xp.ndarray)
+    batch = evaluator.batch(textures)
     if isinstance(minimizer, Method):
-        return minimizer.relaxed(evaluator, textures, tesla, watch, key)
-    motion = Motion.start(evaluator, textures, tesla, key)
-    minimizer.begin(motion)
-    cycle = Cycle(motion, minimizer.iteration(motion))
-    count = len(np.asarray(textures).reshape(-1, evaluator.sites, 3))
-    who = np.arange(count)  # which replica each column of the motion is; padding has none
-    final = np.empty((count, evaluator.sites, 3), dtype=evaluator.real)
-    state = np.zeros((motion.flat["state"].shape[0], count))
-    while True:
-        watch()
-        cycle.run(min(LOOK, minimizer.convergence.steps - motion.iteration))
-        now = evaluator.device.host(motion.flat["state"])[:, : len(who)]
-        state[:, who] = now
-        moving = np.flatnonzero(now[STATE["RESTING"]] == 0)
-        done = len(moving) == 0 or motion.iteration >= minimizer.convergence.steps
-        if done or -(-len(moving) // evaluator.device.width) <= motion.replicas // evaluator.device.width // 2:
-            final[who] = evaluator.textures(motion.spins)[: len(who)]
-            if done:
-                state[:, who[moving]] = motion.seen(moving)
-                break
-            motion, who = motion.thinned(moving), who[moving]
-            cycle = Cycle(motion, minimizer.iteration(motion))
+        found = minimizer.relaxed(evaluator, batch, tesla, watch, key)
+        return found if on_device else replace(found, textures=device.host(found.textures))
+    final = batch if overwrite or not on_device else device.xp.empty_like(batch)
+    del textures
+    state = np.zeros((KEPT, len(batch)))
+    every = None if tesla is None else np.broadcast_to(np.atleast_2d(tesla), (len(batch), 3))
+    parts = [families(len(batch), groups)]
+    while parts:
+        part = parts.pop()
+        first, last = int(part[0][0]), int(part[-1][-1]) + 1
+        own = slice(first, last)
+        seats = seated(evaluator, [members - first for members in part])
+        fields = None if every is None else every[own]
+        try:
+            start = partial(Motion.start, evaluator, batch[own], fields, key, seats.columns, first)
+            _descend(minimizer, start, seats, final[own], state[:, own], watch)
+            continue
+        except MemoryError:
+            if len(part) == 1 or (final is batch and state[STATE["STEPS"], own].any()):
+                raise
+        device.trim()
+        warnings.warn(f"{last - first} replicas do not fit into memory at once and are relaxed in parts", stacklevel=2)
+        parts += [part[len(part) // 2 :], part[: len(part) // 2]]
     return Relaxation(
-        textures=final,
+        textures=final if on_device else device.host(final),
         energy=state[STATE["ENERGY_NOW"]],
         torque=state[STATE["TORQUE"]],
         magnetization=state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1].T,
         steps=state[STATE["STEPS"]].astype(np.int64),
         reason=tuple(REASONS[int(k)] for k in state[STATE["RESTING"]]),
     )
+
+
+def _descend(
+    minimizer: Minimizer,
+    start: Callable[[], Motion],
+    seats: Seats,
+    final: Any,
+    state: NDArray[np.float64],
+    watch: Watch,
+) -> None:
+    """Relax the replicas of a motion, and write them and their state [row, replica] where they come to rest.
+
+    Nothing is written before all arrays of the motion have been allocated and used.
+    """
+    motion = start()
+    device, steps = motion.evaluator.device, minimizer.convergence.steps
+    minimizer.begin(motion)
+    cycle = Cycle(motion, minimizer.iteration(motion))
+    while True:
+        watch()
+        cycle.run(min(LOOK, steps - motion.iteration))
+        columns = seats.columns  # [column] replica; padding is below zero
+        rests = device.host(motion.flat["state"][STATE["RESTING"]]) != 0
+        moving = np.flatnonzero(~rests)
+        done = len(moving) == 0 or motion.iteration >= steps
+        fewer = None if done else seats.thinned(np.sort(columns[moving]))
+        if not done and fewer is None:
+            continue
+        del cycle  # and with it the arrays of its launches
+        ends = np.flatnonzero((columns >= 0) & (rests | done))
+        motion.evaluator.put(motion.spins, np.where(rests | done, columns, -1), final)
+        state[:, columns[ends]] = device.host(motion.flat["state"][:KEPT])[:, ends]
+        if fewer is None:
+            if len(moving):
+                state[:, columns[moving]] = motion.seen(moving)[:KEPT]
+            return
+        seats, sources = fewer
+        motion = motion.thinned(sources)
+        cycle = Cycle(motion, minimizer.iteration(motion))

@@ -134,8 +134,8 @@ class Run:
             )  # fmt: skip
         except ValueError as error:  # the same on all ranks
             raise InputError(str(error), given.path, everywhere=True) from None
-        path, width = self.search.evaluator.path, launch.device.width
-        self.size = footprint(given.hamiltonian, path, self.search.settings, ranks.size, width)
+        path, settings = self.search.evaluator.path, self.search.settings
+        self.size = footprint(given.hamiltonian, path, settings, ranks.size, type(launch.device))
         ranks.on_all(lambda: expect_room(self.size.device, launch.device))
         self.layout = ranks.broadcast(ranks.gather(self._own_line()))
         nodes = len(set(ranks.broadcast(ranks.gather(ranks.host))))

@@ -165,7 +165,7 @@ def _climb(
         tried = ~np.isnan(stands.accepted)
         accepted += np.where(tried, [np.nan_to_num(stands.accepted), ladders * tried], 0.0)
         if (sweep + 1) % every == 0:
-            textures = motion.textures()
+            textures = evaluator.device.host(motion.textures())
             measured = [
                 [spectrum(lattice, textures[stands.replica[k, rung]]) for k in range(ladders)] for rung in wanted
             ]
@@ -177,7 +177,7 @@ def _climb(
                     if full:
                         spectra[place][ladder].append(_mean(block[place][ladder]))
                         block[place][ladder].clear()
-    textures = motion.textures().astype(np.float32)
+    textures = evaluator.device.host(motion.textures()).astype(np.float32)
     snapshots = [[textures[stands.replica[k, rung]].copy() for k in range(ladders)] for rung in wanted]
     with np.errstate(invalid="ignore"):
         share = accepted[0] / accepted[1]

@@ -30,9 +30,10 @@ from magsearch.observables.invariants import charges
 from magsearch.operators.crystal import Crystal
 from magsearch.parallel.interruption import Interruption
 from magsearch.parallel.ranks import Pending, Ranks
-from magsearch.search.candidate import GIVEN, Candidate, given
+from magsearch.search.candidate import GIVEN, Candidate, compact, given, on_host
 from magsearch.search.history import History, migrations
 from magsearch.search.island import Generation, GeneticTunneling, Island, State
+from magsearch.search.lockstep import together
 from magsearch.search.migration import Migrants, Migration, Role
 from magsearch.search.stopping import Checkpoints, Reason, Stop
 
@@ -100,7 +101,7 @@ class Archipelago:
         self._lag = min(1, len(self.settings) - 1)  # generations
         self._migrants = Migrants(self.ranks, self.owners, device, hamiltonian.lattice, self.migration.elites)
         self._sent = -1  # after how many generations elites were sent last
-        self._states = {0: self.states}  # by generations done: the last two
+        self._states = {0: self._present}  # by generations done: the last two
         self._status: Pending | None = None
         self._arrivals: list[tuple[Any, ...]] = []  # on this rank, of ``history.MIGRATION``
         self._wanted: list[bool] = []  # by generation: whether a checkpoint was due by wall time
@@ -117,7 +118,11 @@ class Archipelago:
 
     @property
     def states(self) -> dict[int, State]:
-        """States of this rank's islands, by island: all that the next generation depends on."""
+        """States of this rank's islands, by island, on the host: all that the next generation depends on."""
+        return {number: state.moved(on_host, self.device) for number, state in self._present.items()}
+
+    @property
+    def _present(self) -> dict[int, State]:
         return {island.number: island.state for island in self.islands}
 
     @property
@@ -133,9 +138,9 @@ class Archipelago:
     def resume(self, states: Mapping[int, State], history: History, elapsed: float) -> None:
         """Resume a search from its states (by island, at least those of this rank), its history and its wall time."""
         for island in self.islands:
-            island.state = states[island.number]
+            island.state = states[island.number].moved(compact, self.device)
         self.history, self.elapsed, self.n_generations = history, elapsed, len(history)
-        self._states, self._wanted = {self.n_generations: self.states}, [False] * self.n_generations
+        self._states, self._wanted = {self.n_generations: self._present}, [False] * self.n_generations
         self._arrivals = history.migrations.tolist() if self.ranks.rank == 0 else []
         self._decide()
 
@@ -165,13 +170,13 @@ class Archipelago:
         number, done = self.n_generations, None
         self._send(number)
         with suppress(Interrupted):
-            done = [island.breed() for island in self.islands]
+            done = together([island.breeding() for island in self.islands], self.interruption.watch)
         if self._status is not None:
             self._collect()
         if done is not None:
             self._receive()
             self.n_generations += 1
-            self._states = {number: self._states[number], self.n_generations: self.states}
+            self._states = {number: self._states[number], self.n_generations: self._present}
         self._share(done)
         if done is None or not self._lag:
             self._collect()
@@ -266,7 +271,7 @@ class Archipelago:
             own[number].follow(followed)
 
     def collected(self) -> list[Candidate]:
-        """Return the best distinct elites of all islands, best first, on rank 0, and complete its log of migrations.
+        """Return the best distinct elites of all islands, best first, on the host of rank 0, whose log is completed.
 
         Collective: all ranks must call it.
         """
@@ -281,7 +286,8 @@ class Archipelago:
         ranked = sorted((offer for rank in prints for offer in rank), key=lambda offer: offer[:2])
         kept = distinct([fingerprint for *_, fingerprint in ranked], self.tolerance)[: self.history.elites]
         chosen = self.ranks.broadcast([ranked[place][1] for place in kept])
-        parts = self.ranks.gather({key: offers[key] for key in chosen if key in offers})
+        own = [key for key in chosen if key in offers]
+        parts = self.ranks.gather(dict(zip(own, on_host(self.device, [offers[key] for key in own]), strict=True)))
         every = {key: candidate for part in parts for key, candidate in part.items()}
         return [every[key] for key in chosen if key in every]
 

@@ -62,7 +62,7 @@ def _phase(hamiltonian: Hamiltonian, spins: NDArray[Any]) -> str:
 class Candidate:
     """A relaxed texture and its properties; energies and torques in meV, of the whole texture.
 
-    spins           [site, 3]
+    spins           [site, 3]; during a search a row of an array on the device, on the host where it leaves the search
     energy
     torque          largest |s x b|
     origin          operator that generated it
@@ -79,7 +79,7 @@ class Candidate:
     energy_density  [site]
     """
 
-    spins: NDArray[Any] = field(
+    spins: Any = field(
         metadata=kept(Place.SEARCH | Place.ELITES, "f4", "1", "site, xyz", record="texture", precise=True)
     )
     energy: float = field(metadata=kept(Place.EVERYWHERE, "f8", "meV", extensive=True, title="energy"))
@@ -120,6 +120,7 @@ class Candidate:
         return self.energy / int((self.spins != 0).any(axis=-1).sum())
 
 
+NO_SPINS = np.empty((0, 3))  # of candidates whose textures are elsewhere, while these are relaxed
 NOWHERE = Fingerprint(np.inf, 0.0, 0.0, ())
 GIVEN = "Given"  # origin of textures that a search begins with
 
@@ -129,8 +130,40 @@ def given(spins: NDArray[Any]) -> Candidate:
     return Candidate(spins, np.inf, np.inf, GIVEN, 0, NOWHERE)
 
 
+def gathered(device: Device, candidates: Sequence[Candidate]) -> Any:
+    """Return the textures of candidates as a new array [candidate, site, 3], on the host or the device as they are."""
+    rows = [candidate.spins for candidate in candidates]
+    return (np if isinstance(rows[0], np.ndarray) else device.xp).stack(rows)
+
+
+def compact(device: Device, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return candidates whose textures are the rows of one array on the device, and keep no other array alive."""
+    if not candidates:
+        return []
+    host = [isinstance(candidate.spins, np.ndarray) for candidate in candidates]
+    if all(host):
+        return _with(candidates, device.array(gathered(device, candidates), np.float32))
+    whole = [
+        replace(c, spins=device.array(c.spins, np.float32)) if h else c for c, h in zip(candidates, host, strict=True)
+    ]
+    return _with(candidates, gathered(device, whole))
+
+
+def on_host(device: Device, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return candidates whose textures are on the host, in one transfer."""
+    away = [candidate for candidate in candidates if not isinstance(candidate.spins, np.ndarray)]
+    if not away:
+        return list(candidates)
+    here = {id(one): moved for one, moved in zip(away, _with(away, device.host(gathered(device, away))), strict=True)}
+    return [here.get(id(candidate), candidate) for candidate in candidates]
+
+
+def _with(candidates: Sequence[Candidate], textures: Any) -> list[Candidate]:
+    return [replace(candidate, spins=textures[row]) for row, candidate in enumerate(candidates)]
+
+
 def measured(evaluator: Evaluator, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates with the properties whose metadata hold a measure."""
+    """Return candidates of the host with the properties whose metadata hold a measure."""
     textures = [candidate.spins for candidate in candidates]
     measures = {f.name: f.metadata["measure"] for f in fields(Candidate) if "measure" in f.metadata}
     found = {name: measure(evaluator, textures) for name, measure in measures.items()} if candidates else {}

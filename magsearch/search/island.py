@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator
 from magsearch.minima.degeneracy import Minima
 from magsearch.minima.free_energy import Fitness
@@ -25,9 +26,10 @@ from magsearch.operators.crystal import Crystal
 from magsearch.randomness import Consumer, Draws, key
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.lbfgs import LBFGS
-from magsearch.relaxation.relax import EARLY, Convergence, Method, Minimizer, VarianceControl, relax
+from magsearch.relaxation.relax import EARLY, Convergence, Method, Minimizer, VarianceControl
 from magsearch.search.breeding import Breeding
-from magsearch.search.candidate import NOWHERE, Candidate
+from magsearch.search.candidate import NO_SPINS, NOWHERE, Candidate, compact, gathered, on_host
+from magsearch.search.lockstep import Task, Work, together
 from magsearch.search.selection import Selection, SteadyState
 
 OFFSPRING = BarzilaiBorwein(Convergence(variance=EARLY))
@@ -105,11 +107,17 @@ class Generation:
 
 @dataclass(frozen=True)
 class State:
-    """State that determines the next generation of an island together with its settings."""
+    """State that determines the next generation of an island together with its settings; textures on its device."""
 
     generation: int = 0
     candidates: tuple[Candidate, ...] = ()  # distinct, best first; before the first generation: given ones
     leaders: tuple[tuple[Candidate, float], ...] = ()  # that attract the next offspring, with their pulls
+
+    def moved(self, move: Callable[[Device, Sequence[Candidate]], list[Candidate]], device: Device) -> State:
+        """Return the state after ``on_host`` or ``compact`` moved its textures in one transfer."""
+        every = move(device, [*self.candidates, *(leader for leader, _ in self.leaders)])
+        first, pulls = len(self.candidates), [pull for _, pull in self.leaders]
+        return replace(self, candidates=tuple(every[:first]), leaders=tuple(zip(every[first:], pulls, strict=True)))
 
 
 @dataclass
@@ -143,11 +151,15 @@ class Island:
 
     def breed(self) -> Generation:
         """Run one generation and return its statistics; the state changes only once it is complete."""
+        return together([self.breeding()], self.watch)[0]
+
+    def breeding(self) -> Work[Generation]:
+        """Run one generation, as ``breed``, in steps that may be taken together with other islands."""
         settings = self.settings
-        new, evaluations = self.relaxed(self._offspring(), settings.minimizer, self.evaluator)
+        new, evaluations = yield from self._relaxing(self._offspring(), settings.minimizer, self.evaluator)
         candidates = self._best([*self.candidates, *new])
         kept = {id(candidate) for candidate in candidates}
-        candidates, more = self._refined(candidates)
+        candidates, more = yield from self._refining(candidates)
         energies = np.array([candidate.energy for candidate in candidates]) / self.crystal.hamiltonian.n_spins
         names = [candidate.origin for candidate in new]
         done = Generation(
@@ -160,7 +172,7 @@ class Island:
             offspring={name: names.count(name) for name in sorted(set(names))},
             successes={name: sum(c.origin == name and id(c) in kept for c in new) for name in sorted(set(names))},
         )
-        self.state = State(self.generation + 1, tuple(candidates))
+        self.state = State(self.generation + 1, tuple(compact(self.evaluator.device, candidates)))
         return done
 
     def relaxed(
@@ -170,18 +182,34 @@ class Island:
         evaluator: Evaluator,
         refined: bool = False,
     ) -> tuple[list[Candidate], int]:
-        """Relax candidates; return them with the number of evaluations.
+        """Relax candidates; return them, on the host or the device as they were, with the number of evaluations.
 
         refined   whether those that converge count as refined
         """
-        textures = np.stack([candidate.spins for candidate in candidates])
+        found, evaluations = together([self._relaxing(candidates, minimizer, evaluator, refined)], self.watch)[0]
+        here = isinstance(candidates[0].spins, np.ndarray)
+        return on_host(self.evaluator.device, found) if here else found, evaluations
+
+    def _relaxing(
+        self,
+        candidates: Sequence[Candidate],
+        minimizer: Minimizer | Method,
+        evaluator: Evaluator,
+        refined: bool = False,
+    ) -> Work[tuple[list[Candidate], int]]:
+        """Relax candidates as ``relaxed``; the given ones are let go first."""
         who = Consumer.REFINEMENT if refined else Consumer.RELAXATION
         random = key(self.settings.seed, who, self.number, self.generation)
-        relaxed = relax(minimizer, evaluator, textures, watch=self.watch, key=random)
+        textures = evaluator.device.array(gathered(evaluator.device, candidates), evaluator.real)
+        task = Task(minimizer, evaluator, textures, random)
+        del textures
+        candidates = [replace(candidate, spins=NO_SPINS) for candidate in candidates]
+        relaxed = yield task  # who takes it lets its textures go
         free_energy = None
         if self.settings.fitness is not None:
             always = key(self.settings.seed, Consumer.FITNESS)  # all candidates are measured with the same draws
-            fitness = self.settings.fitness(evaluator, relaxed.textures, relaxed.energy, self.watch, always)
+            textures = evaluator.device.host(relaxed.textures)
+            fitness = self.settings.fitness(evaluator, textures, relaxed.energy, self.watch, always)
             free_energy = fitness.value
         self.watch()
         known = fingerprints(evaluator.device, self.crystal.lattice, relaxed.textures, relaxed.energy)
@@ -219,7 +247,7 @@ class Island:
         return self._best([*(c for c in self.candidates if c.refined), *tight])[: self.settings.elites]
 
     def polished(self) -> list[Candidate]:
-        """Relax elites and the best rough candidates in double precision and return the best distinct minima.
+        """Relax elites and the best rough candidates in double precision; return the best distinct minima on the host.
 
         Those that do not converge are relaxed with ``FLAT``. Minima are compared spin by spin, whereas ``distinct``
         compares fingerprints. Saddle points are displaced along the unstable mode.
@@ -228,7 +256,8 @@ class Island:
         minima = Minima(precise, 1e-6 * self.evaluator.stiffness)
         chosen = {id(candidate): candidate for candidate in self.elites + self.rough}
         # spins of single precision deviate from length 1: a converged texture would keep a wrong energy
-        whole = [replace(one, spins=unit(one.spins.astype(np.float64))) for one in chosen.values()]
+        here = on_host(self.evaluator.device, list(chosen.values()))
+        whole = [replace(one, spins=unit(one.spins.astype(np.float64))) for one in here]
         polished, _ = self.relaxed(whole, self.settings.polish, precise, refined=True)
         best = self._distinct_by_spins(polished, minima)[: self.settings.elites]
         moving = [candidate for candidate in best if not candidate.refined]
@@ -274,12 +303,13 @@ class Island:
         """Add candidates, keep the best distinct ones, and return how many of the new ones are kept."""
         known = {id(candidate) for candidate in self.candidates}
         candidates = self._best([*self.candidates, *new])
-        self.state = replace(self.state, candidates=tuple(candidates))
+        self.state = replace(self.state, candidates=tuple(compact(self.evaluator.device, candidates)))
         return sum(id(candidate) not in known for candidate in candidates)
 
     def follow(self, leaders: Sequence[tuple[Candidate, float]]) -> None:
         """Pull the offspring of the next generation towards leaders, each with its pull, 0 to 1."""
-        self.state = replace(self.state, leaders=tuple(leaders))
+        copies = compact(self.evaluator.device, [leader for leader, _ in leaders])
+        self.state = replace(self.state, leaders=tuple(zip(copies, (pull for _, pull in leaders), strict=True)))
 
     def distinct(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return the candidates that no symmetry of the Hamiltonian maps onto a better one, best first.
@@ -300,7 +330,7 @@ class Island:
     def _rough(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         return [candidate for candidate in candidates[: self.settings.elites] if not candidate.refined]
 
-    def _refined(self, candidates: Sequence[Candidate]) -> tuple[list[Candidate], int]:
+    def _refining(self, candidates: Sequence[Candidate]) -> Work[tuple[list[Candidate], int]]:
         """Relax the best rough candidates tightly; return all candidates and the number of evaluations.
 
         Candidates that turn out to be the same minimum as a better one are dropped.
@@ -308,7 +338,7 @@ class Island:
         rough = self._rough(candidates)[:TIGHTLY]
         if not rough:
             return list(candidates), 0
-        refined, evaluations = self.relaxed(rough, self.settings.refinement, self.evaluator, refined=True)
+        refined, evaluations = yield from self._relaxing(rough, self.settings.refinement, self.evaluator, refined=True)
         known = {id(candidate) for candidate in rough}
         return self._best([*(c for c in candidates if id(c) not in known), *refined]), evaluations
 
@@ -320,7 +350,7 @@ class Island:
         mixture = settings.seeds if first else settings.operators
         breeding = Breeding(self.crystal, mixture, settings.selection, settings.adaptation, self.watch)
         textures, origins = breeding(self.candidates, draws[len(given) :], self.state.leaders)
-        new = zip(self.evaluator.device.host(textures), origins, strict=True)
+        new = zip(textures, origins, strict=True)
         return given + [
             Candidate(texture, np.inf, np.inf, origin, self.generation, NOWHERE, island=self.number)
             for texture, origin in new

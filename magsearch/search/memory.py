@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from magsearch.engine.device import Cpu
+from magsearch.engine.device import Cpu, Device
 from magsearch.engine.evaluator import Path
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.relaxation.relax import Method
@@ -35,11 +35,15 @@ class Footprint:
 
 
 def footprint(
-    hamiltonian: Hamiltonian, path: Path, islands: Sequence[GeneticTunneling], ranks: int = 1, width: int = Cpu.width
+    hamiltonian: Hamiltonian,
+    path: Path,
+    islands: Sequence[GeneticTunneling],
+    ranks: int = 1,
+    device: type[Device] = Cpu,
 ) -> Footprint:
     """Return the memory and disk space, in bytes, of a search with the settings ``islands`` on ``ranks`` ranks.
 
-    width   replicas of a block of their devices
+    device   kind of their devices
     """
     lattice, texture = hamiltonian.lattice, 3 * 4 * hamiltonian.lattice.sites
     replica = texture * (7 if path == "fourier" else 2)
@@ -52,7 +56,7 @@ def footprint(
     def batch(island: GeneticTunneling) -> int:
         last = island.minimizer.minimizer if isinstance(island.minimizer, Method) else island.minimizer
         vectors = last.vectors(hamiltonian, path, device)
-        return -(-island.replicas // width) * width * (replica + vectors * texture)
+        return -(-island.replicas // device.width) * device.width * (replica + vectors * texture)
 
     most = max(np.bincount(owners(len(islands), ranks)))
     replicas = max(island.replicas for island in islands)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from magsearch.engine.device import Device
 from magsearch.model.lattice import Lattice
 from magsearch.parallel.ranks import Pending, Ranks
-from magsearch.search.candidate import Candidate, packed, record_type, unpacked
+from magsearch.search.candidate import Candidate, on_host, packed, record_type, unpacked
 from magsearch.search.topology import TOPOLOGIES, Ring, Topology
 
 
@@ -112,7 +112,7 @@ class Migrants:
 
     ranks     processes among which the islands are divided
     owners    [island] rank of each island
-    device    of the search
+    device    where islands of this rank have their elites; messages are on the host
     lattice   lattice of the search
     elites    maximum number that an island sends
     """
@@ -164,5 +164,5 @@ class Migrants:
         """Pack elites into a message of fixed size; unused places have an infinite energy."""
         message = np.zeros(self.elites, record_type(self.lattice.sites))
         message["energy"] = np.inf
-        message[: len(elites)] = packed(elites, self.lattice.sites)
+        message[: len(elites)] = packed(on_host(self.device, elites), self.lattice.sites)
         return message

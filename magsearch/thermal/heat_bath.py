@@ -46,7 +46,7 @@ def enter(motion: Motion, kelvin: ArrayLike) -> None:
     motion.flat["kT"] = motion.array(motion.replicas)
     motion.flat["cone"] = motion.array(motion.replicas) + 1
     motion.flat["turn"] = motion.array(motion.replicas, dtype=np.uint32)
-    renumber(motion)
+    number(motion)
     motion.flat["awake"] = device.array(motion.flat["state"][STATE["RESTING"]] == 0, evaluator.real)
     warm(motion, kelvin)
     motion.flat["state"][STATE["ENERGY_NOW"]] = motion.evaluate("force")[SUM["ENERGY"]]
@@ -64,10 +64,10 @@ def tether(motion: Motion, pull: ArrayLike) -> None:
 
 
 def warm(motion: Motion, kelvin: ArrayLike) -> None:
-    """Set the temperatures: ``kelvin`` [replica] (those of padding may be missing), or one for all."""
+    """Set the temperatures: ``kelvin`` by the numbers of the replicas, or one for all."""
     coldest = 1e-20 * motion.evaluator.stiffness  # at absolute zero spins align, and quotients stay finite
     kT = np.maximum(K_B * np.atleast_1d(np.asarray(kelvin, dtype=np.float64)), coldest)
-    every = np.resize(kT, motion.replicas) if len(kT) == 1 else np.append(kT, np.full(motion.replicas - len(kT), kT[0]))
+    every = np.resize(kT, motion.replicas) if len(kT) == 1 else kT[motion.numbers]
     motion.flat["kT"][...] = motion.evaluator.device.array(every, motion.evaluator.real)
 
 
@@ -185,23 +185,24 @@ def energies(motion: Motion) -> NDArray[np.float64]:
     return np.array(state[: motion.count])
 
 
-def renumber(motion: Motion) -> None:
-    """Give replicas random numbers of their own, after some of them have become copies of others."""
-    motion.flat["number"] = motion.evaluator.device.array(np.arange(motion.replicas), np.uint32)
+def number(motion: Motion) -> None:
+    """Give every replica the random numbers of its number."""
+    motion.flat["number"] = motion.evaluator.device.array(motion.numbers, np.uint32)
 
 
-def random_textures(evaluator: Evaluator, replicas: int, key: Key, turn: int = 0) -> NDArray[Any]:
-    """Return spins uniform on the sphere, [replica, site, 3]; zero at vacancies. ``turn`` selects among them."""
+def random_textures(evaluator: Evaluator, replicas: int, key: Key, turn: int = 0) -> Any:
+    """Return spins uniform on the sphere, [replica, site, 3] on the device; zero at vacancies; others for each turn."""
     device = evaluator.device
     padded = -(-replicas // device.width) * device.width
     spins = device.xp.zeros((padded // device.width, evaluator.sites, 3, device.width), dtype=evaluator.real)
     arguments = (spins, *key, turn, FIRST, 0, evaluator.sites, device.chunk, padded)
     device.launch("random_spins", evaluator.real, *arguments, blocks=evaluator.chunks, replicas=padded)
-    return evaluator.textures(spins)[:replicas] * evaluator.hamiltonian.occupied[:, None].astype(evaluator.real)
+    occupied = device.array(evaluator.hamiltonian.occupied[:, None], evaluator.real)
+    return evaluator.textures(spins)[:replicas] * occupied
 
 
-def kicked(evaluator: Evaluator, textures: ArrayLike, angle: float, key: Key, turn: int) -> NDArray[Any]:
-    """Return textures with each spin uniform in a cone of half-angle ``angle`` (radians), [replica, site, 3]."""
+def kicked(evaluator: Evaluator, textures: Any, angle: float, key: Key, turn: int) -> Any:
+    """Return textures with each spin uniform in a cone of half-angle ``angle`` (radians), [replica, site, 3] there."""
     motion = Motion.start(evaluator, textures, key=key)
     enter(motion, np.inf)
     motion.flat["cone"][...] = 1 - np.cos(angle)

@@ -21,8 +21,10 @@ def better(old: Relaxation, new: Relaxation, accepted: np.ndarray | None = None)
     def chosen(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.where(take.reshape(-1, *[1] * (a.ndim - 1)), b, a)
 
+    textures, rows = old.textures.copy(), np.flatnonzero(take)  # on whatever device
+    textures[rows] = new.textures[rows]
     return Relaxation(
-        textures=chosen(old.textures, new.textures),
+        textures=textures,
         energy=chosen(old.energy, new.energy),
         torque=chosen(old.torque, new.torque),
         magnetization=chosen(old.magnetization, new.magnetization),

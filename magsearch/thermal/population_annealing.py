@@ -12,7 +12,8 @@ from magsearch.engine.evaluator import Evaluator
 from magsearch.randomness import Consumer, Key, derived, keyed
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.relax import Minimizer, Motion, Relaxation, Watch, relax
-from magsearch.thermal.heat_bath import REFLECTIONS, energies, enter, random_textures, renumber, run, warm
+from magsearch.relaxation.seats import Row
+from magsearch.thermal.heat_bath import REFLECTIONS, energies, enter, number, random_textures, run, warm
 from magsearch.thermal.outcome import with_steps
 from magsearch.thermal.simulated_annealing import COLDEST
 from magsearch.units import K_B
@@ -95,8 +96,9 @@ class PopulationAnnealing:
             exponent = -step * energy
             log_mean = float(exponent.max() + np.log(np.exp(exponent - exponent.max()).mean()))
             keep = systematic(np.exp(exponent - exponent.max()), keyed(key, Consumer.RESAMPLING, len(seen)).random())
-            motion, family = motion.thinned(keep), family[keep]
-            renumber(motion)
+            motion, family = motion.thinned(Row.of(keep, evaluator.device.width).columns), family[keep]
+            motion.numbers = np.arange(motion.replicas)  # copies go their own ways
+            number(motion)
             warm(motion, 1 / (K_B * beta))
             run(motion, self.sweeps, self.reflections, watch)
             energy = energies(motion)
@@ -117,8 +119,7 @@ class PopulationAnnealing:
 
     def relaxed(self, evaluator: Evaluator, textures: Any, tesla: Any, watch: Watch, key: Key) -> Relaxation:
         """Relax a batch of textures; arguments as for ``relax``."""
-        replicas = len(np.asarray(textures).reshape(-1, evaluator.sites, 3))
-        annealed = self.anneal(evaluator, replicas, tesla, watch, key)
+        annealed = self.anneal(evaluator, len(textures), tesla, watch, key)
         own = derived(key, Consumer.RELAXATION)
         cold = relax(self.minimizer, evaluator, annealed.motion.textures(), tesla, watch, own)
         return with_steps(cold, annealed.motion.iteration * (1 + self.reflections))

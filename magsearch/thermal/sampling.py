@@ -79,8 +79,11 @@ def sample(
     """
     temperatures = np.asarray(kelvin, dtype=np.float64)
     every = np.repeat(temperatures, chains)
-    first = random_textures(evaluator, len(every), key) if textures is None else textures
-    motion = Motion.start(evaluator, np.broadcast_to(first, (len(every), evaluator.sites, 3)), key=key)
+    if textures is None:
+        first = random_textures(evaluator, len(every), key)
+    else:
+        first = np.broadcast_to(textures, (len(every), evaluator.sites, 3))
+    motion = Motion.start(evaluator, first, key=key)
     enter(motion, every)
     hot = np.maximum(every, evaluator.stiffness / K_B)
     sweep = bath(motion, reflections)
@@ -114,8 +117,8 @@ def sample(
 
 def charges(motion: Motion) -> NDArray[np.float64]:
     """Return the topological charge of every replica, one at a time: it takes arrays larger than a texture's."""
-    lattice = motion.evaluator.hamiltonian.lattice
-    return np.array([topological_charge(lattice, texture) for texture in motion.textures()])
+    lattice, textures = motion.evaluator.hamiltonian.lattice, motion.evaluator.device.host(motion.textures())
+    return np.array([topological_charge(lattice, texture) for texture in textures])
 
 
 def averages(trajectory: Trajectory) -> list[Averages]:

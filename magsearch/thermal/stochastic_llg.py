@@ -14,7 +14,7 @@ from magsearch.engine.evaluator import Path
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.relaxation.relax import Convergence, Motion
 from magsearch.relaxation.step_control import Fixed, Pace
-from magsearch.thermal.heat_bath import renumber, warm
+from magsearch.thermal.heat_bath import number, warm
 from magsearch.units import K_B
 
 
@@ -61,7 +61,7 @@ class StochasticLLG:
         motion.flat["turn"] = motion.array(motion.replicas, dtype=np.uint32)
         for name in ("start", "ahead"):
             motion.blocked[name] = motion.evaluator.device.xp.zeros_like(motion.blocked["spins"])
-        renumber(motion)
+        number(motion)
         warm(motion, self.temperature)
 
     def iteration(self, motion: Motion) -> Sequence[Launch]:

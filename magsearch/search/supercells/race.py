@@ -24,6 +24,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.operators.crystal import Crystal
 from magsearch.parallel.ranks import Ranks
 from magsearch.relaxation.relax import relax
+from magsearch.search.candidate import on_host
 from magsearch.search.island import REFINEMENT, GeneticTunneling, Island
 from magsearch.search.supercells.ranking import ranked
 from magsearch.search.supercells.supercell import Supercell, free_axes
@@ -148,7 +149,10 @@ class Race:
         island = Island(Crystal(supercell.hamiltonian, self.device), evaluator, settings, watch=self.watch)
         for _ in range(GENERATIONS):
             island.breed()
-        return [Best(supercell, elite.spins, elite.energy / supercell.sites) for elite in island.elites]
+        return [
+            Best(supercell, elite.spins, elite.energy / supercell.sites)
+            for elite in on_host(self.device, island.elites)
+        ]
 
     def _relaxed(self, supercell: Supercell, texture: NDArray[Any]) -> Best:
         evaluator = Evaluator(supercell.hamiltonian, self.device, np.float32)
