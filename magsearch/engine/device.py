@@ -93,13 +93,6 @@ def constant(name: str) -> int:
     return int(found[1])
 
 
-@cache
-def _roots(n: int, real: str) -> np.ndarray:
-    """exp(-2 pi i k / n) for k < n as pairs of ``real``."""
-    k = np.arange(n)
-    return np.ascontiguousarray(np.stack([np.cos(2 * np.pi * k / n), -np.sin(2 * np.pi * k / n)], axis=1).astype(real))
-
-
 class Device:
     """Common part of both machines: arrays (``xp``), checked kernel launches, batched Fourier transforms."""
 
@@ -166,28 +159,18 @@ class Device:
     def _bound(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> Launch:
         raise NotImplementedError
 
-    def convolution(
-        self, real: Any, spins: Any, modes: Any, field: Any, size: tuple[int, int, int], atoms: int
+    def bind_blocks(
+        self, kernel: str, real: Any, *arguments: Any, grid: tuple[int, int], threads: tuple[int, int], shared: int = 0
     ) -> Launch:
-        """Return the launch of field = J * spins; both [block, site, 3, width], modes [cell, 3 atoms, 3 atoms].
+        """Bind ``kernel<real>``, a BLOCK_KERNEL, to a grid of blocks of threads, each with ``shared`` bytes of its own.
 
-        Between two library transforms here, with neighbouring replicas as real and imaginary part.
+        TypeError for an argument that the kernel's signature forbids, and where there are no such kernels.
         """
-        complex_ = np.complex64 if np.dtype(real) == np.float32 else np.complex128
-        pairs, cells = spins.shape[0] * spins.shape[-1] // 2, int(np.prod(size))
-        waves = spins.view(complex_).reshape(len(spins), *size[::-1], 3 * atoms, -1)
+        raise TypeError(f"{self.name} has no blocks of threads for {kernel}")
 
-        def convolve() -> None:
-            before = self.xp.ascontiguousarray(self.fft(waves, axes=(1, 2, 3)))
-            after = self.xp.empty_like(before)
-            self.launch(
-                "multiply_modes", real, before.view(real), modes.view(real), after.view(real), cells, 3 * atoms,
-                self.chunk, pairs, blocks=-(-cells // self.chunk), replicas=pairs,
-            )  # fmt: skip
-            back = self.ifft(after, axes=(1, 2, 3), norm="forward", overwrite_x=True)
-            field[...] = self.xp.ascontiguousarray(back).view(real).reshape(field.shape)
-
-        return convolve
+    def transform(self, like: Any, axes: tuple[int, ...]) -> Callable[[Any, Any, bool], None]:
+        """Return the transform of arrays like this one over several axes: (source, target, back), without scaling."""
+        raise NotImplementedError
 
     def array(self, values: Any, dtype: Any) -> Any:
         """Return a contiguous array on this device."""
@@ -259,16 +242,6 @@ class Cpu(Device):
         """The inverse of ``fft``."""
         return importlib.import_module("scipy.fft").ifftn
 
-    def convolution(
-        self, real: Any, spins: Any, modes: Any, field: Any, size: tuple[int, int, int], atoms: int
-    ) -> Launch:
-        """Return the launch of field = J * spins as one kernel, vectorised over replicas (kernels/convolution.hpp)."""
-        roots = [_roots(n, np.dtype(real).name) for n in size]
-        return self.bind(
-            "convolve", real, spins, modes.view(real), *roots, field, *size, 3 * atoms,
-            spins.shape[0] * spins.shape[-1], blocks=1, replicas=1,
-        )  # fmt: skip
-
 
 THREADS = (32, constant("warps"))  # of a block on a GPU: lanes of a warp, warps
 
@@ -301,6 +274,7 @@ class Cuda(Device):
         self._pinned = importlib.import_module("cupyx").empty_pinned
         self.fft = importlib.import_module("cupyx.scipy.fft").fftn
         self.ifft = importlib.import_module("cupyx.scipy.fft").ifftn
+        self._plan = importlib.import_module("cupyx.scipy.fft").get_fft_plan
         self.graphs, why = self._try_graphs()
         self.description += "" if self.graphs else f", without CUDA graphs: {why}"
 
@@ -335,11 +309,24 @@ class Cuda(Device):
         TypeError for an argument that the kernel's signature forbids.
         """
         name, checked = self._checked(kernel, real, arguments)
-        return Fixed(self._module.get_function(name), grid, threads, tuple(checked), shared_mem=shared)
+        function = self._module.get_function(name)
+        if shared > function.max_dynamic_shared_size_bytes:
+            function.max_dynamic_shared_size_bytes = shared
+        return Fixed(function, grid, threads, tuple(checked), shared_mem=shared)
 
     def chain(self, *launches: Launch) -> Launch:
         """Return launches in turn as one, a CUDA graph where they are ``Fixed``."""
         return Chain(self.xp if self.graphs else None, launches)
+
+    def transform(self, like: Any, axes: tuple[int, ...]) -> Callable[[Any, Any, bool], None]:
+        """Return cuFFT's transform of arrays like this one: (source, target, back), without scaling and temporaries."""
+        plan = self._plan(like, axes=axes)
+        directions = importlib.import_module("cupy.cuda.cufft")
+
+        def transform(source: Any, target: Any, back: bool) -> None:
+            plan.fft(source, target, directions.CUFFT_INVERSE if back else directions.CUFFT_FORWARD)
+
+        return transform
 
     def host(self, values: Any) -> Any:
         """Return a NumPy array through page-locked memory, which a GPU writes at the full speed of its bus."""

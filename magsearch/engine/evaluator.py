@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from magsearch.engine.convolution import convolution
 from magsearch.engine.device import THREADS, Device, Launch, constant, rows
 from magsearch.engine.neighbours import Neighbours
 from magsearch.engine.onsite_table import OnsiteTable
@@ -198,7 +199,7 @@ class Evaluator:
     def convolution(self, vectors: Any, modes: Any, out: Any) -> Launch:
         """Bind the convolution of vectors [block, site, 3, width] with ``modes``, laid out as ``self.modes``."""
         lattice = self.hamiltonian.lattice
-        return self.device.convolution(self.real, vectors, modes, out, lattice.size, lattice.atoms)
+        return convolution(self.device, self.real, vectors, modes, out, lattice.size, lattice.atoms)
 
     def reduction(self, sums: Any, quantities: int, largest: int) -> tuple[Launch, Any]:
         """Bind the reduction of sums [chunk, quantity, replica] over chunks; return it and the result.
