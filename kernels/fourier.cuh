@@ -11,30 +11,37 @@
 #include "butterflies.cuh"
 #include "evaluate.cuh"
 
-constexpr int held = 20;  // numbers of a line that a thread holds while all of them change places, or one more
+constexpr int held =
+    20;  // complex floats of a line that a thread holds while all change places, or half as many doubles
 
-// numbers of butterflies with p arms that a thread holds
-constexpr DEVICE int butterflies_held(int p) { return (held + p - 1) / p; }
+// butterflies with p arms that a thread holds
+template <typename real>
+constexpr DEVICE int butterflies_held(int p) {
+    return (held * 4 / (int)sizeof(real) + p - 1) /
+           (p == 2 ? 3 : p);  // many small ones take registers for their places
+}
 
 using convolution::Roots;
 using convolution::wave;
 
-// A pass of Stockham's self-sorting transform with butterflies of p arms, in place; s: product of the factors before.
+// A pass of Stockham's self-sorting transform with butterflies of p arms, in place: `count` of them; s is the product
+// of the factors before. Butterflies beyond the last are computed in vain: registers that are set in some threads only
+// would be kept through the whole kernel.
 template <int p, typename real>
-DEVICE void stage_of_line(wave<real>* room, int s, Roots<real, -1> w) {
-    constexpr int most = butterflies_held(p);
-    const int count = w.n / p, lanes_of_line = blockDim.x;
+DEVICE void stage_of_line(wave<real>* room, const real* roots, int s, int count) {
+    constexpr int most = butterflies_held<real>(p);
+    const Roots<real, -1> w{roots, count * p};
+    const int lanes_of_line = blockDim.x;
     const float inverse = 1.0f / s;
     wave<real>* const mine = room + threadIdx.x;
     wave<real> a[most][p];
 #pragma unroll
     for (int k = 0; k < most; ++k) {
         const int b = threadIdx.y + k * blockDim.y;
-        if (b < count) {
+        const wave<real>* const from = mine + (b < count ? b : 0) * lanes_of_line;
 #pragma unroll
-            for (int t = 0; t < p; ++t) a[k][t] = mine[(b + count * t) * lanes_of_line];
-            convolution::butterfly<-1, real>(a[k]);
-        }
+        for (int t = 0; t < p; ++t) a[k][t] = from[count * t * lanes_of_line];
+        convolution::butterfly<-1, real>(a[k]);
     }
     BARRIER;
 #pragma unroll
@@ -51,21 +58,21 @@ DEVICE void stage_of_line(wave<real>* room, int s, Roots<real, -1> w) {
     BARRIER;
 }
 
-// room(q) <- sum_x room(x) exp(- 2 pi i q x / n), n of the roots
+// room(q) <- sum_x room(x) exp(- 2 pi i q x / n); roots [n] complex
 template <typename real>
-DEVICE void transform_room(wave<real>* room, Roots<real, -1> w) {
-    for (int s = 1, left = w.n; left > 1;) {
+DEVICE void transform_room(wave<real>* room, const real* roots, int n) {
+    NO_UNROLL for (int s = 1, left = n; left > 1;) {
         int p = 7;
         if (left % 4 == 0)
-            p = 4, stage_of_line<4>(room, s, w);
+            p = 4, stage_of_line<4>(room, roots, s, n / 4);
         else if (left % 5 == 0)
-            p = 5, stage_of_line<5>(room, s, w);
+            p = 5, stage_of_line<5>(room, roots, s, n / 5);
         else if (left % 3 == 0)
-            p = 3, stage_of_line<3>(room, s, w);
+            p = 3, stage_of_line<3>(room, roots, s, n / 3);
         else if (left % 2 == 0)
-            p = 2, stage_of_line<2>(room, s, w);
+            p = 2, stage_of_line<2>(room, roots, s, n / 2);
         else
-            stage_of_line<7>(room, s, w);
+            stage_of_line<7>(room, roots, s, n / 7);
         s *= p, left /= p;
     }
 }
@@ -144,7 +151,7 @@ BLOCK_KERNEL transform_lines(const real* from, real* to, const real* __restrict_
     const Line line(n, stride, size, cells, pairs);
     const real sign = back ? -1 : 1;
     load_line(room, from, line, sign);
-    transform_room(room, Roots<real, -1>{roots, n});
+    transform_room(room, roots, n);
     store_line(room, to, line, sign);
 }
 
@@ -156,7 +163,7 @@ BLOCK_KERNEL convolve_lines(const real* from, real* to, const real* __restrict__
     const Line line(n, stride, size, cells, pairs);
     load_line(room, from, line, real(1));
     NO_UNROLL for (int back = 0; back < 2; ++back) {
-        transform_room(room, Roots<real, -1>{roots, n});
+        transform_room(room, roots, n);
         if (!back) multiply_line(room, J, line);
     }
     store_line(room, to, line, real(-1));
@@ -188,23 +195,23 @@ struct Cells {
     }
 };
 
-// Sums over a line: what the threads of each replica have added up meets in shared memory, in a fixed order.
-// sums [line, quantity, replica]; quantity `largest` is a maximum. All threads of a block come here.
+// Sums over a line: what the threads of each replica have added up meets in shared memory behind the line, in a fixed
+// order. sums [line, quantity, replica]; quantity `largest` is a maximum. All threads of a block come here.
 template <int quantities, typename real>
-DEVICE void sum_line(const real (&mine)[quantities], real* room, double* sums, const Line& line, const Cells<real>& at,
-                     int largest, int replicas) {
-    const int each = 2 * line.pairs, lane_of_line = at.replica - line.replica();
+DEVICE void sum_line(const real (&mine)[quantities], const wave<real>* room, double* sums, const Line& line,
+                     const Cells<real>& own, int largest, int replicas) {
+    const int each = 2 * line.pairs;
+    real* const part = (real*)(room + line.n * blockDim.x) + own.replica - line.replica();
+    if (!own.idle())
+        for (int q = 0; q < quantities; ++q) part[(q * own.strands + own.first) * each] = mine[q];
     BARRIER;
-    if (!at.idle())
-        for (int q = 0; q < quantities; ++q) room[(q * at.strands + at.first) * each + lane_of_line] = mine[q];
-    BARRIER;
-    for (int q = at.first; q < quantities && !at.idle(); q += at.strands) {
+    for (int q = own.first; q < quantities && !own.idle(); q += own.strands) {
         double total = 0;
-        for (int k = 0; k < at.strands; ++k) {
-            const double v = room[(q * at.strands + k) * each + lane_of_line];
+        for (int k = 0; k < own.strands; ++k) {
+            const double v = part[(q * own.strands + k) * each];
             total = q == largest ? larger(total, v) : total + v;
         }
-        sums[((long long)blockIdx.x * quantities + q) * replicas + at.replica] = total;
+        sums[((long long)blockIdx.x * quantities + q) * replicas + own.replica] = total;
     }
 }
 
@@ -224,7 +231,7 @@ BLOCK_KERNEL advance_lines(real* __restrict__ spins, const real* __restrict__ di
         own.put(k, moved);
     }
     BARRIER;
-    if (transformed) transform_room(room, Roots<real, -1>{roots, n});
+    if (transformed) transform_room(room, roots, n);
     store_line(room, waves, line, real(1));
 }
 
@@ -241,12 +248,12 @@ BLOCK_KERNEL evaluate_lines(real* __restrict__ waves, const real* __restrict__ s
     const Cells<real> own(room, line);
     const Onsite<real> terms{kind, onsite_table};
     const real conjugate = transformed && own.imaginary() ? -1 : 1;
-    Sums<real> running;
     load_line(room, waves, line, real(transformed ? -1 : 1));
     NO_UNROLL for (int back = 1; back >= 0; --back) {
-        if (transformed) transform_room(room, Roots<real, -1>{roots, n});
+        if (transformed) transform_room(room, roots, n);
         if (!back) break;
         const auto B = load3(zeeman + place(0, own.replica, 1));
+        Sums<real> running;
         NO_UNROLL for (int k = own.first; k < n && !own.idle(); k += own.strands) {
             const int i = line.start + k * atoms;
             const long long at = place(i, own.replica, sites);
@@ -255,12 +262,11 @@ BLOCK_KERNEL evaluate_lines(real* __restrict__ waves, const real* __restrict__ s
             store3<real>(force + at, g);
             own.put(k, g);
         }
-        BARRIER;
+        const real all[SUMS] = {running.energy, running.force2, running.overlap, running.other2,
+                                running.m.x,    running.m.y,    running.m.z,     running.largest2};
+        sum_line<SUMS>(all, room, sums, line, own, LARGEST2, replicas);
     }
     store_line(room, waves, line, real(1));
-    const real all[SUMS] = {running.energy, running.force2, running.overlap, running.other2,
-                            running.m.x,    running.m.y,    running.m.z,     running.largest2};
-    sum_line<SUMS>(all, (real*)room, sums, line, own, LARGEST2, replicas);
 }
 
 // The way back along the first axis, and project_direction.
@@ -274,7 +280,7 @@ BLOCK_KERNEL project_lines(const real* __restrict__ waves, const real* __restric
     const Cells<real> own(room, line);
     const real conjugate = transformed && own.imaginary() ? -1 : 1;
     load_line(room, waves, line, real(transformed ? -1 : 1));
-    if (transformed) transform_room(room, Roots<real, -1>{roots, n});
+    if (transformed) transform_room(room, roots, n);
     real running[DIRECTION_SUMS] = {};
     for (int k = own.first; k < n && !own.idle(); k += own.strands) {
         const long long at = place(line.start + k * atoms, own.replica, sites);
@@ -283,5 +289,5 @@ BLOCK_KERNEL project_lines(const real* __restrict__ waves, const real* __restric
         running[SLOPE] += dot(load3(force + at), d);
         running[STEEPEST2] = larger(running[STEEPEST2], dot(d, d));
     }
-    sum_line<DIRECTION_SUMS>(running, (real*)room, sums, line, own, STEEPEST2, replicas);
+    sum_line<DIRECTION_SUMS>(running, room, sums, line, own, STEEPEST2, replicas);
 }

@@ -22,7 +22,7 @@ from magsearch.engine.graph import Fixed
 HELD = constant("held")
 SUMS = rows("Sum")["SUMS"]
 FACTORS = (2, 3, 5, 7)  # of the lengths that are transformed in shared memory
-THREADS = {4: 512, 8: 256}  # most threads of a block, by bytes of a real: what the registers of a GPU allow
+THREADS = 512  # most threads of a block (BLOCK_KERNEL)
 SHARED = 163 * 1024  # bytes of shared memory that a block may have, on an A100; an H100 has 227 kB
 REST = 64  # cells of a line that is not transformed, at most
 
@@ -60,15 +60,21 @@ class Lines:
     shared: int
 
     @classmethod
-    def along(cls, n: int, stride: int, size: int, cells: int, real: Any, width: int) -> Lines | None:
-        """Return lines with as many replicas as fit into a block of threads; None where a single pair does not."""
-        factors = [4] * (n % 4 == 0) + [p for p in FACTORS if n % p == 0]
-        strands = max([-(-n // (HELD + 1)), *(-(-(n // p) // -(-HELD // p)) for p in factors)])
+    def along(
+        cls, n: int, stride: int, size: int, cells: int, real: Any, width: int, sums: int = 0
+    ) -> Lines | None:
+        """Return lines with as many replicas as fit into a block of threads; None where a single pair does not.
+
+        sums   quantities that every thread sums over the line
+        """
         itemsize, pairs = np.dtype(real).itemsize, width // 2
+        held = HELD * 4 // itemsize
+        factors = [4] * (n % 4 == 0) + [p for p in FACTORS if n % p == 0]
+        strands = max([1, *(-(-(n // p) // ((held + p - 1) // max(p, 3))) for p in factors)])
         while pairs:
             threads = size * pairs * strands
-            shared = itemsize * max(2 * n * size * pairs, threads * SUMS)
-            if threads <= THREADS[itemsize] and shared <= SHARED:
+            shared = itemsize * (2 * n * size * pairs + threads * sums)
+            if threads <= THREADS and shared <= SHARED:
                 return cls(n, stride, size, cells, pairs, strands, shared)
             pairs //= 2
         return None
@@ -118,7 +124,7 @@ class LinePlan:
             return None
         several = len(lengths) > 1
         first = lengths[0] if several else max(n for n in range(1, REST + 1) if lengths[0] % n == 0)
-        found = Lines.along(first, atoms, 3, cells * atoms, real, width)
+        found = Lines.along(first, atoms, 3, cells * atoms, real, width, SUMS)
         last = Lines.along(lengths[-1], cells // lengths[-1], 3 * atoms, cells, real, width)
         middle = None
         if len(lengths) == 3:
