@@ -60,9 +60,7 @@ class Lines:
     shared: int
 
     @classmethod
-    def along(
-        cls, n: int, stride: int, size: int, cells: int, real: Any, width: int, sums: int = 0
-    ) -> Lines | None:
+    def along(cls, n: int, stride: int, size: int, cells: int, real: Any, width: int, sums: int = 0) -> Lines | None:
         """Return lines with as many replicas as fit into a block of threads; None where a single pair does not.
 
         sums   quantities that every thread sums over the line

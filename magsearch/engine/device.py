@@ -159,15 +159,6 @@ class Device:
     def _bound(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> Launch:
         raise NotImplementedError
 
-    def bind_blocks(
-        self, kernel: str, real: Any, *arguments: Any, grid: tuple[int, int], threads: tuple[int, int], shared: int = 0
-    ) -> Launch:
-        """Bind ``kernel<real>``, a BLOCK_KERNEL, to a grid of blocks of threads, each with ``shared`` bytes of its own.
-
-        TypeError for an argument that the kernel's signature forbids, and where there are no such kernels.
-        """
-        raise TypeError(f"{self.name} has no blocks of threads for {kernel}")
-
     def transform(self, like: Any, axes: tuple[int, ...]) -> Callable[[Any, Any, bool], None]:
         """Return the transform of arrays like this one over several axes: (source, target, back), without scaling."""
         raise NotImplementedError
