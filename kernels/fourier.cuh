@@ -11,14 +11,13 @@
 #include "butterflies.cuh"
 #include "evaluate.cuh"
 
-constexpr int held =
-    20;  // complex floats of a line that a thread holds while all change places, or half as many doubles
+// numbers of a line that a thread holds while all of them change places: complex floats, or half as many doubles
+constexpr int held = 20;
 
-// butterflies with p arms that a thread holds
+// butterflies with p arms that a thread holds; those with two take registers for their many places
 template <typename real>
 constexpr DEVICE int butterflies_held(int p) {
-    return (held * 4 / (int)sizeof(real) + p - 1) /
-           (p == 2 ? 3 : p);  // many small ones take registers for their places
+    return (held * 4 / (int)sizeof(real) + p - 1) / (p == 2 ? 3 : p);
 }
 
 using convolution::Roots;
@@ -81,8 +80,8 @@ DEVICE void transform_room(wave<real>* room, const real* roots, int n) {
 // blockIdx.x counts lines, blockIdx.y groups of `pairs` pairs of replicas.
 struct Line {
     int n, start, stride, size, pairs, group, parts;
-    long long first,
-        step;  // where a thread's component and pair stand in cell 0, in complex numbers, and how far apart
+    // where a thread's component and pair stand in cell 0, in complex numbers, and how far they are from cell to cell
+    long long first, step;
 
     DEVICE Line(int n, int stride, int size, int cells, int pairs)
         : n(n), stride(stride), size(size), pairs(pairs), parts(width / 2 / pairs) {
@@ -226,9 +225,9 @@ BLOCK_KERNEL advance_lines(real* __restrict__ spins, const real* __restrict__ di
     const real tau = step[own.replica];
     for (int k = own.first; k < n && !own.idle(); k += own.strands) {
         const long long at = place(line.start + k * atoms, own.replica, sites);
-        const auto s = load3(spins + at), moved = where(tau == 0, s, unit(s + tau * load3(direction + at)));
-        store3<real>(spins + at, moved);
-        own.put(k, moved);
+        const auto next = moved(spins + at, direction + at, tau);
+        store3<real>(spins + at, next);
+        own.put(k, next);
     }
     BARRIER;
     if (transformed) transform_room(room, roots, n);
@@ -262,9 +261,7 @@ BLOCK_KERNEL evaluate_lines(real* __restrict__ waves, const real* __restrict__ s
             store3<real>(force + at, g);
             own.put(k, g);
         }
-        const real all[SUMS] = {running.energy, running.force2, running.overlap, running.other2,
-                                running.m.x,    running.m.y,    running.m.z,     running.largest2};
-        sum_line<SUMS>(all, room, sums, line, own, LARGEST2, replicas);
+        sum_line<SUMS>(running.v, room, sums, line, own, LARGEST2, replicas);
     }
     store_line(room, waves, line, real(1));
 }

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from magsearch.engine.device import Device, Launch, constant, rows
+from magsearch.engine.device import Cuda, Device, Launch, constant, rows
 from magsearch.engine.graph import Fixed
 
 HELD = constant("held")
@@ -139,6 +139,13 @@ class LinePlan:
         )  # type: ignore[return-value]
 
 
+def passes(size: tuple[int, int, int], atoms: int) -> int:
+    """Return how often a GPU reads or writes all spins for a convolution in single precision."""
+    if LinePlan.of(size, atoms, np.float32, Cuda.width) is None:
+        return 10  # through the library; each of its transforms passes twice
+    return 4 * len(axes(size)) - 2
+
+
 def convolution(
     device: Device, real: Any, vectors: Any, modes: Any, out: Any, size: tuple[int, int, int], atoms: int
 ) -> Launch:
@@ -181,6 +188,36 @@ class Transforms:
             return [multiply]
         there, back = (self._transform(self.plan.middle, source, self.waves, self.roots[1], way) for way in (0, 1))
         return [there, multiply, back]
+
+    def begin(self, spins: Any) -> None:
+        """Make the waves of spins now."""
+        if self.plan.transformed:
+            self.rows(spins, self.waves, back=0)()
+        else:
+            self.waves[...] = spins
+
+    def advance(self, spins: Any, direction: Any, step: Any) -> Launch:
+        """Bind a step [replica] of spins along a direction, and the transform of rows of where it leads."""
+        rows = self.plan.rows
+        return self._along_rows("advance_lines", spins, direction, step, self.waves, tail=(rows.pairs,))
+
+    def evaluate(self, spins: Any, onsite: tuple[Any, Any], zeeman: Any, other: Any, force: Any, sums: Any) -> Launch:
+        """Bind ``Evaluator.evaluation`` from the waves of the bilinear field, which become those of the force."""
+        return self._along_rows(
+            "evaluate_lines", self.waves, spins, *onsite, zeeman, other, force, sums,
+            tail=(self.plan.rows.pairs, self.replicas),
+        )  # fmt: skip
+
+    def project(self, spins: Any, force: Any, direction: Any, sums: Any) -> Launch:
+        """Bind the projection of what the waves are of to directions, and their sums."""
+        return self._along_rows(
+            "project_lines", self.waves, spins, force, direction, sums, tail=(self.plan.rows.pairs, self.replicas)
+        )
+
+    def _along_rows(self, kernel: str, *arrays: Any, tail: tuple[int, ...]) -> Launch:
+        rows, (axis, *_) = self.plan.rows, self.roots
+        layout = (axis, int(self.plan.transformed), rows.n, rows.stride, rows.cells, *tail)
+        return rows.bind(self.device, kernel, self.real, *arrays, *layout, replicas=self.replicas)
 
     def _transform(self, lines: Lines, source: Any, target: Any, roots: Any, back: int) -> Launch:
         return lines.bind(

@@ -312,10 +312,9 @@ class Cuda(Device):
     def transform(self, like: Any, axes: tuple[int, ...]) -> Callable[[Any, Any, bool], None]:
         """Return cuFFT's transform of arrays like this one: (source, target, back), without scaling and temporaries."""
         plan = self._plan(like, axes=axes)
-        directions = importlib.import_module("cupy.cuda.cufft")
 
         def transform(source: Any, target: Any, back: bool) -> None:
-            plan.fft(source, target, directions.CUFFT_INVERSE if back else directions.CUFFT_FORWARD)
+            plan.fft(source, target, 1 if back else -1)  # CUFFT_INVERSE, CUFFT_FORWARD
 
         return transform
 
