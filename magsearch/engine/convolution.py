@@ -21,7 +21,7 @@ from magsearch.engine.graph import Fixed
 
 HELD = constant("held")
 SUMS = rows("Sum")["SUMS"]
-FACTORS = (2, 3, 5, 7)  # of the lengths that are transformed in shared memory
+FACTORS = (4, 5, 3, 2, 7)  # of the lengths that are transformed in shared memory, in turn
 THREADS = 512  # most threads of a block (BLOCK_KERNEL)
 SHARED = 163 * 1024  # bytes of shared memory that a block may have, on an A100; an H100 has 227 kB
 REST = 64  # cells of a line that is not transformed, at most
@@ -36,6 +36,16 @@ def roots(n: int, real: Any) -> np.ndarray:
 def axes(size: tuple[int, int, int]) -> list[int]:
     """Return the lengths of the axes that have more than one cell, the fastest first; one axis where there are none."""
     return [n for n in size if n > 1] or [1]
+
+
+def factors(n: int) -> list[int]:
+    """Return the factors of a length by which the kernels transform it; another number last where one is left."""
+    found: list[int] = []
+    for p in FACTORS:
+        while n % p == 0:
+            found.append(p)
+            n //= p
+    return found if n == 1 else [*found, n]
 
 
 @dataclass(frozen=True)
@@ -67,8 +77,7 @@ class Lines:
         """
         itemsize, pairs = np.dtype(real).itemsize, width // 2
         held = HELD * 4 // itemsize
-        factors = [4] * (n % 4 == 0) + [p for p in FACTORS if n % p == 0]
-        strands = max([1, *(-(-(n // p) // ((held + p - 1) // max(p, 3))) for p in factors)])
+        strands = max([1, *(-(-(n // p) // ((held + p - 1) // max(p, 3))) for p in factors(n))])
         while pairs:
             threads = size * pairs * strands
             shared = itemsize * (2 * n * size * pairs + threads * sums)
@@ -114,11 +123,7 @@ class LinePlan:
     def of(cls, size: tuple[int, int, int], atoms: int, real: Any, width: int) -> LinePlan | None:
         """Return the lines of a lattice; None where cuFFT has to transform it."""
         lengths, cells = axes(size), prod(size)
-        left = cells
-        for p in FACTORS:
-            while left % p == 0:
-                left //= p
-        if left > 1:
+        if not set(factors(cells)) <= set(FACTORS):
             return None
         several = len(lengths) > 1
         first = lengths[0] if several else max(n for n in range(1, REST + 1) if lengths[0] % n == 0)

@@ -209,7 +209,7 @@ class Evaluator:
 
     @cached_property
     def lines(self) -> LinePlan | None:
-        """Lines of cells that a GPU transforms in shared memory; None on a CPU and where there is no such convolution."""
+        """Lines of cells that a GPU transforms in shared memory; None on a CPU, and where cuFFT does."""
         if self.path == "direct" or not self.device.together:
             return None
         lattice = self.hamiltonian.lattice
