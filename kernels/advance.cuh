@@ -25,6 +25,12 @@ KERNEL advance_spins(real* __restrict__ spins, const real* __restrict__ force, c
 // What is summed over sites of a direction d in which spins are to move. Python reads these names from here.
 enum DirectionSum { SLOPE, STEEPEST2, DIRECTION_SUMS };  // force . d, largest |d|^2
 
+// the part of w perpendicular to the spin s, zero where there is none
+template <typename L>
+DEVICE vec<L> projected(vec<L> s, vec<L> w) {
+    return dot(s, s) * w - dot(s, w) * s;
+}
+
 // d <- its part perpendicular to the spins, zero where there is none
 template <typename real>
 KERNEL project_direction(const real* __restrict__ spins, const real* __restrict__ force, real* __restrict__ direction,
@@ -35,7 +41,7 @@ KERNEL project_direction(const real* __restrict__ spins, const real* __restrict_
         lane<real> running[DIRECTION_SUMS] = {};
         FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
-            const auto s = load3(spins + at), w = load3(direction + at), d = dot(s, s) * w - dot(s, w) * s;
+            const auto d = projected(load3(spins + at), load3(direction + at));
             store3<real>(direction + at, d);
             running[SLOPE] = running[SLOPE] + dot(load3(force + at), d);
             running[STEEPEST2] = larger(running[STEEPEST2], dot(d, d));

@@ -69,6 +69,17 @@ KERNEL field(const real* __restrict__ spins, int direct, const real* __restrict_
     }
 }
 
+// The force on spin s of site i whose bilinear field is b; its part in the sums is added to `running`.
+template <typename real>
+DEVICE vec<lane<real>> force_on(const Onsite<real>& terms, int i, vec<lane<real>> B, vec<lane<real>> s,
+                                vec<lane<real>> b, vec<lane<real>> other, Sums<real>& running) {
+    const lane<real> pair_energy = real(-0.5) * dot(s, b);
+    const lane<real> energy = pair_energy + onsite(terms, terms.row(i), B, s, b);
+    const auto g = tangent(b, s);
+    running.add(energy, s, g, other);
+    return g;
+}
+
 // The force (the part of b perpendicular to s) of every site, and the sums. The bilinear field comes from the neighbour
 // list (`direct`) or stands in `bilinear_field` already (a convolution put it there). `other` is what the force is
 // compared with: the velocity, or the previous force, in which case it may be `force` itself.
@@ -87,13 +98,9 @@ KERNEL evaluate(const real* __restrict__ spins, int direct, const real* bilinear
         FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
             const auto s = load3(spins + at);
-            auto b = direct ? bilinear(mine, neighbour, coupling, matrices, start[i], start[i + 1])
-                            : load3(bilinear_field + at);
-            const lane<real> pair_energy = real(-0.5) * dot(s, b);
-            const lane<real> energy = pair_energy + onsite(terms, terms.row(i), B, s, b);
-            const auto g = tangent(b, s);
-            running.add(energy, s, g, load3(other + at));
-            store3<real>(force + at, g);
+            const auto b = direct ? bilinear(mine, neighbour, coupling, matrices, start[i], start[i + 1])
+                                  : load3(bilinear_field + at);
+            store3<real>(force + at, force_on(terms, i, B, s, b, load3(other + at), running));
             if (i % 32 == 31) running.flush(sum, replicas);
         }
         running.close(sum, replicas);

@@ -25,7 +25,8 @@
 
 // Kernels whose threads work together, block by block; a GPU alone has them, and files that a CPU does not include.
 // What emulates a GPU brings SHARED, SHARED_ROOM and BARRIER of its own.
-#define BLOCK_KERNEL __global__ void
+// Blocks have 512 threads at most: 128 registers each.
+#define BLOCK_KERNEL __global__ void __launch_bounds__(512, 1)
 #ifndef BARRIER
 #define BARRIER __syncthreads()  // all threads of a block come here before one goes on
 #define SHARED(type, name, count) __shared__ type name[count]

@@ -42,7 +42,7 @@ def expected(model: Hamiltonian, s: np.ndarray, v: np.ndarray, t: float = 1e-5) 
 
 @pytest.mark.parametrize("path", ["direct", "fourier"])
 def test_hessian_is_the_derivative_of_the_gradient(model, device, real, path):
-    if path == "fourier" and np.isinf(cost(model).fourier):
+    if path == "fourier" and np.isinf(cost(model, device).fourier):
         pytest.skip("no Fourier path")
     s = oracle.random_textures(model, 3)
     v = tangents(s)

@@ -24,7 +24,7 @@ def per_site(model: Hamiltonian, texture: Any, device: Any) -> float:
     """Energy per site in meV; both paths must agree on it."""
     texture = np.broadcast_to(texture, (model.lattice.sites, 3))
     energy = Evaluator(model, device, np.float64, "direct").energies(texture)[0]
-    if np.isfinite(cost(model).fourier):
+    if np.isfinite(cost(model, device).fourier):
         assert Evaluator(model, device, np.float64, "fourier").energies(texture)[0] == pytest.approx(energy, rel=1e-12)
     return float(energy / model.lattice.sites)
 

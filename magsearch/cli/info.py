@@ -55,7 +55,7 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
         return
     console = model.console()
     model.describe(console, hamiltonian)
-    console.print(f"path       {model.path_line(hamiltonian, evaluator.path)}", highlight=False)
+    console.print(f"path       {model.path_line(hamiltonian, evaluator.path, evaluator.device)}", highlight=False)
     if "softest_q" in result:
         soft = result["softest_q"]
         length = f"period {2 * np.pi / np.linalg.norm(q):.4g} angstrom" if np.linalg.norm(q) > 0 else "uniform"

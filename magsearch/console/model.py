@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from magsearch.engine.device import Device
 from magsearch.engine.evaluator import choose_path, cost
 from magsearch.formatting import count, megabytes, vector
 from magsearch.model.hamiltonian import Hamiltonian
@@ -49,13 +50,13 @@ def moments(hamiltonian: Hamiltonian) -> str:
     return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
 
 
-def path_line(hamiltonian: Hamiltonian, path: str) -> str:
+def path_line(hamiltonian: Hamiltonian, path: str, device: Device) -> str:
     """Which path runs, and why."""
-    expected = cost(hamiltonian)
+    expected = cost(hamiltonian, device)
     why = f"expected cost: direct {expected.direct:.3g}, fourier {expected.fourier:.3g}"
     if expected.reason:
         why = f"no Fourier path: {expected.reason}"
-    return f"{path} ({why}{'' if path == choose_path(hamiltonian) else '; overruled'})"
+    return f"{path} ({why}{'' if path == choose_path(hamiltonian, device) else '; overruled'})"
 
 
 def memory(console: Console, size: Footprint, islands: int) -> None:

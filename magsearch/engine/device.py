@@ -97,13 +97,6 @@ def constant(name: str) -> int:
     return int(found[1])
 
 
-@cache
-def _roots(n: int, real: str) -> np.ndarray:
-    """exp(-2 pi i k / n) for k < n as pairs of ``real``."""
-    k = np.arange(n)
-    return np.ascontiguousarray(np.stack([np.cos(2 * np.pi * k / n), -np.sin(2 * np.pi * k / n)], axis=1).astype(real))
-
-
 class Device:
     """Common part of both machines: arrays (``xp``), checked kernel launches, batched Fourier transforms."""
 
@@ -174,28 +167,9 @@ class Device:
     def _bound(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> Launch:
         raise NotImplementedError
 
-    def convolution(
-        self, real: Any, spins: Any, modes: Any, field: Any, size: tuple[int, int, int], atoms: int
-    ) -> Launch:
-        """Return the launch of field = J * spins; both [block, site, 3, width], modes [cell, 3 atoms, 3 atoms].
-
-        Between two library transforms here, with neighbouring replicas as real and imaginary part.
-        """
-        complex_ = np.complex64 if np.dtype(real) == np.float32 else np.complex128
-        pairs, cells = spins.shape[0] * spins.shape[-1] // 2, int(np.prod(size))
-        waves = spins.view(complex_).reshape(len(spins), *size[::-1], 3 * atoms, -1)
-
-        def convolve() -> None:
-            before = self.xp.ascontiguousarray(self.fft(waves, axes=(1, 2, 3)))
-            after = self.xp.empty_like(before)
-            self.launch(
-                "multiply_modes", real, before.view(real), modes.view(real), after.view(real), cells, 3 * atoms,
-                self.chunk, pairs, blocks=-(-cells // self.chunk), replicas=pairs,
-            )  # fmt: skip
-            back = self.ifft(after, axes=(1, 2, 3), norm="forward", overwrite_x=True)
-            field[...] = self.xp.ascontiguousarray(back).view(real).reshape(field.shape)
-
-        return convolve
+    def transform(self, like: Any, axes: tuple[int, ...]) -> Callable[[Any, Any, bool], None]:
+        """Return the transform of arrays like this one over several axes: (source, target, back), without scaling."""
+        raise NotImplementedError
 
     def apart_rfft(self, values: Any, axes: tuple[int, ...]) -> Any:
         """Transform at most ``width`` real arrays [replica, ...] over axes; no result depends on the other arrays."""
@@ -332,16 +306,6 @@ class Cpu(Device):
         first = 2 * self.width * pair + lane
         return np.stack([first, first + np.where(alone, self.width // 2, self.width)], axis=1)
 
-    def convolution(
-        self, real: Any, spins: Any, modes: Any, field: Any, size: tuple[int, int, int], atoms: int
-    ) -> Launch:
-        """Return the launch of field = J * spins as one kernel, vectorised over replicas (kernels/convolution.hpp)."""
-        roots = [_roots(n, np.dtype(real).name) for n in size]
-        return self.bind(
-            "convolve", real, spins, modes.view(real), *roots, field, *size, 3 * atoms,
-            spins.shape[0] * spins.shape[-1], blocks=1, replicas=1,
-        )  # fmt: skip
-
 
 THREADS = (32, constant("warps"))  # of a block on a GPU: lanes of a warp, warps
 
@@ -399,6 +363,7 @@ class Cuda(Device):
             transforms = importlib.import_module("cupyx.scipy.fft")
             self.fft, self.ifft = transforms.fftn, transforms.ifftn
             self.rfft, self.irfft = transforms.rfftn, transforms.irfftn
+            self._plan = transforms.get_fft_plan
             self.host(self.fft(self.xp.ones((2, self.width), np.complex64), axes=(0,)))
         except Exception as error:
             raise RuntimeError(_line(f"{self.name} cannot {what}", error)) from None
@@ -440,11 +405,23 @@ class Cuda(Device):
         TypeError for an argument that the kernel's signature forbids.
         """
         name, checked = self._checked(kernel, real, arguments)
-        return Fixed(self._module.get_function(name), grid, threads, tuple(checked), shared_mem=shared)
+        function = self._module.get_function(name)
+        if shared > function.max_dynamic_shared_size_bytes:
+            function.max_dynamic_shared_size_bytes = shared
+        return Fixed(function, grid, threads, tuple(checked), shared_mem=shared)
 
     def chain(self, *launches: Launch) -> Launch:
         """Return launches in turn as one, a CUDA graph where they are ``Fixed``."""
         return Chain(self.xp if self.graphs else None, launches)
+
+    def transform(self, like: Any, axes: tuple[int, ...]) -> Callable[[Any, Any, bool], None]:
+        """Return cuFFT's transform of arrays like this one: (source, target, back), without scaling and temporaries."""
+        plan = self._plan(like, axes=axes)
+
+        def transform(source: Any, target: Any, back: bool) -> None:
+            plan.fft(source, target, 1 if back else -1)  # CUFFT_INVERSE, CUFFT_FORWARD
+
+        return transform
 
     def host(self, values: Any) -> Any:
         """Return a NumPy array through page-locked memory, which a GPU writes at the full speed of its bus."""

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from magsearch.engine.convolution import LinePlan, Transforms, convolution, passes
 from magsearch.engine.device import THREADS, Device, Launch, constant, rows
 from magsearch.engine.neighbours import Neighbours
 from magsearch.engine.onsite_table import OnsiteTable
@@ -22,6 +23,7 @@ from magsearch.units import MU_B
 
 Path = Literal["direct", "fourier"]
 SUM = rows("Sum")
+PASS = 2.0  # bonds of a neighbour list that a GPU sums while it reads or writes the spins once
 COMPANY = constant("company")  # replicas whose sums a block of threads of a GPU reduces
 REDUCING = (THREADS[0], constant("strands"))  # threads of such a block
 
@@ -35,21 +37,26 @@ class Cost:
     reason: str = ""
 
 
-def cost(hamiltonian: Hamiltonian) -> Cost:
-    """Estimate the cost of both paths; a fixed function of the input, so that runs are bitwise reproducible.
+def cost(hamiltonian: Hamiltonian, device: Device | type[Device]) -> Cost:
+    """Estimate the cost of both paths; a fixed function of input and kind of device, so that runs are reproducible.
 
-    A transform and its inverse pass over the spins twice for every factor of the lattice's size; measured on one core
-    (benchmarks/RESULTS.md), a factor p costs about log2 p matrix-vector products where p <= 5, and p / 2 beyond.
+    On a CPU, a transform and its inverse pass over the spins twice for every factor of the lattice's size; measured on
+    one core (benchmarks/RESULTS.md), a factor p costs about log2 p matrix-vector products where p <= 5, and p / 2
+    beyond. On a GPU, predicted from bandwidths and not measured yet: a pass over the spins takes as long as ``PASS``
+    bonds of the neighbour list. Evaluation from the list takes three passes; that from a convolution four, besides
+    those of the convolution (``convolution.passes``). The paths cost the same near 15 bonds.
     """
     lattice = hamiltonian.lattice
-    direct = hamiltonian.coordination
+    direct = hamiltonian.coordination + (3 * PASS if device.together else 0)
     if not hamiltonian.uniform:
         return Cost(direct, np.inf, "couplings differ from cell to cell")
     for axis in range(3):
         if not lattice.periodic[axis] and lattice.size[axis] > 1 and (hamiltonian.bonds.offset[:, axis] != 0).any():
             return Cost(direct, np.inf, "bonds cross an open edge")
-    passes = sum(np.log2(p) if p <= 5 else p / 2 for n in lattice.size for p in _factors(n))
-    return Cost(direct, float(2 * passes + lattice.atoms))
+    if device.together:
+        return Cost(direct, PASS * (4 + passes(lattice.size, lattice.atoms)) + lattice.atoms)
+    transforms = sum(np.log2(p) if p <= 5 else p / 2 for n in lattice.size for p in _factors(n))
+    return Cost(direct, float(2 * transforms + lattice.atoms))
 
 
 def _factors(n: int) -> list[int]:
@@ -58,9 +65,9 @@ def _factors(n: int) -> list[int]:
     return [] if n == 1 else [p, *_factors(n // p)]
 
 
-def choose_path(hamiltonian: Hamiltonian) -> Path:
+def choose_path(hamiltonian: Hamiltonian, device: Device | type[Device]) -> Path:
     """Return the path that ``cost`` expects to be cheaper."""
-    expected = cost(hamiltonian)
+    expected = cost(hamiltonian, device)
     return "direct" if expected.direct <= expected.fourier else "fourier"
 
 
@@ -81,12 +88,12 @@ class Evaluator:
         self.hamiltonian, self.device, self.real = hamiltonian, device, np.dtype(real)
         if path not in (None, "direct", "fourier"):
             raise ValueError(f"path is '{path}'; expected direct, fourier or None")
-        self.path: Path = path or choose_path(hamiltonian)
-        if self.path == "fourier" and np.isinf(cost(hamiltonian).fourier):
-            raise ValueError(f"no Fourier path: {cost(hamiltonian).reason}")
+        self.path: Path = path or choose_path(hamiltonian, device)
+        if self.path == "fourier" and np.isinf(cost(hamiltonian, device).fourier):
+            raise ValueError(f"no Fourier path: {cost(hamiltonian, device).reason}")
         self.sites = hamiltonian.lattice.sites
         self.chunks = -(-self.sites // device.chunk)
-        self._onsite = OnsiteTable.of(hamiltonian, "the evaluator").on(device, self.real)
+        self.onsite = OnsiteTable.of(hamiltonian, "the evaluator").on(device, self.real)
 
     @property
     def stiffness(self) -> float:
@@ -145,7 +152,7 @@ class Evaluator:
         # a convolution may be read where the force is written, unless that holds what the force is multiplied with
         convolve, field = self.bilinear(spins, None if other is force else force)
         evaluate = self.bind(
-            "evaluate", spins, int(self.path == "direct"), field, *self._neighbours, *self._onsite, zeeman,
+            "evaluate", spins, int(self.path == "direct"), field, *self._neighbours, *self.onsite, zeeman,
             other, force, sums, self.sites, self.device.chunk, self.replicas(spins),
         )  # fmt: skip
         return self.device.chain(*convolve, evaluate)
@@ -159,14 +166,14 @@ class Evaluator:
         """
         replicas = self.replicas(spins)
         return self.bind_blocks(
-            "advance_and_evaluate", spins, force, step, *self._neighbours, *self._onsite, zeeman, next_spins,
+            "advance_and_evaluate", spins, force, step, *self._neighbours, *self.onsite, zeeman, next_spins,
             next_force, sums, self.sites, self.device.chunk, replicas,
             grid=(self.chunks, replicas // self.device.width), threads=THREADS,
         )  # fmt: skip
 
     def fields(self, spins: Any, zeeman: Any) -> Any:
         """Return b = -dE/ds on the device, meV, [block, site, 3, width] as the spins."""
-        return self._fields(spins, zeeman, self._onsite)
+        return self._fields(spins, zeeman, self.onsite)
 
     def _fields(self, spins: Any, zeeman: Any, onsite: tuple[Any, Any]) -> Any:
         out = self.device.xp.empty_like(spins)
@@ -186,7 +193,7 @@ class Evaluator:
         convolve, bilinear = self.bilinear(vectors)
         product = self.bind(
             "hessian_product", spins, held, vectors, int(self.path == "direct"), bilinear, *self._neighbours,
-            *self._onsite, out, sums, self.sites, self.device.chunk, self.replicas(spins),
+            *self.onsite, out, sums, self.sites, self.device.chunk, self.replicas(spins),
         )  # fmt: skip
         return self.device.chain(*convolve, product)
 
@@ -204,7 +211,23 @@ class Evaluator:
     def convolution(self, vectors: Any, modes: Any, out: Any) -> Launch:
         """Bind the convolution of vectors [block, site, 3, width] with ``modes``, laid out as ``self.modes``."""
         lattice = self.hamiltonian.lattice
-        return self.device.convolution(self.real, vectors, modes, out, lattice.size, lattice.atoms)
+        return convolution(self.device, self.real, vectors, modes, out, lattice.size, lattice.atoms)
+
+    @cached_property
+    def lines(self) -> LinePlan | None:
+        """Lines of cells that a GPU transforms in shared memory; None on a CPU, and where cuFFT does."""
+        if self.path == "direct" or not self.device.together:
+            return None
+        lattice = self.hamiltonian.lattice
+        return LinePlan.of(lattice.size, lattice.atoms, self.real, self.device.width)
+
+    def transforms(self, spins: Any) -> Transforms:
+        """Return the launches on the waves of spins, which they begin with. ValueError where there are no ``lines``."""
+        if self.lines is None:
+            raise ValueError("no lines of this lattice are transformed in shared memory")
+        found = Transforms(self.device, self.real, self.lines, self.device.xp.empty_like(spins), self.replicas(spins))
+        found.begin(spins)
+        return found
 
     def reduction(self, sums: Any, quantities: int, largest: int) -> tuple[Launch, Any]:
         """Bind the reduction of sums [chunk, quantity, replica] over chunks; return it and the result.

@@ -62,6 +62,8 @@ class BarzilaiBorwein:
                 )
                 for there, back in (arrays, arrays[::-1])
             ]
+        if self._preconditioned(evaluator) and evaluator.lines is not None:
+            return [self._along_lines(motion)]
         along = "direction" if self._preconditioned(evaluator) else "force"
         launches, slopes, safe = [self._evaluation(motion, along)], None, 0.5 / evaluator.stiffness
         if along == "direction":
@@ -71,6 +73,21 @@ class BarzilaiBorwein:
         choose = self._choice(motion, motion.sums, safe, slopes)
         advance = motion.bind("advance_spins", b["spins"], b[along], f["step"], evaluator.sites, evaluator.device.chunk)
         return [motion.chain(*launches, choose, advance)]
+
+    def _along_lines(self, motion: Motion) -> Launch:
+        """Bind a preconditioned step of which every part happens while a GPU has lines of cells in shared memory."""
+        evaluator, b, f, xp = motion.evaluator, motion.blocked, motion.flat, motion.evaluator.device.xp
+        transforms = evaluator.transforms(b["spins"])
+        count, waves = transforms.plan.rows.count, transforms.waves
+        sums, slopes = (xp.empty((count, n, motion.replicas)) for n in (SUM["SUMS"], DIRECTION["DIRECTION_SUMS"]))
+        return motion.chain(
+            *transforms.between(waves, evaluator.modes),
+            transforms.evaluate(b["spins"], evaluator.onsite, motion.zeeman, b["direction"], b["force"], sums),
+            *transforms.between(waves, motion.common["soft"]),
+            transforms.project(b["spins"], b["force"], b["direction"], slopes),
+            self._choice(motion, sums, SAFE, slopes),
+            transforms.advance(b["spins"], b["direction"], f["step"]),
+        )
 
     def _evaluation(self, motion: Motion, along: str) -> Launch:
         evaluator, b = motion.evaluator, motion.blocked

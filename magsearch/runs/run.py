@@ -141,7 +141,9 @@ class Run:
         nodes = len(set(ranks.broadcast(ranks.gather(ranks.host))))
         model.describe(console, given.hamiltonian)
         progress.layout(console, self.search, self.layout, nodes)
-        launch.say(f"path       {model.path_line(given.hamiltonian, self.search.evaluator.path)}")
+        launch.say(
+            f"path       {model.path_line(given.hamiltonian, self.search.evaluator.path, self.search.evaluator.device)}"
+        )
         dealt = [len(start.seeds[k :: len(self.search.settings)]) for k in range(len(self.search.settings))]
         spare = sum(max(0, n - own.replicas) for n, own in zip(dealt, self.search.settings, strict=True))
         if spare:
