@@ -15,7 +15,7 @@ PACKAGE = Path(magsearch.__file__).parent
 
 # Each package imports only from those above its own line; docs/architecture.md draws this
 LAYERS = (
-    ("errors", "units", "randomness", "formatting"),
+    ("errors", "units", "randomness", "formatting", "limits"),
     ("output",),
     ("model", "parallel"),
     ("engine", "symmetry", "formats"),

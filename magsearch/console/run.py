@@ -91,6 +91,8 @@ def show(console: Console, record: Record) -> None:
     console.print(_elites(record, [_row(record, k, console.width >= WIDE) for k in range(len(record.elites))]))
     if record.elites and rough(record.hamiltonian.lattice, record.elites[0].spins):
         console.print(f"note  topological charge undefined: {ROUGH}", style="yellow", highlight=False, soft_wrap=True)
+    for part in record.damaged:
+        console.print(f"damaged    {part}: not shown", style="red", highlight=False, markup=False, soft_wrap=True)
     for line in certified(record):
         console.print(line, highlight=False, soft_wrap=True)
     history = record.history

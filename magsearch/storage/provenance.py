@@ -8,7 +8,7 @@ from typing import Any
 import h5py
 
 from magsearch.search.stopping import UNKNOWN, Reason, Stored
-from magsearch.storage.files import SCHEMA
+from magsearch.storage.files import SCHEMA, checked
 
 WORDS = ("created", "device", "command")  # attributes; as the fields of a record
 
@@ -25,7 +25,7 @@ def write(file: h5py.File, record: Any) -> None:
 
 def read(file: h5py.File) -> dict[str, Any]:
     """Return the provenance in a file as fields of a record."""
-    attrs, config = file.attrs, file["config"]
+    attrs, config = file.attrs, checked(file, "config")
     return {
         "version": str(attrs["magsearch"]),
         "seconds": float(attrs["seconds"]),
