@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from magsearch.engine.threads import threads
+
 _HERE = Path(__file__).resolve().parents[1]  # magsearch/, where the compiled modules are
 KERNELS = next((d for d in (_HERE / "kernels", _HERE.parent / "kernels") if (d / "portable.cuh").exists()), _HERE)
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")  # each includes those before it
@@ -220,8 +222,7 @@ class Cpu(Device):
     @property
     def description(self) -> str:  # type: ignore[override]
         """Instruction set and threads, for people."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        return f"cpu ({self.instruction_set}, {os.environ.get('OMP_NUM_THREADS') or cores} threads)"
+        return f"cpu ({self.instruction_set}, {threads()} threads)"
 
     def _scalar(self, kernel: str, place: int, kind: np.dtype, value: Any) -> Any:
         return super()._scalar(kernel, place, kind, value).item()  # nanobind takes Python's own numbers
@@ -310,18 +311,26 @@ class Cuda(Device):
         return host
 
 
+def _cpu() -> Cpu:
+    found = Cpu()
+    assert found.description  # raises for an environment that the kernels cannot run in
+    return found
+
+
 def choose(name: str = "auto", place: int = 0) -> Device:
-    """Return the device for ``--device auto|cpu|cuda|cuda:N``. RuntimeError where a GPU is asked for and there is none.
+    """Return the device for ``--device auto|cpu|cuda|cuda:N``.
+
+    Raises RuntimeError where a GPU is asked for and there is none, and for a wrong MAGSEARCH_ISA or OMP_NUM_THREADS.
 
     place   of this process among those of its node: several share the GPUs that there are, in turn
     """
     if name == "cpu":
-        return Cpu()
+        return _cpu()
     if name == "auto":
         try:
             return Cuda(place=place)
         except RuntimeError:
-            return Cpu()
+            return _cpu()
     kind, _, index = name.partition(":")
     if kind != "cuda" or (index and not index.isdigit()):
         raise RuntimeError(f"unknown device '{name}'; expected auto, cpu, cuda or cuda:N")

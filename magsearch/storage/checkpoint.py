@@ -104,6 +104,8 @@ def write_part(path: Path, rank: int, generations: int, states: Mapping[int, Sta
     Returns its name relative to the run's folder, and the number of its candidates.
     """
     folder = parts_folder(path)
+    if not folder.name.isprintable():  # HDF5 keeps it as UTF-8
+        raise InputError("has populations in parts, which need a printable name; choose another one", path)
     output.marked_folder(folder, f"parts of {path.name}")
     part = folder / f"after-{generations:06d}.rank-{rank:05d}.h5"
     with replaced(part) as file:

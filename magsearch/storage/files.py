@@ -102,6 +102,11 @@ def dataset(group: h5py.Group, name: str, values: Any, unit: str, axes: str, **h
     return created
 
 
+def unicode(text: str) -> str:
+    """Return a text that can be stored: bytes of a path that are not UTF-8 are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def texts(values: Iterable[str]) -> NDArray[Any]:
     """Return texts as an array for a dataset or an attribute."""
     return np.array(list(values), dtype=h5py.string_dtype())
