@@ -9,9 +9,16 @@ from pathlib import Path
 LONG = 1000
 
 
+def visible(text: str) -> str:
+    """Return a text with control characters escaped, which could command a terminal, but for ends of lines and tabs."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
 def printable(text: str) -> str:
-    """Return a text as one line of limited length, without control characters, which could command a terminal."""
-    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    """Return a text as one line of limited length, without control characters."""
+    escaped = visible(text).replace("\n", r"\n").replace("\t", r"\t")
     return escaped if len(escaped) <= LONG else f"{escaped[: LONG // 2]} ... {escaped[-LONG // 2 :]}"
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
+from magsearch.errors import visible
+
 
 def vector(values: Iterable[float], digits: int = 4) -> str:
     """Return a vector as text: (0.0000, 0.0000, 1.0000)."""
@@ -30,13 +32,18 @@ def text_table(title: str, rows: Mapping[str, Any]) -> str:
     return "\n".join([title, *(f"  {name:{width}}  {value}" for name, value in rows.items())])
 
 
+def html(text: str) -> str:
+    """Return a text of a user or a file for HTML: its markup is text, its control characters are escaped."""
+    return escape(visible(text))
+
+
 def html_table(title: str, rows: Mapping[str, Any]) -> str:
     """Return the table of ``text_table`` as HTML, for notebooks."""
     cells = "".join(
-        f'<tr><th style="text-align:left">{escape(name)}</th><td style="text-align:left">{escape(str(value))}</td></tr>'
+        f'<tr><th style="text-align:left">{html(name)}</th><td style="text-align:left">{html(str(value))}</td></tr>'
         for name, value in rows.items()
     )
-    return f"<table><caption>{escape(title)}</caption>{cells}</table>"
+    return f"<table><caption>{html(title)}</caption>{cells}</table>"
 
 
 def count(number: int, noun: str) -> str:

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 
-from magsearch.errors import InputError
+from magsearch.errors import InputError, visible
 
 MARK = "magsearch"
 LONGEST = 200  # bytes of a name that ours are derived from
@@ -208,7 +208,7 @@ def marked_folder(folder: Path, of: str) -> None:
         if not is_marked(folder):
             if any(folder.iterdir()):
                 raise InputError("is a folder that magsearch has not made; move it, or choose another name", folder)
-            (folder / f".{MARK}").write_text(f"written and removed by magsearch: {of}\n")
+            (folder / f".{MARK}").write_text(f"written and removed by magsearch: {visible(of)}\n")
     except OSError as error:
         raise InputError(f"cannot be written: {_reason(error)}", folder) from None
 

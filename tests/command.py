@@ -80,3 +80,11 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
     assert err.count("\n") == 1
     assert "Traceback" not in err
     return err
+
+
+def stopped(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
+    """The last line on stderr of a command that exits with 2, maybe after it has described its model."""
+    code, _, err = here(capsys, *arguments)
+    assert code == 2, err
+    assert "Traceback" not in err
+    return err.splitlines()[-1]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from oracle import random_textures
 
@@ -14,8 +16,9 @@ from magsearch.observables.fingerprint import fingerprint
 from magsearch.search.candidate import Candidate
 from magsearch.search.history import MIGRATION, History
 from magsearch.search.stopping import Stored
-from magsearch.storage import Record
+from magsearch.storage import Record, integrity
 from magsearch.storage import history as stored_history
+from magsearch.storage.files import EARLY
 
 
 def random_history(elites: int, generations: int, islands: int = 2) -> History:
@@ -88,3 +91,15 @@ def searched(generations=5, islands=2):
     made.rows, made.seconds = list(rows), [float(k) for k in range(generations)]
     made.levels = [np.zeros(2)] * generations
     return made
+
+
+def made_early(path: Path) -> None:
+    """Make a file one of an early version, without checksums, which may be changed."""
+
+    def strip(_: str, item: Any) -> None:
+        item.attrs.pop(integrity.NAME, None)
+
+    with h5py.File(path, "a") as file:
+        file.visititems(strip)
+        strip("", file)
+        file.attrs["schema"] = EARLY

@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import pytest
 from processes import MODEL, differences, done, launcher
+from records import made_early
 
 import magsearch as ms
 from magsearch import storage
@@ -266,6 +267,7 @@ def test_files_without_codes_open(toml, found, tmp_path):
     """As they were written before: a sentence alone, or nothing while the run is under way."""
     for sentence, read in (("3 generations done", Stored("3 generations done")), ("", None)):
         found.save(tmp_path / "old.h5", overwrite=True)
+        made_early(tmp_path / "old.h5")
         with h5py.File(tmp_path / "old.h5", "a") as file:
             del file.attrs["stop_code"]
             file.attrs["stopped"] = sentence

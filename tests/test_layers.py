@@ -15,8 +15,8 @@ PACKAGE = Path(magsearch.__file__).parent
 
 # Each package imports only from those above its own line; docs/architecture.md draws this
 LAYERS = (
-    ("errors", "units", "randomness", "formatting"),
-    ("output",),
+    ("errors", "units", "randomness", "limits"),
+    ("formatting", "output"),
     ("model", "parallel"),
     ("engine", "symmetry", "formats"),
     ("observables", "relaxation"),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import MODEL, refused
+from command import MODEL, here, refused, stopped
 from processes import COMMAND, done, start
 
 from magsearch import InputError, output
@@ -63,21 +63,11 @@ def test_full_disk_is_one_line_and_leaves_the_old_file(name, function, folder, c
     (folder / name).write_bytes(b"old")
     before = sorted(os.listdir(folder))
     monkeypatch.setattr(output.os, function, full)
-    told = refused_at_last(capsys, *command(name))
+    told = stopped(capsys, *command(name))
     monkeypatch.undo()
     assert "No space left on device" in told
     assert (folder / name).read_bytes() == b"old"
     assert [one for one in sorted(os.listdir(folder)) if not one.endswith(".parts")] == before
-
-
-def refused_at_last(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
-    """The last line of a command that may have described its model before."""
-    from command import here
-
-    code, _, err = here(capsys, *arguments)
-    assert code == 2, err
-    assert "Traceback" not in err
-    return err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("name", ["v.vtu", "p.png", "r.html", "c.ovf", "a.h5"])
@@ -102,7 +92,7 @@ def test_a_disk_that_takes_a_few_bytes_only(name, folder):
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_pipe_is_refused_and_stays(name, folder, capsys):
     os.mkfifo(folder / name)
-    assert "is a pipe" in refused_at_last(capsys, *command(name))
+    assert "is a pipe" in stopped(capsys, *command(name))
     assert (folder / name).is_fifo()
 
 
@@ -114,8 +104,6 @@ def test_devices_and_folders_are_refused(folder):
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_symbolic_link_is_written_through(name, folder, capsys, monkeypatch):
-    from command import here
-
     (folder / "elsewhere").mkdir()
     aim = folder / "elsewhere" / f"aim{Path(name).suffix}"
     aim.write_bytes(b"old")
@@ -164,8 +152,6 @@ def test_several_files_are_on_the_disk_before_any_is_replaced(folder, monkeypatc
 
 @pytest.mark.parametrize("settings", [(), ("--set", "storage.gather=0")])
 def test_a_folder_with_the_name_of_parts_is_not_touched(settings, folder, capsys):
-    from command import here
-
     mine = folder / "p1.h5.parts"
     mine.mkdir()
     (mine / "thesis.tex").write_text("mine")

@@ -17,7 +17,7 @@ import pytest
 from models import MODELS
 from numpy.testing import assert_array_equal
 from oracle import energies, random_textures
-from records import stored
+from records import made_early, stored
 
 from magsearch import storage
 from magsearch.config.input import Input
@@ -333,6 +333,7 @@ def test_truncated_file_is_an_input_error(path):
 def test_a_file_that_does_not_count_its_minima_can_be_read(path):
     """Written before version 0.1 had them."""
     storage.write(path, stored(MODELS["one_cell"]))
+    made_early(path)
     with h5py.File(path, "a") as file:
         for name in ("label", "degeneracy", "continuous"):
             del file["elites"][name]
@@ -350,6 +351,7 @@ def test_other_schema_is_an_input_error(path):
 @pytest.mark.parametrize("missing", ["model", "elites/energy", "history/best", "config/text", "model/bonds/J"])
 def test_missing_part_is_an_input_error(missing, path):
     storage.write(path, stored(MODELS["square_bloch"]))
+    made_early(path)
     with h5py.File(path, "a") as file:
         del file[missing]
     with pytest.raises(InputError):

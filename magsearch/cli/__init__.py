@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from magsearch.cli.streams import expect_written, open_tolerant
 from magsearch.errors import InputError
 
 COMMANDS = {  # name: its module, and the first paragraph of its docstring, which the list of commands shows
@@ -49,7 +51,10 @@ def _uncollected() -> Iterator[None]:
 
 
 def load(name: str) -> Any:
-    """Import a command and return it."""
+    """Import a command and return it. Raises InputError if the environment lets no command run."""
+    from magsearch.cli.environment import expect_sound
+
+    expect_sound()
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, **PLAIN)
     with _uncollected():
         alone.command(name)(getattr(import_module(f"{__name__}.{COMMANDS[name][0]}"), name))
@@ -97,9 +102,17 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; an error in the input is printed in one line, with exit code 2."""
+    """Run the command line; an error in the input is printed in one line, with exit code 2.
+
+    Ctrl-C ends the process at once, unless a command has something to store (parallel/signals.py).
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    open_tolerant()
     try:
-        app()
+        try:
+            app()
+        finally:
+            expect_written()
     except InputError as error:
         from magsearch.parallel.ranks import is_first_rank
 

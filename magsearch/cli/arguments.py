@@ -12,6 +12,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from magsearch.cli.streams import say
 from magsearch.engine.device import Device, choose
 from magsearch.errors import InputError
 from magsearch.model.hamiltonian import Hamiltonian
@@ -53,7 +54,7 @@ def texture_of(name: str, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
         warnings.simplefilter("always", UserWarning)
         spins = textures.read(name, hamiltonian)[0]
     for warning in said:
-        print(f"note: {warning.message}", file=sys.stderr)
+        say(f"note: {warning.message}", err=True)
     return spins
 
 

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from magsearch import config, output
 from magsearch.bounds import Bound, lower_bound, lowest_state, spiral
 from magsearch.bounds.quadratic_form import quadratic_form
-from magsearch.cli.arguments import InputFile, Json, Settings, texture_of
+from magsearch.cli.arguments import InputFile, Json, Settings, device_named, texture_of
 from magsearch.console import model
-from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
 from magsearch.formatting import vector
@@ -127,7 +126,9 @@ def _energy(given: str, hamiltonian: Hamiltonian) -> tuple[float, bool]:
     except ValueError:
         pass
     texture = texture_of(given, hamiltonian)
-    return float(Evaluator(hamiltonian, Cpu(), np.float64).energies(texture)[0]) / hamiltonian.n_spins, True
+    return float(
+        Evaluator(hamiltonian, device_named("cpu"), np.float64).energies(texture)[0]
+    ) / hamiltonian.n_spins, True
 
 
 def _store(path: Path, spins: NDArray[np.float64]) -> None:

@@ -51,9 +51,7 @@ def cells(
     for h in modes.h:
         length = np.linalg.norm(h @ crystal.lattice.reciprocal)
         period = f"period {2 * np.pi / length:.5g} angstrom" if length > 0 else "uniform"
-        console.print(
-            f"soft mode  {np.array2string(h, precision=5)} of the reciprocal vectors, {period}", highlight=False
-        )
+        console.print(f"soft mode  {np.array2string(h, precision=5)} of the reciprocal vectors, {period}")
     table = Table(box=SIMPLE, padding=(0, 1))
     for heading in ("sites", "vectors (cells)", "edges (angstrom)", "one mode", "all modes"):
         table.add_column(heading, justify="left" if "(" in heading else "right")
@@ -68,6 +66,4 @@ def cells(
             f"{record.all:.2e}",
         )
     console.print(table)
-    console.print(
-        "one mode, all modes: energy that the softest modes lose in this supercell, meV per site", highlight=False
-    )
+    console.print("one mode, all modes: energy that the softest modes lose in this supercell, meV per site")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from os.path import isdir
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 
 from magsearch import config, formats, storage
 from magsearch.cli.arguments import Settings, texture_of
+from magsearch.cli.streams import say
 from magsearch.errors import InputError
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.runs.textures import elite_of
@@ -53,12 +53,12 @@ def convert(
     hamiltonian = _model(model or path, settings or [])
     if spins:
         formats.write_spins(out, texture_of(source, hamiltonian), hamiltonian, to, overwrite)
-        print(out)
+        say(out)
         return
     files, notes = formats.write(hamiltonian, out, to, overwrite)
     for note in (*hamiltonian.notes, *notes):
-        print(f"note: {note}", file=sys.stderr)
-    print("\n".join(map(str, files)))
+        say(f"note: {note}", err=True)
+    say(*files)
 
 
 def _model(path: Path, settings: list[str]) -> Hamiltonian:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from magsearch import config
-from magsearch.cli.arguments import InputFile, Json, Settings
+from magsearch.cli.arguments import InputFile, Json, Settings, device_named
 from magsearch.console import model
-from magsearch.engine.device import choose
 from magsearch.engine.evaluator import Evaluator
 from magsearch.formats import CONVENTIONS
 from magsearch.formatting import vector
@@ -22,7 +21,7 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
     """Summarise an input: lattice, couplings, soft modes, memory."""
     given = config.read(input_file, settings or [])
     hamiltonian, lattice = given.hamiltonian, given.hamiltonian.lattice
-    evaluator = Evaluator(hamiltonian, choose("cpu"), np.float32, given.search.path)
+    evaluator = Evaluator(hamiltonian, device_named("cpu"), np.float32, given.search.path)
     islands = given.islands.islands(given.search)
     size = footprint(hamiltonian, evaluator.path, islands)
     result: dict[str, Any] = {
@@ -55,16 +54,15 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
         return
     console = model.console()
     model.describe(console, hamiltonian)
-    console.print(f"path       {model.path_line(hamiltonian, evaluator.path, evaluator.device)}", highlight=False)
+    console.print(f"path       {model.path_line(hamiltonian, evaluator.path, evaluator.device)}")
     if "softest_q" in result:
         soft = result["softest_q"]
         length = f"period {2 * np.pi / np.linalg.norm(q):.4g} angstrom" if np.linalg.norm(q) > 0 else "uniform"
         console.print(
             f"softest q  {vector(soft['fractions'])} of the reciprocal vectors ({length}); "
             f"couplings and anisotropy alone: {soft['energy_per_site']:.6f} meV per site",
-            highlight=False,
         )
     model.memory(console, size, len(islands))
-    console.print(f"format     {given.format}", highlight=False)
+    console.print(f"format     {given.format}")
     for line in CONVENTIONS[given.format].splitlines():
-        console.print(f"           {line}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"           {line}", soft_wrap=True)

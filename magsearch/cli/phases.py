@@ -53,12 +53,12 @@ def phases(
         console.print(
             f"{c.before} -> {c.after} at {cut.said(cut.rows[0].name, c.at)} "
             f"(from {c.low:.6g} to {c.high:.6g}){where}{cold}",
-            highlight=False, soft_wrap=True,
+            soft_wrap=True,
         )  # fmt: skip
     if not found and cut.rows:
-        console.print("one phase alone at temperature 0", highlight=False)
+        console.print("one phase alone at temperature 0")
     if out is not None:
-        console.print(str(out), highlight=False, soft_wrap=True)
+        console.print(str(out), soft_wrap=True)
 
 
 def _draw(record: ScanRecord, cut: Cut, out: Path) -> None:

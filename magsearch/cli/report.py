@@ -9,6 +9,7 @@ import typer
 
 from magsearch import storage
 from magsearch.cli.arguments import HeldAt, ResultFile, XAxis, YAxis, needs
+from magsearch.cli.streams import say
 from magsearch.errors import InputError
 
 
@@ -38,4 +39,4 @@ def report(
         raise
     except ValueError as error:
         raise InputError(str(error), run_file) from None
-    print(out)
+    say(out)

@@ -10,6 +10,7 @@ import typer
 
 from magsearch import storage
 from magsearch.cli.arguments import Json, ResultFile, RunFile
+from magsearch.cli.streams import say
 from magsearch.console import model
 from magsearch.console import run as console
 from magsearch.console import scan as overview
@@ -82,7 +83,7 @@ def plot(
         raise
     except ValueError as error:
         raise InputError(str(error), out) from None
-    print(out)
+    say(out)
 
 
 def _plane(given: str | None) -> tuple[int, int] | None:

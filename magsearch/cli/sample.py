@@ -62,11 +62,10 @@ def sample(
         warmup = sweeps // 2
     console = model.console(stderr=as_json)
     model.describe(console, given.hamiltonian)
-    console.print(f"device     {on.description}", highlight=False)
+    console.print(f"device     {on.description}")
     console.print(
         f"sampling   {len(kelvin)} temperatures x {chains} chains, {warmup} + {sweeps} sweeps, each with {reflections} "
         "of over-relaxation",
-        highlight=False,
     )
     random = key(seed, Consumer.SAMPLING)
     found = averages(measure(evaluator, kelvin, sweeps, warmup, chains, random, reflections, texture))
@@ -76,7 +75,6 @@ def sample(
                 f"note       {point.kelvin:g} K: measurements are correlated over {2 * slow:.0f} sweeps; errors can be "
                 f"trusted from about {50 * slow:.0f} sweeps on",
                 style="yellow",
-                highlight=False,
             )
     if as_json:
         points = [as_dict(point, sweeps) for point in found]

@@ -11,6 +11,7 @@ import typer
 
 from magsearch import storage
 from magsearch.cli.arguments import RunFile, needs
+from magsearch.cli.streams import say
 from magsearch.errors import InputError
 from magsearch.runs.textures import elite_in
 from magsearch.storage import summary
@@ -44,7 +45,7 @@ def view(
     try:
         if out is not None and out.suffix == ".vtu":
             three_d.write_grid(lattice, chosen, out)
-            print(out)
+            say(out)
             return
         plotter = three_d.scene(
             lattice, chosen, summary.caption(stored, elite), isosurface or (), hidden=out is not None
@@ -53,7 +54,7 @@ def view(
             plotter.show()
         else:
             three_d.picture(plotter, out)
-            print(out)
+            say(out)
     except InputError:
         raise
     except ValueError as error:

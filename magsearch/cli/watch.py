@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
@@ -41,12 +42,13 @@ def watch(
     This works on every machine that can read the file. Ctrl-C stops watching, not the run. A run updates its file with
     every checkpoint (table [storage] of the input sets how often), a scan whenever a column is complete.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     console, scanned = model.console(), storage.is_scan(run_file)
     try:
         stopped = _scan(console, run_file, every) if scanned else _run(console, run_file, every)
-        console.print(f"stopped: {stopped}", highlight=False, soft_wrap=True)
+        console.print(f"stopped: {stopped}", soft_wrap=True)
     except KeyboardInterrupt:
-        console.print(f"the {'scan' if scanned else 'run'} is still running", highlight=False)
+        console.print(f"the {'scan' if scanned else 'run'} is still running")
 
 
 def _run(console: Console, path: Path, every: float) -> Reason | None:
@@ -55,7 +57,7 @@ def _run(console: Console, path: Path, every: float) -> Reason | None:
         shown = 0
         for seen in looks(path, every):
             for number in range(shown, len(seen.history)):
-                console.print(live.line(seen.history, number), highlight=False, soft_wrap=True)
+                console.print(live.line(seen.history, number), soft_wrap=True)
             shown = len(seen.history)
         return seen.stopped
     with Live(console=console, auto_refresh=False) as picture:
@@ -73,7 +75,7 @@ def _scan(console: Console, path: Path, every: float) -> Reason | None:
         for seen in scan_looks(path, every):
             found = scan_live.lines(seen.record)
             for line in (line for line in found if line not in known):
-                console.print(line, highlight=False, soft_wrap=True)
+                console.print(line, soft_wrap=True)
             known |= found
         return seen.stopped
     with Live(console=console, auto_refresh=False) as picture:

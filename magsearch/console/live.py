@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from magsearch.errors import visible
 from magsearch.formatting import duration, fixed
 from magsearch.search.history import History
 
@@ -57,7 +58,7 @@ def table(history: History, limits: Limits, elapsed: float, doing: str) -> Rende
         lines.append(f"best        {energy}")
         spread = f"{overall['mean']:.6f}, standard deviation {overall['deviation']:.1e} meV per site"
         lines.append(f"mean        {spread}")
-    shown = [Text(each, no_wrap=True, overflow="ellipsis") for each in (*lines, f"now         {doing}")]
+    shown = [Text(visible(each), no_wrap=True, overflow="ellipsis") for each in (*lines, f"now         {doing}")]
     return Group(*shown, _operators(history)) if done else Group(*shown)
 
 

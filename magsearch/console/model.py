@@ -6,18 +6,31 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.text import Text
 
 from magsearch.engine.device import Device
 from magsearch.engine.evaluator import choose_path, cost
+from magsearch.errors import visible
 from magsearch.formatting import count, megabytes, vector
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.search.memory import Footprint
 
 
+class Plain(Console):
+    """A console on which texts are what they are: no markup, no emoji, and control characters escaped."""
+
+    def __init__(self, **settings: Any):
+        super().__init__(markup=False, emoji=False, highlight=False, **settings)
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """Return a text as it is printed, alone or in a table."""
+        return super().render_str(visible(text), **how)
+
+
 def console(stderr: bool = False, quiet: bool = False) -> Console:
     """As wide as the terminal; wide enough for every table in a batch log. A quiet one prints nothing."""
-    found = Console(stderr=stderr, quiet=quiet)
-    return found if found.is_terminal else Console(stderr=stderr, quiet=quiet, width=160)
+    found = Plain(stderr=stderr, quiet=quiet)
+    return found if found.is_terminal else Plain(stderr=stderr, quiet=quiet, width=160)
 
 
 def describe(console: Console, hamiltonian: Hamiltonian) -> None:
@@ -27,21 +40,18 @@ def describe(console: Console, hamiltonian: Hamiltonian) -> None:
     edges = ", ".join("periodic" if p else "open" for p in lattice.periodic)
     console.print(
         f"lattice    {size} cells ({edges}), {count(lattice.atoms, 'atom')} in the basis, {lattice.sites} sites",
-        highlight=False,
         soft_wrap=True,
     )
     console.print(
         f"couplings  {hamiltonian.coordination:.4g} per site, range {hamiltonian.reach:.4g} angstrom",
-        highlight=False,
         soft_wrap=True,
     )
     console.print(
         f"field      {vector(hamiltonian.field)} T; moments {moments(hamiltonian)} mu_B",
-        highlight=False,
         soft_wrap=True,
     )
     for note in hamiltonian.notes:
-        console.print(f"note       {note}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"note       {note}", style="yellow", soft_wrap=True)
 
 
 def moments(hamiltonian: Hamiltonian) -> str:
@@ -63,13 +73,13 @@ def memory(console: Console, size: Footprint, islands: int) -> None:
     """Print the memory and the disk space that a run on one rank needs."""
     replica, device, host = (megabytes(part) for part in (size.replica, size.device, size.host))
     where = f"{replica} per replica, {device} on the device, {host} on the host"
-    console.print(f"memory     {where} for {count(islands, 'island')} on one rank", highlight=False, soft_wrap=True)
+    console.print(f"memory     {where} for {count(islands, 'island')} on one rank", soft_wrap=True)
     stored = f"{megabytes(size.checkpoint)} while it runs, {megabytes(size.elite)} for every elite"
-    console.print(f"file       {stored}", highlight=False, soft_wrap=True)
+    console.print(f"file       {stored}", soft_wrap=True)
 
 
 def table_of(console: Console, rows: dict[str, Any]) -> None:
     """Names and values below each other."""
     width = max(len(name) for name in rows)
     for name, value in rows.items():
-        console.print(f"{name:{width}}  {value}", highlight=False, soft_wrap=True)
+        console.print(f"{name:{width}}  {value}", soft_wrap=True)

@@ -55,14 +55,14 @@ class Progression:
         history = self.search.history
         if not self.table:
             for number in range(self.shown_before, len(history)):
-                self.console.print(live.line(history, number), highlight=False, soft_wrap=True)
+                self.console.print(live.line(history, number), soft_wrap=True)
         self.shown_before, self.seen = len(history), _as_it_is(history)
 
     def polishing(self) -> None:
         """Report that the search has stopped and that the elites are being refined."""
         message = f"stopped: {self.search.stopped}; polishing the elites in double precision"
         if not self.table:
-            self.console.print(message, highlight=False, soft_wrap=True)
+            self.console.print(message, soft_wrap=True)
         self.doing = "polishing the elites in double precision"
 
 
@@ -75,24 +75,26 @@ def layout(console: Console, search: Archipelago, lines: Sequence[str], nodes: i
     """Print islands and device of every rank of a small run, or of the first ranks of a large one."""
     islands, ranks = len(search.settings), search.ranks.size
     counted = f"{count(islands, 'island')} on {count(ranks, 'rank')} and {count(nodes, 'node')}"
-    console.print(f"layout     {counted}", highlight=False, soft_wrap=True)
+    console.print(f"layout     {counted}", soft_wrap=True)
     shown = lines if len(lines) <= LINES else [*lines[: LINES - 1], f"... and {len(lines) - LINES + 1} more"]
     for line in shown:
-        console.print(f"           {line}", highlight=False, soft_wrap=True)
+        console.print(f"           {line}", soft_wrap=True)
     if islands < ranks:
         idle = (
             f"{ranks - islands} of {ranks} ranks have nothing to do: --set islands.count={ranks} gives each an island"
         )
-        console.print(f"note       {idle}", style="yellow", highlight=False, soft_wrap=True)
+        console.print(f"note       {idle}", style="yellow", soft_wrap=True)
 
 
 def show(console: Console, record: Record) -> None:
     """Print the elites of a run as a table, and a summary of the run."""
     console.print(_elites(record, [_row(record, k, console.width >= WIDE) for k in range(len(record.elites))]))
     if record.elites and rough(record.hamiltonian.lattice, record.elites[0].spins):
-        console.print(f"note  topological charge undefined: {ROUGH}", style="yellow", highlight=False, soft_wrap=True)
+        console.print(f"note  topological charge undefined: {ROUGH}", style="yellow", soft_wrap=True)
+    for part in record.damaged:
+        console.print(f"damaged    {part}: not shown", style="red", soft_wrap=True)
     for line in certified(record):
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     history = record.history
     evaluations = int(history["evaluations"].sum())
     done = [
@@ -104,7 +106,7 @@ def show(console: Console, record: Record) -> None:
         done.insert(1, f"{history.islands} islands, {count(len(history.migrations), 'migration')}")
         share = 100 * np.mean(record.waited) / max(record.seconds, 1e-9)
         done.append(f"{count(len(record.waited), 'rank')}: waited {share:.1f} % of the time")
-    console.print(", ".join(done), highlight=False, soft_wrap=True)
+    console.print(", ".join(done), soft_wrap=True)
 
 
 def minima(console: Console, record: Record) -> None:
@@ -113,7 +115,7 @@ def minima(console: Console, record: Record) -> None:
     console.print(_elites(record, [_minimum(record, k, console.width >= WIDE) for k in range(len(elites))]))
     if any(elite.degeneracy is None for elite in elites):
         why = "this file does not say it" if record.stopped else "known once the run has ended"
-        console.print(f"note       degeneracy: {why}", style="yellow", highlight=False, soft_wrap=True)
+        console.print(f"note       degeneracy: {why}", style="yellow", soft_wrap=True)
 
 
 def _elites(record: Record, rows: list[dict[str, str]]) -> Table:

@@ -31,9 +31,9 @@ def show(console: Console, record: ScanRecord) -> None:
         table.add_row(str(number), f"{kelvin:g}", *values, *(cells if wide else cells[:3]))
     console.print(table)
     if any(isinstance(found, ThermalState) and not found.agreed for *_, found in points):
-        console.print("? : ladders that began in different phases disagree (docs/theory.md)", highlight=False)
+        console.print("? : ladders that began in different phases disagree (docs/theory.md)")
     seconds = f"{record.seconds:.1f} s on {record.device}"
-    console.print(f"{len(points)} points, {seconds}, {record.stopped or 'not at its end'}", highlight=False)
+    console.print(f"{len(points)} points, {seconds}, {record.stopped or 'not at its end'}")
 
 
 def varied(columns: Sequence[Column]) -> list[str]:

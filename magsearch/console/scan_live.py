@@ -15,6 +15,7 @@ from rich.text import Text
 
 from magsearch import storage
 from magsearch.console.scan import heading, short, varied
+from magsearch.errors import visible
 from magsearch.formatting import duration, fixed
 from magsearch.phases.column import Column, Minimum, ThermalState, describe
 from magsearch.search.stopping import Reason
@@ -83,7 +84,7 @@ def table(seen: Sight, latest: Sequence[Found], doing: str) -> RenderableType:
         f"phases   {', '.join(f'{label} {count}' for label, count in counts) or 'none yet'}",
         f"now      {doing}",
     ]
-    shown: list[RenderableType] = [Text(each, no_wrap=True, overflow="ellipsis") for each in heads]
+    shown: list[RenderableType] = [Text(visible(each), no_wrap=True, overflow="ellipsis") for each in heads]
     return Group(*shown, _rows(latest[-LATEST:], columns)) if latest else Group(*shown)
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.engine.graph import Chain, Fixed, Launch, recorded
+from magsearch.engine.threads import threads
 
 _HERE = Path(__file__).resolve().parents[1]  # magsearch/, where the compiled modules are
 KERNELS = next((d for d in (_HERE / "kernels", _HERE.parent / "kernels") if (d / "portable.cuh").exists()), _HERE)
@@ -258,14 +259,12 @@ class Cpu(Device):
     @property
     def description(self) -> str:  # type: ignore[override]
         """Instruction set and threads, for people."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        return f"cpu ({self.instruction_set}, {os.environ.get('OMP_NUM_THREADS') or cores} threads)"
+        return f"cpu ({self.instruction_set}, {threads()} threads)"
 
     def facts(self) -> dict[str, Any]:
         """Return instruction set, threads and cores."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        threads = int(os.environ.get("OMP_NUM_THREADS") or cores or 1)
-        return {"instruction_set": self.instruction_set, "threads": threads, "cores": cores}
+        return {"instruction_set": self.instruction_set, "threads": threads(), "cores": cores}
 
     def _scalar(self, kernel: str, place: int, kind: np.dtype, value: Any) -> Any:
         if type(value) is int or (type(value) is float and kind.kind == "f"):
@@ -476,19 +475,28 @@ def _line(what: str, error: Exception) -> str:
     return f"{what}: {type(error).__name__}: {why[:400]}" + ("" if exhausted(error) else f"; {INSTALL}")
 
 
+def _cpu(note: str = "") -> Cpu:
+    found = Cpu(note)
+    assert found.description  # raises for an environment that the kernels cannot run in
+    return found
+
+
 def choose(name: str = "auto", place: int = 0, places: int = 1) -> Device:
-    """Return the device for ``--device auto|cpu|cuda|cuda:N``. RuntimeError where a GPU is asked for and there is none.
+    """Return the device for ``--device auto|cpu|cuda|cuda:N``.
+
+    Raises RuntimeError where a GPU is asked for and there is none, and for a wrong MAGSEARCH_ISA or OMP_NUM_THREADS.
 
     place, places   number of this process among those of its node, and how many there are: they share its GPUs in turn
     """
     if name == "cpu":
-        return Cpu()
+        return _cpu()
     if name == "auto":
         try:
             return Cuda(place=place, places=places)
         except RuntimeError as error:
             signs = find_spec("cupy") is not None or any(DRIVER.glob("nvidia[0-9]*"))
-            return Cpu(f"no GPU is used: {error}" if signs else "")
+            note = f"no GPU is used: {error}" if signs else ""
+        return _cpu(note)
     kind, _, index = name.partition(":")
     if kind != "cuda" or (index and not index.isdigit()):
         raise RuntimeError(f"unknown device '{name}'; expected auto, cpu, cuda or cuda:N")

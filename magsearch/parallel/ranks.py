@@ -40,7 +40,8 @@ def is_first_rank() -> bool:
 
 
 def _environment(names: Iterable[str]) -> list[int]:
-    return [int(os.environ[name]) for name in names if os.environ.get(name, "").isdigit()]
+    given = [os.environ.get(name, "") for name in names]
+    return [int(number) for number in given if number.isascii() and number.isdigit() and len(number) < 10]
 
 
 def affinity() -> frozenset[int]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from magsearch import output
+from magsearch.errors import visible
 from magsearch.model.lattice import Lattice
 from magsearch.plots.generations import best_so_far, convergence, migrations, operators, ridges
 from magsearch.plots.planes import Plane
@@ -43,6 +44,11 @@ STYLE: dict[Any, Any] = {
 }
 
 
+def plain(text: str) -> str:
+    """Return a text of a user or a file that Matplotlib draws as it is: a dollar begins no formula."""
+    return visible(text).replace("$", r"\$")
+
+
 def image(figure: Figure, suffix: str) -> bytes:
     """Return the file of a figure in the format of a suffix."""
     memory = BytesIO()
@@ -69,7 +75,7 @@ def page(path: str | Path, width: float, height: float, title: str = "") -> Iter
         FigureCanvasAgg(figure)
         yield figure
         if title:
-            figure.suptitle(title)
+            figure.suptitle(plain(title))
         output.write({path: image(figure, path.suffix)})
 
 
@@ -118,9 +124,8 @@ def elites(record: Record, path: str | Path, plane: Plane | None = None) -> None
         for panel in panels[len(shown) :]:
             panel.set_axis_off()
         colour_wheel(panels[across - 1])
-        figure.suptitle(
-            f"elites of {Path(record.input_path).name}: energies per site, from the second on relative to the first"
-        )
+        name = plain(Path(record.input_path).name)
+        figure.suptitle(f"elites of {name}: energies per site, from the second on relative to the first")
 
 
 Draw = Callable[[Record, int, str, Path, Plane | None], None]

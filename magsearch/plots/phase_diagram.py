@@ -19,7 +19,7 @@ from magsearch import output
 from magsearch.phases.column import Column, Minimum, ThermalState
 from magsearch.phases.crossings import Crossing, Row, crossings, curve
 from magsearch.plots import STYLE, SUFFIXES
-from magsearch.plots.pages import image
+from magsearch.plots.pages import image, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -289,6 +289,6 @@ def _written(draw: Callable[[Figure], None], size: tuple[float, float], title: s
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
         draw(figure)
-        figure.suptitle(title, x=0.01, ha="left")
+        figure.suptitle(plain(title), x=0.01, ha="left")
         output.write({path: image(figure, path.suffix)})
     return path

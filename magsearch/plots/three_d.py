@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch import output
+from magsearch.errors import visible
 from magsearch.model.lattice import Lattice
 from magsearch.model.triangulation import inside, plane_frame, triangles
 from magsearch.observables.topological_charge import charge_density
@@ -114,7 +115,7 @@ def scene(
         plotter.add_mesh(glyphs, scalars="colour", rgb=True)
         words = f"one cell in {every} along each axis" if every > 1 else ""
     plotter.add_axes(color="black", xlabel="x", ylabel="y", zlabel="z")
-    plotter.add_text("\n".join(filter(None, (title, words))), font_size=9, color="black")
+    plotter.add_text(visible("\n".join(filter(None, (title, words)))), font_size=9, color="black")
     if min(lattice.size) == 1 and lattice.size[2] == 1:
         plotter.view_xy()
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from magsearch import output
 from magsearch.console.run import ROUGH, stable
-from magsearch.formatting import fixed, vector
+from magsearch.formatting import fixed, html, vector
 from magsearch.observables.topological_charge import rough
 from magsearch.report.panels import convergence, panels
 from magsearch.storage import Record
@@ -40,19 +39,19 @@ def write(record: Record, path: str | Path) -> None:
         raise ValueError("the run has no elites yet")
     (slider, texture, zone), words = panels(record)
     script, (slider, texture, zone, energies) = components((slider, texture, zone, convergence(record.history)))
-    name = escape(Path(record.input_path).name)
+    name = html(Path(record.input_path).name)
     body = [
         f"<h1>{name}</h1>",
-        f'<p class="quiet">magsearch {escape(record.version)}, {escape(record.created)}</p>',
+        f'<p class="quiet">magsearch {html(record.version)}, {html(record.created)}</p>',
         "<h2>Result</h2>", table(result(record)),
-        "<h2>Elites</h2>", slider, f'<p class="quiet">{escape(words)}</p>' if words else "",
+        "<h2>Elites</h2>", slider, f'<p class="quiet">{html(words)}</p>' if words else "",
         f'<div class="panels">{texture}{zone}</div>',
         '<p class="quiet">Hue is the in-plane direction of a spin; white points out of the page, black into it.</p>',
         elites(record),
         "<h2>Search</h2>", energies, table(course(record)),
         "<h2>Provenance</h2>", table(provenance(record)),
-        "<h2>Settings</h2>", f"<pre>{escape(json.dumps(record.settings, indent=1))}</pre>",
-        f"<h2>Input</h2><pre>{escape(record.input_text)}</pre>",
+        "<h2>Settings</h2>", f"<pre>{html(json.dumps(record.settings, indent=1))}</pre>",
+        f"<h2>Input</h2><pre>{html(record.input_text)}</pre>",
     ]  # fmt: skip
     output.write({Path(path): document(name, body, script)})
 
@@ -69,7 +68,7 @@ def document(name: str, body: Iterable[str], script: str) -> str:
 
 def table(rows: Mapping[str, str]) -> str:
     """Return an HTML table of names and values."""
-    lines = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows.items())
+    lines = "".join(f"<tr><th>{html(name)}</th><td>{html(value)}</td></tr>" for name, value in rows.items())
     return f"<table>{lines}</table>"
 
 
@@ -145,7 +144,7 @@ def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Collectio
 
     def line(cells: Sequence[str], tag: str) -> str:
         number = ' class="number"'
-        return "".join(f"<{tag}{number if k in numbers else ''}>{escape(c)}</{tag}>" for k, c in enumerate(cells))
+        return "".join(f"<{tag}{number if k in numbers else ''}>{html(c)}</{tag}>" for k, c in enumerate(cells))
 
     body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
     return f"<table><tr>{line(heads, 'th')}</tr>{body}</table>"

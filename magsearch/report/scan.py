@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from magsearch import output
 from magsearch.console.scan import heading, short
 from magsearch.console.scan_live import Found
 from magsearch.errors import InputError
-from magsearch.formatting import fixed
+from magsearch.formatting import fixed, html
 from magsearch.phases.column import Minimum, ThermalState, describe
 from magsearch.phases.crossings import crossings
 from magsearch.plots import phase_diagram
@@ -61,18 +60,18 @@ def write_scan(
     divs, slider, pictures = parts[: len(drawn)], "".join(parts[len(drawn) :][:1]), "".join(parts[len(drawn) + 1 :])
     held = f"at {cut.held}" if cut and cut.fixed else ""
     hint = "clicking a point shows its texture" if flat and shown else ""
-    name = escape(Path(record.input_path).name)
+    name = html(Path(record.input_path).name)
     body = [
         f"<h1>{name}</h1>",
-        f'<p class="quiet">magsearch {escape(record.version)}, {escape(record.created)}</p>',
-        "<h2>Phases</h2>", *divs, f'<p class="quiet">{escape("; ".join(filter(None, (why, held, hint))))}</p>',
+        f'<p class="quiet">magsearch {html(record.version)}, {html(record.created)}</p>',
+        "<h2>Phases</h2>", *divs, f'<p class="quiet">{html("; ".join(filter(None, (why, held, hint))))}</p>',
         _crossings(cut) if cut else "",
-        "<h2>Textures</h2>", slider, f'<p class="quiet">{escape(words)}</p>', f'<div class="panels">{pictures}</div>',
+        "<h2>Textures</h2>", slider, f'<p class="quiet">{html(words)}</p>', f'<div class="panels">{pictures}</div>',
         '<p class="quiet">Hue is the in-plane direction of a spin; white points out of the page, black into it.</p>',
         "<h2>Points</h2>", _points(points, record.model),
         "<h2>Provenance</h2>", table(_provenance(record)),
-        "<h2>Settings</h2>", f"<pre>{escape(json.dumps(record.settings, indent=1))}</pre>",
-        f"<h2>Input</h2><pre>{escape(record.input_text)}</pre>",
+        "<h2>Settings</h2>", f"<pre>{html(json.dumps(record.settings, indent=1))}</pre>",
+        f"<h2>Input</h2><pre>{html(record.input_text)}</pre>",
     ]  # fmt: skip
     output.write({Path(path): document(name, body, script)})
 

@@ -47,11 +47,11 @@ class Launch:
 
     def say(self, line: str) -> None:
         """Print a line, on rank 0."""
-        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self.console.print(line, soft_wrap=True)
 
     def note(self, line: str) -> None:
         """Print a line that deserves attention, on rank 0."""
-        self.console.print(f"note       {line}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+        self.console.print(f"note       {line}", style="yellow", soft_wrap=True)
 
     def signalled(self) -> Signalled:
         """Return the signal that one of the ranks received. Collective."""
@@ -68,7 +68,7 @@ class Launch:
 
 def warn(console: Console, line: str) -> None:
     """Print a warning."""
-    console.print(f"warning    {line}", style="red", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"warning    {line}", style="red", soft_wrap=True)
 
 
 def carry_out(

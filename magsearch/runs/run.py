@@ -73,6 +73,8 @@ def resume(out: Path, settings: Sequence[str], held: ExitStack) -> Beginning:
     expect_exists(out)
     claim(held, out)
     before = storage.read(out)
+    if before.damaged:
+        raise InputError(f"cannot resume: it is damaged: {before.damaged[0]}", out)
     if not before.resumable:
         why = before.stopped or "it was written by something else"
         raise InputError(f"cannot resume: the run has ended ({why}) and its populations are not stored", out)

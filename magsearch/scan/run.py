@@ -199,7 +199,7 @@ class ScanRun:
 
     def _report(self, line: str) -> None:
         """Print a line, on the first rank of every team."""
-        self.own.print(line, highlight=False, soft_wrap=True)
+        self.own.print(line, soft_wrap=True)
 
 
 def _axes(columns: Sequence[Column]) -> str:

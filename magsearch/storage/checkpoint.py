@@ -14,6 +14,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from magsearch import output
 from magsearch.engine.device import Device
@@ -22,7 +23,7 @@ from magsearch.model.lattice import Lattice
 from magsearch.search.candidate import Candidate, axis_sizes, packed, restored
 from magsearch.search.island import State
 from magsearch.search.records import Place, columns
-from magsearch.storage.files import SCHEMA, dataset, replaced, texts, words
+from magsearch.storage.files import SCHEMA, checked, dataset, opened, replaced, texts, words
 
 
 def _columns(sites: int) -> dict[str, tuple[np.dtype, tuple[int, ...], str, str]]:
@@ -64,8 +65,11 @@ def read_states(group: h5py.Group, islands: Collection[int], device: Device, lat
     if missing:
         raise InputError(f"cannot resume: it has no population of island {min(missing)}", path)
     rows = np.flatnonzero(np.isin(group["owner"][()], list(islands)))
+    _expect_intact_parts(group, path, rows)
     names = [column.name for column in columns(Candidate, Place.CHECKPOINT) if column.name in group]
     arrays = {name: group[name][rows] for name in names}
+    if any(np.isnan(arrays[name]).any() for name in ("texture", "energy", "torque")):
+        raise InputError("cannot resume: its populations hold what is not a number", path)
     candidates = restored(Place.CHECKPOINT, arrays, len(rows), device, lattice)
     owner, pull = group["owner"][rows], group["pull"][rows]
     return {
@@ -76,6 +80,17 @@ def read_states(group: h5py.Group, islands: Collection[int], device: Device, lat
         )
         for island in islands
     }
+
+
+def _expect_intact_parts(group: h5py.Group, path: Path, rows: NDArray[np.int64]) -> None:
+    """Raise InputError unless the parts that hold some candidates are what was written; early files do not say."""
+    first = 0
+    for name, count in zip(words(group.attrs.get("parts", ())), group.attrs.get("counts", ()), strict=False):
+        if ((first <= rows) & (rows < first + count)).any():
+            with opened(path.parent / name) as part:
+                for column in part:
+                    checked(part, column)
+        first += int(count)
 
 
 def parts_folder(path: Path) -> Path:
@@ -90,6 +105,8 @@ def write_part(path: Path, rank: int, generations: int, states: Mapping[int, Sta
     Returns its name relative to the run's folder, and the number of its candidates.
     """
     folder = parts_folder(path)
+    if not folder.name.isprintable():  # HDF5 keeps it as UTF-8
+        raise InputError("has populations in parts, which need a printable name; choose another one", path)
     output.marked_folder(folder, f"parts of {path.name}")
     part = folder / f"after-{generations:06d}.rank-{rank:05d}.h5"
     with replaced(part) as file:
@@ -103,6 +120,7 @@ def join_parts(group: h5py.Group, parts: Sequence[tuple[str, int]], islands: Seq
     """Show the candidates of all parts as virtual datasets."""
     total = sum(count for _, count in parts)
     group.attrs["parts"], group.attrs["islands"] = texts(name for name, _ in parts), np.array(islands, dtype=np.int64)
+    group.attrs["counts"] = np.array([count for _, count in parts], dtype=np.int64)
     for name, (kind, shape, unit, axes) in _columns(sites).items():
         layout, first = h5py.VirtualLayout((total, *shape), kind), 0
         for part, count in parts:

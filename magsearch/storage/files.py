@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from magsearch import output
 from magsearch.errors import InputError
+from magsearch.storage.integrity import NAME, expect_intact, expect_own, seal
 
-SCHEMA = 3
+SCHEMA = 4
+EARLY = 3  # the same without checksums
 COMPRESSED: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 
@@ -30,34 +32,66 @@ def replaced(path: Path, beside: Callable[[h5py.File], Mapping[Path, str]] | Non
     beside   texts that describe the file, by path; they are replaced right after it
     """
     memory = BytesIO()
-    with h5py.File(memory, "w") as file:
+    with h5py.File(memory, "w", libver=("v110", "v110")) as file:  # structures with checksums of their own
         yield file
+        seal(file)
         texts = beside(file) if beside else {}
     output.write({path: bytes(memory.getbuffer()), **texts})
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
-    """Open a file of magsearch for reading. Raises InputError for one that is missing or not of magsearch."""
+    """Open a file of magsearch for reading; nothing of it has been checked but that it is of magsearch alone.
+
+    Raises InputError for one that is missing or not of magsearch, and for whatever its reader cannot make sense of.
+    """
     if not path.exists():
         raise InputError("no such file", path)
+    path = output.target(path)
     try:
         with h5py.File(path, "r", locking=False) as file:  # existing files are replaced, never modified
             if "magsearch" not in file.attrs or "schema" not in file.attrs:
                 raise InputError("is HDF5, but not a run of magsearch", path)
-            if int(file.attrs["schema"]) != SCHEMA:
+            if int(file.attrs["schema"]) not in (SCHEMA, EARLY):
                 raise InputError(
                     f"has schema {file.attrs['schema']}; this version of magsearch reads schema {SCHEMA}", path
                 )
+            if is_sealed(file):
+                expect_intact(file, alone=True)
             yield file
-    except (OSError, RuntimeError, KeyError) as error:
+    except InputError:
+        raise
+    except MemoryError:
+        raise InputError("does not fit into memory", path) from None
+    except OSError as error:
         raise InputError(f"is not a complete HDF5 file of magsearch: {_reason(error)}", path) from None
+    except Exception as error:  # a damaged file can raise anything
+        raise InputError(f"is damaged: {_reason(error)}", path) from None
+
+
+def is_sealed(file: h5py.File) -> bool:
+    """Return whether a file has checksums: all but those of early versions have."""
+    return int(file.attrs["schema"]) != EARLY or NAME in file.attrs
+
+
+def checked(file: h5py.File, name: str, alone: bool = False) -> h5py.Group:
+    """Return a group of a file whose content is of magsearch, and what it wrote as far as the file has checksums.
+
+    Raises InputError otherwise, KeyError if there is no such group.
+
+    alone   check the attributes of the group, not what is in it
+    """
+    expect_own(file, name, f"{Path(file.filename).name}.parts")
+    group = file[name]
+    if is_sealed(file):
+        expect_intact(group, alone)
+    return group
 
 
 def _reason(error: Exception) -> str:
     """Return the message of the system in one line, or that of HDF5 where there is none."""
     number = getattr(error, "errno", None)
-    return os.strerror(number) if number else " ".join(str(error).split())
+    return os.strerror(number) if number else " ".join(str(error).split()) or type(error).__name__
 
 
 def dataset(group: h5py.Group, name: str, values: Any, unit: str, axes: str, **how: Any) -> h5py.Dataset:
@@ -66,6 +100,11 @@ def dataset(group: h5py.Group, name: str, values: Any, unit: str, axes: str, **h
     created = group.create_dataset(name, data=array, **how)
     created.attrs.update(unit=unit, axes=axes)
     return created
+
+
+def unicode(text: str) -> str:
+    """Return a text that can be stored: bytes of a path that are not UTF-8 are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def texts(values: Iterable[str]) -> NDArray[Any]:

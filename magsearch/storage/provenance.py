@@ -8,7 +8,7 @@ from typing import Any
 import h5py
 
 from magsearch.search.stopping import UNKNOWN, Reason, Stored
-from magsearch.storage.files import SCHEMA
+from magsearch.storage.files import SCHEMA, checked, unicode
 
 WORDS = ("created", "device", "command")  # attributes; as the fields of a record
 
@@ -16,16 +16,16 @@ WORDS = ("created", "device", "command")  # attributes; as the fields of a recor
 def write(file: h5py.File, record: Any) -> None:
     """Write the attributes of a file and /config, from a ``Record`` or ``ScanRecord``."""
     file.attrs.update(schema=SCHEMA, magsearch=record.version, seconds=record.seconds)
-    file.attrs.update({name: getattr(record, name) for name in WORDS})
+    file.attrs.update({name: unicode(getattr(record, name)) for name in WORDS})
     write_reason(file.attrs, record.stopped)
     config = file.create_group("config")
-    config.attrs["input"] = record.input_path
-    config["text"], config["settings"] = record.input_text, json.dumps(record.settings)
+    config.attrs["input"] = unicode(record.input_path)
+    config["text"], config["settings"] = unicode(record.input_text), json.dumps(record.settings)
 
 
 def read(file: h5py.File) -> dict[str, Any]:
     """Return the provenance in a file as fields of a record."""
-    attrs, config = file.attrs, file["config"]
+    attrs, config = file.attrs, checked(file, "config")
     return {
         "version": str(attrs["magsearch"]),
         "seconds": float(attrs["seconds"]),

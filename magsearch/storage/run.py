@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -24,7 +24,7 @@ from magsearch.search.island import State
 from magsearch.search.records import Place, columns
 from magsearch.search.stopping import Reason
 from magsearch.storage import bound, checkpoint, history, model, provenance, xdmf
-from magsearch.storage.files import COMPRESSED, dataset, opened, replaced, texts, words
+from magsearch.storage.files import COMPRESSED, checked, dataset, is_sealed, opened, replaced, texts, words
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +48,7 @@ class Record:
     writing: float = 0.0  # seconds that rank 0 spent on files
     resumable: bool = False
     bound: Bound | None = None  # of the energy in the box; None where none was computed
+    damaged: tuple[str, ...] = ()  # parts of the file that are not what was written, and are left out
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Glance:
     written: float  # seconds since 1970
 
 
+T = TypeVar("T")
 Populations = Mapping[int, State]
 SITES_PER_CHUNK = 65536
 
@@ -111,9 +113,9 @@ def glance(path: str | Path) -> Glance:
     """Return the progress of a run, without its textures. Raises InputError as ``read`` does."""
     with opened(Path(path)) as file:
         _expect_run(file, path)
-        search = json.loads(file["config"]["settings"][()]).get("search", {})
+        search = json.loads(checked(file, "config")["settings"][()]).get("search", {})
         return Glance(
-            history=history.read(file["history"]),
+            history=history.read(checked(file, "history")),
             generations=int(search.get("generations", len(file["history/generation"]))),
             limit=search.get("seconds"),
             stopped=provenance.read_reason(file.attrs),
@@ -135,7 +137,7 @@ def read_states(
     with opened(path) as file:
         if "checkpoint" not in file:
             raise InputError("cannot resume: it holds no populations", path)
-        group, lattice = file["checkpoint"], model.read(file["model"]).lattice
+        group, lattice = checked(file, "checkpoint"), model.read(checked(file, "model")).lattice
         every = group.attrs["islands"].tolist()
         return checkpoint.read_states(group, every if islands is None else islands, device or Cpu(), lattice)
 
@@ -143,7 +145,7 @@ def read_states(
 def in_parts(path: str | Path) -> bool:
     """Whether the populations of a run are in parts, of which every rank reads those of its own islands."""
     with opened(Path(path)) as file:
-        return "parts" in file["checkpoint"].attrs if "checkpoint" in file else False
+        return "parts" in checked(file, "checkpoint", alone=True).attrs if "checkpoint" in file else False
 
 
 def _write(file: h5py.File, record: Record) -> None:
@@ -195,17 +197,28 @@ def _frames(elites: h5py.Group) -> Iterator[xdmf.Frame]:
 
 
 def _read(file: h5py.File) -> Record:
-    attrs, hamiltonian = file.attrs, model.read(file["model"])
+    attrs, hamiltonian, damaged = file.attrs, model.read(checked(file, "model")), list[str]()
+
+    def intact(name: str, read: Callable[[h5py.Group], T], otherwise: T) -> T:
+        try:
+            return read(checked(file, name))
+        except Exception as error:  # whatever a damaged part raises, the others can be shown
+            if not is_sealed(file):
+                raise
+            damaged.append(f"{name} ({' '.join(str(error).split()) or type(error).__name__})")
+            return otherwise
+
     return Record(
         hamiltonian=hamiltonian,
-        history=history.read(file["history"]),
-        elites=tuple(_read_elites(file["elites"], hamiltonian.lattice)),
+        history=intact("history", history.read, History((), 0)),
+        elites=tuple(intact("elites", lambda group: _read_elites(group, hamiltonian.lattice), [])),
         **provenance.read(file),
         layout=tuple(words(attrs["layout"])),
         waited=tuple(attrs["waited"].tolist()),
         writing=float(attrs["writing"]),
         resumable="checkpoint" in file,
-        bound=bound.read(file["bound"]) if "bound" in file else None,
+        bound=intact("bound", bound.read, None) if "bound" in file else None,
+        damaged=tuple(damaged),
     )
 
 

@@ -26,7 +26,7 @@ from magsearch.phases.column import Column, Minimum, ThermalState, describe
 from magsearch.phases.spectrum import Arm, Portrait
 from magsearch.search.stopping import Reason
 from magsearch.storage.checkpoint import parts_folder
-from magsearch.storage.files import COMPRESSED, SCHEMA, dataset, opened, replaced, texts
+from magsearch.storage.files import COMPRESSED, SCHEMA, checked, dataset, opened, replaced, texts
 from magsearch.storage.model import read as read_model
 from magsearch.storage.model import write as write_model
 from magsearch.storage.provenance import read as read_provenance
@@ -138,12 +138,12 @@ def read_scan(path: str | Path) -> ScanRecord:
     with opened(path) as file:
         if "columns" not in file:
             raise InputError("is a run of magsearch, not a scan", path)
-        attrs = file.attrs
+        attrs, columns = file.attrs, checked(file, "columns")
         record = ScanRecord(
             name=str(attrs["scan"]),
-            hamiltonian=read_model(file["model"]),
+            hamiltonian=read_model(checked(file, "model")),
             model=json.loads(file["config"]["model"][()]),
-            columns=tuple(_read_column(file["columns"][number]) for number in sorted(file["columns"])),
+            columns=tuple(_read_column(columns[number]) for number in sorted(columns)),
             followed=int(attrs["followed"]),
             **read_provenance(file),
         )
@@ -223,7 +223,7 @@ def _with_parts(path: Path, name: str, column: Column) -> Column:
         if getattr(column, kind) is None and part.exists():
             with suppress(InputError), opened(part) as file:
                 if file.attrs["scan"] == name:
-                    found = _read_column(file["column"])
+                    found = _read_column(checked(file, "column"))
                     column = replace(found, minima=column.minima or found.minima)
     return column
 

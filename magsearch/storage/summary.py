@@ -35,6 +35,7 @@ def summary(record: Record) -> dict[str, Any]:
         "field": list(record.hamiltonian.field),
         "version": record.version,
         "created": record.created,
+        "damaged": list(record.damaged),
     }
 
 

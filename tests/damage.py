@@ -1,0 +1,135 @@
+"""Damaged files of runs and scans, for every command that reads them: a result or one line, and soon.
+
+    .venv/bin/python tests/damage.py --copies 300
+
+damages copies of files that were just written, each in up to 40 bytes or bits, or cut short, and gives each to every
+command, in this process. Prints what went wrong, and how the commands ended. test_damage.py runs a little of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import shutil
+import signal
+import sys
+import tempfile
+import traceback
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HANG = 30  # seconds that no command may take
+INPUT = """\
+[model]
+lattice = "square"
+size = [4, 4, 1]
+[[model.exchange]]
+J = [-1.0, 0.1]
+[search]
+generations = 3
+window = 50
+replicas = 4
+elites = 2
+"""
+
+
+def commands(path: Path, scan: bool) -> list[list[str]]:
+    """Return the command lines that read a file."""
+    out = path.parent
+    every = [
+        ["show", str(path)], ["show", str(path), "--json"], ["watch", str(path), "--every", "0.1"],
+        ["report", str(path), "-o", str(out / "o.html")], ["convert", str(path), str(out / "o.toml"), "--overwrite"],
+        ["convert", str(path), str(out / "o.ovf"), "--overwrite"],
+    ]  # fmt: skip
+    if scan:
+        return [*every, ["phases", str(path), "-o", str(out / "o.png")], ["phases", str(path), "--json"]]
+    return [
+        *every, ["plot", str(path), "-o", str(out / "o.png")], ["show", str(path), "--minima"],
+        ["run", "--resume", str(path), "--set", "search.generations=4"],
+    ]  # fmt: skip
+
+
+def ended(arguments: list[str]) -> tuple[int, str]:
+    """Return the exit code and the messages of a command in this process, 999 for what none may end with."""
+    from magsearch.cli import main
+
+    sys.argv, err = ["magsearch", *arguments], io.StringIO()
+    code = 0
+
+    def give_up(*_: object) -> None:
+        raise BaseException(f"took over {HANG} seconds")
+
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(HANG)
+    with contextlib.redirect_stderr(err), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        except BaseException:
+            code = 999
+            traceback.print_exc(file=err)
+        finally:
+            signal.alarm(0)
+    return code, err.getvalue()
+
+
+def made(folder: Path) -> dict[str, Path]:
+    """Return a run that has ended, one that can be resumed, and a scan, as magsearch writes them."""
+    (folder / "in.toml").write_text(INPUT)
+    found = {name: folder / f"{name}.h5" for name in ("run", "scan")}
+    assert ended(["run", str(folder / "in.toml"), "-o", str(found["run"])])[0] == 0
+    assert ended(["scan", str(folder / "in.toml"), "-o", str(found["scan"]), "--set", "scan.field=[0,1]"])[0] == 0
+    return found
+
+
+def damaged(content: bytes, rng: np.random.Generator) -> bytes:
+    """Return a content with up to 40 bytes or bits changed, or cut short."""
+    changed, kind = bytearray(content), rng.integers(8)
+    if kind == 0:
+        return content[: rng.integers(len(content))]
+    end = len(content) if kind < 5 else 3000  # where HDF5 keeps the structure of the first groups
+    for place in rng.integers(end, size=rng.integers(1, 41)):
+        changed[place] = rng.integers(256) if kind % 2 else changed[place] ^ (1 << rng.integers(8))
+    return bytes(changed)
+
+
+def attempt(copies: int, seed: int, say: Any = print) -> tuple[Counter[int], int]:
+    """Return how often commands ended with each exit code, and the number of failures, which are printed."""
+    rng, codes, failures = np.random.default_rng(seed), Counter[int](), 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sound = {kind: path.read_bytes() for kind, path in made(folder).items()}
+        for number in range(copies):
+            kind = ("run", "run", "scan")[number % 3]
+            content, where = damaged(sound[kind], rng), folder / "copy"
+            shutil.rmtree(where, ignore_errors=True)
+            where.mkdir()
+            for arguments in commands(where / "d.h5", kind == "scan"):
+                (where / "d.h5").write_bytes(content)
+                print(f"{number} {arguments}", file=sys.__stderr__, flush=True)  # the last one, where it aborts
+                code, err = ended(arguments)
+                codes[code] += 1
+                lines = [line for line in err.splitlines() if not line.startswith("note")]
+                if code not in (0, 2, 75) or "Traceback" in err or (code == 2 and len(lines) != 1):
+                    failures += 1
+                    say(f"copy {number} of seed {seed}, {arguments[0]}: exit code {code}\n{err}")
+    return codes, failures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--copies", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    codes, failures = attempt(given.copies, given.seed)
+    print(f"{given.copies} copies, {codes.total()} commands: exit codes {dict(codes)}, {failures} failures")
+    sys.exit(bool(failures))
+
+
+if __name__ == "__main__":
+    main()

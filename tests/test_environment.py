@@ -1,0 +1,148 @@
+"""What is odd around a command: variables, limits, streams, names of files, texts that are markup elsewhere."""
+
+from __future__ import annotations
+
+import io
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import MODEL, here, refused
+from processes import COMMAND
+
+from magsearch.console import model
+from magsearch.errors import visible
+from magsearch.formatting import html
+from magsearch.parallel.ranks import launched
+
+DATA = Path(__file__).parent / "data"
+ODD = b"o\xff[b][red]:smile:$x$\x1b[2J.toml"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "in.toml").write_text(MODEL)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def ran(*arguments: Any, **how: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments], capture_output=how.pop("capture", True), text=True, timeout=100, errors="replace", **how
+    )
+
+
+@pytest.mark.parametrize("threads", ["abc", "-1", "0", "99999999", "²", "2,x", "9" * 5000])
+def test_wrong_number_of_threads_is_told(threads, folder, capsys, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    assert "OMP_NUM_THREADS is" in refused(capsys, "bound", "in.toml")
+
+
+@pytest.mark.parametrize("command", ["run", "bound", "info", "energy"])
+def test_unknown_instruction_set_is_told(command, folder, capsys, monkeypatch):
+    monkeypatch.setenv("MAGSEARCH_ISA", "sse")
+    more = ("--spins", "x.npy") if command == "energy" else ()
+    assert "MAGSEARCH_ISA is sse" in refused(capsys, command, "in.toml", *more)
+
+
+@pytest.mark.parametrize("size", ["²", "٣", "9" * 5000, "-1", "", "x"])
+def test_sizes_that_no_launcher_sets_are_not_taken(size, monkeypatch):
+    monkeypatch.setenv("PMI_SIZE", size)
+    assert launched().size == 1
+
+
+@pytest.mark.parametrize("kilobytes", [150000, 350000])
+def test_a_limit_of_memory_that_is_too_low_is_told(kilobytes, folder):
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (1024 * kilobytes,) * 2)
+
+    told = ran("bound", "in.toml", preexec_fn=limited)
+    assert told.returncode == 2
+    assert told.stderr.count("\n") == 1
+    assert "ulimit -v" in told.stderr
+    assert ran("--help", preexec_fn=limited).returncode == 0
+
+
+def test_output_on_a_full_disk_is_told_and_the_run_is_stored(folder):
+    with open("/dev/full", "w") as full:
+        told = ran("run", "in.toml", capture=False, stdout=full, stderr=subprocess.PIPE)
+    assert told.returncode == 2
+    assert told.stderr == "magsearch: standard output: cannot be written: No space left on device\n"
+    assert (folder / "in.h5").exists()
+
+
+def test_a_closed_pipe_does_not_end_a_run(folder):
+    command = subprocess.Popen([*COMMAND, "run", "in.toml"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert command.stdout is not None
+    command.stdout.readline()
+    command.stdout.close()
+    assert command.stderr is not None
+    assert command.stderr.read() == ""
+    assert command.wait(100) == 0
+    assert (folder / "in.h5").exists()
+
+
+def test_without_a_home(folder):
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    for home in ({}, {"HOME": "/nonexistent"}):
+        told = ran("plot", str(DATA / "finished.h5"), "-o", "p.png", env=env | home)
+        assert told.returncode == 0, told.stderr
+
+
+def test_interrupt_while_the_command_imports_is_quiet(folder):
+    for pause in (0.1, 0.3, 0.6):
+        command = subprocess.Popen([sys.executable, "-m", "magsearch", "info", "in.toml"], stderr=subprocess.PIPE)
+        time.sleep(pause)
+        command.send_signal(signal.SIGINT)
+        told = command.communicate(timeout=60)[1]
+        assert command.returncode in (0, -signal.SIGINT) or b"site" in told  # before any line of ours
+        assert b"magsearch" not in told
+
+
+# -- texts -------------------------------------------------------------------------------------------------------------
+
+
+def test_names_that_are_not_utf8_or_look_like_markup(folder, capsysbinary):
+    """A run, what shows it, and the hint how to resume it."""
+    name = os.fsdecode(ODD)
+    (folder / "in.toml").rename(folder / name)
+    told = ran("run", name)
+    assert told.returncode == 0, told.stderr
+    assert "storing    o\\udcff[b][red]:smile:$x$\\x1b[2J.h5" in told.stdout
+    run = name.replace(".toml", ".h5")
+    for arguments in (("show", run), ("plot", run, "-o", "p.svg"), ("report", run, "-o", "r.html")):
+        told = ran(*arguments)
+        assert told.returncode == 0, told.stderr
+        assert "\x1b" not in told.stdout
+    assert b"\x1b" not in (folder / "r.html").read_bytes()
+    assert "[b][red]:smile:$x$" in (folder / "p.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    "text", ["[b]bold[/b]", "[/x]", ":smile:", "[link=x]y", "\x1b[2J", "\x07\x9b", "\u202e", "1.0"]
+)
+def test_text_is_never_markup_on_the_screen(text):
+    for terminal in (False, True):
+        written = io.StringIO()
+        console = model.Plain(file=written, force_terminal=terminal, width=100)
+        console.print(f"note  {text}")
+        model.table_of(console, {"name": text})
+        lines = written.getvalue().splitlines()
+        assert [line.rstrip() for line in lines] == [f"note  {visible(text)}", f"name  {visible(text)}"]
+        assert all(line.isprintable() for line in lines)
+
+
+def test_text_is_never_markup_in_html():
+    assert html("<b>\x1b\n&\udcff") == "&lt;b&gt;\\x1b\n&amp;\\udcff"
+
+
+def test_control_characters_in_settings_are_escaped(folder, capsys):
+    code, out, err = here(capsys, "run", "in.toml", "--set", "search.seed=\x1b[2J")
+    assert code == 2
+    assert "\x1b" not in out + err
