@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from magsearch import storage
-from magsearch.cli.arguments import DeviceName, Json, named_after
+from magsearch.cli.arguments import DeviceName, Json, Strict, changed, named_after
 from magsearch.console import scan as overview
 from magsearch.errors import InputError
 from magsearch.parallel.ranks import launched
@@ -39,6 +39,7 @@ def scan(
             help="Change a setting: scan.field=[0,1,2], scan.temperature=[0,10], scan.model.moment=... (repeatable).",
         ),
     ] = None,
+    strict: Strict = False,
     device: DeviceName = "auto",
     resume: Annotated[
         Path | None, typer.Option(metavar="SCAN.h5", help="Resume a stopped scan, instead of INPUT.")
@@ -60,7 +61,7 @@ def scan(
     """
 
     def begin() -> scanning.Beginning:
-        return _beginning(input_file, out, settings or [], resume, points, overwrite)
+        return _beginning(input_file, out, changed(settings, strict), resume, points, overwrite)
 
     def work(launch: Launch, start: scanning.Beginning) -> Reason:
         current = scanning.ScanRun(launch, start)
