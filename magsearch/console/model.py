@@ -50,7 +50,7 @@ def describe(console: Console, hamiltonian: Hamiltonian) -> None:
         f"field      {vector(hamiltonian.field)} T; moments {moments(hamiltonian)} mu_B",
         soft_wrap=True,
     )
-    for note in hamiltonian.notes:
+    for note in hamiltonian.remarks:
         console.print(f"note       {note}", style="yellow", soft_wrap=True)
 
 

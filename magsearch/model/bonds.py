@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -100,6 +101,11 @@ class Bonds:
         """Return the same bonds with other matrices J [bond, 3, 3]."""
         return Bonds(self.i, self.j, self.offset, J, self.source)
 
+    def at(self, index: NDArray[np.int64]) -> Bonds:
+        """Return the bonds with these numbers."""
+        source = tuple(self.source[k] for k in index.tolist()) if self.source else ()
+        return Bonds(self.i[index], self.j[index], self.offset[index], self.J[index], source)
+
     def describe(self, bond: int) -> str:
         """Return a bond in words, with the place where it was read."""
         where = f"{self.source[bond]}: " if self.source and self.source[bond] else ""
@@ -118,6 +124,10 @@ class Bonds:
         source = tuple(self.source[k] for k in first) if self.source else ()
         return Bonds(unique[:, 0], unique[:, 1], unique[:, 2:], J, source)
 
+    def find(self, i: NDArray[np.int64], j: NDArray[np.int64], offset: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the numbers of the bonds with ends i, j [n] and offsets [n, 3], -1 where there is none."""
+        return Finder(self)(i, j, offset)
+
     def reciprocal(self) -> tuple[Bonds, float]:
         """Bonds with J_ji = J_ij^T exactly, and the largest asymmetry (meV) that was averaged away.
 
@@ -126,10 +136,7 @@ class Bonds:
         merged = self.merged()
         if not len(merged):
             return merged, 0.0
-        at = {(i, j, *o): k for k, (i, j, o) in enumerate(zip(merged.i, merged.j, merged.offset.tolist(), strict=True))}
-        back = np.array(
-            [at.get((j, i, *(-o)), -1) for i, j, o in zip(merged.i, merged.j, merged.offset, strict=True)], dtype=int
-        )
+        back = merged.find(merged.j, merged.i, -merged.offset)
         reverse = np.where((back >= 0)[:, None, None], merged.J[back].swapaxes(1, 2), 0.0)
         off = np.abs(merged.J - reverse).max(axis=(1, 2))
         worst = int(off.argmax())
@@ -141,9 +148,8 @@ class Bonds:
                 worst,
                 f"J_ji must be the transpose of J_ij; this bond has {merged.J[worst].tolist()} meV, {partner}",
             )
-        listed = back >= 0  # a coupling of rounding size may lack its reverse: it is dropped with the asymmetry
-        kept = Bonds(merged.i[listed], merged.j[listed], merged.offset[listed], (0.5 * (merged.J + reverse))[listed])
-        return kept, float(off[worst])
+        listed = np.flatnonzero(back >= 0)  # one of rounding size may lack its reverse: dropped with the asymmetry
+        return merged.with_matrices(0.5 * (merged.J + reverse)).at(listed), float(off[worst])
 
     def on_sites(self, lattice: Lattice) -> Bonds:
         """Return the couplings as a per-site list: a directed bond for every cell, none across open edges."""
@@ -157,3 +163,32 @@ class Bonds:
             J.append(np.broadcast_to(matrix, (int(inside.sum()), 3, 3)))
         sites_i = np.concatenate(i)
         return Bonds(sites_i, np.concatenate(j), np.zeros((len(sites_i), 3), dtype=np.int64), np.concatenate(J))
+
+
+class Finder:
+    """The bonds of a list by their ends and offsets, each packed into one number."""
+
+    def __init__(self, bonds: Bonds):
+        own = np.column_stack([bonds.i, bonds.j, bonds.offset])
+        self.low, self.high = own.min(axis=0, initial=0), own.max(axis=0, initial=0)
+        width = [int(w) for w in self.high - self.low + 1]
+        self.fits = prod(width) < 2**62
+        self.base = np.array([prod(width[k + 1 :]) if self.fits else 0 for k in range(5)], dtype=np.int64)
+        if not self.fits:  # offsets of billions of cells
+            self.at = {tuple(key): k for k, key in enumerate(own.tolist())}
+            return
+        keys = (own - self.low) @ self.base
+        self.order = np.argsort(keys, kind="stable")
+        self.keys = keys[self.order]
+
+    def __call__(self, i: NDArray[np.int64], j: NDArray[np.int64], offset: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the numbers of the bonds with ends i, j [n] and offsets [n, 3], -1 where there is none."""
+        asked = np.column_stack([i, j, offset])
+        if not self.fits:
+            return np.array([self.at.get(tuple(key), -1) for key in asked.tolist()], dtype=np.int64)
+        if not len(self.keys):
+            return np.full(len(asked), -1)
+        inside = ((asked >= self.low) & (asked <= self.high)).all(axis=1)
+        wanted = np.where(inside, (asked - self.low) @ self.base, -1)
+        place = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        return np.where(self.keys[place] == wanted, self.order[place], -1)
