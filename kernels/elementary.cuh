@@ -34,7 +34,7 @@ DEVICE lane<real> decay(lane<real> x) {
     else
         p = horner<real>(r, 1, 1, 1. / 2, 1. / 6, 1. / 24, 1. / 120, 1. / 720, 1. / 5040, 1. / 40320, 1. / 362880,
                          1. / 3628800, 1. / 39916800, 1. / 479001600, 1. / 6227020800);
-    return as_real<real>(as_whole<real>(p) - (as_whole<real>(shifted) << mantissa<real>));  // p / 2^n
+    return as_real<real>(as_whole<real>(p) - shifted_left<real>(as_whole<real>(shifted), mantissa<real>));  // p / 2^n
 }
 
 // ln x for a positive normal x
@@ -43,8 +43,8 @@ DEVICE lane<real> logarithm(lane<real> x) {
     const whole<real> bits = as_whole<real>(x);
     const whole<real> half = as_whole<real>(lane<real>{} + real(0.70710678118654752440));
     const whole<real> exponent = (bits - half) >> mantissa<real>;
-    const lane<real> m =
-        as_real<real>(bits - (exponent << mantissa<real>));  // x / 2^exponent, from sqrt(1/2) to sqrt(2)
+    // x / 2^exponent, from sqrt(1/2) to sqrt(2)
+    const lane<real> m = as_real<real>(bits - shifted_left<real>(exponent, mantissa<real>));
     const lane<real> e = as_real<real>(as_whole<real>(lane<real>{} + shift<real>) + exponent) - shift<real>;
     const lane<real> s = (m - 1) / (m + 1), ss = s * s;  // ln m = 2 artanh s
     lane<real> p;
