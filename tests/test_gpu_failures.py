@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from models import MODELS
 from processes import MODEL, done
 from simulated import environment, simulated
 
 import magsearch as ms
 from magsearch import storage
 from magsearch.engine import evaluator as evaluator_module
+from magsearch.engine import neighbours
 from magsearch.engine.device import Cpu
 from magsearch.errors import InputError
 from magsearch.runs import self_test
 
+ROOT = Path(__file__).parents[1]
 SETTINGS = ["search.generations=2", "islands.count=2", 'search.path="direct"', "search.elites=2", "search.replicas=2"]
 CHOSEN = [word for setting in SETTINGS for word in ("--set", setting)]
 
@@ -138,3 +143,37 @@ def test_a_population_that_does_not_fit_is_refused_with_the_numbers(model, tmp_p
     assert "a population needs 0.000" in lines[0]
     assert "search.replicas" in lines[0]
     assert not out.exists()
+
+
+def test_lists_of_neighbours_that_an_int32_cannot_count_are_refused(monkeypatch):
+    hamiltonian = MODELS["square_bloch"]
+    monkeypatch.setattr(neighbours, "LARGEST", 4 * hamiltonian.lattice.sites)
+    neighbours.Neighbours.of(hamiltonian)
+    monkeypatch.setattr(neighbours, "LARGEST", 4 * hamiltonian.lattice.sites - 1)
+    with pytest.raises(InputError, match=f"{4 * hamiltonian.lattice.sites} neighbours of all sites"):
+        neighbours.Neighbours.of(hamiltonian)
+
+
+def gpu_report(*arguments: object, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, ROOT / "benchmarks" / "gpu", *arguments]
+    return subprocess.run(list(map(str, command)), env=env, capture_output=True, text=True)
+
+
+def test_the_report_of_a_gpu_needs_one(tmp_path):
+    found = gpu_report(tmp_path / "report", env=environment(STANDIN_FAIL="driver"))
+    assert found.returncode == 2
+    assert found.stderr.startswith("gpu: CuPy sees no GPU: cudaErrorInsufficientDriver")
+    assert found.stderr.count("\n") == 1
+    assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.slow
+def test_every_part_of_the_report_of_a_gpu_runs(tmp_path):
+    """Those at least that need no tools of NVIDIA."""
+    gpu_report(tmp_path, "--quick", env=environment())
+    report = json.loads((tmp_path / "gpu-report.json").read_text())
+    results = {part["name"]: part["result"] for part in report["parts"]}
+    assert all(result == "passed" or result.startswith("skipped") for result in results.values()), results
+    figures = {figure["figure"] for part in report["parts"] for figure in part.get("figures", ())}
+    assert figures == {"bandwidth", "evaluate", "BB step", "heat bath", "generation", "time to solution"}
+    assert "| evaluate | 4 bonds, direct | 32 |" in (tmp_path / "gpu-report.md").read_text()

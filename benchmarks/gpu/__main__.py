@@ -86,7 +86,8 @@ def parts(quick: bool) -> list[Part]:
     few = [*FIGURES, *short, "--only", "evaluate", "step", "heat_bath"]
     ncu = ["ncu", "--metrics", METRICS, "-k", HOT, "--launch-skip", "20", "--launch-count", "40", "--csv"]
     return [
-        Part("device", [*COMMAND, "device", "--json", *(["--seconds", "0.01"] if quick else [])], 40),
+        Part("device", [*COMMAND, "device", "--json", *(["--seconds", "0.01"] if quick else [])],
+             120 if quick else 40),
         Part("tests", [*PYTEST, "-k", "cuda", *files], 130),
         Part("memcheck", ["compute-sanitizer", "--tool", "memcheck", "--error-exitcode", "3", *checked], 50,
              "compute-sanitizer"),
