@@ -1,4 +1,4 @@
-"""The benchmark of searches, in a small version: ours and Spirit's against what is proven."""
+"""Benchmarks in a small version: searches, ours and Spirit's against what is proven, and the parts of a generation."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import pytest
 
 from magsearch.bounds import lower_bound
 
-SEARCH = Path(__file__).parent.parent / "benchmarks" / "search"
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+SEARCH = BENCHMARKS / "search"
 pytestmark = pytest.mark.skipif(not SEARCH.exists(), reason="the benchmarks are not installed")
 
 
-def benchmark(*arguments: object) -> str:
-    """What benchmarks/search prints."""
-    command = [sys.executable, SEARCH, *arguments]
+def benchmark(*arguments: object, program: Path = SEARCH) -> str:
+    """What a benchmark prints, by default benchmarks/search."""
+    command = [sys.executable, program, *arguments]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300, env=environment)
     assert done.returncode == 0, done.stderr
@@ -69,3 +70,15 @@ def test_spirit_gives_the_benchmarks_models_our_energies(monkeypatch, name):
         system.get_spin_directions(p)[:] = texture
         system.update_data(p)
         assert system.get_energy(p) == pytest.approx(energy(hamiltonian, texture[None])[0], rel=1e-6)
+
+
+def test_parts_of_a_generation_add_up():
+    small = ["--size", 12, "--replicas", 4, "--field", 2.7]
+    found = json.loads(benchmark(*small, program=BENCHMARKS / "generation.py"))
+    assert [one["generation"] for one in found["generations"]] == list(range(11))
+    later = found["generations 3 to 10"]
+    assert later["seconds"] == pytest.approx(sum(one["seconds"] for one in found["generations"][3:]), abs=1e-3)
+    for one in (*found["generations"], later):
+        parts = [one[name] for name in ("relaxation", "operators", "fingerprints", "selection", "rest")]
+        assert all(part > 0 for part in parts)  # each is called, and none counts what is inside another
+        assert sum(parts) == pytest.approx(1, abs=1e-3)
