@@ -134,7 +134,8 @@ class Run:
             )  # fmt: skip
         except ValueError as error:  # the same on all ranks
             raise InputError(str(error), given.path, everywhere=True) from None
-        self.size = footprint(given.hamiltonian, self.search.evaluator.path, self.search.settings, ranks.size)
+        path, device = self.search.evaluator.path, type(launch.device)
+        self.size = footprint(given.hamiltonian, path, self.search.settings, ranks.size, device)
         self.layout = ranks.broadcast(ranks.gather(self._own_line()))
         nodes = len(set(ranks.broadcast(ranks.gather(ranks.host))))
         model.describe(console, given.hamiltonian)
