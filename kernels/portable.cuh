@@ -79,13 +79,6 @@ DEVICE real as_real(whole<real> bits) {
     return both.number;
 }
 template <typename real>
-DEVICE whole<real> shifted_left(whole<real> bits, int places) {  // unsigned, which may drop the highest bits
-    if constexpr (sizeof(real) == 4)
-        return (whole<real>)((uint32)bits << places);
-    else
-        return (whole<real>)((uint64)bits << places);
-}
-template <typename real>
 DEVICE real number_of(uint32 w) {
     return (real)w;
 }
@@ -294,10 +287,6 @@ DEVICE whole<real> as_whole(lane<real> v) {
 template <typename real>
 DEVICE lane<real> as_real(whole<real> bits) {
     return (lane<real>)bits;
-}
-template <typename real>
-DEVICE whole<real> shifted_left(whole<real> bits, int places) {
-    return bits << places;
 }
 template <typename real>
 DEVICE lane<real> number_of(word<real> w) {

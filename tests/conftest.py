@@ -19,7 +19,7 @@ from magsearch.engine.device import Cpu, Cuda, Device
 from magsearch.model.hamiltonian import Hamiltonian
 
 # Modules whose tests of ``device`` also run on the simulated GPU; STANDIN=all in the environment adds every other one
-SIMULATED = {"test_heatbath", "test_hessian", "test_methods", "test_minimizers", "test_preconditioner"}
+SIMULATED = {"test_seats", "test_heatbath", "test_hessian", "test_methods", "test_minimizers", "test_preconditioner"}
 
 
 def machine(name: str) -> Device:
@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     def chosen(item: Any) -> bool:
         device = getattr(item, "callspec", None) and item.callspec.params.get("device")
-        return device != "simulated" or item.module.__name__ in SIMULATED
+        return device != "simulated" or item.module.__name__.rpartition(".")[2] in SIMULATED
 
     config.hook.pytest_deselected(items=[item for item in items if not chosen(item)])
     items[:] = [item for item in items if chosen(item)]

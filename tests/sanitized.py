@@ -69,7 +69,8 @@ def run(sanitizer: Sanitizer) -> bool:
         "STANDIN_FLAGS": sanitizer.flags, "LD_PRELOAD": str(library.resolve()), "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     } | sanitizer.options  # fmt: skip
-    command = [sys.executable, "-m", "pytest", "-qsx", "-p", "no:cacheprovider", "-p", "no:xdist"]  # -s: reports are seen
+    # -s: reports are seen
+    command = [sys.executable, "-m", "pytest", "-qsx", "-p", "no:cacheprovider", "-p", "no:xdist"]
     command += ["-k", sanitizer.chosen, *sanitizer.tests]
     report = LOGS / f"{sanitizer.name}.txt"
     still = ["setarch", "-R"] if shutil.which("setarch") else []  # sanitizers want their addresses free

@@ -34,8 +34,8 @@ class BarzilaiBorwein:
     softness: float = 0.001
 
     def vectors(self, hamiltonian: Hamiltonian, path: Path, device: type[Device]) -> int:
-        """Return 2 where spins and force are written to second arrays, else 0 (``Evaluator`` counts directions)."""
-        return 2 if fused(hamiltonian, path, device) else 0
+        """Return 1 for a direction, or for a second array of forces (that of spins is spare); else 0."""
+        return int(fused(hamiltonian, path, device) or (self.softness > 0 and path == "fourier"))
 
     def begin(self, motion: Motion) -> None:
         """Add the arrays of the minimiser to a motion."""
@@ -44,7 +44,7 @@ class BarzilaiBorwein:
             b["direction"] = motion.array(*b["spins"].shape)
             motion.common["soft"] = softened(motion.evaluator, self.softness)
         if _fused(motion.evaluator):
-            b["other spins"], b["other force"] = motion.array(*b["spins"].shape), motion.array(*b["spins"].shape)
+            b["other spins"], b["other force"] = motion.passing(), motion.passing()
             self._evaluation(motion, "force")()
 
     def _preconditioned(self, evaluator: Evaluator) -> bool:

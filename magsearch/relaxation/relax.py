@@ -124,7 +124,7 @@ class Motion:
     iteration.
 
     They stay where they are, so that launches on them can be bound once. ``key`` is that of the random numbers, for
-    those who draw any.
+    those who draw any. ``spare`` is memory for an array like the spins that need not outlast the next look.
     """
 
     evaluator: Evaluator
@@ -137,6 +137,7 @@ class Motion:
     key: Key = (0, 0)
     iteration: int = 0
     common: dict[str, Any] = field(default_factory=dict)
+    spare: Any = None
 
     @classmethod
     def start(
@@ -186,6 +187,12 @@ class Motion:
     def array(self, *shape: int, dtype: Any = None) -> Any:
         """Return an array of zeros on the device."""
         return self.evaluator.device.xp.zeros(shape, dtype=dtype or self.evaluator.real)
+
+    def passing(self) -> Any:
+        """Return an array like the spins, of any contents, for what need not outlast the next look."""
+        spins, spare, self.spare = self.blocked["spins"], self.spare, None
+        fits = spare is not None and spare.nbytes == spins.nbytes
+        return spare.reshape(spins.shape) if fits else self.evaluator.device.xp.empty_like(spins)
 
     def evaluation(self, other: str) -> tuple[Launch, Any]:
         """Bind the evaluation of the present spins; return it and the reduced sums that rules read."""
@@ -356,7 +363,7 @@ def relax(
             _descend(minimizer, start, seats, final[own], state[:, own], watch)
             continue
         except MemoryError:
-            if len(part) == 1 or (final is batch and state[STATE["STEPS"], own].any()):
+            if len(part) == 1 or (final is batch and state[:, own].any()):
                 raise
         device.trim()
         warnings.warn(f"{last - first} replicas do not fit into memory at once and are relaxed in parts", stacklevel=2)
@@ -381,12 +388,17 @@ def _descend(
 ) -> None:
     """Relax the replicas of a motion, and write them and their state [row, replica] where they come to rest.
 
-    Nothing is written before all arrays of the motion have been allocated and used.
+    Nothing is written to ``final`` as long as the state is zero: at least until all arrays have been allocated.
     """
     motion = start()
     device, steps = motion.evaluator.device, minimizer.convergence.steps
+    if steps % 2 == 0:  # what passes holds something at odd iterations only, between looks
+        motion.spare = final
     minimizer.begin(motion)
     cycle = Cycle(motion, minimizer.iteration(motion))
+    if steps % 2 == 0 and motion.spare is None:
+        state[STATE["RESTING"]] = REASONS.index("padding")
+    motion.spare = None
     while True:
         watch()
         cycle.run(min(LOOK, steps - motion.iteration))

@@ -8,21 +8,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from magsearch.engine.device import Cpu, Device
-from magsearch.engine.evaluator import Path
+from magsearch.engine.evaluator import SUM, Path
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.relaxation.relax import Method
+from magsearch.relaxation.relax import STATE, Method, Minimizer
 from magsearch.search.archipelago import owners
 from magsearch.search.candidate import record_type
 from magsearch.search.island import GeneticTunneling
+from magsearch.search.lockstep import BYTES
+
+CONVOLUTION = 3  # arrays as large as the spins that library transforms take for a while on a GPU
 
 
 @dataclass(frozen=True)
 class Footprint:
     """Bytes of the arrays that grow with the lattice; a run takes some hundred megabytes besides.
 
-    replica      one replica while it is relaxed: spins, force, scratch of convolutions; single precision
-    device       of a rank: the largest population that it relaxes at once, and the couplings
-    host         of a rank: the candidates of its islands, and the offspring of one
+    replica      one replica while it is relaxed: texture, spins, force, sums, arrays of the minimiser
+    device       of a rank: candidates, the largest batch that it relaxes at once, and the couplings
+    host         of a rank, where the device has a memory of its own: one island, while it is stored
     checkpoint   populations in the file of a run under way
     elite        one of those in that file, before compression
     """
@@ -43,27 +46,38 @@ def footprint(
 ) -> Footprint:
     """Return the memory and disk space, in bytes, of a search with the settings ``islands`` on ``ranks`` ranks.
 
-    device   kind of their devices
+    device   kind of the device of every rank
     """
     lattice, texture = hamiltonian.lattice, 3 * 4 * hamiltonian.lattice.sites
-    replica = texture * (7 if path == "fourier" else 2)
     couplings = (
-        lattice.cells * (3 * lattice.atoms) ** 2 * 8
+        lattice.cells * (3 * lattice.atoms) ** 2 * 8 * 2  # J(q) and the preconditioner
         if path == "fourier"
         else int(hamiltonian.coordination) * lattice.sites * 8
     )
-
-    def batch(island: GeneticTunneling) -> int:
-        last = island.minimizer.minimizer if isinstance(island.minimizer, Method) else island.minimizer
-        vectors = last.vectors(hamiltonian, path, device)
-        return -(-island.replicas // device.width) * device.width * (replica + vectors * texture)
-
-    most = max(np.bincount(owners(len(islands), ranks)))
-    replicas = max(island.replicas for island in islands)
+    of = [replica(hamiltonian, path, island.minimizer, device) for island in islands]
+    batches = [-(-island.replicas // device.width) * device.width * of[k] for k, island in enumerate(islands)]
+    candidates, largest = np.zeros(ranks), 0
+    together: dict[tuple[int, Minimizer | Method], list[int]] = {}  # bytes of textures and of batches that were joined
+    for rank, island, batch in zip(owners(len(islands), ranks), islands, batches, strict=True):
+        candidates[rank] += island.replicas * texture
+        held, joined = together.get((rank, island.minimizer), (0, 0))
+        fits = held + island.replicas * texture <= BYTES
+        together[rank, island.minimizer] = [island.replicas * texture + held * fits, batch + joined * fits]
+        largest = max(largest, batch + joined * fits)
     return Footprint(
-        replica=replica,
-        device=max(batch(island) for island in islands) + couplings,
-        host=int(most) * replicas * texture + 3 * replicas * texture,  # offspring are in double precision at first
+        replica=max(of),
+        device=int(candidates.max()) + largest + couplings,
+        host=max(island.replicas for island in islands) * texture,
         checkpoint=sum(island.replicas for island in islands) * record_type(lattice.sites).itemsize,
         elite=2 * texture,
     )
+
+
+def replica(hamiltonian: Hamiltonian, path: Path, minimizer: Minimizer | Method, device: type[Device]) -> int:
+    """Return the bytes of one replica on the device while a minimiser relaxes it, its texture included."""
+    last = minimizer.minimizer if isinstance(minimizer, Method) else minimizer
+    sites = hamiltonian.lattice.sites
+    arrays = (
+        3 + last.vectors(hamiltonian, path, device) + (CONVOLUTION if path == "fourier" and device is not Cpu else 0)
+    )
+    return 3 * 4 * sites * arrays + 8 * (len(SUM) - 1) * (-(-sites // device.chunk) + 1) + 8 * STATE["STATES"]
