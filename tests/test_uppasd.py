@@ -10,6 +10,7 @@ from small_files.uppasd import CHAIN, HONEYCOMB
 
 from magsearch import formats
 from magsearch.errors import InputError
+from magsearch.model.notes import harmless
 from magsearch.units import MRY, MU_B
 
 INPUTS = Path(__file__).parent.parent / "inputs"
@@ -215,7 +216,7 @@ def test_keywords_that_do_not_matter_are_listed(tmp_path):
 def test_small_cells_are_pointed_out(tmp_path):
     path = write(tmp_path, CHAIN)
     path.write_text(path.read_text().replace("ncell   4", "ncell   2"))
-    assert any("map_multiple" in note for note in formats.read(path).notes)
+    assert any("map_multiple" in note for note in formats.read(path).remarks)
     assert energy(formats.read(path), Z) == pytest.approx(-2 * 2 * 0.5 * MRY)
 
 
@@ -264,11 +265,14 @@ def test_what_is_switched_off_is_not_refused(tmp_path, keyword):
     assert same_couplings(formats.read(write(tmp_path, CHAIN, keyword)), formats.read(write(tmp_path, CHAIN)))
 
 
-def test_conflicting_rows_under_a_symmetry_are_refused(tmp_path):
+def test_of_different_couplings_of_one_star_the_first_is_used_and_told(tmp_path):
+    """As UppASD does: its list of neighbours takes an atom once, for the first shell that has it."""
     inpsd = CHAIN["inpsd.dat"].replace("4 1 1", "4 4 1").replace("P 0 0", "P P 0") + "\nsym 2\n"
-    rows = "1 1 1 0 0 0.5\n1 1 0 1 0 0.7"
-    with pytest.raises(InputError, match=r"jfile:2: .*line 1"):
-        formats.read(write(tmp_path, CHAIN | {"inpsd.dat": inpsd, "jfile": rows}))
+    model = formats.read(write(tmp_path, CHAIN, **{"inpsd.dat": inpsd, "jfile": "1 1 1 0 0 0.5\n1 1 0 1 0 0.515"}))
+    assert energy(model, Z) == pytest.approx(-16 * 4 * 0.5 * MRY)
+    (told,) = (note for note in model.notes if "given twice" in note)
+    assert "4 bonds" in told and "lines 1 and 2" in told and "3 %" in told
+    assert not harmless(told)
 
 
 def test_a_file_that_is_no_model_is_said_to_be_none(tmp_path):

@@ -33,6 +33,10 @@ Settings = Annotated[
         help="Change a setting: model.size=[64,64,1], model.field=2.7, search.seed=3, ... (repeatable).",
     ),
 ]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="Refuse an INPUT of which something would be left out, changed or guessed (notes)."),
+]
 DeviceName = Annotated[str, typer.Option("--device", help="Device: auto, cpu, cuda or cuda:N.")]
 XAxis = Annotated[str | None, typer.Option("--x", help="Axis of a scan: field, temperature, model.moment, ...")]
 YAxis = Annotated[str | None, typer.Option("--y", help="Second axis of the diagram. Default: none, curves over x.")]
@@ -40,6 +44,11 @@ HeldAt = Annotated[
     list[str] | None, typer.Option("--at", metavar="NAME=VALUE", help="Fix another setting at this value (repeatable).")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def changed(settings: list[str] | None, strict: bool) -> list[str]:
+    """Return the settings of the command line, --strict among them."""
+    return [*(settings or []), *(["model.strict=true"] if strict else [])]
 
 
 def texture_of(name: str, hamiltonian: Hamiltonian) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from magsearch import config, output
 from magsearch.bounds import Bound, lower_bound, lowest_state, spiral
 from magsearch.bounds.quadratic_form import quadratic_form
-from magsearch.cli.arguments import InputFile, Json, Settings, texture_of
+from magsearch.cli.arguments import InputFile, Json, Settings, Strict, changed, texture_of
 from magsearch.console import model
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
@@ -45,6 +45,7 @@ def bound(
         Path | None, typer.Option(metavar="OUT.npy", help="Store the lowest state built from the softest waves.")
     ] = None,
     settings: Settings = None,
+    strict: Strict = False,
     as_json: Json = False,
 ) -> None:
     """Compute a rigorous lower bound of the energy per site.
@@ -52,7 +53,7 @@ def bound(
     One bound is for the supercell of the model, the other for the infinite crystal.
     """
     begin = time.monotonic()
-    hamiltonian = config.read(input_file, settings or []).hamiltonian
+    hamiltonian = config.read(input_file, changed(settings, strict)).hamiltonian
     if not hamiltonian.n_spins:
         raise InputError("has no spins", input_file)
     given, is_state = (None, False) if energy is None else _energy(energy, hamiltonian)

@@ -11,7 +11,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from magsearch import config
-from magsearch.cli.arguments import InputFile, Json, Settings
+from magsearch.cli.arguments import InputFile, Json, Settings, Strict, changed
 from magsearch.console import model
 from magsearch.errors import InputError
 from magsearch.search.supercells.ranking import ranked, soft_modes
@@ -20,6 +20,7 @@ from magsearch.search.supercells.ranking import ranked, soft_modes
 def cells(
     input_file: InputFile,
     settings: Settings = None,
+    strict: Strict = False,
     sites: Annotated[int, typer.Option(min=1, help="Maximum number of sites per supercell.")] = 400,
     as_json: Json = False,
 ) -> None:
@@ -28,7 +29,7 @@ def cells(
     Lists supercells, straight or sheared, that are commensurate with one soft mode (a spiral), or with all symmetric
     ones at once (a skyrmion lattice or another multiple-q state), better than every smaller supercell.
     """
-    given = config.read(input_file, settings or [])
+    given = config.read(input_file, changed(settings, strict))
     crystal = given.hamiltonian
     try:
         modes = soft_modes(crystal)
@@ -54,6 +55,8 @@ def cells(
         console.print(
             f"soft mode  {np.array2string(h, precision=5)} of the reciprocal vectors, {period}", highlight=False
         )
+    if crystal.edged:
+        console.print("soft modes are those of the infinite crystal, without its open edges", highlight=False)
     table = Table(box=SIMPLE, padding=(0, 1))
     for heading in ("sites", "vectors (cells)", "edges (angstrom)", "one mode", "all modes"):
         table.add_column(heading, justify="left" if "(" in heading else "right")

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from magsearch import config, formats, storage
-from magsearch.cli.arguments import Settings, texture_of
+from magsearch.cli.arguments import Settings, Strict, changed, texture_of
 from magsearch.errors import InputError
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.runs.textures import elite_of
@@ -34,6 +34,7 @@ def convert(
     ] = None,
     model: Annotated[Path | None, typer.Option(metavar="INPUT", help="Model of the texture IN.")] = None,
     settings: Settings = None,
+    strict: Strict = False,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing OUT.")] = False,
 ) -> None:
     """Write a model or a texture in the format of another code.
@@ -50,13 +51,13 @@ def convert(
         raise InputError(f"belongs to spins, and {out} is to be a model", "--model")
     if spins and model is None and elite is None:
         raise InputError("says nothing of the lattice of its spins; give the model they belong to with --model", source)
-    hamiltonian = _model(model or path, settings or [])
+    hamiltonian = _model(model or path, changed(settings, strict))
     if spins:
         formats.write_spins(out, texture_of(source, hamiltonian), hamiltonian, to, overwrite)
         print(out)
         return
     files, notes = formats.write(hamiltonian, out, to, overwrite)
-    for note in (*hamiltonian.notes, *notes):
+    for note in (*hamiltonian.remarks, *notes):
         print(f"note: {note}", file=sys.stderr)
     print("\n".join(map(str, files)))
 

@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from magsearch import config
-from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, device_named, texture_of
+from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, Strict, changed, device_named, texture_of
 from magsearch.console import model
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
@@ -24,6 +24,7 @@ def energy(
     ],
     unit: Annotated[str, typer.Option(help="Unit of energy: meV or mRy.")] = "meV",
     settings: Settings = None,
+    strict: Strict = False,
     device: DeviceName = "cpu",
     as_json: Json = False,
 ) -> None:
@@ -33,7 +34,7 @@ def energy(
     """
     if unit not in ("meV", "mRy"):
         raise InputError(f"{unit!r} is not a unit of energy here; expected meV or mRy", "--unit")
-    hamiltonian = config.read(input_file, settings or []).hamiltonian
+    hamiltonian = config.read(input_file, changed(settings, strict)).hamiltonian
     texture = texture_of(spins, hamiltonian)
     scale, on = (1.0 if unit == "meV" else 1 / MRY), device_named(device)
     whole = Evaluator(hamiltonian, on, np.float64)

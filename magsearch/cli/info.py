@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from magsearch import config
-from magsearch.cli.arguments import InputFile, Json, Settings
+from magsearch.cli.arguments import InputFile, Json, Settings, Strict, changed
 from magsearch.console import model
 from magsearch.engine.device import choose
 from magsearch.engine.evaluator import Evaluator
@@ -18,9 +18,9 @@ from magsearch.operators.crystal import softest_waves
 from magsearch.search.memory import footprint
 
 
-def info(input_file: InputFile, settings: Settings = None, as_json: Json = False) -> None:
+def info(input_file: InputFile, settings: Settings = None, strict: Strict = False, as_json: Json = False) -> None:
     """Summarise an input: lattice, couplings, soft modes, memory."""
-    given = config.read(input_file, settings or [])
+    given = config.read(input_file, changed(settings, strict))
     hamiltonian, lattice = given.hamiltonian, given.hamiltonian.lattice
     evaluator = Evaluator(hamiltonian, choose("cpu"), np.float32, given.search.path)
     islands = given.islands.islands(given.search)
@@ -38,7 +38,7 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
         "bytes_on_device": size.device,
         "bytes_on_host": size.host,
         "bytes_of_checkpoint": size.checkpoint,
-        "notes": list(hamiltonian.notes),
+        "notes": list(hamiltonian.remarks),
     }
     result |= {"format": given.format, "conventions": CONVENTIONS[given.format]}
     if hamiltonian.uniform:
@@ -49,6 +49,7 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
             "fractions": (waves.index[0] / np.array(lattice.size)).tolist(),
             "q": q.tolist(),
             "energy_per_site": float(waves.energy[0]),
+            "infinite_crystal": hamiltonian.edged,
         }
     if as_json:
         print(json.dumps(result, indent=1))
@@ -58,11 +59,13 @@ def info(input_file: InputFile, settings: Settings = None, as_json: Json = False
     console.print(f"path       {model.path_line(hamiltonian, evaluator.path)}", highlight=False)
     if "softest_q" in result:
         soft = result["softest_q"]
+        edges = " of the infinite crystal, without its open edges" if hamiltonian.edged else ""
         length = f"period {2 * np.pi / np.linalg.norm(q):.4g} angstrom" if np.linalg.norm(q) > 0 else "uniform"
         console.print(
             f"softest q  {vector(soft['fractions'])} of the reciprocal vectors ({length}); "
-            f"couplings and anisotropy alone: {soft['energy_per_site']:.6f} meV per site",
+            f"couplings and anisotropy alone{edges}: {soft['energy_per_site']:.6f} meV per site",
             highlight=False,
+            soft_wrap=True,
         )
     model.memory(console, size, len(islands))
     console.print(f"format     {given.format}", highlight=False)

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from magsearch import storage
-from magsearch.cli.arguments import DeviceName, Json, Settings, named_after
+from magsearch.cli.arguments import DeviceName, Json, Settings, Strict, changed, named_after
 from magsearch.console import run as results
 from magsearch.errors import Interrupted
 from magsearch.parallel.ranks import launched
@@ -30,6 +30,7 @@ def run(
         Path | None, typer.Option("-o", "--out", help="File of the run. Default: the name of INPUT with .h5.")
     ] = None,
     settings: Settings = None,
+    strict: Strict = False,
     device: DeviceName = "auto",
     resume: Annotated[
         Path | None, typer.Option(metavar="OUT.h5", help="Resume a stopped run, instead of INPUT.")
@@ -49,7 +50,7 @@ def run(
     """
 
     def begin(held: ExitStack) -> runs.Beginning:
-        return _beginning(input_file, out, settings or [], resume, overwrite, seeds or [], held)
+        return _beginning(input_file, out, changed(settings, strict), resume, overwrite, seeds or [], held)
 
     def work(launch: Launch, start: runs.Beginning) -> Reason:
         try:

@@ -12,7 +12,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from magsearch import config
-from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, device_named, texture_of
+from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, Strict, changed, device_named, texture_of
 from magsearch.console import model
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
@@ -45,6 +45,7 @@ def sample(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 1,
     settings: Settings = None,
+    strict: Strict = False,
     device: DeviceName = "auto",
     as_json: Json = False,
 ) -> None:
@@ -53,7 +54,7 @@ def sample(
     Averages energy, specific heat, magnetisation and topological charge.
     """
     kelvin = temperatures(temperature)
-    given = config.read(input_file, settings or [])
+    given = config.read(input_file, changed(settings, strict))
     texture, on = texture_of(start, given.hamiltonian) if start else None, device_named(device)
     evaluator = Evaluator(given.hamiltonian, on, np.float32, given.search.path)
     if chains is None:

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from magsearch import storage
-from magsearch.cli.arguments import DeviceName, Json, named_after
+from magsearch.cli.arguments import DeviceName, Json, Strict, changed, named_after
 from magsearch.console import scan as overview
 from magsearch.errors import InputError
 from magsearch.parallel.ranks import launched
@@ -40,6 +40,7 @@ def scan(
             help="Change a setting: scan.field=[0,1,2], scan.temperature=[0,10], scan.model.moment=... (repeatable).",
         ),
     ] = None,
+    strict: Strict = False,
     device: DeviceName = "auto",
     resume: Annotated[
         Path | None, typer.Option(metavar="SCAN.h5", help="Resume a stopped scan, instead of INPUT.")
@@ -61,7 +62,7 @@ def scan(
     """
 
     def begin(held: ExitStack) -> scanning.Beginning:
-        return _beginning(input_file, out, settings or [], resume, points, overwrite, held)
+        return _beginning(input_file, out, changed(settings, strict), resume, points, overwrite, held)
 
     def work(launch: Launch, start: scanning.Beginning) -> Reason:
         current = scanning.ScanRun(launch, start)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,19 @@ from magsearch.config.search import SearchTable
 from magsearch.config.storage import StorageTable
 from magsearch.errors import InputError, SettingError, unknown
 from magsearch.formats.build import too_large
+from magsearch.formats.text_file import Choices
 from magsearch.formats.toml.model import Model
 from magsearch.formats.toml.model import hamiltonian as hamiltonian_of
 from magsearch.formats.toml.source import Source
 from magsearch.formats.toml.table import Table
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.notes import harmless
 
 TABLES: dict[str, type[Table]] = {
     table.PATH: table for table in (SearchTable, IslandsTable, StorageTable, ScanTable)
 }  # fmt: skip
 KNOWN = ("model", *TABLES)
+CHOICES = tuple(field.name for field in fields(Choices))
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +62,8 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Input:
     """
     path, changes = Path(path), _overrides(overrides)
     opened = formats.opened(path)
-    hamiltonian = opened.hamiltonian(unpickle=changes.get("model", {}).get("unpickle") is True)
+    strict = changes.get("model", {}).pop("strict", False)
+    hamiltonian = opened.hamiltonian(_choices(changes.get("model", {})))
     given, sources = opened.tables, {name: Source(path, opened.text, name) for name in KNOWN}
     for name in given:
         if name not in KNOWN:
@@ -68,7 +72,20 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Input:
     made = Input(
         path, opened.text, hamiltonian, **_settings(own, sources), model=given.get("model"), format=opened.format.NAME
     )
-    return _overruled(made, own, changes) if overrides else made
+    made = _overruled(made, own, changes) if overrides else made
+    if strict is True:
+        refuse_notes(made.hamiltonian, path)
+    elif strict is not False:
+        raise InputError(f"model.strict is {strict!r}; expected true or false", "--set")
+    return made
+
+
+def refuse_notes(hamiltonian: Hamiltonian, path: Path) -> None:
+    """Raise InputError if a note says that something of an input was left out, changed or guessed."""
+    doubts = [note for note in hamiltonian.remarks if not harmless(note)]
+    if doubts:
+        more = f" ({len(doubts)} notes in all: see magsearch info)" if len(doubts) > 1 else ""
+        raise InputError(f"{doubts[0]}{more}", "--strict" if str(path) in doubts[0] else f"--strict: {path}")
 
 
 def varied(given: Input, settings: Mapping[str, Any]) -> Input:
@@ -189,14 +206,14 @@ def _model(made: Input, changes: Mapping[str, Any]) -> tuple[dict[str, Any] | No
     if made.model is not None:
         model = _changed("model", made.model, changes)
         return model, hamiltonian_of(model, made.text, made.path)
-    settable = ("size", "field", "periodic", "unpickle")
+    settable = ("size", "field", "periodic", *CHOICES)
     for key in changes:
         if key not in settable:
-            known = ", ".join(f"model.{other}" for other in settable[:-1])
+            known = ", ".join(f"model.{other}" for other in settable)
             raise InputError(f"model.{key} cannot be set for this format; {known} can", "--set")
     if "periodic" in changes:
         periodic = _numbers("model.periodic", changes["periodic"], bool)
-        read = replace(read, lattice=replace(read.lattice, periodic=periodic))
+        read = replace(read.told("periodic"), lattice=replace(read.lattice, periodic=periodic))
     if "size" in changes:
         size = _numbers("model.size", changes["size"], int)
         too_large(size, read.lattice.atoms)
@@ -206,6 +223,21 @@ def _model(made: Input, changes: Mapping[str, Any]) -> tuple[dict[str, Any] | No
         along_z = isinstance(tesla, int | float)
         read = replace(read, field=(0.0, 0.0, float(tesla)) if along_z else _numbers("model.field", tesla, float))
     return None, read
+
+
+def _choices(changes: Mapping[str, Any]) -> Choices:
+    """Return how to read a file. InputError for a choice that does not exist."""
+    chosen = {key: changes[key] for key in CHOICES if key in changes}
+    for key, value in chosen.items():
+        allowed = ("keep", "drop") if key == "unmerged" else (True, False)
+        if not any(value is one or (isinstance(value, str) and value == one) for one in allowed):
+            told = " or ".join(_literal(one) for one in allowed)
+            raise InputError(f"model.{key} is {value!r}; expected {told}", "--set")
+    return Choices(**chosen)
+
+
+def _literal(value: str | bool) -> str:
+    return value if isinstance(value, str) else str(value).lower()
 
 
 def _numbers(name: str, value: Any, kind: type) -> tuple[Any, ...]:

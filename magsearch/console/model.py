@@ -39,7 +39,7 @@ def describe(console: Console, hamiltonian: Hamiltonian) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    for note in hamiltonian.notes:
+    for note in hamiltonian.remarks:
         console.print(f"note       {note}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 

@@ -19,12 +19,13 @@ from magsearch.errors import InputError, printable
 from magsearch.formats import toml
 from magsearch.formats.spins import KINDS, kind_of, read_spins, write_restart, write_spins
 from magsearch.formats.tb2j import pickled
-from magsearch.formats.text_file import TextFile
+from magsearch.formats.text_file import Choices, TextFile
 from magsearch.formats.writing import TARGETS, write
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.notes import like
 
 __all__ = [
-    "FORMATS", "KINDS", "TARGETS", "Format", "ModelFile", "kind_of", "opened", "read", "read_spins", "write",
+    "FORMATS", "KINDS", "Choices", "TARGETS", "Format", "ModelFile", "kind_of", "opened", "read", "read_spins", "write",
     "write_restart", "write_spins",
 ]  # fmt: skip
 
@@ -55,6 +56,7 @@ def found() -> tuple[Format, ...]:
     return tuple(sorted(formats, key=lambda known: (known.ORDER, known.NAME)))
 
 
+CHOICES = Choices()
 FORMATS: tuple[Format, ...] = found()
 CONVENTIONS = {known.NAME: known.CONVENTIONS for known in FORMATS}  # what the numbers of each format mean, by its NAME
 
@@ -76,20 +78,20 @@ class ModelFile:
         """The tables of magsearch's own TOML; none for other formats. InputError where it is not TOML."""
         return self.file.tables if self.format is toml else {}
 
-    def hamiltonian(self, unpickle: bool = False) -> Hamiltonian:
-        """Return the Hamiltonian; ``unpickle`` allows TB2J.pickle, which is a program.
+    def hamiltonian(self, choices: Choices = CHOICES) -> Hamiltonian:
+        """Return the Hamiltonian.
 
         InputError, with file and line, for what is wrong; its notes say what was not used and what is worth knowing.
         """
-        if self.format is pickled and not unpickle:
+        if self.format is pickled and not choices.unpickle:
             raise InputError(
                 "is a pickle, which can run any command when it is read; if you trust it, add "
                 "--set model.unpickle=true, or read exchange.xml, which holds the same numbers",
                 self.file.path,
             )
         with np.errstate(over="ignore", invalid="ignore"):  # what overflowed is refused where it should be finite
-            hamiltonian = self.format.read(self.file)
-        notes = tuple(printable(note) for note in hamiltonian.notes)  # they quote the file
+            hamiltonian = self.format.read(replace(self.file, choices=choices))
+        notes = tuple(like(printable(note), note) for note in hamiltonian.notes)  # they quote the file
         return hamiltonian if notes == hamiltonian.notes else replace(hamiltonian, notes=notes)
 
 
@@ -103,6 +105,9 @@ def opened(path: str | Path) -> ModelFile:
     raise InputError(f"is not a model in a supported format; expected one of: {names}", path)
 
 
-def read(path: str | Path, unpickle: bool = False) -> Hamiltonian:
-    """Return the Hamiltonian in a file of any of the FORMATS, as ``ModelFile.hamiltonian`` does."""
-    return opened(path).hamiltonian(unpickle)
+def read(path: str | Path, **choices: Any) -> Hamiltonian:
+    """Return the Hamiltonian in a file of any of the FORMATS, as ``ModelFile.hamiltonian`` does.
+
+    choices  fields of ``Choices``: unpickle, unmerged, unfolded
+    """
+    return opened(path).hamiltonian(Choices(**choices))

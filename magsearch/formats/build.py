@@ -12,6 +12,7 @@ from magsearch.errors import InputError
 from magsearch.model.bonds import BondError, Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.notes import Note
 from magsearch.model.terms.single_ion import Anisotropy, UniaxialAnisotropy
 
 SITES = 10**8  # larger boxes are taken for typing errors: one texture in single precision is over a gigabyte
@@ -46,9 +47,8 @@ def assemble(
     box = default_size(bonds) if size is None else (size[0], size[1], size[2])
     said = list(notes)
     if size is None:
-        said.append(
-            f"{path}: no size of the box: {' x '.join(map(str, box))} cells, unless --set model.size=[n1,n2,n3]"
-        )
+        told = f"{path}: no size of the box: {' x '.join(map(str, box))} cells, unless --set model.size=[n1,n2,n3]"
+        said.append(Note(told, about="size"))
     try:
         too_large(box, len(np.atleast_2d(basis)))
         lattice = Lattice(np.asarray(cell), np.asarray(basis), box, periodic, tuple(species))

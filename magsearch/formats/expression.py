@@ -140,14 +140,18 @@ class Expression:
             bond = pairs.describe(int(anisotropic.argmax()))
             raise CannotExpress(self.target, f"anisotropic exchange: {bond} has more than J and D")
 
-    def wrapped(self) -> tuple[Expression, list[str]]:
+    def wrapped(self, alone: bool = False) -> tuple[Expression, list[str]]:
         """Translate every atom into the home cell; return the crystal, and a note if an atom was translated.
+
+        alone  whether the atoms of a single cell may stay outside of it along open axes
 
         Raises CannotExpress if that would change the sites of a box with open edges.
         """
         h, lattice = self.hamiltonian, self.hamiltonian.lattice
         fractions = lattice.basis @ np.linalg.inv(lattice.cell)
         cells = np.floor(fractions + 1e-7).astype(np.int64)
+        if alone and lattice.cells == 1:
+            cells[:, ~np.array(lattice.periodic)] = 0
         if not cells.any():
             return self, []
         moved = np.flatnonzero(cells.any(axis=1))
@@ -156,7 +160,11 @@ class Expression:
         inside = replace(lattice, basis=(fractions - cells) @ lattice.cell)
         offset = h.bonds.offset + cells[h.bonds.j] - cells[h.bonds.i]
         bonds = Bonds(h.bonds.i, h.bonds.j, offset, h.bonds.J)
-        told = f"atoms {', '.join(map(str, moved))} are moved into the cell; so are their spins"
+        told = (
+            f"{len(moved)} atoms are moved into the cell, for example atom {moved[0]} by {(-cells[moved[0]]).tolist()} "
+            "cells; .restart and .xyz files have their spins in these places, and so has OUT.h5 as --spins, but not "
+            "files written before"
+        )
         return replace(self, hamiltonian=replace(h, lattice=inside, bonds=bonds)), [f"{self.target}: {told}"]
 
 

@@ -6,18 +6,33 @@ import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from magsearch.errors import InputError
 from magsearch.formats.table import read_text
 
 
 @dataclass(frozen=True)
+class Choices:
+    """What the user chose where a file can be read in more than one way, ``--set model.KEY``.
+
+    unpickle  whether TB2J.pickle, which is a program, may be read
+    unmerged  whether the component of J_ani along the moments of a single calculation of TB2J is kept or left out
+    unfolded  whether atoms that UppASD moves into the cell along open axes stay where they are listed
+    """
+
+    unpickle: bool = False
+    unmerged: Literal["keep", "drop"] = "keep"
+    unfolded: bool = False
+
+
+@dataclass(frozen=True)
 class TextFile:
-    """A file and its text."""
+    """A file, its text, and how to read it."""
 
     path: Path
     text: str
+    choices: Choices = Choices()
 
     @classmethod
     def read(cls, path: str | Path) -> TextFile:

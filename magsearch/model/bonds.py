@@ -100,6 +100,11 @@ class Bonds:
         """Return the same bonds with other matrices J [bond, 3, 3]."""
         return Bonds(self.i, self.j, self.offset, J, self.source)
 
+    def at(self, index: NDArray[np.int64]) -> Bonds:
+        """Return the bonds with these numbers."""
+        source = tuple(self.source[k] for k in index.tolist()) if self.source else ()
+        return Bonds(self.i[index], self.j[index], self.offset[index], self.J[index], source)
+
     def describe(self, bond: int) -> str:
         """Return a bond in words, with the place where it was read."""
         where = f"{self.source[bond]}: " if self.source and self.source[bond] else ""
@@ -118,6 +123,24 @@ class Bonds:
         source = tuple(self.source[k] for k in first) if self.source else ()
         return Bonds(unique[:, 0], unique[:, 1], unique[:, 2:], J, source)
 
+    def find(self, i: NDArray[np.int64], j: NDArray[np.int64], offset: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the number of the bond with given ends i, j [...] and offset [..., 3], -1 where there is none."""
+        own = np.column_stack([self.i, self.j, self.offset])
+        asked = np.concatenate([np.stack([i, j], axis=-1), offset], axis=-1)
+        low = np.minimum(own.min(axis=0, initial=0), asked.reshape(-1, 5).min(axis=0, initial=0))
+        high = np.maximum(own.max(axis=0, initial=0), asked.reshape(-1, 5).max(axis=0, initial=0))
+        if np.prod((high - low + 1).astype(np.float64)) >= 2.0**63:
+            at = {tuple(key): k for k, key in enumerate(own.tolist())}
+            found = [at.get(tuple(key), -1) for key in asked.reshape(-1, 5).tolist()]
+            return np.array(found, dtype=np.int64).reshape(asked.shape[:-1])
+        base = np.append(np.cumprod((high - low + 1)[:0:-1])[::-1], 1)
+        keys, wanted = (own - low) @ base, (asked - low) @ base
+        order = np.argsort(keys, kind="stable")
+        if not len(order):
+            return np.full(wanted.shape, -1)
+        place = np.minimum(np.searchsorted(keys[order], wanted), len(order) - 1)
+        return np.where(keys[order][place] == wanted, order[place], -1)
+
     def reciprocal(self) -> tuple[Bonds, float]:
         """Bonds with J_ji = J_ij^T exactly, and the largest asymmetry (meV) that was averaged away.
 
@@ -126,10 +149,7 @@ class Bonds:
         merged = self.merged()
         if not len(merged):
             return merged, 0.0
-        at = {(i, j, *o): k for k, (i, j, o) in enumerate(zip(merged.i, merged.j, merged.offset.tolist(), strict=True))}
-        back = np.array(
-            [at.get((j, i, *(-o)), -1) for i, j, o in zip(merged.i, merged.j, merged.offset, strict=True)], dtype=int
-        )
+        back = merged.find(merged.j, merged.i, -merged.offset)
         reverse = np.where((back >= 0)[:, None, None], merged.J[back].swapaxes(1, 2), 0.0)
         off = np.abs(merged.J - reverse).max(axis=(1, 2))
         worst = int(off.argmax())
@@ -141,9 +161,8 @@ class Bonds:
                 worst,
                 f"J_ji must be the transpose of J_ij; this bond has {merged.J[worst].tolist()} meV, {partner}",
             )
-        listed = back >= 0  # a coupling of rounding size may lack its reverse: it is dropped with the asymmetry
-        kept = Bonds(merged.i[listed], merged.j[listed], merged.offset[listed], (0.5 * (merged.J + reverse))[listed])
-        return kept, float(off[worst])
+        listed = np.flatnonzero(back >= 0)  # one of rounding size may lack its reverse: dropped with the asymmetry
+        return merged.with_matrices(0.5 * (merged.J + reverse)).at(listed), float(off[worst])
 
     def on_sites(self, lattice: Lattice) -> Bonds:
         """Return the couplings as a per-site list: a directed bond for every cell, none across open edges."""

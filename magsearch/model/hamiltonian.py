@@ -22,6 +22,7 @@ from magsearch.errors import SettingError
 from magsearch.formatting import html_table, text_table, vector
 from magsearch.model.bonds import Bonds
 from magsearch.model.lattice import Lattice
+from magsearch.model.notes import Note, about
 from magsearch.model.terms.bilinear import Bilinear
 from magsearch.model.terms.single_ion import Anisotropy, SingleIon
 from magsearch.model.terms.term import Term
@@ -113,6 +114,55 @@ class Hamiltonian:
         return self.lattice.sites - len(self.vacancies)
 
     @cached_property
+    def remarks(self) -> tuple[str, ...]:
+        """The notes, and what is to be said of the couplings in this box: images that add up, couplings that are cut."""
+        return (*self.notes, *self._images(), *self._cut())
+
+    def _images(self) -> list[str]:
+        bonds, lattice = self.bonds, self.lattice
+        wrapped = np.where(lattice.periodic, bonds.offset % np.array(lattice.size), bonds.offset)
+        ends = np.column_stack([bonds.i, bonds.j, wrapped])
+        _, which, times = np.unique(ends, axis=0, return_inverse=True, return_counts=True)
+        several = times[which.reshape(-1)] > 1
+        if not several.any():
+            return []
+        return [
+            Note(
+                f"the box is smaller than twice the range of the couplings: {several.sum()} of {len(bonds)} couplings "
+                f"of a cell reach a site that another one reaches, for example {bonds.describe(int(several.argmax()))};"
+                " all count here, while UppASD without map_multiple keeps one",
+                harmless=True,
+            )
+        ]
+
+    def _cut(self) -> list[str]:
+        bonds, lattice = self.bonds, self.lattice
+        size = np.array(lattice.size)
+        left = np.where(lattice.periodic, size, np.maximum(size - np.abs(bonds.offset), 0)).prod(axis=1)
+        cut = lattice.cells - left
+        if not cut.any():
+            return []
+        worst = int(cut.argmax())
+        nowhere = int((left == 0).sum())
+        gone = f" ({nowhere} of {len(bonds)} couplings of a cell exist nowhere)" if nowhere else ""
+        return [
+            f"open edges cut {cut.sum() // 2} of {lattice.cells * len(bonds) // 2} couplings{gone}, for example "
+            f"{bonds.describe(worst)}; --set model.periodic closes an axis"
+        ]
+
+    @cached_property
+    def present(self) -> Bonds:
+        """Couplings of the unit cell that exist somewhere in the box, not across its open edges everywhere."""
+        inside = (np.abs(self.bonds.offset) < self.lattice.size) | np.array(self.lattice.periodic)
+        exists = inside.all(axis=1)
+        return self.bonds if exists.all() else self.bonds.at(np.flatnonzero(exists))
+
+    @cached_property
+    def edged(self) -> bool:
+        """Whether open edges cut some of the couplings that exist elsewhere in the box."""
+        return bool((self.present.offset[:, ~np.array(self.lattice.periodic)] != 0).any())
+
+    @cached_property
     def coordination(self) -> float:
         """Average number of couplings of a spin."""
         if not self.uniform:
@@ -180,10 +230,11 @@ class Hamiltonian:
         """Return J(q) = sum over bonds of J_ij exp(i q . T), [q, 3 atoms, 3 atoms] meV; q [q, 3] Cartesian, 1/angstrom.
 
         T is the vector between cells, so that J(q) is periodic in reciprocal space; Hermitian by J_ji = J_ij^T. Of the
-        infinite crystal: neither per-site couplings and vacancies nor open edges are in it.
+        infinite crystal with the couplings that exist in the box (``present``): neither per-site couplings and
+        vacancies nor open edges that cut some of these are in it.
         """
         q = np.asarray(q, dtype=np.float64).reshape(-1, 3)
-        atoms, bonds = self.lattice.atoms, self.bonds
+        atoms, bonds = self.lattice.atoms, self.present
         phase = np.exp(1j * q @ (bonds.offset @ self.lattice.cell).T)  # [q, bond]
         J = np.zeros((len(q), atoms, atoms, 3, 3), dtype=np.complex128)
         for a in range(atoms):
@@ -196,7 +247,11 @@ class Hamiltonian:
         """Return the same crystal with another number of cells. ValueError where disorder is tied to sites."""
         if not self.uniform:
             raise ValueError("a Hamiltonian with vacancies or per-site couplings cannot be resized")
-        return replace(self, lattice=replace(self.lattice, size=size))
+        return replace(self.told("size"), lattice=replace(self.lattice, size=size))
+
+    def told(self, key: str) -> Hamiltonian:
+        """Return the same model without notes about the default of a key of [model], which is set now."""
+        return replace(self, notes=tuple(note for note in self.notes if about(note) != key))
 
     def _rows(self) -> dict[str, str]:
         """Return what a model prints, by name."""
@@ -208,7 +263,7 @@ class Hamiltonian:
             "couplings": f"{self.coordination:.4g} per site",
             "moments": f"{low:.4g} mu_B" if low == high else f"{low:.4g} to {high:.4g} mu_B",
             "field": f"{vector(self.field)} T",
-            **{f"note {number}": note for number, note in enumerate(self.notes, 1)},
+            **{f"note {number}": note for number, note in enumerate(self.remarks, 1)},
         }
 
     def __repr__(self) -> str:

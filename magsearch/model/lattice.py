@@ -212,6 +212,24 @@ class Lattice:
             raise ValueError("a translation along an open axis is not a symmetry")
         return (came_from[:, None] * self.atoms + np.arange(self.atoms)).reshape(-1)
 
+    @property
+    def folded(self) -> NDArray[np.int64]:
+        """Cells by which each atom of the basis lies outside of its cell along periodic axes, [atom, 3]."""
+        fractions = self.basis @ np.linalg.inv(self.cell)
+        return np.where(self.periodic, np.floor(fractions + 1e-7), 0).astype(np.int64)
+
+    def displaced(self, texture: ArrayLike, cells: ArrayLike) -> NDArray[Any]:
+        """Return a texture in which the spins of each atom stand ``cells`` further on; [..., site, 3] and [atom, 3].
+
+        It is that of the same crystal with each atom of the basis assigned to the cell ``cells`` away.
+        """
+        spins, shift = np.asarray(texture), np.asarray(cells)
+        if not shift.any():
+            return spins
+        grid = spins.reshape(*spins.shape[:-2], *self.grid, self.atoms, 3)
+        moved = [np.roll(grid[..., a, :], shift[a], axis=(-2, -3, -4)) for a in range(self.atoms)]
+        return np.stack(moved, axis=-2).reshape(spins.shape)
+
     def shells(self, count: int) -> list[Shell]:
         """Return the ``count`` shortest distances between sites of the infinite crystal, with their directed bonds.
 

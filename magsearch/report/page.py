@@ -170,5 +170,5 @@ def provenance(record: Record) -> dict[str, str]:
         "created": record.created,
         "device": record.device,
         "layout": "; ".join(record.layout),
-        "notes on the input": "; ".join(record.hamiltonian.notes) or "none",
+        "notes on the input": "; ".join(record.hamiltonian.remarks) or "none",
     }

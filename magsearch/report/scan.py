@@ -225,5 +225,5 @@ def _provenance(record: ScanRecord) -> dict[str, str]:
         "device": record.device,
         "seconds": f"{record.seconds:.1f}",
         "status": str(record.stopped or "still running"),
-        "notes on the input": "; ".join(record.hamiltonian.notes) or "none",
+        "notes on the input": "; ".join(record.hamiltonian.remarks) or "none",
     }

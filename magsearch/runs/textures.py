@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from magsearch import formats, storage
 from magsearch.errors import InputError
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.lattice import SAME_PLACE, Lattice
 from magsearch.search.candidate import Candidate
 
 ENDINGS = (".h5", ".hdf5")
@@ -24,20 +25,34 @@ def read(name: str, hamiltonian: Hamiltonian) -> list[NDArray[np.float64]]:
     path, number = _split(name)
     if not path.endswith(ENDINGS):
         return [formats.read_spins(path, hamiltonian.lattice, hamiltonian.vacancies)]
+    lattice = hamiltonian.lattice
     if storage.is_scan(path):
-        minima = {c.number: c.minima[0].texture for c in storage.read_scan(path).columns if c.minima}
+        stored = storage.read_scan(path)
+        own, minima = stored.hamiltonian.lattice, {c.number: c.minima[0].texture for c in stored.columns if c.minima}
         found = [minima[k] for k in ([int(number)] if number else sorted(minima)) if k in minima]
         if not found:
             raise InputError(f"has no champion of column {number}" if number else "has no champions yet", path)
     else:
         run = storage.read(path)
+        own = run.hamiltonian.lattice
         found = [elite_in(run, Path(path), int(number)).spins] if number else [e.spins for e in run.elites]
         if not found:
             raise InputError("has no elites yet", path)
     wrong = next((texture for texture in found if len(texture) != hamiltonian.lattice.sites), None)
     if wrong is not None:
-        raise InputError(f"has {len(wrong)} spins; the lattice has {hamiltonian.lattice.sites} sites", path)
-    return found
+        raise InputError(f"has {len(wrong)} spins; the lattice has {lattice.sites} sites", path)
+    moved = _moved(own, lattice)
+    return [lattice.displaced(texture, moved) for texture in found] if moved.any() else found
+
+
+def _moved(old: Lattice, new: Lattice) -> NDArray[np.int64]:
+    """Return by how many cells each atom of a crystal was moved, [atom, 3]; zeros for another crystal."""
+    none = np.zeros((new.atoms, 3), dtype=np.int64)
+    if old.size != new.size or old.atoms != new.atoms or not np.allclose(old.cell, new.cell, rtol=SAME_PLACE):
+        return none
+    cells = (old.basis - new.basis) @ np.linalg.inv(new.cell)
+    whole = np.rint(cells)
+    return np.where(new.periodic, whole, 0).astype(np.int64) if np.abs(cells - whole).max() <= SAME_PLACE else none
 
 
 def elite_of(name: str) -> tuple[Path, int | None]:

@@ -103,7 +103,7 @@ def space_operations(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> Itera
     yield SpaceOperation(np.eye(3), np.eye(3, dtype=np.int64), everywhere, nowhere)
     if not hamiltonian.uniform:
         return
-    axes = [axis for axis in range(3) if lattice.size[axis] > 1 or hamiltonian.bonds.offset[:, axis].any()]
+    axes = [axis for axis in range(3) if lattice.size[axis] > 1 or hamiltonian.present.offset[:, axis].any()]
     near = tolerance * np.linalg.norm(lattice.cell, axis=1).min()
     inverse = np.zeros((3, 3))  # Cartesian -> cells, along axes that have any
     inverse[:, axes] = np.linalg.pinv(lattice.cell[axes]) if axes else 0.0

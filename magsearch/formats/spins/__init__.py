@@ -1,7 +1,8 @@
 """File formats of spins: NumPy arrays, OVF 2.0, extended XYZ, and UppASD's restart files.
 
 The index of the atom in the basis runs fastest, then the cells along the first, second and third axis, as in OOMMF,
-Spirit and UppASD.
+Spirit and UppASD. In UppASD's restart files the cell of a spin is the one its position lies in, as UppASD moves all
+atoms into the cell: spins of atoms that a model has outside of its cell change places on the way, in both directions.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def _read(path: Path, lattice: Lattice) -> NDArray[np.float64]:
         return ovf.read(path, lattice)
     if xyz.recognises(begin):
         return xyz.read(path, lattice)
-    return restart.read(path, lattice)
+    spins = restart.read(path, lattice)
+    return spins if len(spins) != lattice.sites else lattice.displaced(spins, -lattice.folded)
 
 
 def _array(path: Path) -> NDArray[np.float64]:
@@ -70,6 +72,12 @@ def _array(path: Path) -> NDArray[np.float64]:
     return np.array(spins, dtype=np.float64)
 
 
+def _displaced_moments(hamiltonian: Hamiltonian) -> NDArray[np.float64]:
+    lattice = hamiltonian.lattice
+    vectors = np.repeat(hamiltonian.site_moments[:, None], 3, axis=1)
+    return lattice.displaced(vectors, lattice.folded)[:, 0]
+
+
 def _npy(spins: NDArray[np.float64], hamiltonian: Hamiltonian) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, spins)
@@ -83,7 +91,9 @@ KINDS = {
     "ovf-binary4": lambda spins, h: ovf.data(spins, h.lattice, "Binary 4"),
     "ovf-text": lambda spins, h: ovf.data(spins, h.lattice, "Text"),
     "xyz": lambda spins, h: xyz.text(spins, h.lattice, h.site_moments).encode(),
-    "restart": lambda spins, h: restart.text(spins, h.site_moments).encode(),
+    "restart": lambda spins, h: restart.text(
+        h.lattice.displaced(spins, h.lattice.folded), _displaced_moments(h)
+    ).encode(),
 }
 ENDINGS = {".npy": "npy", ".ovf": "ovf", ".omf": "ovf", ".xyz": "xyz", ".extxyz": "xyz", ".restart": "restart"}
 

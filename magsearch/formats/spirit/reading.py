@@ -16,6 +16,7 @@ from magsearch.formats.table import wholes
 from magsearch.formats.text_file import TextFile
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.notes import Note
 from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
 
 __all__ = ["CONVENTIONS", "NAME", "ORDER", "read", "recognises"]
@@ -60,11 +61,13 @@ def read(file: TextFile) -> Hamiltonian:
     if min(size) < 1:
         raise cfg.error("n_basis_cells", f"is {size}; expected three whole numbers of at least 1")
     a, b, c = (flag != 0 for flag in cfg.wholes("boundary_conditions", 3, (0, 0, 0)))
-    notes = []
+    notes: list[str] = []
     if "n_basis_cells" not in cfg:
-        notes.append(f"{path}: no n_basis_cells: 100 x 100 x 1 cells as in Spirit, unless --set model.size")
+        told = f"{path}: no n_basis_cells: 100 x 100 x 1 cells as in Spirit, unless --set model.size"
+        notes.append(Note(told, about="size"))
     if "boundary_conditions" not in cfg:
-        notes.append(f"{path}: no boundary_conditions: all axes are open as in Spirit, unless --set model.periodic")
+        told = f"{path}: no boundary_conditions: all axes are open as in Spirit, unless --set model.periodic"
+        notes.append(Note(told, about="periodic"))
     moments, said = _moments(cfg, len(basis))
     anisotropy, more = _anisotropy(cfg, len(basis))
     kind = cfg.word("hamiltonian", "heisenberg_neighbours")

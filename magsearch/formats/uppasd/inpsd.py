@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from magsearch.errors import InputError
+from magsearch.errors import InputError, meant
 from magsearch.formats.table import number, sensible
+from magsearch.formats.uppasd.keywords import KNOWN
 
 READ = {
     "ncell",
@@ -23,6 +24,7 @@ READ = {
     "map_multiple",
     "aunits",
     "hfield",
+    "scalefac",
 }
 READ |= {"exchange", "sym", "jij_scale", "do_jtensor", "calc_jtensor", "dm", "dm_scale"}
 READ |= {"anisotropy", "do_anisotropy", "mult_axis"}
@@ -62,7 +64,6 @@ REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
     "positions": ("positions inside inpsd.dat (a posfile is read)", ()),
     "moments": ("moments inside inpsd.dat (a momfile is read)", ()),
     "block_size": ("another order of the sites", ("0", "1")),
-    "scalefac": ("scaled couplings", ("1", "1.0", "1.0d0")),
     "do_read_elk": ("input from Elk", OFF),
 }
 
@@ -111,11 +112,18 @@ class Inpsd:
         entry = self.entries.get(keyword)
         if entry is None:
             if default is None:
-                raise self.error(keyword, "is missing")
+                raise self._missing(keyword)
             return default
         if not entry.values:
             raise self.error(keyword, "has no value")
         return entry.values[0].strip("'\"")
+
+    def _missing(self, keyword: str) -> InputError:
+        """Return the error for a missing keyword, which names an unknown one that may stand for it."""
+        for name in self.unknown:
+            if meant(name, KNOWN) == keyword:
+                return self.error(name, f"is unknown, and {keyword} is missing; did you mean '{keyword}'?")
+        return self.error(keyword, "is missing")
 
     def numbers(self, keyword: str, count: int, default: float | None = None) -> np.ndarray:
         """Return ``count`` finite numbers, [count], which may extend over lines; raises InputError otherwise."""
@@ -158,9 +166,14 @@ class Inpsd:
                 raise self.error(keyword, f"requests {meaning}, which magsearch does not support")
 
     @property
+    def unknown(self) -> list[str]:
+        """Keywords that UppASD does not know either, and skips."""
+        return [keyword for keyword in self.entries if keyword not in KNOWN | REFUSED.keys()]
+
+    @property
     def unused(self) -> list[str]:
-        """Keywords of the file that magsearch does not use."""
-        return [keyword for keyword in self.entries if keyword not in READ]
+        """Keywords of UppASD in the file that magsearch does not use."""
+        return [keyword for keyword in self.entries if keyword in KNOWN and keyword not in READ]
 
 
 def _is_number(token: str) -> bool:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.errors import InputError
+from magsearch.errors import InputError, meant
+from magsearch.formats.build import quadratic
 from magsearch.formats.table import Table
 from magsearch.formats.text_file import TextFile
 from magsearch.formats.uppasd import CONVENTIONS
 from magsearch.formats.uppasd.inpsd import Inpsd
+from magsearch.formats.uppasd.keywords import KNOWN
 from magsearch.formats.uppasd.sites import Sites, in_order
 from magsearch.formats.uppasd.symmetry import operations
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.notes import Note
 from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
 from magsearch.units import MRY, MU_B
 
@@ -44,17 +48,23 @@ def read(file: TextFile) -> Hamiltonian:
     sites = Sites.read(inpsd)
     lattice = sites.lattice
     moments = read_moments(inpsd, lattice.atoms)
-    exchange, notes = _exchange(inpsd, sites)
+    exchange, onsite, notes = _exchange(inpsd, sites)
     parts = [exchange]
     if "dm" in inpsd:
         dmi, more = _dmi(inpsd, sites)
         parts.append(dmi)
         notes += more
-    anisotropy, more = _anisotropy(inpsd, moments)
-    notes += more + _remarks(inpsd, exchange, lattice)
+    kinds, more = _anisotropy(inpsd, moments)
+    anisotropy = (*kinds, *onsite)
+    notes += more + _remarks(inpsd)
     tesla = MRY / MU_B if _arbitrary_units(inpsd) else 1.0
     field = tesla * inpsd.numbers("hfield", 3, 0.0)
+    lattice, shift, more = placed(inpsd, sites, file.choices.unfolded)
+    parts = [replace(part, offset=part.offset + shift[part.j] - shift[part.i]) for part in parts]
+    notes += more
     bonds = sum(parts[1:], parts[0])
+    if lattice.cells == 1 and (bonds.offset[:, ~np.array(lattice.periodic)] != 0).any():
+        notes.append(f"{file.path}: UppASD closes the open edges of a single cell; here they cut couplings")
     try:
         return Hamiltonian(lattice, bonds, moments, anisotropy, tuple(field), notes=tuple(notes))
     except ValueError as error:
@@ -64,6 +74,27 @@ def read(file: TextFile) -> Hamiltonian:
             except ValueError as of_one_file:
                 raise InputError(str(of_one_file)) from None
         raise InputError(str(error), file.path) from None
+
+
+def placed(inpsd: Inpsd, sites: Sites, unfolded: bool) -> tuple[Lattice, NDArray[np.int64], list[str]]:
+    """Return the lattice, the cells by which its atoms are moved from ``sites.lattice``, [atom, 3], and notes.
+
+    UppASD moves every atom into the cell and cuts what crosses open edges, except in a single cell, where all couplings
+    stay inside (neighbourmap.f90: no hops if N1*N2*N3 = 1): a molecule around the origin is whole there. The same
+    couplings result from leaving its atoms where they are listed, here along the open axes.
+    """
+    lattice = sites.lattice
+    outside = sites.folded * ~np.array(lattice.periodic)
+    moved = np.flatnonzero(outside.any(axis=1))
+    if not len(moved):
+        return lattice, np.zeros_like(outside), []
+    which = f"{len(moved)} atoms lie outside of the cell along an open axis, for example atom {moved[0] + 1}"
+    if unfolded or lattice.cells == 1:
+        told = f"{inpsd.path}: {which}; they stay where they are listed"
+        basis = lattice.basis + outside @ lattice.cell
+        return replace(lattice, basis=basis), -outside, [told]
+    told = f"{inpsd.path}: {which}; they are moved into it, as in UppASD, unless --set model.unfolded=true"
+    return lattice, np.zeros_like(outside), [told]
 
 
 def read_moments(inpsd: Inpsd, atoms: int) -> NDArray[np.float64]:
@@ -84,7 +115,8 @@ def _arbitrary_units(inpsd: Inpsd) -> bool:
     return inpsd.choice("aunits", ("Y", "N"), "N") == "Y"
 
 
-def _exchange(inpsd: Inpsd, sites: Sites) -> tuple[Bonds, list[str]]:
+def _exchange(inpsd: Inpsd, sites: Sites) -> tuple[Bonds, list[Anisotropy], list[str]]:
+    """Return the couplings of the exchange file, the anisotropy of its on-site tensors, and notes."""
     sym, tensor = inpsd.whole("sym", 1, 0)[0], inpsd.whole("do_jtensor", 1, 0)[0]
     scale = float(inpsd.numbers("jij_scale", 1, 1.0)[0])
     if sym not in (0, 1, 2, 3):
@@ -93,7 +125,6 @@ def _exchange(inpsd: Inpsd, sites: Sites) -> tuple[Bonds, list[str]]:
         raise inpsd.error("do_jtensor", f"is {tensor}; expected 0 or 1")
     whole_tensor = tensor and inpsd.word("calc_jtensor", "T").strip(".")[:1].upper() == "F"
     for keyword, clash in (
-        ("sym", whole_tensor and sym != 0),
         ("jij_scale", tensor and scale != 1),
         ("dm", tensor and "dm" in inpsd),
     ):
@@ -101,19 +132,43 @@ def _exchange(inpsd: Inpsd, sites: Sites) -> tuple[Bonds, list[str]]:
             raise inpsd.error(keyword, "cannot be combined with do_jtensor 1; UppASD does not apply it to tensors")
     table = Table.read(inpsd.file("exchange"), (*BOND, *(TENSOR if whole_tensor else TENSOR[:1])))
     J = table.values[:, 5:].reshape(-1, 3, 3) if whole_tensor else scale * exchange_matrix(table.values[:, 5])
-    bonds, notes = sites.bonds(table, 2 * MRY * J, operations(sym))
+    bonds, notes, own = sites.bonds(table, 2 * MRY * J, operations(sym), typed=not tensor)
+    onsite: list[Anisotropy] = []
+    if tensor:
+        for atom, row in own.items():  # E = - s.J s, once for each site
+            onsite += quadratic(MRY * J[row], atom)
+    else:
+        notes += _constant(table, own, "a constant energy")
+    if whole_tensor and sym != 0:
+        notes.append(
+            f"{inpsd.path}:{inpsd.entries['sym'].line}: sym {sym} gives every image of a vector the same tensor, "
+            "without rotating it, as in UppASD"
+        )
     if tensor and not whole_tensor:
         notes.append(
             f"{inpsd.path}:{inpsd.entries['do_jtensor'].line}: do_jtensor 1 without calc_jtensor F: the first number "
             "of each row is read as a scalar J, as in UppASD; add 'calc_jtensor F' to read all nine"
         )
-    return bonds, notes
+    return bonds, onsite, notes
+
+
+def _constant(table: Table, own: dict[int, int], what: str) -> list[str]:
+    """Return a note on rows [by atom] of an atom with itself, which are left out."""
+    if not own:
+        return []
+    atom, row = next(iter(own.items()))
+    return [
+        f"{table.path}: {len(own)} atoms are coupled to themselves, for example atom {atom + 1} by line "
+        f"{table.line[row]}: {what}, left out"
+    ]
 
 
 def _dmi(inpsd: Inpsd, sites: Sites) -> tuple[Bonds, list[str]]:
     scale = float(inpsd.numbers("dm_scale", 1, 1.0)[0])
     table = Table.read(inpsd.file("dm"), (*BOND, "Dx", "Dy", "Dz"))
-    return sites.bonds(table, 2 * MRY * scale * dmi_matrix(table.values[:, 5:]), operations(0))
+    D = dmi_matrix(table.values[:, 5:])
+    bonds, notes, own = sites.bonds(table, 2 * MRY * scale * D, operations(0), typed=False)
+    return bonds, notes + _constant(table, own, "no energy")
 
 
 def _anisotropy(inpsd: Inpsd, moments: NDArray[np.float64]) -> tuple[tuple[Anisotropy, ...], list[str]]:
@@ -161,19 +216,16 @@ def _anisotropy(inpsd: Inpsd, moments: NDArray[np.float64]) -> tuple[tuple[Aniso
     return tuple(terms), [f"{table.path}: {note}"]
 
 
-def _remarks(inpsd: Inpsd, bonds: Bonds, lattice: Lattice) -> list[str]:
-    notes = []
+def _remarks(inpsd: Inpsd) -> list[str]:
+    notes: list[str] = []
     if inpsd.unused:
-        notes.append(f"{inpsd.path}: not used: {', '.join(inpsd.unused)}")
+        notes.append(Note(f"{inpsd.path}: not used: {', '.join(inpsd.unused)}", harmless=True))
+    for keyword in inpsd.unknown:
+        close = meant(keyword, KNOWN)
+        asked = f"; did you mean '{close}'?" if close else ""
+        notes.append(f"{inpsd.path}:{inpsd.entries[keyword].line}: '{keyword}' is no keyword of UppASD{asked}")
     if "alat" not in inpsd:
         notes.append(f"{inpsd.path}: no alat; lengths are in units of the lattice constant, taken as 1 angstrom")
     if _arbitrary_units(inpsd):
         notes.append(f"{inpsd.path}: aunits Y; couplings are read as mRy, fields so that moment times field is in mRy")
-    wrapped = np.where(lattice.periodic, bonds.offset % np.array(lattice.size), bonds.offset)
-    ends = np.unique(np.column_stack([bonds.i, bonds.j, wrapped]), axis=0)
-    if len(ends) < len(bonds) and inpsd.word("map_multiple", "F").strip(".").upper() not in ("T", "TRUE", "Y"):
-        notes.append(
-            f"{inpsd.path}: ncell is smaller than twice the range of the exchange; here every image counts, "
-            "while UppASD without map_multiple keeps one"
-        )
     return notes

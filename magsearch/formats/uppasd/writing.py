@@ -1,6 +1,6 @@
 """Writer of UppASD's inpsd.dat with its files.
 
-Positions are fractions of the cell, couplings refer to cells (maptype 2), and every atom has its own type, so that each
+Positions are fractions of the cell, couplings refer to cells (maptype 3), and every atom has its own type, so that each
 row applies to one bond only.
 """
 
@@ -23,7 +23,7 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
     inpsd.dat is ``path``, or a file in it if ``path`` has no suffix; lengths are in angstrom (alat 1e-10). Raises
     CannotExpress for models without couplings, unsupported anisotropy, and disorder.
     """
-    expression, notes = Expression.of(hamiltonian, TARGET).wrapped()
+    expression, notes = Expression.of(hamiltonian, TARGET).wrapped(alone=True)
     h, lattice = expression.hamiltonian, expression.hamiltonian.lattice
     main = path if path.suffix else path / "inpsd.dat"
     bonds = h.bonds
@@ -61,7 +61,7 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
         "posfile ./posfile",
         "posfiletype D",
         "momfile ./momfile",
-        "maptype 2",
+        "maptype 3",  # cells from site to site, of the positions as they are listed here
         "exchange ./jfile",
     ]
     ends = np.column_stack([bonds.i, bonds.j, np.where(lattice.periodic, bonds.offset % lattice.size, bonds.offset)])

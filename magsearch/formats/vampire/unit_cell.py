@@ -10,6 +10,7 @@ from magsearch.formats.vampire import CONVENTIONS, main
 from magsearch.formats.vampire.crystal import assemble_crystal
 from magsearch.formats.vampire.ucf import recognises
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.notes import Note
 
 __all__ = ["CONVENTIONS", "NAME", "ORDER", "read", "recognises"]
 
@@ -22,8 +23,9 @@ def read(file: TextFile) -> Hamiltonian:
 
     The .mat has the same name, or is named beside this .ucf in VAMPIRE's ``input``, or is the only one in the folder.
     """
-    note = (
-        f"{file.path}: a .ucf has no boundaries and no field: all axes are periodic; read VAMPIRE's input to have them"
+    note = Note(
+        f"{file.path}: a .ucf has no boundaries and no field: all axes are periodic; read VAMPIRE's input to have them",
+        about="periodic",
     )
     return assemble_crystal(file, _materials_beside(file.path), notes=[note])
 

@@ -1,0 +1,198 @@
+"""Inputs that once gave the wrong physics without a word, with right values from sums on paper and from UppASD itself."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import printed, refused
+from test_uppasd import Z, energy, write
+
+from magsearch import formats
+from magsearch.errors import InputError
+from magsearch.model.notes import harmless
+from magsearch.units import MRY
+
+CELL = "BC P P 0\ncell 1 0 0\n 0 1 0\n 0 0 5\nalat 3.0e-10\nposfile p\nmomfile m\nexchange j\nmaptype 2\n"
+TENSORS = "do_jtensor 1\ncalc_jtensor F\n"
+ONE = {"p": "1 1 0 0 0", "m": "1 1 2.0 0 0 1"}
+FOUR = "".join(f"1 1 {x} {y} 0   1 0 0  0 1 0  0 0 1\n" for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1)))
+
+
+def icosidodecahedron() -> np.ndarray:
+    """Thirty vertices, each with four neighbours at the distance 1."""
+    golden = (1 + 5**0.5) / 2
+    axes = [golden * np.roll(sign * np.eye(3)[0], k) for k in range(3) for sign in (1, -1)]
+    signs = np.array(list(itertools.product((1, -1), repeat=3))) / 2
+    rest = [np.roll(s * [1, golden, golden**2], k) for k in range(3) for s in signs]
+    return np.array(axes + rest)
+
+
+def molecule(folder: Path, more: str = "", ncell: str = "1 1 1") -> Path:
+    """Its couplings as vectors from site to site around the origin, in a large cell with open edges."""
+    sites = icosidodecahedron()
+    pairs = [(i, j) for i in range(30) for j in range(30) if abs(np.linalg.norm(sites[j] - sites[i]) - 1) < 1e-6]
+    assert len(pairs) == 120
+    rows = [f"{i + 1} {j + 1} {' '.join(f'{x:.8f}' for x in sites[j] - sites[i])} -0.5" for i, j in pairs]
+    files = {
+        "inpsd.dat": f"ncell {ncell}\nBC 0 0 0\ncell 20 0 0 0 20 0 0 0 20\nalat 1e-10\nposfile p\nmomfile m\nexchange j",
+        "p": "\n".join(f"{k + 1} {k + 1} {' '.join(f'{x:.8f}' for x in r)}" for k, r in enumerate(sites)),
+        "m": "\n".join(f"{k + 1} 1 1.0 0 0 1" for k in range(30)),
+        "j": "\n".join(rows),
+    }
+    return write(folder, files, more)
+
+
+def test_a_molecule_around_the_origin_keeps_its_couplings(tmp_path):
+    """UppASD, in a single cell, folds the positions and makes no hops: all 60 couplings count, whatever BC says."""
+    model = formats.read(molecule(tmp_path))
+    assert energy(model, Z) == pytest.approx(120 * 0.5 * MRY)
+    assert model.reach == pytest.approx(1)
+    assert any("atoms lie outside of the cell along an open axis" in note for note in model.remarks)
+    assert not any("cut" in note for note in model.remarks)
+
+
+def test_couplings_that_folding_cuts_are_counted_and_the_unfolded_reading_is_offered(tmp_path, capsys):
+    path = molecule(tmp_path, ncell="2 1 1")
+    folded = formats.read(path)
+    present = energy(folded, Z) / MRY / 0.5
+    told = "\n".join(folded.remarks)
+    assert present < 2 * 120
+    assert f"open edges cut {(240 - present) / 2:.0f} of 120 couplings" in told and "--set model.unfolded=true" in told
+    assert energy(formats.read(path, unfolded=True), Z) == pytest.approx(2 * 120 * 0.5 * MRY)
+    out = printed(capsys, "info", path, "--set", "model.unfolded=true", "--json")
+    assert json.loads(out)["bonds_per_site"] == 4
+
+
+FILM = """\
+lattice_constant 3.0
+bravais_lattice sc
+n_basis_cells 6 6 1
+boundary_conditions 1 1 0
+mu_s 2.0
+external_field_magnitude 0
+hamiltonian heisenberg_pairs
+n_interaction_pairs 5
+i j da db dc Jij
+0 0 1 0 0 1.0
+0 0 0 1 0 1.0
+0 0 0 0 1 -2.0
+0 0 1 0 1 -1.0
+0 0 -1 0 1 -1.0
+"""
+
+
+def test_couplings_across_an_open_edge_are_not_in_the_softest_wave(tmp_path, capsys):
+    """One layer with two bonds of J = 1 a site: the ferromagnet, -2 meV."""
+    (tmp_path / "film.cfg").write_text(FILM)
+    told = json.loads(printed(capsys, "info", tmp_path / "film.cfg", "--json"))
+    assert told["softest_q"]["fractions"] == [0, 0, 0]
+    assert told["softest_q"]["energy_per_site"] == pytest.approx(-2)
+    assert not told["softest_q"]["infinite_crystal"]
+    assert any("open edges cut 108 of 180 couplings (6 of 10" in note for note in told["notes"])
+    cells = json.loads(printed(capsys, "cells", tmp_path / "film.cfg", "--json"))
+    assert cells["soft_modes"]["energy_per_site"] == pytest.approx(-2)
+    assert [box["sites"] for box in cells["boxes"]] == [1]
+
+
+def test_soft_waves_of_a_film_of_several_layers_are_said_to_be_of_the_infinite_crystal(tmp_path, capsys):
+    (tmp_path / "film.cfg").write_text(FILM.replace("6 6 1", "6 6 3"))
+    assert json.loads(printed(capsys, "info", tmp_path / "film.cfg", "--json"))["softest_q"]["infinite_crystal"]
+    assert "of the infinite crystal, without its open edges" in printed(capsys, "info", tmp_path / "film.cfg")
+
+
+def test_a_tensor_of_a_site_with_itself_is_its_anisotropy(tmp_path):
+    """UppASD (d8d6663) prints -3.8 mRy along z and -4.0 along x: E = - s.J s, once for each site."""
+    files = {
+        "inpsd.dat": "ncell 8 8 1\n" + CELL + TENSORS,
+        "j": "1 1 0 0 0  0 0.1 0  -0.1 0 0  0 0 -0.2\n" + FOUR,
+        **ONE,
+    }
+    model = formats.read(write(tmp_path, files))
+    assert energy(model, Z) / 64 == pytest.approx(-3.8 * MRY)
+    assert energy(model, [1.0, 0, 0]) / 64 == pytest.approx(-4.0 * MRY)
+    assert not any("itself" in note for note in model.remarks)
+
+
+def test_a_scalar_of_a_site_with_itself_is_a_constant_that_is_told(tmp_path):
+    files = {"inpsd.dat": "ncell 8 8 1\nsym 2\n" + CELL, "j": "1 1 0 0 0 0.3\n1 1 1 0 0 1.0", **ONE}
+    model = formats.read(write(tmp_path, files))
+    assert energy(model, Z) / 64 == pytest.approx(-4 * MRY)
+    assert any("1 atoms are coupled to themselves, for example atom 1 by line 1" in note for note in model.notes)
+
+
+def test_all_images_under_sym_get_the_same_tensor(tmp_path):
+    """UppASD prints -4.8 mRy along z: the tensor is not rotated."""
+    files = {"inpsd.dat": "ncell 8 8 1\nsym 2\n" + CELL + TENSORS, "j": "1 1 1 0 0  1 0 0  0 1 0  0 0 1.2", **ONE}
+    model = formats.read(write(tmp_path, files))
+    assert energy(model, Z) / 64 == pytest.approx(-4.8 * MRY)
+    assert energy(model, [1.0, 0, 0]) / 64 == pytest.approx(-4.0 * MRY)
+    assert any("without rotating it, as in UppASD" in note for note in model.notes)
+
+
+def test_shells_are_as_wide_as_uppasds(tmp_path):
+    """UppASD prints -8.0 mRy: it finds all eight neighbours within 0.1 alat."""
+    cell = CELL.replace("P P 0", "P P P").replace("0 0 5", "0 0 1")
+    files = {
+        "inpsd.dat": "ncell 6 6 6\nsym 1\n" + cell,
+        "p": "1 1 0 0 0\n2 2 0.5 0.5 0.52",
+        "m": "1 1 2.0 0 0 1\n2 1 2.0 0 0 1",
+        "j": "1 2 0 0 0 1.0\n2 1 0 0 0 1.0",
+    }
+    model = formats.read(write(tmp_path, files))
+    assert energy(model, Z) / 432 == pytest.approx(-8 * MRY)
+    assert any("vectors end up to 0.12 A from a site" in note for note in model.notes)
+
+
+def test_scalefac_stretches_the_lattice_vectors(tmp_path):
+    files = {"inpsd.dat": "ncell 4 4 1\nsym 2\nscalefac 1.5d0\nposfiletype D\n" + CELL, "j": "1 1 1 0 0 1.0", **ONE}
+    model = formats.read(write(tmp_path, files))
+    assert np.allclose(model.lattice.cell, np.diag([4.5, 4.5, 22.5]))
+    assert energy(model, Z) / 16 == pytest.approx(-4 * MRY)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "told"),
+    [
+        ("momfie m", "momfile m", r"inpsd.dat:\d+: momfie is unknown, and momfile is missing; did you mean 'momfile'"),
+        ("exchnge j", "exchange j", r"inpsd.dat:\d+: exchnge is unknown, and exchange is missing; did you mean"),
+    ],
+)
+def test_a_mistyped_keyword_is_named_with_the_one_that_was_meant(tmp_path, wrong, right, told):
+    files = {"inpsd.dat": "ncell 4 4 1\nsym 2\n" + CELL.replace(right, wrong), "j": "1 1 1 0 0 1.0", **ONE}
+    with pytest.raises(InputError, match=told):
+        formats.read(write(tmp_path, files))
+
+
+def test_a_mistyped_keyword_that_is_not_needed_is_a_note(tmp_path):
+    files = {"inpsd.dat": "ncell 4 4 1\nsym 2\nhfeld 0 0 5\n" + CELL, "j": "1 1 1 0 0 1.0", **ONE}
+    notes = formats.read(write(tmp_path, files)).notes
+    (told,) = (note for note in notes if "hfeld" in note)
+    assert "did you mean 'hfield'" in told and not harmless(told)
+
+
+def test_the_note_on_a_small_box_follows_its_size(tmp_path, capsys):
+    files = {"inpsd.dat": "ncell 2 2 1\nsym 2\n" + CELL, "j": "1 1 1 0 0 1.0", **ONE}
+    path = write(tmp_path, files)
+
+    def told(*settings: str) -> bool:
+        return any(
+            "smaller than twice the range" in note
+            for note in json.loads(printed(capsys, "info", path, "--json", *settings))["notes"]
+        )
+
+    assert told()
+    assert not told("--set", "model.size=[4,4,1]")
+
+
+def test_strict_refuses_what_a_note_says_was_left_out(tmp_path, capsys):
+    files = {"inpsd.dat": "ncell 8 8 1\nsym 2\nsimid quiet\n" + CELL, "j": "1 1 1 0 0 1.0", **ONE}
+    path = write(tmp_path, files)
+    printed(capsys, "info", path, "--strict")
+    path.write_text(path.read_text() + "\nhfeld 0 0 5\n")
+    printed(capsys, "info", path)
+    for command in ("info", "bound", "run"):
+        assert "'hfeld' is no keyword" in refused(capsys, command, path, "--strict")
