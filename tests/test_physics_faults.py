@@ -1,4 +1,4 @@
-"""Inputs that once gave the wrong physics without a word, with right values from sums on paper and from UppASD itself."""
+"""Inputs that once gave the wrong physics without a word; right values are sums on paper, or printed by UppASD."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import printed, refused
+from command import here, printed, refused
 from test_uppasd import Z, energy, write
 
 from magsearch import formats
@@ -17,6 +17,7 @@ from magsearch.model.notes import harmless
 from magsearch.units import MRY
 
 CELL = "BC P P 0\ncell 1 0 0\n 0 1 0\n 0 0 5\nalat 3.0e-10\nposfile p\nmomfile m\nexchange j\nmaptype 2\n"
+NAMES = "posfile p\nmomfile m\nexchange j\n"
 TENSORS = "do_jtensor 1\ncalc_jtensor F\n"
 ONE = {"p": "1 1 0 0 0", "m": "1 1 2.0 0 0 1"}
 FOUR = "".join(f"1 1 {x} {y} 0   1 0 0  0 1 0  0 0 1\n" for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1)))
@@ -38,7 +39,7 @@ def molecule(folder: Path, more: str = "", ncell: str = "1 1 1") -> Path:
     assert len(pairs) == 120
     rows = [f"{i + 1} {j + 1} {' '.join(f'{x:.8f}' for x in sites[j] - sites[i])} -0.5" for i, j in pairs]
     files = {
-        "inpsd.dat": f"ncell {ncell}\nBC 0 0 0\ncell 20 0 0 0 20 0 0 0 20\nalat 1e-10\nposfile p\nmomfile m\nexchange j",
+        "inpsd.dat": f"ncell {ncell}\nBC 0 0 0\ncell 20 0 0 0 20 0 0 0 20\nalat 1e-10\n" + NAMES,
         "p": "\n".join(f"{k + 1} {k + 1} {' '.join(f'{x:.8f}' for x in r)}" for k, r in enumerate(sites)),
         "m": "\n".join(f"{k + 1} 1 1.0 0 0 1" for k in range(30)),
         "j": "\n".join(rows),
@@ -61,7 +62,8 @@ def test_couplings_that_folding_cuts_are_counted_and_the_unfolded_reading_is_off
     present = energy(folded, Z) / MRY / 0.5
     told = "\n".join(folded.remarks)
     assert present < 2 * 120
-    assert f"open edges cut {(240 - present) / 2:.0f} of 120 couplings" in told and "--set model.unfolded=true" in told
+    assert f"open edges cut {(240 - present) / 2:.0f} of 120 couplings" in told
+    assert "--set model.unfolded=true" in told
     assert energy(formats.read(path, unfolded=True), Z) == pytest.approx(2 * 120 * 0.5 * MRY)
     out = printed(capsys, "info", path, "--set", "model.unfolded=true", "--json")
     assert json.loads(out)["bonds_per_site"] == 4
@@ -171,7 +173,8 @@ def test_a_mistyped_keyword_that_is_not_needed_is_a_note(tmp_path):
     files = {"inpsd.dat": "ncell 4 4 1\nsym 2\nhfeld 0 0 5\n" + CELL, "j": "1 1 1 0 0 1.0", **ONE}
     notes = formats.read(write(tmp_path, files)).notes
     (told,) = (note for note in notes if "hfeld" in note)
-    assert "did you mean 'hfield'" in told and not harmless(told)
+    assert "did you mean 'hfield'" in told
+    assert not harmless(told)
 
 
 def test_the_note_on_a_small_box_follows_its_size(tmp_path, capsys):
@@ -196,3 +199,107 @@ def test_strict_refuses_what_a_note_says_was_left_out(tmp_path, capsys):
     printed(capsys, "info", path)
     for command in ("info", "bound", "run"):
         assert "'hfeld' is no keyword" in refused(capsys, command, path, "--strict")
+
+
+HELIX = """\
+[model]
+cell = [[4.0, 0, 0], [0, 4.0, 0], [0, 0, 4.0]]
+basis = [{position = [-0.001, 0, 0], moment = 1.5}, {position = [0.5, 0.5, 0.5], moment = 1.5}]
+size = [12, 1, 1]
+exchange = [{J = [5.0, 5.0]}]
+dmi = [{D = 4.0, direction = "bloch"}, {shell = 2, D = 4.0, direction = "bloch"}]
+
+[search]
+replicas = 4
+generations = 1
+"""
+
+
+def test_spins_of_an_atom_outside_of_the_cell_move_along_with_a_converted_model(tmp_path, capsys):
+    """The model has the atom at x = -0.001, UppASD and VAMPIRE at 3.999 A: one cell further along the helix."""
+    model = tmp_path / "exchange.toml"
+    model.write_text(HELIX)
+    turn = 2 * np.pi / 12 * (np.arange(12)[:, None] + [0, 0.5])
+    spins = np.stack([np.zeros_like(turn), np.cos(turn), np.sin(turn)], axis=-1).reshape(-1, 3)
+    np.save(tmp_path / "helix.npy", spins)
+    right = energy(formats.read(model), spins) / 24
+    for target in ("up", "v.ucf"):
+        assert "1 atoms are moved into the cell, for example atom 0 by [1, 0, 0] cells" in here(
+            capsys, "convert", model, tmp_path / target
+        )[2]  # fmt: skip
+    for kind in ("start.restart", "start.xyz"):
+        printed(capsys, "convert", tmp_path / "helix.npy", tmp_path / kind, "--model", model)
+        for of in (model, tmp_path / "up" / "inpsd.dat", tmp_path / "v.ucf"):
+            box = ["--set", "model.size=[12,1,1]"] if of.suffix == ".ucf" else []
+            told = json.loads(printed(capsys, "energy", of, "--spins", tmp_path / kind, "--json", *box))
+            assert told["energy_per_site"] == pytest.approx(right), (kind, of)
+
+
+def test_a_run_gives_its_textures_to_the_converted_model(tmp_path, capsys):
+    model, out = tmp_path / "exchange.toml", tmp_path / "mv.h5"
+    model.write_text(HELIX)
+    printed(capsys, "run", model, "-o", out)
+    printed(capsys, "convert", model, tmp_path / "up")
+    told = [
+        json.loads(printed(capsys, "energy", of, "--spins", f"{out}:0", "--json"))["energy_per_site"]
+        for of in (model, tmp_path / "up" / "inpsd.dat")
+    ]
+    assert told[0] == pytest.approx(told[1])
+
+
+SINGLE = """\
+Cell (Angstrom):
+ 3.000   0.000   0.000
+ 0.000   3.000   0.000
+ 0.000   0.000   3.000
+Atoms:
+Atom_number      x         y         z     w_charge    M(x)      M(y)      M(z)
+Fe1             0.0000    0.0000    0.0000    8.0000    0.0000    0.0000    2.2000
+Total                                         8.0000    0.0000    0.0000    2.2000
+Exchange:
+    i      j          R        J_iso(meV)          vector          distance(A)
+"""
+
+
+def single_calculation(layout: str = "[[ 0.002 0 0]\n [0 0.002 0]\n [0 0 -17.5]]") -> str:
+    rows = []
+    for R in [*np.eye(3, dtype=int), *-np.eye(3, dtype=int)]:
+        vector = ", ".join(f"{3.0 * x:.3f}" for x in R)
+        rows.append(f" Fe1 Fe1 ({', '.join(map(str, R))}) 10.0000 ({vector}) 3.000\nJ_iso: 10.0\nJ_ani:\n{layout}\n---")
+    return SINGLE + "\n".join(rows)
+
+
+def test_a_single_calculation_of_tb2j_is_recognised_and_its_component_left_out_on_request(tmp_path, capsys):
+    """J_ani along the moments is an artefact: the state that was calculated would cost + 45 meV, and xy gain 60."""
+    path = tmp_path / "exchange.out"
+    path.write_text(single_calculation())
+    size = {"size": (4, 4, 4)}
+    kept = formats.read(path).with_size(**size)
+    assert energy(kept, Z) / 64 == pytest.approx(-6 * (10 - 17.5))
+    (told,) = (note for note in kept.remarks if "single calculation of TB2J" in note)
+    assert "17.5 for J = 10" in told
+    assert "--set model.unmerged=drop" in told
+    dropped = formats.read(path, unmerged="drop").with_size(**size)
+    assert energy(dropped, Z) / 64 == pytest.approx(-60)
+    assert any("they are left out" in note for note in dropped.remarks)
+    assert "single calculation" in refused(capsys, "info", path, "--strict")
+
+
+def test_a_merged_calculation_of_tb2j_is_not_suspected(tmp_path):
+    path = tmp_path / "exchange.out"
+    path.write_text(single_calculation("[[ 0.2 0 0]\n [0 0.2 0]\n [0 0 -0.4]]"))
+    assert not any("single calculation" in note for note in formats.read(path).remarks)
+
+
+def test_a_tensor_of_tb2j_in_one_row_is_read(tmp_path):
+    path = tmp_path / "exchange.out"
+    path.write_text(single_calculation("0.2 0.01 0 0.01 0.2 0 0 0 -0.4"))
+    model = formats.read(path).with_size((4, 4, 4))
+    assert np.allclose(model.bonds.J, 2 * (10 * np.eye(3) + [[0.2, 0.01, 0], [0.01, 0.2, 0], [0, 0, -0.4]]))
+
+
+def test_a_row_of_tb2j_in_another_layout_is_refused_with_its_line(tmp_path):
+    path = tmp_path / "exchange.out"
+    path.write_text(SINGLE + " Fe1 Fe1 0 0 1 10.0 0.0 0.0 3.0\n")
+    with pytest.raises(InputError, match=r"exchange.out:11: 'Fe1 Fe1 0 0 1 .*is no row of couplings"):
+        formats.read(path)

@@ -25,8 +25,19 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.notes import like
 
 __all__ = [
-    "FORMATS", "KINDS", "Choices", "TARGETS", "Format", "ModelFile", "kind_of", "opened", "read", "read_spins", "write",
-    "write_restart", "write_spins",
+    "FORMATS",
+    "KINDS",
+    "TARGETS",
+    "Choices",
+    "Format",
+    "ModelFile",
+    "kind_of",
+    "opened",
+    "read",
+    "read_spins",
+    "write",
+    "write_restart",
+    "write_spins",
 ]  # fmt: skip
 
 

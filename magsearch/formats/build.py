@@ -47,8 +47,8 @@ def assemble(
     box = default_size(bonds) if size is None else (size[0], size[1], size[2])
     said = list(notes)
     if size is None:
-        told = f"{path}: no size of the box: {' x '.join(map(str, box))} cells, unless --set model.size=[n1,n2,n3]"
-        said.append(Note(told, about="size"))
+        assumed = f"{path}: no size of the box: {' x '.join(map(str, box))} cells, unless --set model.size=[n1,n2,n3]"
+        said.append(Note(assumed, about="size"))
     try:
         too_large(box, len(np.atleast_2d(basis)))
         lattice = Lattice(np.asarray(cell), np.asarray(basis), box, periodic, tuple(species))

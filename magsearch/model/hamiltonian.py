@@ -115,7 +115,7 @@ class Hamiltonian:
 
     @cached_property
     def remarks(self) -> tuple[str, ...]:
-        """The notes, and what is to be said of the couplings in this box: images that add up, couplings that are cut."""
+        """The notes, and what is to be said of the couplings in this box: images that add up, those that are cut."""
         return (*self.notes, *self._images(), *self._cut())
 
     def _images(self) -> list[str]:

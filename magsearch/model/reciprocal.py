@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.model.lattice import Lattice
+from magsearch.model.lattice import Lattice, shortest
 from magsearch.model.triangulation import combinations
 
 
@@ -30,9 +30,14 @@ def wave_vectors(lattice: Lattice) -> NDArray[np.float64]:
     axes, B = reciprocal(lattice)
     if not axes:
         return np.zeros((*lattice.grid, 3))
-    h = np.stack([lattice.coordinates[:, axis] / lattice.size[axis] for axis in axes], axis=1)
-    q = (h - np.rint(h)) @ B
-    G = combinations(B, np.linalg.norm(B, axis=1).sum()) @ B
+    reduced = shortest(B)[0]
+    h = (
+        np.stack([lattice.coordinates[:, axis] / lattice.size[axis] for axis in axes], axis=1)
+        @ B
+        @ np.linalg.pinv(reduced)
+    )
+    q = (h - np.rint(h)) @ reduced
+    G = combinations(reduced, np.linalg.norm(reduced, axis=1).sum()) @ reduced
     G = G[np.argsort(np.linalg.norm(G, axis=1), kind="stable")]
     distance, near = cKDTree(G).query(q, k=1)
     q = np.where((distance < np.linalg.norm(q, axis=1) * (1 - 1e-9))[:, None], q - G[near], q)

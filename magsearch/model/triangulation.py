@@ -7,17 +7,22 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch.model.lattice import SAME_PLACE, Lattice
+from magsearch.model.lattice import SAME_PLACE, Lattice, shortest
 
 SHEAR = 1e-4  # breaks the tie between the two diagonals of a square, in the same way in every cell
 
 
 def combinations(vectors: ArrayLike, radius: float) -> NDArray[np.int64]:
-    """Return integers n [combination, d] with |n @ vectors| <= radius; vectors [d, 3], linearly independent."""
-    vectors = np.asarray(vectors, dtype=np.float64)
-    reach = np.floor(radius * np.linalg.norm(np.linalg.pinv(vectors), axis=0) + SAME_PLACE).astype(int)
-    n = np.indices(2 * reach + 1).reshape(len(vectors), -1).T - reach
-    return n[np.linalg.norm(n @ vectors, axis=1) <= radius * (1 + SAME_PLACE)]
+    """Return integers n [combination, d] with |n @ vectors| <= radius; vectors [d, 3], linearly independent.
+
+    They are counted by the shortest vectors of the same lattice: those of a sheared cell reach much further.
+    """
+    given = np.asarray(vectors, dtype=np.float64)
+    reduced, times = shortest(given, np.eye(len(given), dtype=np.int64))
+    reach = np.floor(radius * np.linalg.norm(np.linalg.pinv(reduced), axis=0) + SAME_PLACE).astype(int)
+    n = np.indices(2 * reach + 1).reshape(len(given), -1).T - reach
+    n = n[np.linalg.norm(n @ reduced, axis=1) <= radius * (1 + SAME_PLACE)] @ times
+    return n[np.lexsort(n.T[::-1])]
 
 
 def plane_axes(lattice: Lattice) -> tuple[int, int]:
@@ -92,7 +97,7 @@ def _cell_triangles(lattice: Lattice, sheet: NDArray[np.int64]) -> tuple[NDArray
     cell, basis = lattice.cell[axes], lattice.basis[sheet]
     spread = np.linalg.norm(np.ptp(basis, axis=0))
     n = (
-        combinations(cell, np.linalg.norm(cell, axis=1).sum() + 2 * spread)
+        combinations(cell, np.linalg.norm(shortest(cell)[0], axis=1).sum() + 2 * spread)
         if axes
         else np.zeros((1, 0), dtype=np.int64)
     )

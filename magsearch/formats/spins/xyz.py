@@ -7,6 +7,7 @@ direction is the spin. Rows are assigned to sites of the lattice by their positi
 from __future__ import annotations
 
 import re
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -80,12 +81,27 @@ def _columns(path: Path, comment: str) -> dict[str, tuple[int, int]]:
 
 
 def _sites(path: Path, positions: NDArray[np.float64], lattice: Lattice) -> NDArray[np.int64]:
-    """Return the site of each row by its position; raises InputError if a position is not one of the lattice's."""
+    """Return the site of each row by its position, up to periods of the box.
+
+    Raises InputError if a position is not one of the lattice's.
+    """
     from scipy.spatial import KDTree
 
-    tree = KDTree(lattice.positions)
-    apart = tree.query(lattice.positions, k=2)[0][:, 1].min()  # infinite for a single site
-    distance, site = tree.query(positions)
+    inverse = np.linalg.inv(lattice.box)
+
+    def folded(places: NDArray[np.float64]) -> NDArray[np.float64]:
+        return places - np.floor(places @ inverse) * lattice.periodic @ lattice.box
+
+    tree = KDTree(folded(lattice.positions))
+    apart = tree.query(tree.data, k=2)[0][:, 1].min()  # infinite for a single site
+    places = folded(positions)
+    distance, site = tree.query(places)
+    for shift in product((-1, 0, 1), repeat=3):  # a site and its row may have been folded to opposite faces
+        far = np.flatnonzero(distance > NEAR * apart)
+        if len(far):
+            near, other = tree.query(places[far] + shift * np.array(lattice.periodic) @ lattice.box)
+            better = near < distance[far]
+            distance[far[better]], site[far[better]] = near[better], other[better]
     if (distance > NEAR * apart).any() or len(np.unique(site)) < len(site):
         row = int(np.argmax(distance))
         told = "({:g}, {:g}, {:g})".format(*positions[row])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
@@ -13,8 +14,9 @@ from magsearch.errors import InputError
 from magsearch.formats.build import assemble, quadratic
 from magsearch.formats.table import numbers, wholes
 from magsearch.formats.tb2j import CONVENTIONS
+from magsearch.formats.tb2j.merging import Tensors
 from magsearch.formats.text_file import TextFile
-from magsearch.model.bonds import Bonds, dmi_matrix
+from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.units import BOHR
@@ -62,18 +64,42 @@ def read(file: TextFile) -> Hamiltonian:
     cell_element = _one(root, "unit_cell", path)
     cell = np.reshape(_numbers(cell_element, 9, path), (3, 3)) * _unit(cell_element, LENGTHS, "bohrradius", path)
     atoms = _spins(root, path)
-    bonds = Bonds.none()
+    places, vectors = zip(*atoms, strict=True)
+    moments = np.linalg.norm(vectors, axis=1)
+    listed = {name: Bonds.none() for name, *_ in COUPLINGS}
     for name, term, count, matrix in COUPLINGS:
-        for listed in root.all(name):
-            bonds += _couplings(listed, term, count, matrix, len(atoms), path)
+        for found in root.all(name):
+            listed[name] += _couplings(found, term, count, matrix, len(atoms), path)
+    bonds, notes = _joined(file, listed, vectors)
     if not len(bonds):
         raise InputError("has no couplings; expected spin_exchange_list", path)
     unused = sorted({child.name for child in root.children} - KNOWN)
-    notes = [f"{path}: not used: {', '.join(unused)}"] if unused else []
-    places, moments = zip(*atoms, strict=True)
+    notes += [f"{path}: not used: {', '.join(unused)}"] if unused else []
     return assemble(
         path, cell, places, bonds, moments=moments, anisotropy=_single_ion(root, len(atoms), path), notes=notes
     )
+
+
+def _joined(file: TextFile, listed: dict[str, Bonds], moments: Sequence[Sequence[float]]) -> tuple[Bonds, list[str]]:
+    """Return the sum of the couplings of all lists, with notes; those of a single calculation as the user chose."""
+    every = sum(listed.values(), Bonds.none()).merged()
+    isotropic = np.zeros(len(every))
+    rest = every.J.copy()
+    for k, bond in enumerate(_numbers_in(every, listed["spin_exchange_list"])):
+        isotropic[bond] += np.trace(listed["spin_exchange_list"].J[k]) / 3
+        rest[bond] -= listed["spin_exchange_list"].J[k]
+    odd = 0.5 * (rest - rest.swapaxes(1, 2))
+    D = np.stack([odd[:, 1, 2], odd[:, 2, 0], odd[:, 0, 1]], axis=1)
+    kept, notes = Tensors(isotropic, D, 0.5 * (rest + rest.swapaxes(1, 2))).told(
+        file.path, moments, file.choices.unmerged
+    )
+    if file.choices.unmerged == "keep" or not notes:
+        return every, notes
+    return every.with_matrices(exchange_matrix(kept.J) + dmi_matrix(kept.D) + kept.Jani), notes
+
+
+def _numbers_in(every: Bonds, some: Bonds) -> list[int]:
+    return [int(k) for k in every.find(some.i, some.j, some.offset)] if len(some) else []
 
 
 def _parse(file: TextFile) -> Element:
@@ -127,9 +153,9 @@ def _unit(element: Element, known: dict[str, float], usual: str, path: Path) -> 
     return known[name.lower()]
 
 
-def _spins(root: Element, path: Path) -> list[tuple[list[float], float]]:
-    """Return position (angstrom) and moment of every atom with a spin, in the order of index_spin (from 1)."""
-    found: dict[int, tuple[list[float], float]] = {}
+def _spins(root: Element, path: Path) -> list[tuple[list[float], list[float]]]:
+    """Return position (angstrom) and moment [3] of every atom with a spin, in the order of index_spin (from 1)."""
+    found: dict[int, tuple[list[float], list[float]]] = {}
     for atom in root.all("atom"):
         (index,) = wholes([atom.attributes.get("index_spin", "")], ("index_spin",), path, atom.line)
         if index < 1:  # not magnetic
@@ -138,7 +164,7 @@ def _spins(root: Element, path: Path) -> list[tuple[list[float], float]]:
             raise InputError(f"a second atom has index_spin {index}", path, atom.line)
         position = _one(atom, "position", path)
         length = _unit(position, LENGTHS, "bohrradius", path)
-        moment = float(np.linalg.norm(_numbers(_one(atom, "spinat", path), 3, path)))
+        moment = _numbers(_one(atom, "spinat", path), 3, path)
         found[index] = ([length * x for x in _numbers(position, 3, path)], moment)
     if not found or max(found) != len(found):
         raise InputError(f"index_spin of the atoms are {sorted(found)}; expected 1, 2, 3, ...", path, root.line)

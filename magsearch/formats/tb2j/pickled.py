@@ -21,6 +21,7 @@ from magsearch.formats.build import assemble, quadratic
 from magsearch.formats.elements import SYMBOLS
 from magsearch.formats.table import read_bytes
 from magsearch.formats.tb2j import CONVENTIONS
+from magsearch.formats.tb2j.merging import Tensors
 from magsearch.formats.text_file import TextFile
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
@@ -95,7 +96,7 @@ def read(file: TextFile) -> Hamiltonian:
     except Exception as error:  # a broken pickle can raise anything
         raise InputError(f"cannot be unpickled: {error or type(error).__name__}", path) from None
     try:
-        return _hamiltonian(stored, path)
+        return _hamiltonian(stored, file)
     except InputError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
@@ -103,7 +104,8 @@ def read(file: TextFile) -> Hamiltonian:
         raise InputError(f"is not a pickle of TB2J: {told}", path) from None
 
 
-def _hamiltonian(stored: dict[str, Any], path: Path) -> Hamiltonian:
+def _hamiltonian(stored: dict[str, Any], file: TextFile) -> Hamiltonian:
+    path = file.path
     atoms, index_spin = stored["atoms"], np.asarray(stored["index_spin"], dtype=np.int64)
     cell = atoms._cellobj.array if hasattr(atoms, "_cellobj") else atoms._cell
     spinat = np.asarray(stored["spinat"], dtype=np.float64).reshape(len(index_spin), 3)
@@ -111,30 +113,30 @@ def _hamiltonian(stored: dict[str, Any], path: Path) -> Hamiltonian:
     sites = sites[np.argsort(index_spin[sites])]
     if not len(sites) or (index_spin[sites] != np.arange(len(sites))).any():
         raise ValueError(f"index_spin is {index_spin.tolist()}; expected every spin once")
-    tensors: dict[tuple[Any, int, int], NDArray[np.float64]] = {}
-    for name, matrix in (
-        ("exchange_Jdict", exchange_matrix),
-        ("dmi_ddict", dmi_matrix),
-        ("Jani_dict", lambda J: np.asarray(J).reshape(3, 3)),
-    ):
-        for key, value in (stored.get(name) or {}).items():
-            tensors[key] = tensors.get(key, 0) + matrix(np.real(value))
-    if not tensors:
+    named = {name: stored.get(name) or {} for name in ("exchange_Jdict", "dmi_ddict", "Jani_dict")}
+    listed = list(dict.fromkeys(key for values in named.values() for key in values))
+    if not listed:
         raise ValueError("exchange_Jdict is empty")
-    keys = np.array([(i, j, *R) for R, i, j in tensors], dtype=np.int64)
+    tensors, notes = Tensors(
+        np.array([np.real(named["exchange_Jdict"].get(key, 0.0)) for key in listed]).reshape(-1),
+        np.array([np.real(named["dmi_ddict"].get(key, np.zeros(3))) for key in listed]).reshape(-1, 3),
+        np.array([np.real(named["Jani_dict"].get(key, np.zeros((3, 3)))) for key in listed]).reshape(-1, 3, 3),
+    ).told(path, spinat[sites], file.choices.unmerged)
+    keys = np.array([(i, j, *R) for R, i, j in listed], dtype=np.int64)
     if keys[:, :2].min() < 0 or keys[:, :2].max() >= len(sites) or np.abs(keys).max() >= 2**31:
         raise ValueError(f"a coupling names a spin that does not exist; expected 0 to {len(sites) - 1}")
+    J = exchange_matrix(tensors.J) + dmi_matrix(tensors.D) + tensors.Jani
     unused = [name for name in UNUSED if stored.get(name)]
     numbers = np.asarray(atoms.arrays["numbers"])[sites]
     return assemble(
         path,
         np.asarray(cell, dtype=np.float64).reshape(3, 3),
         np.asarray(atoms.arrays["positions"], dtype=np.float64)[sites],
-        Bonds(keys[:, 0], keys[:, 1], keys[:, 2:], 2 * EV * np.array(list(tensors.values()))),
+        Bonds(keys[:, 0], keys[:, 1], keys[:, 2:], 2 * EV * J),
         species=[SYMBOLS[int(number)] for number in numbers],
         moments=np.linalg.norm(spinat[sites], axis=1),
         anisotropy=_single_ion(stored, len(sites)),
-        notes=[f"{path}: not used: {', '.join(unused)}"] if unused else [],
+        notes=[*notes, *([f"{path}: not used: {', '.join(unused)}"] if unused else [])],
     )
 
 

@@ -1,7 +1,6 @@
 """Keywords of an inpsd.dat that UppASD knows (its subroutines read_parameters_*, commit d8d6663)."""
 
-KNOWN = frozenset(
-    """
+WORDS = """
 ac_buff ac_step acfile adapt_to_sc_ratio adaptive_timestep_interval adibeta alat amp_rnd amp_rnd_path anisotropy
 anisotropy_clus aunits avrg_buff avrg_step barrfile bas_ver bc beff_buff beff_step binteff_buff binteff_step biqdm
 block_size block_size_x block_size_y block_size_z bls_local_axis_mix bls_nsamples bls_nstep bls_sample_step bls_step
@@ -71,5 +70,5 @@ uc_cr_cut uc_local_axis_mix uc_nstep uc_sep uc_step use_vsl vc_average vc_cr_cut
 vc_step velrsc_step velrsc_taut ver_atom ver_sym ver_ver vertex_buff vertex_cell vertex_step vertexfile vpo_dt
 vpo_mass wl_emax wl_emin wl_gfac wl_hcut wl_lcut wl_maxt wl_mint wl_nhist wl_nloop wl_sigma x_max_border
 x_min_border y_max_border y_min_border z_max_border z_min_border ziggurat
-""".split()
-)
+"""
+KNOWN = frozenset(WORDS.split())

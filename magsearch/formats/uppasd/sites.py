@@ -243,7 +243,7 @@ class Sites:
         worst = int(np.argmax(np.where(far, away, 0.0)))
         return [
             f"{table.path}: {far.sum()} vectors end up to {away[worst]:.2g} A from a site, for example of line "
-            f"{table.line[row[worst]]}; UppASD accepts {UPPASD:g} alat = {UPPASD * self.length:.2g} A, and so they count"
+            f"{table.line[row[worst]]}; they count, as UppASD accepts {UPPASD:g} alat = {UPPASD * self.length:.2g} A"
         ]
 
     def _require_ends(

@@ -34,6 +34,7 @@ REPLICAS = 32
 GENERATIONS = 2  # of these small searches
 LEADERS = 6  # textures that are stretched to other supercells
 FINALISTS = 2  # that are tiled
+SHOWN = 20_000  # sites in copies of the best supercell
 REPEATS = 3  # maximum number of supercells side by side along an axis
 
 
@@ -51,11 +52,16 @@ class Best:
         return Best(supercell, self.supercell.repeated(self.texture, supercell), self.energy)
 
     def shown(self) -> Best:
-        """Return copies side by side, about as wide as long, with several cells along each free axis."""
+        """Return copies side by side, about as wide as long, with several cells along each free axis.
+
+        A sliver has fewer copies: not more than SHOWN sites.
+        """
         axes = free_axes(self.supercell.crystal)
         edges = np.linalg.norm(self.supercell.H @ self.supercell.crystal.lattice.cell, axis=1)
         times = np.ones(3, dtype=np.int64)
         times[list(axes)] = np.maximum(1, np.rint(edges.max() / edges))[list(axes)]
+        while times.prod() * self.supercell.sites > SHOWN and times.max() > 1:
+            times[times.argmax()] -= 1
         if min(self.supercell.tiled(times).diagonal[0][axis] for axis in axes) == 1:
             times[list(axes)] *= 2
         return self.tiled(times)

@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
+from math import gcd
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.model.lattice import Lattice, shortest
+from magsearch.model.lattice import SAME_PLACE, Lattice, shortest
 from magsearch.model.sphere import unit
 
 Whole = NDArray[np.int64]
@@ -74,6 +75,7 @@ class Supercell:
     def diagonal(self) -> tuple[tuple[int, int, int], Whole]:
         """D and Q of H = P D Q."""
         D, Q = diagonalized(self.H)
+        Q = short_cells(D, Q, self.crystal.lattice.cell, free_axes(self.crystal))
         return (int(D[0]), int(D[1]), int(D[2])), Q
 
     @cached_property
@@ -211,3 +213,23 @@ def diagonalized(H: Whole) -> tuple[Whole, Whole]:
             if not A[k, k + 1 :].any() and not A[k + 1 :, k].any():
                 break
     return np.abs(np.diag(A)).astype(np.int64), Q.astype(np.int64)
+
+
+def short_cells(D: Whole, Q: Whole, cell: NDArray[np.float64], axes: tuple[int, ...]) -> Whole:
+    """Return Q with rows as short as whole multiples of the others can make them, D Q spanning the same supercells.
+
+    Row i may change by multiples of D_j / gcd(D_i, D_j) of row j: then D_i Q_i changes by multiples of D_j Q_j.
+    """
+    Q = Q.copy()
+    for _ in range(1000):
+        changed = False
+        for i, j in ((i, j) for i in axes for j in axes if i != j):
+            step = int(D[j]) // gcd(int(D[i]), int(D[j])) * Q[j]
+            by = step @ cell
+            times = int(np.rint((Q[i] @ cell) @ by / (by @ by) * (1 - SAME_PLACE)))
+            if times:
+                changed = True
+                Q[i] -= times * step
+        if not changed:
+            break
+    return Q
