@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -124,22 +125,8 @@ class Bonds:
         return Bonds(unique[:, 0], unique[:, 1], unique[:, 2:], J, source)
 
     def find(self, i: NDArray[np.int64], j: NDArray[np.int64], offset: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the number of the bond with given ends i, j [...] and offset [..., 3], -1 where there is none."""
-        own = np.column_stack([self.i, self.j, self.offset])
-        asked = np.concatenate([np.stack([i, j], axis=-1), offset], axis=-1)
-        low = np.minimum(own.min(axis=0, initial=0), asked.reshape(-1, 5).min(axis=0, initial=0))
-        high = np.maximum(own.max(axis=0, initial=0), asked.reshape(-1, 5).max(axis=0, initial=0))
-        if np.prod((high - low + 1).astype(np.float64)) >= 2.0**63:
-            at = {tuple(key): k for k, key in enumerate(own.tolist())}
-            found = [at.get(tuple(key), -1) for key in asked.reshape(-1, 5).tolist()]
-            return np.array(found, dtype=np.int64).reshape(asked.shape[:-1])
-        base = np.append(np.cumprod((high - low + 1)[:0:-1])[::-1], 1)
-        keys, wanted = (own - low) @ base, (asked - low) @ base
-        order = np.argsort(keys, kind="stable")
-        if not len(order):
-            return np.full(wanted.shape, -1)
-        place = np.minimum(np.searchsorted(keys[order], wanted), len(order) - 1)
-        return np.where(keys[order][place] == wanted, order[place], -1)
+        """Return the numbers of the bonds with ends i, j [n] and offsets [n, 3], -1 where there is none."""
+        return Finder(self)(i, j, offset)
 
     def reciprocal(self) -> tuple[Bonds, float]:
         """Bonds with J_ji = J_ij^T exactly, and the largest asymmetry (meV) that was averaged away.
@@ -176,3 +163,32 @@ class Bonds:
             J.append(np.broadcast_to(matrix, (int(inside.sum()), 3, 3)))
         sites_i = np.concatenate(i)
         return Bonds(sites_i, np.concatenate(j), np.zeros((len(sites_i), 3), dtype=np.int64), np.concatenate(J))
+
+
+class Finder:
+    """The bonds of a list by their ends and offsets, each packed into one number."""
+
+    def __init__(self, bonds: Bonds):
+        own = np.column_stack([bonds.i, bonds.j, bonds.offset])
+        self.low, self.high = own.min(axis=0, initial=0), own.max(axis=0, initial=0)
+        width = [int(w) for w in self.high - self.low + 1]
+        self.fits = prod(width) < 2**62
+        self.base = np.array([prod(width[k + 1 :]) if self.fits else 0 for k in range(5)], dtype=np.int64)
+        if not self.fits:  # offsets of billions of cells
+            self.at = {tuple(key): k for k, key in enumerate(own.tolist())}
+            return
+        keys = (own - self.low) @ self.base
+        self.order = np.argsort(keys, kind="stable")
+        self.keys = keys[self.order]
+
+    def __call__(self, i: NDArray[np.int64], j: NDArray[np.int64], offset: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the numbers of the bonds with ends i, j [n] and offsets [n, 3], -1 where there is none."""
+        asked = np.column_stack([i, j, offset])
+        if not self.fits:
+            return np.array([self.at.get(tuple(key), -1) for key in asked.tolist()], dtype=np.int64)
+        if not len(self.keys):
+            return np.full(len(asked), -1)
+        inside = ((asked >= self.low) & (asked <= self.high)).all(axis=1)
+        wanted = np.where(inside, (asked - self.low) @ self.base, -1)
+        place = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        return np.where(self.keys[place] == wanted, self.order[place], -1)

@@ -18,6 +18,9 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.triangulation import combinations
 
+PROBES = 12  # atoms that are followed before all are
+WORK = 20_000_000  # images of atoms and bonds; above, only operations that leave one atom in its place are looked for
+
 
 @dataclass(frozen=True, eq=False)
 class Operation:
@@ -98,26 +101,95 @@ def operations(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> list[Operat
 def space_operations(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> Iterator[SpaceOperation]:
     """Yield isometries that map cell, box and basis onto themselves, whatever the couplings; the identity first."""
     lattice = hamiltonian.lattice
-    atoms, species = lattice.atoms, np.array(lattice.species)
+    atoms = lattice.atoms
     everywhere, nowhere = np.arange(atoms), np.zeros((atoms, 3), dtype=np.int64)
     yield SpaceOperation(np.eye(3), np.eye(3, dtype=np.int64), everywhere, nowhere)
     if not hamiltonian.uniform:
         return
     axes = [axis for axis in range(3) if lattice.size[axis] > 1 or hamiltonian.present.offset[:, axis].any()]
-    near = tolerance * np.linalg.norm(lattice.cell, axis=1).min()
-    inverse = np.zeros((3, 3))  # Cartesian -> cells, along axes that have any
-    inverse[:, axes] = np.linalg.pinv(lattice.cell[axes]) if axes else 0.0
-    for W, R in _isometries(lattice, axes, tolerance):
-        moved = lattice.basis @ R.T
-        for first in np.flatnonzero(species == species[0]):
-            gap = moved[:, None] + (lattice.basis[first] - moved[0]) - lattice.basis[None]  # [atom, image, 3]
-            cells = np.rint(gap @ inverse).astype(np.int64)
-            fits = np.linalg.norm(gap - cells @ lattice.cell, axis=-1) <= near
-            fits &= species[:, None] == species
-            image = fits.argmax(axis=1)
-            trivial = first == 0 and not (R - np.eye(3)).any()
-            if fits.any(axis=1).all() and len(set(image.tolist())) == atoms and not trivial:
-                yield SpaceOperation(R, W, image, cells[everywhere, image])
+    places = Places(hamiltonian, axes, tolerance)
+    isometries = list(_isometries(lattice, axes, tolerance))
+    images: list[NDArray[np.int64]] = []
+    for _, R in isometries:
+        images.append(places.images(R))
+        if sum(map(len, images)) * (atoms + len(hamiltonian.bonds)) > WORK:
+            # a large cell that repeats within itself has too many operations: those that keep the anchor are a subgroup
+            images = [np.array([places.anchor])] * len(isometries)
+            break
+    for (W, R), candidates in zip(isometries, images, strict=True):
+        for first in candidates:
+            found = places.mapped(R, int(first))
+            trivial = first == places.anchor and not (R - np.eye(3)).any()
+            if found is not None and not trivial:
+                yield SpaceOperation(R, W, *found)
+
+
+class Places:
+    """The atoms of a basis by their places, to find where an isometry takes them.
+
+    Atoms are alike if they have one species and the strength of their couplings is equal within the tolerance.
+    """
+
+    def __init__(self, hamiltonian: Hamiltonian, axes: list[int], tolerance: float):
+        from scipy.spatial import cKDTree
+
+        lattice, bonds = hamiltonian.lattice, hamiltonian.bonds
+        self.lattice, atoms = lattice, lattice.atoms
+        self.near = tolerance * float(np.linalg.norm(lattice.cell, axis=1).min())
+        self.inverse = np.zeros((3, 3))  # Cartesian -> cells, along axes that have any
+        self.inverse[:, axes] = np.linalg.pinv(lattice.cell[axes]) if axes else 0.0
+        self.species = np.unique(np.array(lattice.species), return_inverse=True)[1].reshape(-1)
+        size = np.linalg.norm(bonds.J, axis=(1, 2))
+        self.strength = np.bincount(bonds.i, size, minlength=atoms)
+        most = int(np.bincount(bonds.i, minlength=atoms).max(initial=0))
+        self.equal = 3 * tolerance * most * np.abs(bonds.J).max(initial=0)  # a norm differs by at most 3 elements
+        width = self.near * np.linalg.norm(self.inverse, axis=0) + 1e-9
+        fractions = self._folded(lattice.basis) @ self.inverse
+        points, atom = [], []
+        for shift in product(*((-1, 0, 1) if axis in axes else (0,) for axis in range(3))):
+            there = fractions + shift
+            inside = ((there >= -width) & (there <= 1 + width)).all(axis=1)
+            points.append((self._folded(lattice.basis) + np.array(shift) @ lattice.cell)[inside])
+            atom.append(np.flatnonzero(inside))
+        self.tree, self.atom = cKDTree(np.concatenate(points)), np.concatenate(atom)
+        alike = [self._alike(k, np.arange(atoms)).sum() for k in range(atoms)]
+        self.anchor = int(np.argmin(alike))
+        order = np.random.default_rng(0).permutation(atoms)
+        self.probes = order[np.argsort(np.array(alike)[order], kind="stable")][:PROBES]
+
+    def _folded(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
+        return places - np.floor(places @ self.inverse + 1e-9) @ self.lattice.cell
+
+    def _alike(self, atom: int, others: NDArray[np.int64]) -> NDArray[np.bool_]:
+        same = self.species[others] == self.species[atom]
+        return np.asarray(same & (np.abs(self.strength[others] - self.strength[atom]) <= self.equal))
+
+    def at(self, places: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the atoms at places [n, 3], -1 for none."""
+        distance, point = self.tree.query(self._folded(places), distance_upper_bound=self.near * (1 + 1e-9))
+        return np.where(np.isfinite(distance), self.atom[np.where(np.isfinite(distance), point, 0)], -1)
+
+    def images(self, R: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the atoms that the anchor may be mapped to by R and a translation, so far as a few atoms tell."""
+        basis, anchor = self.lattice.basis, self.anchor
+        first = np.flatnonzero(self._alike(anchor, np.arange(len(basis))))
+        for probe in self.probes:
+            image = self.at(basis[first] + (basis[probe] - basis[anchor]) @ R.T)
+            first = first[(image >= 0) & self._alike(int(probe), image)]
+            if not len(first):
+                break
+        return first
+
+    def mapped(self, R: NDArray[np.float64], first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """Return image [atom] and cells [atom, 3] of the isometry that maps the anchor to an atom; None for none."""
+        basis = self.lattice.basis
+        moved = basis[first] + (basis - basis[self.anchor]) @ R.T
+        image = self.at(moved)
+        if (image < 0).any() or (self.species[image] != self.species).any():
+            return None
+        if len(np.unique(image)) < len(basis):
+            return None
+        return image, np.rint((moved - basis[image]) @ self.inverse).astype(np.int64)
 
 
 def _isometries(

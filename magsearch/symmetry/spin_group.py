@@ -49,7 +49,8 @@ def spin_group(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> SpinGroup:
     lattice, axes = hamiltonian.lattice, any_angle(hamiltonian)
     spaces = list(space_operations(hamiltonian, tolerance))
     alone = _alone(hamiltonian, spaces[0], axes)
-    tried = [space.P for space in spaces]
+    distinct = {(space.P.round(6) + 0.0).tobytes(): space.P for space in spaces}
+    tried = [sign * P for P in distinct.values() for sign in (1, -1)]
     found: dict[bytes, tuple[NDArray[np.int64], dict[bytes, NDArray[np.float64]]]] = {}
     for space in spaces:
         sites = space.sites(lattice)
@@ -120,7 +121,7 @@ def _turn(
     space: SpaceOperation, others: list[NDArray[np.float64]], hamiltonian: Hamiltonian, tolerance: float
 ) -> NDArray[np.float64] | None:
     """Return a turn of the spins that goes with an operation on the sites: its own, or none, or another one's."""
-    for turns in ([space.P, -space.P, np.eye(3), -np.eye(3)], [sign * P for P in others for sign in (1, -1)]):
+    for turns in ([space.P, -space.P, np.eye(3), -np.eye(3)], others):
         tried = np.array(turns)
         kept = keeps_energy(space, tried, hamiltonian, tolerance)
         if kept.any():

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.model.bonds import Bonds
+from magsearch.model.bonds import Bonds, Finder
 from magsearch.model.terms.onsite import OnsiteEntries
 from magsearch.model.terms.term import Below, Sites, Space
 
+FEW = 256  # bonds that are compared before all are
 ISOTROPIC = 1e-9  # of the largest coupling: a matrix that differs less from J 1 is isotropic
 
 
@@ -92,22 +94,34 @@ class Bilinear:
 
         Disorder is left where it is: the only operation on the sites of such a model is the identity.
         """
-        bonds, atoms = self.bonds, sites.lattice.atoms
-        here, there = bonds.J, bonds.J
-        if len(bonds):
-            i, j = space.image[bonds.i], space.image[bonds.j]
-            offset = bonds.offset @ space.W + space.cells[bonds.j] - space.cells[bonds.i]
-            reach = max(np.abs(bonds.offset).max(), np.abs(offset).max())
-            shape = (atoms, atoms, *(2 * reach + 1,) * 3)
-            keys = np.ravel_multi_index((bonds.i, bonds.j, *(bonds.offset + reach).T), shape)
-            wanted = np.ravel_multi_index((i, j, *(offset + reach).T), shape)
-            order = np.argsort(keys)
-            place = order[np.searchsorted(keys[order], wanted).clip(max=len(keys) - 1)]
-            there = np.where((keys[place] == wanted)[:, None, None], bonds.J[place], 0.0)
-        if self.site_bonds is not None:
-            here, there = (np.concatenate([J, self.site_bonds.J]) for J in (here, there))
-        most = tolerance * np.abs(here).max(initial=0)
-        return np.array([np.abs(P @ here @ P.T - there).max(initial=0) <= most for P in turns])
+        bonds = self.bonds
+        disorder = np.zeros((0, 3, 3)) if self.site_bonds is None else self.site_bonds.J
+        most = tolerance * max(np.abs(bonds.J).max(initial=0), np.abs(disorder).max(initial=0))
+        kept = np.array([np.abs(P @ disorder @ P.T - disorder).max(initial=0) <= most for P in turns], dtype=bool)
+        matrices, kind = self._kinds
+        matrices = np.concatenate([matrices, np.zeros((1, 3, 3))])  # of bonds that do not exist
+        for some in (slice(0, FEW), slice(FEW, None)):  # most operations fail at the first bonds
+            if not kept.any() or not len(bonds.i[some]):
+                continue
+            i, j = bonds.i[some], bonds.j[some]
+            offset = bonds.offset[some] @ space.W + space.cells[j] - space.cells[i]
+            place = self._finder(space.image[i], space.image[j], offset)
+            pairs = np.unique(kind[some] * len(matrices) + np.where(place >= 0, kind[place], len(matrices) - 1))
+            here, there = matrices[pairs // len(matrices)], matrices[pairs % len(matrices)]
+            for k in np.flatnonzero(kept):
+                kept[k] = np.abs(turns[k] @ here @ turns[k].T - there).max() <= most
+        return kept
+
+    @cached_property
+    def _kinds(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Distinct matrices [kind, 3, 3], and the kind of each bond."""
+        flat = self.bonds.J.reshape(-1, 9) + 0.0
+        unique, kind = np.unique(flat, axis=0, return_inverse=True)
+        return unique.reshape(-1, 3, 3), kind.reshape(-1)
+
+    @cached_property
+    def _finder(self) -> Finder:
+        return Finder(self.bonds)
 
     def directions(self, sites: Sites) -> NDArray[np.float64]:
         """Return J of every bond."""
