@@ -14,7 +14,7 @@ from test_uppasd import Z, energy, write
 from magsearch import formats
 from magsearch.errors import InputError
 from magsearch.model.notes import harmless
-from magsearch.units import MRY
+from magsearch.units import JOULE, MRY, MU_B
 
 CELL = "BC P P 0\ncell 1 0 0\n 0 1 0\n 0 0 5\nalat 3.0e-10\nposfile p\nmomfile m\nexchange j\nmaptype 2\n"
 NAMES = "posfile p\nmomfile m\nexchange j\n"
@@ -303,3 +303,76 @@ def test_a_row_of_tb2j_in_another_layout_is_refused_with_its_line(tmp_path):
     path.write_text(SINGLE + " Fe1 Fe1 0 0 1 10.0 0.0 0.0 3.0\n")
     with pytest.raises(InputError, match=r"exchange.out:11: 'Fe1 Fe1 0 0 1 .*is no row of couplings"):
         formats.read(path)
+
+
+@pytest.mark.parametrize("row", ["1 1 1 0 0 0.0", "1 1 0.5 0.3 0 0.0"])
+def test_one_spin_of_uppasd_is_a_model(tmp_path, row, capsys):
+    """UppASD's single spin has a row J = 0, which may end nowhere."""
+    inpsd = "ncell 1 1 1\nBC 0 0 0\ncell 1 0 0\n0 1 0\n0 0 1\nalat 3e-10\nhfield 0 0 5\n" + NAMES
+    model = formats.read(write(tmp_path, {"inpsd.dat": inpsd, "j": row, **ONE}))
+    assert energy(model, Z) == pytest.approx(-2 * 5 * MU_B)
+    printed(capsys, "info", tmp_path / "inpsd.dat")
+
+
+def test_one_spin_of_spirit_is_a_model(tmp_path):
+    """Spirit's single-spin input keeps the shells of its template."""
+    (tmp_path / "one.cfg").write_text(
+        "bravais_lattice sc\nn_basis_cells 1 1 1\nboundary_conditions 0 0 0\nmu_s 2.0\nn_shells_exchange 1\njij 10.0\n"
+        "anisotropy_magnitude 0.5\nanisotropy_normal 0 0 1\nexternal_field_magnitude 5\nexternal_field_normal 0 0 1\n"
+    )
+    model = formats.read(tmp_path / "one.cfg")
+    assert energy(model, Z) == pytest.approx(-0.5 - 2 * 5 * MU_B)
+    assert any("a single site has no neighbours" in note for note in model.notes)
+
+
+def test_pairs_of_spirit_that_are_listed_both_ways_add_up_and_are_told(tmp_path):
+    rows = "0 0 1 0 0 1.0\n0 0 -1 0 0 1.0\n0 0 0 1 0 1.0\n"
+    table = FILM.partition("n_interaction_pairs")[0] + "n_interaction_pairs 3\ni j da db dc Jij\n" + rows
+    (tmp_path / "film.cfg").write_text(table)
+    model = formats.read(tmp_path / "film.cfg")
+    assert energy(model, Z) / 36 == pytest.approx(-3)
+    (told,) = (note for note in model.notes if "listed more than once" in note)
+    assert "1 pairs" in told
+    assert "lines 10 and 11" in told
+
+
+UCF = "3 3 3\n1 0 0\n0 1 0\n0 0 1\n1 1\n0 0 0 0 0 0 0\n2 isotropic\n0 0 0 1 0 0 1e-21\n1 0 0 -1 0 0 1e-21\n"
+MAT = "material:num-materials = 1\nmaterial[1]:atomic-spin-moment = 2.5 !muB\nmaterial[1]:exchange-matrix[1] = 1e-21\n"
+
+
+def test_a_unit_cell_of_vampire_without_materials_has_moments_of_one(tmp_path):
+    (tmp_path / "chain.ucf").write_text(UCF)
+    model = formats.read(tmp_path / "chain.ucf")
+    assert model.moments.tolist() == [1.0]
+    assert any("no material file beside it: all moments are 1 mu_B" in note for note in model.notes)
+
+
+@pytest.mark.parametrize(
+    ("crystal", "atoms", "neighbours"), [("sc", 1, 6), ("bcc", 2, 8), ("fcc", 4, 12), ("hcp", 4, 12)]
+)
+def test_built_in_crystals_of_vampire_have_their_nearest_neighbours(tmp_path, crystal, atoms, neighbours):
+    edges = [f"create:periodic-boundaries-{axis}" for axis in "xyz"]
+    lines = [f"create:crystal-structure = {crystal}", "dimensions:unit-cell-size = 3.54 !A", "material:file = m.mat"]
+    lines += ["dimensions:system-size = 14.16 !A", *edges]
+    (tmp_path / "input").write_text("\n".join(lines))
+    (tmp_path / "m.mat").write_text(MAT)
+    model = formats.read(tmp_path / "input")
+    assert model.lattice.atoms == atoms
+    assert model.moments.tolist() == [2.5] * atoms
+    assert energy(model, Z) / model.n_spins == pytest.approx(-neighbours / 2 * 1e-21 * JOULE)
+    assert model.reach == pytest.approx(3.54 * {"sc": 1, "bcc": 0.75**0.5, "fcc": 0.5**0.5, "hcp": 3**-0.5}[crystal])
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ("[[model.exchange]]\nJ = 1e37", "4e+37 meV; expected at most 1e+35 meV"),
+        ("[[model.exchange]]\nJ = 1e160", "4e+160 meV; expected at most 1e+35 meV"),
+        ("vacancies = [0, 1, 2, 3]\n[[model.exchange]]\nJ = 1.0", "has no spins: all sites are vacant"),
+    ],
+)
+def test_energies_beyond_single_precision_and_models_without_spins_are_one_line(tmp_path, capsys, table, told):
+    path = tmp_path / "model.toml"
+    path.write_text(f'[model]\nlattice = "square"\nsize = [2, 2, 1]\n{table}\n')
+    for command in ("info", "run", "bound"):
+        assert told in refused(capsys, command, path)

@@ -131,8 +131,12 @@ def test_materials_are_found_beside_the_cell(tmp_path):
         next(tmp_path.glob("*.mat")).rename(tmp_path / move)
         assert formats.read(path).moments.tolist() == [2.0, 1.5]
     next(tmp_path.glob("*.mat")).unlink()
+    assert formats.read(path).moments.tolist() == [1.0, 1.0]
+    assert any("no material file beside it" in note for note in formats.read(path).notes)
+    for name in ("one.mat", "two.mat"):
+        (tmp_path / name).write_text("")
     with pytest.raises(
-        InputError, match=r"cell.UCF: has no material file with the moments; expected cell.mat in the same folder"
+        InputError, match=r"cell.UCF: 2 material files beside it, one.mat and others; expected cell.mat"
     ):
         formats.read(path)
 
@@ -200,7 +204,10 @@ def test_errors_in_a_cell_name_the_line(tmp_path, old, new, message):
 BAD_MAIN = [
     (INPUT + "create:sphere\n", "input:12: create:sphere cuts a shape"),
     (INPUT + "dipole:solver = tensor\n", "input:12: dipole:solver requests dipolar"),
-    (INPUT.replace('material:unit-cell-file = "cell.UCF"\n', ""), "has no material:unit-cell-file"),
+    (
+        INPUT.replace('material:unit-cell-file = "cell.UCF"\n', ""),
+        "has no dimensions:unit-cell-size; expected a length for x, y and z",
+    ),
     (INPUT.replace("dimensions:system-size-y = 4.0 !A\n", ""), "expected a length for each of x, y and z"),
     (INPUT.replace("!nm", "!miles"), "input:6: .*has the unit 'miles'; expected A, pm"),
     (INPUT.replace("2.4 !nm", "1e20 !m"), "cells long; expected at most"),

@@ -29,6 +29,7 @@ TABLES: dict[str, type[Table]] = {
     table.PATH: table for table in (SearchTable, IslandsTable, StorageTable, ScanTable)
 }  # fmt: skip
 KNOWN = ("model", *TABLES)
+LARGEST = 1e35  # meV; squares and sums of what holds a spin stay within single precision
 CHOICES = tuple(field.name for field in fields(Choices))
 
 
@@ -73,11 +74,21 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Input:
         path, opened.text, hamiltonian, **_settings(own, sources), model=given.get("model"), format=opened.format.NAME
     )
     made = _overruled(made, own, changes) if overrides else made
+    _refuse_senseless(made.hamiltonian, path)
     if strict is True:
         refuse_notes(made.hamiltonian, path)
     elif strict is not False:
         raise InputError(f"model.strict is {strict!r}; expected true or false", "--set")
     return made
+
+
+def _refuse_senseless(hamiltonian: Hamiltonian, path: Path) -> None:
+    """Raise InputError for a model without spins, and for energies that single precision cannot hold."""
+    if not hamiltonian.n_spins:
+        raise InputError("has no spins: all sites are vacant", path)
+    if not hamiltonian.stiffness <= LARGEST:
+        told = f"a spin is held by {hamiltonian.stiffness:.3g} meV; expected at most {LARGEST:g} meV"
+        raise InputError(f"{told}, for single precision", path)
 
 
 def refuse_notes(hamiltonian: Hamiltonian, path: Path) -> None:
@@ -93,7 +104,9 @@ def varied(given: Input, settings: Mapping[str, Any]) -> Input:
 
     InputError for keys that do not exist and values that make no sense.
     """
-    return _overruled(given, given.as_json(), _by_table(settings.items()))
+    made = _overruled(given, given.as_json(), _by_table(settings.items()))
+    _refuse_senseless(made.hamiltonian, given.path)
+    return made
 
 
 def _overruled(made: Input, given: Mapping[str, dict[str, Any]], changes: dict[str, dict[str, Any]]) -> Input:

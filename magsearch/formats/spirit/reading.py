@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from pathlib import Path
 
@@ -73,11 +74,15 @@ def read(file: TextFile) -> Hamiltonian:
     kind = cfg.word("hamiltonian", "heisenberg_neighbours")
     if kind == "heisenberg_pairs":
         bonds = _pairs(cfg, len(basis))
+        notes += _repeated(path, bonds)
     elif kind == "heisenberg_neighbours":
         bonds = _shells(cfg, cell, len(basis), size)
     else:
         raise cfg.error("hamiltonian", f"is {kind}; expected heisenberg_pairs or heisenberg_neighbours")
     strength, normal = cfg.numbers("external_field_magnitude", 1, (0.0,))[0], _normal(cfg, "external_field_normal")
+    if kind == "heisenberg_neighbours" and not len(bonds) and math.prod(size) == len(basis) == 1:
+        told = "a single site has no neighbours; jij and dij are left out" if cfg.find("jij") is not None else ""
+        notes += [f"{path}: {told}"] if told else []
     once = [n if kind == "heisenberg_pairs" else n - 1 for n in size]
     notes += said + more + _remarks(cfg, bonds, once, (a, b, c))
     return assemble(
@@ -203,12 +208,30 @@ def _pairs(cfg: Cfg, atoms: int) -> Bonds:
     return Bonds(bonds.i, bonds.j, bonds.offset, bonds.J, where + where)
 
 
+def _repeated(path: Path, bonds: Bonds) -> list[str]:
+    """Return a note if pairs are listed more than once, in one direction or in both."""
+    keys = np.column_stack([bonds.i, bonds.j, bonds.offset])
+    _, which, times = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
+    again = times[which.reshape(-1)] > 1
+    if not again.any():
+        return []
+    first = int(again.argmax())
+    same = np.flatnonzero(which.reshape(-1) == which.reshape(-1)[first])
+    lines = " and ".join(dict.fromkeys(bonds.source[k].rpartition(":")[2] for k in same))
+    return [
+        f"{path}: {(times > 1).sum() // 2} pairs are listed more than once, in one direction or both, for example in "
+        f"lines {lines}; they add up, as in Spirit"
+    ]
+
+
 def _shells(cfg: Cfg, cell: NDArray[np.float64], atoms: int, size: list[int]) -> Bonds:
     """Return the bonds of shells of neighbours, which extend along axes with more than one cell, as in Spirit."""
     J = _strengths(cfg, "n_shells_exchange", "jij")
     D = _strengths(cfg, "n_shells_dmi", "dij")
     (chirality,) = cfg.wholes("dm_chirality", 1, (1,))
     if not J and not D:
+        return Bonds.none()
+    if atoms == math.prod(size) == 1:
         return Bonds.none()
     if atoms > 1:
         keyword = "n_shells_exchange" if J else "n_shells_dmi"

@@ -63,7 +63,8 @@ def read(file: TextFile) -> Hamiltonian:
     parts = [replace(part, offset=part.offset + shift[part.j] - shift[part.i]) for part in parts]
     notes += more
     bonds = sum(parts[1:], parts[0])
-    if lattice.cells == 1 and (bonds.offset[:, ~np.array(lattice.periodic)] != 0).any():
+    across = (bonds.offset[:, ~np.array(lattice.periodic)] != 0).any(axis=1) & bonds.J.any(axis=(1, 2))
+    if lattice.cells == 1 and across.any():
         notes.append(f"{file.path}: UppASD closes the open edges of a single cell; here they cut couplings")
     try:
         return Hamiltonian(lattice, bonds, moments, anisotropy, tuple(field), notes=tuple(notes))

@@ -199,7 +199,7 @@ class Sites:
         good = end >= 0
         if typed:
             good &= self.types[end] == shells.other[shell]
-        self._require_ends(table, shells, shell, end, good)
+        self._require_ends(table, matrices, shells, shell, end, good)
         onsite = good & (start == end) & (offset == 0).all(axis=1)
         own = {int(atom): int(shells.last[k]) for atom, k in zip(start[onsite], shell[onsite], strict=True)}
         kept = np.flatnonzero(good & ~onsite)
@@ -249,12 +249,14 @@ class Sites:
     def _require_ends(
         self,
         table: Table,
+        matrices: NDArray[np.float64],
         shells: Shells,
         shell: NDArray[np.int64],
         end: NDArray[np.int64],
         good: NDArray[np.bool_],
     ) -> None:
-        lost = np.setdiff1d(np.arange(len(shells.row)), shell[good])
+        coupled = np.flatnonzero(matrices[shells.last].any(axis=(1, 2)))  # a row of zeros may end anywhere
+        lost = np.setdiff1d(coupled, shell[good])
         if not len(lost):
             return
         k = int(shells.row[lost[0]])

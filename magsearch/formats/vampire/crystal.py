@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from magsearch.errors import InputError
 from magsearch.formats.build import SITES, assemble
-from magsearch.formats.text_file import TextFile
 from magsearch.formats.vampire.materials import Material, read_materials
-from magsearch.formats.vampire.ucf import UnitCell, read_cell
+from magsearch.formats.vampire.ucf import UnitCell
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.terms.single_ion import Anisotropy
@@ -19,8 +18,9 @@ from magsearch.units import JOULE
 
 
 def assemble_crystal(
-    file: TextFile,
-    mat: Path,
+    ucf: Path,
+    cell: UnitCell,
+    mat: Path | None,
     *,
     system: tuple[float, float, float] | None = None,
     periodic: tuple[bool, bool, bool] = (True, True, True),
@@ -28,17 +28,23 @@ def assemble_crystal(
     factor: float = 1.0,
     notes: list[str] | None = None,
 ) -> Hamiltonian:
-    """Build the Hamiltonian of a cell and its materials.
+    """Build the Hamiltonian of a cell, read from ``ucf``, and its materials; without these all moments are 1 mu_B.
 
     system   lengths of the box, angstrom
     field    tesla
     factor   by which the exchange matrices are multiplied
     """
-    ucf, cell = file.path, read_cell(file)
-    materials, unused = read_materials(mat)
     said = list(notes or [])
-    if unused:
-        said.append(f"{mat}: not used: {', '.join(unused)}")
+    if mat is None:
+        mat = ucf.with_suffix(".mat")
+        if cell.normalised:
+            raise InputError(f"has factors of exchange matrices, but no material file; expected {mat.name}", ucf)
+        materials = {k + 1: Material(k + 1, moment=1.0) for k in set(cell.material)}
+        said.append(f"{ucf}: no material file beside it: all moments are 1 mu_B, and there is no anisotropy")
+    else:
+        materials, unused = read_materials(mat)
+        if unused:
+            said.append(f"{mat}: not used: {', '.join(unused)}")
     of_atom = []
     for atom, number in enumerate(cell.material):
         if number + 1 not in materials:

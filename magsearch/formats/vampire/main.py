@@ -10,9 +10,13 @@ import numpy as np
 from magsearch.errors import InputError
 from magsearch.formats.text_file import TextFile
 from magsearch.formats.vampire import CONVENTIONS
+from magsearch.formats.vampire.built_in import built_in
 from magsearch.formats.vampire.crystal import assemble_crystal
+from magsearch.formats.vampire.materials import read_materials
 from magsearch.formats.vampire.statements import FIELD, LENGTH, Statement, statements
+from magsearch.formats.vampire.ucf import UnitCell, read_cell
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.notes import Note
 
 __all__ = ["CONVENTIONS", "NAME", "files", "read", "recognises"]
 
@@ -25,6 +29,8 @@ SHAPES |= {"multilayers", "interfacial-roughness", "material-interfacial-roughne
 READ = {"material:file", "material:unit-cell-file", "create:full", "create:particle", "exchange:ab-initio"}
 READ |= {"sim:applied-field-strength", "sim:applied-field-unit-vector", "dimensions:system-size"}
 READ |= {f"create:periodic-boundaries{end}" for end in ("", "-x", "-y", "-z")}
+READ |= {"create:crystal-structure", "dimensions:unit-cell-size"}
+READ |= {f"dimensions:unit-cell-size-{axis}" for axis in AXES}
 READ |= {f"dimensions:system-size-{axis}" for axis in AXES}
 
 
@@ -54,8 +60,8 @@ def files(file: TextFile) -> Files | None:
 def read(file: TextFile) -> Hamiltonian:
     """Read the Hamiltonian of a VAMPIRE calculation with a unit cell file; raises InputError, with file and line."""
     path, named = file.path, files(file)
-    if named is None:
-        raise InputError("has no material:unit-cell-file; VAMPIRE's built-in crystals are not supported", path)
+    crystal: Statement | None = None
+    edges: dict[str, float] = {}
     system: dict[str, float] = {}
     periodic = dict.fromkeys(AXES, False)
     strength, direction, factor = 0.0, (0.0, 0.0, 1.0), 1.0
@@ -75,6 +81,11 @@ def read(file: TextFile) -> Hamiltonian:
             strength = statement.number(FIELD)
         elif name == "sim:applied-field-unit-vector":
             direction = statement.direction()
+        elif name == "create:crystal-structure":
+            crystal = statement
+        elif name.startswith("dimensions:unit-cell-size"):
+            for axis in statement.word[-1] if statement.word[-2] == "-" else AXES:
+                edges[axis] = statement.number(LENGTH)
         elif name == "exchange:ab-initio":
             factor = 1.0 if statement.value == "false" else 2.0
     if system and (len(system) < 3 or min(system.values()) <= 0):
@@ -82,15 +93,39 @@ def read(file: TextFile) -> Hamiltonian:
     if set(periodic) != set(AXES):
         raise InputError(f"create:periodic-boundaries names {set(periodic) - set(AXES)}; expected x, y and z", path)
     Bx, By, Bz = (strength * np.array(direction) / np.linalg.norm(direction)).tolist()
+    notes = [f"{path}: not used: {', '.join(dict.fromkeys(unused))}"] if unused else []
+    if named is not None:
+        ucf, cell, mat = named.ucf, read_cell(TextFile.read(named.ucf)), named.mat
+    else:
+        ucf, cell, mat = path, *_built_in(file, crystal, edges)
+        name = crystal.value if crystal else "sc"
+        notes.append(Note(f"{path}: crystal {name} of VAMPIRE, couplings of nearest neighbours", harmless=True))
     return assemble_crystal(
-        TextFile.read(named.ucf),
-        named.mat,
+        ucf,
+        cell,
+        mat,
         system=(system["x"], system["y"], system["z"]) if system else None,
         periodic=(periodic["x"], periodic["y"], periodic["z"]),
         field=(Bx, By, Bz),
         factor=factor,
-        notes=[f"{path}: not used: {', '.join(dict.fromkeys(unused))}"] if unused else [],
+        notes=notes,
     )
+
+
+def _built_in(file: TextFile, crystal: Statement | None, edges: dict[str, float]) -> tuple[UnitCell, Path]:
+    """Return a built-in crystal of one material, and its material file. Raises InputError where one is missing."""
+    mats = [s.value for s in statements(file.path, file.text) if (s.key, s.word, s.index) == ("material", "file", 0)]
+    if not mats or not mats[-1]:
+        raise InputError("has no material:file", file.path)
+    if len(edges) < 3 or min(edges.values()) <= 0:
+        raise InputError("has no dimensions:unit-cell-size; expected a length for x, y and z", file.path)
+    mat = file.path.parent / mats[-1]
+    if len(read_materials(mat)[0]) > 1:
+        raise InputError("built-in crystals of several materials are not supported; expected a .ucf", file.path)
+    try:
+        return built_in(crystal.value if crystal else "sc", (edges["x"], edges["y"], edges["z"])), mat
+    except ValueError as error:
+        raise (crystal.error(str(error)) if crystal else InputError(str(error), file.path)) from None
 
 
 def _refuse(statement: Statement) -> None:

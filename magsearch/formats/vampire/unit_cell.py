@@ -8,7 +8,7 @@ from magsearch.errors import InputError
 from magsearch.formats.text_file import TextFile
 from magsearch.formats.vampire import CONVENTIONS, main
 from magsearch.formats.vampire.crystal import assemble_crystal
-from magsearch.formats.vampire.ucf import recognises
+from magsearch.formats.vampire.ucf import read_cell, recognises
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.notes import Note
 
@@ -27,10 +27,10 @@ def read(file: TextFile) -> Hamiltonian:
         f"{file.path}: a .ucf has no boundaries and no field: all axes are periodic; read VAMPIRE's input to have them",
         about="periodic",
     )
-    return assemble_crystal(file, _materials_beside(file.path), notes=[note])
+    return assemble_crystal(file.path, read_cell(file), _materials_beside(file.path), notes=[note])
 
 
-def _materials_beside(ucf: Path) -> Path:
+def _materials_beside(ucf: Path) -> Path | None:
     same = ucf.with_suffix(".mat")
     if same.is_file():
         return same
@@ -42,4 +42,7 @@ def _materials_beside(ucf: Path) -> Path:
     others = sorted(ucf.parent.glob("*.mat"))
     if len(others) == 1:
         return others[0]
-    raise InputError(f"has no material file with the moments; expected {same.name} in the same folder", ucf)
+    if others:
+        told = f"{len(others)} material files beside it, {others[0].name} and others; expected {same.name} or one"
+        raise InputError(told, ucf)
+    return None
