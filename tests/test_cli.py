@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from magsearch import formats, storage
 from magsearch.engine.device import Cpu, choose
 from magsearch.engine.evaluator import Evaluator
 from magsearch.formats import write_restart
+from magsearch.operators import OPERATORS, HostOperator
 from magsearch.units import MU_B
 
 
@@ -223,6 +224,25 @@ def test_info_as_json(toml, capsys):
     largest = np.linalg.eigvalsh(hamiltonian.fourier([soft["q"]])[0] + 2 * A)[-1]
     assert soft["energy_per_site"] == pytest.approx(-largest / 2)
     assert "softest q" in printed(capsys, "info", toml)
+
+
+@dataclass(frozen=True)
+class Reversed(HostOperator):
+    """Reversed parent."""
+
+    parents: int = 1
+
+    def texture(self, crystal, parents, random):
+        return -parents[0]
+
+
+def test_info_names_operators_that_run_on_the_host(toml, capsys, monkeypatch):
+    assert json.loads(printed(capsys, "info", toml, "--json"))["host_operators"] == []
+    assert "on host" not in printed(capsys, "info", toml)
+    monkeypatch.setitem(OPERATORS, "Reversed", Reversed)
+    mixture = "search.operators={HeatPatch=1, Reversed=2}"
+    assert json.loads(printed(capsys, "info", toml, "--json", "--set", mixture))["host_operators"] == ["Reversed"]
+    assert "on host    Reversed" in printed(capsys, "info", toml, "--set", mixture)
 
 
 # -- energy ------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from magsearch.console import model
 from magsearch.engine.evaluator import Evaluator
 from magsearch.formats import CONVENTIONS
 from magsearch.formatting import vector
+from magsearch.operators import HostOperator
 from magsearch.operators.crystal import softest_waves
 from magsearch.search.memory import footprint
 
@@ -39,6 +40,8 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
         "bytes_of_checkpoint": size.checkpoint,
         "notes": list(hamiltonian.remarks),
     }
+    mixtures = {operator for island in islands for operator, _ in (*island.seeds, *island.operators)}
+    result["host_operators"] = sorted({type(one).__name__ for one in mixtures if isinstance(one, HostOperator)})
     result |= {"format": given.format, "conventions": CONVENTIONS[given.format]}
     if hamiltonian.uniform:
         waves = softest_waves(hamiltonian, 1)
@@ -66,6 +69,8 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
             soft_wrap=True,
         )
     model.memory(console, size, len(islands))
+    if result["host_operators"]:
+        console.print(f"on host    {', '.join(result['host_operators'])}")
     console.print(f"format     {given.format}")
     for line in CONVENTIONS[given.format].splitlines():
         console.print(f"           {line}", soft_wrap=True)

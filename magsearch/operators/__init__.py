@@ -1,8 +1,10 @@
-"""Operators of the genetic search: each makes one new texture from none, one or several parents.
+"""Operators of the genetic search: each makes new textures, one for each replica, from none, one or several parents.
 
 Operators are frozen dataclasses named by what they do to the spins; a mixture is a tuple of (operator, weight). An
-operator has ``parents``, the number of textures that it needs, and is called with the crystal, the parents
-[parent, site, 3] and a random generator. It returns a texture [site, 3], whose spins the search normalises.
+operator has ``parents``, the number of textures that it needs, and is called with the crystal, a batch of parents
+[replica, parent, site, 3] and the random numbers of the replicas. It returns textures [replica, site, 3], whose spins
+the search normalises. All arrays are those of the device (``crystal.xp``). ``HostOperator`` is the base of operators
+that make one texture at a time with NumPy.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import pkgutil
 from importlib import import_module
 
+from magsearch.operators.host import HostOperator
 from magsearch.operators.mixtures import BREEDING, SEEDS, Mixture
 from magsearch.operators.operator import Operator
 
@@ -29,4 +32,4 @@ def found() -> dict[str, type]:
 
 OPERATORS: dict[str, type] = found()
 
-__all__ = ["BREEDING", "OPERATORS", "SEEDS", "Mixture", "Operator", "found"]
+__all__ = ["BREEDING", "OPERATORS", "SEEDS", "HostOperator", "Mixture", "Operator", "found"]
