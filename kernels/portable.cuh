@@ -27,7 +27,7 @@
 // What emulates a GPU brings SHARED, SHARED_ROOM and BARRIER of its own.
 #define BLOCK_KERNEL __global__ void
 #ifndef BARRIER
-#define BARRIER __syncthreads()  // all threads of a block come here before one goes on
+#define BARRIER __syncthreads()  // all threads of a block wait for one another here
 #define SHARED(type, name, count) __shared__ type name[count]
 // as many bytes as the launch says
 #define SHARED_ROOM(type, name)                    \
@@ -245,6 +245,7 @@ DEVICE void open_sums(double* sum, int replicas) {
 }
 template <typename real, int quantities>
 DEVICE void flush_sums(lane<real> (&v)[quantities], double* sum, int largest, int replicas) {
+#pragma GCC unroll 8  // few sums stay in registers
     for (int q = 0; q < quantities; ++q) {
         if (q == largest)
             raise_to(sum + q * replicas, v[q]);

@@ -111,12 +111,12 @@ def test_a_fused_step_is_a_step(name, steps, gpu, monkeypatch):
 
 
 def test_replicas_do_not_mind_their_company(gpu, real):
-    """Bitwise, with padding, and where most of them come to rest and are removed."""
+    """Bitwise, with padding, and where most of them converge and are removed."""
     model = MODELS["square_bloch"]
     evaluator = Evaluator(model, gpu, real, "direct")
     s = oracle.random_textures(model, 70)
     s[:50] = s[50]
-    s[:50, :, :] = np.array([0.0, 0.0, 1.0])  # at rest soon
+    s[:50, :, :] = np.array([0.0, 0.0, 1.0])  # converges soon
     minimizer = BarzilaiBorwein(Convergence(torque=1e-5, steps=61, variance=None))
     whole = relax(minimizer, evaluator, s)
     assert len(set(whole.steps)) > 1
