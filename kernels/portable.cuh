@@ -28,7 +28,7 @@
 // Blocks have 512 threads at most: 128 registers each.
 #define BLOCK_KERNEL __global__ void __launch_bounds__(512, 1)
 #ifndef BARRIER
-#define BARRIER __syncthreads()  // all threads of a block come here before one goes on
+#define BARRIER __syncthreads()  // all threads of a block wait for one another here
 #define SHARED(type, name, count) __shared__ type name[count]
 // as many bytes as the launch says
 #define SHARED_ROOM(type, name)                    \
@@ -266,6 +266,7 @@ DEVICE void open_sums(double* sum, int replicas) {
 }
 template <typename real, int quantities>
 DEVICE void flush_sums(lane<real> (&v)[quantities], double* sum, int largest, int replicas) {
+#pragma GCC unroll 8  // few sums stay in registers
     for (int q = 0; q < quantities; ++q) {
         if (q == largest)
             raise_to(sum + q * replicas, v[q]);

@@ -111,12 +111,12 @@ def test_a_fused_step_is_a_step(name, steps, gpu, monkeypatch):
 
 
 def test_replicas_do_not_mind_their_company(gpu, real):
-    """Bitwise, with padding, and where most of them come to rest and are removed."""
+    """Bitwise, with padding, and where most of them converge and are removed."""
     model = MODELS["square_bloch"]
     evaluator = Evaluator(model, gpu, real, "direct")
     s = oracle.random_textures(model, 70)
     s[:50] = s[50]
-    s[:50, :, :] = np.array([0.0, 0.0, 1.0])  # at rest soon
+    s[:50, :, :] = np.array([0.0, 0.0, 1.0])  # converges soon
     minimizer = BarzilaiBorwein(Convergence(torque=1e-5, steps=61, variance=None))
     whole = relax(minimizer, evaluator, s)
     assert len(set(whole.steps)) > 1
@@ -175,11 +175,11 @@ def test_a_chain_is_recorded_when_it_runs_again_if_all_of_it_can_be(gpu, counts)
     numbers = gpu.array(np.ones((2, 32)), np.float64)
     clear = [gpu.bind("zero_sums", np.float32, numbers[k], 1, 32, blocks=1, replicas=32) for k in (0, 1)]
     assert all(isinstance(launch, Fixed) for launch in clear)
-    heard: list[int] = []
+    called: list[int] = []
     for chain, graphs in (
         (gpu.chain(*clear), 2),
         (gpu.chain(gpu.chain(clear[0]), clear[1]), 2),
-        (gpu.chain(*clear, lambda: heard.append(1)), 0),
+        (gpu.chain(*clear, lambda: called.append(1)), 0),
     ):
         assert isinstance(chain, Chain)
         with counts.during() as found:
@@ -189,7 +189,7 @@ def test_a_chain_is_recorded_when_it_runs_again_if_all_of_it_can_be(gpu, counts)
                 assert not gpu.host(numbers).any()
         assert found.graphs["launch"] == graphs
         assert found.launches["zero_sums<float>"] == 6
-    assert len(heard) == 3
+    assert len(called) == 3
 
 
 def test_what_a_graph_cannot_repeat_is_refused(gpu):
