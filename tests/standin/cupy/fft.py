@@ -9,8 +9,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import scipy.fft
 
-from .arrays import ascontiguousarray, ndarray
+from .arrays import ascontiguousarray, made_by, ndarray
 from .cuda import FFT_DIRECTIONS, plan_of
 from .functions import FUNCTIONS  # noqa: F401  (arithmetic of arrays is there once this is imported)
 
@@ -80,3 +81,29 @@ def fftn(a: ndarray, s: Any = None, axes: Any = None, norm: str | None = None) -
 def ifftn(a: ndarray, s: Any = None, axes: Any = None, norm: str | None = None) -> ndarray:
     """Transform back over axes."""
     return transform(a, s, axes, norm, FFT_DIRECTIONS["inverse"])
+
+
+def rfftn(a: ndarray, s: Any = None, axes: Any = None, norm: str | None = None) -> ndarray:
+    """Transform real numbers over axes; the last of them is halved."""
+    return _real("rfftn", a, s, axes, norm)
+
+
+def irfftn(a: ndarray, s: Any = None, axes: Any = None, norm: str | None = None) -> ndarray:
+    """Transform back to real numbers."""
+    return _real("irfftn", a, s, axes, norm)
+
+
+def _real(name: str, a: ndarray, s: Any, axes: Any, norm: str | None) -> ndarray:
+    """As one kernel an axis; the axis that is halved is made the last one and comes back as a view."""
+    if not isinstance(a, ndarray):
+        raise TypeError("The input array a must be a cupy.ndarray")
+    last = axes[-1] % a.ndim
+    values = a.a
+    for axis in axes:
+        values = made_by(f"{name} over axis {axis % a.ndim}", values + 0, [a]).a
+    moved = np.moveaxis(getattr(scipy.fft, name)(a.a, s=s, axes=axes, norm=norm), last, -1)
+    return (
+        ndarray.of(np.ascontiguousarray(moved)).swapaxes(last, -1)
+        if last == a.ndim - 2
+        else ndarray.of(np.ascontiguousarray(np.moveaxis(moved, -1, last)))
+    )

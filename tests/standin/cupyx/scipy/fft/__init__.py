@@ -6,7 +6,7 @@ from typing import Any
 
 from cupy import ndarray
 from cupy.cuda import FFT_DIRECTIONS
-from cupy.fft import transform
+from cupy.fft import irfftn, rfftn, transform
 
 from ..fftpack import get_fft_plan
 
