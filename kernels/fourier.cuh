@@ -144,8 +144,8 @@ DEVICE void multiply_line(wave<real>* room, const real* J, const Line& line) {
 
 // Transforms every line, there (from = to is allowed) or back.
 template <typename real>
-BLOCK_KERNEL transform_lines(const real* from, real* to, const real* __restrict__ roots, int back, int n, int stride,
-                             int size, int cells, int pairs) {
+LINE_KERNEL transform_lines(const real* from, real* to, const real* __restrict__ roots, int back, int n, int stride,
+                            int size, int cells, int pairs) {
     SHARED_ROOM(wave<real>, room);
     const Line line(n, stride, size, cells, pairs);
     const real sign = back ? -1 : 1;
@@ -156,8 +156,8 @@ BLOCK_KERNEL transform_lines(const real* from, real* to, const real* __restrict_
 
 // Transforms every line of the last axis, multiplies by J(q), and transforms back.
 template <typename real>
-BLOCK_KERNEL convolve_lines(const real* from, real* to, const real* __restrict__ J, const real* __restrict__ roots,
-                            int n, int stride, int size, int cells, int pairs) {
+LINE_KERNEL convolve_lines(const real* from, real* to, const real* __restrict__ J, const real* __restrict__ roots,
+                           int n, int stride, int size, int cells, int pairs) {
     SHARED_ROOM(wave<real>, room);
     const Line line(n, stride, size, cells, pairs);
     load_line(room, from, line, real(1));
@@ -216,9 +216,9 @@ DEVICE void sum_line(const real (&mine)[quantities], const wave<real>* room, dou
 
 // advance_spins, and the transform of the new spins along the first axis (`transformed`)
 template <typename real>
-BLOCK_KERNEL advance_lines(real* __restrict__ spins, const real* __restrict__ direction, const real* __restrict__ step,
-                           real* __restrict__ waves, const real* __restrict__ roots, int transformed, int n, int atoms,
-                           int sites, int pairs) {
+LINE_KERNEL advance_lines(real* __restrict__ spins, const real* __restrict__ direction, const real* __restrict__ step,
+                          real* __restrict__ waves, const real* __restrict__ roots, int transformed, int n, int atoms,
+                          int sites, int pairs) {
     SHARED_ROOM(wave<real>, room);
     const Line line(n, atoms, 3, sites, pairs);
     const Cells<real> own(room, line);
@@ -237,11 +237,11 @@ BLOCK_KERNEL advance_lines(real* __restrict__ spins, const real* __restrict__ di
 // The way back along the first axis to the bilinear field; evaluate; and the transform of the force, which takes the
 // place of the field's.
 template <typename real>
-BLOCK_KERNEL evaluate_lines(real* __restrict__ waves, const real* __restrict__ spins, const int* __restrict__ kind,
-                            const real* __restrict__ onsite_table, const real* __restrict__ zeeman,
-                            const real* __restrict__ other, real* __restrict__ force, double* __restrict__ sums,
-                            const real* __restrict__ roots, int transformed, int n, int atoms, int sites, int pairs,
-                            int replicas) {
+LINE_KERNEL evaluate_lines(real* __restrict__ waves, const real* __restrict__ spins, const int* __restrict__ kind,
+                           const real* __restrict__ onsite_table, const real* __restrict__ zeeman,
+                           const real* __restrict__ other, real* __restrict__ force, double* __restrict__ sums,
+                           const real* __restrict__ roots, int transformed, int n, int atoms, int sites, int pairs,
+                           int replicas) {
     SHARED_ROOM(wave<real>, room);
     const Line line(n, atoms, 3, sites, pairs);
     const Cells<real> own(room, line);
@@ -268,10 +268,10 @@ BLOCK_KERNEL evaluate_lines(real* __restrict__ waves, const real* __restrict__ s
 
 // The way back along the first axis, and project_direction.
 template <typename real>
-BLOCK_KERNEL project_lines(const real* __restrict__ waves, const real* __restrict__ spins,
-                           const real* __restrict__ force, real* __restrict__ direction, double* __restrict__ sums,
-                           const real* __restrict__ roots, int transformed, int n, int atoms, int sites, int pairs,
-                           int replicas) {
+LINE_KERNEL project_lines(const real* __restrict__ waves, const real* __restrict__ spins,
+                          const real* __restrict__ force, real* __restrict__ direction, double* __restrict__ sums,
+                          const real* __restrict__ roots, int transformed, int n, int atoms, int sites, int pairs,
+                          int replicas) {
     SHARED_ROOM(wave<real>, room);
     const Line line(n, atoms, 3, sites, pairs);
     const Cells<real> own(room, line);

@@ -25,8 +25,8 @@
 
 // Kernels whose threads work together, block by block; a GPU alone has them, and files that a CPU does not include.
 // What emulates a GPU brings SHARED, SHARED_ROOM and BARRIER of its own.
-// Blocks have 512 threads at most: 128 registers each.
-#define BLOCK_KERNEL __global__ void __launch_bounds__(512, 1)
+#define BLOCK_KERNEL __global__ void
+#define LINE_KERNEL __global__ void __launch_bounds__(512, 1)  // up to 512 threads a block: 128 registers each
 #ifndef BARRIER
 #define BARRIER __syncthreads()  // all threads of a block wait for one another here
 #define SHARED(type, name, count) __shared__ type name[count]

@@ -203,16 +203,13 @@ def test_a_gpu_prefers_convolutions_to_shorter_lists_than_a_cpu():
     assert costs[1] < cost(long.with_size((22, 50, 1)), Cuda).fourier  # cuFFT
 
 
-# -- threads of the system ---------------------------------------------------------------------------------------------
+# -- races -------------------------------------------------------------------------------------------------------------
 
-RACES = """
-import numpy as np, oracle
-from models import MODELS
-from magsearch.engine.device import Cuda
-from magsearch.engine.evaluator import Evaluator
-from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
-from magsearch.relaxation.relax import Convergence, relax
-model = MODELS["kagome_tensor"].with_size((4, 3, 1))
-relax(BarzilaiBorwein(Convergence(0.0, 1, None)), Evaluator(model, Cuda(), np.float32, "fourier"),
-      oracle.random_textures(model, 2))
-"""
+
+@pytest.mark.parametrize("size", [(4, 3, 1), (2, 2, 3), (6, 1, 1)], ids=str)
+def test_threads_of_a_line_meet_before_they_read(size, gpu):
+    """Small enough for threads of the system: make sanitize runs it under ThreadSanitizer, which would see a race."""
+    model = MODELS["kagome_tensor"].with_size(size)
+    s = oracle.random_textures(model, 2)
+    relaxed = relax(BarzilaiBorwein(Convergence(0.0, 1, None)), Evaluator(model, gpu, np.float32, "fourier"), s)
+    assert_allclose(relaxed.energy, oracle.energy(model, relaxed.textures.astype(float)), rtol=1e-5)

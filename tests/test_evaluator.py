@@ -328,13 +328,13 @@ def test_an_unknown_path_is_refused(device):
 def test_no_convolution_where_cells_differ_or_edges_are_open(device, name):
     with pytest.raises(ValueError, match="no Fourier path"):
         Evaluator(MODELS[name], device, path="fourier")
-    assert choose_path(MODELS[name]) == "direct"
+    assert choose_path(MODELS[name], device) == "direct"
 
 
-def test_long_lists_take_the_convolution_and_short_ones_do_not():
+def test_long_lists_take_the_convolution_and_short_ones_do_not(device):
     lattice = Lattice.named("square", (32, 32, 1))
-    assert choose_path(Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0)))) == "direct"
-    assert choose_path(Hamiltonian(lattice, shell_bonds(lattice, *[exchange(0.1)] * 40))) == "fourier"
+    assert choose_path(Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0))), device) == "direct"
+    assert choose_path(Hamiltonian(lattice, shell_bonds(lattice, *[exchange(0.1)] * 40)), device) == "fourier"
 
 
 # -- threads and instruction sets ------------------------------------------------------------------------------------

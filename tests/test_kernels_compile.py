@@ -22,7 +22,11 @@ ARCHITECTURES = ("sm_80", "sm_90")
 # 65536 registers of a multiprocessor for 1024 threads, four blocks of 256: half of its occupancy (sm_90)
 FULL = {"evaluate<float>": 64, "field<float>": 64, "hessian_product<float>": 64, "advance_and_evaluate<float>": 64}
 FULL |= {"choose_step<float>": 128, "reduce_sums_together<float>": 128}  # blocks of 512 threads
+# transforms in shared memory: blocks of up to 512 threads in both precisions
+LINES = [f"{kernel}<{real}>" for kernel in signatures() if kernel.endswith("_lines") for real in ("float", "double")]
+FULL |= dict.fromkeys(LINES, 128)
 HOT = (
+    *LINES,
     "evaluate<float>", "advance_and_evaluate<float>", "choose_step<float>", "advance_spins<float>",
     "advance_with_velocity<float>", "update_spins<float>", "update_spins_together<float>", "lbfgs_products<float>",
 )  # fmt: skip

@@ -22,7 +22,7 @@ from magsearch.engine.graph import Fixed
 HELD = constant("held")
 SUMS = rows("Sum")["SUMS"]
 FACTORS = (4, 5, 3, 2, 7)  # of the lengths that are transformed in shared memory, in turn
-THREADS = 512  # most threads of a block (BLOCK_KERNEL)
+THREADS = 512  # most threads of a block (LINE_KERNEL)
 SHARED = 163 * 1024  # bytes of shared memory that a block may have, on an A100; an H100 has 227 kB
 REST = 64  # cells of a line that is not transformed, at most
 

@@ -51,7 +51,7 @@ def kernel_source() -> str:
 def signatures() -> dict[str, list[str]]:
     """Return the argument types of every kernel, as written: {"advance_spins": ["real*", "const real*", ...]}."""
     text = kernel_source() + (KERNELS / "convolution.hpp").read_text()
-    found = re.findall(r"^(?:BLOCK_)?KERNEL (\w+)\(([^)]*)\)", text, flags=re.MULTILINE)
+    found = re.findall(r"^(?:BLOCK_|LINE_)?KERNEL (\w+)\(([^)]*)\)", text, flags=re.MULTILINE)
     return {
         name: [" ".join(argument.replace("__restrict__", "").split()[:-1]) for argument in arguments.split(",")]
         for name, arguments in found
@@ -146,7 +146,7 @@ class Device:
     def bind_blocks(
         self, kernel: str, real: Any, *arguments: Any, grid: tuple[int, int], threads: tuple[int, int], shared: int = 0
     ) -> Launch:
-        """Bind ``kernel<real>``, a BLOCK_KERNEL, to a grid of blocks of threads, each with ``shared`` bytes of its own.
+        """Bind ``kernel<real>``, a BLOCK_KERNEL or LINE_KERNEL, to blocks of threads, each with ``shared`` bytes.
 
         TypeError for an argument that the kernel's signature forbids, and where there are no such kernels.
         """
@@ -399,7 +399,7 @@ class Cuda(Device):
     def bind_blocks(
         self, kernel: str, real: Any, *arguments: Any, grid: tuple[int, int], threads: tuple[int, int], shared: int = 0
     ) -> Launch:
-        """Bind ``kernel<real>``, a BLOCK_KERNEL, to a grid of blocks of threads, each with ``shared`` bytes of its own.
+        """Bind ``kernel<real>``, a BLOCK_KERNEL or LINE_KERNEL, to blocks of threads, each with ``shared`` bytes.
 
         TypeError for an argument that the kernel's signature forbids.
         """

@@ -101,7 +101,7 @@ class RawModule:
     def _library(self) -> ctypes.CDLL:
         if failures.nvrtc:
             raise RuntimeError(MISSING)
-        bodies = re.findall(r"^(BLOCK_)?KERNEL (\w+)\((.*?)^}", self.code, flags=re.MULTILINE | re.DOTALL)
+        bodies = re.findall(r"^(BLOCK_|LINE_)?KERNEL (\w+)\((.*?)^}", self.code, flags=re.MULTILINE | re.DOTALL)
         sums = re.compile(r"\bclose(_sums<\w+>)?\(")  # of a chunk of sites, which the threads of a block share
         meeting = {name for block, name, body in bodies if block or sums.search(body)}
         entries = [
