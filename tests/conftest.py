@@ -19,7 +19,7 @@ from magsearch.engine.device import Cpu, Cuda, Device
 from magsearch.model.hamiltonian import Hamiltonian
 
 # Modules whose tests of ``device`` also run on the simulated GPU; STANDIN=all in the environment adds every other one
-SIMULATED = {"test_seats", "test_heatbath", "test_hessian", "test_methods", "test_minimizers", "test_preconditioner"}
+SIMULATED = {"test_seats", "test_heatbath", "test_hessian", "test_minimizers", "test_preconditioner"}
 
 
 def machine(name: str) -> Device:
