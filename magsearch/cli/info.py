@@ -10,6 +10,7 @@ import numpy as np
 from magsearch import config
 from magsearch.cli.arguments import InputFile, Json, Settings, Strict, changed, device_named
 from magsearch.console import model
+from magsearch.engine.device import Cpu, Cuda
 from magsearch.engine.evaluator import Evaluator
 from magsearch.formats import CONVENTIONS
 from magsearch.formatting import vector
@@ -24,7 +25,7 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
     hamiltonian, lattice = given.hamiltonian, given.hamiltonian.lattice
     evaluator = Evaluator(hamiltonian, device_named("cpu"), np.float32, given.search.path)
     islands = given.islands.islands(given.search)
-    size = footprint(hamiltonian, evaluator.path, islands)
+    size, on_gpu = (footprint(hamiltonian, evaluator.path, islands, device=kind) for kind in (Cpu, Cuda))
     result: dict[str, Any] = {
         "size": list(lattice.size),
         "periodic": list(lattice.periodic),
@@ -36,6 +37,8 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
         "path": evaluator.path,
         "bytes_per_replica": size.replica,
         "bytes_on_device": size.device,
+        "bytes_per_replica_of_gpu": on_gpu.replica,
+        "bytes_on_gpu": on_gpu.device,
         "bytes_on_host": size.host,
         "bytes_of_checkpoint": size.checkpoint,
         "notes": list(hamiltonian.remarks),
@@ -68,7 +71,7 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
             f"couplings and anisotropy alone{edges}: {soft['energy_per_site']:.6f} meV per site",
             soft_wrap=True,
         )
-    model.memory(console, size, len(islands))
+    model.memory(console, size, on_gpu, len(islands))
     if result["host_operators"]:
         console.print(f"on host    {', '.join(result['host_operators'])}")
     console.print(f"format     {given.format}")

@@ -69,10 +69,12 @@ def path_line(hamiltonian: Hamiltonian, path: str, device: Device) -> str:
     return f"{path} ({why}{'' if path == choose_path(hamiltonian, device) else '; overruled'})"
 
 
-def memory(console: Console, size: Footprint, islands: int) -> None:
-    """Print the memory and the disk space that a run on one rank needs."""
-    replica, device, host = (megabytes(part) for part in (size.replica, size.device, size.host))
-    where = f"{replica} per replica, {device} on the device, {host} on the host"
+def memory(console: Console, size: Footprint, on_gpu: Footprint, islands: int) -> None:
+    """Print the memory and the disk space that a run on one rank needs, on a CPU and on a GPU."""
+    replica, device, gpu_replica, gpu = map(megabytes, (size.replica, size.device, on_gpu.replica, on_gpu.device))
+    where = (
+        f"{replica} per replica, {device}; on a GPU {gpu_replica} and {gpu}, and {megabytes(on_gpu.host)} on the host"
+    )
     console.print(f"memory     {where} for {count(islands, 'island')} on one rank", soft_wrap=True)
     stored = f"{megabytes(size.checkpoint)} while it runs, {megabytes(size.elite)} for every elite"
     console.print(f"file       {stored}", soft_wrap=True)
