@@ -38,12 +38,12 @@ def peak(minimizer: Minimizer, path: Path) -> float:
     return float(pool.peak - before + textures.nbytes) / REPLICAS
 
 
-@pytest.mark.parametrize("path", ["direct"])
+@pytest.mark.parametrize("path", ["direct", "fourier"])
 @pytest.mark.parametrize("minimizer", [OFFSPRING, LBFGS(Convergence(steps=40)), Fire(Convergence(steps=40))], ids=str)
 def test_estimate_is_what_is_allocated(minimizer, path):
     assert replica(MODEL, path, minimizer, Cuda) == pytest.approx(peak(minimizer, path), rel=0.1)
 
 
-@pytest.mark.parametrize(("path", "most"), [("direct", 60)])
+@pytest.mark.parametrize(("path", "most"), [("direct", 60), ("fourier", 80)])
 def test_bytes_of_a_spin(path, most):
     assert peak(OFFSPRING, path) / MODEL.lattice.sites <= most

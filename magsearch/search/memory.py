@@ -16,7 +16,7 @@ from magsearch.search.candidate import record_type
 from magsearch.search.island import GeneticTunneling
 from magsearch.search.lockstep import BYTES
 
-CONVOLUTION = 3  # arrays as large as the spins that library transforms take for a while on a GPU
+CONVOLUTION = 1  # arrays as large as the spins that a convolution takes on a GPU
 
 
 @dataclass(frozen=True)
