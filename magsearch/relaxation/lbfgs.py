@@ -49,7 +49,7 @@ class LBFGS:
         evaluator, b, f = motion.evaluator, motion.blocked, motion.flat
         shape = (evaluator.sites, evaluator.device.chunk)
         products = motion.array(evaluator.chunks, PRODUCTS, motion.replicas, dtype=np.float64)
-        evaluate, sums = motion.evaluation("force")
+        evaluate, sums = motion.evaluation("spins")  # compared with anything but the force, which then holds its field
         reduce, reduced = evaluator.reduction(products, PRODUCTS, -1)
 
         def turn(newest: int) -> Launch:

@@ -208,9 +208,13 @@ class Motion:
         return sums
 
     def seen(self, columns: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the state of replicas that moved after they were last looked at, with their present numbers."""
+        """Return the state of replicas that moved after they were last looked at, with their present numbers.
+
+        The last look: the arrays of the minimiser are let go.
+        """
+        self.blocked = {"spins": self.spins, "force": self.blocked["force"]}
         state = self.evaluator.device.host(self.flat["state"])[:, columns].copy()
-        total = self.evaluator.device.host(self.evaluate("force"))[:, columns]
+        total = self.evaluator.device.host(self.evaluate("spins"))[:, columns]
         state[STATE["ENERGY_NOW"]] = total[SUM["ENERGY"]]
         state[STATE["TORQUE"]] = np.sqrt(total[SUM["LARGEST2"]])
         state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1] = total[SUM["MX"] : SUM["MZ"] + 1] / self.evaluator.sites

@@ -169,12 +169,14 @@ class RawKernel:
         pointers = (ctypes.c_void_p * len(places))(*places)
         moved = sum(a.nbytes for a in {id(a): a for a in args if isinstance(a, ndarray)}.values())
 
+        name, run = self.name, self._run  # not the kernel, which keeps its last work and so its arrays
+
         def work() -> None:
-            counts.launches[self.name] += 1
+            counts.launches[name] += 1
             counts.bytes["launches"] += moved
-            fault = self._run(shape, ctypes.c_size_t(shared_mem), int(backwards), pointers)
+            fault = run(shape, ctypes.c_size_t(shared_mem), int(backwards), pointers)
             if fault:
-                raise RuntimeError(f"{self.name} {FAULTS[fault]}")
+                raise RuntimeError(f"{name} {FAULTS[fault]}")
 
         work.keeps = kept  # type: ignore[attr-defined]  # what ``pointers`` point to
         return work
