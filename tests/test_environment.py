@@ -96,13 +96,18 @@ def test_without_a_home(folder):
 
 
 def test_interrupt_while_the_command_imports_is_quiet(folder):
-    for pause in (0.1, 0.3, 0.6):
-        command = subprocess.Popen([sys.executable, "-m", "magsearch", "info", "in.toml"], stderr=subprocess.PIPE)
+    """At several moments after the first line of ours has been executed; before it, Python itself is interrupted."""
+    program = "import magsearch.__main__ as command; print(flush=True); command.main()"
+    for pause in (0.0, 0.1, 0.3):
+        command = subprocess.Popen(
+            [sys.executable, "-c", program, "info", "in.toml"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        assert command.stdout is not None
+        command.stdout.readline()
         time.sleep(pause)
         command.send_signal(signal.SIGINT)
-        told = command.communicate(timeout=60)[1]
-        assert command.returncode in (0, -signal.SIGINT) or b"site" in told  # before any line of ours
-        assert b"magsearch" not in told
+        assert command.communicate(timeout=60)[1] == b""
+        assert command.returncode in (0, -signal.SIGINT)
 
 
 # -- texts -------------------------------------------------------------------------------------------------------------
@@ -146,3 +151,17 @@ def test_control_characters_in_settings_are_escaped(folder, capsys):
     code, out, err = here(capsys, "run", "in.toml", "--set", "search.seed=\x1b[2J")
     assert code == 2
     assert "\x1b" not in out + err
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("search.replicas=1000000", "model.size=[100,100,1]"),
+        ("islands.count=1000000",),
+        ("search.replicas=1000000000000",),
+    ],
+)
+def test_populations_that_do_not_fit_are_refused_with_their_size(settings, folder, capsys):
+    told = refused(capsys, "run", "in.toml", *(word for setting in settings for word in ("--set", setting)))
+    assert "GB at least; this process may use" in told
+    assert not (folder / "in.h5").exists()

@@ -10,8 +10,8 @@ import numpy as np
 from magsearch import config
 from magsearch.cli.arguments import InputFile, Json, Settings, Strict, changed, device_named
 from magsearch.console import model
-from magsearch.engine.device import Cpu, Cuda
-from magsearch.engine.evaluator import Evaluator
+from magsearch.engine.device import Cuda
+from magsearch.engine.evaluator import Evaluator, choose_path
 from magsearch.formats import CONVENTIONS
 from magsearch.formatting import vector
 from magsearch.operators import HostOperator
@@ -25,7 +25,8 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
     hamiltonian, lattice = given.hamiltonian, given.hamiltonian.lattice
     evaluator = Evaluator(hamiltonian, device_named("cpu"), np.float32, given.search.path)
     islands = given.islands.islands(given.search)
-    size, on_gpu = (footprint(hamiltonian, evaluator.path, islands, device=kind) for kind in (Cpu, Cuda))
+    size = footprint(hamiltonian, evaluator.path, islands)
+    on_gpu = footprint(hamiltonian, given.search.path or choose_path(hamiltonian, Cuda), islands, device=Cuda)
     result: dict[str, Any] = {
         "size": list(lattice.size),
         "periodic": list(lattice.periodic),

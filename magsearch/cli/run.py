@@ -64,7 +64,7 @@ def run(
             _report(launch.console, current.out, reason, as_json)
         return reason
 
-    signals = Signals()
+    signals = Signals(enforced=True)
     raise typer.Exit(exit_code(carry_out(begin, work, device, launched(), signals, stderr=as_json)))
 
 

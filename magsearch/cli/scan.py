@@ -72,7 +72,7 @@ def scan(
         current.settle()
         return reason
 
-    signals = Signals()
+    signals = Signals(enforced=True)
     raise typer.Exit(exit_code(carry_out(begin, work, device, launched(), signals, stderr=as_json)))
 
 

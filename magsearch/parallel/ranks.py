@@ -34,6 +34,11 @@ def launched() -> Ranks:
     return World(started) if started > 1 else Ranks()
 
 
+def is_launched() -> bool:
+    """Return whether a launcher has started several processes together."""
+    return max(_environment(SIZES), default=1) > 1
+
+
 def is_first_rank() -> bool:
     """Return whether this process is rank 0 of those started together, or the only one: the one that prints."""
     return max(_environment(PLACES), default=0) == 0

@@ -19,11 +19,10 @@ from magsearch.console import model
 from magsearch.engine.device import Device, choose, exhausted
 from magsearch.errors import InputError
 from magsearch.parallel.ranks import Ranks
-from magsearch.parallel.signals import Signals
+from magsearch.parallel.signals import AGAIN, Signals
 from magsearch.search.stopping import Reason, Signalled
 from magsearch.storage import xdmf
 
-AGAIN = 75  # exit code of a run or scan that stopped early and can be resumed (EX_TEMPFAIL of sysexits.h)
 Start = TypeVar("Start")
 Outcome = TypeVar("Outcome")
 

@@ -18,6 +18,7 @@ from magsearch.config.input import Input
 from magsearch.console import model
 from magsearch.console import run as progress
 from magsearch.errors import InputError, Interrupted
+from magsearch.limits import memory
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.parallel.interruption import Interruption
 from magsearch.runs import record, textures
@@ -27,6 +28,8 @@ from magsearch.search.island import State
 from magsearch.search.memory import footprint
 from magsearch.search.stopping import Reason
 from magsearch.search.supercells.race import Race
+
+ISLAND = 10**4  # numbers that an island without replicas takes, at least
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +62,7 @@ def begin(
     Raises InputError for what is wrong with them, if ``out`` exists, and if another process writes it.
     """
     given = config.read(input_file, settings)
+    expect_room(given)
     claim(held, out)
     expect_free(out, overwrite, "run")
     given_textures = tuple(texture for name in seeds for texture in textures.read(name, given.hamiltonian))
@@ -79,8 +83,21 @@ def resume(out: Path, settings: Sequence[str], held: ExitStack) -> Beginning:
         why = before.stopped or "it was written by something else"
         raise InputError(f"cannot resume: the run has ended ({why}) and its populations are not stored", out)
     given = config.again(before.input_path, before.input_text, before.hamiltonian, before.settings, settings)
+    expect_room(given)
     command = command_line(before.command)
     return Beginning(given, out, before.created, command, replace(before, elites=()), storage.in_parts(out))
+
+
+def expect_room(given: Input) -> None:
+    """Raise InputError for populations that no machine like this one can hold, before anything is made of them."""
+    islands, replicas, sites = given.islands.count, given.search.replicas, given.hamiltonian.lattice.sites
+    needed, most = 12 * islands * (replicas * sites + ISLAND), memory()  # single precision
+    if needed > most:
+        raise InputError(
+            f"{replicas} replicas (search.replicas) of {sites} sites on {islands} islands (islands.count) take "
+            f"{needed / 1e9:.3g} GB at least; this process may use {most / 1e9:.3g} GB",
+            given.path,
+        )
 
 
 def in_best_supercell(start: Beginning, launch: Launch) -> Beginning:

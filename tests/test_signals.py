@@ -1,0 +1,100 @@
+"""Signals are obeyed within a second, whatever the process does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SLOW = 5.0  # seconds that a loaded machine may take; the computations below take minutes
+
+PROGRAM = """
+import os, signal, sys, time
+import numpy as np
+from magsearch.parallel.signals import Signals
+signals = Signals(enforced=True)
+print(flush=True)
+{work}
+"""
+MATRIX = "a = np.random.default_rng(1).normal(size=(500, 500)); a += a.T"
+DEAF = {
+    "a loop that does not look": "end = time.monotonic() + 100\nwhile time.monotonic() < end: pass",
+    "LAPACK": f"{MATRIX}\nfor _ in range(100000): np.linalg.eigh(a)",
+    "a system call": "time.sleep(100); time.sleep(100)",
+}
+
+
+def started(work: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(work=work)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, **(env or {})},
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1"])
+@pytest.mark.parametrize("work", DEAF)
+def test_a_signal_that_nobody_looks_at_ends_the_process(work, name):
+    process = started(DEAF[work])
+    begin = time.monotonic()
+    process.send_signal(getattr(signal, name))
+    told = process.communicate(timeout=60)[1]
+    assert process.returncode == 75
+    assert told == f"magsearch: {name}: ended amid a computation; what has been stored before is complete\n"
+    assert time.monotonic() - begin < SLOW
+
+
+def test_a_signal_that_is_heard_is_left_to_the_program():
+    work = "while not signals(): time.sleep(0.01)\ntime.sleep(2)\nprint(signals.name)\nsys.exit(3)"
+    process = started(work)
+    process.send_signal(signal.SIGTERM)
+    told = process.communicate(timeout=60)
+    assert told == ("SIGTERM\n", "")
+    assert process.returncode == 3
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_second_signal_ends_the_process_at_once(name):
+    process = started("while not signals(): time.sleep(0.01)\nprint(flush=True)\ntime.sleep(100); time.sleep(100)")
+    process.send_signal(getattr(signal, name))
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(getattr(signal, name))
+    told = process.communicate(timeout=60)[1]
+    assert process.returncode == 128 + getattr(signal, name)
+    assert told == f"magsearch: {name}: ended at once\n"
+
+
+def test_a_signal_that_terminal_and_launcher_both_deliver_is_one():
+    work = "while not signals(): time.sleep(0.01)\nprint(flush=True)\ntime.sleep(2)\nsys.exit(3)"
+    process = started(work, {"PMI_SIZE": "2", "PMI_RANK": "0"})
+    process.send_signal(signal.SIGINT)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 3
+
+
+def test_a_command_without_anything_to_store_ends_by_the_signal(tmp_path: Path):
+    """Also inside of a library that never returns to Python."""
+    program = "import sys; sys.argv = ['magsearch', 'info', 'in.toml']\nfrom magsearch import cli\n"
+    program += "from magsearch.cli import info\nimport numpy as np\n"
+    program += f"def deaf(*_):\n    {MATRIX}\n    print(flush=True)\n    [np.linalg.eigh(a) for _ in range(10000)]\n"
+    program += "info.config.read = deaf\ncli.main()\n"
+    for name in (signal.SIGINT, signal.SIGTERM):
+        process = subprocess.Popen(
+            [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(name)
+        assert process.communicate(timeout=60)[1] == b""
+        assert process.returncode == -name
