@@ -70,4 +70,5 @@ class IslandsTable(Table, path="islands"):
                 except SettingError as error:
                     key = error.key.removeprefix(f"{SearchTable.PATH}.")
                     raise SettingError(f"islands.own.{k}.{key}", f"islands.own: {error.message}") from None
-        return tuple(table.island() for table in tables)
+        made = {number: table.island() for number, table in {id(table): table for table in tables}.items()}
+        return tuple(made[id(table)] for table in tables)
