@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command import here, printed, refused
-from test_uppasd import Z, energy, write
+from small_files.uppasd import energy, write
 
 from magsearch import formats
 from magsearch.errors import InputError
 from magsearch.model.notes import harmless
 from magsearch.units import JOULE, MRY, MU_B
 
+Z = np.eye(3)[2]
 CELL = "BC P P 0\ncell 1 0 0\n 0 1 0\n 0 0 5\nalat 3.0e-10\nposfile p\nmomfile m\nexchange j\nmaptype 2\n"
 NAMES = "posfile p\nmomfile m\nexchange j\n"
 TENSORS = "do_jtensor 1\ncalc_jtensor F\n"

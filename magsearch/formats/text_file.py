@@ -14,7 +14,7 @@ from magsearch.formats.table import read_text
 
 @dataclass(frozen=True)
 class Choices:
-    """What the user chose where a file can be read in more than one way, ``--set model.KEY``.
+    """Choices of the user where a file can be read in more than one way, ``--set model.KEY``.
 
     unpickle  whether TB2J.pickle, which is a program, may be read
     unmerged  whether the component of J_ani along the moments of a single calculation of TB2J is kept or left out
