@@ -377,3 +377,12 @@ def test_energies_beyond_single_precision_and_models_without_spins_are_one_line(
     path.write_text(f'[model]\nlattice = "square"\nsize = [2, 2, 1]\n{table}\n')
     for command in ("info", "run", "bound"):
         assert told in refused(capsys, command, path)
+
+
+def test_info_says_how_the_charge_of_a_stack_is_counted(tmp_path, capsys):
+    path = tmp_path / "stack.toml"
+    basis = "basis = [{position = [0, 0, 0]}, {position = [0.5, 0.5, 0.5]}]\n"
+    path.write_text(
+        f"[model]\ncell = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\nsize = [6, 6, 3]\n{basis}[[model.exchange]]\nJ = 1.0\n"
+    )
+    assert "sum over 2 layers of the basis, mean over 3 stacked cells" in printed(capsys, "info", path)

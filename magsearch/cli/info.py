@@ -14,6 +14,7 @@ from magsearch.engine.device import Cuda
 from magsearch.engine.evaluator import Evaluator, choose_path
 from magsearch.formats import CONVENTIONS
 from magsearch.formatting import vector
+from magsearch.model.triangulation import sheets, stacking_axis
 from magsearch.operators import HostOperator
 from magsearch.operators.crystal import softest_waves
 from magsearch.search.memory import footprint
@@ -57,6 +58,9 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
             "energy_per_site": float(waves.energy[0]),
             "infinite_crystal": hamiltonian.edged,
         }
+    stacked, layers = lattice.size[stacking_axis(lattice)], len(sheets(lattice))
+    if stacked > 1 or layers > 1:
+        result["charge"] = f"sum over {layers} layers of the basis, mean over {stacked} stacked cells"
     if as_json:
         print(json.dumps(result, indent=1))
         return
@@ -72,6 +76,8 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
             f"couplings and anisotropy alone{edges}: {soft['energy_per_site']:.6f} meV per site",
             soft_wrap=True,
         )
+    if "charge" in result:
+        console.print(f"charge     topological charge is the {result['charge']}", soft_wrap=True)
     model.memory(console, size, on_gpu, len(islands))
     if result["host_operators"]:
         console.print(f"on host    {', '.join(result['host_operators'])}")

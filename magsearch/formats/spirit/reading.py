@@ -270,10 +270,11 @@ def _strengths(cfg: Cfg, counter: str, keyword: str) -> list[float]:
 
 def _remarks(cfg: Cfg, bonds: Bonds, once: list[int], periodic: tuple[bool, bool, bool]) -> list[str]:
     """Return notes on unused keywords and long couplings; once: Spirit's range of couplings along each axis, cells."""
-    notes = []
+    notes: list[str] = []
     unused = cfg.unused()
     if unused:
-        notes.append(f"{cfg.path}: not used: {', '.join(unused)}")
+        control = all(word.endswith("*") for word in unused)  # of methods and output, not of the model
+        notes.append(Note(f"{cfg.path}: not used: {', '.join(unused)}", harmless=control))
     reach = np.abs(bonds.offset).max(axis=0, initial=0)
     if any(p and r > n for p, r, n in zip(periodic, reach, once, strict=True)):
         notes.append(

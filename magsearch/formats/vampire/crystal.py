@@ -13,6 +13,7 @@ from magsearch.formats.vampire.materials import Material, read_materials
 from magsearch.formats.vampire.ucf import UnitCell
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.notes import Note
 from magsearch.model.terms.single_ion import Anisotropy
 from magsearch.units import JOULE
 
@@ -55,7 +56,9 @@ def assemble_crystal(
         raise InputError("has no magnetic atom", ucf)
     kept = np.flatnonzero(magnetic)
     if len(kept) < len(magnetic):
-        said.append(f"{ucf}: atoms of materials that are not magnetic are left out")
+        lost = np.flatnonzero(~magnetic)
+        told = f"{ucf}: {len(lost)} atoms of materials that are not magnetic are left out, for example atom {lost[0]}"
+        said.append(Note(told, harmless=True))
     J = _matrices(cell, of_atom, factor, mat, said)
     new = np.cumsum(magnetic) - 1
     links, joins = cell.links, np.all(magnetic[cell.links[:, :2]], axis=1)
@@ -91,7 +94,11 @@ def _matrices(
         return JOULE * cell.J
     diagonal = cell.J * np.eye(3)
     if (diagonal != cell.J).any():
-        said.append("normalised-tensorial: off-diagonal elements are left out, as in VAMPIRE")
+        lost = np.flatnonzero((diagonal != cell.J).any(axis=(1, 2)))
+        said.append(
+            f"normalised-tensorial: off-diagonal elements of {len(lost)} couplings are left out, as in VAMPIRE, for "
+            f"example on line {cell.line[lost[0]]}"
+        )
     for k, (i, j) in enumerate(cell.links[:, :2].tolist()):
         one, other = materials[i], materials[j]
         if one.magnetic and other.magnetic:

@@ -26,6 +26,7 @@ AXES = "xyz"
 SHAPES = {"cube", "cylinder", "ellipsoid", "sphere", "truncated-octahedron", "tear-drop", "faceted-particle", "cone"}
 SHAPES |= {"bubble", "particle-array", "hexagonal-particle-array", "voronoi-film", "grains", "granular-film", "ellipse"}
 SHAPES |= {"multilayers", "interfacial-roughness", "material-interfacial-roughness", "single-spin"}
+CONTROL = {"sim", "output", "screen", "config", "cells", "gpu", "gui"}  # what is simulated and printed, not the model
 READ = {"material:file", "material:unit-cell-file", "create:full", "create:particle", "exchange:ab-initio"}
 READ |= {"sim:applied-field-strength", "sim:applied-field-unit-vector", "dimensions:system-size"}
 READ |= {f"create:periodic-boundaries{end}" for end in ("", "-x", "-y", "-z")}
@@ -93,7 +94,10 @@ def read(file: TextFile) -> Hamiltonian:
     if set(periodic) != set(AXES):
         raise InputError(f"create:periodic-boundaries names {set(periodic) - set(AXES)}; expected x, y and z", path)
     Bx, By, Bz = (strength * np.array(direction) / np.linalg.norm(direction)).tolist()
-    notes = [f"{path}: not used: {', '.join(dict.fromkeys(unused))}"] if unused else []
+    notes: list[str] = []
+    if unused:
+        control = all(name.split(":")[0] in CONTROL for name in unused)
+        notes.append(Note(f"{path}: not used: {', '.join(dict.fromkeys(unused))}", harmless=control))
     if named is not None:
         ucf, cell, mat = named.ucf, read_cell(TextFile.read(named.ucf)), named.mat
     else:
