@@ -96,7 +96,7 @@ def _matrices(
     if (diagonal != cell.J).any():
         lost = np.flatnonzero((diagonal != cell.J).any(axis=(1, 2)))
         said.append(
-            f"normalised-tensorial: off-diagonal elements of {len(lost)} couplings are left out, as in VAMPIRE, for "
+            f"normalised-tensorial: off-diagonal elements are left out of {len(lost)} couplings, as in VAMPIRE, for "
             f"example on line {cell.line[lost[0]]}"
         )
     for k, (i, j) in enumerate(cell.links[:, :2].tolist()):
