@@ -101,7 +101,8 @@ class ModelFile:
                 self.file.path,
             )
         with np.errstate(over="ignore", invalid="ignore"):  # what overflowed is refused where it should be finite
-            hamiltonian = self.format.read(replace(self.file, choices=choices))
+            file = self.file if choices == self.file.choices else replace(self.file, choices=choices)
+            hamiltonian = self.format.read(file)
         notes = tuple(like(printable(note), note) for note in hamiltonian.notes)  # they quote the file
         return hamiltonian if notes == hamiltonian.notes else replace(hamiltonian, notes=notes)
 
