@@ -122,12 +122,12 @@ def together(ranks: Ranks) -> Iterator[None]:
 
 
 def expect_room(needed: int, device: Device) -> None:
-    """Raise InputError if a population that needs so many bytes does not fit into the free memory of a GPU."""
+    """Raise InputError if a population that needs at least so many bytes does not fit into the free memory of a GPU."""
     memory = device.memory()
     if memory is not None and needed > memory[0]:
         free, total = (f"{n / 1e9:.3g} GB" for n in memory)
         raise InputError(
-            f"a population needs {needed / 1e9:.3g} GB; {free} of {total} are free: choose fewer replicas "
+            f"a population needs at least {needed / 1e9:.3g} GB; {free} of {total} are free: choose fewer replicas "
             "(search.replicas)", device.name,
         )  # fmt: skip
 

@@ -62,7 +62,7 @@ def begin(
     Raises InputError for what is wrong with them, if ``out`` exists, and if another process writes it.
     """
     given = config.read(input_file, settings)
-    expect_room(given)
+    expect_plausible(given)
     claim(held, out)
     expect_free(out, overwrite, "run")
     given_textures = tuple(texture for name in seeds for texture in textures.read(name, given.hamiltonian))
@@ -83,12 +83,12 @@ def resume(out: Path, settings: Sequence[str], held: ExitStack) -> Beginning:
         why = before.stopped or "it was written by something else"
         raise InputError(f"cannot resume: the run has ended ({why}) and its populations are not stored", out)
     given = config.again(before.input_path, before.input_text, before.hamiltonian, before.settings, settings)
-    expect_room(given)
+    expect_plausible(given)
     command = command_line(before.command)
     return Beginning(given, out, before.created, command, replace(before, elites=()), storage.in_parts(out))
 
 
-def expect_room(given: Input) -> None:
+def expect_plausible(given: Input) -> None:
     """Raise InputError for populations that no machine like this one can hold, before anything is made of them."""
     islands, replicas, sites = given.islands.count, given.search.replicas, given.hamiltonian.lattice.sites
     needed, most = 12 * islands * (replicas * sites + ISLAND), memory()  # single precision
@@ -155,7 +155,7 @@ class Run:
             raise InputError(str(error), given.path, everywhere=True) from None
         path, settings = self.search.evaluator.path, self.search.settings
         self.size = footprint(given.hamiltonian, path, settings, ranks.size, type(launch.device))
-        ranks.on_all(lambda: expect_room(self.size.device, launch.device))
+        ranks.on_all(lambda: expect_room(self.size.least, launch.device))
         self.layout = ranks.broadcast(ranks.gather(self._own_line()))
         nodes = len(set(ranks.broadcast(ranks.gather(ranks.host))))
         model.describe(console, given.hamiltonian)

@@ -25,6 +25,7 @@ class Footprint:
 
     replica      one replica while it is relaxed: texture, spins, force, sums, arrays of the minimiser
     device       of a rank: candidates, the largest batch that it relaxes at once, and the couplings
+    least        the same with the smallest batch: larger ones are relaxed in parts where memory ends
     host         of a rank, where the device has a memory of its own: one island, while it is stored
     checkpoint   populations in the file of a run under way
     elite        one of those in that file, before compression
@@ -32,6 +33,7 @@ class Footprint:
 
     replica: int
     device: int
+    least: int
     host: int
     checkpoint: int
     elite: int
@@ -67,6 +69,7 @@ def footprint(
     return Footprint(
         replica=max(of),
         device=int(candidates.max()) + largest + couplings,
+        least=int(candidates.max()) + max(i.replicas for i in islands) * texture + device.width * max(of) + couplings,
         host=max(island.replicas for island in islands) * texture,
         checkpoint=sum(island.replicas for island in islands) * record_type(lattice.sites).itemsize,
         elite=2 * texture,
