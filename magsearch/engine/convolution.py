@@ -93,7 +93,7 @@ class Lines:
 
     @property
     def layout(self) -> tuple[int, ...]:
-        """How the kernels that take any lines want them described."""
+        """Description of the lines as kernels that take any lines want it."""
         return self.n, self.stride, self.size, self.cells, self.pairs
 
     def bind(self, device: Device, kernel: str, real: Any, *arguments: Any, replicas: int) -> Launch:
