@@ -140,7 +140,7 @@ def test_a_population_that_does_not_fit_is_refused_with_the_numbers(model, tmp_p
     command = ("run", model, "-o", out, "--device", "cuda", *CHOSEN, "--set", "search.replicas=2000")
     lines = told(done(*command, code=2, env=environment(STANDIN_MEMORY="5e5")))
     assert len(lines) == 1
-    assert "a population needs 0.000" in lines[0]
+    assert "a population needs at least 0.0" in lines[0]
     assert "search.replicas" in lines[0]
     assert not out.exists()
 
