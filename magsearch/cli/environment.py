@@ -1,4 +1,4 @@
-"""What must be sound around a command before the numerical libraries are loaded, which hang or crash otherwise."""
+"""Checks of variables and limits before the numerical libraries are loaded, which hang or crash otherwise."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class _Tolerant(io.FileIO):
 
 
 def open_tolerant() -> None:
-    """Let commands go on when their output cannot be written, and escape what its encoding lacks."""
+    """Let commands continue when their output cannot be written, and escape what its encoding lacks."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(_raw(stream), io.FileIO):

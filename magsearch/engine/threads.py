@@ -8,7 +8,7 @@ MOST = 1024  # more crash the library of OpenMP
 
 
 def threads() -> int:
-    """Return the number of threads. Raises RuntimeError for an OMP_NUM_THREADS that is no number of them."""
+    """Return the number of threads. Raises RuntimeError for an invalid OMP_NUM_THREADS."""
     given = os.environ.get("OMP_NUM_THREADS", "").strip()
     if not given:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

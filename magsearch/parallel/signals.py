@@ -63,7 +63,7 @@ class Signals:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _enforce(self, pipe: int) -> None:
-        """End the process if its first signal is not heard, or at the second one."""
+        """End the process if its first signal is not looked at, or at the second one."""
         first = _next(pipe, None)
         assert first is not None
         self.name = self.name or first.name

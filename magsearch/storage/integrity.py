@@ -21,7 +21,7 @@ NAME = "checksum"
 
 
 class Damaged(InputError):
-    """What a file holds is not what was written."""
+    """Error of a file whose content is not what was written."""
 
 
 def seal(file: h5py.File) -> None:
