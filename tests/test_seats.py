@@ -1,4 +1,4 @@
-"""Who shares a transform with whom: a replica ends with the same bits whatever else is relaxed in the same batch."""
+"""Who shares a transform with whom: a replica's result is bitwise identical whatever else is relaxed in its batch."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_pairs_are_columns_of_their_own(target, pairs):
 
 @pytest.mark.parametrize("pairs", [3, 8, 11, 16, 20, 37])
 def test_a_pair_sees_no_other(target, real, pairs):
-    """A convolution gives a pair the same bits, wherever it sits and whoever else there is."""
+    """The convolution of a pair is bitwise identical in every place and in any company."""
     evaluator, places = Evaluator(square_bloch(), target, real, "fourier"), target.pairs(pairs)
     replicas = -(-(places.max() + 1) // target.width) * target.width
     textures = oracle.random_textures(square_bloch(), replicas)
@@ -85,7 +85,7 @@ def test_every_replica_keeps_its_field_and_its_place(device, path):
 @pytest.mark.parametrize("path", ["direct", "fourier"])
 @pytest.mark.parametrize("fail", [1, 3])
 def test_a_batch_that_does_not_fit_is_relaxed_in_parts(device, path, fail, monkeypatch):
-    """With the same bits; whatever holds more than two families is refused here."""
+    """With bitwise identical results; whatever holds more than two families is refused here."""
     model, count = square_bloch(), 5 * FAMILY - 3
     evaluator, s = Evaluator(model, device, np.float32, path), oracle.random_textures(model, count)
     whole, sizes, start = relax(MINIMIZER, evaluator, s), [], Motion.start

@@ -124,7 +124,7 @@ class Motion:
     iteration.
 
     They stay where they are, so that launches on them can be bound once. ``key`` is that of the random numbers, for
-    those who draw any. ``spare`` is memory for an array like the spins that need not outlast the next look.
+    those who draw any. ``spare`` is memory for an array like the spins that is free again when the state is polled.
     """
 
     evaluator: Evaluator
@@ -189,7 +189,7 @@ class Motion:
         return self.evaluator.device.xp.zeros(shape, dtype=dtype or self.evaluator.real)
 
     def passing(self) -> Any:
-        """Return an array like the spins, of any contents, for what need not outlast the next look."""
+        """Return an array like the spins, of any contents, for what is not needed after the state is polled."""
         spins, spare, self.spare = self.blocked["spins"], self.spare, None
         fits = spare is not None and spare.nbytes == spins.nbytes
         return spare.reshape(spins.shape) if fits else self.evaluator.device.xp.empty_like(spins)
@@ -390,7 +390,7 @@ def _descend(
     state: NDArray[np.float64],
     watch: Watch,
 ) -> None:
-    """Relax the replicas of a motion, and write them and their state [row, replica] where they come to rest.
+    """Relax the replicas of a motion, and write them and their state [row, replica] when they converge.
 
     Nothing is written to ``final`` as long as the state is zero: at least until all arrays have been allocated.
     """

@@ -4,7 +4,7 @@ On the direct path replicas do not see each other, and columns are taken as they
 two columns share a complex transform (``Device.pairs``) and see each other's rounding errors. There a population is cut
 into families of at most ``FAMILY`` replicas. Pairs are formed within a family, and anew when half of its pairs would
 do, so that what a family does depends on no other. A batch may be joined with others or split between families, and
-every replica ends with the same bits.
+every replica's result is bitwise identical.
 """
 
 from __future__ import annotations
