@@ -15,6 +15,11 @@ from magsearch.thermal.heat_bath import enter, run
 KEY = (20261124, 7)
 
 
+def textures_of(motion: Motion) -> Any:
+    """The textures of a motion on the host, [replica, site, 3]."""
+    return motion.evaluator.device.host(motion.textures())
+
+
 def contact(model: Hamiltonian, device: Any, real: Any, replicas: int, kelvin: Any, seed: int = 0) -> Motion:
     motion = Motion.start(Evaluator(model, device, real), oracle.random_textures(model, replicas, seed), key=KEY)
     enter(motion, kelvin)
@@ -25,4 +30,4 @@ def swept(model: Hamiltonian, device: Any, real: Any, replicas: int, key: Any = 
     motion = Motion.start(Evaluator(model, device, real), oracle.random_textures(model, 40)[:replicas], key=key)
     enter(motion, np.linspace(1, 100, 40)[:replicas])
     run(motion, sweeps, 1)
-    return motion.textures()
+    return textures_of(motion)

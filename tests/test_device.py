@@ -232,8 +232,9 @@ def test_a_wrong_count_of_arguments_is_refused(target):
 
 def bound_descent(device: Any, spins: Any, force: Any, step: Any) -> Any:
     _, sites, _, width = spins.shape
+    chunks = -(-sites // device.chunk)
     return device.bind(
-        "advance_spins", np.float32, spins, force, step, sites, device.chunk, width, blocks=1, replicas=width
+        "advance_spins", np.float32, spins, force, step, sites, device.chunk, width, blocks=chunks, replicas=width
     )
 
 

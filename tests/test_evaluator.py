@@ -52,7 +52,7 @@ def evaluated(evaluator: Evaluator, textures: Any, other: Any = None, tesla: Any
     host = evaluator.device.host(sums)
     total = host.sum(axis=0)
     total[SUM["LARGEST2"]] = host[:, SUM["LARGEST2"]].max(axis=0)
-    return evaluator.textures(force)[: len(textures)], total[:, : len(textures)]
+    return evaluator.device.host(evaluator.textures(force))[: len(textures)], total[:, : len(textures)]
 
 
 # -- against the formula ---------------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def test_each_replica_has_its_own_magnetic_field(model, target, path):
 def test_textures_survive_the_way_to_the_device_and_back(model, target, real):
     evaluator = Evaluator(model, target, real)
     s = oracle.random_textures(model, 19).astype(real)
-    back = evaluator.textures(evaluator.spins(s))
+    back = evaluator.device.host(evaluator.textures(evaluator.spins(s)))
     assert len(back) % target.width == 0
     assert_array_equal(back[:19], s)
     assert_array_equal(back[19:], np.broadcast_to(s[0], back[19:].shape))
@@ -307,7 +307,7 @@ def test_a_step_keeps_spins_on_the_sphere_and_vacancies_empty(target, real):
     spins = evaluator.spins(s)
     arguments = (spins, evaluator.spins(f), target.array(step, real), evaluator.sites, target.chunk, len(s))
     target.launch("advance_spins", real, *arguments, blocks=evaluator.chunks, replicas=len(s))
-    moved = evaluator.textures(spins)
+    moved = evaluator.device.host(evaluator.textures(spins))
     free = s.astype(float) + step[:, None, None].astype(float) * f
     length = np.linalg.norm(free, axis=-1, keepdims=True)
     expected = np.divide(free, length, out=np.zeros_like(free), where=length > 0)

@@ -16,7 +16,7 @@ import scipy.stats
 from models import MODELS, kagome_tensor, large_film, square_bloch
 from numpy.testing import assert_allclose, assert_array_equal
 from statistics_of import RARE, assert_mean, assert_within, standard_error
-from sweeping import KEY, contact, swept
+from sweeping import KEY, contact, swept, textures_of
 
 from magsearch.engine.device import Cpu
 from magsearch.engine.evaluator import Evaluator
@@ -80,7 +80,7 @@ def once(model: Hamiltonian, device: Any, real: Any, s: np.ndarray, kinds: int, 
     enter(motion, KT / K_B)
     motion.flat["cone"][...] = cone
     sweep(motion, kinds, 3)
-    return motion.textures()[:, 0].astype(np.float64)
+    return textures_of(motion)[:, 0].astype(np.float64)
 
 
 @pytest.mark.parametrize("name", SINGLE)
@@ -138,7 +138,7 @@ def test_energy_and_magnetisation_are_kept_from_changes(kinds, model, device, re
     for draw in range(4):
         swept = sweep(motion, kinds, draw)
         energy = energy + device.host(swept)[SWEEP["CHANGE"], :5]
-    s = motion.textures().astype(np.float64)
+    s = textures_of(motion).astype(np.float64)
     scale = np.linalg.norm(oracle.field(model, s), axis=-1).sum(axis=-1) + model.lattice.sites
     assert (np.abs(energy - oracle.energy(model, s)) <= (1e-5 if real == np.float32 else 1e-13) * scale).all()
     total = device.host(swept)[SWEEP["SX"] : SWEEP["SZ"] + 1, :5].T
@@ -155,13 +155,13 @@ def test_books_on_the_gpus_text(target, real):
 def test_reflections_keep_the_energy(model, device):
     """Exactly where the energy is linear in every spin; where it is not, the test is that of Metropolis."""
     motion = contact(model, device, np.float64, 5, 50.0)
-    before = oracle.energy(model, motion.textures())
-    s = motion.textures()
+    before = oracle.energy(model, textures_of(motion))
+    s = textures_of(motion)
     sweep(motion, moves("REFLECTION"), 0)
-    after = oracle.energy(model, motion.textures())
+    after = oracle.energy(model, textures_of(motion))
     if motion.evaluator.sweep_plan.linear:
         assert_allclose(after, before, atol=1e-11 * motion.evaluator.stiffness * model.lattice.sites)
-    assert np.abs(motion.textures() - s).max() > 0.1
+    assert np.abs(textures_of(motion) - s).max() > 0.1
 
 
 def test_state_is_that_of_the_textures_also_after_many_sweeps(device, real):
@@ -169,7 +169,7 @@ def test_state_is_that_of_the_textures_also_after_many_sweeps(device, real):
     model = kagome_tensor()
     motion = contact(model, device, real, 20, 20.0)
     run(motion, 250, 1)
-    s = motion.textures().astype(np.float64)
+    s = textures_of(motion).astype(np.float64)
     assert_allclose(energies(motion), oracle.energy(model, s), rtol=1e-5 if real == np.float32 else 1e-12)
     state = device.host(motion.flat["state"])[:, :20]
     assert_allclose(state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1].T, s.mean(axis=1), atol=1e-5)
@@ -193,7 +193,7 @@ def test_replicas_keep_their_numbers_when_others_leave(device, real):
     few = motion.thinned(np.array([3, 17, 38]))
     run(motion, 2, 0)
     run(few, 2, 0)
-    assert_array_equal(few.textures(), motion.textures()[[3, 17, 38]])
+    assert_array_equal(textures_of(few), textures_of(motion)[[3, 17, 38]])
     assert_array_equal(energies(few), energies(motion)[[3, 17, 38]])
 
 
@@ -209,10 +209,10 @@ def test_every_part_of_the_counter_matters(device):
     seen = []
     for draw in (0, 1, 2):
         sweep(motion, moves("HEATBATH"), draw)
-        seen.append(motion.textures())
+        seen.append(textures_of(motion))
     warm(motion, np.inf)
     sweep(motion, moves("CONE"), 0)
-    z = np.array([*seen, motion.textures()])[..., 2]
+    z = np.array([*seen, textures_of(motion)])[..., 2]
     assert len(np.unique(z)) == z.size, "all sites, replicas, sweeps and moves differ"
     assert FIRST not in range(len(MOVE))
 
@@ -276,7 +276,7 @@ def test_at_infinite_temperature_spins_are_uniform(device, real):
     model = kagome_tensor()
     motion = contact(model, device, real, 64, np.inf)
     run(motion, 20, 0)
-    s = motion.textures().reshape(-1, 3).astype(np.float64)
+    s = textures_of(motion).reshape(-1, 3).astype(np.float64)
     assert scipy.stats.kstest(s[:, 2], "uniform", (-1, 2)).pvalue > RARE
     assert (np.abs(s.T @ s / len(s) - np.eye(3) / 3) < 5 / np.sqrt(11 * len(s))).all()
 
@@ -338,7 +338,7 @@ def test_a_heat_bath_alone_would_freeze_where_a_cone_does_not(device):
     frozen = contact(model, device, np.float64, 16, 0.01)
     for draw in range(300):
         sweep(frozen, moves("HEATBATH"), draw)
-    assert (oracle.energy(model, frozen.textures()) > lowest + 0.02).any()
+    assert (oracle.energy(model, textures_of(frozen)) > lowest + 0.02).any()
 
 
 # -- as a local back-end -----------------------------------------------------------------------------------------------

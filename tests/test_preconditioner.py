@@ -32,7 +32,7 @@ def directions(evaluator: Evaluator, softness: float, s: np.ndarray, f: np.ndarr
     launch()
     sums = evaluator.device.host(folded)
     total = np.array([sums[:, DIRECTION["SLOPE"]].sum(axis=0), sums[:, DIRECTION["STEEPEST2"]].max(axis=0)])
-    return evaluator.textures(direction)[: len(s)], total[:, : len(s)]
+    return evaluator.device.host(evaluator.textures(direction))[: len(s)], total[:, : len(s)]
 
 
 @pytest.mark.parametrize(
