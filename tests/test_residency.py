@@ -16,6 +16,9 @@ from simulated import simulated
 
 from magsearch.engine.device import Cpu, Device
 from magsearch.engine.evaluator import Evaluator
+from magsearch.operators.crystal import Crystal
+from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.relax import Convergence
 from magsearch.search import lockstep
 from magsearch.search.archipelago import Archipelago
 from magsearch.search.candidate import Candidate, compact, given, on_host
@@ -124,3 +127,19 @@ def test_a_relaxation_moves_numbers_to_the_host_not_textures():
     with device.xp.counts.during() as counted:
         lockstep.relax(SETTINGS.minimizer, evaluator, textures)
     assert 0 < counted.bytes["to device"] + counted.bytes["to host"] < 0.02 * textures.nbytes
+
+
+def test_a_generation_moves_numbers_to_the_host_not_textures():
+    """At most two per cent of the bytes of the textures of 64 replicas, after the tables of operators were made."""
+    if not any(map(shutil.which, ("c++", "g++", "clang++"))):
+        pytest.skip("no C++ compiler to simulate a GPU with")
+    device, model = simulated(), MODEL.with_size((96, 96, 1))
+    short = BarzilaiBorwein(Convergence(steps=3, variance=None))
+    settings = GeneticTunneling(replicas=64, minimizer=short, refinement=short)
+    island = Island(Crystal(model, device), Evaluator(model, device, np.float32, "direct"), settings)
+    for _ in range(3):
+        island.breed()
+    with device.xp.counts.during() as counted:
+        island.breed()
+    textures = 64 * model.lattice.sites * 3 * 4
+    assert 0 < counted.bytes["to device"] + counted.bytes["to host"] < 0.02 * textures

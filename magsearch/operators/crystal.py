@@ -208,10 +208,10 @@ class Crystal:
 
     # -- cells ---------------------------------------------------------------------------------------------------------
 
-    def over_cells(self, join: Callable[[Any, Any], Any], dtype: Any, *along: NDArray[Any]) -> Any:
+    def over_cells(self, join: Callable[[Any, Any], Any], dtype: Any, *along: Any) -> Any:
         """Return x y z (or x + y + z, as ``join`` says) for all cells, [replica, cell], on the device.
 
-        along   x, y and z [replica, n] of the host, values for the cells, or the waves, along each axis
+        along   x, y and z [replica, n] of the host or the device, values for the cells, or the waves, along each axis
         """
         x, y, z = (self.device.array(values, dtype) for values in along)
         plane = join(z[:, :, None], y[:, None, :])
@@ -223,12 +223,16 @@ class Crystal:
         turns   [replica, 3]
         ticks   values x_a along the three axes; None: the coordinates of the cells
         """
-        ticks = [np.arange(n) for n in self.lattice.size] if ticks is None else ticks
-        tables = (np.exp(2j * np.pi * turns[:, axis, None] * of) for axis, of in enumerate(ticks))
-        return self.over_cells(mul, np.complex64, *tables)
+        xp, angle = self.xp, self.device.array(2 * np.pi * turns, np.float64)
+        along = (
+            [xp.arange(n) for n in self.lattice.size]
+            if ticks is None
+            else [self.device.array(x, np.float64) for x in ticks]
+        )
+        return self.over_cells(mul, np.complex64, *(xp.exp(1j * angle[:, a, None] * x) for a, x in enumerate(along)))
 
-    def sites_at(self, x: NDArray[np.int64], y: NDArray[np.int64], z: NDArray[np.int64]) -> Any:
-        """Return the sites in the cells at coordinates x, y and z [replica, n], [replica, site]."""
+    def sites_at(self, x: Any, y: Any, z: Any) -> Any:
+        """Return the sites in the cells at coordinates x, y and z [replica, n] (host or device), [replica, site]."""
         n1, n2, _ = self.lattice.size
         atoms = self.lattice.atoms
         first = self.over_cells(add, np.int64, atoms * x, atoms * n1 * y, atoms * n1 * n2 * z)
@@ -238,7 +242,8 @@ class Crystal:
 
     def moved_from(self, shift: NDArray[np.int64]) -> Any:
         """Return the sites from which textures moved by ``shift`` cells [replica, 3] are read, [replica, site]."""
-        return self.sites_at(*((np.arange(n) - shift[:, a, None]) % n for a, n in enumerate(self.lattice.size)))
+        by = self.device.array(shift, np.int64)
+        return self.sites_at(*((self.xp.arange(n) - by[:, a, None]) % n for a, n in enumerate(self.lattice.size)))
 
     # -- symmetries ----------------------------------------------------------------------------------------------------
 

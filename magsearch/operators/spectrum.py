@@ -57,6 +57,22 @@ class Spectrum:
         return np.where((k > 0) & (2 * k < n), 2.0, 1.0)
 
     @cached_property
+    def counts(self) -> Any:
+        """``count`` on the device, [wave]."""
+        return self.device.array(self.count, np.float32)
+
+    @cached_property
+    def runs(self) -> NDArray[np.bool_]:
+        """Whether waves have periods along an axis and differ from their complex conjugates, [axis, wave]."""
+        periods = np.abs(self.index)
+        return np.asarray((periods > 0) & (2 * periods < np.array(self.lattice.size)[:, None]))
+
+    @cached_property
+    def running(self) -> Any:
+        """Whether a wave has periods along any axis, 0 or 1 on the device, [wave]."""
+        return self.device.array(self.runs.any(axis=0), np.float32)
+
+    @cached_property
     def waves(self) -> Any:
         """``index`` on the device, [3, wave]."""
         return self.device.array(self.index, np.float32)

@@ -130,7 +130,7 @@ class ExchangeWave:
         moved = crystal.moved(parents, draws)
         child = moved[:, 0].copy()
         other = spectrum.modes(spectrum.planes(moved[:, 1] - child))
-        weights = spectrum.power(other) * crystal.device.array(spectrum.count, np.float32)
+        weights = spectrum.power(other) * spectrum.counts
         place = arrays.drawn(xp, weights, crystal.column(draws.uniform(), np.float64))
         amplitude = xp.take_along_axis(other, place[:, None, None], axis=2)[..., 0]  # [replica, atom * 3]
         wave = crystal.device.host(place)

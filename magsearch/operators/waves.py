@@ -248,10 +248,9 @@ def _strong_waves(crystal: Crystal, textures: Any, draws: Draws) -> _StrongWaves
     spectrum, device = crystal.spectrum, crystal.device
     modes = spectrum.modes(spectrum.planes(textures))
     periods = np.abs(spectrum.index)  # [axis, wave]
-    runs = (periods > 0) & (2 * periods < np.array(crystal.lattice.size)[:, None])  # distinct from its conjugate
-    power = spectrum.power(modes) * device.array(spectrum.count, np.float32)
-    weights = power * device.array(runs.any(axis=0), np.float32)
+    power = spectrum.power(modes) * spectrum.counts
+    weights = power * spectrum.running
     place = device.host(arrays.drawn(crystal.xp, weights, crystal.column(draws.uniform(), np.float64)))
-    axis = draws.choice(runs[:, place].T)
+    axis = draws.choice(spectrum.runs[:, place].T)
     uniform = device.host(weights.sum(axis=1) <= np.float32(1e-9) * power.sum(axis=1))
     return _StrongWaves(crystal, textures, axis, np.maximum(periods[axis, place], 1), uniform)

@@ -156,14 +156,15 @@ class Motion:
         """
         batch, xp = evaluator.batch(textures), evaluator.device.xp
         columns = evaluator.columns(len(batch)) if columns is None else columns
-        state = np.zeros((STATE["STATES"], len(columns)))
-        state[STATE["RESTING"], columns < 0] = REASONS.index("padding")
+        resting = np.where(columns < 0, REASONS.index("padding"), 0)
+        state = xp.zeros((STATE["STATES"], len(columns)), dtype=np.float64)
+        state[STATE["RESTING"]] = evaluator.device.array(resting, np.float64)
         spins = evaluator.spins(batch, columns)
         return cls(
             evaluator,
             evaluator.zeeman_of(tesla, len(batch), columns),
             {"spins": spins, "force": xp.zeros_like(spins)},
-            {"state": evaluator.device.array(state, np.float64)},
+            {"state": state},
             xp.empty((evaluator.chunks, len(SUM) - 1, len(columns))),
             len(batch),
             first + held(columns),
