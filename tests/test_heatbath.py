@@ -26,6 +26,7 @@ from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.relax import STATE, Convergence, Motion, VarianceControl, relax
+from magsearch.relaxation.seats import Row
 from magsearch.thermal.heat_bath import (
     FIRST,
     MOVE,
@@ -188,9 +189,10 @@ def test_a_replica_does_not_depend_on_the_others(target, real):
 
 def test_replicas_keep_their_numbers_when_others_leave(device, real):
     """Removing others between two sweeps does not change the remaining replicas."""
-    motion = contact(kagome_tensor(), device, real, 40, np.linspace(1, 100, 40))
+    motion, other = (contact(kagome_tensor(), device, real, 40, np.linspace(1, 100, 40)) for _ in range(2))
     run(motion, 2, 0)
-    few = motion.thinned(np.array([3, 17, 38]))
+    run(other, 2, 0)
+    few = other.thinned(Row.of(np.array([3, 17, 38]), device.width).columns)
     run(motion, 2, 0)
     run(few, 2, 0)
     assert_array_equal(textures_of(few), textures_of(motion)[[3, 17, 38]])
@@ -393,11 +395,12 @@ def test_what_rests_keeps_every_bit_and_the_rest_goes_on(device, real):
 def test_random_and_kicked_textures_are_spins(device, real):
     model = MODELS["disordered"]
     evaluator = Evaluator(model, device, real)
-    s = random_textures(evaluator, 20, KEY)
+    made, host = random_textures(evaluator, 20, KEY), device.host
+    s = host(made)
     assert_allclose(np.linalg.norm(s, axis=-1), np.broadcast_to(model.occupied, s.shape[:2]), atol=1e-6)
-    assert_array_equal(random_textures(evaluator, 5, KEY), s[:5])
-    assert (random_textures(evaluator, 5, KEY, turn=1) != s[:5])[:, model.occupied].any(axis=-1).all()
-    near = kicked(evaluator, s, 0.3, KEY, 0)
+    assert_array_equal(host(random_textures(evaluator, 5, KEY)), s[:5])
+    assert (host(random_textures(evaluator, 5, KEY, turn=1)) != s[:5])[:, model.occupied].any(axis=-1).all()
+    near = host(kicked(evaluator, made, 0.3, KEY, 0))
     cosine = (near * s).sum(axis=-1)[:, model.occupied]
     assert (cosine > np.cos(0.3) - 1e-6).all()
     assert scipy.stats.kstest(cosine.ravel(), "uniform", (np.cos(0.3), 1 - np.cos(0.3))).pvalue > RARE

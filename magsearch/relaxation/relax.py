@@ -232,9 +232,11 @@ class Motion:
     def thinned(self, columns: NDArray[np.int64]) -> Motion:
         """Return a population of some of the columns (one may be there several times), whose arrays replace these.
 
-        columns   [column] where each of them stands here (``held``)
+        columns   [column] where each of them stands here (``held``); whole blocks, or ValueError
         """
         evaluator, device = self.evaluator, self.evaluator.device
+        if len(columns) % device.width:
+            raise ValueError(f"{len(columns)} columns are no multiple of {device.width}, the width of a block")
         sources, before, replicas = device.array(held(columns), np.int32), self.replicas, len(columns)
         sums, self.sums = device.xp.ascontiguousarray(self.sums[..., sources]), None
         between = [name for name in self.blocked if name.startswith("other ") and self.iteration % 2 == 0]
