@@ -19,6 +19,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Annotated, Any
@@ -30,7 +31,11 @@ from magsearch import config
 from magsearch.operators.crystal import Crystal
 from magsearch.search.island import GeneticTunneling, Island
 
-PARTS = {"relaxation": "relax", "fingerprints": "fingerprints", "selection": "distinct"}  # functions of the island's
+PARTS = {  # and the functions that do them, in the modules that call them
+    "relaxation": ("magsearch.search.lockstep", "relax"),
+    "fingerprints": ("magsearch.search.island", "fingerprints"),
+    "selection": ("magsearch.search.island", "distinct"),
+}
 FIRST, LAST = 3, 10
 PDFEIR = Path(__file__).parents[1] / "inputs" / "pdfeir111.toml"
 
@@ -71,11 +76,11 @@ def main(
     overrides = [f"model.size=[{size},{size},1]", f"model.field=[0,0,{field}]"]
     hamiltonian = config.read(input_, overrides).hamiltonian
     evaluator = ms.Evaluator(hamiltonian, machine)
-    island = Island(Crystal(hamiltonian), evaluator, GeneticTunneling(replicas=replicas, seed=seed))
+    island = Island(Crystal(hamiltonian, machine), evaluator, GeneticTunneling(replicas=replicas, seed=seed))
     spent: dict[str, float] = defaultdict(float)
-    module = sys.modules[Island.__module__]
-    for part, name in PARTS.items():
-        setattr(module, name, timed(getattr(module, name), spent, part, clock))
+    for part, (module, name) in PARTS.items():
+        caller = import_module(module)
+        setattr(caller, name, timed(getattr(caller, name), spent, part, clock))
     offspring = timed(island._offspring, spent, "operators", clock)
     island._offspring = offspring  # type: ignore[method-assign]
     generations, later = [], defaultdict[str, float](float)

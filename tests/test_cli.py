@@ -351,7 +351,7 @@ def test_energy_as_text(toml, texture, capsys):
         (("energy", "{toml}", "--spins", "{run}", "--unit", "eV"), "eV"),
         (("show", "{none}.h5"), "no such file"),
         (("show", "{toml}"), "HDF5"),
-        (("show", "{folder}"), "HDF5"),
+        (("show", "{folder}"), "is a folder; expected the name of a file"),
         (("plot", "{none}.h5", "-o", "{out}.png"), "no such file"),
         (("plot", "{run}", "-o", "{out}.xyz"), ".png"),
         (("report", "{none}.h5", "-o", "{out}.html"), "no such file"),

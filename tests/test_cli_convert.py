@@ -183,7 +183,7 @@ def test_what_was_odd_about_spins_is_a_note(finished, tmp_path, capsys):
             ("{toml}", "{folder}/s.md"),
             "s.md: cannot infer the format from the file name; expected one of toml, uppasd, tb2j, spirit, vampire",
         ),
-        (("{toml}", "{folder}/in.toml/s.cfg"), "s.cfg: cannot be written"),
+        (("{toml}", "{folder}/in.toml/s.cfg"), "in.toml: cannot be written"),
         (("{cubic}", "{folder}/s.cfg", "--set", "model.vacancies=[3]"), "vacanc"),
         (("{cubic}", "{folder}/exchange.out"), "cubic"),
     ],

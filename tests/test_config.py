@@ -351,7 +351,10 @@ def test_size_and_field_can_be_set_for_uppasd(inpsd):
         ("model.field=[1,2]", "three numbers"),
         ("model.field=[true,2,3]", "three numbers"),
         ("model.field=nan", "three numbers in tesla"),
-        ("model.lattice=cubic", "model.size, model.field, model.periodic can"),
+        (
+            "model.lattice=cubic",
+            "model.size, model.field, model.periodic, model.unpickle, model.unmerged",
+        ),
     ],
 )
 def test_wrong_settings_of_an_uppasd_model(inpsd, override, told):

@@ -48,7 +48,7 @@ def test_a_run_with_a_flipped_bit_is_refused_or_has_the_same_content(resumable, 
     """Every part of it that another result could come from; bits that nothing is stored in do not matter."""
     rng, content, copy = np.random.default_rng(5), resumable.read_bytes(), tmp_path / "copy.h5"
     sound, refusals = datasets(resumable), 0
-    for place in rng.integers(len(content), size=200):
+    for place in rng.integers(len(content), size=60):
         changed = bytearray(content)
         changed[place] ^= 1 << rng.integers(8)
         copy.write_bytes(changed)

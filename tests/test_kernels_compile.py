@@ -98,7 +98,7 @@ def through_nvcc(compiler: str, architecture: str, folder: Path) -> tuple[bool, 
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("compiler", ["nvrtc", "nvcc"])
+@pytest.mark.parametrize("compiler", ["nvrtc", pytest.param("nvcc", marks=pytest.mark.slow)])
 def test_every_kernel_compiles(compiler, architecture, tmp_path, record_property):
     """Without a warning, every kernel in both precisions; no hot kernel spills its registers."""
     library, nvcc = nvrtc(), shutil.which("nvcc")

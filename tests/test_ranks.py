@@ -100,12 +100,12 @@ FAULT = """
 import sys
 from magsearch import cli, errors
 from magsearch.search import island
-breed = island.Island.breed
+breeding = island.Island.breeding
 def third(self):
     if self.generation == 3 and self.number == 3:
         raise {error}
-    return breed(self)
-island.Island.breed = third
+    return breeding(self)
+island.Island.breeding = third
 cli.main()
 """
 

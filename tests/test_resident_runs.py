@@ -22,12 +22,12 @@ def run(folder: Path, path: str, ranks: int = 0, generations: int = 4) -> Path:
     return out
 
 
-@pytest.fixture(scope="module", params=["direct", "fourier"])
+@pytest.fixture(scope="module", params=[pytest.param("direct", marks=pytest.mark.slow), "fourier"])
 def alone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     return request.param, run(tmp_path_factory.mktemp(request.param), request.param)
 
 
-@pytest.mark.parametrize("ranks", [2, 4])
+@pytest.mark.parametrize("ranks", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_ranks_differ_in_no_bit(alone, ranks, tmp_path):
     path, out = alone
     assert differences(out, run(tmp_path, path, ranks=ranks)) == set()

@@ -99,12 +99,12 @@ def test_signal_to_one_rank_stops_all_of_them_in_the_same_generation(undisturbed
 import os, signal
 from magsearch import cli
 from magsearch.search import island
-breed = island.Island.breed
+breeding = island.Island.breeding
 def told(self):
     if self.generation == 12 and self.number == 3:
         os.kill(os.getpid(), signal.SIGUSR1)
-    return breed(self)
-island.Island.breed = told
+    return breeding(self)
+island.Island.breeding = told
 cli.main()
 """)
     command = [*launcher(4), sys.executable, str(script), "run", str(undisturbed), "-o", str(out)]

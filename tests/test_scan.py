@@ -285,7 +285,7 @@ def test_tasks_of_another_scan_are_refused(alone, tmp_path):
         (("IN", "--resume", "OUT"), "contains its input"),
         (("--resume", "OUT", "--set", "scan.field=[1]"), r"scan.field cannot change .* scan.refine, scan.at_once and"),
         (("IN", "--set", "scan.field=[]", "--set", "scan.temperature=[]"), "nothing to scan"),
-        (("--resume", "IN"), "HDF5"),
+        (("--resume", "IN"), "in.toml"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(alone, arguments, told, capsys):

@@ -313,7 +313,7 @@ def test_files_that_are_no_runs_are_input_errors(path):
     path.write_bytes(b"")
     with pytest.raises(InputError, match="HDF5"):
         storage.read(path)
-    with pytest.raises(InputError, match="HDF5"):
+    with pytest.raises(InputError, match="is a folder"):
         storage.read(path.parent)
     with h5py.File(path, "w") as file:
         file["spins"] = np.zeros(3)

@@ -52,9 +52,8 @@ def _uncollected() -> Iterator[None]:
 
 def load(name: str) -> Any:
     """Import a command and return it. Raises InputError if the environment lets no command run."""
-    from magsearch.cli.environment import expect_sound
-
-    expect_sound()
+    with _uncollected():
+        import_module("magsearch.cli.environment").expect_sound()
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, **PLAIN)
     with _uncollected():
         alone.command(name)(getattr(import_module(f"{__name__}.{COMMANDS[name][0]}"), name))

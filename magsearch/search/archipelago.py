@@ -213,7 +213,7 @@ class Archipelago:
         self._asked |= now - self._written >= self._pause
         status["interrupted"], status["checkpoint"] = done is None, self._asked
         status["seconds"], status["waited"] = self.elapsed, self.ranks.waited
-        if done is not None:
+        if done:
             elites = [island.elites for island in self.islands]
             champions = [self.device.array(best[0].spins, self.evaluator.real) for best in elites]
             charge = charges(self.device, self.crystal.lattice, self.device.xp.stack(champions))

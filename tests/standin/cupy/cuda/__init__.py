@@ -220,7 +220,7 @@ class Plan:
 def plan_of(shape: tuple[int, ...], kind: Any, axes: tuple[int, ...], cached: bool = True) -> Plan:
     """Return a plan, from the cache where it is there."""
     key = (shape, np.dtype(kind), axes)
-    if key in _plans:
+    if key in _plans and not failures.cufft:
         _plans[key] = _plans.pop(key)  # used last
         return _plans[key]
     plan = Plan(shape, kind, axes)
