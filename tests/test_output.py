@@ -190,9 +190,10 @@ def test_a_file_in_the_place_of_ours_is_not_removed(folder):
 # -- one process at a time ---------------------------------------------------------------------------------------------
 
 
-def test_of_two_runs_with_one_name_one_is_refused(folder):
-    """Ten pairs; whichever is first. One that begins after the other has ended finds its file."""
-    for pair in range(10):
+@pytest.mark.parametrize("pairs", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_of_two_runs_with_one_name_one_is_refused(pairs, folder):
+    """Whichever is first. One that begins after the other has ended finds its file."""
+    for pair in range(pairs):
         out = folder / f"{pair}.h5"
         both = [start("run", "model.toml", "-o", out, "--set", f"search.seed={seed}") for seed in (1, 2)]
         logs = [one.communicate(timeout=100)[0] for one in both]
