@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.engine.device import Device, Launch, rows
+from magsearch.engine.device import Device, Launch, exhausted, rows
 from magsearch.engine.evaluator import SUM, Evaluator, Path, held
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.randomness import Key
@@ -369,8 +369,8 @@ def relax(
             start = partial(Motion.start, evaluator, batch[own], fields, key, seats.columns, first)
             _descend(minimizer, start, seats, final[own], state[:, own], watch)
             continue
-        except MemoryError:
-            if len(part) == 1 or (final is batch and state[:, own].any()):
+        except Exception as error:
+            if not exhausted(error) or len(part) == 1 or (final is batch and state[:, own].any()):
                 raise
         device.trim()
         warnings.warn(f"{last - first} replicas do not fit into memory at once and are relaxed in parts", stacklevel=2)
