@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 import magsearch as ms
 from magsearch import config
 from magsearch.config.input import Input
-from magsearch.engine.device import Cpu, Device
+from magsearch.engine.cpu import Cpu
+from magsearch.engine.device import Device
 from magsearch.phases.column import Column, lowest
 from magsearch.phases.crossings import Row, crossings
 from magsearch.scan.follow import Followed, Trial, batches, relaxed, with_slopes

@@ -25,7 +25,7 @@ import numpy as np
 from evaluation import median, model
 
 import magsearch as ms
-from magsearch.relaxation.relax import Motion
+from magsearch.relaxation.motion import Motion
 from magsearch.thermal.heat_bath import enter, moves, random_textures, sweeping
 
 SCALAR = "scalar_heatbath.f90"

@@ -14,7 +14,7 @@ import numpy as np
 from molecules import icosahedron
 
 import magsearch as ms
-from magsearch.relaxation.relax import Motion
+from magsearch.relaxation.motion import Motion
 from magsearch.thermal.heat_bath import bath, enter, random_textures
 
 REPLICAS, ITERATIONS = 16, 400

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 MODULES = {  # the public names, and where they are
-    "engine.device": ("choose",),
+    "engine.choice": ("choose",),
     "engine.evaluator": ("Evaluator",),
     "errors": ("InputError",),
     "formats": ("read", "read_spins"),
@@ -35,7 +35,8 @@ MODULES = {  # the public names, and where they are
     "relaxation.fire": ("Fire",),
     "relaxation.lbfgs": ("LBFGS",),
     "relaxation.llg": ("OverdampedLLG",),
-    "relaxation.relax": ("Convergence", "VarianceControl", "relax"),
+    "relaxation.convergence": ("Convergence", "VarianceControl"),
+    "relaxation.relax": ("relax",),
     "relaxation.velocity_projection": ("VelocityProjection",),
     "runs.api": ("load", "resume", "search"),
     "runs.result": ("Result",),

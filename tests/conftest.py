@@ -15,7 +15,9 @@ os.environ["PYTHONSAFEPATH"] = "1"  # subprocesses take the installed package, n
 from models import MODELS
 from simulated import simulated
 
-from magsearch.engine.device import Cpu, Cuda, Device
+from magsearch.engine.cpu import Cpu
+from magsearch.engine.cuda import Cuda
+from magsearch.engine.device import Device
 from magsearch.model.hamiltonian import Hamiltonian
 
 # Modules whose tests of ``device`` also run on the simulated GPU; STANDIN=all in the environment adds every other one

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from magsearch.engine.device import INSTRUCTION_SETS, Cpu
+from magsearch.engine.cpu import INSTRUCTION_SETS, Cpu
 
 ROOT = Path(__file__).parent.parent
 LOGS = ROOT / "out" / "everywhere"

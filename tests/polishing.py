@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from oracle import energy
 
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.minima import stability
 from magsearch.model.hamiltonian import Hamiltonian

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from magsearch.engine.device import Cuda
+from magsearch.engine.cuda import Cuda
 
 FOLDER = Path(__file__).with_name("standin")
 _modules: dict[str, ModuleType] = {}

@@ -9,7 +9,7 @@ import oracle
 
 from magsearch.engine.evaluator import Evaluator
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.relaxation.relax import Motion
+from magsearch.relaxation.motion import Motion
 from magsearch.thermal.heat_bath import enter, run
 
 KEY = (20261124, 7)

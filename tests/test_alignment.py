@@ -10,7 +10,7 @@ from models import MODELS
 from numpy.testing import assert_allclose, assert_array_equal
 from oracle import energy, random_textures
 
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.operators.crystal import Crystal
 from magsearch.randomness import Consumer, Draws
 from magsearch.search.alignment import Alignment

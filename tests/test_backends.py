@@ -13,12 +13,12 @@ import pytest
 
 from magsearch import config
 from magsearch.config.backend import METHODS
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.errors import InputError
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.convergence import EARLY, Convergence
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.llg import OverdampedLLG
-from magsearch.relaxation.relax import EARLY, Convergence
 from magsearch.relaxation.step_control import Fixed
 from magsearch.search.archipelago import Archipelago
 from magsearch.thermal.basin_hopping import BasinHopping

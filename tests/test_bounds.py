@@ -17,7 +17,7 @@ from scipy.optimize import minimize_scalar
 from magsearch.bounds import Bound, lower_bound, lowest_state, spiral
 from magsearch.bounds.domain import domain_of
 from magsearch.bounds.quadratic_form import quadratic_form
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.formats import read
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
@@ -25,7 +25,8 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
-from magsearch.relaxation.relax import Convergence, relax
+from magsearch.relaxation.convergence import Convergence
+from magsearch.relaxation.relax import relax
 from magsearch.units import MU_B
 
 X, Y, Z = np.eye(3)

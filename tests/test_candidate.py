@@ -22,7 +22,8 @@ from processes import MODEL
 
 import magsearch
 from magsearch import storage
-from magsearch.engine.device import INSTRUCTION_SETS, KERNELS
+from magsearch.engine.cpu import INSTRUCTION_SETS
+from magsearch.engine.kernels import KERNELS
 from magsearch.search import records
 from magsearch.search.candidate import Candidate
 from magsearch.search.records import Place
@@ -45,7 +46,7 @@ from pathlib import Path
 import numpy as np
 
 from magsearch import storage
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.search.candidate import packed, unpacked
 from magsearch.storage.summary import summary
 

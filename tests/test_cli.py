@@ -13,7 +13,8 @@ from command import MODEL, here, magsearch, printed, refused
 from oracle import energies, random_textures
 
 from magsearch import formats, storage
-from magsearch.engine.device import Cpu, choose
+from magsearch.engine.choice import choose
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.formats import write_restart
 from magsearch.operators import OPERATORS, HostOperator

@@ -12,12 +12,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 from simulated import backwards
 
 from magsearch.engine.convolution import HELD, SHARED, THREADS, LinePlan, Lines, factors, passes, roots
-from magsearch.engine.device import Cpu, Cuda, Device
+from magsearch.engine.cpu import Cpu
+from magsearch.engine.cuda import Cuda
+from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator, choose_path, cost
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
-from magsearch.relaxation.relax import Convergence, Motion, relax
+from magsearch.relaxation.convergence import Convergence
+from magsearch.relaxation.motion import Motion
+from magsearch.relaxation.relax import relax
 
 TOLERANCE = {np.float32: 2e-6, np.float64: 1e-13}
 

@@ -15,9 +15,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from simulated import backwards, simulated, stand_in
 from statistics_of import RARE
 
-from magsearch.engine import device as device_module
-from magsearch.engine.device import Cpu, Cuda, choose, constant, exhausted, kernel_source, rows, signatures
+from magsearch.engine import choice
+from magsearch.engine.choice import choose
+from magsearch.engine.cpu import Cpu
+from magsearch.engine.cuda import Cuda
+from magsearch.engine.device import exhausted
 from magsearch.engine.evaluator import SUM, Evaluator
+from magsearch.engine.kernels import KERNELS, constant, kernel_source, rows, signatures
 
 # -- choosing --------------------------------------------------------------------------------------------------------
 
@@ -35,7 +39,7 @@ def test_an_unknown_device_is_named(name):
 
 def test_without_cupy_the_way_to_get_it_is_told(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "cupy", None)
-    monkeypatch.setattr(device_module, "DRIVER", tmp_path)
+    monkeypatch.setattr(choice, "DRIVER", tmp_path)
     for name in ("cuda", "cuda:1"):
         with pytest.raises(RuntimeError, match="no CuPy: pip install"):
             choose(name)
@@ -45,7 +49,7 @@ def test_without_cupy_the_way_to_get_it_is_told(monkeypatch, tmp_path):
 
 def test_a_driver_without_cupy_is_worth_a_note(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "cupy", None)
-    monkeypatch.setattr(device_module, "DRIVER", tmp_path)
+    monkeypatch.setattr(choice, "DRIVER", tmp_path)
     (tmp_path / "nvidia0").touch()
     assert choose("auto").note.startswith("no GPU is used: no CuPy: pip install")
 
@@ -440,5 +444,5 @@ def test_scattered_spins_are_uniform_on_the_sphere(device, real):
 
 
 def test_the_kernels_are_found_beside_the_package():
-    assert (device_module.KERNELS / "portable.cuh").exists()
+    assert (KERNELS / "portable.cuh").exists()
     assert isinstance(Cuda, type)

@@ -8,7 +8,7 @@ import scipy.stats
 from numpy.testing import assert_allclose, assert_array_equal
 from statistics_of import RARE, allowed, assert_mean
 
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.randomness import WORDS, Consumer, Draws
 
 MANY = 20000

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from simulated import FOLDER
 
-from magsearch.engine.device import KERNELS, Cpu
+from magsearch.engine.cpu import Cpu
+from magsearch.engine.kernels import KERNELS
 
 SOURCE = """
 #include "heatbath.cuh"

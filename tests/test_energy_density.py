@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 from oracle import random_textures
 
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.observables.energy_density import energy_density
 

@@ -16,7 +16,7 @@ from models import MODELS, exchange, shell_bonds, square_bloch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.transform import Rotation
 
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import SUM, Evaluator, choose_path, cost
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
@@ -343,12 +343,13 @@ EVERYTHING = """
 import sys
 import numpy as np, oracle
 from models import MODELS
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator, cost
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.fire import Fire
 from magsearch.relaxation.lbfgs import LBFGS
-from magsearch.relaxation.relax import Convergence, relax
+from magsearch.relaxation.convergence import Convergence
+from magsearch.relaxation.relax import relax
 from magsearch.relaxation.velocity_projection import VelocityProjection
 found = {}
 for name, model in MODELS.items():

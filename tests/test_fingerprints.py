@@ -8,7 +8,7 @@ from models import MODELS, bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose, assert_array_equal
 from symmetric import copy, spiral, square
 
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.reciprocal import wave_numbers

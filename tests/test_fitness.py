@@ -12,7 +12,7 @@ from models import MODELS, bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.integrate import quad
 
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import Interrupted
 from magsearch.minima import modes
@@ -25,8 +25,9 @@ from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.observables.fingerprint import fingerprint
 from magsearch.operators.crystal import Crystal
 from magsearch.randomness import Draws
+from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.lbfgs import LBFGS
-from magsearch.relaxation.relax import Convergence, relax
+from magsearch.relaxation.relax import relax
 from magsearch.search.candidate import Candidate, packed, unpacked
 from magsearch.search.island import GeneticTunneling, Island
 from magsearch.units import K_B, MU_B

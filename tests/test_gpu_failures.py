@@ -18,7 +18,7 @@ import magsearch as ms
 from magsearch import storage
 from magsearch.engine import evaluator as evaluator_module
 from magsearch.engine import neighbours
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.errors import InputError
 from magsearch.runs import self_test
 

@@ -18,14 +18,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 from statistics_of import RARE, assert_mean, assert_within, standard_error
 from sweeping import KEY, contact, swept, textures_of
 
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
-from magsearch.relaxation.relax import STATE, Convergence, Motion, VarianceControl, relax
+from magsearch.relaxation.convergence import Convergence, VarianceControl
+from magsearch.relaxation.motion import STATE, Motion
+from magsearch.relaxation.relax import relax
 from magsearch.relaxation.seats import Row
 from magsearch.thermal.heat_bath import (
     FIRST,
@@ -234,7 +236,7 @@ sys.path.insert(0, {tests!r})
 import numpy as np
 from models import MODELS
 from sweeping import swept
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 names = ("triangular_j1_j3", "large_film", "kagome_tensor", "disordered")
 reals = ("float32", "float64")
 np.savez(sys.argv[1], **{{name + real: swept(MODELS[name], Cpu(), real, 40) for name in names for real in reals}})

@@ -11,7 +11,7 @@ from models import MODELS, bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose
 from oracle import energy, random_textures
 
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
@@ -23,9 +23,9 @@ from magsearch.operators.seeds import RandomSpins, SoftWaves
 from magsearch.operators.skyrmions import PlantSkyrmion
 from magsearch.randomness import Consumer, Draws
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.fire import Fire
 from magsearch.relaxation.lbfgs import LBFGS
-from magsearch.relaxation.relax import Convergence
 from magsearch.relaxation.velocity_projection import VelocityProjection
 from magsearch.search.candidate import NOWHERE, Candidate
 from magsearch.search.island import GeneticTunneling, Island, State

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from sass import disassembler, functions, loads_per_bond
 
-from magsearch.engine.device import kernel_source, signatures
+from magsearch.engine.kernels import kernel_source, signatures
 
 ARCHITECTURES = ("sm_80", "sm_90")
 # 65536 registers of a multiprocessor for 1024 threads, four blocks of 256: half of its occupancy (sm_90)

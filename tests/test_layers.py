@@ -33,7 +33,7 @@ LAYERS = (
 FILES = {*LAYERS[0], *LAYERS[1]}  # the only modules that lie flat
 RANK = {package: rank for rank, layer in enumerate(LAYERS) for package in layer}
 ONLY = {
-    "cupy": {"engine.device"}, "cupyx": {"engine.device"}, "mpi4py": {"parallel.ranks"}, "h5py": {"storage"},
+    "cupy": {"engine.cuda"}, "cupyx": {"engine.cuda"}, "mpi4py": {"parallel.ranks"}, "h5py": {"storage"},
 }  # fmt: skip
 
 SOURCES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
@@ -100,8 +100,8 @@ def test_a_library_is_imported_by_its_own_module_only(library):
 
 
 def test_the_reader_of_imports_sees_what_is_there():
-    """cupy is reached through importlib in device.py; hamiltonian imports bonds and lattice."""
-    assert "cupy" in imports("engine.device")
+    """cupy is reached through importlib in cuda.py; hamiltonian imports bonds and lattice."""
+    assert "cupy" in imports("engine.cuda")
     assert {"model.bonds", "model.lattice"} <= inside("model.hamiltonian")
 
 

@@ -13,14 +13,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.integrate import quad
 from statistics_of import assert_mean, standard_error
 
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.model.bonds import Bonds, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
+from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.llg import OverdampedLLG
-from magsearch.relaxation.relax import STATE, Convergence, Cycle, Motion, relax
+from magsearch.relaxation.motion import STATE, Cycle, Motion
+from magsearch.relaxation.relax import relax
 from magsearch.relaxation.step_control import AutoDrop, Fixed
 from magsearch.thermal.stochastic_llg import StochasticLLG
 from magsearch.units import K_B, MU_B

@@ -12,11 +12,12 @@ import pytest
 from models import square_bloch
 from simulated import simulated
 
-from magsearch.engine.device import Cuda
+from magsearch.engine.cuda import Cuda
 from magsearch.engine.evaluator import Evaluator, Path
+from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.fire import Fire
 from magsearch.relaxation.lbfgs import LBFGS
-from magsearch.relaxation.relax import Convergence, Minimizer, relax
+from magsearch.relaxation.relax import Minimizer, relax
 from magsearch.search.island import OFFSPRING
 from magsearch.search.memory import replica
 

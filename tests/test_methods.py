@@ -13,13 +13,15 @@ from models import MODELS, kagome_tensor, left_handed, square_bloch
 from numpy.testing import assert_allclose, assert_array_equal
 from statistics_of import assert_lower
 
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.operators.crystal import Crystal
 from magsearch.randomness import Consumer, keyed
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.lbfgs import LBFGS
-from magsearch.relaxation.relax import Convergence, Method, Motion, relax
+from magsearch.relaxation.motion import Motion
+from magsearch.relaxation.relax import Method, relax
 from magsearch.search import lockstep
 from magsearch.search.island import GeneticTunneling, Island
 from magsearch.thermal.basin_hopping import BasinHopping

@@ -8,7 +8,7 @@ from models import bloch, exchange, shell_bonds
 from polishing import LINE, judged, polished
 from symmetric import EASY, UP, spiral, square
 
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.minima.degeneracy import Degeneracy, Minima, moved
 from magsearch.model.hamiltonian import Hamiltonian

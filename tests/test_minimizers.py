@@ -16,10 +16,12 @@ from magsearch.model.bonds import Bonds, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.convergence import Convergence, VarianceControl
 from magsearch.relaxation.fire import Fire
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.llg import OverdampedLLG
-from magsearch.relaxation.relax import Convergence, Motion, VarianceControl, relax
+from magsearch.relaxation.motion import Motion
+from magsearch.relaxation.relax import relax
 from magsearch.relaxation.velocity_projection import VelocityProjection
 from magsearch.units import MU_B
 

@@ -20,8 +20,9 @@ from magsearch.model.bonds import Bonds, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
+from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.lbfgs import LBFGS
-from magsearch.relaxation.relax import Convergence, relax
+from magsearch.relaxation.relax import relax
 
 EXACT = LBFGS(Convergence(torque=1e-8, steps=20000, variance=None))
 LARGE = ["triangular_j1_j3", "large_film", "prime_box"]  # hundreds of spins

@@ -12,7 +12,7 @@ from models import MODELS, bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose, assert_array_equal
 from oracle import energy, random_textures
 
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice

@@ -14,14 +14,15 @@ from magsearch.bounds.domain import Box, Cluster
 from magsearch.bounds.moments import moments, multiplied, symmetric_matrix
 from magsearch.bounds.patches import decompose, neighbouring_triples
 from magsearch.bounds.quadratic_form import in_space, quadratic_form
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
-from magsearch.relaxation.relax import Convergence, relax
+from magsearch.relaxation.convergence import Convergence
+from magsearch.relaxation.relax import relax
 
 
 def unit(seed: int, count: int) -> np.ndarray:

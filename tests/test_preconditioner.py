@@ -15,8 +15,9 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.preconditioner import DIRECTION, preconditioned, softened
-from magsearch.relaxation.relax import Convergence, relax
+from magsearch.relaxation.relax import relax
 
 
 def heisenberg(name: str, size: tuple[int, int, int], *J: float) -> Hamiltonian:

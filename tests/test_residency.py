@@ -14,11 +14,12 @@ from models import square_bloch
 from numpy.testing import assert_array_equal
 from simulated import simulated
 
-from magsearch.engine.device import Cpu, Device
+from magsearch.engine.cpu import Cpu
+from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator
 from magsearch.operators.crystal import Crystal
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
-from magsearch.relaxation.relax import Convergence
+from magsearch.relaxation.convergence import Convergence
 from magsearch.search import lockstep
 from magsearch.search.archipelago import Archipelago
 from magsearch.search.candidate import Candidate, compact, given, on_host

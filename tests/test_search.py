@@ -12,7 +12,7 @@ from models import MODELS, bloch, exchange, icosahedron, shell_bonds
 from numpy.testing import assert_allclose, assert_array_equal
 from oracle import energy
 
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy

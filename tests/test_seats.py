@@ -10,11 +10,13 @@ import pytest
 from models import square_bloch
 from numpy.testing import assert_array_equal
 
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator, held
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.lbfgs import LBFGS
-from magsearch.relaxation.relax import Convergence, Motion, relax
+from magsearch.relaxation.motion import Motion
+from magsearch.relaxation.relax import relax
 from magsearch.relaxation.seats import FAMILY, families, seated
 
 MINIMIZER = BarzilaiBorwein(Convergence(torque=1e-3, steps=400, variance=None))

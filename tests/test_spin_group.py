@@ -10,7 +10,7 @@ from random_models import random_model
 from scipy.spatial.transform import Rotation
 from symmetric import ASIDE, EASY, EASY_X, TILTED, UP, along_z, copy, diagonal, square
 
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.model.bonds import Bonds
 from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy

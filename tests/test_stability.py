@@ -12,7 +12,7 @@ from oracle import energy, random_textures
 from polishing import LINE, judged, polished
 
 from magsearch.console import run
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.minima import modes, stability
 from magsearch.model.bonds import Bonds, exchange_matrix
@@ -20,8 +20,9 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.operators.crystal import Crystal
+from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.lbfgs import LBFGS
-from magsearch.relaxation.relax import Convergence, relax
+from magsearch.relaxation.relax import relax
 from magsearch.search.candidate import measured
 from magsearch.search.island import GeneticTunneling, Island
 from magsearch.units import MU_B

@@ -13,15 +13,18 @@ from simulated import backwards, simulated, stand_in
 from sweeping import swept
 
 from magsearch.engine import sweep_order
-from magsearch.engine.device import Cpu, Cuda
+from magsearch.engine.cpu import Cpu
+from magsearch.engine.cuda import Cuda
 from magsearch.engine.evaluator import Evaluator
 from magsearch.engine.graph import Chain, Fixed
 from magsearch.minima.modes import softest
 from magsearch.relaxation import barzilai_borwein
 from magsearch.relaxation.barzilai_borwein import FEW, BarzilaiBorwein
+from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.fire import Fire
 from magsearch.relaxation.lbfgs import LBFGS
-from magsearch.relaxation.relax import Convergence, Cycle, Motion, relax
+from magsearch.relaxation.motion import Cycle, Motion
+from magsearch.relaxation.relax import relax
 from magsearch.thermal.heat_bath import HeatBath
 
 FUSED = [name for name, model in MODELS.items() if model.coordination <= FEW]

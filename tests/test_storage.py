@@ -22,7 +22,7 @@ from records import made_early, stored
 from magsearch import storage
 from magsearch.config.input import Input
 from magsearch.config.search import SearchTable
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
 from magsearch.model.hamiltonian import Hamiltonian

@@ -10,7 +10,7 @@ from command import refused
 from models import MODELS
 
 from magsearch.cli import app
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.errors import InputError
 from magsearch.runs import textures
 from magsearch.search.archipelago import Archipelago

@@ -16,7 +16,7 @@ from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
-from magsearch.relaxation.relax import Motion
+from magsearch.relaxation.motion import Motion
 from magsearch.thermal.heat_bath import enter, moves, sweep
 from magsearch.thermal.parallel_tempering import ParallelTempering
 from magsearch.thermal.population_annealing import PopulationAnnealing

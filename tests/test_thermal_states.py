@@ -7,7 +7,7 @@ import pytest
 from models import MODELS, exchange, shell_bonds
 from scipy.special import erfc
 
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice

@@ -15,7 +15,7 @@ from records import stored
 from scans import FIELDS, grown, heated, scan
 
 from magsearch import storage
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.observables.energy_density import energy_density

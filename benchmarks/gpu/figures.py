@@ -23,7 +23,7 @@ from evaluation import model
 import magsearch as ms
 from magsearch.engine.device import Device
 from magsearch.engine.evaluator import SUM
-from magsearch.relaxation.relax import Motion
+from magsearch.relaxation.motion import Motion
 from magsearch.thermal.heat_bath import enter, random_textures, sweeping
 
 MODELS = {4: ("square", 128), 360: ("triangular", 100)}  # bonds: lattice, side

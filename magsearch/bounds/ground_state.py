@@ -23,12 +23,13 @@ from magsearch.bounds.banded import Band
 from magsearch.bounds.bound import Bound, lower_bound
 from magsearch.bounds.multipliers import shifted
 from magsearch.bounds.quadratic_form import QuadraticForm, in_space, quadratic_form
-from magsearch.engine.device import Cpu
+from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.lbfgs import LBFGS
-from magsearch.relaxation.relax import Convergence, relax
+from magsearch.relaxation.relax import relax
 
 SOFT = 1e-6  # eigenvalues of S below this, in units of form.scale, are zero
 LARGE = 600  # rows from which on a cluster's null space is found by Lanczos' method,

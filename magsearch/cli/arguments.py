@@ -13,7 +13,8 @@ import typer
 from numpy.typing import NDArray
 
 from magsearch.cli.streams import say
-from magsearch.engine.device import Device, choose
+from magsearch.engine.choice import choose
+from magsearch.engine.device import Device
 from magsearch.errors import InputError
 from magsearch.model.hamiltonian import Hamiltonian
 

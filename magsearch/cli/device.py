@@ -9,7 +9,10 @@ import typer
 
 from magsearch.cli.arguments import Json
 from magsearch.console import model
-from magsearch.engine.device import Cpu, Cuda, Device, choose
+from magsearch.engine.choice import choose
+from magsearch.engine.cpu import Cpu
+from magsearch.engine.cuda import Cuda
+from magsearch.engine.device import Device
 from magsearch.runs import self_test
 
 

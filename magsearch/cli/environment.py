@@ -20,7 +20,7 @@ def expect_sound() -> None:
             f"this process may use {memory() / 1e6:.0f} MB of memory (ulimit -v); expected at least "
             f"{needed / 1e6:.0f} MB for {threads()} threads"
         )
-    from magsearch.engine.device import choose  # loads the libraries
+    from magsearch.engine.choice import choose  # loads the libraries
 
     try:
         choose("cpu")

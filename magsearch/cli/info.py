@@ -10,7 +10,7 @@ import numpy as np
 from magsearch import config
 from magsearch.cli.arguments import InputFile, Json, Settings, Strict, changed, device_named
 from magsearch.console import model
-from magsearch.engine.device import Cuda
+from magsearch.engine.cuda import Cuda
 from magsearch.engine.evaluator import Evaluator, choose_path
 from magsearch.formats import CONVENTIONS
 from magsearch.formatting import vector

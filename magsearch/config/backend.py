@@ -9,7 +9,8 @@ from typing import Any
 
 from magsearch import thermal
 from magsearch.formats.toml.table import Table
-from magsearch.relaxation.relax import EARLY, Convergence, Method, Minimizer, VarianceControl
+from magsearch.relaxation.convergence import EARLY, Convergence, VarianceControl
+from magsearch.relaxation.relax import Method, Minimizer
 from magsearch.thermal.parallel_tempering import ParallelTempering
 
 METHODS: dict[str, type] = {  # every class of the package thermal that has a name

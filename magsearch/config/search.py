@@ -14,7 +14,7 @@ from magsearch.minima.harmonic import Harmonic
 from magsearch.minima.local_entropy import LocalEntropy
 from magsearch.operators import BREEDING, OPERATORS, SEEDS, Mixture
 from magsearch.relaxation import MINIMIZERS
-from magsearch.relaxation.relax import Convergence
+from magsearch.relaxation.convergence import Convergence
 from magsearch.search.island import GeneticTunneling
 from magsearch.search.selection import SELECTIONS
 from magsearch.search.stopping import Stop

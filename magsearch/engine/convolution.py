@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from magsearch.engine.device import Cuda, Device, Launch, constant, rows
-from magsearch.engine.graph import Fixed
+from magsearch.engine.cuda import Cuda
+from magsearch.engine.device import Device
+from magsearch.engine.graph import Fixed, Launch
+from magsearch.engine.kernels import constant, rows
 
 HELD = constant("held")
 SUMS = rows("Sum")["SUMS"]

@@ -14,7 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.engine.convolution import LinePlan, Transforms, convolution, passes
-from magsearch.engine.device import THREADS, Device, Launch, constant, rows
+from magsearch.engine.cuda import THREADS
+from magsearch.engine.device import Device
+from magsearch.engine.graph import Launch
+from magsearch.engine.kernels import constant, rows
 from magsearch.engine.neighbours import Neighbours
 from magsearch.engine.onsite_table import OnsiteTable
 from magsearch.engine.sweep_order import SweepPlan

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.engine.device import Device, rows
+from magsearch.engine.device import Device
+from magsearch.engine.kernels import rows
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.terms.onsite import OnsiteEntries
 from magsearch.model.terms.term import UnsupportedTerm

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch.engine.device import Launch
 from magsearch.engine.evaluator import Evaluator
+from magsearch.engine.graph import Launch
 from magsearch.model.sphere import frames
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch.engine.device import Launch
+from magsearch.engine.graph import Launch
 from magsearch.minima.hessian import Hessian
 
 CLEAN = 10  # steps between two projections of the vectors that remove the directions left out

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from magsearch.engine.evaluator import SUM, Evaluator
 from magsearch.minima.free_energy import TEMPERATURE, FreeEnergy
 from magsearch.randomness import Key
-from magsearch.relaxation.relax import Motion
+from magsearch.relaxation.motion import Motion
 from magsearch.thermal.heat_bath import bath, enter, tether
 from magsearch.thermal.statistics import estimate
 from magsearch.units import K_B

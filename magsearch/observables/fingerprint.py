@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch.engine.device import Cpu, Device
+from magsearch.engine.cpu import Cpu
+from magsearch.engine.device import Device
 from magsearch.model.lattice import Lattice
 from magsearch.observables.invariants import QUANTITIES, SUM, charge_of, invariants
 from magsearch.observables.structure_factor import PEAKS

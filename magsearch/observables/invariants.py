@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.engine.device import Device, rows
+from magsearch.engine.device import Device
+from magsearch.engine.kernels import rows
 from magsearch.model.lattice import Lattice
 from magsearch.model.reciprocal import wave_numbers
 from magsearch.model.triangulation import stacking_axis, triangles

@@ -6,7 +6,8 @@ import pkgutil
 from collections.abc import Callable
 from importlib import import_module
 
-from magsearch.relaxation.relax import Convergence, Minimizer
+from magsearch.relaxation.convergence import Convergence
+from magsearch.relaxation.relax import Minimizer
 
 
 def found() -> dict[str, Callable[[Convergence], Minimizer]]:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from magsearch.engine.device import Device, Launch
+from magsearch.engine.device import Device
 from magsearch.engine.evaluator import COMPANY, REDUCING, SUM, Evaluator, Path
+from magsearch.engine.graph import Launch
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.relaxation.convergence import Convergence
+from magsearch.relaxation.motion import Motion
 from magsearch.relaxation.preconditioner import DIRECTION, preconditioned, softened
-from magsearch.relaxation.relax import Convergence, Motion
 
 SAFE = 0.3  # radians for each radian that the preconditioner asks for
 FEW = 18  # bonds of a site up to which a GPU moves the neighbours of a spin anew rather than pass over the spins twice

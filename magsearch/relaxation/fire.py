@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from magsearch.engine.device import Device, Launch
+from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Path
+from magsearch.engine.graph import Launch
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.relaxation.relax import Convergence, Motion
+from magsearch.relaxation.convergence import Convergence
+from magsearch.relaxation.motion import Motion
 from magsearch.relaxation.velocity import add_velocity, advance
 
 

@@ -8,10 +8,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from magsearch.engine.device import Device, Launch, constant
+from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Path
+from magsearch.engine.graph import Launch
+from magsearch.engine.kernels import constant
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.relaxation.relax import Convergence, Motion
+from magsearch.relaxation.convergence import Convergence
+from magsearch.relaxation.motion import Motion
 
 HISTORY = constant("history")
 VECTORS = 2 * HISTORY + 1

@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from magsearch.engine.device import Launch, rows
 from magsearch.engine.evaluator import Evaluator
+from magsearch.engine.graph import Launch
+from magsearch.engine.kernels import rows
 
 DIRECTION = rows("DirectionSum")
 

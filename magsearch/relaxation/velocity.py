@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from magsearch.engine.device import Launch
-from magsearch.relaxation.relax import Motion
+from magsearch.engine.graph import Launch
+from magsearch.relaxation.motion import Motion
 
 
 def add_velocity(motion: Motion) -> None:

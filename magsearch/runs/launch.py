@@ -16,7 +16,8 @@ from rich.console import Console
 
 from magsearch import output
 from magsearch.console import model
-from magsearch.engine.device import Device, choose, exhausted
+from magsearch.engine.choice import choose
+from magsearch.engine.device import Device, exhausted
 from magsearch.errors import InputError
 from magsearch.parallel.ranks import Ranks
 from magsearch.parallel.signals import AGAIN, Signals

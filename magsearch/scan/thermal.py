@@ -23,7 +23,8 @@ from magsearch.engine.evaluator import Evaluator
 from magsearch.phases.column import ALL, Minimum, ThermalState
 from magsearch.phases.spectrum import Spectrum, portrait, spectrum
 from magsearch.randomness import Key
-from magsearch.relaxation.relax import STATE, Motion, Watch
+from magsearch.relaxation.motion import STATE, Motion
+from magsearch.relaxation.relax import Watch
 from magsearch.thermal.parallel_tempering import ParallelTempering
 from magsearch.thermal.sampling import Trajectory, averages
 from magsearch.thermal.statistics import estimate

@@ -25,8 +25,9 @@ from magsearch.operators import BREEDING, SEEDS, Mixture
 from magsearch.operators.crystal import Crystal
 from magsearch.randomness import Consumer, Draws, key
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.convergence import EARLY, Convergence, VarianceControl
 from magsearch.relaxation.lbfgs import LBFGS
-from magsearch.relaxation.relax import EARLY, Convergence, Method, Minimizer, VarianceControl
+from magsearch.relaxation.relax import Method, Minimizer
 from magsearch.search.breeding import Breeding
 from magsearch.search.candidate import NO_SPINS, NOWHERE, Candidate, compact, gathered, on_host
 from magsearch.search.lockstep import Task, Work, together

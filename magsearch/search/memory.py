@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from magsearch.engine.device import Cpu, Device
+from magsearch.engine.cpu import Cpu
+from magsearch.engine.device import Device
 from magsearch.engine.evaluator import SUM, Path
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.relaxation.relax import STATE, Method, Minimizer
+from magsearch.relaxation.motion import STATE
+from magsearch.relaxation.relax import Method, Minimizer
 from magsearch.search.archipelago import owners
 from magsearch.search.candidate import record_type
 from magsearch.search.island import GeneticTunneling

@@ -13,7 +13,8 @@ import numpy as np
 
 from magsearch import output
 from magsearch.bounds import Bound
-from magsearch.engine.device import Cpu, Device
+from magsearch.engine.cpu import Cpu
+from magsearch.engine.device import Device
 from magsearch.errors import InputError
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice

@@ -20,11 +20,16 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch.engine.device import THREADS, Device, Launch, rows
+from magsearch.engine.cuda import THREADS
+from magsearch.engine.device import Device
 from magsearch.engine.evaluator import SUM, Evaluator, Path
+from magsearch.engine.graph import Launch
+from magsearch.engine.kernels import rows
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.randomness import Key
-from magsearch.relaxation.relax import LOOK, STATE, Convergence, Cycle, Motion, Watch
+from magsearch.relaxation.convergence import Convergence
+from magsearch.relaxation.motion import STATE, Cycle, Motion
+from magsearch.relaxation.relax import LOOK, Watch
 from magsearch.units import K_B
 
 MOVE = rows("Move")

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from magsearch.engine.evaluator import Evaluator
 from magsearch.randomness import Consumer, Key, derived, keyed
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
-from magsearch.relaxation.relax import Minimizer, Motion, Relaxation, Watch, relax
+from magsearch.relaxation.motion import Motion
+from magsearch.relaxation.relax import Minimizer, Relaxation, Watch, relax
 from magsearch.thermal.heat_bath import REFLECTIONS, bath, energies, enter, several, warm
 from magsearch.thermal.outcome import with_steps
 from magsearch.thermal.simulated_annealing import COLDEST, HOTTEST, ends

@@ -13,7 +13,8 @@ from magsearch.engine.evaluator import Evaluator
 from magsearch.model.triangulation import triangles
 from magsearch.observables.topological_charge import topological_charge
 from magsearch.randomness import Key
-from magsearch.relaxation.relax import STATE, Motion, Watch
+from magsearch.relaxation.motion import STATE, Motion
+from magsearch.relaxation.relax import Watch
 from magsearch.thermal.heat_bath import bath, enter, random_textures, warm
 from magsearch.thermal.statistics import Estimate, estimate
 from magsearch.units import K_B

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Protocol
 from magsearch.engine.evaluator import Evaluator
 from magsearch.randomness import Consumer, Key, derived
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
-from magsearch.relaxation.relax import Minimizer, Motion, Relaxation, Watch, relax
+from magsearch.relaxation.motion import Motion
+from magsearch.relaxation.relax import Minimizer, Relaxation, Watch, relax
 from magsearch.thermal.heat_bath import REFLECTIONS, bath, enter, warm
 from magsearch.thermal.outcome import with_steps
 from magsearch.units import K_B

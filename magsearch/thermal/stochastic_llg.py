@@ -9,10 +9,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from magsearch.engine.device import Device, Launch
+from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Path
+from magsearch.engine.graph import Launch
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.relaxation.relax import Convergence, Motion
+from magsearch.relaxation.convergence import Convergence
+from magsearch.relaxation.motion import Motion
 from magsearch.relaxation.step_control import Fixed, Pace
 from magsearch.thermal.heat_bath import number, warm
 from magsearch.units import K_B
