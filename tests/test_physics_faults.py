@@ -11,7 +11,7 @@ import pytest
 from command import here, printed, refused
 from small_files.uppasd import energy, write
 
-from magsearch import formats
+from magsearch import config, formats
 from magsearch.errors import InputError
 from magsearch.model.notes import harmless
 from magsearch.units import JOULE, MRY, MU_B
@@ -284,6 +284,14 @@ def test_a_single_calculation_of_tb2j_is_recognised_and_its_component_left_out_o
     assert energy(dropped, Z) / 64 == pytest.approx(-60)
     assert any("they are left out" in note for note in dropped.remarks)
     assert "single calculation" in refused(capsys, "info", path, "--strict")
+
+
+def test_how_a_file_is_read_cannot_vary(tmp_path):
+    """The points of a scan share one Hamiltonian as it was read."""
+    path = tmp_path / "exchange.out"
+    path.write_text(single_calculation())
+    with pytest.raises(InputError, match=r"model\.unmerged decides how a file is read, and cannot vary"):
+        config.varied(config.read(path), {"model.unmerged": "drop"})
 
 
 def test_a_merged_calculation_of_tb2j_is_not_suspected(tmp_path):
