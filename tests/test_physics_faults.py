@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command import here, printed, refused
+from small_files.tb2j import XML
 from small_files.uppasd import energy, write
 
 from magsearch import config, formats
@@ -284,6 +285,16 @@ def test_a_single_calculation_of_tb2j_is_recognised_and_its_component_left_out_o
     assert energy(dropped, Z) / 64 == pytest.approx(-60)
     assert any("they are left out" in note for note in dropped.remarks)
     assert "single calculation" in refused(capsys, "info", path, "--strict")
+
+
+def test_components_across_the_moments_are_kept_from_all_lists_of_multibinit(tmp_path):
+    """Moments along z; the exchange list has (3, 5, 4) meV along x, y and z, the bilinear one -20 along z."""
+    xml = XML.replace("3.0e-03 3.0e-03 3.0e-03", "3e-3 5e-3 4e-3").replace("0.0\t3.00000e+00\t-4.0", "0 0 4.0")
+    xml = xml.replace("2e-4 0 0 0 -1e-4 0 0 0 -1e-4", "0 0 0 0 0 0 0 0 -2e-2")
+    (tmp_path / "exchange.xml").write_text(xml)
+    kept, dropped = (formats.read(tmp_path / "exchange.xml", unmerged=choice) for choice in ("keep", "drop"))
+    assert np.allclose(np.diagonal(kept.bonds.J, axis1=1, axis2=2), [6, 10, -32])
+    assert np.allclose(np.diagonal(dropped.bonds.J, axis1=1, axis2=2), [6, 10, 8])
 
 
 def test_how_a_file_is_read_cannot_vary(tmp_path):
