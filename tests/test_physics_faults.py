@@ -203,6 +203,14 @@ def test_strict_refuses_what_a_note_says_was_left_out(tmp_path, capsys):
         assert "'hfeld' is no keyword" in refused(capsys, command, path, "--strict")
 
 
+def test_strict_accepts_a_film_with_surfaces_and_refuses_couplings_that_exist_nowhere(tmp_path, capsys):
+    path = tmp_path / "film.cfg"
+    path.write_text(FILM.replace("6 6 1", "6 6 3"))
+    printed(capsys, "info", path, "--strict")
+    path.write_text(FILM)
+    assert "6 of 10 couplings of a cell exist nowhere" in refused(capsys, "info", path, "--strict")
+
+
 HELIX = """\
 [model]
 cell = [[4.0, 0, 0], [0, 4.0, 0], [0, 0, 4.0]]
