@@ -147,8 +147,7 @@ class Expression:
         Raises CannotExpress if that would change the sites of a box with open edges.
         """
         h, lattice = self.hamiltonian, self.hamiltonian.lattice
-        fractions = lattice.basis @ np.linalg.inv(lattice.cell)
-        cells = np.floor(fractions + 1e-7).astype(np.int64)
+        fractions, cells = lattice.basis @ np.linalg.inv(lattice.cell), lattice.outside
         if alone and lattice.cells == 1:
             cells[:, ~np.array(lattice.periodic)] = 0
         if not cells.any():
