@@ -121,8 +121,9 @@ def test_a_tensor_of_a_site_with_itself_is_its_anisotropy(tmp_path):
     assert not any("itself" in note for note in model.remarks)
 
 
-def test_a_scalar_of_a_site_with_itself_is_a_constant_that_is_told(tmp_path):
-    files = {"inpsd.dat": "ncell 8 8 1\nsym 2\n" + CELL, "j": "1 1 0 0 0 0.3\n1 1 1 0 0 1.0", **ONE}
+@pytest.mark.parametrize("read_as_scalar", ["", "do_jtensor 1\n"])
+def test_a_scalar_of_a_site_with_itself_is_a_constant_that_is_told(tmp_path, read_as_scalar):
+    files = {"inpsd.dat": "ncell 8 8 1\nsym 2\n" + CELL + read_as_scalar, "j": "1 1 0 0 0 0.3\n1 1 1 0 0 1.0", **ONE}
     model = formats.read(write(tmp_path, files))
     assert energy(model, Z) / 64 == pytest.approx(-4 * MRY)
     assert any("1 atoms are coupled to themselves, for example atom 1 by line 1" in note for note in model.notes)

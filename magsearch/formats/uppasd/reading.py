@@ -136,7 +136,7 @@ def _exchange(inpsd: Inpsd, sites: Sites) -> tuple[Bonds, list[Anisotropy], list
     J = table.values[:, 5:].reshape(-1, 3, 3) if whole_tensor else scale * exchange_matrix(table.values[:, 5])
     bonds, notes, own = bonds_of(sites, table, 2 * MRY * J, operations(sym), typed=not tensor)
     onsite: list[Anisotropy] = []
-    if tensor:
+    if whole_tensor:
         for atom, row in own.items():  # E = - s.J s, once for each site
             onsite += quadratic(MRY * J[row], atom)
     else:
