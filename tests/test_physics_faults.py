@@ -304,6 +304,7 @@ def test_components_across_the_moments_are_kept_from_all_lists_of_multibinit(tmp
     kept, dropped = (formats.read(tmp_path / "exchange.xml", unmerged=choice) for choice in ("keep", "drop"))
     assert np.allclose(np.diagonal(kept.bonds.J, axis1=1, axis2=2), [6, 10, -32])
     assert np.allclose(np.diagonal(dropped.bonds.J, axis1=1, axis2=2), [6, 10, 8])
+    assert any("20 for J = 4" in note for note in dropped.notes)
 
 
 def test_how_a_file_is_read_cannot_vary(tmp_path):

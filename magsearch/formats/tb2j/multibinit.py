@@ -88,11 +88,12 @@ def _joined(file: TextFile, listed: dict[str, Bonds], moments: Sequence[Sequence
         isotropic, every.find(exchange.i, exchange.j, exchange.offset), np.trace(exchange.J, axis1=1, axis2=2) / 3
     )
     rest = every.J - exchange_matrix(isotropic)
-    tensors = Tensors(isotropic, dmi_vector(rest), 0.5 * (rest + rest.swapaxes(1, 2)))
+    even = 0.5 * (rest + rest.swapaxes(1, 2))
+    tensors = Tensors(0.5 * isotropic, 0.5 * dmi_vector(rest), 0.5 * even)  # of TB2J: half of the matrix
     kept, notes = tensors.told(file.path, moments, file.choices.unmerged)
     if kept is tensors:
         return every, notes
-    return every.with_matrices(exchange_matrix(kept.J) + dmi_matrix(kept.D) + kept.Jani), notes
+    return every.with_matrices(2 * (exchange_matrix(kept.J) + dmi_matrix(kept.D) + kept.Jani)), notes
 
 
 def _parse(file: TextFile) -> Element:
