@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command import here, printed, refused
+from small_files.tb2j import XML
 from small_files.uppasd import energy, write
 
-from magsearch import formats
+from magsearch import config, formats
 from magsearch.errors import InputError
 from magsearch.model.notes import harmless
 from magsearch.units import JOULE, MRY, MU_B
@@ -120,8 +121,9 @@ def test_a_tensor_of_a_site_with_itself_is_its_anisotropy(tmp_path):
     assert not any("itself" in note for note in model.remarks)
 
 
-def test_a_scalar_of_a_site_with_itself_is_a_constant_that_is_told(tmp_path):
-    files = {"inpsd.dat": "ncell 8 8 1\nsym 2\n" + CELL, "j": "1 1 0 0 0 0.3\n1 1 1 0 0 1.0", **ONE}
+@pytest.mark.parametrize("read_as_scalar", ["", "do_jtensor 1\n"])
+def test_a_scalar_of_a_site_with_itself_is_a_constant_that_is_told(tmp_path, read_as_scalar):
+    files = {"inpsd.dat": "ncell 8 8 1\nsym 2\n" + CELL + read_as_scalar, "j": "1 1 0 0 0 0.3\n1 1 1 0 0 1.0", **ONE}
     model = formats.read(write(tmp_path, files))
     assert energy(model, Z) / 64 == pytest.approx(-4 * MRY)
     assert any("1 atoms are coupled to themselves, for example atom 1 by line 1" in note for note in model.notes)
@@ -200,6 +202,14 @@ def test_strict_refuses_what_a_note_says_was_left_out(tmp_path, capsys):
     printed(capsys, "info", path)
     for command in ("info", "bound", "run"):
         assert "'hfeld' is no keyword" in refused(capsys, command, path, "--strict")
+
+
+def test_strict_accepts_a_film_with_surfaces_and_refuses_couplings_that_exist_nowhere(tmp_path, capsys):
+    path = tmp_path / "film.cfg"
+    path.write_text(FILM.replace("6 6 1", "6 6 3"))
+    printed(capsys, "info", path, "--strict")
+    path.write_text(FILM)
+    assert "6 of 10 couplings of a cell exist nowhere" in refused(capsys, "info", path, "--strict")
 
 
 HELIX = """\
@@ -284,6 +294,25 @@ def test_a_single_calculation_of_tb2j_is_recognised_and_its_component_left_out_o
     assert energy(dropped, Z) / 64 == pytest.approx(-60)
     assert any("they are left out" in note for note in dropped.remarks)
     assert "single calculation" in refused(capsys, "info", path, "--strict")
+
+
+def test_components_across_the_moments_are_kept_from_all_lists_of_multibinit(tmp_path):
+    """Moments along z; the exchange list has (3, 5, 4) meV along x, y and z, the bilinear one -20 along z."""
+    xml = XML.replace("3.0e-03 3.0e-03 3.0e-03", "3e-3 5e-3 4e-3").replace("0.0\t3.00000e+00\t-4.0", "0 0 4.0")
+    xml = xml.replace("2e-4 0 0 0 -1e-4 0 0 0 -1e-4", "0 0 0 0 0 0 0 0 -2e-2")
+    (tmp_path / "exchange.xml").write_text(xml)
+    kept, dropped = (formats.read(tmp_path / "exchange.xml", unmerged=choice) for choice in ("keep", "drop"))
+    assert np.allclose(np.diagonal(kept.bonds.J, axis1=1, axis2=2), [6, 10, -32])
+    assert np.allclose(np.diagonal(dropped.bonds.J, axis1=1, axis2=2), [6, 10, 8])
+    assert any("20 for J = 4" in note for note in dropped.notes)
+
+
+def test_how_a_file_is_read_cannot_vary(tmp_path):
+    """The points of a scan share one Hamiltonian as it was read."""
+    path = tmp_path / "exchange.out"
+    path.write_text(single_calculation())
+    with pytest.raises(InputError, match=r"model\.unmerged decides how a file is read, and cannot vary"):
+        config.varied(config.read(path), {"model.unmerged": "drop"})
 
 
 def test_a_merged_calculation_of_tb2j_is_not_suspected(tmp_path):

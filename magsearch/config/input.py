@@ -29,7 +29,7 @@ TABLES: dict[str, type[Table]] = {
     table.PATH: table for table in (SearchTable, IslandsTable, StorageTable, ScanTable)
 }  # fmt: skip
 KNOWN = ("model", *TABLES)
-LARGEST = 1e35  # meV; squares and sums of what holds a spin stay within single precision
+LARGEST = 1e35  # meV, of ``Hamiltonian.stiffness``: single precision ends at 3e38
 CHOICES = tuple(field.name for field in fields(Choices))
 
 
@@ -87,7 +87,7 @@ def _refuse_senseless(hamiltonian: Hamiltonian, path: Path) -> None:
     if not hamiltonian.n_spins:
         raise InputError("has no spins: all sites are vacant", path)
     if not hamiltonian.stiffness <= LARGEST:
-        told = f"a spin is held by {hamiltonian.stiffness:.3g} meV; expected at most {LARGEST:g} meV"
+        told = f"the energies of a spin add up to {hamiltonian.stiffness:.3g} meV; expected at most {LARGEST:g} meV"
         raise InputError(f"{told}, for single precision", path)
 
 
@@ -102,9 +102,14 @@ def refuse_notes(hamiltonian: Hamiltonian, path: Path) -> None:
 def varied(given: Input, settings: Mapping[str, Any]) -> Input:
     """Return an input with other settings, by dotted key ("model.field", "search.seed", "model.dmi.0.D", ...).
 
-    InputError for keys that do not exist and values that make no sense.
+    InputError for keys that do not exist, values that make no sense, and choices of how the file is read.
     """
-    made = _overruled(given, given.as_json(), _by_table(settings.items()))
+    changes = _by_table(settings.items())
+    if given.model is None:
+        for key in set(CHOICES) & changes.get("model", {}).keys():
+            told = f"model.{key} decides how a file is read, and cannot vary; expected it as --set or in ms.read()"
+            raise InputError(told, given.path)
+    made = _overruled(given, given.as_json(), changes)
     _refuse_senseless(made.hamiltonian, given.path)
     return made
 
@@ -242,15 +247,11 @@ def _choices(changes: Mapping[str, Any]) -> Choices:
     """Return how to read a file. InputError for a choice that does not exist."""
     chosen = {key: changes[key] for key in CHOICES if key in changes}
     for key, value in chosen.items():
-        allowed = ("keep", "drop") if key == "unmerged" else (True, False)
-        if not any(value is one or (isinstance(value, str) and value == one) for one in allowed):
-            told = " or ".join(_literal(one) for one in allowed)
-            raise InputError(f"model.{key} is {value!r}; expected {told}", "--set")
+        valid = value in ("keep", "drop") if key == "unmerged" else isinstance(value, bool)
+        if not valid:
+            expected = "keep or drop" if key == "unmerged" else "true or false"
+            raise InputError(f"model.{key} is {value!r}; expected {expected}", "--set")
     return Choices(**chosen)
-
-
-def _literal(value: str | bool) -> str:
-    return value if isinstance(value, str) else str(value).lower()
 
 
 def _numbers(name: str, value: Any, kind: type) -> tuple[Any, ...]:

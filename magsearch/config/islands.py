@@ -70,5 +70,6 @@ class IslandsTable(Table, path="islands"):
                 except SettingError as error:
                     key = error.key.removeprefix(f"{SearchTable.PATH}.")
                     raise SettingError(f"islands.own.{k}.{key}", f"islands.own: {error.message}") from None
-        made = {number: table.island() for number, table in {id(table): table for table in tables}.items()}
+        distinct = {id(table): table for table in tables}  # thousands of islands may share one
+        made = {key: table.island() for key, table in distinct.items()}
         return tuple(made[id(table)] for table in tables)

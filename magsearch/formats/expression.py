@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.errors import InputError
-from magsearch.model.bonds import Bonds
+from magsearch.model.bonds import Bonds, dmi_vector
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
 
@@ -92,10 +92,9 @@ class Expression:
 
     def parts(self, J: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Split matrices [bond, 3, 3] into J [bond], D [bond, 3] and the symmetric traceless part [bond, 3, 3], meV."""
-        even, odd = 0.5 * (J + J.swapaxes(1, 2)), 0.5 * (J - J.swapaxes(1, 2))
+        even, D = 0.5 * (J + J.swapaxes(1, 2)), dmi_vector(J)
         mean = np.trace(even, axis1=1, axis2=2) / 3
         traceless = even - mean[:, None, None] * np.eye(3)
-        D = np.stack([odd[:, 1, 2], odd[:, 2, 0], odd[:, 0, 1]], axis=1)
         noise = self.noise
         return mean, np.where(np.abs(D) > noise, D, 0.0), np.where(np.abs(traceless) > noise, traceless, 0.0)
 
@@ -148,8 +147,7 @@ class Expression:
         Raises CannotExpress if that would change the sites of a box with open edges.
         """
         h, lattice = self.hamiltonian, self.hamiltonian.lattice
-        fractions = lattice.basis @ np.linalg.inv(lattice.cell)
-        cells = np.floor(fractions + 1e-7).astype(np.int64)
+        fractions, cells = lattice.basis @ np.linalg.inv(lattice.cell), lattice.outside
         if alone and lattice.cells == 1:
             cells[:, ~np.array(lattice.periodic)] = 0
         if not cells.any():

@@ -26,6 +26,12 @@ def dmi_matrix(D: ArrayLike) -> NDArray[np.float64]:
     return np.moveaxis(np.array(rows), (0, 1), (-2, -1))
 
 
+def dmi_vector(J: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the vector D of the antisymmetric part of matrices [..., 3, 3], [..., 3]: ``dmi_matrix`` the other way."""
+    odd = 0.5 * (J - J.swapaxes(-1, -2))
+    return np.stack([odd[..., 1, 2], odd[..., 2, 0], odd[..., 0, 1]], axis=-1)
+
+
 class BondError(ValueError):
     """A coupling that makes no sense, or does not fit the lattice.
 

@@ -145,10 +145,11 @@ class Hamiltonian:
         worst = int(cut.argmax())
         nowhere = int((left == 0).sum())
         gone = f" ({nowhere} of {len(bonds)} couplings of a cell exist nowhere)" if nowhere else ""
-        return [
+        told = (
             f"open edges cut {cut.sum() // 2} of {lattice.cells * len(bonds) // 2} couplings{gone}, for example "
             f"{bonds.describe(worst)}; --set model.periodic closes an axis"
-        ]
+        )
+        return [Note(told, harmless=not nowhere)]  # a film has surfaces; couplings that exist nowhere are lost
 
     @cached_property
     def present(self) -> Bonds:

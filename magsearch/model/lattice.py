@@ -214,10 +214,14 @@ class Lattice:
         return (came_from[:, None] * self.atoms + np.arange(self.atoms)).reshape(-1)
 
     @property
+    def outside(self) -> NDArray[np.int64]:
+        """Cells by which each atom of the basis lies outside of its cell, [atom, 3]."""
+        return np.floor(self.basis @ np.linalg.inv(self.cell) + 1e-7).astype(np.int64)
+
+    @property
     def folded(self) -> NDArray[np.int64]:
         """Cells by which each atom of the basis lies outside of its cell along periodic axes, [atom, 3]."""
-        fractions = self.basis @ np.linalg.inv(self.cell)
-        return np.where(self.periodic, np.floor(fractions + 1e-7), 0).astype(np.int64)
+        return np.where(self.periodic, self.outside, 0)
 
     def displaced(self, texture: ArrayLike, cells: ArrayLike) -> NDArray[Any]:
         """Return a texture in which the spins of each atom stand ``cells`` further on; [..., site, 3] and [atom, 3].

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 
 class Note(str):
-    """A note that does not say that something of the input was left out, changed or guessed, or not in every case.
+    """A note with properties; one that is a plain string is neither harmless nor about a key.
 
-    harmless  whether ``--strict`` accepts it
+    harmless  whether it says nothing of a loss, a change or a guess; ``--strict`` refuses a model with any other note
     about     the key of [model] whose default it is about; the note is dropped where the key is set
-
-    Notes without these properties are plain strings: ``--strict`` refuses a model that has one.
     """
 
     harmless: bool
@@ -22,14 +18,6 @@ class Note(str):
         note = super().__new__(cls, text)
         note.harmless, note.about = harmless, about
         return note
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Keep the properties in copies."""
-        return _restored, (str(self), self.harmless, self.about)
-
-
-def _restored(text: str, harmless: bool, about: str) -> Note:
-    return Note(text, harmless=harmless, about=about)
 
 
 def harmless(note: str) -> bool:

@@ -18,8 +18,8 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.triangulation import combinations
 
-PROBES = 12  # atoms that are followed before all are
-WORK = 20_000_000  # images of atoms and bonds; above, only operations that leave one atom in its place are looked for
+PROBES = 12  # atoms whose images are looked up before those of all
+WORK = 20_000_000  # images of atoms and bonds; above, only operations that leave the anchor in its place are looked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +128,11 @@ class Places:
     """The atoms of a basis by their places, to find where an isometry takes them.
 
     Atoms are alike if they have one species and the strength of their couplings is equal within the tolerance.
+
+    axes       axes of the cell along which there are cells
+    tolerance  of places, as a fraction of the shortest cell vector; of couplings, of the largest
+    anchor     the atom with the fewest alike: an isometry is given by its linear part and the image of this atom
+    probes     [probe] atoms with few alike, which rule out most isometries
     """
 
     def __init__(self, hamiltonian: Hamiltonian, axes: list[int], tolerance: float):

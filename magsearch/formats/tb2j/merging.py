@@ -14,8 +14,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-SHARE = 0.1  # of the isotropic exchange: a larger component of J_ani along the moments is hardly physical
-EXCESS = 3.0  # by which it is larger than those across the moments
+# couplings look like those of a single calculation if J_ani along the moments, summed over bonds, is larger than
+SHARE = 0.1  # times the isotropic exchange, and
+EXCESS = 3.0  # times the components across the moments
 LINE = 1e-3  # largest 1 - |cosine| between moments on one line
 
 
@@ -36,11 +37,19 @@ class Tensors:
         n = m[length.argmax()] / length.max()
         if (np.abs(m @ n) < (1 - LINE) * length).any():
             return None
-        along = float(np.abs(np.einsum("a,bac,c->b", n, self.Jani, n)).sum())
-        P = np.eye(3) - np.outer(n, n)
-        across = float(np.abs(P @ self.Jani @ P).max(axis=(1, 2), initial=0).sum())
+        along = self.along(n).sum()
+        across = np.abs(self.across(n).Jani).max(axis=(1, 2), initial=0).sum()
         single = along > SHARE * np.abs(self.J).sum() and along > EXCESS * across
         return n if single else None
+
+    def along(self, n: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the modulus of the component of Jani along a unit vector n [3], [bond]."""
+        return np.abs(np.einsum("a,bac,c->b", n, self.Jani, n))
+
+    def across(self, n: NDArray[np.float64]) -> Tensors:
+        """Return J, and of D and Jani the components perpendicular to a unit vector n [3]."""
+        P = np.eye(3) - np.outer(n, n)
+        return Tensors(self.J, self.D @ P, P @ self.Jani @ P)
 
     def told(
         self, path: Path, moments: ArrayLike, choice: Literal["keep", "drop"], where: tuple[str, ...] = ()
@@ -49,15 +58,14 @@ class Tensors:
         n = self.unmerged(moments)
         if n is None:
             return self, []
-        size = np.abs(np.einsum("a,bac,c->b", n, self.Jani, n))
+        size = self.along(n)
         worst = int(size.argmax())
         example = f"{where[worst]}: " if where else ""
         why = (
-            f"all moments are along ({', '.join(f'{x:.3g}' for x in n)}), and J_ani along them is as large as J "
+            f"all moments are along ({', '.join(f'{x:.3g}' for x in n)}), and J_ani along them is of the order of J "
             f"({example}{size[worst]:.4g} for J = {self.J[worst]:.4g}): this looks like a single calculation of TB2J, "
             "which cannot give this component, nor that of D; TB2J_merge.py joins several"
         )
         if choice == "keep":
             return self, [f"{path}: {why}; --set model.unmerged=drop leaves them out"]
-        P = np.eye(3) - np.outer(n, n)
-        return Tensors(self.J, self.D @ P, P @ self.Jani @ P), [f"{path}: {why}; they are left out of all couplings"]
+        return self.across(n), [f"{path}: {why}; they are left out of all couplings"]

@@ -16,7 +16,7 @@ from magsearch.formats.table import numbers, wholes
 from magsearch.formats.tb2j import CONVENTIONS
 from magsearch.formats.tb2j.merging import Tensors
 from magsearch.formats.text_file import TextFile
-from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.model.bonds import Bonds, dmi_matrix, dmi_vector, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.units import BOHR
@@ -82,24 +82,18 @@ def read(file: TextFile) -> Hamiltonian:
 
 def _joined(file: TextFile, listed: dict[str, Bonds], moments: Sequence[Sequence[float]]) -> tuple[Bonds, list[str]]:
     """Return the sum of the couplings of all lists, with notes; those of a single calculation as the user chose."""
-    every = sum(listed.values(), Bonds.none()).merged()
+    every, exchange = sum(listed.values(), Bonds.none()).merged(), listed["spin_exchange_list"]
     isotropic = np.zeros(len(every))
-    rest = every.J.copy()
-    for k, bond in enumerate(_numbers_in(every, listed["spin_exchange_list"])):
-        isotropic[bond] += np.trace(listed["spin_exchange_list"].J[k]) / 3
-        rest[bond] -= listed["spin_exchange_list"].J[k]
-    odd = 0.5 * (rest - rest.swapaxes(1, 2))
-    D = np.stack([odd[:, 1, 2], odd[:, 2, 0], odd[:, 0, 1]], axis=1)
-    kept, notes = Tensors(isotropic, D, 0.5 * (rest + rest.swapaxes(1, 2))).told(
-        file.path, moments, file.choices.unmerged
+    np.add.at(
+        isotropic, every.find(exchange.i, exchange.j, exchange.offset), np.trace(exchange.J, axis1=1, axis2=2) / 3
     )
-    if file.choices.unmerged == "keep" or not notes:
+    rest = every.J - exchange_matrix(isotropic)
+    even = 0.5 * (rest + rest.swapaxes(1, 2))
+    tensors = Tensors(0.5 * isotropic, 0.5 * dmi_vector(rest), 0.5 * even)  # of TB2J: half of the matrix
+    kept, notes = tensors.told(file.path, moments, file.choices.unmerged)
+    if kept is tensors:
         return every, notes
-    return every.with_matrices(exchange_matrix(kept.J) + dmi_matrix(kept.D) + kept.Jani), notes
-
-
-def _numbers_in(every: Bonds, some: Bonds) -> list[int]:
-    return [int(k) for k in every.find(some.i, some.j, some.offset)] if len(some) else []
+    return every.with_matrices(2 * (exchange_matrix(kept.J) + dmi_matrix(kept.D) + kept.Jani)), notes
 
 
 def _parse(file: TextFile) -> Element:

@@ -13,6 +13,7 @@ from magsearch.formats.build import quadratic
 from magsearch.formats.table import Table
 from magsearch.formats.text_file import TextFile
 from magsearch.formats.uppasd import CONVENTIONS
+from magsearch.formats.uppasd.couplings import bonds_of
 from magsearch.formats.uppasd.inpsd import Inpsd
 from magsearch.formats.uppasd.keywords import KNOWN
 from magsearch.formats.uppasd.sites import Sites, in_order
@@ -133,9 +134,9 @@ def _exchange(inpsd: Inpsd, sites: Sites) -> tuple[Bonds, list[Anisotropy], list
             raise inpsd.error(keyword, "cannot be combined with do_jtensor 1; UppASD does not apply it to tensors")
     table = Table.read(inpsd.file("exchange"), (*BOND, *(TENSOR if whole_tensor else TENSOR[:1])))
     J = table.values[:, 5:].reshape(-1, 3, 3) if whole_tensor else scale * exchange_matrix(table.values[:, 5])
-    bonds, notes, own = sites.bonds(table, 2 * MRY * J, operations(sym), typed=not tensor)
+    bonds, notes, own = bonds_of(sites, table, 2 * MRY * J, operations(sym), typed=not tensor)
     onsite: list[Anisotropy] = []
-    if tensor:
+    if whole_tensor:
         for atom, row in own.items():  # E = - s.J s, once for each site
             onsite += quadratic(MRY * J[row], atom)
     else:
@@ -168,7 +169,7 @@ def _dmi(inpsd: Inpsd, sites: Sites) -> tuple[Bonds, list[str]]:
     scale = float(inpsd.numbers("dm_scale", 1, 1.0)[0])
     table = Table.read(inpsd.file("dm"), (*BOND, "Dx", "Dy", "Dz"))
     D = dmi_matrix(table.values[:, 5:])
-    bonds, notes, own = sites.bonds(table, 2 * MRY * scale * D, operations(0), typed=False)
+    bonds, notes, own = bonds_of(sites, table, 2 * MRY * scale * D, operations(0), typed=False)
     return bonds, notes + _constant(table, own, "no energy")
 
 

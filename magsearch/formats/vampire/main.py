@@ -51,15 +51,23 @@ def recognises(path: Path, text: str) -> bool:
 
 def files(file: TextFile) -> Files | None:
     """Return the cell and the materials that a main file names, relative to it; None if it names no cell."""
-    named = {s.word: s.value for s in statements(file.path, file.text) if s.key == "material" and not s.index}
+    named = _material(file)
     if not named.get("unit-cell-file") or not named.get("file"):
         return None
     folder = file.path.parent
     return Files(folder / named["unit-cell-file"], folder / named["file"])
 
 
+def _material(file: TextFile) -> dict[str, str]:
+    """Return the values of material:... statements by their words."""
+    return {s.word: s.value for s in statements(file.path, file.text) if s.key == "material" and not s.index}
+
+
 def read(file: TextFile) -> Hamiltonian:
-    """Read the Hamiltonian of a VAMPIRE calculation with a unit cell file; raises InputError, with file and line."""
+    """Read the Hamiltonian of a VAMPIRE calculation, with a unit cell file or a built-in crystal.
+
+    Raises InputError, with file and line.
+    """
     path, named = file.path, files(file)
     crystal: Statement | None = None
     edges: dict[str, float] = {}
@@ -101,9 +109,8 @@ def read(file: TextFile) -> Hamiltonian:
     if named is not None:
         ucf, cell, mat = named.ucf, read_cell(TextFile.read(named.ucf)), named.mat
     else:
-        ucf, cell, mat = path, *_built_in(file, crystal, edges)
-        name = crystal.value if crystal else "sc"
-        notes.append(Note(f"{path}: crystal {name} of VAMPIRE, couplings of nearest neighbours", harmless=True))
+        ucf, (cell, mat, told) = path, _built_in(file, crystal, edges)
+        notes.append(told)
     return assemble_crystal(
         ucf,
         cell,
@@ -116,20 +123,27 @@ def read(file: TextFile) -> Hamiltonian:
     )
 
 
-def _built_in(file: TextFile, crystal: Statement | None, edges: dict[str, float]) -> tuple[UnitCell, Path]:
-    """Return a built-in crystal of one material, and its material file. Raises InputError where one is missing."""
-    mats = [s.value for s in statements(file.path, file.text) if (s.key, s.word, s.index) == ("material", "file", 0)]
-    if not mats or not mats[-1]:
-        raise InputError("has no material:file", file.path)
+def _built_in(file: TextFile, crystal: Statement | None, edges: dict[str, float]) -> tuple[UnitCell, Path, Note]:
+    """Return a built-in crystal of one material, simple cubic by default, its material file, and a note.
+
+    edges  unit-cell-size along x, y and z, angstrom
+
+    Raises InputError for an unknown crystal, and where the file of the material or an edge is missing.
+    """
+    path, named = file.path, _material(file).get("file")
+    if not named:
+        raise InputError("has no material:file", path)
     if len(edges) < 3 or min(edges.values()) <= 0:
-        raise InputError("has no dimensions:unit-cell-size; expected a length for x, y and z", file.path)
-    mat = file.path.parent / mats[-1]
+        raise InputError("has no dimensions:unit-cell-size; expected a length for x, y and z", path)
+    mat = path.parent / named
     if len(read_materials(mat)[0]) > 1:
-        raise InputError("built-in crystals of several materials are not supported; expected a .ucf", file.path)
+        raise InputError("built-in crystals of several materials are not supported; expected a .ucf", path)
+    name = crystal.value if crystal else "sc"
     try:
-        return built_in(crystal.value if crystal else "sc", (edges["x"], edges["y"], edges["z"])), mat
+        cell = built_in(name, (edges["x"], edges["y"], edges["z"]))
     except ValueError as error:
-        raise (crystal.error(str(error)) if crystal else InputError(str(error), file.path)) from None
+        raise (crystal.error(str(error)) if crystal else InputError(str(error), path)) from None
+    return cell, mat, Note(f"{path}: crystal {name} of VAMPIRE, couplings of nearest neighbours", harmless=True)
 
 
 def _refuse(statement: Statement) -> None:

@@ -35,7 +35,7 @@ REPLICAS = 32
 GENERATIONS = 2  # of these small searches
 LEADERS = 6  # textures that are stretched to other supercells
 FINALISTS = 2  # that are tiled
-SHOWN = 20_000  # sites in copies of the best supercell
+SHOWN = 20_000  # sites in copies of the best supercell, unless it has more itself
 REPEATS = 3  # maximum number of supercells side by side along an axis
 
 
@@ -55,7 +55,8 @@ class Best:
     def shown(self) -> Best:
         """Return copies side by side, about as wide as long, with several cells along each free axis.
 
-        A sliver has fewer copies: not more than SHOWN sites.
+        Long, narrow supercells have fewer copies: about SHOWN sites, and up to four times as many where an axis would
+        otherwise have a single cell.
         """
         axes = free_axes(self.supercell.crystal)
         edges = np.linalg.norm(self.supercell.H @ self.supercell.crystal.lattice.cell, axis=1)
