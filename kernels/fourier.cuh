@@ -11,10 +11,10 @@
 #include "butterflies.cuh"
 #include "evaluate.cuh"
 
-// numbers of a line that a thread holds while all of them change places: complex floats, or half as many doubles
+// complex numbers that a thread keeps in registers while a pass permutes its line: floats, or half as many doubles
 constexpr int held = 20;
 
-// butterflies with p arms that a thread holds; those with two take registers for their many places
+// butterflies of radix p that a thread keeps in registers; of radix 2 as many as of radix 3, since addresses take some
 template <typename real>
 constexpr DEVICE int butterflies_held(int p) {
     return (held * 4 / (int)sizeof(real) + p - 1) / (p == 2 ? 3 : p);
@@ -23,9 +23,9 @@ constexpr DEVICE int butterflies_held(int p) {
 using convolution::Roots;
 using convolution::wave;
 
-// A pass of Stockham's self-sorting transform with butterflies of p arms, in place: `count` of them; s is the product
-// of the factors before. Butterflies beyond the last are computed in vain: registers that are set in some threads only
-// would be kept through the whole kernel.
+// A radix-p pass of Stockham's self-sorting transform in place, with `count` butterflies; s is the product of the
+// radices before. Butterflies beyond the last are computed and dropped: arrays that only some threads set would stay
+// live through the whole kernel.
 template <int p, typename real>
 DEVICE void stage_of_line(wave<real>* room, const real* roots, int s, int count) {
     constexpr int most = butterflies_held<real>(p);
