@@ -11,10 +11,10 @@
 #include "butterflies.cuh"
 #include "evaluate.cuh"
 
-// numbers of a line that a thread holds while all of them change places: complex floats, or half as many doubles
+// complex numbers that a thread keeps in registers while a pass permutes its line: floats, or half as many doubles
 constexpr int held = 20;
 
-// butterflies with p arms that a thread holds; those with two take registers for their many places
+// butterflies of radix p that a thread keeps in registers; of radix 2 as many as of radix 3, since addresses take some
 template <typename real>
 constexpr DEVICE int butterflies_held(int p) {
     return (held * 4 / (int)sizeof(real) + p - 1) / (p == 2 ? 3 : p);
@@ -23,9 +23,9 @@ constexpr DEVICE int butterflies_held(int p) {
 using convolution::Roots;
 using convolution::wave;
 
-// A pass of Stockham's self-sorting transform with butterflies of p arms, in place: `count` of them; s is the product
-// of the factors before. Butterflies beyond the last are computed in vain: registers that are set in some threads only
-// would be kept through the whole kernel.
+// A radix-p pass of Stockham's self-sorting transform in place, with `count` butterflies; s is the product of the
+// radices before. Butterflies beyond the last are computed and dropped: arrays that only some threads set would stay
+// live through the whole kernel.
 template <int p, typename real>
 DEVICE void stage_of_line(wave<real>* room, const real* roots, int s, int count) {
     constexpr int most = butterflies_held<real>(p);
@@ -168,25 +168,26 @@ LINE_KERNEL convolve_lines(const real* from, real* to, const real* __restrict__ 
     store_line(room, to, line, real(-1));
 }
 
-// The spins of a line while its transforms rest: every thread has a replica and cells in turn. Lines along the first
-// axis hold one atom of each cell: `stride` atoms, `size` 3.
+// The vectors of a line between its transforms: every thread has a replica and cells in turn. Lines along the first
+// axis hold one atom of each cell: `stride` atoms, `size` 3. What `get` reads are complex conjugates if `conjugated`.
 template <typename real>
 struct Cells {
     real* room;  // component 0 of this thread's replica in cell 0
-    int replica, lane_of_block, first, strands, numbers;
+    int replica, first, strands, numbers;
+    real sign;  // of the imaginary parts, which odd replicas are
 
-    DEVICE Cells(wave<real>* waves, const Line& line) {
+    DEVICE Cells(wave<real>* waves, const Line& line, bool conjugated) {
         const int replicas = 2 * line.pairs, thread = threadIdx.y * blockDim.x + threadIdx.x;
         const int mine = thread % replicas;
         strands = blockDim.x * blockDim.y / replicas, first = thread / replicas;
         replica = line.replica() + mine, numbers = 6 * line.pairs, room = (real*)waves + mine;
+        sign = conjugated && replica % 2 ? -1 : 1;
     }
     DEVICE bool idle() const { return first >= strands; }
-    DEVICE bool imaginary() const { return replica % 2; }
     DEVICE int component() const { return numbers / 3; }
     DEVICE vec<real> get(int k) const {
         const real* at = room + k * numbers;
-        return {at[0], at[component()], at[2 * component()]};
+        return {sign * at[0], sign * at[component()], sign * at[2 * component()]};
     }
     DEVICE void put(int k, vec<real> v) const {
         real* at = room + k * numbers;
@@ -221,7 +222,7 @@ LINE_KERNEL advance_lines(real* __restrict__ spins, const real* __restrict__ dir
                           int sites, int pairs) {
     SHARED_ROOM(wave<real>, room);
     const Line line(n, atoms, 3, sites, pairs);
-    const Cells<real> own(room, line);
+    const Cells<real> own(room, line, false);
     const real tau = step[own.replica];
     for (int k = own.first; k < n && !own.idle(); k += own.strands) {
         const long long at = place(line.start + k * atoms, own.replica, sites);
@@ -244,9 +245,8 @@ LINE_KERNEL evaluate_lines(real* __restrict__ waves, const real* __restrict__ sp
                            int replicas) {
     SHARED_ROOM(wave<real>, room);
     const Line line(n, atoms, 3, sites, pairs);
-    const Cells<real> own(room, line);
+    const Cells<real> own(room, line, transformed);
     const Onsite<real> terms{kind, onsite_table};
-    const real conjugate = transformed && own.imaginary() ? -1 : 1;
     load_line(room, waves, line, real(transformed ? -1 : 1));
     NO_UNROLL for (int back = 1; back >= 0; --back) {
         if (transformed) transform_room(room, roots, n);
@@ -257,7 +257,7 @@ LINE_KERNEL evaluate_lines(real* __restrict__ waves, const real* __restrict__ sp
             const int i = line.start + k * atoms;
             const long long at = place(i, own.replica, sites);
             const auto s = load3(spins + at);
-            const auto g = force_on(terms, i, B, s, conjugate * own.get(k), load3(other + at), running);
+            const auto g = force_on(terms, i, B, s, own.get(k), load3(other + at), running);
             store3<real>(force + at, g);
             own.put(k, g);
         }
@@ -274,14 +274,13 @@ LINE_KERNEL project_lines(const real* __restrict__ waves, const real* __restrict
                           int replicas) {
     SHARED_ROOM(wave<real>, room);
     const Line line(n, atoms, 3, sites, pairs);
-    const Cells<real> own(room, line);
-    const real conjugate = transformed && own.imaginary() ? -1 : 1;
+    const Cells<real> own(room, line, transformed);
     load_line(room, waves, line, real(transformed ? -1 : 1));
     if (transformed) transform_room(room, roots, n);
     real running[DIRECTION_SUMS] = {};
     for (int k = own.first; k < n && !own.idle(); k += own.strands) {
         const long long at = place(line.start + k * atoms, own.replica, sites);
-        const auto d = projected(load3(spins + at), conjugate * own.get(k));
+        const auto d = projected(load3(spins + at), own.get(k));
         store3<real>(direction + at, d);
         running[SLOPE] += dot(load3(force + at), d);
         running[STEEPEST2] = larger(running[STEEPEST2], dot(d, d));

@@ -70,15 +70,16 @@ KERNEL sum_textures(const real* __restrict__ textures, const int* __restrict__ c
 }
 
 // The Fourier weight sum_c |modes_c|^2 of every mode. modes [replica, mode, component] complex, half of those of a real
-// texture; numbers, copies [place]: wave number, and how often a mode counts. weights [replica, 2, place]: of the
-// modes, and again of those that count twice; `places` is a multiple of `width`, the first of them are modes.
+// texture; numbers, copies [place]: wave number, and how often a mode counts. below [replica, 2, place]: minus the
+// weights of the modes, and again of those that count twice (the smallest numbers are found faster than the largest);
+// `places` is a multiple of `width`, the first of them are modes.
 template <typename real>
 KERNEL weigh_modes(const real* __restrict__ waves, const real* __restrict__ numbers, const real* __restrict__ copies,
-                   real* __restrict__ weights, double* __restrict__ sums, int modes, int places, int components,
+                   real* __restrict__ below, double* __restrict__ sums, int modes, int places, int components,
                    int replicas) {
     FOR_EACH (replica, replicas, r, width) {
         const real* mine = waves + (long long)replica * modes * components * 2;
-        real* out = weights + (long long)replica * places * 2;
+        real* out = below + (long long)replica * places * 2;
         double* sum = sums + (long long)replica * TEXTURE_SUMS * width + r;
         lane<real> weight{}, wave{};
         for (int q = r, n = 1; q < places; q += width, ++n) {
@@ -89,7 +90,7 @@ KERNEL weigh_modes(const real* __restrict__ waves, const real* __restrict__ numb
                 w = w + v * v;
             }
             const lane<real> times = load(copies + q);
-            store<real>(out + q, w), store<real>(out + places + q, where(times > 1, w, lane<real>{}));
+            store<real>(out + q, -w), store<real>(out + places + q, -where(times > 1, w, lane<real>{}));
             weight = weight + times * w, wave = wave + times * w * load(numbers + q);
             if (n % 32 == 0) {
                 add_to(sum + WEIGHT * width, weight), add_to(sum + WEIGHED_WAVE * width, wave);

@@ -2,8 +2,7 @@
 // 1 / meV: a spin moves towards its field at the rate of its force, and turns about it faster by 1 / damping,
 //     ds/dt = - s x (s x B) - (1 / damping) s x B,    B = b + noise.
 #pragma once
-#include "elementary.cuh"
-#include "philox.cuh"
+#include "noise.cuh"
 #include "rules.cuh"
 
 // The step of a replica, shortened by the factor `drop` where the angular velocity of its trajectory saturates
@@ -48,20 +47,6 @@ KERNEL landau_lifshitz(const double* __restrict__ sums, double* __restrict__ sta
     }
 }
 
-// Three independent numbers of the normal distribution for each lane: Box & Muller, Ann. Math. Stat. 29, 610 (1958).
-template <typename real>
-DEVICE vec<lane<real>> normal(int i, word<real> replica, word<real> draw, uint32 key0, uint32 key1) {
-    const word<real> zero{};
-    const Four<word<real>> counter{{zero + (uint32)i, replica, draw, zero}};
-    const Four<word<real>> random = philox(counter, key0, key1);
-    const lane<real> one = root(-2 * logarithm<real>(uniform<real>(random.v[0])));
-    const lane<real> other = root(-2 * logarithm<real>(uniform<real>(random.v[2])));
-    lane<real> cosine, sine, cosine2, sine2;
-    turn<real>(uniform<real>(random.v[1]) - real(0.5), cosine, sine);
-    turn<real>(uniform<real>(random.v[3]) - real(0.5), cosine2, sine2);
-    return {one * cosine, one * sine, other * cosine2};
-}
-
 // What a step adds to a spin with this force: p - (1 / damping) s x p, with p = step * force - s x (s x noise): 0 at a
 // vacancy.
 template <typename real>
@@ -91,7 +76,7 @@ KERNEL heun_predict(real* __restrict__ spins, const real* __restrict__ force, re
         FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
             const auto s = load3(spins + at);
-            const auto noise = strength * normal<real>(i, replica, draw, key0, key1);
+            const auto noise = strength * normal<real>(word<real>{} + (uint32)i, replica, draw, key0, key1);
             store3<real>(start + at, s);
             const auto moved = unit(s + increment<real>(s, load3(force + at), noise, tau, rate));
             store3<real>(spins + at, where(tau == 0, s, moved));
@@ -112,7 +97,7 @@ KERNEL heun_correct(real* __restrict__ spins, const real* __restrict__ force, co
         FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
             const auto s = load3(start + at), there = load3(spins + at);
-            const auto noise = strength * normal<real>(i, replica, draw, key0, key1);
+            const auto noise = strength * normal<real>(word<real>{} + (uint32)i, replica, draw, key0, key1);
             const auto here = increment<real>(s, load3(force + at), noise, tau, rate);
             const auto next = increment<real>(there, load3(ahead + at), noise, tau, rate);
             store3<real>(spins + at, where(tau == 0, s, unit(s + real(0.5) * (here + next))));

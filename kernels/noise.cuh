@@ -1,29 +1,36 @@
-// Random numbers for operators, whose textures are [replica, site, 3]: neighbouring threads, or lanes, are sites.
+// Random numbers of the normal distribution.
 #pragma once
 #include "elementary.cuh"
 #include "philox.cuh"
 
-// Independent standard normal numbers, noise [replica, site, 3], from pairs of uniform ones: Box & Muller, Ann. Math.
-// Stat. 29, 610 (1958). They depend on the key and on site, `number` [replica] and `call`.
+// Three independent standard normal numbers for each lane, from two pairs of uniform ones: Box & Muller, Ann. Math.
+// Stat. 29, 610 (1958). The counter is (site, replica, call, 0).
+template <typename real>
+DEVICE vec<lane<real>> normal(word<real> site, word<real> replica, word<real> call, uint32 key0, uint32 key1) {
+    const Four<word<real>> random = philox(Four<word<real>>{{site, replica, call, word<real>{}}}, key0, key1);
+    const lane<real> one = root(-2 * logarithm<real>(uniform<real>(random.v[0])));
+    const lane<real> other = root(-2 * logarithm<real>(uniform<real>(random.v[2])));
+    lane<real> cosine, sine, cosine2, sine2;
+    turn<real>(uniform<real>(random.v[1]) - real(0.5), cosine, sine);
+    turn<real>(uniform<real>(random.v[3]) - real(0.5), cosine2, sine2);
+    return {one * cosine, one * sine, other * cosine2};
+}
+
+// noise [replica, site, 3] for operators, whose textures are laid out so: neighbouring threads, or lanes, are sites.
+// The grid counts stretches of `width` sites along x, since y ends at 65535 blocks; `number` [replica].
 template <typename real>
 KERNEL draw_normals(real* __restrict__ noise, const uint32* __restrict__ number, uint32 call, uint32 key0, uint32 key1,
                     int sites, int replicas) {
-    FOR_EACH (k, replicas, i, sites) {
+    const int stretches = (sites + width - 1) / width;
+    FOR_EACH (b, stretches * replicas, n, width) {
+        const int k = b / stretches, i = b % stretches * width + n;
         const word<real> zero{}, site = zero + (uint32)i + lane_numbers<real>();
-        const Four<word<real>> random =
-            philox(Four<word<real>>{{site, zero + number[k], zero + call, zero}}, key0, key1);
-        vec<lane<real>> drawn;
-        lane<real> cosine, sine;
-        turn<real>(uniform<real>(random.v[1]) - real(0.5), cosine, sine);
-        const lane<real> radius = root(-2 * logarithm<real>(uniform<real>(random.v[0])));
-        drawn.x = radius * cosine, drawn.y = radius * sine;
-        turn<real>(uniform<real>(random.v[3]) - real(0.5), cosine, sine);
-        drawn.z = root(-2 * logarithm<real>(uniform<real>(random.v[2]))) * cosine;
+        const auto drawn = normal<real>(site, zero + number[k], zero + call, key0, key1);
         real* here = noise + ((long long)k * sites + i) * 3;
-        for (int n = 0; n < lanes<real> && i + n < sites; ++n) {
-            here[3 * n] = element<real>(drawn.x, n);
-            here[3 * n + 1] = element<real>(drawn.y, n);
-            here[3 * n + 2] = element<real>(drawn.z, n);
+        for (int l = 0; l < lanes<real> && i + l < sites; ++l) {
+            here[3 * l] = element<real>(drawn.x, l);
+            here[3 * l + 1] = element<real>(drawn.y, l);
+            here[3 * l + 2] = element<real>(drawn.z, l);
         }
     }
 }

@@ -23,14 +23,14 @@
 #define FOR_SITES(i, c, chunk, sites) \
     for (int i = (c) * (chunk) + threadIdx.y; i < (sites) && i < ((c) + 1) * (chunk); i += warps)
 
-// Kernels whose threads work together, block by block; a GPU alone has them, and files that a CPU does not include.
-// What emulates a GPU brings SHARED, SHARED_ROOM and BARRIER of its own.
+// Kernels whose threads cooperate through shared memory: in the GPU build only, in files that the CPU build does not
+// include. What emulates a GPU brings SHARED, SHARED_ROOM and BARRIER of its own.
 #define BLOCK_KERNEL __global__ void
 #define LINE_KERNEL __global__ void __launch_bounds__(512, 1)  // up to 512 threads a block: 128 registers each
 #ifndef BARRIER
 #define BARRIER __syncthreads()  // all threads of a block wait for one another here
 #define SHARED(type, name, count) __shared__ type name[count]
-// as many bytes as the launch says
+// dynamic shared memory, whose bytes are an argument of the launch
 #define SHARED_ROOM(type, name)                    \
     extern __shared__ double room_of_the_launch[]; \
     type* const name = (type*)room_of_the_launch

@@ -46,6 +46,7 @@ BLOCK_KERNEL choose_step(const double* __restrict__ sums, int preconditioned, co
     SHARED(double, part, strands* width);
     SHARED(double, totals, SUMS* company);
     SHARED(double, slopes, DIRECTION_SUMS* company);
+    static_assert(SUMS * company <= width, "a warp holds all sums of its replicas");
     const int q = threadIdx.x / company, r = blockIdx.x * company + threadIdx.x % company;
     const double total = reduce_together(sums, chunks, SUMS, q, q == LARGEST2, r, replicas, part);
     if (threadIdx.y == 0) totals[threadIdx.x] = total;
@@ -94,13 +95,9 @@ BLOCK_KERNEL advance_and_evaluate(const real* __restrict__ spins, const real* __
         FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
             const auto s = ahead(i);
-            auto b = bilinear<real>(ahead, neighbour, coupling, matrices, start[i], start[i + 1]);
-            const real pair_energy = real(-0.5) * dot(s, b);
-            const real energy = pair_energy + onsite(terms, terms.row(i), B, s, b);
-            const auto g = tangent(b, s);
-            running.add(energy, s, g, load3(force + at));
+            const auto b = bilinear<real>(ahead, neighbour, coupling, matrices, start[i], start[i + 1]);
             store3<real>(next_spins + at, s);
-            store3<real>(next_force + at, g);
+            store3<real>(next_force + at, force_on(terms, i, B, s, b, load3(force + at), running));
         }
         running.close(sum, replicas);
     }

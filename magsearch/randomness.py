@@ -71,6 +71,7 @@ class NoiseMaker(Protocol):
     """Part of a device that ``Draws.noise`` needs."""
 
     xp: Any
+    width: int
 
     def launch(self, kernel: str, real: Any, *arguments: Any, blocks: int, replicas: int) -> None:
         """Run a kernel."""
@@ -155,9 +156,10 @@ class Draws:
         self._may_draw()
         noise = device.xp.empty((len(self), sites, 3), dtype=np.float32)
         if noise.size:
+            stretches = -(-sites // device.width)
             device.launch(
                 "draw_normals", np.float32, noise, device.array(self.numbers, np.uint32), self._call,
-                *self._blocks.key, sites, len(self), blocks=len(self), replicas=sites,
+                *self._blocks.key, sites, len(self), blocks=stretches * len(self), replicas=device.width,
             )  # fmt: skip
         self._call += 1
         return noise

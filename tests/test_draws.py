@@ -128,5 +128,11 @@ def test_noise_is_the_same_on_every_device(target):
         assert_allclose(target.host(there.noise(target, sites)), here.noise(Cpu(), sites), atol=2e-6)
 
 
+def test_a_lattice_may_have_more_sites_than_a_grid_has_rows_of_threads(target):
+    """A grid of a GPU has at most 65535 blocks along y, of 32 threads each."""
+    sites = 65535 * 32 + 1
+    assert_allclose(target.host(draws(1).noise(target, sites)), draws(1).noise(Cpu(), sites), atol=1e-5)
+
+
 def test_no_noise_for_nobody():
     assert draws(3)[[]].noise(Cpu(), 5).shape == (0, 5, 3)

@@ -313,10 +313,8 @@ class Evaluator:
         replicas = self.replicas(spins)
         force, sums = self.device.xp.zeros_like(spins), self.device.xp.empty((self.chunks, len(SUM) - 1, replicas))
         self.evaluation(spins, self.zeeman(self.hamiltonian.field, replicas), force, force, sums)()
-        total = self.device.host(sums)
-        result = total.sum(axis=0)
-        result[SUM["LARGEST2"]] = total[:, SUM["LARGEST2"]].max(axis=0)
-        return result[:, :count]
+        total: NDArray[np.float64] = self.device.host(self.reduced(sums, len(SUM) - 1, SUM["LARGEST2"]))
+        return total[:, :count]
 
     def energies(self, textures: Any) -> NDArray[np.float64]:
         """Return the energy of textures [replica, site, 3] in meV, [replica]."""

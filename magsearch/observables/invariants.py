@@ -34,16 +34,17 @@ def invariants(device: Device, lattice: Lattice, textures: Any) -> NDArray[np.fl
     axes, numbers, copies = _half_zone(device, lattice, spins.dtype)
     components, modes, places = 3 * lattice.atoms, _modes(lattice), len(numbers)
     grid = spins.reshape(len(spins), *lattice.grid, components)
-    weights = device.xp.empty((len(spins), 2 * places), dtype=spins.dtype)
+    below = device.xp.empty((len(spins), 2 * places), dtype=spins.dtype)  # minus the weights
     for first in range(0, len(spins), device.width):  # few at once: the transforms stay in the cache
         part = slice(first, first + device.width)
         waves = device.xp.ascontiguousarray(device.apart_rfft(grid[part], axes)).view(spins.dtype)
         device.launch(
-            "weigh_modes", spins.dtype, waves, numbers, copies, weights[part], sums[part], modes, places, components,
+            "weigh_modes", spins.dtype, waves, numbers, copies, below[part], sums[part], modes, places, components,
             len(waves), blocks=len(waves), replicas=device.width,
         )  # fmt: skip
     out = _joined(device, sums, spins.dtype, QUANTITIES + PEAKS)
-    out[:, QUANTITIES:] = device.xp.partition(weights, -PEAKS, axis=1)[:, -PEAKS:]
+    # CuPy selects a few smallest numbers; for the largest it would sort all
+    out[:, QUANTITIES:] = -device.xp.partition(below, PEAKS - 1, axis=1)[:, :PEAKS]
     found: NDArray[np.float64] = device.host(out)
     found[:, QUANTITIES:].sort(axis=1)
     return found

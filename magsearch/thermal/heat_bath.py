@@ -79,8 +79,8 @@ def warm(motion: Motion, kelvin: ArrayLike) -> None:
 def sweeping(motion: Motion, kinds: int) -> tuple[Launch, Any]:
     """Bind one sweep over all spins; return it and the sums that it leaves, [sum, replica]."""
     evaluator, flat, plan = motion.evaluator, motion.flat, motion.evaluator.sweep_plan
-    rows = SWEEP["SWEEP_SUMS"]
-    sums = motion.array(plan.width, rows, motion.replicas, dtype=np.float64)
+    quantities = SWEEP["SWEEP_SUMS"]
+    sums = motion.array(plan.width, quantities, motion.replicas, dtype=np.float64)
     # without tethers, arrays of the same kind stand for what is not read
     held = (1, motion.blocked["anchor"], flat["pull"]) if "pull" in flat else (0, motion.zeeman, flat["kT"])
 
@@ -95,8 +95,8 @@ def sweeping(motion: Motion, kinds: int) -> tuple[Launch, Any]:
         return evaluator.bind_blocks("update_spins_together", *arguments, motion.replicas, grid=grid, threads=THREADS)
 
     parts = [update(first, last) for first, last in pairwise(plan.colour.tolist())]
-    clear = motion.bind("zero_sums", sums, plan.width * rows, blocks=plan.width * rows)
-    reduce, reduced = evaluator.reduction(sums, rows, -1)
+    clear = motion.bind("zero_sums", sums, plan.width * quantities, blocks=plan.width * quantities)
+    reduce, reduced = evaluator.reduction(sums, quantities, -1)
     return motion.chain(clear, *parts, reduce), reduced
 
 
