@@ -25,7 +25,6 @@ HELD = constant("held")
 SUMS = rows("Sum")["SUMS"]
 FACTORS = (4, 5, 3, 2, 7)  # of the lengths that are transformed in shared memory, in turn
 THREADS = 512  # most threads of a block (LINE_KERNEL)
-SHARED = 163 * 1024  # bytes of shared memory that a block may have, on an A100; an H100 has 227 kB
 REST = 64  # cells of a line that is not transformed, at most
 
 
@@ -72,18 +71,20 @@ class Lines:
     shared: int
 
     @classmethod
-    def along(cls, n: int, stride: int, size: int, cells: int, real: Any, width: int, sums: int = 0) -> Lines | None:
+    def along(
+        cls, n: int, stride: int, size: int, cells: int, real: Any, device: Device | type[Device], sums: int = 0
+    ) -> Lines | None:
         """Return lines with as many replicas as fit into a block of threads; None where a single pair does not.
 
         sums   quantities that every thread sums over the line
         """
-        itemsize, pairs = np.dtype(real).itemsize, width // 2
+        itemsize, pairs = np.dtype(real).itemsize, device.width // 2
         held = HELD * 4 // itemsize
         strands = max([1, *(-(-(n // p) // ((held + p - 1) // max(p, 3))) for p in factors(n))])
         while pairs:
             threads = size * pairs * strands
             shared = itemsize * (2 * n * size * pairs + threads * sums)
-            if threads <= THREADS and shared <= SHARED:
+            if threads <= THREADS and shared <= device.shared:
                 return cls(n, stride, size, cells, pairs, strands, shared)
             pairs //= 2
         return None
@@ -122,18 +123,18 @@ class LinePlan:
     last: Lines
 
     @classmethod
-    def of(cls, size: tuple[int, int, int], atoms: int, real: Any, width: int) -> LinePlan | None:
+    def of(cls, size: tuple[int, int, int], atoms: int, real: Any, device: Device | type[Device]) -> LinePlan | None:
         """Return the lines of a lattice; None where cuFFT has to transform it."""
         lengths, cells = axes(size), prod(size)
         if not set(factors(cells)) <= set(FACTORS):
             return None
         several = len(lengths) > 1
         first = lengths[0] if several else max(n for n in range(1, REST + 1) if lengths[0] % n == 0)
-        found = Lines.along(first, atoms, 3, cells * atoms, real, width, SUMS)
-        last = Lines.along(lengths[-1], cells // lengths[-1], 3 * atoms, cells, real, width)
+        found = Lines.along(first, atoms, 3, cells * atoms, real, device, SUMS)
+        last = Lines.along(lengths[-1], cells // lengths[-1], 3 * atoms, cells, real, device)
         middle = None
         if len(lengths) == 3:
-            middle = Lines.along(lengths[1], lengths[0] * atoms, 3, cells * atoms, real, width)
+            middle = Lines.along(lengths[1], lengths[0] * atoms, 3, cells * atoms, real, device)
             if middle is None:
                 return None
         return None if found is None or last is None else cls(found, several, middle, last)
@@ -148,7 +149,7 @@ class LinePlan:
 
 def passes(size: tuple[int, int, int], atoms: int) -> int:
     """Return how often a GPU reads or writes all spins for a convolution in single precision."""
-    if LinePlan.of(size, atoms, np.float32, Cuda.width) is None:
+    if LinePlan.of(size, atoms, np.float32, Cuda) is None:
         return 10  # through the library; each of its transforms passes twice
     return 4 * len(axes(size)) - 2
 
@@ -163,7 +164,7 @@ def convolution(
             "convolve", real, vectors, modes.view(real), *(roots(n, real) for n in size), out, *size, 3 * atoms,
             replicas, blocks=1, replicas=replicas,
         )  # fmt: skip
-    plan = LinePlan.of(size, atoms, real, device.width)
+    plan = LinePlan.of(size, atoms, real, device)
     if plan is None:
         return _through_library(device, real, vectors, modes, out, size, atoms)
     waves = out if not plan.transformed else device.xp.empty_like(vectors)

@@ -31,6 +31,7 @@ class Cpu(Device):
     chunk = 256
     graphs = False
     together = False
+    shared = 0
     matrix_stride = 9
     stretch = 256
     portion = 2**19  # stays in the cache of a core

@@ -29,6 +29,7 @@ class Device:
     chunk: int  # sites that one thread sums over, or the threads of one block
     graphs: bool  # whether a chain of launches becomes one (engine/graph.py)
     together: bool  # whether the threads of a block share memory, so that there are BLOCK_KERNELs
+    shared: int  # bytes of memory that the threads of a block may share
     matrix_stride: int  # numbers from one 3x3 matrix of a coupling to the next (kernels/portable.cuh)
     stretch: int  # consecutive sites that one thread updates one after the other (magsearch/engine/sweep_order.py)
     fft: Callable[..., Any]  # over given axes

@@ -222,7 +222,7 @@ class Evaluator:
         if self.path == "direct" or not self.device.together:
             return None
         lattice = self.hamiltonian.lattice
-        return LinePlan.of(lattice.size, lattice.atoms, self.real, self.device.width)
+        return LinePlan.of(lattice.size, lattice.atoms, self.real, self.device)
 
     def transforms(self, spins: Any) -> Transforms:
         """Return the launches on the waves of spins, which they begin with. ValueError where there are no ``lines``."""
