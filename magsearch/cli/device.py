@@ -34,9 +34,9 @@ def device(
         console = model.console()
         for report in reports:
             for line in _lines(report):
-                console.print(line, highlight=False, markup=False, soft_wrap=True)
+                console.print(line, soft_wrap=True)
         for line in broken:
-            console.print(f"broken     {line}", highlight=False, markup=False, soft_wrap=True)
+            console.print(f"broken     {line}", soft_wrap=True)
     raise typer.Exit(0 if right else 2)
 
 
