@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from magsearch.cli.arguments import Json
+from magsearch.cli.arguments import Json, device_named
 from magsearch.console import model
 from magsearch.engine.device import Cpu, Cuda, Device, choose
 from magsearch.runs import self_test
@@ -41,13 +41,10 @@ def device(
 
 
 def _devices(name: str) -> tuple[list[Device], list[str]]:
-    """Return the devices of a name, and what is said of those that do not work."""
-    try:
-        first = choose(name)
-    except RuntimeError as error:
-        return [], [str(error)]
+    """Return the devices of a name, and what is said of those of "auto" that do not work. Raises InputError."""
     if name != "auto":
-        return [first], []
+        return [device_named(name)], []
+    first = choose(name)
     if not isinstance(first, Cuda):
         return [first], [first.note] if first.note else []
     found: list[Device] = [Cpu()]

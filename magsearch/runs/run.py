@@ -18,6 +18,7 @@ from magsearch.config.input import Input
 from magsearch.console import model
 from magsearch.console import run as progress
 from magsearch.errors import InputError, Interrupted
+from magsearch.formatting import count
 from magsearch.limits import memory
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.parallel.interruption import Interruption
@@ -96,9 +97,10 @@ def expect_host_memory(given: Input, ranks: Ranks) -> None:
     needed, most = sum(BYTES_OF_SITE * replicas * sites + BYTES_OF_ISLAND for replicas in own), memory()
     if needed > most:
         raise InputError(
-            f"{sum(own)} replicas (search.replicas) of {sites} sites on {len(own)} islands (islands.count) of one "
-            f"process take {needed / 1e9:.3g} GB at least; this process may use {most / 1e9:.3g} GB", given.path,
-        )  # fmt: skip
+            f"{sum(own)} replicas (search.replicas) of {sites} sites on {count(len(own), 'island')} (islands.count) of "
+            f"one process take {needed / 1e9:.3g} GB at least; this process may use {most / 1e9:.3g} GB",
+            given.path,
+        )
 
 
 def in_best_supercell(start: Beginning, launch: Launch) -> Beginning:
