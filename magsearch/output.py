@@ -15,6 +15,7 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
@@ -182,11 +183,18 @@ def _opened(place: Path, how: int) -> int | None:
             if error.errno not in NO_LOCKS:
                 os.close(handle)
                 raise
-            print(f"magsearch: note: {place.parent} has no locks: never write one file twice at once", file=sys.stderr)
+            _tell_of_no_locks(place.parent)
         if _leads_to(place, handle):  # its last owner may have removed or renamed it in between
             return handle
         os.close(handle)
     return None
+
+
+@cache
+def _tell_of_no_locks(folder: Path) -> None:
+    """Print a note, once for each folder: a run writes its file again and again."""
+    told = f"magsearch: note: {visible(str(folder))} has no locks: never let two processes write one file at once"
+    print(told, file=sys.stderr)
 
 
 def _leads_to(place: Path, handle: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -177,7 +178,5 @@ def test_content_of_other_files_is_not_followed(forge: Any, place, path, tmp_pat
 
 
 def test_a_pipe_is_no_run(tmp_path, capsys):
-    import os
-
     os.mkfifo(tmp_path / "a.h5")
     assert "is a pipe" in refused(capsys, "show", tmp_path / "a.h5")

@@ -16,10 +16,12 @@ import pytest
 from command import MODEL, here, refused
 from processes import COMMAND
 
+from magsearch import config
 from magsearch.console import model
-from magsearch.errors import visible
+from magsearch.errors import InputError, visible
 from magsearch.formatting import html
-from magsearch.parallel.ranks import launched
+from magsearch.parallel.ranks import Ranks, launched
+from magsearch.runs import run
 
 DATA = Path(__file__).parent / "data"
 ODD = b"o\xff[b][red]:smile:$x$\x1b[2J.toml"
@@ -165,3 +167,14 @@ def test_populations_that_do_not_fit_are_refused_with_their_size(settings, folde
     told = refused(capsys, "run", "in.toml", *(word for setting in settings for word in ("--set", setting)))
     assert "GB at least; this process may use" in told
     assert not (folder / "in.h5").exists()
+
+
+def test_populations_may_fill_the_memory_of_several_processes(folder, monkeypatch):
+    given = config.read("in.toml", ["islands.count=4", "search.replicas=1000000"])
+    sites = given.hamiltonian.lattice.sites
+    monkeypatch.setattr(run, "memory", lambda: 2 * 12 * 1_000_000 * sites)
+    alone, ranks = Ranks(), Ranks()
+    ranks.size = 4
+    run.expect_host_memory(given, ranks)
+    with pytest.raises(InputError, match=r"4000000 replicas .* on 4 islands"):
+        run.expect_host_memory(given, alone)

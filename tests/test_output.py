@@ -103,7 +103,7 @@ def test_devices_and_folders_are_refused(folder):
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_symbolic_link_is_written_through(name, folder, capsys, monkeypatch):
+def test_a_symbolic_link_is_written_through(name, folder, capsys):
     (folder / "elsewhere").mkdir()
     aim = folder / "elsewhere" / f"aim{Path(name).suffix}"
     aim.write_bytes(b"old")
@@ -250,3 +250,15 @@ def test_two_names_of_one_file_are_one(folder):
 def test_a_run_that_ends_leaves_its_file_and_no_lock(folder):
     done("run", "model.toml", "-o", "a.h5", cwd=folder)
     assert sorted(os.listdir(folder)) == ["a.h5", "a.xdmf", "model.toml"]
+
+
+def test_a_file_system_without_locks_is_noted_once(folder, capsys, monkeypatch):
+    def refuse(*_: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(output.fcntl, "flock", refuse)
+    for text in ("one", "two"):
+        with output.claimed(folder / "a"):
+            output.write({folder / "a": text})
+    assert (folder / "a").read_text() == "two"
+    assert capsys.readouterr().err.count("has no locks") == 1

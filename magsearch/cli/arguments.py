@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -90,7 +89,7 @@ def device_named(name: str) -> Device:
     except RuntimeError as error:
         raise InputError(str(error), f"--device {name}") from None
     if device.note:
-        print(f"note: {device.note}", file=sys.stderr)
+        say(f"note: {device.note}", err=True)
     return device
 
 

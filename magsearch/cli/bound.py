@@ -53,8 +53,6 @@ def bound(
     """
     begin = time.monotonic()
     hamiltonian = config.read(input_file, changed(settings, strict)).hamiltonian
-    if not hamiltonian.n_spins:
-        raise InputError("has no spins", input_file)
     given, is_state = (None, False) if energy is None else _energy(energy, hamiltonian)
     box = _bound(hamiltonian, "box", moments, input_file)
     if given is not None and box.gap(given) < -1e-9 * box.scale:  # digits that a user left out

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from magsearch.cli.arguments import Json
+from magsearch.cli.arguments import Json, device_named
 from magsearch.console import model
 from magsearch.engine.choice import choose
 from magsearch.engine.cpu import Cpu
@@ -37,20 +37,17 @@ def device(
         console = model.console()
         for report in reports:
             for line in _lines(report):
-                console.print(line, highlight=False, markup=False, soft_wrap=True)
+                console.print(line, soft_wrap=True)
         for line in broken:
-            console.print(f"broken     {line}", highlight=False, markup=False, soft_wrap=True)
+            console.print(f"broken     {line}", soft_wrap=True)
     raise typer.Exit(0 if right else 2)
 
 
 def _devices(name: str) -> tuple[list[Device], list[str]]:
-    """Return the devices of a name, and what is said of those that do not work."""
-    try:
-        first = choose(name)
-    except RuntimeError as error:
-        return [], [str(error)]
+    """Return the devices of a name, and what is said of those of "auto" that do not work. Raises InputError."""
     if name != "auto":
-        return [first], []
+        return [device_named(name)], []
+    first = choose(name)
     if not isinstance(first, Cuda):
         return [first], [first.note] if first.note else []
     found: list[Device] = [Cpu()]

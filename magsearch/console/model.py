@@ -73,9 +73,10 @@ def memory(console: Console, size: Footprint, on_gpu: Footprint, islands: int) -
     """Print the memory and the disk space that a run on one rank needs, on a CPU and on a GPU."""
     replica, device, gpu_replica, gpu = map(megabytes, (size.replica, size.device, on_gpu.replica, on_gpu.device))
     where = (
-        f"{replica} per replica, {device}; on a GPU {gpu_replica} and {gpu}, and {megabytes(on_gpu.host)} on the host"
+        f"{replica} per replica, {device} in all; on a GPU {gpu_replica} per replica, {gpu} in all, and "
+        f"{megabytes(on_gpu.host)} on the host"
     )
-    console.print(f"memory     {where} for {count(islands, 'island')} on one rank", soft_wrap=True)
+    console.print(f"memory     {where} ({count(islands, 'island')} on one rank)", soft_wrap=True)
     stored = f"{megabytes(size.checkpoint)} while it runs, {megabytes(size.elite)} for every elite"
     console.print(f"file       {stored}", soft_wrap=True)
 

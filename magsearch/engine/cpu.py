@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from magsearch.engine.device import Device
 from magsearch.engine.graph import Launch
 from magsearch.engine.kernels import PACKAGE
-from magsearch.engine.threads import cores, threads
+from magsearch.engine.threads import threads
+from magsearch.limits import cores
 
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")  # each includes those before it
 
@@ -69,7 +70,7 @@ class Cpu(Device):
 
     def facts(self) -> dict[str, Any]:
         """Return instruction set, threads and cores."""
-        return {"instruction_set": self.instruction_set, "threads": threads(), "cores": cores()}
+        return {"instruction_set": self.instruction_set, "threads": threads(), "cores": len(cores())}
 
     def _scalar(self, kernel: str, place: int, kind: np.dtype, value: Any) -> Any:
         if type(value) is int or (type(value) is float and kind.kind == "f"):

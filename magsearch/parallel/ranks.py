@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.errors import InputError
+from magsearch.limits import cores
 
 T = TypeVar("T")
 Records = NDArray[np.void]
@@ -47,11 +48,6 @@ def is_first_rank() -> bool:
 def _environment(names: Iterable[str]) -> list[int]:
     given = [os.environ.get(name, "") for name in names]
     return [int(number) for number in given if number.isascii() and number.isdigit() and len(number) < 10]
-
-
-def affinity() -> frozenset[int]:
-    """Return the cores that this process may use."""
-    return frozenset(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
 
 
 @dataclass(eq=False)
@@ -86,7 +82,7 @@ class Ranks:
 
     def __init__(self) -> None:
         self.host = socket.gethostname()
-        self.threads = len(affinity())
+        self.threads = len(cores())
         self.watch: Callable[[], Any] = lambda: None
         self.waited = 0.0
 
@@ -190,7 +186,7 @@ class World(Ranks):
             )
         node = self._comm.Split_type(self._mpi.COMM_TYPE_SHARED)
         self.local = node.rank, node.size
-        self.threads = max(1, len(affinity()) // node.allgather(affinity()).count(affinity()))
+        self.threads = max(1, len(cores()) // node.allgather(cores()).count(cores()))
         node.Free()
         self._interrupts: list[Any] = []
 

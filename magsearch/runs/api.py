@@ -22,7 +22,7 @@ from magsearch.parallel.signals import Signals
 from magsearch.runs import record, textures
 from magsearch.runs.launch import Launch, carry_out, claim, exit_code, expect_free
 from magsearch.runs.result import Result
-from magsearch.runs.run import Beginning, Run, expect_plausible
+from magsearch.runs.run import Beginning, Run
 from magsearch.runs.run import resume as resumed
 from magsearch.search.stopping import Reason, Signalled
 
@@ -75,7 +75,6 @@ def search(
 
     def begin(held: ExitStack) -> Beginning:
         given = input_of(model, tables)
-        expect_plausible(given)
         if out is not None:
             claim(held, out)
             expect_free(out, overwrite, "run")

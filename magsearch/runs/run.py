@@ -18,18 +18,21 @@ from magsearch.config.input import Input
 from magsearch.console import model
 from magsearch.console import run as progress
 from magsearch.errors import InputError, Interrupted
+from magsearch.formatting import count
 from magsearch.limits import memory
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.parallel.interruption import Interruption
+from magsearch.parallel.ranks import Ranks
 from magsearch.runs import record, textures
 from magsearch.runs.launch import Launch, claim, command_line, expect_exists, expect_free, expect_room
-from magsearch.search.archipelago import Archipelago
+from magsearch.search.archipelago import Archipelago, owners
 from magsearch.search.island import State
 from magsearch.search.memory import footprint
 from magsearch.search.stopping import Reason
 from magsearch.search.supercells.race import Race
 
-ISLAND = 10**4  # numbers that an island without replicas takes, at least
+BYTES_OF_SITE = 12  # a spin in single precision
+BYTES_OF_ISLAND = 120_000  # that an island takes besides its textures, at least
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +65,6 @@ def begin(
     Raises InputError for what is wrong with them, if ``out`` exists, and if another process writes it.
     """
     given = config.read(input_file, settings)
-    expect_plausible(given)
     claim(held, out)
     expect_free(out, overwrite, "run")
     given_textures = tuple(texture for name in seeds for texture in textures.read(name, given.hamiltonian))
@@ -83,19 +85,20 @@ def resume(out: Path, settings: Sequence[str], held: ExitStack) -> Beginning:
         why = before.stopped or "it was written by something else"
         raise InputError(f"cannot resume: the run has ended ({why}) and its populations are not stored", out)
     given = config.again(before.input_path, before.input_text, before.hamiltonian, before.settings, settings)
-    expect_plausible(given)
     command = command_line(before.command)
     return Beginning(given, out, before.created, command, replace(before, elites=()), storage.in_parts(out))
 
 
-def expect_plausible(given: Input) -> None:
-    """Raise InputError for populations that no machine like this one can hold, before anything is made of them."""
-    islands, replicas, sites = given.islands.count, given.search.replicas, given.hamiltonian.lattice.sites
-    needed, most = 12 * islands * (replicas * sites + ISLAND), memory()  # single precision
+def expect_host_memory(given: Input, ranks: Ranks) -> None:
+    """Raise InputError if this process may not use the memory of its islands' textures, before any is made."""
+    sites, settings = given.hamiltonian.lattice.sites, given.islands.islands(given.search)
+    owned = zip(settings, owners(len(settings), ranks.size), strict=True)
+    own = [island.replicas for island, owner in owned if owner == ranks.rank]
+    needed, most = sum(BYTES_OF_SITE * replicas * sites + BYTES_OF_ISLAND for replicas in own), memory()
     if needed > most:
         raise InputError(
-            f"{replicas} replicas (search.replicas) of {sites} sites on {islands} islands (islands.count) take "
-            f"{needed / 1e9:.3g} GB at least; this process may use {most / 1e9:.3g} GB",
+            f"{sum(own)} replicas (search.replicas) of {sites} sites on {count(len(own), 'island')} (islands.count) of "
+            f"one process take {needed / 1e9:.3g} GB at least; this process may use {most / 1e9:.3g} GB",
             given.path,
         )
 
@@ -140,8 +143,10 @@ class Run:
     """
 
     def __init__(self, launch: Launch, start: Beginning):
+        ranks, console = launch.ranks, launch.console
+        ranks.on_all(lambda: expect_host_memory(start.given, ranks))
         start = in_best_supercell(start, launch)
-        given, ranks, console = start.given, launch.ranks, launch.console
+        given = start.given
         self.launch, self.ranks, self.start, self.out, self.writing = launch, ranks, start, start.out, 0.0
         self.bound: Bound | None = start.before.bound if start.before else None
         self.record: storage.Record | None = None

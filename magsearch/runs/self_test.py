@@ -61,6 +61,7 @@ def _model(size: int) -> Hamiltonian:
 
 
 def _textures(hamiltonian: Hamiltonian, replicas: int = REPLICAS) -> np.ndarray:
+    """Return random unit spins [replica, site, 3], the same at every call."""
     s = np.random.default_rng(1).normal(size=(replicas, hamiltonian.lattice.sites, 3))
     return s / np.linalg.norm(s, axis=-1, keepdims=True)
 
@@ -109,7 +110,11 @@ def _heat_bath(device: Device) -> Check:
 
 
 def throughput(device: Device, replicas: int = 64, size: int = 128, seconds: float = 1.0) -> dict[str, float]:
-    """Return site updates per second: energy and force along neighbour lists and by convolution."""
+    """Return site updates per second of energies and forces, along neighbour lists and by convolution.
+
+    replicas   of size x size sites, evaluated at once
+    seconds    for each of the two measurements
+    """
     hamiltonian = _model(size)
     textures, rates = _textures(hamiltonian, replicas), {}
     for path in ("direct", "fourier"):

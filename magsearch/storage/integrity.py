@@ -56,8 +56,8 @@ def expect_own(file: h5py.File, top: str, parts: str) -> None:
         if item.is_virtual and not all(_is_part(source.file_name, parts) for source in item.virtual_sources()):
             raise InputError(f"{where} shows values of another file, which is no part of this one", file.filename)
         if item.size and item.size * item.dtype.itemsize > most:
-            size = item.size * item.dtype.itemsize
-            raise InputError(f"{where} claims {size:.3g} bytes; this machine has {most:.3g}", file.filename)
+            size = item.size * item.dtype.itemsize / 1e9
+            raise InputError(f"{where} takes {size:.3g} GB; this process may use {most / 1e9:.3g} GB", file.filename)
 
 
 def _is_part(name: str, folder: str) -> bool:
