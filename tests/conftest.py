@@ -22,9 +22,11 @@ from magsearch.model.hamiltonian import Hamiltonian
 
 # Modules whose tests of ``device`` also run on the simulated GPU; STANDIN=all in the environment adds every other one
 SIMULATED = {"test_seats", "test_heatbath", "test_hessian", "test_minimizers", "test_preconditioner"}
-LONG = {  # of their tests, those that take minutes there
+LONG = {  # of their tests, those that take long there
     "test_energy_falls_and_spins_stay_on_the_sphere", "test_second_order_minimisers_do_not_mind_soft_modes",
-    "test_ground_states_of_polyhedra_with_antiferromagnetic_edges",
+    "test_ground_states_of_polyhedra_with_antiferromagnetic_edges", "test_steps_are_a_limit",
+    "test_the_same_start_gives_the_same_bits", "test_every_replica_has_its_own_temperature",
+    "test_moves_in_turn_leave_equilibrium_as_it_is",
 }  # fmt: skip
 
 

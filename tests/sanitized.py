@@ -50,7 +50,7 @@ SANITIZERS = (
         "-O1 -g -DTHREADS -fsanitize=thread",
         "libtsan.so",
         {"TSAN_OPTIONS": "halt_on_error=1:report_signal_unsafe=0"},
-        ("tests/test_standin.py",),  # and tests of kernels that are BLOCK_KERNELs
+        ("tests/test_standin.py", "tests/test_convolution.py"),
         "meet",
     ),
 )

@@ -49,7 +49,7 @@ def test_a_run_with_a_flipped_bit_is_refused_or_has_the_same_content(resumable, 
     """Every part of it that another result could come from; bits that nothing is stored in do not matter."""
     rng, content, copy = np.random.default_rng(5), resumable.read_bytes(), tmp_path / "copy.h5"
     sound, refusals = datasets(resumable), 0
-    for place in rng.integers(len(content), size=60):
+    for place in rng.integers(len(content), size=24):
         changed = bytearray(content)
         changed[place] ^= 1 << rng.integers(8)
         copy.write_bytes(changed)
@@ -64,7 +64,7 @@ def test_a_run_with_a_flipped_bit_is_refused_or_has_the_same_content(resumable, 
             continue
         same = datasets(copy)
         assert {name for name in sound if same[name] != sound[name]} <= {"elites/charge_density"}
-    assert refusals > 20
+    assert refusals > 8
 
 
 def test_a_resumed_run_whose_file_is_damaged_is_refused(resumable, tmp_path, capsys):

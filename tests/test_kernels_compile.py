@@ -18,7 +18,6 @@ from sass import disassembler, functions, loads_per_bond
 
 from magsearch.engine.kernels import kernel_source, signatures
 
-ARCHITECTURES = ("sm_80", "sm_90")
 # 65536 registers of a multiprocessor for 1024 threads, four blocks of 256: half of its occupancy (sm_90)
 FULL = {"evaluate<float>": 64, "field<float>": 64, "hessian_product<float>": 64, "advance_and_evaluate<float>": 64}
 FULL |= {"choose_step<float>": 128, "reduce_sums_together<float>": 128}  # blocks of 512 threads
@@ -97,7 +96,7 @@ def through_nvcc(compiler: str, architecture: str, folder: Path) -> tuple[bool, 
     return done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", [pytest.param("sm_80", marks=pytest.mark.slow), "sm_90"])
 @pytest.mark.parametrize("compiler", ["nvrtc", pytest.param("nvcc", marks=pytest.mark.slow)])
 def test_every_kernel_compiles(compiler, architecture, tmp_path, record_property):
     """Without a warning, every kernel in both precisions; no hot kernel spills its registers."""

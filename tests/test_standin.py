@@ -13,8 +13,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from simulated import stand_in
 
 with stand_in() as cp:
-    fftn, ifftn = (getattr(importlib.import_module("cupyx.scipy.fft"), name) for name in ("fftn", "ifftn"))
-    get_fft_plan = importlib.import_module("cupyx.scipy.fft").get_fft_plan
+    transforms = importlib.import_module("cupyx.scipy.fft")
+    fftn, ifftn, rfftn, irfftn = transforms.fftn, transforms.ifftn, transforms.rfftn, transforms.irfftn
+    get_fft_plan = transforms.get_fft_plan
     declared = importlib.import_module("cupy.functions").declared
     SIGNATURES = importlib.import_module("cupy.functions").SIGNATURES
     Failures = importlib.import_module("cupy.failures").Failures
@@ -206,6 +207,23 @@ def test_transforms_agree_with_numpy(axes, norm):
     assert_array_equal(a.get(), x)
 
 
+@pytest.mark.parametrize("axes", [None, (0, 1), (1, 2), (0, 1, 2), (2, 0), (2,), (0,), (1,)])
+@pytest.mark.parametrize("norm", [None, "forward", "ortho"])
+@pytest.mark.parametrize("n", [5, 6])
+def test_transforms_of_real_numbers_agree_with_numpy(axes, norm, n, real):
+    x = random.normal(size=(n, n, n)).astype(real)
+    s = None if axes is None else (n,) * len(axes)
+    a, expected = on_device(x), np.fft.rfftn(x, axes=axes, norm=norm)
+    waves = rfftn(a, axes=axes, norm=norm)
+    assert waves.dtype == np.result_type(real, 1j)
+    assert_allclose(waves.get(), expected, atol=1e-12 if real == np.float64 else 1e-4)
+    back = irfftn(waves, s=s or (n, n, n), axes=axes, norm=norm)
+    assert back.dtype == real
+    assert_allclose(back.get(), x, atol=1e-12 if real == np.float64 else 1e-5)
+    assert_array_equal(a.get(), x)
+    assert_allclose(waves.get(), expected, atol=1e-12 if real == np.float64 else 1e-4)
+
+
 def test_transforms_copy_where_cupy_copies():
     """Adjacent axes with the first or the last take one plan; others go axis by axis, each brought to the end."""
     a = cp.ones((2, 4, 6, 8), np.complex64)
@@ -217,6 +235,18 @@ def test_transforms_copy_where_cupy_copies():
     assert adjacent.kernels["copy"] == 0
     assert sum(inner.transforms.values()) == 2
     assert inner.kernels["copy"] == 2
+
+
+def test_real_transforms_copy_where_cupy_copies():
+    """As the complex ones do; and waves are copied before the way back, which could overwrite them."""
+    a, last, inner = cp.ones((2, 4, 6, 8), np.float32), (1, 2, 3), (1, 2)
+    for axes, plans, copies in ((last, 1, (0, 1)), (inner, 2, (2, 2)), ((3,), 1, (0, 1))):
+        with cp.counts.during() as there:
+            waves = rfftn(a, axes=axes)
+        with cp.counts.during() as back:
+            irfftn(waves, s=[a.shape[axis] for axis in axes], axes=axes)
+        assert (sum(there.transforms.values()), sum(back.transforms.values())) == (plans, plans)
+        assert (there.kernels["copy"], back.kernels["copy"]) == copies
 
 
 def test_a_plan_needs_no_memory_of_its_own():

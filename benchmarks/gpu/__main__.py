@@ -28,9 +28,9 @@ import magsearch as ms
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 FIGURES = [sys.executable, str(HERE / "figures.py")]
-COMMAND = [sys.executable, "-c", "from magsearch.cli import main; main()"]
+COMMAND = [sys.executable, "-m", "magsearch"]
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-FEW = "cuda and (right_arguments or threads or formula) and (square_bloch or advance or right)"
+FEW = "cuda and (right_arguments or formula and square_bloch or BarzilaiBorwein and (aligns or convolution))"
 HOT = "regex:evaluate|barzilai|step|fourier|convolve|multiply|update_spins|reduce_sums"
 METRICS = ",".join(
     (
@@ -82,7 +82,7 @@ def parts(quick: bool) -> list[Part]:
     short = ["--quick"] if quick else []
     modules = ("device",) if quick else ("device", "evaluator", "heatbath", "hessian", "minimizers", "modes", "methods")
     files = [f"tests/test_{name}.py" for name in modules]
-    checked = [*PYTEST, "-k", FEW, "tests/test_device.py", "tests/test_evaluator.py"]
+    checked = [*PYTEST, "-k", FEW, *(f"tests/test_{name}.py" for name in ("device", "evaluator", "minimizers"))]
     few = [*FIGURES, *short, "--only", "evaluate", "step", "heat_bath"]
     ncu = ["ncu", "--metrics", METRICS, "-k", HOT, "--launch-skip", "20", "--launch-count", "40", "--csv"]
     return [

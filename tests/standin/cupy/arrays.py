@@ -303,9 +303,8 @@ class ndarray:
         index, gathers = self._index(given)
         if gathers:
             return made_by("take", self.a[index], [self])
-        return self.over(
-            self.a[(*index, ...)] if Ellipsis not in [p for p in index if p is Ellipsis] else self.a[index]
-        )
+        everything = any(part is Ellipsis for part in index)
+        return self.over(self.a[index if everything else (*index, ...)])
 
     def __setitem__(self, given: Any, value: Any) -> None:
         index, gathers = self._index(given)

@@ -6,12 +6,15 @@ Follows cupy/fft/_fft.py of CuPy 14.2: which path is taken, what is copied, what
 from __future__ import annotations
 
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
 import scipy.fft
 
-from .arrays import ascontiguousarray, made_by, ndarray
+from . import queue
+from .arrays import ascontiguousarray, ndarray
+from .counts import counts
 from .cuda import FFT_DIRECTIONS, plan_of
 from .functions import FUNCTIONS  # noqa: F401  (arithmetic of arrays is there once this is imported)
 
@@ -22,6 +25,16 @@ def possible(axes: tuple[int, ...], ndim: int) -> bool:
     return 0 < len(axes) <= 3 and (0 in axes or ndim - 1 in axes) and adjacent
 
 
+def _checked(a: ndarray, norm: str | None) -> str:
+    """Return which transforms are scaled. TypeError and ValueError for what CuPy refuses."""
+    if not isinstance(a, ndarray):
+        raise TypeError("The input array a must be a cupy.ndarray")
+    norm = norm or "backward"
+    if norm not in ("backward", "ortho", "forward"):
+        raise ValueError(f'Invalid norm value {norm}, should be "backward", "ortho", or "forward".')
+    return norm
+
+
 def _scaled(a: ndarray, count: int, norm: str, direction: int) -> ndarray:
     if norm == "ortho":
         a /= np.sqrt(count)
@@ -30,17 +43,40 @@ def _scaled(a: ndarray, count: int, norm: str, direction: int) -> ndarray:
     return a
 
 
-def _along(a: ndarray, axis: int, norm: str, direction: int, overwrite: bool) -> ndarray:
-    """One axis: it is made the last one, and what is a view or not contiguous is copied."""
+def _halving(a: ndarray, axes: tuple[int, ...], n: int, direction: int) -> ndarray:
+    """Transform n real numbers along the last of the axes into the half of their waves, or back, without scaling."""
+    forward, shape = direction == FFT_DIRECTIONS["forward"], list(a.shape)
+    shape[axes[-1]] = n // 2 + 1 if forward else n
+    out = ndarray(shape, np.result_type(a.dtype, 1j) if forward else a.a.real.dtype)
+    lengths = (*(a.shape[axis] for axis in axes[:-1]), n)
+    function, norm = (scipy.fft.rfftn, "backward") if forward else (scipy.fft.irfftn, "forward")
+    source, target = a.a, out.a
+
+    def work() -> None:
+        counts.transforms["x".join(map(str, lengths))] += 1
+        counts.bytes["transforms"] += len(lengths) * (source.nbytes + target.nbytes)
+        target[...] = function(source, s=lengths, axes=axes, norm=norm)
+
+    queue.run(work)
+    return out
+
+
+def _along(a: ndarray, axis: int, norm: str, direction: int, overwrite: bool = False, n: int = 0) -> ndarray:
+    """Transform along one axis: it is made the last one, and what is a view or not contiguous is copied.
+
+    n   real numbers that there are, or come back; 0: the transform is complex
+    """
     last = axis % a.ndim == a.ndim - 1
     if not last:
         a = a.swapaxes(axis, -1)
-    if a.base is not None or not a.flags.c_contiguous:
-        a = a.copy()
-    plan = plan_of(a.shape, a.dtype, (a.ndim - 1,))
-    out = a if overwrite else ndarray(a.shape, a.dtype)
-    plan.fft(a, out, direction)
-    out = _scaled(out, a.shape[-1], norm, direction)
+    if a.base is not None or not a.flags.c_contiguous or (n and direction == FFT_DIRECTIONS["inverse"]):
+        a = a.copy()  # also where cuFFT could overwrite its waves
+    if n:
+        out = _halving(a, (a.ndim - 1,), n, direction)
+    else:
+        out = a if overwrite else ndarray(a.shape, a.dtype)
+        plan_of(a.shape, a.dtype, (a.ndim - 1,)).fft(a, out, direction)
+    out = _scaled(out, n or a.shape[-1], norm, direction)
     return out if last else out.swapaxes(axis, -1)
 
 
@@ -48,13 +84,9 @@ def transform(
     a: ndarray, s: Any, axes: Any, norm: str | None, direction: int, overwrite: bool = False, plan: Any = None
 ) -> ndarray:
     """Transform an array over axes, all of them where None."""
-    if not isinstance(a, ndarray):
-        raise TypeError("The input array a must be a cupy.ndarray")
+    norm = _checked(a, norm)
     if s is not None:
         raise NotImplementedError("transforms that cut or pad")
-    norm = norm or "backward"
-    if norm not in ("backward", "ortho", "forward"):
-        raise ValueError(f'Invalid norm value {norm}, should be "backward", "ortho", or "forward".')
     if a.dtype.kind != "c":
         a = a.astype(np.complex64 if a.dtype in (np.float16, np.float32) else np.complex128)
     axes = tuple(range(a.ndim)) if axes is None else tuple(axes)
@@ -70,7 +102,7 @@ def transform(
         raise ValueError(f"The cuFFT plan and a.shape do not match: plan.shape = {plan.shape}, a.shape = {a.shape}")
     out = a if overwrite else ndarray(a.shape, a.dtype)
     plan.fft(a, out, direction)
-    return _scaled(out, int(np.prod([a.shape[axis] for axis in ordered])), norm, direction)
+    return _scaled(out, prod(plan.shape), norm, direction)
 
 
 def fftn(a: ndarray, s: Any = None, axes: Any = None, norm: str | None = None) -> ndarray:
@@ -85,25 +117,31 @@ def ifftn(a: ndarray, s: Any = None, axes: Any = None, norm: str | None = None) 
 
 def rfftn(a: ndarray, s: Any = None, axes: Any = None, norm: str | None = None) -> ndarray:
     """Transform real numbers over axes; the last of them is halved."""
-    return _real("rfftn", a, s, axes, norm)
+    return _real(a, s, axes, norm, FFT_DIRECTIONS["forward"])
 
 
 def irfftn(a: ndarray, s: Any = None, axes: Any = None, norm: str | None = None) -> ndarray:
     """Transform back to real numbers."""
-    return _real("irfftn", a, s, axes, norm)
+    return _real(a, s, axes, norm, FFT_DIRECTIONS["inverse"])
 
 
-def _real(name: str, a: ndarray, s: Any, axes: Any, norm: str | None) -> ndarray:
-    """As one kernel an axis; the axis that is halved is made the last one and comes back as a view."""
-    if not isinstance(a, ndarray):
-        raise TypeError("The input array a must be a cupy.ndarray")
-    last = axes[-1] % a.ndim
-    values = a.a
-    for axis in axes:
-        values = made_by(f"{name} over axis {axis % a.ndim}", values + 0, [a]).a
-    moved = np.moveaxis(getattr(scipy.fft, name)(a.a, s=s, axes=axes, norm=norm), last, -1)
-    return (
-        ndarray.of(np.ascontiguousarray(moved)).swapaxes(last, -1)
-        if last == a.ndim - 2
-        else ndarray.of(np.ascontiguousarray(np.moveaxis(moved, -1, last)))
-    )
+def _real(a: ndarray, s: Any, axes: Any, norm: str | None, direction: int) -> ndarray:
+    """Transform over one plan where there is one, else over single axes: the one that is halved first, or back last."""
+    norm, forward = _checked(a, norm), direction == FFT_DIRECTIONS["forward"]
+    *others, last = (axis % a.ndim for axis in (range(a.ndim) if axes is None else axes))
+    n = a.shape[last] if forward else 2 * (a.shape[last] - 1) if s is None else s[-1]
+    lengths = (*(a.shape[axis] for axis in others), n)
+    if (s is not None and tuple(s) != lengths) or not (forward or n // 2 + 1 == a.shape[last]):
+        raise NotImplementedError("transforms that cut or pad")
+    single = a.dtype in (np.float16, np.float32, np.complex64)
+    kinds = (np.float32, np.float64) if forward else (np.complex64, np.complex128)
+    a = a.astype(kinds[not single], copy=False)
+    ordered = (*sorted(others), last)
+    if others and possible(ordered, a.ndim) and not a.flags.f_contiguous:
+        a = ascontiguousarray(a) if forward else a.copy()  # cuFFT could overwrite its waves
+        return _scaled(_halving(a, ordered, n, direction), prod(lengths), norm, direction)
+    if forward:
+        a = _along(a, last, norm, direction, n=n)
+    for axis in others:
+        a = _along(a, axis, norm, direction)
+    return a if forward else _along(a, last, norm, direction, n=n)
