@@ -18,7 +18,8 @@ import numpy as np
 from molecules import GOLDEN, c60, corners, icosahedron, molecule
 
 import magsearch as ms
-from magsearch.bounds import lower_bound, lowest_state, spiral
+from magsearch.bounds.ground_state import lowest_state, spiral
+from magsearch.bounds.luttinger_tisza import lower_bound
 from magsearch.formats.toml.model import hamiltonian as from_tables
 from magsearch.model.hamiltonian import Hamiltonian
 

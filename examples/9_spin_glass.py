@@ -26,7 +26,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import magsearch as ms
-from magsearch.bounds import lower_bound
+from magsearch.bounds.luttinger_tisza import lower_bound
 from magsearch.randomness import Consumer, key, stream
 from magsearch.thermal.heat_bath import random_textures
 

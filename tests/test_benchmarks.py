@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from magsearch.bounds import lower_bound
+from magsearch.bounds.luttinger_tisza import lower_bound
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 SEARCH = BENCHMARKS / "search"

@@ -14,8 +14,10 @@ from numpy.testing import assert_allclose
 from random_models import random_model
 from scipy.optimize import minimize_scalar
 
-from magsearch.bounds import Bound, lower_bound, lowest_state, spiral
+from magsearch.bounds.bound import Bound
 from magsearch.bounds.domain import domain_of
+from magsearch.bounds.ground_state import lowest_state, spiral
+from magsearch.bounds.luttinger_tisza import lower_bound
 from magsearch.bounds.quadratic_form import quadratic_form
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator

@@ -15,7 +15,7 @@ from models import MODELS, exchange, shell_bonds
 from records import stored
 
 from magsearch import storage
-from magsearch.bounds import lower_bound, takes_seconds
+from magsearch.bounds.luttinger_tisza import lower_bound, takes_seconds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.runs import run as batch

@@ -11,7 +11,7 @@ from models import MODELS, exchange, shell_bonds
 from numpy.testing import assert_allclose, assert_array_equal
 from simulated import backwards
 
-from magsearch.engine.convolution import HELD, SHARED, THREADS, LinePlan, Lines, factors, passes, roots
+from magsearch.engine.convolution import HELD, THREADS, LinePlan, Lines, factors, passes, roots
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.cuda import Cuda
 from magsearch.engine.device import Device
@@ -51,7 +51,7 @@ def counts(device: Device) -> Any:
 def test_lines_are_transformed(n, stride, size, gpu, real):
     """Along any axis, with any factors, there and back as NumPy does."""
     cells = n * stride * (2 if n < 100 else 1)
-    lines = Lines.along(n, stride, size, cells, real, gpu.width)
+    lines = Lines.along(n, stride, size, cells, real, gpu)
     if lines is None:
         assert n * size > 4000, "a line that fits"
         return
@@ -73,13 +73,13 @@ def test_every_number_of_a_line_has_a_thread(atoms, real):
     fits = 0
     for n in filter(smooth, range(1, 1200)):
         for size, sums in ((3, 8), (3 * atoms, 0)):
-            lines = Lines.along(n, 1, size, n, real, Cuda.width, sums)
+            lines = Lines.along(n, 1, size, n, real, Cuda, sums)
             if lines is None:
                 continue
             fits += 1
             held = HELD * 4 // np.dtype(real).itemsize
             assert lines.size * lines.pairs * lines.strands <= THREADS
-            assert 2 * n * size * lines.pairs * np.dtype(real).itemsize <= lines.shared <= SHARED
+            assert 2 * n * size * lines.pairs * np.dtype(real).itemsize <= lines.shared <= Cuda.shared
             for p in factors(n):
                 assert n // p <= lines.strands * ((held + p - 1) // max(p, 3))
     assert fits > 50
@@ -88,9 +88,9 @@ def test_every_number_of_a_line_has_a_thread(atoms, real):
 def test_the_length_of_a_line_is_what_shared_memory_allows():
     """A lattice whose sizes have other factors, or whose cells are too large, is left to cuFFT."""
     for size, atoms in (((100, 100, 1), 1), ((512, 512, 1), 1), ((1024, 7, 1), 2), ((12, 14, 15), 4), ((1, 1, 1), 1)):
-        assert LinePlan.of(size, atoms, np.float32, Cuda.width) is not None
+        assert LinePlan.of(size, atoms, np.float32, Cuda) is not None
     for size, atoms in (((11, 4, 1), 1), ((4, 4, 26), 1), ((4096, 4, 1), 64)):
-        assert LinePlan.of(size, atoms, np.float32, Cuda.width) is None
+        assert LinePlan.of(size, atoms, np.float32, Cuda) is None
 
 
 # -- fields ------------------------------------------------------------------------------------------------------------

@@ -9,8 +9,9 @@ from models import MODELS, bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose
 from random_models import random_model
 
-from magsearch.bounds import lower_bound, lowest_state
 from magsearch.bounds.domain import Box, Cluster
+from magsearch.bounds.ground_state import lowest_state
+from magsearch.bounds.luttinger_tisza import lower_bound
 from magsearch.bounds.moments import moments, multiplied, symmetric_matrix
 from magsearch.bounds.patches import decompose, neighbouring_triples
 from magsearch.bounds.quadratic_form import in_space, quadratic_form

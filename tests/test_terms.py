@@ -13,7 +13,7 @@ import pytest
 from models import MODELS, exchange, shell_bonds, square_bloch
 from numpy.testing import assert_allclose
 
-from magsearch.bounds.bound import lower_bound
+from magsearch.bounds.luttinger_tisza import lower_bound
 from magsearch.bounds.quadratic_form import quadratic_form
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator, cost

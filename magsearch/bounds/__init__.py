@@ -7,7 +7,8 @@
 The method is the generalised Luttinger-Tisza method with a Lagrange multiplier for each sublattice (Lyons & Kaplan,
 Phys. Rev. 120, 1580 (1960)); docs/theory.md derives it. The modules:
 
-    bound                           the bound of a model
+    bound                           the bound as a value
+    luttinger_tisza                 how it is computed
     quadratic_form, periods         the energy as a quadratic form, one matrix M(q) for each wave vector
     multipliers                     optimal multipliers for given wave vectors
     domain                          the wave vectors of a box, of the infinite crystal, or of a cluster
@@ -16,8 +17,3 @@ Phys. Rev. 120, 1580 (1960)); docs/theory.md derives it. The modules:
     moments, semidefinite, patches  tighter bounds from moments of fourth order on small patches
     ground_state                    states built from the waves that attain the bound
 """
-
-from magsearch.bounds.bound import Bound, lower_bound, takes_seconds
-from magsearch.bounds.ground_state import Wave, lowest_state, spiral
-
-__all__ = ["Bound", "Wave", "lower_bound", "lowest_state", "spiral", "takes_seconds"]

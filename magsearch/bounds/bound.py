@@ -1,27 +1,10 @@
-"""Rigorous lower bound of the energy per site, of a model in its box or of the infinite crystal.
-
-Luttinger & Tisza, Phys. Rev. 70, 954 (1946), with one multiplier for each sublattice: Lyons & Kaplan, Phys. Rev. 120,
-1580 (1960). docs/theory.md has the derivation.
-"""
+"""A rigorous lower bound of the energy per site, as a value; ``luttinger_tisza`` computes it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from magsearch.bounds.domain import EXACT, Domain, domain_of, effort
-from magsearch.bounds.patches import decompose, neighbouring_triples
-from magsearch.bounds.positivity import certified
-from magsearch.bounds.quadratic_form import bonds_of_cell, in_space, quadratic_form
-from magsearch.model.hamiltonian import Hamiltonian
-
-MOST_BONDS = 10**6  # of a cell, for ``takes_seconds`` to build the quadratic form
-MOST_SPINS = 20  # of a cell, for moments of fourth order
-LARGEST = 1e100  # meV; squares of couplings and their inverses stay within double precision
-EFFORT = 1e9  # operations, about ten seconds on one core
 TIGHT = 1e-8  # a gap smaller than this, in units of ``Bound.scale``, is closed
 
 
@@ -63,74 +46,3 @@ class Bound:
         """Return the fields as a dictionary for JSON; ``per_site`` is called bound_per_site."""
         values = asdict(self)
         return {"bound_per_site": values.pop("per_site"), **values}
-
-
-def lower_bound(hamiltonian: Hamiltonian, of: str = "box", moments: bool = False, tolerance: float = 1e-11) -> Bound:
-    """Compute a rigorous lower bound of the energy per site by Luttinger & Tisza's method with optimal multipliers.
-
-    of         "box" or "crystal"
-    moments    try to raise the bound with moments of fourth order on triples of neighbours (``patches``): up to minutes
-    tolerance  of the proof for the infinite crystal, as a fraction of the strongest spin's couplings
-
-    Raises ValueError for a model without spins, for the crystal of a model that has none (a cluster, or couplings that
-    differ from cell to cell), for moments of cells with many spins, and for couplings whose squares overflow or
-    underflow; ImportError for moments without Clarabel. The derivation is in docs/theory.md.
-    """
-    if not hamiltonian.n_spins:
-        raise ValueError("has no spins")
-    form = quadratic_form(hamiltonian)
-    if not 1 / LARGEST < form.scale < LARGEST:
-        raise ValueError(
-            f"couplings of {form.scale:.0e} meV are too large or too small: rounding is accounted for between "
-            f"{1 / LARGEST:.0e} and {LARGEST:.0e} meV"
-        )
-    domain = domain_of(form, of, tolerance)
-    best = _bound(domain, of)
-    if moments:
-        if form.n_spins > MOST_SPINS:
-            raise ValueError(
-                f"moments of fourth order need a cell of at most {MOST_SPINS} spins, this one has {form.n_spins}"
-            )
-        domain = replace(domain, form=in_space(form, hamiltonian.field))
-        for patches in neighbouring_triples(domain.form):
-            parts = decompose(domain, patches)
-            how = f"; moments of fourth order on {len(patches)} triples of spins"
-            raised = _bound(replace(domain, form=parts.remainder), of, parts.floor, how)
-            best = max(best, raised, key=lambda bound: bound.per_site)
-    return best
-
-
-def takes_seconds(hamiltonian: Hamiltonian) -> bool:
-    """Return whether the bound of the box takes at most about ten seconds and a few hundred megabytes.
-
-    The estimate depends on the model alone, so that decisions based on it are equal on every machine.
-    """
-    if not hamiltonian.n_spins or bonds_of_cell(hamiltonian) > MOST_BONDS:
-        return False
-    return effort(quadratic_form(hamiltonian)) <= EFFORT
-
-
-def _bound(domain: Domain, of: str, floor: float = 0.0, how: str = "") -> Bound:
-    """Return the bound from the optimal multipliers of a domain; ``floor``: the bound of the patches, meV per cell."""
-    form, solution = domain.form, domain.solve()
-    values, proof = solution.values + solution.proof.shift, solution.proof
-    per_cell, rounding = certified(form, values, solution.mean)
-    spins = f"{form.n_spins} spin{'s' * (form.n_spins > 1)} of the {'cell' if form.dimension else 'cluster'}"
-    return Bound(
-        per_site=float(np.nextafter((per_cell + floor) / form.n_spins, -np.inf)),
-        of=of,
-        method=f"Luttinger-Tisza, best multipliers of {spins}; {proof.method}{how}",
-        margin=proof.shift / 2 + rounding / form.n_spins + EXACT * form.scale,
-        q=tuple(map(tuple, first_zone(solution.touching).tolist())),
-        multipliers=tuple(values.tolist()),
-        scale=form.scale,
-        mean=tuple(map(tuple, solution.mean.tolist())),
-        moments=bool(how),
-    )
-
-
-def first_zone(k: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Fold k [q, 3] into - 1/2 ... 1/2; of q and -q choose the one whose first nonzero component is positive."""
-    inside = k - np.rint(k - 1e-9)
-    begins = np.take_along_axis(inside, (np.abs(inside) > 1e-9).argmax(axis=1)[:, None], axis=1)
-    return inside * np.where(begins < 0, -1.0, 1.0) + 0.0

@@ -13,7 +13,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from magsearch.bounds.banded import Band
 from magsearch.bounds.cluster_multipliers import cluster_multipliers
@@ -104,6 +103,8 @@ class Zone:
 
     def descend(self, k: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """Minimise the lowest eigenvalue of S over q, starting at k [3]; return the eigenvalue in meV and its k [3]."""
+        from scipy.optimize import minimize
+
         form = self.form
 
         def lowest(turns: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from magsearch.bounds.banded import Band
-from magsearch.bounds.bound import Bound, lower_bound
+from magsearch.bounds.bound import Bound
+from magsearch.bounds.luttinger_tisza import lower_bound
 from magsearch.bounds.multipliers import shifted
 from magsearch.bounds.quadratic_form import QuadraticForm, in_space, quadratic_form
 from magsearch.engine.cpu import Cpu

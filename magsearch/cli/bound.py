@@ -13,7 +13,9 @@ import typer
 from numpy.typing import NDArray
 
 from magsearch import config, output
-from magsearch.bounds import Bound, lower_bound, lowest_state, spiral
+from magsearch.bounds.bound import Bound
+from magsearch.bounds.ground_state import lowest_state, spiral
+from magsearch.bounds.luttinger_tisza import lower_bound
 from magsearch.bounds.quadratic_form import quadratic_form
 from magsearch.cli.arguments import InputFile, Json, Settings, Strict, changed, device_named, texture_of
 from magsearch.console import model

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from magsearch import storage
-from magsearch.bounds import Bound
+from magsearch.bounds.bound import Bound
 from magsearch.errors import InputError
 from magsearch.formatting import fixed, html_table, text_table, vector
 from magsearch.model.hamiltonian import Hamiltonian

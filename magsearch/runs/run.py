@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch import config, storage
-from magsearch.bounds import Bound, lower_bound, takes_seconds
+from magsearch.bounds.bound import Bound
+from magsearch.bounds.luttinger_tisza import lower_bound, takes_seconds
 from magsearch.config.input import Input
 from magsearch.console import model
 from magsearch.console import run as progress

@@ -7,7 +7,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from magsearch.bounds import Bound
+from magsearch.bounds.bound import Bound
 from magsearch.storage.files import dataset
 
 

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from magsearch import output
-from magsearch.bounds import Bound
+from magsearch.bounds.bound import Bound
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.device import Device
 from magsearch.errors import InputError

@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import maximum_filter
-from scipy.optimize import minimize
 
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.search.supercells.supercell import Supercell, free_axes, supercells
@@ -63,6 +61,9 @@ def energies(hamiltonian: Hamiltonian, h: ArrayLike) -> NDArray[np.float64]:
 
 def soft_modes(hamiltonian: Hamiltonian) -> SoftModes:
     """Return the star of the softest modes. Raises ValueError if the supercell cannot be chosen."""
+    from scipy.ndimage import maximum_filter
+    from scipy.optimize import minimize
+
     axes = list(free_axes(hamiltonian))
     grid = np.indices([GRID[len(axes)]] * len(axes)).reshape(len(axes), -1).T / GRID[len(axes)]
     h = np.zeros((len(grid), 3))
