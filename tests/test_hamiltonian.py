@@ -10,6 +10,7 @@ import pytest
 import scipy.constants
 from models import MODELS, bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose, assert_array_equal
+from random_models import random_model
 
 from magsearch import units
 from magsearch.model.bonds import Bonds
@@ -224,6 +225,18 @@ def test_fourier_couplings_are_hermitian_and_periodic(name):
     assert_allclose(J, J.conj().swapaxes(1, 2), atol=1e-12)
     assert_allclose(J, model.fourier(-q).conj(), atol=1e-12)
     assert_allclose(J, model.fourier(q + [1, -2, 1] @ model.lattice.reciprocal), atol=1e-10)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_fourier_couplings_are_the_sum_over_bonds(seed):
+    model = random_model(seed)
+    q = np.random.default_rng(0).normal(size=(3, 3)) @ model.lattice.reciprocal
+    expected = np.zeros((3, model.lattice.atoms, 3, model.lattice.atoms, 3), dtype=complex)
+    bonds = model.present
+    for i, j, offset, J in zip(bonds.i, bonds.j, bonds.offset, bonds.J, strict=True):
+        expected[:, i, :, j] += np.exp(1j * q @ (offset @ model.lattice.cell))[:, None, None] * J
+    found = model.fourier(q)
+    assert_allclose(found, expected.reshape(found.shape), atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["square_bloch", "kagome_tensor", "honeycomb_dmi", "left_handed", "prime_box"])

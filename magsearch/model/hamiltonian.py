@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -235,14 +236,23 @@ class Hamiltonian:
         vacancies nor open edges that cut some of these are in it.
         """
         q = np.asarray(q, dtype=np.float64).reshape(-1, 3)
-        atoms, bonds = self.lattice.atoms, self.present
-        phase = np.exp(1j * q @ (bonds.offset @ self.lattice.cell).T)  # [q, bond]
-        J = np.zeros((len(q), atoms, atoms, 3, 3), dtype=np.complex128)
-        for a in range(atoms):
-            for b in range(atoms):
-                between = (bonds.i == a) & (bonds.j == b)
-                J[:, a, b] = np.tensordot(phase[:, between], bonds.J[between], axes=1)
-        return J.transpose(0, 1, 3, 2, 4).reshape(len(q), 3 * atoms, 3 * atoms)
+        atoms, (T, a, b, couplings) = self.lattice.atoms, self._by_vector
+        summed = couplings @ np.exp(1j * (T @ q.T))  # [9 pairs, q]
+        J = np.zeros((len(q), atoms, 3, atoms, 3), dtype=np.complex128)
+        J[:, a, :, b] = summed.reshape(len(a), 3, 3, len(q)).transpose(0, 3, 1, 2)
+        return J.reshape(len(q), 3 * atoms, 3 * atoms)
+
+    @cached_property
+    def _by_vector(self) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], Any]:
+        """Vectors between cells [vector, 3], ends of the pairs that are coupled, J as a sparse [9 pairs, vector]."""
+        from scipy.sparse import csr_array
+
+        bonds, atoms = self.present, self.lattice.atoms
+        offset, vector = np.unique(bonds.offset, axis=0, return_inverse=True)
+        pair, row = np.unique(bonds.i * atoms + bonds.j, return_inverse=True)
+        rows, columns = 9 * row.reshape(-1, 1) + np.arange(9), np.repeat(vector.reshape(-1), 9)
+        couplings = csr_array((bonds.J.ravel(), (rows.ravel(), columns)), shape=(9 * len(pair), len(offset)))
+        return offset @ self.lattice.cell, pair // atoms, pair % atoms, couplings
 
     def with_size(self, size: tuple[int, int, int]) -> Hamiltonian:
         """Return the same crystal with another number of cells. ValueError where disorder is tied to sites."""
