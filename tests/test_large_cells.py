@@ -6,11 +6,13 @@ import itertools
 
 import numpy as np
 import pytest
+from oracle import random_textures
 
-from magsearch.model.bonds import Bonds, exchange_matrix
+from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.symmetry import space_group
+from magsearch.symmetry.equivalence import Equivalence
 from magsearch.symmetry.space_group import operations
 from magsearch.symmetry.spin_group import spin_group
 
@@ -63,3 +65,72 @@ def test_a_repeated_cell_has_all_operations_or_those_that_keep_one_atom(n, count
 def test_the_spin_group_of_a_repeated_cell_is_its_point_group():
     group = spin_group(periodic(cube(7), 7, 1.2))
     assert len(group.maps) == 48
+
+
+# -- cells that repeat within themselves -------------------------------------------------------------------------------
+
+BOX = np.array([4, 2, 2])
+PLACES = np.array(list(np.ndindex(*BOX)))
+STEPS = np.concatenate([np.eye(3, dtype=int), -np.eye(3, dtype=int)])
+
+
+def number(places: np.ndarray) -> np.ndarray:
+    return np.ravel_multi_index(np.moveaxis(places % BOX, -1, 0), BOX)
+
+
+def repeating(seed: int, D: float) -> tuple[Hamiltonian, np.ndarray]:
+    """Sixteen atoms in one cell, coupled to their neighbours with divisors of the box as periods; J [atom, step]."""
+    random = np.random.default_rng(seed)
+    periods = np.array([random.choice([1, 1, 2, 4]), random.choice([1, 1, 2]), random.choice([1, 1, 2])])
+    strength = random.choice([1.0, 0.7], size=(3, *periods))
+    J = np.zeros((len(PLACES), 6, 3, 3))
+    for axis, step in enumerate(STEPS[:3]):
+        J[:, axis] = (np.eye(3) + dmi_matrix(D * step)) * strength[axis, *(PLACES % periods).T][:, None, None]
+        J[number(PLACES + step), axis + 3] = J[:, axis].swapaxes(1, 2)
+    there = PLACES[:, None] + STEPS
+    i = np.repeat(np.arange(len(PLACES)), 6)
+    bonds = Bonds(i, number(there).ravel(), there // BOX, J)
+    return Hamiltonian(Lattice(np.diag(BOX).astype(float), PLACES.astype(float), (1, 1, 1)), bonds), J
+
+
+def every_operation(J: np.ndarray, spin_orbit: bool) -> set[tuple[bytes, bytes]]:
+    """Sites and turns of all rotations, mirrors and translations that leave the couplings, tried one by one."""
+    found = set()
+    for order, signs in itertools.product(itertools.permutations(range(3)), itertools.product((1, -1), repeat=3)):
+        R = (np.array(signs)[:, None] * np.eye(3, dtype=int))[list(order)]
+        if (np.abs(R) @ BOX != BOX).any():
+            continue
+        P = round(np.linalg.det(R)) * R if spin_orbit else np.eye(3)
+        steps = (STEPS @ R.T @ STEPS.T).argmax(axis=1)
+        for t in PLACES:
+            image = number(PLACES @ R.T + t)
+            if np.allclose(P @ J @ P.T, J[image[:, None], steps]):
+                found |= {(np.argsort(image).tobytes(), (turn + 0.0).tobytes()) for turn in (P, -P)}
+    return found
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("D", [0.0, 0.3])
+def test_operations_are_those_that_are_found_one_by_one(seed, D):
+    model, J = repeating(seed, D)
+    expected = every_operation(J, D != 0)
+    assert {(op.sites.tobytes(), (op.matrix + 0.0).tobytes()) for op in operations(model)} == expected
+    if D == 0:
+        assert {sites.tobytes() for sites, _ in spin_group(model).maps} == {sites for sites, _ in expected}
+
+
+@pytest.mark.parametrize(("seed", "D"), [(1, 0.3), (6, 0.3), (6, 0.0)])
+def test_copies_within_a_cell_are_recognised_and_counted(seed, D):
+    model = repeating(seed, D)[0]
+    equivalence, texture = Equivalence(model), random_textures(model, 1)[0]
+    maps, tilted = equivalence.group.maps, np.tile([0.6, 0.0, 0.8], (len(PLACES), 1))
+    assert len(maps) > 3
+    for sites, turns in maps[:: len(maps) // 7 + 1]:
+        assert equivalence.distance(texture, texture[sites] @ turns[-1].T) < 1e-9
+    if D == 0:  # modulo rotations by any angle, which turn all spins over
+        assert equivalence.copies(texture) == equivalence.group.order
+        assert equivalence.copies(tilted) == 1
+    else:
+        for one in (texture, tilted):
+            copies = {(one[sites] @ turn.T).round(6).tobytes() for sites, turns in maps for turn in turns}
+            assert equivalence.copies(one) == len(copies)

@@ -11,8 +11,8 @@ from models import MODELS
 from magsearch.model.lattice import Lattice, shortest
 from magsearch.model.reciprocal import wave_vectors
 from magsearch.model.triangulation import combinations, triangles
-from magsearch.search.supercells.race import SHOWN, Best
-from magsearch.search.supercells.supercell import Supercell
+from magsearch.search.supercells.race import Best
+from magsearch.search.supercells.supercell import LARGEST, Supercell
 
 SLIVER = np.array([[1.0, 0, 0], [1584.0, 1.0, 0], [36.0, 801.0, 1.0]])  # of the cubic lattice: determinant 1
 
@@ -61,4 +61,4 @@ def test_cells_of_a_supercell_are_as_short_as_its_shape_allows(H):
 def test_copies_of_a_sliver_are_few():
     sliver = Supercell(MODELS["square_bloch"], np.array([[1, 0, 0], [0, 2000, 0], [0, 0, 1]]))
     shown = Best(sliver, np.zeros((2000, 3)), 0.0).shown()
-    assert shown.supercell.sites <= 4 * SHOWN
+    assert shown.supercell.sites <= 4 * LARGEST

@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.symmetry.spin_group import SpinGroup, spin_group
 
-SPACE = (0, 1, 2)  # the cells of an array [n3, n2, n1, ...]
+CELLS = (-5, -4, -3)  # axes of an array [..., n3, n2, n1, atom or component, component]
+AT_ONCE = 200_000  # sites of all copies of a texture that are compared at a time
 CLOSE = 1e-2  # radians, root mean square over the spins: textures closer than this may be the same
 ALONE = 0.5  # radians, where one spin alone differs: however many others there are
 
@@ -44,22 +45,23 @@ class Equivalence:
 
         Translations and continuous rotations are chosen, the operation is not.
         """
-        given, target, axes = np.asarray(texture, dtype=np.float64), self._waves(other), self.group.axes
-        for sites, turns in self.group.maps:
-            M, image = self._correlation(target, given[sites]), given[sites]
-            size = (M**2).sum(axis=(-2, -1))
-            large = np.unravel_index(int(size.argmax()), size.shape)  # a good place, if not the best
-            for turn in turns:
-                least = float(best_overlap(M[large] @ turn.T, axes, 0.0))
-                overlap = best_overlap(M @ turn.T, axes, least * (1 - 1e-12))
-                place = np.unravel_index(int(overlap.argmax()), overlap.shape)
-                moved = np.roll(image.reshape(*self.hamiltonian.lattice.grid, -1), place, axis=SPACE)
-                yield moved.reshape(image.shape) @ (best_turn(M[place] @ turn.T, axes) @ turn).T
+        given = np.asarray(texture, dtype=np.float64)
+        for number, turns, M in self._correlations(given, other):
+            place = self._largest(M)[1]
+            for of, turn, at, correlation in zip(number, turns, place, M, strict=True):
+                yield self._image(given[self.group.maps[of][0]], turn, at, correlation)
 
     def nearest(self, texture: ArrayLike, other: ArrayLike) -> NDArray[np.float64]:
         """Return the copy of a texture that overlaps most with another one, [site, 3]."""
-        target = np.asarray(other, dtype=np.float64)
-        return max(self.images(texture, target), key=lambda image: float((image * target).sum()))
+        given, best = np.asarray(texture, dtype=np.float64), -np.inf
+        chosen = given
+        for number, turns, M in self._correlations(given, other):
+            overlap, place = self._largest(M, best)
+            k = int(overlap.argmax())
+            if overlap[k] > best:
+                best = float(overlap[k])
+                chosen = self._image(given[self.group.maps[number[k]][0]], turns[k], place[k], M[k])
+        return chosen
 
     def distance(self, texture: ArrayLike, other: ArrayLike) -> float:
         """Return the root mean square of |s - s'| over all spins, between the nearest copy and the other texture."""
@@ -79,13 +81,11 @@ class Equivalence:
 
         The order of the group over that of the operations that leave the texture as it is (orbit and stabiliser).
         """
-        s = np.asarray(texture, dtype=np.float64)
-        target, axes, kept = self._waves(s), self.group.axes, 0
+        s, kept = np.asarray(texture, dtype=np.float64), 0
         least = (s**2).sum() - 0.5 * self.close**2 * self.hamiltonian.n_spins  # |s - s'|^2 = |s|^2 + |s'|^2 - 2 s . s'
-        for sites, turns in self.group.maps:
-            M = self._correlation(target, s[sites])
-            kept += sum(int((best_overlap(M @ turn.T, axes, least) >= least).sum()) for turn in turns)
-        return max(1, round(self.group.order * M[..., 0, 0].size / kept))
+        for _, _, M in self._correlations(s, s):
+            kept += int((best_overlap(M, self.group.axes, least) >= least).sum())
+        return max(1, round(self.group.order * M[0, ..., 0, 0].size / kept))
 
     def free_turns(self, texture: ArrayLike) -> int:
         """Return the dimension of the continuum that rotations of all spins make of a texture: 0 to 3."""
@@ -93,23 +93,57 @@ class Equivalence:
         moved = np.array([np.cross(axis, s).ravel() for axis in self.group.axes]).reshape(-1, s.size)
         return int((np.linalg.svd(moved, compute_uv=False) > self.close * self.hamiltonian.n_spins**0.5).sum())
 
-    def _waves(self, texture: ArrayLike) -> NDArray[np.complex128]:
+    def _waves(self, textures: NDArray[np.float64]) -> NDArray[np.complex128]:
         from scipy import fft
 
         lattice = self.hamiltonian.lattice
-        cells = np.reshape(np.asarray(texture, dtype=np.float64), (*lattice.grid, lattice.atoms, 3))
-        return np.asarray(fft.rfftn(cells, axes=SPACE))
+        cells = textures.reshape(*textures.shape[:-2], *lattice.grid, lattice.atoms, 3)
+        return np.asarray(fft.rfftn(cells, axes=CELLS))
 
-    def _correlation(self, target: NDArray[np.complex128], image: NDArray[np.float64]) -> NDArray[np.float64]:
-        """M(t) for every translation t that is a symmetry, [t3, t2, t1, 3, 3]; the other texture is given by waves."""
+    def _correlations(
+        self, given: NDArray[np.float64], other: ArrayLike
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]]:
+        """Yield every operation of the group with its M(t) for every translation t that is a symmetry, some at a time.
+
+        These are the numbers of the maps [operation], the turns [operation, 3, 3], and M [operation, t3, t2, t1, 3, 3].
+        """
         from scipy import fft
 
-        spectrum = np.einsum("...ax,...ay->...xy", target, self._waves(image).conj())
-        M = fft.irfftn(spectrum, s=self.hamiltonian.lattice.grid, axes=SPACE)
-        return np.asarray(M[tuple(slice(None) if free else slice(1) for free in self.group.shifts[::-1])])
+        target, grid, maps = (
+            self._waves(np.asarray(other, dtype=np.float64)),
+            self.hamiltonian.lattice.grid,
+            self.group.maps,
+        )
+        free = tuple(slice(None) if free else slice(1) for free in self.group.shifts[::-1])
+        some = max(1, AT_ONCE // len(given))
+        for first in range(0, len(maps), some):
+            sites, turns = zip(*maps[first : first + some], strict=True)
+            images = given[np.stack(sites)]
+            spectrum = np.einsum("...ax,...ay->...xy", target, self._waves(images).conj())
+            M = fft.irfftn(spectrum, s=grid, axes=CELLS)[:, *free]
+            number, turn = np.repeat(np.arange(len(turns)), list(map(len, turns))), np.concatenate(turns)
+            for k in range(0, len(turn), some):
+                of, by = number[k : k + some], turn[k : k + some]
+                yield first + of, by, M[of] @ by.swapaxes(1, 2)[:, None, None, None]
+
+    def _largest(self, M: NDArray[np.float64], least: float = -np.inf) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the largest overlap of each operation [operation] and its t [operation, 3], -inf below ``least``."""
+        flat = M.reshape(len(M), -1, 3, 3)
+        large = (flat**2).sum(axis=(-2, -1)).argmax(axis=1)  # a good place
+        good = best_overlap(flat[np.arange(len(M)), large], self.group.axes, 0.0)
+        overlap = best_overlap(flat, self.group.axes, (np.maximum(good, least) * (1 - 1e-12))[:, None])
+        place = overlap.argmax(axis=1)
+        return overlap[np.arange(len(M)), place], np.stack(np.unravel_index(place, M.shape[1:4]), axis=1)
+
+    def _image(
+        self, image: NDArray[np.float64], turn: NDArray[np.float64], place: NDArray[np.int64], M: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return a texture with its sites exchanged after the translation and the turns, [site, 3]."""
+        moved = np.roll(image.reshape(*self.hamiltonian.lattice.grid, -1), place, axis=(0, 1, 2))
+        return moved.reshape(image.shape) @ (best_turn(M[tuple(place)], self.group.axes) @ turn).T
 
 
-def best_overlap(M: NDArray[np.float64], axes: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+def best_overlap(M: NDArray[np.float64], axes: NDArray[np.float64], least: ArrayLike) -> NDArray[np.float64]:
     """Return the largest sum_xy R_xy M_xy over rotations R by any angle about the axes; M [..., 3, 3].
 
     Three axes: s1 + s2 + sign(det M) s3 of the singular values. One axis: M_zz + |M_xx + M_yy + i (M_yx - M_xy)| in a
@@ -122,7 +156,7 @@ def best_overlap(M: NDArray[np.float64], axes: NDArray[np.float64], least: float
         along = np.einsum("x,...xy,y->...", axes[0], M, axes[0])
         return np.asarray(along + np.hypot(trace - along, _axial(M) @ axes[0]))
     overlap = np.full(trace.shape, -np.inf)
-    there = 3 * (M**2).sum(axis=(-2, -1)) >= max(least, 0.0) ** 2  # s1 + s2 + s3 <= sqrt(3) |M|
+    there = 3 * (M**2).sum(axis=(-2, -1)) >= np.maximum(least, 0.0) ** 2  # s1 + s2 + s3 <= sqrt(3) |M|
     s = np.linalg.svd(M[there], compute_uv=False)
     overlap[there] = s[..., 0] + s[..., 1] + np.where(np.linalg.det(M[there]) < 0, -1.0, 1.0) * s[..., 2]
     return overlap

@@ -2,7 +2,8 @@
 
 A space-group operation moves atom a to R r_a + t and turns its spin, an axial vector, by P = det(R) R. It is a symmetry
 where every bond finds its image, J_g(i)g(j) = P J_ij P^T, and the terms of one site agree. Lattice translations are
-not listed here: ``Lattice.translation`` gives them.
+not listed here: ``Lattice.translation`` gives them. A cell that repeats within itself has translations of its own,
+which are: what differs by one of them need not be tried again.
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ def operations(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> list[Operat
     """
     lattice, found = hamiltonian.lattice, dict[tuple[bytes, bytes], Operation]()
     spin_orbit = any(term.spin_orbit for term in hamiltonian.terms)
-    for space in space_operations(hamiltonian, tolerance):
+    within, spaces = space_operations(hamiltonian, tolerance)
+    for space in spaces:
         P = space.P if spin_orbit else np.eye(3)
         turns = np.array([P, -P])  # without and with time reversal
         kept = keeps_energy(space, turns, hamiltonian, tolerance)
@@ -92,36 +94,73 @@ def operations(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> list[Operat
         if sites is None:
             continue
         for matrix, reversal in zip(turns[kept], np.array([False, True])[kept], strict=True):
-            name = describe(space.R) + (", time reversed" if reversal else "")
-            key = sites.tobytes(), (matrix.round(6) + 0.0).tobytes()
-            found.setdefault(key, Operation(sites, matrix, name))
+            name, turn = describe(space.R) + (", time reversed" if reversal else ""), (matrix.round(6) + 0.0).tobytes()
+            for moved in sites[within]:
+                found.setdefault((moved.tobytes(), turn), Operation(moved, matrix, name))
     return list(found.values())
 
 
-def space_operations(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> Iterator[SpaceOperation]:
-    """Yield isometries that map cell, box and basis onto themselves, whatever the couplings; the identity first."""
+def space_operations(
+    hamiltonian: Hamiltonian, tolerance: float = 1e-3
+) -> tuple[NDArray[np.int64], Iterator[SpaceOperation]]:
+    """Return the translations within the cell that are symmetries, and the isometries modulo these.
+
+    The first are the sites [translation, site] that each site's spin comes from, the identity first. The second map
+    cell, box and basis onto themselves, whatever the couplings; the identity first. Every other isometry is one of
+    these followed by a translation, and a symmetry with the same turns of the spins.
+    """
     lattice = hamiltonian.lattice
-    atoms = lattice.atoms
-    everywhere, nowhere = np.arange(atoms), np.zeros((atoms, 3), dtype=np.int64)
-    yield SpaceOperation(np.eye(3), np.eye(3, dtype=np.int64), everywhere, nowhere)
+    identity = SpaceOperation(
+        np.eye(3), np.eye(3, dtype=np.int64), np.arange(lattice.atoms), np.zeros((lattice.atoms, 3), dtype=np.int64)
+    )
+    within = np.arange(lattice.sites)[None]
     if not hamiltonian.uniform:
-        return
+        return within, iter([identity])
     axes = [axis for axis in range(3) if lattice.size[axis] > 1 or hamiltonian.present.offset[:, axis].any()]
     places = Places(hamiltonian, axes, tolerance)
     isometries = list(_isometries(lattice, axes, tolerance))
     images: list[NDArray[np.int64]] = []
     for _, R in isometries:
         images.append(places.images(R))
-        if sum(map(len, images)) * (atoms + len(hamiltonian.bonds)) > WORK:
+        if sum(map(len, images)) * (lattice.atoms + len(hamiltonian.bonds)) > WORK:
             # a large cell that repeats within itself has too many operations: those that keep the anchor are a subgroup
             images = [np.array([places.anchor])] * len(isometries)
             break
+    alike, moved = [identity.image], [within[0]]  # by each translation
+    for first in next(some for (_, R), some in zip(isometries, images, strict=True) if _is_identity(R)):
+        found = places.mapped(np.eye(3), int(first)) if first != places.anchor else None
+        shift = SpaceOperation(identity.R, identity.W, *found) if found else identity
+        sites = shift.sites(lattice) if found and keeps_energy(shift, [np.eye(3)], hamiltonian, tolerance)[0] else None
+        if sites is not None:
+            alike.append(shift.image)
+            moved.append(sites)
+    return np.array(moved), _modulo(identity, places, np.array(alike), isometries, images)
+
+
+def _modulo(
+    identity: SpaceOperation,
+    places: Places,
+    alike: NDArray[np.int64],
+    isometries: list[tuple[NDArray[np.int64], NDArray[np.float64]]],
+    images: list[NDArray[np.int64]],
+) -> Iterator[SpaceOperation]:
+    """Yield the identity, then an isometry for each set of images of the anchor that translations join.
+
+    alike  [translation, atom] where each translation within the cell takes the atoms
+    """
+    yield identity
     for (W, R), candidates in zip(isometries, images, strict=True):
-        for first in candidates:
-            found = places.mapped(R, int(first))
-            trivial = first == places.anchor and not (R - np.eye(3)).any()
-            if found is not None and not trivial:
-                yield SpaceOperation(R, W, *found)
+        seen = set(alike[:, places.anchor].tolist()) if _is_identity(R) else set[int]()
+        for first in candidates.tolist():
+            if first not in seen:
+                seen.update(alike[:, first].tolist())
+                found = places.mapped(R, first)
+                if found is not None:
+                    yield SpaceOperation(R, W, *found)
+
+
+def _is_identity(R: NDArray[np.float64]) -> bool:
+    return bool(np.abs(R - np.eye(3)).max() < 1e-6)
 
 
 class Places:
@@ -157,10 +196,18 @@ class Places:
             points.append((self._folded(lattice.basis) + np.array(shift) @ lattice.cell)[inside])
             atom.append(np.flatnonzero(inside))
         self.tree, self.atom = cKDTree(np.concatenate(points)), np.concatenate(atom)
-        alike = [self._alike(k, np.arange(atoms)).sum() for k in range(atoms)]
+        alike = np.zeros(atoms, dtype=np.int64)
+        for kind in range(self.species.max() + 1):
+            of = self.species == kind
+            strength = np.sort(self.strength[of])
+            above, below = (
+                np.searchsorted(strength, self.strength[of] + self.equal, side="right"),
+                np.searchsorted(strength, self.strength[of] - self.equal),
+            )
+            alike[of] = above - below
         self.anchor = int(np.argmin(alike))
         order = np.random.default_rng(0).permutation(atoms)
-        self.probes = order[np.argsort(np.array(alike)[order], kind="stable")][:PROBES]
+        self.probes = order[np.argsort(alike[order], kind="stable")][:PROBES]
 
     def _folded(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
         return places - np.floor(places @ self.inverse + 1e-9) @ self.lattice.cell

@@ -47,7 +47,8 @@ def spin_group(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> SpinGroup:
     tolerance  allowed mismatch where sites are exchanged, as for ``symmetry.operations``
     """
     lattice, axes = hamiltonian.lattice, any_angle(hamiltonian)
-    spaces = list(space_operations(hamiltonian, tolerance))
+    within, isometries = space_operations(hamiltonian, tolerance)
+    spaces = list(isometries)
     alone = _alone(hamiltonian, spaces[0], axes)
     distinct = {(space.P.round(6) + 0.0).tobytes(): space.P for space in spaces}
     tried = [sign * P for P in distinct.values() for sign in (1, -1)]
@@ -56,9 +57,12 @@ def spin_group(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> SpinGroup:
         sites = space.sites(lattice)
         turn = None if sites is None else _turn(space, tried, hamiltonian, tolerance)
         if sites is not None and turn is not None:
-            turns = found.setdefault(sites.tobytes(), (sites, {}))[1]
+            by_kind: dict[bytes, NDArray[np.float64]] = {}
             for other in alone:
-                turns.setdefault(_kind(turn @ other, axes), turn @ other)
+                by_kind.setdefault(_kind(turn @ other, axes), turn @ other)
+            for moved in sites[within]:
+                turns = found.setdefault(moved.tobytes(), (moved, {}))[1]
+                turns |= by_kind | turns  # those that are known stay
     maps = tuple((sites, np.array(list(turns.values()))) for sites, turns in found.values())
     uniform, (a, b, c) = hamiltonian.uniform, lattice.periodic
     return SpinGroup(maps, axes, (uniform and a, uniform and b, uniform and c))

@@ -134,12 +134,24 @@ class SingleIon:
         self, sites: Sites, space: Space, turns: NDArray[np.float64], tolerance: float
     ) -> NDArray[np.bool_]:
         """Return whether it stays, [turn]: on directions enough to tell any two forms of sixth order apart."""
+        kinds, kind = self._kinds
         s = np.random.default_rng(0).normal(size=(64, 3))
         s /= np.linalg.norm(s, axis=1)[:, None]
-        here = self.entries.energies(s[:, None])  # [direction, atom]
-        there = (self.entries.energies((s @ P.T)[:, None])[:, space.image] for P in turns)
+        here = kinds.energies(s[:, None])  # [direction, kind]
+        there = (kinds.energies((s @ P.T)[:, None]) for P in turns)
         most = max(tolerance * np.ptp(here), ROUNDING * np.abs(here).max())
-        return np.array([np.abs(moved - here).max() <= most for moved in there])
+        image, source = np.unique(np.stack([kind[space.image], kind]), axis=1)
+        return np.array([np.abs(moved[:, image] - here[:, source]).max() <= most for moved in there])
+
+    @cached_property
+    def _kinds(self) -> tuple[OnsiteEntries, NDArray[np.int64]]:
+        """The parameters of different atoms, and which of these each atom has."""
+        entries = self.entries
+        numbers = [entries.A, *(array for table in entries.tables.values() for array in table)]
+        rows = np.concatenate([array.reshape(self.atoms, -1) for array in numbers], axis=1) + 0.0
+        _, first, kind = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        axial, cubic = (tuple(of[k] for k in first) for of in (entries.axial, entries.cubic))
+        return OnsiteEntries(entries.A[first], axial, cubic), kind.reshape(-1)
 
     def directions(self, sites: Sites) -> NDArray[np.float64]:
         """Return A, the axes n n^T of K4, and a matrix that no rotation leaves for every cube."""
@@ -163,11 +175,10 @@ class SingleIon:
         (K4, n), (Kc, axes) = self.entries.uniaxial, self.entries.cubes
         cubes = axes[Kc != 0]
         found = list(_cube_group(cubes[0])) if len(cubes) else []
-        for k in range(self.atoms):
-            lines = np.concatenate([n[k, K4[k] != 0], axes[k, Kc[k] != 0].reshape(-1, 3)])
-            if (K4[k] != 0).sum() + (Kc[k] != 0).sum() > 1:
-                found += _permuting(lines)
-                break
+        several = (K4 != 0).sum(axis=1) + (Kc != 0).sum(axis=1) > 1
+        if several.any():
+            k = int(several.argmax())
+            found += _permuting(np.concatenate([n[k, K4[k] != 0], axes[k, Kc[k] != 0].reshape(-1, 3)]))
         return np.array(found).reshape(-1, 3, 3)
 
     def relaxed_below(self, sites: Sites) -> Below:

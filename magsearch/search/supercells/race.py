@@ -27,7 +27,16 @@ from magsearch.relaxation.relax import relax
 from magsearch.search.candidate import on_host
 from magsearch.search.island import REFINEMENT, GeneticTunneling, Island
 from magsearch.search.supercells.ranking import ranked
-from magsearch.search.supercells.supercell import Supercell, free_axes
+from magsearch.search.supercells.supercell import (
+    LARGEST,
+    OBLONG,
+    Supercell,
+    compact,
+    free_axes,
+    hermite,
+    manageable,
+    side_by_side,
+)
 
 T = TypeVar("T")
 STARTS = 6  # supercells of each measure of ``Ranked`` that are searched
@@ -35,7 +44,8 @@ REPLICAS = 32
 GENERATIONS = 2  # of these small searches
 LEADERS = 6  # textures that are stretched to other supercells
 FINALISTS = 2  # that are tiled
-SHOWN = 20_000  # sites in copies of the best supercell, unless it has more itself
+ROOMY = 4000  # sites in copies of the best supercell that are as wide as long
+REPEATS_WITHIN = 1e-2  # radians, root mean square: a translation that moves the spins less is tried as a period
 REPEATS = 3  # maximum number of supercells side by side along an axis
 
 
@@ -53,20 +63,36 @@ class Best:
         return Best(supercell, self.supercell.repeated(self.texture, supercell), self.energy)
 
     def shown(self) -> Best:
-        """Return copies side by side, about as wide as long, with several cells along each free axis.
+        """Return copies side by side: a compact box with several cells along each free axis.
 
-        Long, narrow supercells have fewer copies: about SHOWN sites, and up to four times as many where an axis would
-        otherwise have a single cell.
+        About as wide as long where that takes no more than ROOMY sites, else up to ``OBLONG`` times as long as wide.
+        Numbers of copies are varied until no axis is left with a single cell; else twice as many are taken.
         """
-        axes = free_axes(self.supercell.crystal)
-        edges = np.linalg.norm(self.supercell.H @ self.supercell.crystal.lattice.cell, axis=1)
-        times = np.ones(3, dtype=np.int64)
-        times[list(axes)] = np.maximum(1, np.rint(edges.max() / edges))[list(axes)]
-        while times.prod() * self.supercell.sites > SHOWN and times.max() > 1:
+        crystal = self.supercell.crystal
+        axes = free_axes(crystal)
+        for oblong in (1.0, 2.0, OBLONG):
+            times = side_by_side(self.supercell.H, crystal.lattice.cell, axes, oblong)
+            if times.prod() * self.supercell.sites <= ROOMY:
+                break
+        while times.prod() * self.supercell.sites > LARGEST and times.max() > 1:
             times[times.argmax()] -= 1
-        if min(self.supercell.tiled(times).diagonal[0][axis] for axis in axes) == 1:
-            times[list(axes)] *= 2
+        near = (range(-(-3 * n // 4), 4 * n // 3 + 1) for n in times.tolist())
+        for tried in sorted(product(*near), key=lambda tried: float((np.abs(tried - times) / times).sum())):
+            size = self.supercell.tiled(tried).diagonal[0]
+            if min(size[axis] for axis in axes) > 1:
+                return self.tiled(np.array(tried))
+        times[list(axes)] *= 2
         return self.tiled(times)
+
+    def primitive(self) -> Supercell:
+        """Return the smallest supercell that the texture repeats after, or almost."""
+        lattice, Q = self.supercell.hamiltonian.lattice, self.supercell.diagonal[1]
+        waves = np.fft.rfftn(self.texture.reshape(*lattice.grid, -1), axes=(0, 1, 2))
+        alike = np.fft.irfftn((np.abs(waves) ** 2).sum(axis=-1), s=lattice.grid, axes=(0, 1, 2)).ravel()
+        shifts = lattice.coordinates[alike >= alike[0] * (1 - 0.5 * REPEATS_WITHIN**2)] @ Q
+        crystal = self.supercell.crystal
+        H = hermite(np.concatenate([self.supercell.H, shifts]))
+        return Supercell(crystal, compact(H, crystal.lattice.cell, free_axes(crystal)))
 
     def __str__(self) -> str:
         return f"{self.energy:.7f} meV per site in {self.supercell}"
@@ -98,7 +124,9 @@ class Race:
 
         Raises ValueError if the supercell cannot be chosen, Interrupted if one of the ranks is signalled.
         """
-        axes = free_axes(self.hamiltonian)
+        axes, atoms = free_axes(self.hamiltonian), self.hamiltonian.lattice.atoms
+        if atoms > self.sites:
+            raise ValueError(f"supercells of up to {self.sites} sites (search.sites); a cell has {atoms}")
         starts = self._each([self._starts])[0]
         self.report(
             f"{len(starts)} supercells that fit the softest modes, {starts[0].sites} to {starts[-1].sites} sites"
@@ -110,6 +138,7 @@ class Race:
         larger = [one.tiled(times) for one in best for times in self._tilings(one.supercell, axes)]
         best = self._among(1, [best, *self._each([partial(self._descended, one, axes) for one in larger])])
         best = self._among(1, self._each([partial(self._descended, best[0], axes, moves=2)]))
+        best = self._among(1, [best, *self._each([partial(self._shortened, best[0])])])
         self.report(f"several side by side, stretched: {best[0]}")
         return best[0]
 
@@ -172,13 +201,23 @@ class Race:
         while True:
             tried = []
             for supercell in best.supercell.neighbours(axes, moves):
-                if supercell.sites <= self.sites and supercell.key not in seen:
+                fits = supercell.sites <= self.sites and manageable(self.hamiltonian, supercell.H)
+                if fits and supercell.key not in seen:
                     seen.add(supercell.key)
                     tried.append(self._relaxed(supercell, best.supercell.carried(best.texture, supercell)))
             next_best = min(tried, key=lambda one: one.energy, default=best)
             if next_best.energy >= best.energy - self._tolerance:
                 return [best]
             best = next_best
+
+    def _shortened(self, one: Best) -> list[Best]:
+        """Return a minimum in the smallest supercell that it repeats after."""
+        smaller = one.primitive()
+        return [
+            one
+            if smaller.cells == one.supercell.cells
+            else self._relaxed(smaller, one.supercell.repeated(one.texture, smaller))
+        ]
 
     def _tilings(self, supercell: Supercell, axes: tuple[int, ...]) -> list[NDArray[np.int64]]:
         """Return the numbers side by side along each axis that ``sites`` allows."""

@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.search.supercells.supercell import Supercell, free_axes, supercells
+from magsearch.search.supercells.supercell import Supercell, free_axes, manageable, supercells
 
 GRID = {1: 720, 2: 60, 3: 20}  # wave vectors along each free axis, by their number, from which maxima are climbed
 SAME_STAR = 1e-5  # largest spread of -J(q) over the arms of one star, of the range of J(q): DFT couplings are rounded
 CLIMBS = 40  # maxima that are refined
 STEP = 1e-4  # fractions of a reciprocal vector, for second differences
 BUDGET = 100_000  # supercells that are ranked
+AT_ONCE = 64 * 2**20  # bytes of J(q) that are held at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +56,7 @@ class Ranked:
 def energies(hamiltonian: Hamiltonian, h: ArrayLike) -> NDArray[np.float64]:
     """Return - 1/2 of the largest eigenvalue of J(q), meV per site, [q]; h [q, 3] fractions of reciprocal vectors."""
     q = np.asarray(h, dtype=np.float64).reshape(-1, 3) @ hamiltonian.lattice.reciprocal
-    parts = np.array_split(q, max(1, len(q) // 2048))
+    parts = np.array_split(q, 1 + len(q) * 16 * (3 * hamiltonian.lattice.atoms) ** 2 // AT_ONCE)
     return np.concatenate([-0.5 * np.linalg.eigvalsh(hamiltonian.fourier(part))[:, -1] for part in parts])
 
 
@@ -107,13 +108,17 @@ def _curvature(hamiltonian: Hamiltonian, h: NDArray[np.float64]) -> NDArray[np.f
 def ranked(hamiltonian: Hamiltonian, sites: int, modes: SoftModes | None = None) -> list[Ranked]:
     """Return supercells of at most ``sites`` that fit the softest modes better than all smaller ones, smallest first.
 
-    Better by at least one of the two measures of ``Ranked``. In three dimensions there are many supercells: volumes are
+    Better by at least one of the two measures of ``Ranked``, and none that is so long and narrow that copies side by
+    side, which make it compact, would be too many. In three dimensions there are many supercells: volumes are
     considered from one cell on, until ``BUDGET`` supercells have been.
     """
     modes = modes or soft_modes(hamiltonian)
     records: list[Ranked] = []
     best = np.array([np.inf, np.inf])
-    for H in _volumes(hamiltonian, sites // hamiltonian.lattice.atoms):
+    for every in _volumes(hamiltonian, sites // hamiltonian.lattice.atoms):
+        H = every[manageable(hamiltonian, every)]
+        if not len(H):
+            continue
         costs = _costs(H, modes)  # [supercell, measure]
         for k in sorted(set(costs.argmin(axis=0).tolist()), key=lambda k: costs[k].tolist()):
             if (costs[k] < 0.9 * best - 1e-9 * abs(modes.energy)).any():

@@ -24,6 +24,8 @@ from magsearch.model.lattice import SAME_PLACE, Lattice, shortest
 from magsearch.model.sphere import unit
 
 Whole = NDArray[np.int64]
+LARGEST = 20_000  # sites in copies of a supercell side by side that are to be compact
+OBLONG = 4.0  # length over width of the longest box that is still compact
 
 
 def free_axes(hamiltonian: Hamiltonian) -> tuple[int, ...]:
@@ -147,6 +149,24 @@ def compact(H: Any, cell: NDArray[np.float64], axes: tuple[int, ...]) -> Whole:
     return H
 
 
+def side_by_side(H: Any, cell: NDArray[np.float64], axes: tuple[int, ...], oblong: float) -> Whole:
+    """Return how often supercells H [..., 3, 3] are repeated along their vectors to be compact, [..., 3].
+
+    oblong  length over width of the box that they fill
+    """
+    edges = np.linalg.norm(np.asarray(H) @ cell, axis=-1)[..., list(axes)]
+    times = np.ones(np.shape(H)[:-1], dtype=np.int64)
+    times[..., list(axes)] = np.maximum(1, np.rint(edges.max(axis=-1, keepdims=True) / (oblong * edges)))
+    return times
+
+
+def manageable(hamiltonian: Hamiltonian, H: Any) -> NDArray[np.bool_]:
+    """Return whether supercells H [..., 3, 3] fill a compact box without becoming too large."""
+    times = side_by_side(H, hamiltonian.lattice.cell, free_axes(hamiltonian), OBLONG)
+    sites = np.abs(np.rint(np.linalg.det(np.asarray(H, dtype=np.float64)))) * hamiltonian.lattice.atoms
+    return np.asarray(times.prod(axis=-1) * sites <= np.maximum(LARGEST, sites))
+
+
 def supercells(hamiltonian: Hamiltonian, cells: int) -> Whole:
     """Return H of all supercells with a given number of cells along the free axes, [supercell, 3, 3], reduced."""
     axes = free_axes(hamiltonian)
@@ -171,19 +191,24 @@ def _hermite_normal_forms(determinant: int, dimensions: int) -> Iterator[Whole]:
 
 
 def hermite(H: Whole) -> Whole:
-    """Return the Hermite normal form of a supercell: lower triangular, the same for all vectors that span it."""
+    """Return the Hermite normal form of a supercell: lower triangular, the same for all vectors that span it.
+
+    H may have more rows than columns: vectors that span it together.
+    """
     A = np.array(H, dtype=object)
-    size = len(A)
+    size = A.shape[1]
+    spare = len(A) - size
     for k in reversed(range(size)):  # zeros above the diagonal of column k, from row operations
         while True:
-            rows = [i for i in range(k + 1) if A[i, k]]
-            pivot = min(rows, key=lambda i: abs(A[i, k]))
-            A[[pivot, k]] = A[[k, pivot]]
-            A[k] *= 1 if A[k, k] > 0 else -1
-            for i in range(k):
-                A[i] -= A[i, k] // A[k, k] * A[k]
-            if not A[:k, k].any():
+            rows = [i for i in range(spare + k + 1) if A[i, k]]
+            pivot, last = min(rows, key=lambda i: abs(A[i, k])), spare + k
+            A[[pivot, last]] = A[[last, pivot]]
+            A[last] *= 1 if A[last, k] > 0 else -1
+            for i in range(last):
+                A[i] -= A[i, k] // A[last, k] * A[last]
+            if not A[:last, k].any():
                 break
+    A = A[spare:]
     for k in range(size):
         for column in reversed(range(k)):
             A[k] -= A[k, column] // A[column, column] * A[column]
