@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.errors import InputError
-from magsearch.formats.build import assemble
+from magsearch.formats.build import assemble, repeated
 from magsearch.formats.spirit import CONVENTIONS
 from magsearch.formats.spirit.cfg import Cfg, Listing
 from magsearch.formats.table import wholes
@@ -210,16 +210,11 @@ def _pairs(cfg: Cfg, atoms: int) -> Bonds:
 
 def _repeated(path: Path, bonds: Bonds) -> list[str]:
     """Return a note if pairs are listed more than once, in one direction or in both."""
-    keys = np.column_stack([bonds.i, bonds.j, bonds.offset])
-    _, which, times = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
-    again = times[which.reshape(-1)] > 1
-    if not again.any():
+    again, lines = repeated(bonds)
+    if not again:
         return []
-    first = int(again.argmax())
-    same = np.flatnonzero(which.reshape(-1) == which.reshape(-1)[first])
-    lines = " and ".join(dict.fromkeys(bonds.source[k].rpartition(":")[2] for k in same))
     return [
-        f"{path}: {(times > 1).sum() // 2} pairs are listed more than once, in one direction or both, for example in "
+        f"{path}: {again // 2} pairs are listed more than once, in one direction or both, for example in "
         f"lines {lines}; they add up, as in Spirit"
     ]
 
