@@ -46,8 +46,8 @@ def assemble_crystal(
         materials = {k + 1: Material(k + 1, moment=1.0) for k in set(cell.material)}
         said.append(f"{ucf}: no material file beside it: all moments are 1 mu_B, and there is no anisotropy")
     else:
-        materials, told = read_materials(mat)
-        said += told
+        materials, more = read_materials(mat)
+        said += more
     of_atom = []
     for atom, number in enumerate(cell.material):
         if number + 1 not in materials:

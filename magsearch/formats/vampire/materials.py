@@ -55,7 +55,13 @@ READ |= {"uniaxial-anisotropy-constant", "second-order-uniaxial-anisotropy-const
 READ |= {"cubic-anisotropy-constant", "fourth-order-cubic-anisotropy-constant", "exchange-matrix"}
 READ |= {"cubic-anisotropy-direction-1", "cubic-anisotropy-direction-2", "exchange-matrix-1st-nn"}
 # beginnings of words that change motion, temperature or pictures, but no energy
-CONTROL = ("damping-constant", "initial-spin-direction", "temperature-rescaling", "rescaling", "visibility")
+CONTROL: tuple[str, ...] = (
+    "damping-constant",
+    "initial-spin-direction",
+    "temperature-rescaling",
+    "rescaling",
+    "visibility",
+)
 CONTROL += ("spin-transfer", "slonczewski", "spin-orbit-torque", "electron-", "phonon-", "couple-to", "save-")
 
 
