@@ -82,7 +82,7 @@ class Entry:
 class Inpsd:
     """Entries of an inpsd.dat by keyword, in lower case; of repeated keywords the last is used, as in UppASD.
 
-    again  keywords that are given again with other values: the keyword, and the lines before and now
+    again  keywords of READ that are given again with other values: the keyword, and the lines before and now
     """
 
     path: Path
@@ -106,8 +106,15 @@ class Inpsd:
                 if last in entries:
                     before.append((last, entries[last]))
                 entries[last] = Entry(line, tuple(tokens[1:]))
-        again = [(word, old.line, entries[word].line) for word, old in before if old.values != entries[word].values]
-        return cls(path, entries, tuple(again))
+        return cls(
+            path,
+            entries,
+            tuple(
+                (word, old.line, entries[word].line)
+                for word, old in before
+                if word in READ and old.values != entries[word].values
+            ),
+        )
 
     def __contains__(self, keyword: str) -> bool:
         return keyword in self.entries

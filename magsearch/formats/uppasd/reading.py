@@ -63,10 +63,11 @@ def read(file: TextFile) -> Hamiltonian:
     lattice, shift, more = placed(inpsd, sites, file.choices.unfolded)
     parts = [replace(part, offset=part.offset + shift[part.j] - shift[part.i]) for part in parts]
     notes += more
-    bonds = sum(parts[1:], parts[0])
+    bonds = sum(parts[1:], parts[0]).merged()
     across = (bonds.offset[:, ~np.array(lattice.periodic)] != 0).any(axis=1) & bonds.J.any(axis=(1, 2))
     if lattice.cells == 1 and across.any():
-        notes.append(f"{file.path}: UppASD closes the open edges of a single cell; here they cut couplings")
+        told = f"{across.sum()} couplings, for example {bonds.describe(int(across.argmax()))}"
+        notes.append(f"{file.path}: UppASD closes the open edges of a single cell; here they cut {told}")
     try:
         return Hamiltonian(lattice, bonds, moments, anisotropy, tuple(field), notes=tuple(notes))
     except ValueError as error:
