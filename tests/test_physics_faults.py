@@ -288,7 +288,7 @@ def test_a_single_calculation_of_tb2j_is_recognised_and_its_component_left_out_o
     kept = formats.read(path).with_size(**size)
     assert energy(kept, Z) / 64 == pytest.approx(-6 * (10 - 17.5))
     (told,) = (note for note in kept.remarks if "single calculation of TB2J" in note)
-    assert "17.5 for J = 10" in told
+    assert "17.5 meV for J = 10 meV" in told
     assert "--set model.unmerged=drop" in told
     dropped = formats.read(path, unmerged="drop").with_size(**size)
     assert energy(dropped, Z) / 64 == pytest.approx(-60)
@@ -304,7 +304,7 @@ def test_components_across_the_moments_are_kept_from_all_lists_of_multibinit(tmp
     kept, dropped = (formats.read(tmp_path / "exchange.xml", unmerged=choice) for choice in ("keep", "drop"))
     assert np.allclose(np.diagonal(kept.bonds.J, axis1=1, axis2=2), [6, 10, -32])
     assert np.allclose(np.diagonal(dropped.bonds.J, axis1=1, axis2=2), [6, 10, 8])
-    assert any("20 for J = 4" in note for note in dropped.notes)
+    assert any("20 meV for J = 4 meV" in note for note in dropped.notes)
 
 
 def test_how_a_file_is_read_cannot_vary(tmp_path):

@@ -81,6 +81,17 @@ def too_large(size: Sequence[int], atoms: int) -> None:
         raise ValueError(f"{box} cells are {sites} sites; expected at most {SITES}")
 
 
+def repeated(bonds: Bonds) -> tuple[int, str]:
+    """Return how many ordered pairs of sites are listed more than once, and the lines of one: "10 and 11"."""
+    keys = np.column_stack([bonds.i, bonds.j, bonds.offset])
+    _, which, times = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
+    again = times[which.reshape(-1)] > 1
+    if not again.any():
+        return 0, ""
+    same = np.flatnonzero(which.reshape(-1) == which.reshape(-1)[int(again.argmax())])
+    return int((times > 1).sum()), " and ".join(dict.fromkeys(bonds.source[k].rpartition(":")[2] for k in same))
+
+
 def quadratic(A: ArrayLike, atom: int) -> list[UniaxialAnisotropy]:
     """Return - s . A s of one atom as uniaxial terms along the eigenvectors of A [3, 3], meV, without zero ones."""
     matrix: NDArray[np.float64] = np.asarray(A, dtype=np.float64)

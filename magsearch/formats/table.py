@@ -22,6 +22,15 @@ def number(token: str) -> float:
         return float(token.lower().replace("d", "e"))
 
 
+def is_number(token: str) -> bool:
+    """Return whether ``number`` can parse a word."""
+    try:
+        number(token)
+    except ValueError:
+        return False
+    return True
+
+
 def sensible(values: ArrayLike) -> NDArray[np.bool_]:
     """Return which numbers are finite and at most LARGEST, so that products of a few do not overflow."""
     return np.abs(np.asarray(values)) <= LARGEST

@@ -12,6 +12,8 @@ from magsearch.model.lattice import Lattice
 
 ROUNDING = 1e-4  # J_ij and J_ji^T may differ by this fraction of the largest coupling: digits that a file did not print
 
+SUMS = 1e-12  # of the largest coupling: differences of sums in another order
+
 
 def exchange_matrix(J: ArrayLike) -> NDArray[np.float64]:
     """Return J 1, [..., 3, 3]."""
@@ -134,6 +136,23 @@ class Bonds:
         """Return the numbers of the bonds with ends i, j [n] and offsets [n, 3], -1 where there is none."""
         return Finder(self)(i, j, offset)
 
+    def _reverse(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the number [bond] of each bond's reverse (-1: none), its transpose [bond, 3, 3], and the asymmetry."""
+        back = self.find(self.j, self.i, -self.offset)
+        reverse = np.where((back >= 0)[:, None, None], self.J[back].swapaxes(1, 2), 0.0)
+        return back, reverse, np.abs(self.J - reverse).max(axis=(1, 2), initial=0.0)
+
+    def rounding(self) -> str:
+        """Return in words what ``reciprocal`` averages and leaves out."""
+        merged = self.merged()
+        back, _, off = merged._reverse()
+        differ, alone, worst = (off > SUMS * np.abs(merged.J).max()) & (back >= 0), back < 0, int(off.argmax())
+        left = f", and {alone.sum()} without a reverse left out" if alone.any() else ""
+        return (
+            f"couplings are reciprocal to {off[worst]:.1e} meV (rounding): {differ.sum()} of {len(merged)} are "
+            f"averaged with the transpose of their reverse{left}, for example {merged.describe(worst)}"
+        )
+
     def reciprocal(self) -> tuple[Bonds, float]:
         """Bonds with J_ji = J_ij^T exactly, and the largest asymmetry (meV) that was averaged away.
 
@@ -142,9 +161,7 @@ class Bonds:
         merged = self.merged()
         if not len(merged):
             return merged, 0.0
-        back = merged.find(merged.j, merged.i, -merged.offset)
-        reverse = np.where((back >= 0)[:, None, None], merged.J[back].swapaxes(1, 2), 0.0)
-        off = np.abs(merged.J - reverse).max(axis=(1, 2))
+        back, reverse, off = merged._reverse()
         worst = int(off.argmax())
         if off[worst] > ROUNDING * np.abs(merged.J).max():
             partner = (

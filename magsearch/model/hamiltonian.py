@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from magsearch.errors import SettingError
 from magsearch.formatting import html_table, text_table, vector
-from magsearch.model.bonds import Bonds
+from magsearch.model.bonds import SUMS, Bonds
 from magsearch.model.lattice import Lattice
 from magsearch.model.notes import Note, about
 from magsearch.model.terms.bilinear import Bilinear
@@ -66,12 +66,11 @@ class Hamiltonian:
         Bilinear(self.bonds, self.site_bonds).check(self)
         notes = list(self.notes)
         for name in ("bonds", "site_bonds"):
-            if getattr(self, name) is not None:
-                reciprocal, rounded = getattr(self, name).reciprocal()
+            if (given := getattr(self, name)) is not None:
+                reciprocal, rounded = given.reciprocal()
                 set_(self, name, reciprocal)
-                if rounded > 1e-12 * np.abs(reciprocal.J).max(initial=0.0):  # more than sums in another order
-                    notes.append(f"couplings are reciprocal to {rounded:.1e} meV (rounding); J_ij and J_ji^T averaged")
-        set_(self, "notes", tuple(dict.fromkeys(notes)))
+                if rounded > SUMS * np.abs(reciprocal.J).max(initial=0.0):
+                    notes.append(given.rounding())
         moments = np.asarray(self.moments, dtype=np.float64)
         moments = np.full(lattice.atoms, float(moments)) if moments.ndim == 0 else moments.copy()
         if moments.shape not in ((lattice.atoms,), (lattice.sites,)):
@@ -82,6 +81,11 @@ class Hamiltonian:
         set_(self, "moments", moments)
         set_(self, "field", tuple(float(b) for b in self.field))
         vacancies = tuple(sorted({int(v) for v in self.vacancies}))
+        if len(vacancies) < len(self.vacancies):
+            again = next(v for v in vacancies if self.vacancies.count(v) > 1)
+            more = len(self.vacancies) - len(vacancies)
+            notes.append(f"{more} vacancies are listed again, for example site {again}; each counts once")
+        set_(self, "notes", tuple(dict.fromkeys(notes)))
         if vacancies and not 0 <= vacancies[0] <= vacancies[-1] < lattice.sites:
             raise SettingError("vacancies", f"vacancies must be sites 0 to {lattice.sites - 1}")
         set_(self, "vacancies", vacancies)

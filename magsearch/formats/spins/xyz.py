@@ -7,6 +7,7 @@ direction is the spin. Rows are assigned to sites of the lattice by their positi
 from __future__ import annotations
 
 import re
+import warnings
 from itertools import product
 from pathlib import Path
 
@@ -59,6 +60,9 @@ def read(path: Path, lattice: Lattice) -> NDArray[np.float64]:
         for target, column in ((positions, "pos"), (moments, name)):
             first = columns[column][0]
             target[row] = numbers(tokens[first : first + 3], [f"{column}{a}" for a in "xyz"], path, row + 3)
+    more = sum(bool(text.strip()) for text in lines[2 + count :])
+    if more:
+        warnings.warn(f"{path}: {more} lines follow the first frame of {count} sites, which is read", stacklevel=4)
     length = np.linalg.norm(moments, axis=1, keepdims=True)
     spins = np.empty_like(moments)
     spins[_sites(path, positions, lattice)] = moments / np.where(length > 0, length, 1.0)

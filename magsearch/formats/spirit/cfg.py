@@ -12,7 +12,7 @@ from os.path import isfile
 from pathlib import Path
 
 from magsearch.errors import InputError
-from magsearch.formats.table import numbers, read_text, wholes
+from magsearch.formats.table import is_number, numbers, read_text, wholes
 
 GROUPS = ("llg_", "mc_", "gneb_", "ema_", "mmf_", "log_", "output_", "save_", "ddi_", "pin_")
 
@@ -135,6 +135,17 @@ class Cfg:
         self.used.update(range(start, start + count))
         return found
 
+    @property
+    def again(self) -> list[tuple[str, int]]:
+        """Keywords that are used and given again below, in the first column, and the line; the first one counts."""
+        words = {self.lines[k].tokens[0].lower() for k in self.used if self.lines[k].tokens}
+        rest = [line for k, line in enumerate(self.lines) if k not in self.used and line.tokens]
+        return [
+            (line.tokens[0], line.number)
+            for line in rest
+            if line.tokens[0].lower() in words and not is_number(line.tokens[0])
+        ]
+
     def unused(self) -> list[str]:
         """Return the keywords that were not used, with one entry for all keywords of one method."""
         words = [line.tokens[0] for k, line in enumerate(self.lines) if k not in self.used and line.tokens]
@@ -144,11 +155,12 @@ class Cfg:
 
 @dataclass(frozen=True)
 class Listing:
-    """Table with a header line: its columns by name, in lower case, and the line of each row."""
+    """Table with a header line: its columns by name, in lower case, the line of each row, and notes on what is left."""
 
     path: Path
     columns: dict[str, list[float]]
     line: list[int]
+    notes: list[str] = field(default_factory=list)
 
     @classmethod
     def read(cls, cfg: Cfg, counter: str, allowed: Sequence[str], needed: Sequence[str]) -> Listing:
@@ -178,7 +190,18 @@ class Listing:
             raise InputError(f"the header {told}; expected once each of {' '.join(allowed)}", cfg.path, head.number)
         values = [numbers(row.tokens, names, cfg.path, row.number) for row in rows]
         columns = {name: [row[c] for row in values] for c, name in enumerate(names)}
-        return cls(cfg.path, columns, [row.number for row in rows])
+        notes: list[str] = []
+        longer = [row for row in rows if any(map(is_number, row.tokens[len(names) :]))]
+        if longer:
+            told = f"{len(longer)} rows of the table of {len(names)} columns are longer, for example line"
+            notes.append(f"{cfg.path}: {told} {longer[0].number}; the rest of them is not used, as in Spirit")
+        below = k is not None and [
+            line for line in cfg.lines[k + 2 + count :] if line.tokens and is_number(line.tokens[0])
+        ]
+        if below:
+            told = f"{len(below)} rows follow the {count} that {counter} names, for example line {below[0].number}"
+            notes.append(f"{cfg.path}: {told}; they are not used, as in Spirit")
+        return cls(cfg.path, columns, [row.number for row in rows], notes)
 
     def __len__(self) -> int:
         return len(self.line)

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.errors import InputError
-from magsearch.formats.build import assemble
+from magsearch.formats.build import assemble, repeated
 from magsearch.formats.spirit import CONVENTIONS
 from magsearch.formats.spirit.cfg import Cfg, Listing
-from magsearch.formats.table import wholes
+from magsearch.formats.table import is_number, wholes
 from magsearch.formats.text_file import TextFile
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
@@ -73,8 +73,8 @@ def read(file: TextFile) -> Hamiltonian:
     anisotropy, more = _anisotropy(cfg, len(basis))
     kind = cfg.word("hamiltonian", "heisenberg_neighbours")
     if kind == "heisenberg_pairs":
-        bonds = _pairs(cfg, len(basis))
-        notes += _repeated(path, bonds)
+        bonds, of_table = _pairs(cfg, len(basis))
+        notes += [*of_table, *_repeated(path, bonds)]
     elif kind == "heisenberg_neighbours":
         bonds = _shells(cfg, cell, len(basis), size)
     else:
@@ -97,6 +97,10 @@ def _refuse(cfg: Cfg) -> None:
         if keyword in cfg and cfg.word(keyword, "0") != "0":
             what = "four-spin couplings (quadruplets)" if "quadruplets" in keyword else "disorder"
             raise cfg.error(keyword, f"requests {what}, which magsearch does not support")
+    if "dd_radius" in cfg and cfg.numbers("dd_radius", 1, (0.0,))[0]:
+        raise cfg.error(
+            "dd_radius", "requests dipolar interactions of older versions, which magsearch does not support"
+        )
     if cfg.word("ddi_method", "none") != "none":
         raise cfg.error("ddi_method", "requests dipolar interactions, which magsearch does not support")
 
@@ -140,10 +144,12 @@ def _moments(cfg: Cfg, atoms: int) -> tuple[list[float], list[str]]:
     k = cfg.find("mu_s")
     if k is None:
         return [1.0] * atoms, [f"{cfg.path}: no mu_s; all moments are set to 1 mu_B, as in Spirit"]
-    tokens = cfg.lines[k].tokens[1 : atoms + 1]
-    moments = cfg.numbers("mu_s", max(len(tokens), 1), ())
+    given = cfg.lines[k].tokens[1:]
+    moments = cfg.numbers("mu_s", max(len(given[:atoms]), 1), ())
     if len(moments) == atoms:
-        return moments, []
+        more = [word for word in given[atoms:] if is_number(word)]
+        told = f"{cfg.path}:{cfg.lines[k].number}: {len(more)} moments more than atoms, for example {more[:1]}"
+        return moments, [f"{told}; they are not used, as in Spirit"] if more else []
     told = f"{cfg.path}:{cfg.lines[k].number}: {len(moments)} moments for {atoms} atoms; the other atoms get the first"
     return moments + [moments[0]] * (atoms - len(moments)), [f"{told}, as in Spirit"]
 
@@ -151,10 +157,13 @@ def _moments(cfg: Cfg, atoms: int) -> tuple[list[float], list[str]]:
 def _anisotropy(cfg: Cfg, atoms: int) -> tuple[list[Anisotropy], list[str]]:
     """Return the uniaxial terms of a table or of all atoms, the cubic term of all atoms, and notes."""
     terms: list[Anisotropy] = []
+    notes: list[str] = []
     named = None if "n_anisotropy" in cfg else cfg.file("anisotropy_file")
     if "n_anisotropy" in cfg or named is not None:
         listed = cfg if named is None else Cfg.read(named)
         table = Listing.read(listed, "n_anisotropy", ("i", "k", "kx", "ky", "kz"), ("kx", "ky", "kz"))
+        notes += table.notes
+        aimless = []
         for row, line in enumerate(table.line):
             (atom,) = wholes([str(table.column("i")[row])], ("i",), table.path, line)
             x, y, z = (table.column(name)[row] for name in ("kx", "ky", "kz"))
@@ -165,28 +174,32 @@ def _anisotropy(cfg: Cfg, atoms: int) -> tuple[list[Anisotropy], list[str]]:
             axis = (x, y, z) if length else (0.0, 0.0, 1.0)
             if K:
                 terms.append(UniaxialAnisotropy(K, axis, atoms=(atom,)))
+                aimless += [] if length else [line]
+        if aimless:
+            told = f"{len(aimless)} axes are (0, 0, 0), for example on line {aimless[0]}; they are taken along z"
+            notes.append(f"{table.path}: {told}, as in Spirit")
     else:
         (K,) = cfg.numbers("anisotropy_magnitude", 1, (0.0,))
+        x, y, z = _normal(cfg, "anisotropy_normal")
         if K:
-            x, y, z = _normal(cfg, "anisotropy_normal")
             terms.append(UniaxialAnisotropy(K, (float(x), float(y), float(z))))
     (K4,) = cfg.numbers("cubic_anisotropy_magnitude", 1, (0.0,))
     if not K4:
-        return terms, []
+        return terms, notes
     constant = f"{cfg.path}: the constant {-K4 / 2:g} meV per spin of Spirit's cubic anisotropy is left out"
-    return [*terms, CubicAnisotropy(K4)], [constant]
+    return [*terms, CubicAnisotropy(K4)], [*notes, constant]
 
 
-def _pairs(cfg: Cfg, atoms: int) -> Bonds:
-    """Return the bonds of the table of pairs, each row with its reverse; repeated rows add up, as in Spirit."""
+def _pairs(cfg: Cfg, atoms: int) -> tuple[Bonds, list[str]]:
+    """Return the bonds of the table of pairs, each row with its reverse, and notes; repeated rows add up."""
     named = None if "n_interaction_pairs" in cfg else cfg.file("interaction_pairs_file")
     if named is None and "n_interaction_pairs" not in cfg:
-        return Bonds.none()
+        return Bonds.none(), []
     listed = cfg if named is None else Cfg.read(named)
     allowed = (*PAIR, "jij", "dij", "dijx", "dijy", "dijz")
     table = Listing.read(listed, "n_interaction_pairs", allowed, PAIR)
     if not len(table):
-        return Bonds.none()
+        return Bonds.none(), table.notes
     keys: NDArray[np.int64] = np.array(
         [
             wholes([str(table.column(name)[row]) for name in PAIR], PAIR, table.path, line)
@@ -202,24 +215,23 @@ def _pairs(cfg: Cfg, atoms: int) -> Bonds:
     if "dij" in table.columns:  # then the vector is a direction
         length = np.linalg.norm(D, axis=1, keepdims=True)
         D = np.array(table.column("dij"))[:, None] * D / np.where(length > 0, length, 1.0)
+        lost = np.flatnonzero(np.array(table.column("dij")) * (length[:, 0] == 0))
+        if len(lost):
+            told = f"Dij of {len(lost)} rows has the direction (0, 0, 0), for example on line {table.line[lost[0]]}"
+            table.notes.append(f"{table.path}: {told}: no coupling")
     J = exchange_matrix(table.column("jij")) + dmi_matrix(D)
     bonds = Bonds.pairs(keys[:, 0], keys[:, 1], J, keys[:, 2:])
     where = tuple(f"{table.path}:{line}" for line in table.line)
-    return Bonds(bonds.i, bonds.j, bonds.offset, bonds.J, where + where)
+    return Bonds(bonds.i, bonds.j, bonds.offset, bonds.J, where + where), table.notes
 
 
 def _repeated(path: Path, bonds: Bonds) -> list[str]:
     """Return a note if pairs are listed more than once, in one direction or in both."""
-    keys = np.column_stack([bonds.i, bonds.j, bonds.offset])
-    _, which, times = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
-    again = times[which.reshape(-1)] > 1
-    if not again.any():
+    again, lines = repeated(bonds)
+    if not again:
         return []
-    first = int(again.argmax())
-    same = np.flatnonzero(which.reshape(-1) == which.reshape(-1)[first])
-    lines = " and ".join(dict.fromkeys(bonds.source[k].rpartition(":")[2] for k in same))
     return [
-        f"{path}: {(times > 1).sum() // 2} pairs are listed more than once, in one direction or both, for example in "
+        f"{path}: {again // 2} pairs are listed more than once, in one direction or both, for example in "
         f"lines {lines}; they add up, as in Spirit"
     ]
 
@@ -271,13 +283,18 @@ def _strengths(cfg: Cfg, counter: str, keyword: str) -> list[float]:
 def _remarks(cfg: Cfg, bonds: Bonds, once: list[int], periodic: tuple[bool, bool, bool]) -> list[str]:
     """Return notes on unused keywords and long couplings; once: Spirit's range of couplings along each axis, cells."""
     notes: list[str] = []
+    if again := cfg.again:
+        told = f"{len(again)} keywords are given again, for example {again[0][0]} on line {again[0][1]}"
+        notes.append(f"{cfg.path}: {told}; the first one counts, as in Spirit")
     unused = cfg.unused()
     if unused:
         control = all(word.endswith("*") for word in unused)  # of methods and output, not of the model
         notes.append(Note(f"{cfg.path}: not used: {', '.join(unused)}", harmless=control))
-    reach = np.abs(bonds.offset).max(axis=0, initial=0)
-    if any(p and r > n for p, r, n in zip(periodic, reach, once, strict=True)):
+    far = (np.array(periodic) & (np.abs(bonds.offset) > once)).any(axis=1)
+    if far.any():
+        example = bonds.describe(int(far.argmax()))
         notes.append(
-            f"{cfg.path}: some couplings reach more than once around the box; magsearch includes them, Spirit does not"
+            f"{cfg.path}: {far.sum()} of {len(bonds)} couplings reach more than once around the box, for example "
+            f"{example}; magsearch includes them, Spirit does not"
         )
     return notes

@@ -22,7 +22,7 @@ LINE = 1e-3  # largest 1 - |cosine| between moments on one line
 
 @dataclass(frozen=True, eq=False)
 class Tensors:
-    """Couplings of a file in its own convention and unit: J [bond], D [bond, 3], Jani [bond, 3, 3]."""
+    """Couplings of a file in its own convention, in meV: J [bond], D [bond, 3], Jani [bond, 3, 3]."""
 
     J: NDArray[np.float64]
     D: NDArray[np.float64]
@@ -63,8 +63,8 @@ class Tensors:
         example = f"{where[worst]}: " if where else ""
         why = (
             f"all moments are along ({', '.join(f'{x:.3g}' for x in n)}), and J_ani along them is of the order of J "
-            f"({example}{size[worst]:.4g} for J = {self.J[worst]:.4g}): this looks like a single calculation of TB2J, "
-            "which cannot give this component, nor that of D; TB2J_merge.py joins several"
+            f"({example}{size[worst]:.4g} meV for J = {self.J[worst]:.4g} meV): this looks like a single calculation "
+            "of TB2J, which cannot give this component, nor that of D; TB2J_merge.py joins several"
         )
         if choice == "keep":
             return self, [f"{path}: {why}; --set model.unmerged=drop leaves them out"]

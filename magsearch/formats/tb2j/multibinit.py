@@ -18,6 +18,7 @@ from magsearch.formats.tb2j.merging import Tensors
 from magsearch.formats.text_file import TextFile
 from magsearch.model.bonds import Bonds, dmi_matrix, dmi_vector, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.notes import Note
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.units import BOHR
 
@@ -36,6 +37,10 @@ COUPLINGS = (
 )
 KNOWN = {"unit_cell", "atom", "description", "spin_uniaxial_sia_list", "spin_sia_tensor_list"}
 KNOWN |= {name for name, *_ in COUPLINGS}
+
+PARTS = {name: ("nterms", term) for name, term, *_ in COUPLINGS}  # the elements in an element that are read or checked
+PARTS |= {"spin_uniaxial_sia_list": ("nterms", "spin_uniaxial_sia_term"), "atom": ("position", "spinat")}
+PARTS |= {"spin_sia_tensor_list": ("nterms", "spin_sia_tensor_term")}
 
 
 @dataclass
@@ -73,11 +78,31 @@ def read(file: TextFile) -> Hamiltonian:
     bonds, notes = _joined(file, listed, vectors)
     if not len(bonds):
         raise InputError("has no couplings; expected spin_exchange_list", path)
-    unused = sorted({child.name for child in root.children} - KNOWN)
-    notes += [f"{path}: not used: {', '.join(unused)}"] if unused else []
+    notes += _unused(root, path)
     return assemble(
         path, cell, places, bonds, moments=moments, anisotropy=_single_ion(root, len(atoms), path), notes=notes
     )
+
+
+def _unused(root: Element, path: Path) -> list[str]:
+    """Return notes on elements that are not used, on lists that are not as long as they say, and on atoms left out."""
+    notes: list[str] = []
+    unused = [child for child in root.children if child.name not in KNOWN]
+    unused += [child for part in root.children for child in part.children if child.name not in PARTS.get(part.name, ())]
+    if unused:
+        names = ", ".join(dict.fromkeys(element.name for element in unused))
+        notes.append(f"{path}: {len(unused)} elements are not used, for example on line {unused[0].line}: {names}")
+    for part in root.children:
+        terms = [child for child in part.children if child.name.endswith("_term")]
+        for count in part.all("nterms"):
+            if count.text.strip() != str(len(terms)):
+                told = f"<nterms> is {count.text.strip()[:20]}, but the list has {len(terms)} terms, which are read"
+                notes.append(f"{path}:{count.line}: {told}")
+    quiet = [atom for atom in root.all("atom") if atom.attributes.get("index_spin", "").strip() in ("0", "-1")]
+    if quiet:
+        told = f"{path}: {len(quiet)} atoms without spin are left out, for example that of line {quiet[0].line}"
+        notes.append(Note(told, harmless=True))
+    return notes
 
 
 def _joined(file: TextFile, listed: dict[str, Bonds], moments: Sequence[Sequence[float]]) -> tuple[Bonds, list[str]]:

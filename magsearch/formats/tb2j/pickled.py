@@ -23,8 +23,9 @@ from magsearch.formats.table import read_bytes
 from magsearch.formats.tb2j import CONVENTIONS
 from magsearch.formats.tb2j.merging import Tensors
 from magsearch.formats.text_file import TextFile
-from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.model.bonds import ROUNDING, Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.notes import Note
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
 
 __all__ = ["CONVENTIONS", "NAME", "ORDER", "read", "recognises"]
@@ -117,27 +118,49 @@ def _hamiltonian(stored: dict[str, Any], file: TextFile) -> Hamiltonian:
     listed = list(dict.fromkeys(key for values in named.values() for key in values))
     if not listed:
         raise ValueError("exchange_Jdict is empty")
-    tensors, notes = Tensors(
-        np.array([np.real(named["exchange_Jdict"].get(key, 0.0)) for key in listed]).reshape(-1),
-        np.array([np.real(named["dmi_ddict"].get(key, np.zeros(3))) for key in listed]).reshape(-1, 3),
-        np.array([np.real(named["Jani_dict"].get(key, np.zeros((3, 3)))) for key in listed]).reshape(-1, 3, 3),
-    ).told(path, spinat[sites], file.choices.unmerged)
+    given = [
+        np.array([named[name].get(key, np.zeros(shape)) for key in listed]).reshape(-1, *shape)
+        for name, shape in (("exchange_Jdict", ()), ("dmi_ddict", (3,)), ("Jani_dict", (3, 3)))
+    ]
+    tensors, notes = Tensors(*(EV * np.real(values) for values in given)).told(
+        path, spinat[sites], file.choices.unmerged
+    )
+    notes += _complex(path, given, listed)
     keys = np.array([(i, j, *R) for R, i, j in listed], dtype=np.int64)
     if keys[:, :2].min() < 0 or keys[:, :2].max() >= len(sites) or np.abs(keys).max() >= 2**31:
         raise ValueError(f"a coupling names a spin that does not exist; expected 0 to {len(sites) - 1}")
     J = exchange_matrix(tensors.J) + dmi_matrix(tensors.D) + tensors.Jani
-    unused = [name for name in UNUSED if stored.get(name)]
+    for name in UNUSED:
+        if isinstance(stored.get(name), dict) and stored[name]:
+            told = f"{path}: not used: {name} of {len(stored[name])} pairs, for example {next(iter(stored[name]))}"
+            notes.append(Note(told, harmless=name != "biquadratic_Jdict"))
+    if len(sites) < len(index_spin):
+        told = f"{path}: {len(index_spin) - len(sites)} atoms without spin are left out, for example atom"
+        notes.append(Note(f"{told} {int(np.argmin(index_spin >= 0))}", harmless=True))
     numbers = np.asarray(atoms.arrays["numbers"])[sites]
     return assemble(
         path,
         np.asarray(cell, dtype=np.float64).reshape(3, 3),
         np.asarray(atoms.arrays["positions"], dtype=np.float64)[sites],
-        Bonds(keys[:, 0], keys[:, 1], keys[:, 2:], 2 * EV * J),
+        Bonds(keys[:, 0], keys[:, 1], keys[:, 2:], 2 * J),
         species=[SYMBOLS[int(number)] for number in numbers],
         moments=np.linalg.norm(spinat[sites], axis=1),
         anisotropy=_single_ion(stored, len(sites)),
-        notes=[*notes, *([f"{path}: not used: {', '.join(unused)}"] if unused else [])],
+        notes=notes,
     )
+
+
+def _complex(path: Path, given: list[NDArray[Any]], listed: list[Any]) -> list[str]:
+    """Return a note if couplings (J, D and Jani, [bond, ...] eV, of the pairs ``listed``) have imaginary parts."""
+    size = np.max([np.abs(np.imag(values)).reshape(len(listed), -1).max(axis=1) for values in given], axis=0)
+    far = size > ROUNDING * max(np.abs(values).max() for values in given)
+    if not far.any():
+        return []
+    worst = int(size.argmax())
+    return [
+        f"{path}: {far.sum()} couplings have imaginary parts, which are left out, for example {size[worst] * EV:.2g} "
+        f"meV of (R, i, j) = {listed[worst]}"
+    ]
 
 
 def _single_ion(stored: dict[str, Any], spins: int) -> list[UniaxialAnisotropy]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from magsearch.errors import InputError, meant
-from magsearch.formats.table import number, sensible
+from magsearch.formats.table import is_number, number, sensible
 from magsearch.formats.uppasd.keywords import KNOWN
 
 READ = {
@@ -28,6 +28,8 @@ READ = {
 }
 READ |= {"exchange", "sym", "jij_scale", "do_jtensor", "calc_jtensor", "dm", "dm_scale"}
 READ |= {"anisotropy", "do_anisotropy", "mult_axis"}
+
+LATTICE = {"ll", "lll", "llll", "ml", "mml", "mmll", "ll_phonopy"}  # couplings that act where atoms are displaced
 
 OFF = ("0", "n", "f", ".f", "false", ".false.", "none")
 
@@ -78,26 +80,41 @@ class Entry:
 
 @dataclass(frozen=True)
 class Inpsd:
-    """Entries of an inpsd.dat by keyword, in lower case; of repeated keywords the last is used, as in UppASD."""
+    """Entries of an inpsd.dat by keyword, in lower case; of repeated keywords the last is used, as in UppASD.
+
+    again  keywords of READ that are given again with other values: the keyword, and the lines before and now
+    """
 
     path: Path
     entries: dict[str, Entry]
+    again: tuple[tuple[str, int, int], ...] = ()
 
     @classmethod
     def parse(cls, path: Path, text: str) -> Inpsd:
         """Parse the text of a file."""
         entries: dict[str, Entry] = {}
         last = ""
+        before: list[tuple[str, Entry]] = []
         for line, row in enumerate(text.splitlines(), start=1):
             tokens = row.replace(",", " ").split()
             if not tokens or tokens[0][0] in "%#*=!":
                 continue
-            if last and _is_number(tokens[0]):
+            if last and is_number(tokens[0]):
                 entries[last] = Entry(entries[last].line, entries[last].values + tuple(tokens))
             else:
                 last = tokens[0].lower()
+                if last in entries:
+                    before.append((last, entries[last]))
                 entries[last] = Entry(line, tuple(tokens[1:]))
-        return cls(path, entries)
+        return cls(
+            path,
+            entries,
+            tuple(
+                (word, old.line, entries[word].line)
+                for word, old in before
+                if word in READ and old.values != entries[word].values
+            ),
+        )
 
     def __contains__(self, keyword: str) -> bool:
         return keyword in self.entries
@@ -131,7 +148,7 @@ class Inpsd:
             return np.full(count, default)
         self.word(keyword)
         given = self.entries[keyword].values[:count]
-        if len(given) < count or not all(_is_number(token) for token in given):
+        if len(given) < count or not all(is_number(token) for token in given):
             raise self.error(keyword, f"is '{' '.join(given)}'; expected {count} number{'s' * (count > 1)}")
         values = np.array([number(token) for token in given])
         if not sensible(values).all():
@@ -171,14 +188,11 @@ class Inpsd:
         return [keyword for keyword in self.entries if keyword not in KNOWN | REFUSED.keys()]
 
     @property
+    def of_lattice(self) -> list[str]:
+        """Keywords of couplings to the displacements of atoms."""
+        return [keyword for keyword in self.entries if keyword in LATTICE]
+
+    @property
     def unused(self) -> list[str]:
         """Keywords of UppASD in the file that magsearch does not use."""
-        return [keyword for keyword in self.entries if keyword in KNOWN and keyword not in READ]
-
-
-def _is_number(token: str) -> bool:
-    try:
-        number(token)
-    except ValueError:
-        return False
-    return True
+        return [keyword for keyword in self.entries if keyword in KNOWN and keyword not in READ | LATTICE]

@@ -34,8 +34,8 @@ TENSOR = tuple(f"J{a}{b}" for a in "xyz" for b in "xyz")
 
 
 def recognises(path: Path, text: str) -> bool:
-    """Return whether a line of the text begins with the keyword ncell or cell."""
-    return bool({"ncell", "cell"} & Inpsd.parse(path, text).entries.keys())
+    """Return whether a line of the text begins with the keyword ncell, cell or simid."""
+    return bool({"ncell", "cell", "simid"} & Inpsd.parse(path, text).entries.keys())
 
 
 def read(file: TextFile) -> Hamiltonian:
@@ -63,10 +63,11 @@ def read(file: TextFile) -> Hamiltonian:
     lattice, shift, more = placed(inpsd, sites, file.choices.unfolded)
     parts = [replace(part, offset=part.offset + shift[part.j] - shift[part.i]) for part in parts]
     notes += more
-    bonds = sum(parts[1:], parts[0])
+    bonds = sum(parts[1:], parts[0]).merged()
     across = (bonds.offset[:, ~np.array(lattice.periodic)] != 0).any(axis=1) & bonds.J.any(axis=(1, 2))
     if lattice.cells == 1 and across.any():
-        notes.append(f"{file.path}: UppASD closes the open edges of a single cell; here they cut couplings")
+        told = f"{across.sum()} couplings, for example {bonds.describe(int(across.argmax()))}"
+        notes.append(f"{file.path}: UppASD closes the open edges of a single cell; here they cut {told}")
     try:
         return Hamiltonian(lattice, bonds, moments, anisotropy, tuple(field), notes=tuple(notes))
     except ValueError as error:
@@ -74,7 +75,10 @@ def read(file: TextFile) -> Hamiltonian:
             try:
                 part.reciprocal()
             except ValueError as of_one_file:
-                raise InputError(str(of_one_file)) from None
+                told = str(of_one_file)
+                if told.endswith("its reverse is not listed") and not inpsd.whole("sym", 1, 0)[0]:
+                    told += "; with sym 0 every vector has to be listed, and sym 1, 2 and 3 add the images of each"
+                raise InputError(told) from None
         raise InputError(str(error), file.path) from None
 
 
@@ -89,7 +93,13 @@ def placed(inpsd: Inpsd, sites: Sites, unfolded: bool) -> tuple[Lattice, NDArray
     outside = sites.folded * ~np.array(lattice.periodic)
     moved = np.flatnonzero(outside.any(axis=1))
     if not len(moved):
-        return lattice, np.zeros_like(outside), []
+        around = np.flatnonzero(sites.folded.any(axis=1))
+        if not len(around):
+            return lattice, outside, []
+        told = (
+            f"{len(around)} atoms lie outside of the cell, for example atom {around[0] + 1}, and are moved by periods"
+        )
+        return lattice, outside, [Note(f"{inpsd.path}: {told}, as in UppASD", harmless=True)]
     which = f"{len(moved)} atoms lie outside of the cell along an open axis, for example atom {moved[0] + 1}"
     if unfolded or lattice.cells == 1:
         told = f"{inpsd.path}: {which}; they stay where they are listed"
@@ -189,7 +199,7 @@ def _anisotropy(inpsd: Inpsd, moments: NDArray[np.float64]) -> tuple[tuple[Aniso
     atoms = table.indices(0, len(moments), "atom")
     allowed = 2 if inpsd.choice("mult_axis", ("Y", "N"), "N") == "Y" else 1
     terms: list[Anisotropy] = []
-    unprinted = False
+    unprinted, off = False, []
     for row, atom in enumerate(atoms.tolist()):
         kind, K1, K2, *axis, ratio = table.values[row, 1:].tolist()
         earlier = int((atoms[:row] == atom).sum())
@@ -211,23 +221,40 @@ def _anisotropy(inpsd: Inpsd, moments: NDArray[np.float64]) -> tuple[tuple[Aniso
             terms.append(UniaxialAnisotropy(MRY * K, (axis[0], axis[1], axis[2]), MRY * K2, (atom,)))
         if cubic * K1:
             terms.append(CubicAnisotropy(-MRY * cubic * K1, atoms=(atom,)))
+        if kind == 0 and (K1 or K2):
+            off.append(row)
         unprinted |= kind != 0 and bool(K2 or cubic * K1)
-    if not unprinted:
-        return tuple(terms), []
-    note = "K2 and cubic anisotropy are read as the potential of UppASD's field, which is not the energy that it prints"
-    return tuple(terms), [f"{table.path}: {note}"]
+    notes = []
+    if off:
+        told = f"{len(off)} rows of type 0 have no anisotropy, for example line {table.line[off[0]]}, as in UppASD"
+        notes.append(f"{table.path}: {told}")
+    if unprinted:
+        told = "K2 and cubic anisotropy are read as the potential of UppASD's field, which is not the energy it prints"
+        notes.append(f"{table.path}: {told}")
+    return tuple(terms), notes
 
 
 def _remarks(inpsd: Inpsd) -> list[str]:
     notes: list[str] = []
     if inpsd.unused:
         notes.append(Note(f"{inpsd.path}: not used: {', '.join(inpsd.unused)}", harmless=True))
+    if inpsd.of_lattice:
+        told = f"{inpsd.path}: not used: {', '.join(inpsd.of_lattice)}; atoms are not displaced here"
+        notes.append(told)
+    if inpsd.again:
+        word, before, now = inpsd.again[0]
+        told = f"{len(inpsd.again)} keywords are given again with other values, for example {word} of line {before} on"
+        notes.append(f"{inpsd.path}: {told} line {now}; the last one counts, as in UppASD")
+    if not inpsd.numbers("cell", 9).any():
+        told = "the cell is zero; the atoms of a single cell with open edges stay where they are"
+        notes.append(f"{inpsd.path}:{inpsd.entries['cell'].line}: {told}")
     for keyword in inpsd.unknown:
         close = meant(keyword, KNOWN)
         asked = f"; did you mean '{close}'?" if close else ""
         notes.append(f"{inpsd.path}:{inpsd.entries[keyword].line}: '{keyword}' is no keyword of UppASD{asked}")
     if "alat" not in inpsd:
-        notes.append(f"{inpsd.path}: no alat; lengths are in units of the lattice constant, taken as 1 angstrom")
+        told = f"{inpsd.path}: no alat; lengths are in units of the lattice constant, taken as 1 angstrom"
+        notes.append(Note(told, harmless=True))  # no energy depends on it
     if _arbitrary_units(inpsd):
         notes.append(f"{inpsd.path}: aunits Y; couplings are read as mRy, fields so that moment times field is in mRy")
     return notes

@@ -53,11 +53,18 @@ class Sites:
         if stretch <= 0:
             raise inpsd.error("scalefac", f"is {stretch:g}; expected a positive factor of the cell vectors")
         cell = length * stretch * inpsd.numbers("cell", 9).reshape(3, 3)
+        alone = not cell.any() and size == [1, 1, 1]  # of single spins; UppASD makes no hops then
+        if alone:
+            cell = length * np.eye(3)
         if abs(np.linalg.det(cell)) <= 1e-9 * np.linalg.norm(cell, axis=1).prod():
             raise inpsd.error("cell", "has three vectors in one plane; expected a volume")
         direct = inpsd.choice("posfiletype", ("C", "D"), "C") == "D"
         table = Table.read(inpsd.file("posfile"), ("site", "type", "x", "y", "z"))
         order = in_order(table)
+        fractional = table.values[:, 1] % 1 != 0
+        if fractional.any():
+            row = int(fractional.argmax())
+            raise table.error(row, f"the type is {table.values[row, 1]:g}; expected a whole number")
         types, positions = table.values[order, 1].astype(np.int64), table.values[order, 2:]
         listed = positions @ cell if direct else length * positions
         fractions = listed @ np.linalg.inv(cell)
@@ -65,13 +72,13 @@ class Sites:
         boundary = inpsd.entries["bc"].values[:3] if "bc" in inpsd else ("0", "0", "0")
         if len(boundary) < 3 or not set(boundary) <= {"P", "0"}:
             raise inpsd.error("bc", f"is '{' '.join(boundary)}'; expected P or 0 for each of three axes")
-        periodic = (boundary[0] == "P", boundary[1] == "P", boundary[2] == "P")
+        a, b, c = (axis == "P" and not alone for axis in boundary)
         try:
             too_large(size, len(basis))
         except ValueError as error:
             raise inpsd.error("ncell", f"is too large: {error}") from None
         try:
-            lattice = Lattice(cell, basis, (size[0], size[1], size[2]), periodic, tuple(str(t) for t in types))
+            lattice = Lattice(cell, basis, (size[0], size[1], size[2]), (a, b, c), tuple(str(t) for t in types))
         except ValueError as error:
             raise InputError(f"{error} (counted from 0)", table.path) from None
         return cls(lattice, types, listed, length, maptype, direct)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.errors import InputError
-from magsearch.formats.build import SITES, assemble
+from magsearch.formats.build import SITES, assemble, repeated
 from magsearch.formats.vampire.materials import Material, read_materials
 from magsearch.formats.vampire.ucf import UnitCell
 from magsearch.model.bonds import Bonds
@@ -16,6 +17,8 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.notes import Note
 from magsearch.model.terms.single_ion import Anisotropy
 from magsearch.units import JOULE
+
+WHOLE = 1e-3  # cells; a box is a whole number of cells within this
 
 
 def assemble_crystal(
@@ -35,7 +38,7 @@ def assemble_crystal(
     field    tesla
     factor   by which the exchange matrices are multiplied
     """
-    said = list(notes or [])
+    said = [*(notes or []), *cell.notes]
     if mat is None:
         mat = ucf.with_suffix(".mat")
         if cell.normalised:
@@ -43,9 +46,8 @@ def assemble_crystal(
         materials = {k + 1: Material(k + 1, moment=1.0) for k in set(cell.material)}
         said.append(f"{ucf}: no material file beside it: all moments are 1 mu_B, and there is no anisotropy")
     else:
-        materials, unused = read_materials(mat)
-        if unused:
-            said.append(f"{mat}: not used: {', '.join(unused)}")
+        materials, more = read_materials(mat)
+        said += more
     of_atom = []
     for atom, number in enumerate(cell.material):
         if number + 1 not in materials:
@@ -62,8 +64,14 @@ def assemble_crystal(
     J = _matrices(cell, of_atom, factor, mat, said)
     new = np.cumsum(magnetic) - 1
     links, joins = cell.links, np.all(magnetic[cell.links[:, :2]], axis=1)
-    where = tuple(f"{ucf}:{line}" for line, join in zip(cell.line, joins, strict=True) if join)
+    where = tuple(f"{ucf}:{line}" if line else str(ucf) for line, join in zip(cell.line, joins, strict=True) if join)
     bonds = Bonds(new[links[joins, 0]], new[links[joins, 1]], links[joins, 2:], J[joins], where)
+    again, lines = repeated(bonds)
+    if again:
+        said.append(
+            f"{ucf}: {again} interactions are listed more than once, for example on lines {lines}; they add up, as in "
+            "VAMPIRE"
+        )
     anisotropy: list[Anisotropy] = []
     for atom, old in enumerate(kept.tolist()):
         anisotropy += of_atom[old].anisotropy(atom)
@@ -76,7 +84,7 @@ def assemble_crystal(
         cell.cell,
         cell.positions[kept] @ cell.cell,
         bonds,
-        size=None if system is None else _cells(system, np.linalg.norm(cell.cell, axis=1), ucf, said),
+        size=None if system is None else _cells(system, np.linalg.norm(cell.cell, axis=1), periodic, ucf, said),
         periodic=periodic,
         species=[of_atom[k].species or f"M{of_atom[k].number}" for k in kept],
         moments=[of_atom[k].moment or 0.0 for k in kept],
@@ -91,6 +99,10 @@ def _matrices(
 ) -> NDArray[np.float64]:
     """Return the couplings in meV, [bond, 3, 3]; appends a note to ``said`` if off-diagonal elements are dropped."""
     if not cell.normalised:
+        given = sorted({m.number for m in materials if any(map(any, m.exchange.values()))})
+        if given or factor != 1:
+            what = f"exchange-matrix of {len(given)} materials, for example {given[0]}," if given else "ab-initio"
+            said.append(f"{mat}: {what} is not used, as in VAMPIRE: the .ucf has its couplings in joule")
         return JOULE * cell.J
     diagonal = cell.J * np.eye(3)
     if (diagonal != cell.J).any():
@@ -108,15 +120,24 @@ def _matrices(
     return diagonal
 
 
-def _cells(system: tuple[float, float, float], lengths: NDArray[np.float64], ucf: Path, said: list[str]) -> list[int]:
-    """Return the number of cells of a box along each axis, as VAMPIRE counts them by the lengths of the cell."""
+def _cells(
+    system: tuple[float, float, float],
+    lengths: NDArray[np.float64],
+    periodic: tuple[bool, bool, bool],
+    ucf: Path,
+    said: list[str],
+) -> list[int]:
+    """Return the number of cells of a box along each axis, rounded up by the lengths of the cell (create.cpp)."""
     if (lengths <= 0).any():
         raise InputError("a cell vector has no length", ucf)
     exact = np.array(system) / lengths
     if exact.max() > SITES:
         raise InputError(f"the system is {exact.max():.3g} cells long; expected at most {SITES}", ucf)
-    cells = [max(1, round(n)) for n in exact.tolist()]
-    if np.abs(exact - cells).max() > 1e-3:
+    cells = [max(1, math.ceil(n - WHOLE)) for n in exact.tolist()]
+    apart = np.abs(exact - cells) > WHOLE
+    if apart.any():
         told = " x ".join(f"{n:.4g}" for n in exact)
-        said.append(f"{ucf}: the system is {told} cells, rounded to {' x '.join(map(str, cells))}")
+        cut = "" if not (apart & ~np.array(periodic)).any() else ", whose last cell VAMPIRE cuts along open axes"
+        whole = " x ".join(map(str, cells))
+        said.append(Note(f"{ucf}: the system is {told} cells, rounded up to {whole}{cut}", harmless=not cut))
     return cells

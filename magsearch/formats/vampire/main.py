@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from magsearch.formats.vampire import CONVENTIONS
 from magsearch.formats.vampire.built_in import built_in
 from magsearch.formats.vampire.crystal import assemble_crystal
 from magsearch.formats.vampire.materials import read_materials
-from magsearch.formats.vampire.statements import FIELD, LENGTH, Statement, statements
+from magsearch.formats.vampire.statements import FIELD, LENGTH, Statement, repetitions, statements
 from magsearch.formats.vampire.ucf import UnitCell, read_cell
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.notes import Note
@@ -25,12 +25,12 @@ ORDER = 4
 AXES = "xyz"
 SHAPES = {"cube", "cylinder", "ellipsoid", "sphere", "truncated-octahedron", "tear-drop", "faceted-particle", "cone"}
 SHAPES |= {"bubble", "particle-array", "hexagonal-particle-array", "voronoi-film", "grains", "granular-film", "ellipse"}
-SHAPES |= {"multilayers", "interfacial-roughness", "material-interfacial-roughness", "single-spin"}
+SHAPES |= {"multilayers", "interfacial-roughness", "material-interfacial-roughness"}
 CONTROL = {"sim", "output", "screen", "config", "cells", "gpu", "gui"}  # what is simulated and printed, not the model
 READ = {"material:file", "material:unit-cell-file", "create:full", "create:particle", "exchange:ab-initio"}
 READ |= {"sim:applied-field-strength", "sim:applied-field-unit-vector", "dimensions:system-size"}
 READ |= {f"create:periodic-boundaries{end}" for end in ("", "-x", "-y", "-z")}
-READ |= {"create:crystal-structure", "dimensions:unit-cell-size"}
+READ |= {"create:crystal-structure", "create:single-spin", "dimensions:unit-cell-size"}
 READ |= {f"dimensions:unit-cell-size-{axis}" for axis in AXES}
 READ |= {f"dimensions:system-size-{axis}" for axis in AXES}
 
@@ -70,12 +70,14 @@ def read(file: TextFile) -> Hamiltonian:
     """
     path, named = file.path, files(file)
     crystal: Statement | None = None
+    single = False
     edges: dict[str, float] = {}
     system: dict[str, float] = {}
     periodic = dict.fromkeys(AXES, False)
     strength, direction, factor = 0.0, (0.0, 0.0, 1.0), 1.0
     unused: list[str] = []
-    for statement in statements(path, file.text):
+    every = statements(path, file.text)
+    for statement in every:
         name = f"{statement.key}:{statement.word}"
         _refuse(statement)
         if name not in READ:
@@ -92,6 +94,8 @@ def read(file: TextFile) -> Hamiltonian:
             direction = statement.direction()
         elif name == "create:crystal-structure":
             crystal = statement
+        elif name == "create:single-spin":
+            single = statement.value != "false"
         elif name.startswith("dimensions:unit-cell-size"):
             for axis in statement.word[-1] if statement.word[-2] == "-" else AXES:
                 edges[axis] = statement.number(LENGTH)
@@ -106,10 +110,17 @@ def read(file: TextFile) -> Hamiltonian:
     if unused:
         control = all(name.split(":")[0] in CONTROL for name in unused)
         notes.append(Note(f"{path}: not used: {', '.join(dict.fromkeys(unused))}", harmless=control))
+    notes += repetitions(path, every)
+    if single:
+        edges, periodic = {axis: edges.get(axis, 1.0) for axis in AXES}, dict.fromkeys(AXES, False)
+        system, named = edges, None
     if named is not None:
         ucf, cell, mat = named.ucf, read_cell(TextFile.read(named.ucf)), named.mat
     else:
-        ucf, (cell, mat, told) = path, _built_in(file, crystal, edges)
+        ucf, (cell, mat, told) = path, _built_in(file, None if single else crystal, edges)
+        if single:  # of a simple cube and without couplings (initialise_variables.cpp)
+            cell = replace(cell, links=cell.links[:0], J=cell.J[:0], line=[])
+            told = Note(f"{path}: create:single-spin, one atom without couplings", harmless=True)
         notes.append(told)
     return assemble_crystal(
         ucf,

@@ -9,7 +9,8 @@ import numpy as np
 
 from magsearch.errors import InputError
 from magsearch.formats.table import read_text, wholes
-from magsearch.formats.vampire.statements import ENERGY, MOMENT, Statement, statements
+from magsearch.formats.vampire.statements import ENERGY, MOMENT, Statement, repetitions, statements
+from magsearch.model.notes import Note
 from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
 
 Vector = tuple[float, float, float]
@@ -53,6 +54,15 @@ READ = {
 READ |= {"uniaxial-anisotropy-constant", "second-order-uniaxial-anisotropy-constant", "uniaxial-anisotropy-direction"}
 READ |= {"cubic-anisotropy-constant", "fourth-order-cubic-anisotropy-constant", "exchange-matrix"}
 READ |= {"cubic-anisotropy-direction-1", "cubic-anisotropy-direction-2", "exchange-matrix-1st-nn"}
+# beginnings of words that change motion, temperature or pictures, but no energy
+CONTROL: tuple[str, ...] = (
+    "damping-constant",
+    "initial-spin-direction",
+    "temperature-rescaling",
+    "rescaling",
+    "visibility",
+)
+CONTROL += ("spin-transfer", "slonczewski", "spin-orbit-torque", "electron-", "phonon-", "couple-to", "save-")
 
 
 @dataclass
@@ -84,18 +94,20 @@ class Material:
 
 
 def read_materials(path: Path) -> tuple[dict[int, Material], list[str]]:
-    """Read the materials by their number, from 1; return them and the words that were not used.
+    """Read the materials by their number, from 1; return them, and notes on what was not used or is repeated.
 
     Raises InputError, with file and line, for invalid or unsupported statements.
     """
     materials: dict[int, Material] = {}
     unused: list[str] = []
-    for statement in statements(path, read_text(path)):
+    control: list[str] = []
+    found = statements(path, read_text(path))
+    for statement in found:
         if statement.key != "material":
             raise statement.error("is not a statement of a material file")
-        _refuse(statement)
+        off = _refuse(statement)
         if statement.word not in READ:
-            unused.append(statement.word)
+            (control if off or statement.word.startswith(CONTROL) else unused).append(statement.word)
         if statement.word == "num-materials":
             continue
         number = statement.index or 1
@@ -107,10 +119,14 @@ def read_materials(path: Path) -> tuple[dict[int, Material], list[str]]:
     for material in materials.values():
         if material.magnetic and material.moment is None:
             raise InputError(f"material {material.number} has no atomic-spin-moment", path)
-    return materials, list(dict.fromkeys(unused))
+    notes = [f"{path}: not used: {', '.join(dict.fromkeys(unused))}"] if unused else []
+    if control:
+        notes.append(Note(f"{path}: not used: {', '.join(dict.fromkeys(control))}", harmless=True))
+    return materials, [*notes, *repetitions(path, found)]
 
 
-def _refuse(statement: Statement) -> None:
+def _refuse(statement: Statement) -> bool:
+    """Return whether a statement switches an unsupported feature off. InputError where it switches one on."""
     for word, meaning in REFUSED.items():
         if statement.word.startswith(word):
             try:
@@ -119,6 +135,8 @@ def _refuse(statement: Statement) -> None:
                 off = False
             if not off:
                 raise statement.error(f"requests {meaning}, which magsearch does not support")
+            return True
+    return False
 
 
 def _apply(statement: Statement, material: Material) -> None:

@@ -77,3 +77,22 @@ def statements(path: Path, content: str) -> list[Statement]:
         key, index, word, sub, value, unit = match.groups(default="")
         found.append(Statement(path, line, key, int(index or 0), word, int(sub or 0), value, unit))
     return found
+
+
+def repetitions(path: Path, found: Sequence[Statement]) -> list[str]:
+    """Return a note if statements are given again with another value; the last one counts."""
+    last: dict[tuple[str, int, str, int], Statement] = {}
+    again: list[tuple[Statement, Statement]] = []
+    for statement in found:
+        key = (statement.key, statement.index, statement.word, statement.sub)
+        earlier = last.get(key, statement)
+        if (earlier.value, earlier.unit) != (statement.value, statement.unit):
+            again.append((earlier, statement))
+        last[key] = statement
+    if not again:
+        return []
+    first, second = again[0]
+    return [
+        f"{path}: {len(again)} statements are given again with another value, for example {first.key}:{first.word} of "
+        f"line {first.line} on line {second.line}; the last one counts"
+    ]

@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from magsearch.errors import InputError
 from magsearch.formats.table import number, numbers, wholes
 from magsearch.formats.text_file import TextFile
+from magsearch.model.bonds import ROUNDING
 
 # type of exchange: numbers per row, whether the material's exchange matrix multiplies them; older files have a digit
 TYPES = {
     "isotropic": (1, False), "vectorial": (3, False), "tensorial": (9, False),
+    "tensor": (9, False),  # of older versions of TB2J; VAMPIRE does not know it
     "normalised-isotropic": (1, True), "normalised-vectorial": (3, True), "normalised-tensorial": (9, True),
     "0": (1, False), "1": (3, False), "2": (9, False), "-1": (0, True),
 }  # fmt: skip
+EDGE = 0.01  # fractions of the cell by which atoms may be outside of it: those of TB2J's files are, by rounding
 LINK = ("id", "i", "j", "dx", "dy", "dz")
 
 
@@ -33,6 +36,7 @@ class UnitCell:
     J           [bond, 3, 3] joule or, if ``normalised``, factors of the materials' exchange matrices
     line        [bond] line in the file
     normalised  whether J are factors
+    notes       what is unusual in the file
     """
 
     cell: NDArray[np.float64]
@@ -42,6 +46,7 @@ class UnitCell:
     J: NDArray[np.float64]
     line: list[int]
     normalised: bool
+    notes: tuple[str, ...] = ()
 
 
 class Reader:
@@ -107,16 +112,39 @@ def read_cell(file: TextFile) -> UnitCell:
     (count,) = reader.wholes(head, ("the number of atoms",))
     if count < 1:
         raise reader.error(f"{count} atoms; expected at least 1")
-    positions, material = [], []
+    rows, material = [], []
+    first = reader.at + 1
     for _ in range(count):
         tokens = reader.row("a row for each atom: id x y z material")
-        _, *position = reader.numbers(tokens, ("id", *xyz))
-        if not all(0 <= x <= 1 for x in position):
-            raise reader.error(f"the position {tuple(position)} is outside of the cell; expected numbers from 0 to 1")
-        positions.append(position)
-        material += reader.wholes(tokens[4:5] or ["0"], ("material",))
-    links, J, line, normalised = _links(reader, count)
-    return UnitCell(_cell(lengths, shape), np.array(positions), material, links, J, line, normalised)
+        rows.append(reader.numbers(tokens, ("id", *xyz)))
+        if not all(-EDGE <= x <= 1 + EDGE for x in rows[-1][1:]):
+            place = tuple(rows[-1][1:])
+            raise reader.error(f"the position {place} is outside of the cell; expected numbers from 0 to 1")
+        material += reader.wholes(tokens[4:5], ("material",))
+    atoms = np.array(rows)
+    notes = _odd_atoms(file.path, atoms, first)
+    links, J, line, normalised = _links(reader, count, notes)
+    return UnitCell(_cell(lengths, shape), atoms[:, 1:], material, links, J, line, normalised, tuple(notes))
+
+
+def _odd_atoms(path: Path, atoms: NDArray[np.float64], first: int) -> list[str]:
+    """Return notes on atoms [atom, id x y z] outside of the cell and on ids; first: the line of the first row."""
+    notes: list[str] = []
+    outside = np.flatnonzero(((atoms[:, 1:] < 0) | (atoms[:, 1:] > 1)).any(axis=1))
+    if len(outside):
+        where = ", ".join(f"{x:.6g}" for x in atoms[outside[0], 1:])
+        notes.append(
+            f"{path}: {len(outside)} atoms are outside of the cell, for example on line {first + outside[0]} "
+            f"({where}); they stay there, but VAMPIRE refuses the file"
+        )
+    renumbered = np.flatnonzero(atoms[:, 0] != np.arange(len(atoms)))
+    if len(renumbered):
+        k = int(renumbered[0])
+        notes.append(
+            f"{path}: {len(renumbered)} atoms have an id that is not their place in the list, for example "
+            f"{atoms[k, 0]:g} on line {first + k}; interactions refer to places, counted from 0, as in VAMPIRE"
+        )
+    return notes
 
 
 def _cell(lengths: NDArray[np.float64], shape: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -133,7 +161,10 @@ def _cell(lengths: NDArray[np.float64], shape: NDArray[np.float64]) -> NDArray[n
     return rows
 
 
-def _links(reader: Reader, atoms: int) -> tuple[NDArray[np.int64], NDArray[np.float64], list[int], bool]:
+def _links(
+    reader: Reader, atoms: int, notes: list[str]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], list[int], bool]:
+    """Return the interactions, couplings, lines and whether they are normalised; appends to the notes."""
     head = reader.heading("the number of interactions and their type")
     (count,) = reader.wholes(head, ("the number of interactions",))
     kind = head[1] if len(head) > 1 else "missing"
@@ -141,9 +172,15 @@ def _links(reader: Reader, atoms: int) -> tuple[NDArray[np.int64], NDArray[np.fl
         raise reader.error(f"the type of exchange is {kind[:40]}; expected {', '.join(TYPES)}")
     width, normalised = TYPES[kind]
     columns = [*LINK, *("J",) * width]
+    if kind == "tensor":
+        told = "the type of exchange 'tensor', which VAMPIRE does not know, is read as tensorial"
+        notes.append(f"{reader.path}:{reader.at}: {told}")
     links, values, line = [], [], []
+    imaginary: dict[int, float] = {}  # largest imaginary part by line
     for _ in range(count):
         tokens = reader.row("a row for each interaction: id i j dx dy dz J ...")
+        if any("j" in token for token in tokens[6:]):
+            tokens, imaginary[reader.at] = _real(tokens)
         _, i, j, *offset = reader.wholes(tokens, LINK)
         if not (0 <= i < atoms and 0 <= j < atoms):
             raise reader.error(f"couples atoms {i} and {j}; expected 0 to {atoms - 1}")
@@ -155,7 +192,32 @@ def _links(reader: Reader, atoms: int) -> tuple[NDArray[np.int64], NDArray[np.fl
     more = reader.optional_heading()
     if more is not None and more[0] != "0":
         raise reader.error(f"'{' '.join(more)[:60]}' begins biquadratic interactions, which magsearch does not support")
+    if (rest := reader.optional_heading()) is not None:
+        raise reader.error(f"'{' '.join(rest)[:60]}' follows the interactions; expected the end of the file")
     J = np.array(values).reshape(len(links), width)
+    if imaginary:
+        worst = max(imaginary, key=lambda at: imaginary[at])
+        if imaginary[worst] > ROUNDING * np.abs(J).max():
+            told = f"a number has the imaginary part {imaginary[worst]:.3g}; expected real couplings"
+            raise InputError(told, reader.path, worst)
+        notes.append(
+            f"{reader.path}: {len(imaginary)} interactions are printed as complex numbers, for example on line "
+            f"{next(iter(imaginary))}, as by some versions of TB2J; their real parts are read (imaginary parts: up to "
+            f"{imaginary[worst]:.1e} J)"
+        )
     if width < 9:  # the diagonal: three numbers, one for all, or none where the material gives it
         J = (J if width else np.ones((len(links), 1)))[:, :, None] * np.eye(3)
     return np.array(links, dtype=np.int64).reshape(-1, 5), J.reshape(-1, 3, 3), line, normalised
+
+
+def _real(tokens: list[str]) -> tuple[list[str], float]:
+    """Return the words of a line with the real parts of complex numbers, and the largest imaginary part."""
+    found, largest = list(tokens), 0.0
+    for k, token in enumerate(tokens):
+        try:
+            value = complex(token) if "j" in token else None
+        except ValueError:
+            continue
+        if value is not None:
+            found[k], largest = repr(value.real), max(largest, abs(value.imag))
+    return found, largest
