@@ -9,7 +9,10 @@ import sys
 import time
 from pathlib import Path
 
+import processes
 import pytest
+
+from magsearch import storage
 
 SLOW = 5.0  # seconds that a loaded machine may take; the computations below take minutes
 
@@ -25,6 +28,9 @@ MATRIX = "a = np.random.default_rng(1).normal(size=(500, 500)); a += a.T"
 DEAF = {
     "a loop that does not look": "end = time.monotonic() + 100\nwhile time.monotonic() < end: pass",
     "LAPACK": f"{MATRIX}\nfor _ in range(100000): np.linalg.eigh(a)",
+    "LAPACK of SciPy, which keeps Python from running": (
+        "from scipy.linalg import eigh\na = np.random.default_rng(1).normal(size=(2500, 2500)); a += a.T\neigh(a)"
+    ),
     "a system call": "time.sleep(100); time.sleep(100)",
 }
 
@@ -98,3 +104,27 @@ def test_a_command_without_anything_to_store_ends_by_the_signal(tmp_path: Path):
         process.send_signal(name)
         assert process.communicate(timeout=60)[1] == b""
         assert process.returncode == -name
+
+
+def test_a_signal_to_one_rank_ends_all_while_another_computes(tmp_path: Path):
+    """Rank 0 is amid a generation, in a library, and has received nothing."""
+    (tmp_path / "in.toml").write_text(processes.MODEL)
+    (tmp_path / "told.py").write_text("""
+import os, signal, time
+from magsearch import cli
+from magsearch.search.island import Island
+breeding = Island.breeding
+def told(self):
+    if self.generation == 2 and self.number == 3:
+        os.kill(os.getpid(), signal.SIGUSR1)
+    if self.generation == 2 and self.number == 0:
+        time.sleep(100)
+    return breeding(self)
+Island.breeding = told
+cli.main()
+""")
+    command = [*processes.launcher(2), sys.executable, "told.py", "run", "in.toml"]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert ended.returncode == 75
+    assert "magsearch: another rank is amid a computation; what has been stored before is complete" in ended.stderr
+    assert storage.read(tmp_path / "in.h5").resumable

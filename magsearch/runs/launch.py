@@ -19,8 +19,8 @@ from magsearch.console import model
 from magsearch.engine.choice import choose
 from magsearch.engine.device import Device, exhausted
 from magsearch.errors import InputError
-from magsearch.parallel.ranks import Ranks
-from magsearch.parallel.signals import AGAIN, Signals
+from magsearch.parallel.ranks import AGAIN, Ranks
+from magsearch.parallel.signals import Signals
 from magsearch.search.stopping import Reason, Signalled
 from magsearch.storage import xdmf
 

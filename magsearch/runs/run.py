@@ -241,8 +241,18 @@ class Run:
 
     def store(self, stopped: Reason | None = None) -> None:
         """Replace the file by the present state; ``stopped`` says why the run ended, None while it is under way."""
-        begin, search = time.monotonic(), self.search
-        best, populations = search.collected(), None
+        begin = time.monotonic()
+        try:
+            with self.ranks.writing():
+                self._store(stopped)
+        finally:
+            took = time.monotonic() - begin
+            self.writing += took
+            self.search.written(took)
+
+    def _store(self, stopped: Reason | None) -> None:
+        search, populations = self.search, None
+        best = search.collected()
         elites = search.elites or best
         if stopped is None or self._worth_keeping(stopped, len(elites)):
             populations = self._populations()
@@ -259,12 +269,7 @@ class Run:
                 storage.write(out, state, populations)
             self.record, self.populations = state, populations
 
-        try:
-            self.ranks.on_first(write)
-        finally:
-            took = time.monotonic() - begin
-            self.writing += took
-            search.written(took)
+        self.ranks.on_first(write)
 
     def _populations(self) -> storage.Populations | storage.Parts | None:
         """Return the states of all islands on rank 0, or the parts that ranks have written; large ones need a file."""
