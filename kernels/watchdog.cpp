@@ -17,7 +17,7 @@ constexpr double GRACE = 0.8;  // seconds after which a signal that nobody looks
 constexpr double TWICE = 0.5;  // seconds within which a launcher and a terminal may both deliver one signal
 constexpr int INTERVAL = 50;   // milliseconds between two looks at the clock
 
-static std::atomic<bool> heard;  // whether the program has looked for a signal since one came
+static std::atomic<bool> noticed;  // whether the program has looked for a signal since one came
 
 static const char* name_of(int number) {
     return number == SIGINT ? "SIGINT" : number == SIGTERM ? "SIGTERM" : number == SIGUSR1 ? "SIGUSR1" : nullptr;
@@ -47,19 +47,19 @@ static void watch(int pipe, bool launched) {
         const int second = next(pipe, INTERVAL);
         const double late = std::chrono::duration<double>(clock::now() - begin).count();
         if (second && !(launched && late < TWICE)) end(128 + second, second, "ended at once");
-        if (late > GRACE && !heard)
+        if (late > GRACE && !noticed)
             end(AGAIN, first, "ended amid a computation; what has been stored before is complete");
     }
 }
 
 NB_MODULE(_watchdog, m) {
     m.def("start", [](int pipe, bool launched) {
-        heard = false;
+        noticed = false;
         sigset_t every, before;  // signals are for the other threads: one in a system call must wake up
         sigfillset(&every);
         pthread_sigmask(SIG_SETMASK, &every, &before);
         std::thread(watch, pipe, launched).detach();
         pthread_sigmask(SIG_SETMASK, &before, nullptr);
     });
-    m.def("hear", [] { heard = true; });
+    m.def("notice", [] { noticed = true; });
 }

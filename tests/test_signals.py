@@ -57,7 +57,7 @@ def test_a_signal_that_nobody_looks_at_ends_the_process(work, name):
     assert time.monotonic() - begin < SLOW
 
 
-def test_a_signal_that_is_heard_is_left_to_the_program():
+def test_a_signal_that_is_noticed_is_left_to_the_program():
     work = "while not signals(): time.sleep(0.01)\ntime.sleep(2)\nprint(signals.name)\nsys.exit(3)"
     process = started(work)
     process.send_signal(signal.SIGTERM)

@@ -52,7 +52,7 @@ class Signals:
     def __call__(self) -> bool:
         """Return whether a signal has been received."""
         if self.name and self._watchdog:
-            self._watchdog.hear()
+            self._watchdog.notice()
         return bool(self.name)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
