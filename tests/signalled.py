@@ -22,21 +22,21 @@ from forked import TOO_LONG, Tally, begin, ran
 from killed import unlike
 from processes import LEADER, MODEL, done, start
 
-BASE = MODEL.replace("every = 2\n", LEADER)
+BASE = MODEL.replace("generations = 12", "generations = 6").replace("every = 2\n", LEADER)
 RUNS: dict[str, tuple[str, ...]] = {  # command and settings
     "run": ("run", "--set", "storage.seconds=0.1"),
     "bound": ("run", "--set", "model.size=[9,9,1]", "--set", "search.bound=true", "--set", "model.vacancies=[3]"),
     "polish": ("run", "--set", "search.generations=2", "--set", "search.elites=8", "--set", "search.replicas=16"),
     "cells": ("run", "--set", 'search.cells="auto"', "--set", "search.sites=6", "--set", "search.generations=2"),
-    "scan": ("scan", "--set", "scan.field=[0,3]", "--set", "search.generations=6"),
+    "scan": ("scan", "--set", "scan.field=[0,3]", "--set", "search.generations=2"),
 }
 NAMES = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-SOON, LOADED = 1.0, 2.0  # seconds, on a machine with free cores and on one without
+SOON = 1.0  # second, on a machine with free cores
 
 
 def patience() -> float:
-    """Return the seconds within which a signal must be obeyed now."""
-    return SOON if os.getloadavg()[0] < (os.cpu_count() or 1) else LOADED
+    """Return the seconds within which a signal must be obeyed now: more where processes share a core."""
+    return SOON * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def processes_below(process: int) -> list[int]:

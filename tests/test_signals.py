@@ -66,6 +66,18 @@ def test_a_signal_that_is_noticed_is_left_to_the_program():
     assert process.returncode == 3
 
 
+def test_a_signal_while_the_process_ends_changes_nothing(tmp_path: Path):
+    """Python has given up its handlers then."""
+    (tmp_path / "in.toml").write_text(processes.MODEL.replace("generations = 12", "generations = 1"))
+    program = "import os, signal, sys; sys.argv = ['magsearch', 'run', 'in.toml']\nfrom magsearch import cli\n"
+    program += (
+        "class Last:\n    def __del__(self, kill=os.kill, own=os.getpid(), number=signal.SIGINT): kill(own, number)\n"
+    )
+    program += "sys.last = Last()\ncli.main()\n"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, cwd=tmp_path, timeout=100)
+    assert ended.returncode == 0
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_second_signal_ends_the_process_at_once(name):
     process = started("while not signals(): time.sleep(0.01)\nprint(flush=True)\ntime.sleep(100); time.sleep(100)")

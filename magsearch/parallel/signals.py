@@ -55,6 +55,11 @@ class Signals:
             self._watchdog.notice()
         return bool(self.name)
 
+    def ignore(self) -> None:
+        """Ignore signals from now on: all is done, and Python would die of them while it ends."""
+        for number in self._before:
+            signal.signal(number, signal.SIG_IGN)
+
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.name = self.name or signal.Signals(number).name
         if number == signal.SIGINT and not self._watchdog:

@@ -212,6 +212,7 @@ class Run:
             states = ranks.scatter([{i: every[i] for i in mine} for mine in own] if ranks.rank == 0 else [])
         self.search.resume(states, before.history, before.seconds)
         self.launch.say(f"resuming   after {len(before.history)} generations, {before.seconds:.1f} s")
+        self.launch.resumed(before.version)
         if before.device != self.search.device.description:
             self.launch.note(f"begun on {before.device}; results may differ bitwise on another device")
 
