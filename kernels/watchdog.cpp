@@ -15,7 +15,7 @@ namespace nb = nanobind;
 constexpr int AGAIN = 75;      // exit code of what stopped early and can be resumed (EX_TEMPFAIL of sysexits.h)
 constexpr double GRACE = 0.8;  // seconds after which a signal that nobody looks at ends the process
 constexpr double TWICE = 0.5;  // seconds within which a launcher and a terminal may both deliver one signal
-constexpr int INTERVAL = 50;   // milliseconds between two looks at the clock
+constexpr int INTERVAL = 50;   // milliseconds of a polling interval
 
 static std::atomic<bool> noticed;  // whether the program has looked for a signal since one came
 
