@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard kernels/*)
 
-.PHONY: demo test test-everywhere sanitize slow lint docs benchmark gpu clean
+.PHONY: demo test test-everywhere sanitize soak slow lint docs benchmark gpu clean
 
 demo: $(VENV)/installed
 	mkdir -p out
@@ -19,6 +19,9 @@ test-everywhere: $(VENV)/installed
 
 sanitize: $(VENV)/installed
 	$(BIN)/python tests/sanitized.py
+
+soak: $(VENV)/installed
+	$(BIN)/python tests/soak.py
 
 slow: $(VENV)/installed
 	$(BIN)/pytest -n auto -m slow

@@ -15,12 +15,14 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 import traceback
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from forked import Tally
 
 HANG = 30  # seconds that no command may take
 INPUT = """\
@@ -119,6 +121,17 @@ def attempt(copies: int, seed: int, say: Any = print) -> tuple[Counter[int], int
                     failures += 1
                     say(f"copy {number} of seed {seed}, {arguments[0]}: exit code {code}\n{err}")
     return codes, failures
+
+
+def damage(seconds: float, seed: int) -> Tally:
+    """Try copies, three at a time, until the time is over."""
+    tally, begin = Tally(), time.monotonic()
+    while time.monotonic() - begin < seconds:
+        codes, _ = attempt(3, seed + tally.trials, lambda words: tally.expect(False, words))
+        tally.trials += codes.total()
+        for code, count in codes.items():
+            tally.codes[code] = tally.codes.get(code, 0) + count
+    return tally
 
 
 def main() -> None:

@@ -20,11 +20,13 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from forked import Tally
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from small_files import ovf, spirit, tb2j, uppasd, vampire
@@ -345,6 +347,25 @@ def attempt(name: str, **options: Any) -> Callable[[], None]:
             read(name, Path(folder) / next(iter(files)))
 
     return test
+
+
+def readers(seconds: float, seed_of_all: int) -> Tally:
+    """Try damaged files of all formats in turn, until the time is over."""
+    tally, begin, batch = Tally(), time.monotonic(), 500
+    for place in count():
+        name = list(SEEDS)[place % len(SEEDS)]
+        if time.monotonic() - begin > seconds:
+            return tally
+        test = attempt(name, max_examples=batch, phases=(Phase.generate, Phase.target, Phase.shrink))
+        said = io.StringIO()
+        try:
+            with redirect_stdout(said):
+                seed(seed_of_all + place)(test)()
+        except Exception as error:
+            tally.expect(
+                False, f"{name}, seed {seed_of_all + place}: {type(error).__name__}: {error} {said.getvalue()}"
+            )
+        tally.trials += batch
 
 
 def main() -> None:

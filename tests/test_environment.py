@@ -19,6 +19,7 @@ from processes import COMMAND
 from magsearch import config
 from magsearch.console import model
 from magsearch.errors import InputError, visible
+from magsearch.formats.table import number
 from magsearch.formatting import html
 from magsearch.parallel.ranks import Ranks, launched
 from magsearch.runs import run
@@ -178,3 +179,30 @@ def test_populations_may_fill_the_memory_of_several_processes(folder, monkeypatc
     run.expect_host_memory(given, ranks)
     with pytest.raises(InputError, match=r"4000000 replicas .* on 4 islands"):
         run.expect_host_memory(given, alone)
+
+
+@pytest.mark.parametrize("token", ["1_50", "٣", "²", "1٣", "１", "9" * 5000])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("bound", "in.toml", "--energy"), ("sample", "in.toml", "--sweeps", "9", "--temperature"),
+        ("plot", DATA / "finished.h5", "-o", "p.png", "--plane"),
+        ("energy", "in.toml", "--spins"), ("scan", "in.toml", "--points"), ("info", "in.toml", "--set"),
+        ("run", "in.toml", "--device"),
+    ],
+)  # fmt: skip
+def test_digits_of_other_scripts_are_not_numbers(token, arguments, folder, capsys):
+    """Python reads them: 1_50 as 150."""
+    around = {
+        "--plane": "c:{}", "--spins": f"{DATA / 'finished.h5'}:{{}}", "--points": "0/{}", "--device": "cuda:{}",
+        "--set": "model.exchange.{}.J=1",
+    }  # fmt: skip
+    given = around.get(arguments[-1], "{}").format(token)
+    refused(capsys, *arguments, given)
+
+
+@pytest.mark.parametrize("token", ["1_5", "٣", "1٣.0", "１"])
+def test_digits_of_other_scripts_are_not_numbers_of_files(token):
+    with pytest.raises(ValueError, match="not a number"):
+        number(token)
+    assert number("1.5d-3") == 1.5e-3

@@ -9,7 +9,10 @@ import sys
 import time
 from pathlib import Path
 
+import processes
 import pytest
+
+from magsearch import storage
 
 SLOW = 5.0  # seconds that a loaded machine may take; the computations below take minutes
 
@@ -25,6 +28,9 @@ MATRIX = "a = np.random.default_rng(1).normal(size=(500, 500)); a += a.T"
 DEAF = {
     "a loop that does not look": "end = time.monotonic() + 100\nwhile time.monotonic() < end: pass",
     "LAPACK": f"{MATRIX}\nfor _ in range(100000): np.linalg.eigh(a)",
+    "LAPACK of SciPy, which keeps Python from running": (
+        "from scipy.linalg import eigh\na = np.random.default_rng(1).normal(size=(2500, 2500)); a += a.T\neigh(a)"
+    ),
     "a system call": "time.sleep(100); time.sleep(100)",
 }
 
@@ -51,13 +57,25 @@ def test_a_signal_that_nobody_looks_at_ends_the_process(work, name):
     assert time.monotonic() - begin < SLOW
 
 
-def test_a_signal_that_is_heard_is_left_to_the_program():
+def test_a_signal_that_is_noticed_is_left_to_the_program():
     work = "while not signals(): time.sleep(0.01)\ntime.sleep(2)\nprint(signals.name)\nsys.exit(3)"
     process = started(work)
     process.send_signal(signal.SIGTERM)
     told = process.communicate(timeout=60)
     assert told == ("SIGTERM\n", "")
     assert process.returncode == 3
+
+
+def test_a_signal_while_the_process_ends_changes_nothing(tmp_path: Path):
+    """Python has given up its handlers then."""
+    (tmp_path / "in.toml").write_text(processes.MODEL.replace("generations = 12", "generations = 1"))
+    program = "import os, signal, sys; sys.argv = ['magsearch', 'run', 'in.toml']\nfrom magsearch import cli\n"
+    program += (
+        "class Last:\n    def __del__(self, kill=os.kill, own=os.getpid(), number=signal.SIGINT): kill(own, number)\n"
+    )
+    program += "sys.last = Last()\ncli.main()\n"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, cwd=tmp_path, timeout=100)
+    assert ended.returncode == 0
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
@@ -98,3 +116,27 @@ def test_a_command_without_anything_to_store_ends_by_the_signal(tmp_path: Path):
         process.send_signal(name)
         assert process.communicate(timeout=60)[1] == b""
         assert process.returncode == -name
+
+
+def test_a_signal_to_one_rank_ends_all_while_another_computes(tmp_path: Path):
+    """Rank 0 is amid a generation, in a library, and has received nothing."""
+    (tmp_path / "in.toml").write_text(processes.MODEL)
+    (tmp_path / "told.py").write_text("""
+import os, signal, time
+from magsearch import cli
+from magsearch.search.island import Island
+breeding = Island.breeding
+def told(self):
+    if self.generation == 2 and self.number == 3:
+        os.kill(os.getpid(), signal.SIGUSR1)
+    if self.generation == 2 and self.number == 0:
+        time.sleep(100)
+    return breeding(self)
+Island.breeding = told
+cli.main()
+""")
+    command = [*processes.launcher(2), sys.executable, "told.py", "run", "in.toml"]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert ended.returncode == 75
+    assert "magsearch: another rank is amid a computation; what has been stored before is complete" in ended.stderr
+    assert storage.read(tmp_path / "in.h5").resumable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from small_files.tb2j import FORMS, HEAD, NEW_K, NEWEST, OLD_K, ROWS, XML
 
 from magsearch import config, formats
 from magsearch.errors import InputError
+from magsearch.formats.tb2j import pickled
 
 X, Y, Z = np.eye(3)
 
@@ -85,6 +87,58 @@ def test_a_pickle_runs_nothing(tmp_path, capsys, content):
     assert capsys.readouterr().out == ""
 
 
+class Forged:
+    """An array whose state in the pickle is not that of an array of numbers."""
+
+    def __init__(self, shape, kind, content):
+        self.state = (1, shape, kind, False, content)
+
+    def __reduce__(self):
+        return np.zeros(1).__reduce__()[0], (np.ndarray, (0,), b"b"), self.state
+
+
+class Structure:
+    """A type of NumPy with a state of someone's choice."""
+
+    def __reduce__(self):
+        return np.dtype, ("f8", False, True), (3, "<", (np.dtype("f8"), (2,)), None, None, -1, -1, 0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        Forged((4,), np.dtype("O"), b"x" * 32), Forged((10**6,), np.dtype("f8"), b"x" * 8), Structure(),
+        Forged((-1, 7), np.dtype("f8"), b"x" * 8), Forged((1,), np.dtype("f8"), [1.0]),
+        Forged((1,), Structure(), b"x" * 16), np.array([None, {}]), np.zeros(1, [("a", "f8"), ("b", "O")]),
+    ],
+)  # fmt: skip
+def test_a_pickle_with_a_forged_array_is_refused(tmp_path, content):
+    for protocol in (3, 4, 5):
+        path = tmp_path / "TB2J.pickle"
+        path.write_bytes(pickle.dumps(content, protocol))
+        with pytest.raises(InputError, match=r"TB2J\.pickle: (cannot be unpickled|contains an array)"):
+            formats.read(path, unpickle=True)
+
+
+def test_arrays_of_a_pickle_are_those_that_were_stored():
+    """In both orders of their values and of their bytes, empty and of no dimension, and single numbers."""
+    whole = np.arange(24, dtype=np.int32).reshape(2, 3, 4)
+    stored = [
+        whole,
+        np.asfortranarray(whole),
+        whole.astype(">f8"),
+        whole[:0],
+        np.array(2.5),
+        np.complex64(1j),
+        whole > 3,
+    ]
+    for protocol in (3, 4, 5):
+        again = pickled.Unpickler(io.BytesIO(pickle.dumps(stored, protocol))).load()
+        for one, other in zip(stored, again, strict=True):
+            assert one.dtype.newbyteorder("=") == other.dtype.newbyteorder("=")
+            np.testing.assert_array_equal(one, other)
+
+
 class Huge:
     def __reduce__(self):
         return np.zeros(1).__reduce__()[0], (np.ndarray, (10**14,), b"d")
@@ -97,6 +151,13 @@ def test_a_pickle_takes_no_memory_that_it_does_not_fill(tmp_path, content):
     (tmp_path / "TB2J.pickle").write_bytes(content)
     with pytest.raises(InputError, match=r"would exhaust the memory|is not a pickle of TB2J"):
         formats.read(tmp_path / "TB2J.pickle", unpickle=True)
+
+
+def test_elements_within_each_other_are_limited(tmp_path):
+    """Their number was the square of the time that they took."""
+    text = XML.replace("<unit_cell", "<a>" * 100_000 + "<unit_cell", 1)
+    with pytest.raises(InputError, match=r"exchange.xml:\d+: has over 20 elements within each other"):
+        formats.read(write(tmp_path, text, "exchange.xml"))
 
 
 BAD = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from io import BytesIO
 from pathlib import Path
@@ -21,6 +22,7 @@ from magsearch.cli.arguments import InputFile, Json, Settings, Strict, changed, 
 from magsearch.console import model
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
+from magsearch.formats.table import number
 from magsearch.formatting import vector
 from magsearch.model.hamiltonian import Hamiltonian
 
@@ -123,9 +125,13 @@ def _as_json(bound: Bound) -> dict[str, Any]:
 def _energy(given: str, hamiltonian: Hamiltonian) -> tuple[float, bool]:
     """Return the energy in meV per site, given as a number or by a texture, and whether it is that of a texture."""
     try:
-        return float(given), False
+        value = number(given)
     except ValueError:
-        pass
+        value = None
+    if value is not None and not math.isfinite(value):
+        raise InputError(f"is {given}; expected a finite number", "--energy")
+    if value is not None:
+        return value, False
     texture = texture_of(given, hamiltonian)
     return float(
         Evaluator(hamiltonian, device_named("cpu"), np.float64).energies(texture)[0]

@@ -15,6 +15,7 @@ from magsearch.console import model
 from magsearch.console import run as console
 from magsearch.console import scan as overview
 from magsearch.errors import InputError
+from magsearch.formats.table import is_index
 from magsearch.formatting import vector
 from magsearch.runs.textures import elite_in
 from magsearch.storage import summary
@@ -91,6 +92,6 @@ def _plane(given: str | None) -> tuple[int, int] | None:
     if given is None:
         return None
     axis, colon, number = given.partition(":")
-    if not (colon and len(axis) == 1 and axis in "abc" and number.isdigit()):
+    if not (colon and len(axis) == 1 and axis in "abc" and is_index(number)):
         raise InputError(f"{given!r} is not a plane; expected a cell axis and a layer, as c:0", "--plane")
     return "abc".index(axis), int(number)

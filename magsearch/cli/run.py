@@ -61,11 +61,13 @@ def run(
             return signalled
         reason = current.go()
         if launch.ranks.rank == 0 and current.out is not None:
-            _report(launch.console, current.out, reason, as_json)
+            _report(launch.console, current.record or storage.read(current.out), current.out, reason, as_json)
         return reason
 
     signals = Signals(enforced=True)
-    raise typer.Exit(exit_code(carry_out(begin, work, device, launched(), signals, stderr=as_json)))
+    reason = carry_out(begin, work, device, launched(), signals, stderr=as_json)
+    signals.ignore()
+    raise typer.Exit(exit_code(reason))
 
 
 def _beginning(
@@ -84,8 +86,7 @@ def _beginning(
     return runs.begin(input_file, out or Path(name).with_suffix(".h5"), settings, overwrite, seeds, held)
 
 
-def _report(console: Console, out: Path, reason: Reason, as_json: bool) -> None:
-    stored = storage.read(out)
+def _report(console: Console, stored: storage.Record, out: Path, reason: Reason, as_json: bool) -> None:
     if as_json:
         print(json.dumps(summary.summary(stored), indent=1))
     else:

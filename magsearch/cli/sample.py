@@ -16,6 +16,7 @@ from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, Stric
 from magsearch.console import model
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
+from magsearch.formats.table import number
 from magsearch.formatting import with_error
 from magsearch.randomness import Consumer, key
 from magsearch.thermal.sampling import Averages, averages, chains_for
@@ -87,7 +88,7 @@ def sample(
 def temperatures(given: str) -> list[float]:
     """Return the temperatures of a comma-separated list; raises InputError unless all are positive numbers."""
     try:
-        kelvin = [float(part) for part in given.split(",")]
+        kelvin = [number(part) for part in given.split(",")]
     except ValueError:
         kelvin = []
     if not kelvin or not all(0 < t < math.inf for t in kelvin):

@@ -73,7 +73,9 @@ def scan(
         return reason
 
     signals = Signals(enforced=True)
-    raise typer.Exit(exit_code(carry_out(begin, work, device, launched(), signals, stderr=as_json)))
+    reason = carry_out(begin, work, device, launched(), signals, stderr=as_json)
+    signals.ignore()
+    raise typer.Exit(exit_code(reason))
 
 
 def _beginning(
@@ -96,7 +98,7 @@ def _beginning(
 
 
 def _share(points: str) -> Share:
-    found = re.fullmatch(r"(\d+)/(\d+)", points)
+    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", points)
     if not found or not 0 <= int(found[1]) < int(found[2]):
         raise InputError(f"{points!r} is no share; expected I/N with I from 0 to N - 1", "--points")
     return Share(int(found[1]), int(found[2]))

@@ -17,6 +17,7 @@ from magsearch.config.search import SearchTable
 from magsearch.config.storage import StorageTable
 from magsearch.errors import InputError, SettingError, unknown
 from magsearch.formats.build import too_large
+from magsearch.formats.table import is_index
 from magsearch.formats.text_file import Choices
 from magsearch.formats.toml.model import Model
 from magsearch.formats.toml.model import hamiltonian as hamiltonian_of
@@ -208,7 +209,7 @@ def _placed(inside: Any, path: Sequence[str], value: Any, key: str) -> Any:
     if not path:
         return value
     first, *rest = path
-    if isinstance(inside, list) and first.isdigit() and int(first) < len(inside):
+    if isinstance(inside, list) and is_index(first) and int(first) < len(inside):
         return [_placed(one, rest, value, key) if k == int(first) else one for k, one in enumerate(inside)]
     if isinstance(inside, dict) and (not rest or first in inside):
         return {**inside, first: _placed(inside.get(first), rest, value, key)}

@@ -35,6 +35,6 @@ def choose(name: str = "auto", place: int = 0, places: int = 1) -> Device:
             note = f"no GPU is used: {error}" if signs else ""
         return _cpu(note)
     kind, _, index = name.partition(":")
-    if kind != "cuda" or (index and not index.isdigit()):
+    if kind != "cuda" or (index and not (index.isascii() and index.isdigit() and len(index) < 10)):
         raise RuntimeError(f"unknown device '{name}'; expected auto, cpu, cuda or cuda:N")
     return Cuda(int(index) if index else None, place, places)

@@ -15,7 +15,12 @@ LARGEST = 1e60  # largest number in any unit; products of a few such numbers are
 
 
 def number(token: str) -> float:
-    """Parse a number as Fortran does (1.0d-3 included); raises ValueError if it is not a number."""
+    """Parse a number as Fortran does (1.0d-3 included); raises ValueError if it is not a number.
+
+    Python's float also reads 1_50 and the digits of other scripts, which no code writes.
+    """
+    if "_" in token or not token.isascii():
+        raise ValueError(f"{token} is not a number")
     try:
         return float(token)
     except ValueError:
@@ -29,6 +34,11 @@ def is_number(token: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_index(token: str) -> bool:
+    """Return whether a text is a whole number of up to nine digits, and of those alone."""
+    return token.isascii() and token.isdigit() and len(token) < 10
 
 
 def sensible(values: ArrayLike) -> NDArray[np.bool_]:

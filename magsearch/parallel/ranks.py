@@ -9,8 +9,10 @@ from __future__ import annotations
 import importlib
 import os
 import socket
+import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -25,6 +27,8 @@ T = TypeVar("T")
 Records = NDArray[np.void]
 SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")  # set by launchers
 PLACES = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID")
+AGAIN = 75  # exit code of what stopped early and can be resumed (EX_TEMPFAIL of sysexits.h)
+GRACE = 0.8  # seconds for other ranks to obey
 SHORTEST, LONGEST = 2e-5, 2e-3  # seconds between two polls for a message
 MIGRANTS, INTERRUPT = 1, 2  # tags
 
@@ -75,6 +79,8 @@ class Ranks:
     host         name of the node
     watch        called repeatedly while this rank waits
     waited       seconds spent waiting
+    asked        when this rank asked all others to stop; None if it has not
+    patient      whether it then waits for them without end, since one of them writes a file
     """
 
     rank, size = 0, 1
@@ -85,6 +91,8 @@ class Ranks:
         self.threads = len(cores())
         self.watch: Callable[[], Any] = lambda: None
         self.waited = 0.0
+        self.asked: float | None = None
+        self.patient = False
 
     def share(self, record: Records) -> Pending:
         """Begin to send one record to all ranks; the result holds those of all, [rank]."""
@@ -128,13 +136,29 @@ class Ranks:
         """End all ranks at once with an exit code."""
 
     def wait(self, arrived: Callable[[], bool]) -> None:
-        """Poll until a message has arrived, with ``watch`` called in between."""
+        """Poll until a message has arrived, with ``watch`` called in between.
+
+        If other ranks do not stop soon when this one has asked them to, end all of them with exit code 75.
+        """
         begin, pause = time.monotonic(), SHORTEST
         while not arrived():
             self.watch()
+            if self.asked is not None and time.monotonic() - self.asked > GRACE and not self.patient:
+                words = "another rank is amid a computation; what has been stored before is complete"
+                print(f"magsearch: {words}", file=sys.stderr, flush=True)
+                self.abort(AGAIN)
             time.sleep(pause)
             pause = min(2 * pause, LONGEST)
         self.waited += time.monotonic() - begin
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Wait for other ranks, however long they take, until the end: one of them writes a file."""
+        before, self.patient = self.patient, True
+        try:
+            yield
+        finally:
+            self.patient = before
 
     def on_first(self, work: Callable[[], T]) -> T:
         """Call a function on rank 0 alone; return its result, or raise its InputError, on every rank."""
@@ -196,6 +220,7 @@ class World(Ranks):
         part._comm = self._comm.Split(group, self.rank)
         part.rank, part.size = part._comm.rank, part._comm.size
         part.watch, part.waited, part._interrupts = (lambda: None), 0.0, []
+        part.asked, part.patient = None, False
         return part
 
     def share(self, record: Records) -> Pending:
@@ -226,6 +251,7 @@ class World(Ranks):
 
     def interrupt(self) -> None:
         """Ask all other ranks to stop."""
+        self.asked = time.monotonic()
         others = [rank for rank in range(self.size) if rank != self.rank]
         self._interrupts += [self._comm.Issend([b"", 0, self._mpi.BYTE], rank, INTERRUPT) for rank in others]
 
@@ -243,7 +269,7 @@ class World(Ranks):
         Interrupts are synchronous sends, complete once they are received; then all meet, receiving meanwhile (NBX:
         Hoefler, Siebert & Lumsdaine, PPoPP 2010).
         """
-        self.watch = self.interrupted
+        self.watch, self.patient = self.interrupted, True
         self._pending(self._interrupts, None).wait()
         self._meet()
         self._comm.Free()

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,8 +20,8 @@ from magsearch.console import model
 from magsearch.engine.choice import choose
 from magsearch.engine.device import Device, exhausted
 from magsearch.errors import InputError
-from magsearch.parallel.ranks import Ranks
-from magsearch.parallel.signals import AGAIN, Signals
+from magsearch.parallel.ranks import AGAIN, Ranks
+from magsearch.parallel.signals import Signals
 from magsearch.search.stopping import Reason, Signalled
 from magsearch.storage import xdmf
 
@@ -52,6 +53,11 @@ class Launch:
     def note(self, line: str) -> None:
         """Print a line that deserves attention, on rank 0."""
         self.console.print(f"note       {line}", style="yellow", soft_wrap=True)
+
+    def resumed(self, written_by: str) -> None:
+        """Print a note if what is resumed was written by another version of magsearch."""
+        if written_by != version("magsearch"):
+            self.note(f"written by magsearch {written_by}; this is {version('magsearch')}, whose results may differ")
 
     def signalled(self) -> Signalled:
         """Return the signal that one of the ranks received. Collective."""

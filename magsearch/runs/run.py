@@ -212,6 +212,7 @@ class Run:
             states = ranks.scatter([{i: every[i] for i in mine} for mine in own] if ranks.rank == 0 else [])
         self.search.resume(states, before.history, before.seconds)
         self.launch.say(f"resuming   after {len(before.history)} generations, {before.seconds:.1f} s")
+        self.launch.resumed(before.version)
         if before.device != self.search.device.description:
             self.launch.note(f"begun on {before.device}; results may differ bitwise on another device")
 
@@ -241,8 +242,18 @@ class Run:
 
     def store(self, stopped: Reason | None = None) -> None:
         """Replace the file by the present state; ``stopped`` says why the run ended, None while it is under way."""
-        begin, search = time.monotonic(), self.search
-        best, populations = search.collected(), None
+        begin = time.monotonic()
+        try:
+            with self.ranks.writing():
+                self._store(stopped)
+        finally:
+            took = time.monotonic() - begin
+            self.writing += took
+            self.search.written(took)
+
+    def _store(self, stopped: Reason | None) -> None:
+        search, populations = self.search, None
+        best = search.collected()
         elites = search.elites or best
         if stopped is None or self._worth_keeping(stopped, len(elites)):
             populations = self._populations()
@@ -259,12 +270,7 @@ class Run:
                 storage.write(out, state, populations)
             self.record, self.populations = state, populations
 
-        try:
-            self.ranks.on_first(write)
-        finally:
-            took = time.monotonic() - begin
-            self.writing += took
-            search.written(took)
+        self.ranks.on_first(write)
 
     def _populations(self) -> storage.Populations | storage.Parts | None:
         """Return the states of all islands on rank 0, or the parts that ranks have written; large ones need a file."""

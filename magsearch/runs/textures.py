@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from magsearch import formats, storage
 from magsearch.errors import InputError
+from magsearch.formats.table import is_index
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import SAME_PLACE, Lattice
 from magsearch.search.candidate import Candidate
@@ -63,7 +64,7 @@ def elite_of(name: str) -> tuple[Path, int | None]:
 
 def _split(name: str) -> tuple[str, str]:
     path, colon, number = name.rpartition(":")
-    return (path, number) if colon and path.endswith(ENDINGS) and number.isdigit() else (name, "")
+    return (path, number) if colon and path.endswith(ENDINGS) and is_index(number) else (name, "")
 
 
 def elite_in(stored: storage.Record, path: Path, number: int) -> Candidate:

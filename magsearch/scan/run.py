@@ -131,6 +131,7 @@ class ScanRun:
             launch.say(f"layout     {max(self.scan.teams) + 1} teams on {ranks.size} ranks")
         if done := sum(column.done for column in before.columns):
             launch.say(f"resuming   {done} of {len(before.columns)} columns are done")
+            launch.resumed(before.version)
         self._write()
         launch.say(f"storing    {self.out}")
 
@@ -195,7 +196,8 @@ class ScanRun:
             )  # fmt: skip
             storage.write_scan(self.out, state)
 
-        self.ranks.on_first(write)
+        with self.ranks.writing():
+            self.ranks.on_first(write)
 
     def _report(self, line: str) -> None:
         """Print a line, on the first rank of every team."""

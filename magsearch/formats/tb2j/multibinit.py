@@ -36,6 +36,7 @@ COUPLINGS = (
     ("spin_bilinear_list", "spin_bilinear_term", 9, lambda J: J.reshape(-1, 3, 3)),
 )
 KNOWN = {"unit_cell", "atom", "description", "spin_uniaxial_sia_list", "spin_sia_tensor_list"}
+DEEPEST = 20  # elements within each other
 KNOWN |= {name for name, *_ in COUPLINGS}
 
 PARTS = {name: ("nterms", term) for name, term, *_ in COUPLINGS}  # the elements in an element that are read or checked
@@ -129,6 +130,8 @@ def _parse(file: TextFile) -> Element:
 
     def start(name: str, attributes: dict[str, str]) -> None:
         element = Element(name.lower(), parser.CurrentLineNumber, {k.lower(): v for k, v in attributes.items()})
+        if len(open_elements) > DEEPEST:
+            raise InputError(f"has over {DEEPEST} elements within each other", path, element.line)
         open_elements[-1].children.append(element)
         open_elements.append(element)
 

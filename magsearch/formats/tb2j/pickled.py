@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
+import re
 from collections import OrderedDict, defaultdict
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,8 @@ PLAIN: dict[tuple[str, str], Any] = {
     ("builtins", "slice"): slice,
     ("collections", "OrderedDict"): OrderedDict,
     ("collections", "defaultdict"): defaultdict,
-    ("numpy", "dtype"): np.dtype,
 }
+KINDS = re.compile(r"[<>=|]?([?biufcSU][0-9]{0,4})")  # of the values of an array: nothing that Python owns
 
 
 class Record:
@@ -51,17 +52,50 @@ class Record:
     def __init__(self, *_: Any) -> None: ...
 
 
-def empty_array(*_: Any) -> NDArray[Any]:
+class Kind:
+    """A kind of number or text in the place of NumPy's dtype, whose state in a forged pickle would crash the process.
+
+    Raises UnpicklingError for any other.
+    """
+
+    def __init__(self, name: Any, *_: Any) -> None:
+        if not isinstance(name, str) or not KINDS.fullmatch(name):
+            raise pickle.UnpicklingError(f"contains an array of {name!r}; expected numbers")
+        self.dtype = np.dtype(name)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        order = state[1]
+        if order not in ("<", ">", "=", "|") or any(part is not None for part in state[2:5]):
+            raise pickle.UnpicklingError("contains an array with a structure; expected numbers")
+        self.dtype = self.dtype.newbyteorder(order)
+
+
+class Array(np.ndarray[Any, Any]):
+    """An array whose state in a pickle is checked: as many bytes as its values take."""
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:  # type: ignore[override]
+        _, shape, kind, fortran, content = state
+        values = from_buffer(content, kind, shape, "F" if fortran else "C")
+        super().__setstate__((1, values.shape, values.dtype, bool(fortran), values.tobytes("A")))  # type: ignore[arg-type]
+
+
+def empty_array(*_: Any) -> Array:
     """Return the empty array with which NumPy begins to rebuild an array, whatever size the pickle requests."""
-    return np.ndarray((0,), np.int8)
+    return Array((0,), np.int8)
+
+
+def from_buffer(content: Any, kind: Kind, shape: tuple[int, ...], order: str) -> NDArray[Any]:
+    """Return an array of the values in a buffer; raises ValueError if they do not fill its shape."""
+    return np.frombuffer(content, kind.dtype).reshape(shape, order="F" if order == "F" else "C")
+
+
+def scalar(kind: Kind, content: bytes) -> Any:
+    """Return the value in a buffer; raises ValueError if there is not one."""
+    return from_buffer(content, kind, (), "C")[()]
 
 
 # functions with which NumPy rebuilds arrays and scalars
-NUMPY: dict[str, Any] = {
-    "_reconstruct": empty_array,
-    "_frombuffer": np.zeros(1).__reduce_ex__(5)[0],
-    "scalar": np.float64().__reduce__()[0],
-}
+NUMPY: dict[str, Any] = {"_reconstruct": empty_array, "_frombuffer": from_buffer, "scalar": scalar}
 
 
 class Unpickler(pickle.Unpickler):
@@ -71,6 +105,8 @@ class Unpickler(pickle.Unpickler):
         """Return the replacement of a class or function; raises UnpicklingError for any that is not allowed."""
         if (module, name) in PLAIN:
             return PLAIN[module, name]
+        if (module, name) == ("numpy", "dtype"):
+            return Kind
         if module.split(".")[0] == "ase" or (module, name) == ("numpy", "ndarray"):
             return Record
         if module.startswith(("numpy.core.", "numpy._core.")) and name in NUMPY:

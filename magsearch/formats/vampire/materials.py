@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from magsearch.errors import InputError
-from magsearch.formats.table import read_text, wholes
+from magsearch.formats.table import number, read_text, wholes
 from magsearch.formats.vampire.statements import ENERGY, MOMENT, Statement, repetitions, statements
 from magsearch.model.notes import Note
 from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
@@ -130,7 +130,7 @@ def _refuse(statement: Statement) -> bool:
     for word, meaning in REFUSED.items():
         if statement.word.startswith(word):
             try:
-                off = float(statement.value) == float(OFF.get(word, "0"))
+                off = number(statement.value) == float(OFF.get(word, "0"))
             except ValueError:
                 off = False
             if not off:

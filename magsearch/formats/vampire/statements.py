@@ -13,7 +13,7 @@ from magsearch.errors import InputError
 from magsearch.formats.table import numbers
 from magsearch.units import JOULE, MRY, MU_B
 
-STATEMENT = re.compile(r"([\w-]+)(?:\[(\d{1,6})\])?:([\w-]+)(?:\[(\d{1,6})\])?(?:=([^!=]*))?(?:!(.*))?")
+STATEMENT = re.compile(r"([\w-]+)(?:\[(\d{1,6})\])?:([\w-]+)(?:\[(\d{1,6})\])?(?:=([^!=]*))?(?:!(.*))?", re.ASCII)
 ENERGY = {"": JOULE, "J": JOULE, "J/atom": JOULE, "J/link": JOULE, "zJ": 1e-21 * JOULE, "erg": 1e-7 * JOULE, "eV": 1e3}
 ENERGY |= {"meV": 1.0, "mRyd": MRY, "Ryd": 1e3 * MRY, "Ht": 2e3 * MRY}  # meV
 MOMENT = {"muB": 1.0, "": JOULE / MU_B, "J/T": JOULE / MU_B, "Amm": JOULE / MU_B}  # Bohr magnetons

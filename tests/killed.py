@@ -1,0 +1,129 @@
+"""Runs and scans that are killed at a file operation, and commands that write where one fails.
+
+    .venv/bin/python tests/killed.py kills|disks --seconds 100
+
+``kills``: a process is killed at any of the operations that write its file; what is there is whole, and from it follows
+what an undisturbed process finds. ``disks``: an operation fails as on a full or broken disk; the command ends with one
+line and exit code 2, the old file is as it was and nothing else remains, or the command does not need the operation.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+from forked import FULL, Faults, Tally, operations, ran
+from processes import LEADER, MODEL, differences
+from test_output import WRITERS
+
+from magsearch import storage
+
+OFTEN = ("--set", "storage.seconds=0", "--set", "storage.share=1.0")
+SHORT = MODEL.replace("generations = 12", "generations = 4").replace("every = 2\n", LEADER)
+KILLED = {
+    "run": ("run", OFTEN),
+    "run in parts": ("run", (*OFTEN, "--set", "storage.gather=0")),
+    "scan": ("scan", ("--set", "scan.field=[0,3]", "--set", "search.generations=2")),
+}
+
+
+def whole(path: Path, command: str) -> None:
+    """Read all of a file; raises InputError if something is missing."""
+    if command == "scan":
+        storage.read_scan(path)
+    elif storage.read(path).resumable:
+        storage.read_states(path)
+
+
+def unlike(one: Path, other: Path) -> set[str]:
+    """Names of the datasets in which two files differ, but for the clocks and what was set."""
+    return {name for name in differences(one, other) if not name.endswith(("seconds", "config/settings"))}
+
+
+def kills(seconds: float, seed: int) -> Tally:
+    """Kill each kind of run in turn at random operations, and resume it."""
+    chance, tally, begin = random.Random(seed), Tally(), time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "in.toml").write_text(SHORT)
+        sound, counts = {}, {}
+        for kind, (command, settings) in KILLED.items():
+            sound[kind] = folder / f"{kind} sound.h5"
+            arguments = (command, folder / "in.toml", *settings, "-o")
+            code, _, err = ran([*arguments, sound[kind]])
+            assert code == 0, err
+            (folder / f"{kind} count").mkdir()
+            counts[kind] = operations(folder / f"{kind} count", [*arguments, folder / f"{kind} count" / "out.h5"])
+        while time.monotonic() - begin < seconds:
+            kind = list(KILLED)[tally.trials % len(KILLED)]
+            _kill(kind, chance.randrange(counts[kind]), folder, sound[kind], tally)
+    return tally
+
+
+def _kill(kind: str, at: int, folder: Path, sound: Path, tally: Tally) -> None:
+    command, settings = KILLED[kind]
+    where, what = folder / "killed", f"{kind} killed at operation {at}"
+    shutil.rmtree(where, ignore_errors=True)
+    where.mkdir()
+    out, begun = where / "out.h5", (command, folder / "in.toml", *settings, "-o", where / "out.h5")
+    code, _, err = ran(begun, Faults(where, at))
+    tally.trials += 1
+    tally.ended(code)
+    tally.expect(code == -signal.SIGKILL, f"{what}: exit code {code}: {err}")
+    if out.exists():
+        try:
+            whole(out, command)
+        except Exception as error:
+            tally.expect(False, f"{what}: {error}")
+    code, _, err = ran((command, "--resume", out) if out.exists() else begun)
+    tally.expect(code == 0, f"{what}: then exit code {code}: {err}")
+    if code == 0:
+        wrong = unlike(sound, out)
+        tally.expect(not wrong, f"{what}: then other results: {sorted(wrong)}")
+    left = [one for one in os.listdir(where) if one.startswith(".")]
+    tally.expect(not left, f"{what}: then there is {left}")
+
+
+def disks(seconds: float, seed: int) -> Tally:
+    """Let operations of every command that writes fail."""
+    chance, tally, begin, counts = random.Random(seed), Tally(), time.monotonic(), dict[str, int]()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "model.toml").write_text(MODEL.replace("generations = 12", "generations = 3"))
+        os.chdir(folder)
+        while time.monotonic() - begin < seconds:
+            out = list(WRITERS)[tally.trials % len(WRITERS)]
+            command = WRITERS[out]
+            where = folder / "disk"
+            shutil.rmtree(where, ignore_errors=True)
+            where.mkdir()
+            flags = ["--overwrite"] if command[0] in ("run", "scan", "convert") else []
+            arguments = [*command, where / out, *flags]
+            if out not in counts:
+                counts[out] = operations(where, arguments)
+                shutil.rmtree(where)
+                where.mkdir()
+            (where / out).write_bytes(b"old")
+            reason, at = chance.choice(FULL), chance.randrange(counts[out])
+            what = f"{command[0]} of {out} with error {reason} at operation {at}"
+            code, _, err = ran(arguments, Faults(where, at, reason))
+            tally.trials += 1
+            tally.ended(code)
+            tally.expect(code in (0, 2), f"{what}: exit code {code}: {err}")
+            tally.expect("Traceback" not in err, f"{what}: {err}")
+            if code == 2:
+                lines = [line for line in err.splitlines() if line.startswith("magsearch: ")]
+                tally.expect(len(lines) == 1, f"{what}: {err}")
+                if command[0] not in ("run", "scan"):  # which write several times
+                    tally.expect((where / out).read_bytes() == b"old", f"{what}: the old file is lost")
+            elif code == 0:
+                tally.expect((where / out).read_bytes() != b"old", f"{what}: nothing was written, and nothing said")
+            allowed = (".parts", ".xdmf", out)
+            left = [one for one in os.listdir(where) if not one.endswith(allowed)]
+            tally.expect(not left, f"{what}: leaves {left}")
+    return tally
