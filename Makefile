@@ -37,7 +37,7 @@ docs: $(VENV)/tested
 
 # the documentation site in build/site/index.html; warnings are errors
 site: $(VENV)/documented
-	$(BIN)/sphinx-build --fail-on-warning --keep-going --fresh-env docs build/site
+	$(BIN)/python docs/site
 
 benchmark: $(VENV)/tested
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/evaluation.py

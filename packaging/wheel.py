@@ -2,9 +2,9 @@
 
     python packaging/wheel.py [folder]    # dist; `make wheel` does the same
 
-The wheel is built from the source archive, so that the archive is known to be complete. auditwheel copies libgomp into the
-wheel and gives it the oldest manylinux tag that its symbols allow. Other versions of Python and aarch64 are built by
-cibuildwheel (docs/releasing.md).
+The wheel is built from the source archive, so that the archive is known to be complete. auditwheel copies libgomp into
+the wheel and gives it the oldest manylinux tag that its symbols allow. Other versions of Python and aarch64 are built
+by cibuildwheel (docs/releasing.md).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def build(folder: Path, work: Path) -> tuple[Path, Path]:
 
 
 def expect_complete(wheel: Path) -> None:
-    """Check that the wheel holds libgomp, the kernel sources of the GPU, and no file of the tests. Raises SystemExit."""
+    """Check that the wheel holds libgomp, the kernel sources of the GPU, and no tests. Raises SystemExit."""
     names = [name for name in zipfile.ZipFile(wheel).namelist() if not name.endswith("/")]
     if not any(Path(name).name.startswith("libgomp") for name in names):
         sys.exit(f"{wheel}: no libgomp")
