@@ -1,7 +1,7 @@
 """Check an installed magsearch: python packaging/smoke.py, in any folder and without a compiler.
 
-Version, summary of an input, a search with every instruction set, and a picture. The model is the antiferromagnet on the
-triangular lattice, whose ground state has exactly -1.5 |J| per site (Luttinger & Tisza, Phys. Rev. 70, 954 (1946)).
+Version, summary of an input, a search with every instruction set, and a picture. The model is the antiferromagnet on
+the triangular lattice, whose ground state has exactly -1.5 |J| per site (Luttinger & Tisza, Phys. Rev. 70, 954 (1946)).
 """
 
 from __future__ import annotations

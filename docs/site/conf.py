@@ -11,7 +11,7 @@ author = "the magsearch developers"
 copyright = "2026, the magsearch developers"
 version = release = installed("magsearch")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
 exclude_patterns = ["docs/site"]
 nitpicky = False  # types of signatures are names of NumPy and of private modules
 

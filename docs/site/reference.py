@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from importlib import import_module
 from typing import Any
 
 import magsearch
@@ -57,9 +56,8 @@ def _spelling(parameter: Any) -> str:
 def _default(parameter: Any) -> str:
     if parameter.required:
         return "needed"
-    if parameter.default in (None, False, (), [], "") or callable(parameter.default):
-        return ""
-    return f"`{parameter.default}`"
+    value = parameter.default
+    return f"`{value}`" if isinstance(value, str | int | float) and value != "" and value is not False else ""
 
 
 def api() -> str:
@@ -70,13 +68,13 @@ def api() -> str:
         lines += [f"## {title}", ""]
         for module in [name for name in left if name.startswith(modules)]:
             for name in left.pop(module):
-                lines += _entry(f"magsearch.{module}", name)
+                lines += _entry(name)
     if left:
         raise SystemExit(f"docs/site/reference.py: no topic has {', '.join(left)}")
     return "\n".join(lines)
 
 
-def _entry(module: str, name: str) -> list[str]:
-    kind = "class" if isinstance(getattr(import_module(module), name), type) else "function"
+def _entry(name: str) -> list[str]:
+    kind = "class" if isinstance(getattr(magsearch, name), type) else "function"
     members = ["   :members:"] if kind == "class" else []
-    return ["```{eval-rst}", f".. auto{kind}:: {module}.{name}", *members, "```", ""]
+    return ["```{eval-rst}", f".. auto{kind}:: magsearch.{name}", *members, "```", ""]
