@@ -108,22 +108,18 @@ def page(script: Path, run: Run, root: Path, pages: Path) -> str:
 
 
 def paragraphs(text: str) -> str:
-    """Return the headed paragraphs of a docstring (About, Model, Run, Result) as Markdown."""
-    lines = []
+    """Return the headed paragraphs of a docstring (About, Model, Run, Result) as Markdown; commands of Run stay code."""
+    lines, heading = [], ""
     for line in text.splitlines():
+        words = line.strip()
         if re.fullmatch(r"\w+", line):
-            lines += [f"**{line}.**", ""] if line == "Run" else [f"**{line}.**"]
-        elif line.startswith("    ") and lines and lines[-1] == "":
-            lines.append(code_or_text(line))
+            heading = line
+            lines.append(f"**{line}.**")
+        elif heading == "Run" and words.startswith(("python ", "magsearch ", "mpiexec ")):
+            lines += [""] * lines[-1].endswith("**") + [f"    {words}"]
         else:
-            lines.append(re.sub(r"^ +", "", line).replace("*", "\\*"))
+            lines.append(words.replace("*", "\\*"))
     return "\n".join(lines)
-
-
-def code_or_text(line: str) -> str:
-    """Return the first line of an indented paragraph: commands stay code."""
-    command = re.match(r" +(python|magsearch|mpiexec)\b", line)
-    return f"    {line.strip()}" if command else line.strip()
 
 
 def perform(script: Path, run: Run, root: Path, pages: Path) -> tuple[str, list[str]]:
