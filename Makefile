@@ -4,26 +4,26 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard kernels/*)
 
-.PHONY: demo test test-everywhere sanitize soak slow lint docs benchmark gpu clean
+.PHONY: demo test test-everywhere sanitize soak slow lint docs site benchmark gpu wheel clean
 
 demo: $(VENV)/installed
 	mkdir -p out
 	$(BIN)/magsearch run inputs/pdfeir111.toml -o out/demo.h5 --overwrite
 	$(BIN)/magsearch plot out/demo.h5 -o out/demo.png
 
-test: $(VENV)/installed
+test: $(VENV)/tested
 	$(BIN)/pytest -n auto --dist loadfile
 
-test-everywhere: $(VENV)/installed
+test-everywhere: $(VENV)/tested
 	$(BIN)/python tests/everywhere.py
 
-sanitize: $(VENV)/installed
+sanitize: $(VENV)/tested
 	$(BIN)/python tests/sanitized.py
 
-soak: $(VENV)/installed
+soak: $(VENV)/tested
 	$(BIN)/python tests/soak.py
 
-slow: $(VENV)/installed
+slow: $(VENV)/tested
 	$(BIN)/pytest -n auto -m slow
 
 lint: $(VENV)/linters
@@ -32,27 +32,43 @@ lint: $(VENV)/linters
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run --Werror kernels/*
 
-docs: $(VENV)/installed
+# the pages that are made from the sources and committed
+docs: $(VENV)/tested
 	$(BIN)/python -m magsearch.config.document > docs/settings.new
 	mv docs/settings.new docs/settings.md
 	$(BIN)/python docs/architecture.py
 
-benchmark: $(VENV)/installed
+# the documentation site in build/site/index.html; warnings are errors
+site: $(VENV)/documented
+	rm -rf build/site
+	$(BIN)/python docs/site
+
+benchmark: $(VENV)/tested
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/evaluation.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/heatbath.py
 
 # everything that a machine with a GPU should be asked; writes out/gpu/gpu-report.md in less than nine minutes
-gpu: $(VENV)/installed
+gpu: $(VENV)/tested
 	$(BIN)/python benchmarks/gpu
 
+# source archive and wheel for this machine in dist/, tested in an environment without a compiler
+wheel:
+	$(PYTHON) packaging/wheel.py
+
+# run-time dependencies only
 $(VENV)/installed: $(SOURCES)
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[test]'
+	$(BIN)/pip install --quiet --editable .
 	touch $@
 
-$(VENV)/linters: $(VENV)/installed
-	$(BIN)/pip install --quiet ruff mypy clang-format
+# magsearch is installed already: pip adds the packages of an extra without another build
+$(VENV)/tested: EXTRA = test
+$(VENV)/linters: EXTRA = dev
+$(VENV)/documented: EXTRA = docs
+$(VENV)/linters: $(VENV)/tested
+$(VENV)/tested $(VENV)/linters $(VENV)/documented: $(VENV)/installed
+	$(BIN)/pip install --quiet 'magsearch[$(EXTRA)]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) build out
+	rm -rf $(VENV) build dist out

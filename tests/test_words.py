@@ -13,9 +13,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PLACES = (
-    "*.md", "Makefile", "CMakeLists.txt", "pyproject.toml", "docs/*.md", "docs/*.py", "benchmarks/**/*.md",
-    "benchmarks/**/*.py", "benchmarks/**/*.f90", "examples/*", "examples/slurm/*", "inputs/**/*", "kernels/*",
-    "magsearch/**/*.py", "tests/*.py",
+    "*.md", "Makefile", "CMakeLists.txt", "pyproject.toml", "docs/**/*.md", "docs/**/*.py", "packaging/**/*",
+    "benchmarks/**/*.md", "benchmarks/**/*.py", "benchmarks/**/*.f90", "examples/*", "examples/slurm/*", "inputs/**/*",
+    "kernels/*", "magsearch/**/*.py", "tests/*.py",
 )  # fmt: skip
 FILES = sorted({p for place in PLACES for p in ROOT.glob(place) if p.is_file() and p != Path(__file__)})
 pytestmark = pytest.mark.skipif(not (ROOT / "docs").exists(), reason="the sources are not installed")

@@ -1,0 +1,80 @@
+"""The parts of the documentation site (`make site`), and the commands that the pages show."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shlex
+from pathlib import Path
+
+import pytest
+
+from magsearch.cli import COMMANDS, load
+
+ROOT = Path(__file__).parent.parent
+SITE = ROOT / "docs" / "site"
+pytestmark = pytest.mark.skipif(not SITE.exists(), reason="the docs are not installed")
+PAGES = sorted(
+    [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), SITE / "index.md", *ROOT.glob("examples/slurm/*.sh")]
+)
+
+
+def part(name: str) -> dict:
+    return runpy.run_path(str(SITE / f"{name}.py"))
+
+
+def commands(page: Path) -> list[list[str]]:
+    """Words of every line of a page that runs magsearch, from the command on."""
+    lines = re.sub(r"\\\n", " ", page.read_text()).splitlines()
+    found = (re.match(r"(?: {4,}| *(?:srun|mpiexec) (?:\S+ )*?)magsearch ([a-z].*)", line) for line in lines)
+    return [shlex.split(line[1], comments=True) for line in found if line]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_of_a_page_has_the_options_that_the_page_gives_it(page):
+    for name, *words in commands(page):
+        assert name in COMMANDS, f"magsearch {name}"
+        known = {spelling for option in load(name).params for spelling in (*option.opts, *option.secondary_opts)}
+        for word in words:
+            if word.startswith("-") and word[1:2].isalpha() | word.startswith("--"):
+                assert word.partition("=")[0] in known | {"--help", "-h"}, f"magsearch {name} {word}"
+
+
+def test_commands_are_found_in_pages():
+    assert ["run", "inpsd.dat", "-o", "run.h5"] in commands(ROOT / "docs" / "commands.md")
+    assert sum(len(commands(page)) for page in PAGES) > 50
+
+
+def test_every_public_name_and_every_command_has_a_place_in_the_reference():
+    import magsearch
+
+    reference = part("reference")
+    api, options = reference["api"](), reference["commands"]()
+    for names in magsearch.MODULES.values():
+        for name in names:
+            assert re.search(rf":: magsearch\.{name}$", api, re.MULTILINE), name
+    for name in COMMANDS:
+        assert f"\n## {name}\n" in options
+    assert re.search(r"\| `--elite` .*\| `0` \|", options), "zero is a default"
+
+
+def test_every_example_is_run_for_its_page():
+    assert set(part("tutorials")["RUNS"]) == {path.name for path in ROOT.glob("examples/*.py")}
+
+
+def test_docstrings_keep_their_tables_formulas_and_code():
+    convert = part("docstrings")["convert"]
+    lines = ["Torque |s x b| as in ``a*b``.", "", "    E = - J s_i * s_j", "", "what    which *one*,", "        of two"]
+    convert(None, "", "", None, None, lines)
+    assert lines[0] == r"Torque \|s x b\| as in ``a*b``."
+    assert lines[2:5] == ["::", "", "    E = - J s_i * s_j"]
+    assert lines[6:8] == [r"- ``what``: which \*one\*,", "  of two"]
+
+
+def test_broken_links_are_found(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a.html").write_text(
+        '<a href="sub/b.html#here">x</a><img src="no.png"><a href="https://elsewhere/">y</a>'
+    )
+    (tmp_path / "sub" / "b.html").write_text('<h1 id="here">x</h1><a href="../a.html#there">z</a><a href="#here">w</a>')
+    assert part("links")["broken"](tmp_path) == ["a.html: no.png", "sub/b.html: ../a.html#there"]
