@@ -106,7 +106,7 @@ def space_operations(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> Itera
     yield SpaceOperation(np.eye(3), np.eye(3, dtype=np.int64), everywhere, nowhere)
     if not hamiltonian.uniform:
         return
-    axes = [axis for axis in range(3) if lattice.size[axis] > 1 or hamiltonian.present.offset[:, axis].any()]
+    axes = [axis for axis in range(3) if lattice.size[axis] > 1 or hamiltonian.crossed[axis]]
     places = Places(hamiltonian, axes, tolerance)
     isometries = list(_isometries(lattice, axes, tolerance))
     images: list[NDArray[np.int64]] = []
