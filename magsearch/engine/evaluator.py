@@ -136,7 +136,7 @@ class Evaluator:
 
     @property
     def source(self) -> int:
-        """What the bilinear field is made of, as kernels call it."""
+        """Origin of the bilinear field, as kernels number it."""
         if self.path == "fourier":
             return SOURCE["CONVOLUTION"]
         return SOURCE["BOTH"] if self.convolves else SOURCE["LIST"]
