@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 from models import bloch, shell_bonds
 from numpy.testing import assert_allclose
 from scipy.special import zeta
+from test_other_codes import spirit_energies
 
-from magsearch import config
+from magsearch import config, formats
 from magsearch.bounds.luttinger_tisza import lower_bound
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator, choose_path, cost
@@ -34,7 +36,7 @@ from magsearch.storage import model as stored
 from magsearch.symmetry.space_group import operations
 from magsearch.symmetry.spin_group import spin_group
 from magsearch.thermal.sampling import averages, sample
-from magsearch.units import DIPOLE, K_B, MU_B
+from magsearch.units import DIPOLE, K_B, MRY, MU_B
 
 ORIGIN = np.zeros((1, 3))
 TIN_FOIL = np.zeros((3, 3))
@@ -435,10 +437,87 @@ def test_files_keep_dipoles(tmp_path):
 
 
 def test_written_models_are_read_back(tmp_path):
-    from magsearch import formats
-    from magsearch.formats.writing import write
-
     model = dipoles(BULK, (2.0, 3.0), demagnetising=(0.25, 0.25, 0.5))
-    write(model, tmp_path / "again.toml")
+    formats.write(model, tmp_path / "again.toml")
     s = random_spins(model)
     assert_allclose(energy(formats.read(tmp_path / "again.toml"), s), energy(model, s), rtol=1e-12)
+
+
+# -- other codes -------------------------------------------------------------------------------------------------------
+
+INPSD = """simid dipoles
+ncell 4 3 2
+BC {edges}
+cell 1.000000 0.000000 0.000000
+     -0.500000 0.866025 0.000000
+     0.000000 0.000000 1.000000
+alat 3.0e-10
+maptype 2
+posfile ./posfile
+momfile ./momfile
+exchange ./jfile
+do_dip {method}
+"""
+
+
+def uppasd(tmp_path, edges: str, method: int) -> Hamiltonian:
+    for name, text in {
+        "inpsd.dat": INPSD.format(edges=edges, method=method),
+        "posfile": "1 1 0 0 0\n2 1 0.5 0.288675 0.7\n",
+        "momfile": "1 1 2.5 0 0 1\n2 1 2.5 0 0 1\n",
+        "jfile": "1 1 1 0 0 1.0\n1 1 -1 0 0 1.0\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+    return formats.read(tmp_path / "inpsd.dat")
+
+
+@pytest.mark.parametrize("method", [1, 3])
+def test_an_open_box_has_the_energy_that_uppasd_printed(tmp_path, method):
+    """UppASD 6.1 (commit d8d6663), do_dip 1, totenergy at iteration 0: -0.000311440472 mRy per atom."""
+    model = uppasd(tmp_path, "0 0 0", method)
+    s = np.loadtxt(Path(__file__).parent / "data" / "uppasd-dipoles.restart")[:, 4:]
+    assert model.dipole.energies(model, s).mean() / MRY == pytest.approx(-0.000311440472, abs=1e-12)
+    assert not any("dipoles" in note for note in model.notes)
+
+
+def test_images_that_another_code_leaves_out_are_told(tmp_path):
+    (note,) = (note for note in uppasd(tmp_path, "P P 0", 1).notes if "dipoles" in note)
+    assert note.endswith("inpsd.dat:12: UppASD sums dipoles over the box; here over all its images along a, b")
+    path = tmp_path / "periodic.cfg"
+    path.write_text("n_basis_cells 3 3 1\nboundary_conditions 1 1 0\nddi_method fft\nddi_n_periodic_images 9 8 0\n")
+    (note,) = (note for note in formats.read(path).notes if "dipoles" in note)
+    assert "Spirit sums dipoles over the box and 9 8 0 images of it on each side; here over all" in note
+
+
+@pytest.mark.parametrize("name", ["open", "twin"])
+def test_spirit_agrees_on_open_boxes(tmp_path, name):
+    lattice = OPEN if name == "open" else replace(OPEN, cell=3 * SKEW, basis=3 * OPEN.basis, size=(4, 3, 2))
+    model = dipoles(lattice, (2.0, 3.0), Bonds.pairs([0], [1], [0.01 * np.eye(3)]))
+    formats.write(model, tmp_path / "model.cfg")
+    s = random_spins(model)
+    assert spirit_energies(tmp_path / "model.cfg", s) == pytest.approx(energy(model, s), rel=2e-6)
+    assert formats.read(tmp_path / "model.cfg").others == (Dipole(),)
+
+
+def test_spirit_with_more_and_more_images_approaches_the_film(tmp_path):
+    """The field of the images that are left out falls as 1 / n."""
+    lattice = Lattice(3 * SKEW, [[0, 0, 0], [0.4, 0.5, 0.6]], (4, 3, 1), (True, True, False))
+    film = dipoles(lattice, (2.0, 3.0), Bonds.pairs([0], [1], [0.01 * np.eye(3)]))
+    formats.write(replace(film, lattice=replace(lattice, periodic=(False,) * 3)), tmp_path / "model.cfg")
+    text = (tmp_path / "model.cfg").read_text().replace("boundary_conditions 0 0 0", "boundary_conditions 1 1 0")
+    s, off = random_spins(film), []
+    for n in (10, 20, 40):
+        (tmp_path / "film.cfg").write_text(f"{text}\nddi_n_periodic_images {n} {n} 0\n")
+        off.append(spirit_energies(tmp_path / "film.cfg", s) - energy(film, s))
+    assert_allclose(off[1] / off[0], 0.5, atol=0.03)
+    assert_allclose(off[2] / off[1], 0.5, atol=0.03)
+
+
+@pytest.mark.parametrize(("target", "name"), [("UppASD", "inpsd.dat"), ("Spirit", "model.cfg")])
+def test_writers_refuse_periodic_dipoles(tmp_path, target, name):
+    model = dipoles(FILM, 2.0, shell_bonds(FILM, bloch(0.2, 0.1)))
+    with pytest.raises(InputError, match=f"{target} cannot express the term 'dipole'"):
+        formats.write(model, tmp_path / name)
+    apart = replace(model, lattice=replace(FILM, periodic=(False,) * 3))
+    formats.write(apart, tmp_path / name)
+    assert formats.read(tmp_path / name).dipole == Dipole()

@@ -113,7 +113,7 @@ class Ewald:
         return T
 
     def _in_space(self, k: NDArray[np.float64], across: NDArray[np.float64]) -> NDArray[np.float64]:
-        """- 4 pi / V k k / k^2 exp(-k^2 / 4 eta^2), [q, G, 1, 3, 3]."""
+        """Return - 4 pi / V k k / k^2 exp(-k^2 / 4 eta^2), [q, G, 1, 3, 3]; N for k k / k^2 at k = 0."""
         square = (k**2).sum(axis=-1)[..., None, None]
         uniform = square == 0
         kk = k[..., :, None] * k[..., None, :] / np.where(uniform, 1.0, square)
@@ -121,9 +121,10 @@ class Ewald:
         return np.asarray(-4 * np.pi / self.volume * (kk * np.exp(-square / (4 * self.eta**2)))[:, :, None])
 
     def _in_plane(self, k: NDArray[np.float64], across: NDArray[np.float64]) -> NDArray[np.complex128]:
-        """Of phi(z) = pi / A k [exp(k z) erfc(k / 2 eta + eta z) + exp(-k z) erfc(k / 2 eta - eta z)], times k z.
+        """Return - k k phi + i (k n + n k) phi' + n n phi'', [q, G, pair, 3, 3], at the heights of ``across``.
 
-        grad grad is - k k phi + i (k n + n k) phi' + n n phi'', [q, G, pair, 3, 3]; all vanish at k = 0 but phi''.
+        phi(z) = pi / A k [exp(k z) erfc(k / 2 eta + eta z) + exp(-k z) erfc(k / 2 eta - eta z)]; at k = 0 all vanish
+        but phi''.
         """
         from scipy.special import erfcx
 
@@ -143,9 +144,10 @@ class Ewald:
         return np.asarray(-phi * kk + 1j * slope * (kn + kn.swapaxes(-1, -2)) + curved * np.outer(normal, normal))
 
     def _in_line(self, k: NDArray[np.float64], across: NDArray[np.float64]) -> NDArray[np.complex128]:
-        """Of phi(rho) = 2 / L int_0^eta exp(-k^2 / 4 t^2 - rho^2 t^2) dt / t, [q, G, pair, 3, 3].
+        """Return the derivatives of phi(rho) exp(i k z), [q, G, pair, 3, 3], at the distances of ``across``.
 
-        The logarithm of t is integrated over, from where the integrand vanishes.
+        phi(rho) = 2 / L int_0^eta exp(-k^2 / 4 t^2 - rho^2 t^2) dt / t. The logarithm of t is integrated over, from
+        where the integrand vanishes.
         """
         along = self.cell[0] / self.volume
         kz, square = k @ along, (across**2).sum(axis=1)
