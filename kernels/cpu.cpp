@@ -14,6 +14,7 @@
 #include "llg.cuh"
 #include "multiply.cuh"
 #include "noise.cuh"
+#include "padding.cuh"
 #include "philox.cuh"
 #include "textures.cuh"
 

@@ -49,6 +49,17 @@ struct Spins {
     DEVICE vec<lane<real>> operator()(int j) const { return load3(mine + j * (long long)(3 * width)); }
 };
 
+// what the bilinear field of a site is made of: a convolution put it at `stands`, the list gives it, or both add up
+enum Bilinear { CONVOLUTION, LIST, BOTH };
+
+template <typename real, typename Spin>
+DEVICE vec<lane<real>> bilinear_of(int direct, const real* stands, const Spin& spin, const int* neighbour,
+                                   const int* coupling, const real* matrices, int first, int last) {
+    if (direct == CONVOLUTION) return load3(stands);
+    const auto b = bilinear(spin, neighbour, coupling, matrices, first, last);
+    return direct == BOTH ? b + load3(stands) : b;
+}
+
 // b_i = - dE/ds_i
 template <typename real>
 KERNEL field(const real* __restrict__ spins, int direct, const real* __restrict__ bilinear_field,
@@ -61,8 +72,8 @@ KERNEL field(const real* __restrict__ spins, int direct, const real* __restrict_
         const Spins<real> mine{spins + place(0, r, sites)};
         FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
-            auto b = direct ? bilinear(mine, neighbour, coupling, matrices, start[i], start[i + 1])
-                            : load3(bilinear_field + at);
+            auto b =
+                bilinear_of(direct, bilinear_field + at, mine, neighbour, coupling, matrices, start[i], start[i + 1]);
             onsite(terms, terms.row(i), B, load3(spins + at), b);
             store3<real>(out + at, b);
         }
@@ -81,8 +92,8 @@ DEVICE vec<lane<real>> force_on(const Onsite<real>& terms, int i, vec<lane<real>
 }
 
 // The force (the part of b perpendicular to s) of every site, and the sums. The bilinear field comes from the neighbour
-// list (`direct`) or stands in `bilinear_field` already (a convolution put it there). `other` is what the force is
-// compared with: the velocity, or the previous force, in which case it may be `force` itself.
+// list or stands in `bilinear_field` already (a convolution put it there): `direct` says which, as `Bilinear`. `other`
+// is what the force is compared with: the velocity, or the previous force, in which case it may be `force` itself.
 template <typename real>
 KERNEL evaluate(const real* __restrict__ spins, int direct, const real* bilinear_field, const int* __restrict__ start,
                 const int* __restrict__ neighbour, const int* __restrict__ coupling, const real* __restrict__ matrices,
@@ -98,8 +109,8 @@ KERNEL evaluate(const real* __restrict__ spins, int direct, const real* bilinear
         FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
             const auto s = load3(spins + at);
-            const auto b = direct ? bilinear(mine, neighbour, coupling, matrices, start[i], start[i + 1])
-                                  : load3(bilinear_field + at);
+            const auto b =
+                bilinear_of(direct, bilinear_field + at, mine, neighbour, coupling, matrices, start[i], start[i + 1]);
             store3<real>(force + at, force_on(terms, i, B, s, b, load3(other + at), running));
             if (i % 32 == 31) running.flush(sum, replicas);
         }

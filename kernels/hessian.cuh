@@ -26,8 +26,8 @@ KERNEL hessian_product(const real* __restrict__ spins, const real* __restrict__ 
         FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
             const auto s = load3(spins + at), v = load3(vectors + at);
-            const auto b = direct ? bilinear(mine, neighbour, coupling, matrices, start[i], start[i + 1])
-                                  : load3(bilinear_field + at);
+            const auto b =
+                bilinear_of(direct, bilinear_field + at, mine, neighbour, coupling, matrices, start[i], start[i + 1]);
             const auto more = onsite_change(terms, terms.row(i), s, v);
             const auto product = tangent(load(held + spot(i, r, sites)) * v - b - more, s);
             running[0] = running[0] + dot(v, product);

@@ -26,6 +26,7 @@ MODULES = {  # the public names, and where they are
     "model.bonds": ("Bonds", "dmi_matrix", "exchange_matrix"),
     "model.hamiltonian": ("Hamiltonian",),
     "model.lattice": ("Lattice",),
+    "model.terms.dipole": ("Dipole",),
     "model.terms.single_ion": ("CubicAnisotropy", "UniaxialAnisotropy"),
     "observables.magnetization": ("magnetization",),
     "observables.structure_factor": ("structure_factor",),

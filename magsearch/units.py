@@ -5,3 +5,4 @@ K_B = 8.617333262e-2  # meV / K
 MRY = 13.605693122994  # meV
 JOULE = 1 / 1.602176634e-22  # meV
 BOHR = 0.529177210903  # angstrom
+DIPOLE = 1.25663706212e-6 / (4 * 3.141592653589793) * 1e30 * MU_B**2 / JOULE  # meV angstrom^3, mu_0 mu_B^2 / 4 pi

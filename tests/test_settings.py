@@ -197,8 +197,9 @@ MODEL_SAMPLES = {
         "basis": [{"position": [0.5, 0.0, 0.0]}], "constant": 2.0, "cartesian": True, "periodic": [True, False, False],
         "moment": 2.0, "field": [0.0, 1.0, 2.0], "unit": "mRy", "exchange": [{"J": 3.0}],
         "dmi": [{"D": 1.0, "direction": "neel"}], "bond": [{"i": 0, "j": 0, "cells": [2, 0, 0], "J": 1.0}],
-        "anisotropy": [{"K": 1.0}], "cubic": [{"Kc": 1.0}], "vacancies": [3],
+        "anisotropy": [{"K": 1.0}], "cubic": [{"Kc": 1.0}], "vacancies": [3], "dipole": False,
     },
+    "model.dipole": {"demagnetising": [0.25, 0.25, 0.5]},
     "model.basis": {"position": [0.25, 0.0, 0.0], "species": "Fe", "moment": 3.0},
     "model.exchange": {"J": 3.0, "shell": 2, "between": ["A", "B"]},
     "model.dmi": {"D": 3.0, "direction": "bloch", "shell": 2, "between": ["A", "B"]},
@@ -214,7 +215,7 @@ CRYSTAL: dict[str, Any] = {
     "basis": [{"position": [0.0, 0.0, 0.0]}, {"position": [0.5, 0.5, 0.0], "species": "B"}],
     "exchange": [{"J": 1.0}], "dmi": [{"D": 0.5, "direction": "neel"}],
     "bond": [{"i": 0, "j": 0, "cells": [2, 1, 0], "J": 0.7}],
-    "anisotropy": [{"K": 0.5}], "cubic": [{"Kc": 0.5}],
+    "anisotropy": [{"K": 0.5}], "cubic": [{"Kc": 0.5}], "dipole": {"demagnetising": [0.0, 0.0, 0.0]},
 }  # fmt: skip
 
 
@@ -225,7 +226,7 @@ def crystal(tmp_path: Path, table: dict[str, Any]) -> list[Any]:
     h = formats.read(path)
     lattice, bonds = h.lattice, h.bonds
     listed = [lattice.cell, lattice.basis, bonds.i, bonds.j, bonds.offset, bonds.J, h.moments]
-    rest = [lattice.size, lattice.periodic, lattice.species, h.field, h.anisotropy, h.vacancies]
+    rest = [lattice.size, lattice.periodic, lattice.species, h.field, h.anisotropy, h.vacancies, h.others]
     return [[array.tolist() for array in listed], *rest]
 
 
@@ -238,7 +239,8 @@ def test_every_key_of_the_model_changes_the_hamiltonian(tmp_path, table):
         if table is Model:
             changed[key] = value
         else:
-            changed[table.PATH.removeprefix("model.")][0][key] = value
+            inner = changed[table.PATH.removeprefix("model.")]
+            (inner[0] if isinstance(inner, list) else inner)[key] = value
         if key == "lattice":
             del changed["cell"], changed["basis"], changed["bond"]
         if key == "basis":

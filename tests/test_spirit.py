@@ -116,7 +116,7 @@ BAD = [
     ("basis_file x\n", "model.cfg:1: 'basis_file' begins with basis: Spirit would read basis"),
     ("n_interaction_quadruplets 1\n", "model.cfg:1: n_interaction_quadruplets requests four-spin couplings"),
     ("n_defects 3\n", "model.cfg:1: n_defects requests disorder"),
-    ("ddi_method fft\n", "model.cfg:1: ddi_method requests dipolar interactions"),
+    ("ddi_method cutoff\n", "model.cfg:1: ddi_method is cutoff; expected none or fft"),
     ("n_interaction_pairs 2\ni j da db dc Jij\n0 0 1 0 0 1\n\n", "model.cfg:4: blank line within a table"),
     ("n_interaction_pairs 1\ni j da db Jij\n0 0 1 0 1\n", "model.cfg:2: the header has no dc"),
     ("n_interaction_pairs 1\ni j da db dc Dija Dijb Dijc\n0 0 1 0 0 1 0 0\n", "model.cfg:2: the header has 'dija'"),

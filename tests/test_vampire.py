@@ -203,7 +203,6 @@ def test_errors_in_a_cell_name_the_line(tmp_path, old, new, message):
 
 BAD_MAIN = [
     (INPUT + "create:sphere\n", "input:12: create:sphere cuts a shape"),
-    (INPUT + "dipole:solver = tensor\n", "input:12: dipole:solver requests dipolar"),
     (
         INPUT.replace('material:unit-cell-file = "cell.UCF"\n', ""),
         "has no dimensions:unit-cell-size; expected a length for x, y and z",
@@ -220,3 +219,12 @@ def test_errors_in_the_main_file(tmp_path, text, message):
     write(tmp_path, main=text)
     with pytest.raises(InputError, match=message):
         formats.read(tmp_path / "input")
+
+
+@pytest.mark.parametrize(("solver", "count"), [("atomistic", 1), ("tensor", 2)])
+def test_dipoles_are_read_with_what_differs(tmp_path, solver, count):
+    """VAMPIRE sums the box without images, and most of its solvers replace spins by those of macro-cells."""
+    write(tmp_path, main=INPUT + f"dipole:solver = {solver}\n")
+    h = formats.read(tmp_path / "input")
+    assert h.dipole is not None
+    assert sum(("VAMPIRE" in note and "dipole" in note) or "solver" in note for note in h.notes) == count

@@ -17,6 +17,7 @@ from magsearch.bounds.patches import decompose, neighbouring_triples
 from magsearch.bounds.positivity import certified
 from magsearch.bounds.quadratic_form import bonds_of_cell, in_space, quadratic_form
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.term import UnsupportedTerm
 
 MOST_BONDS = 10**6  # of a cell, for ``takes_seconds`` to build the quadratic form
 MOST_SPINS = 20  # of a cell, for moments of fourth order
@@ -37,6 +38,12 @@ def lower_bound(hamiltonian: Hamiltonian, of: str = "box", moments: bool = False
     """
     if not hamiltonian.n_spins:
         raise ValueError("has no spins")
+    if of == "crystal" and hamiltonian.dipole is not None:
+        raise UnsupportedTerm(
+            hamiltonian.dipole,
+            "the lower bound of the infinite crystal",
+            "its J(q) is not a finite sum of waves; there is a bound of the box",
+        )
     form = quadratic_form(hamiltonian)
     if not 1 / LARGEST < form.scale < LARGEST:
         raise ValueError(

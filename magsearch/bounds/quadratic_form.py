@@ -23,6 +23,8 @@ from magsearch.bounds.periods import home_cells, periods
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.terms.term import Below, UnsupportedTerm
 
+PHASES = 10_000_000  # complex numbers in memory at once
+
 
 @dataclass(frozen=True, eq=False)
 class QuadraticForm:
@@ -126,7 +128,11 @@ class QuadraticForm:
         k           [q, 3], q = sum_axis k_axis b_axis with the reciprocal vectors b
         derivative  indices of the rows of ``dual`` along which M is differentiated
         """
-        turns = np.asarray(k, dtype=np.float64).reshape(-1, 3) @ self.period.T
+        every = np.asarray(k, dtype=np.float64).reshape(-1, 3)
+        if len(every) > 1 and len(every) * len(self.i) > PHASES:
+            parts = np.array_split(every, min(len(every), -(-len(every) * len(self.i) // PHASES)))
+            return np.concatenate([self.matrices(part, *derivative) for part in parts])
+        turns = every @ self.period.T
         phase = np.exp(2j * np.pi * (turns @ self.offset.T))
         for along in derivative:
             phase *= 2j * np.pi * self.offset[:, along]
@@ -173,6 +179,8 @@ def in_space(form: QuadraticForm, field: ArrayLike) -> QuadraticForm:
 def _axes(hamiltonian: Hamiltonian) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return which axes couplings cross, and which of these are open: the layers along them are spins of one cell."""
     crossed = (hamiltonian.bonds.offset != 0).any(axis=0)
+    if hamiltonian.dipole is not None:
+        crossed = crossed | (np.array(hamiltonian.lattice.size) > 1)
     return crossed, crossed & ~np.array(hamiltonian.lattice.periodic)
 
 
@@ -180,7 +188,7 @@ def bonds_of_cell(hamiltonian: Hamiltonian) -> float:
     """Estimate the number of bonds of the model's quadratic form, without building it."""
     layers = np.where(_axes(hamiltonian)[1], hamiltonian.lattice.size, 1).prod()
     spins = layers * hamiltonian.lattice.atoms if hamiltonian.uniform else hamiltonian.n_spins
-    return float(spins * hamiltonian.coordination)
+    return float(spins * (hamiltonian.coordination + (hamiltonian.n_spins if hamiltonian.dipole else 0)))
 
 
 def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
@@ -188,9 +196,9 @@ def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
 
     Each term gives a form that is never above it (``Term.relaxed_below``); UnsupportedTerm is raised where one cannot.
     """
-    lattice, below = hamiltonian.lattice, _below(hamiltonian)
+    lattice, below, dipole = hamiltonian.lattice, _below(hamiltonian), hamiltonian.dipole
     if hamiltonian.uniform:
-        bonds = hamiltonian.bonds
+        bonds = hamiltonian.bonds if dipole is None else hamiltonian.bonds + dipole.bonds(hamiltonian)
         crossed, folded = _axes(hamiltonian)
         slab = replace(lattice, size=tuple(np.where(folded, lattice.size, 1).tolist()))
         there = np.stack([slab.neighbours(offset) for offset in bonds.offset]) if len(bonds) else np.empty((0, 1), int)
@@ -203,7 +211,13 @@ def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
     else:
         size, directed = (1, 1, 1), hamiltonian.directed
         spin_of = np.where(hamiltonian.occupied, np.cumsum(hamiltonian.occupied) - 1, -1)
-        i, j, J = spin_of[directed.i], spin_of[directed.j], directed.J
+        i, j, J = directed.i, directed.j, directed.J
+        if dipole is not None:
+            one, other, row = dipole.on_sites(hamiltonian)
+            m = hamiltonian.site_moments
+            pairs = (m[one] * m[other])[:, None, None] * dipole.tensors(lattice).reshape(-1, 3, 3)[row]
+            i, j, J = np.concatenate([i, one]), np.concatenate([j, other]), np.concatenate([J, pairs])
+        i, j = spin_of[i], spin_of[j]
         offset = np.zeros((len(i), 3), dtype=np.int64)
     spins = int(spin_of.max(initial=-1)) + 1
     spin = np.arange(spins)

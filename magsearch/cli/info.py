@@ -35,6 +35,7 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
         "sites": lattice.sites,
         "bonds_per_site": hamiltonian.coordination,
         "range": hamiltonian.reach,
+        "dipoles": hamiltonian.dipole.summary(lattice) if hamiltonian.dipole else None,
         "field": list(hamiltonian.field),
         "path": evaluator.path,
         "bytes_per_replica": size.replica,

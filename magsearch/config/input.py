@@ -19,12 +19,13 @@ from magsearch.errors import InputError, SettingError, unknown
 from magsearch.formats.build import too_large
 from magsearch.formats.table import is_index
 from magsearch.formats.text_file import Choices
-from magsearch.formats.toml.model import Model
+from magsearch.formats.toml.model import Dipoles, Model, dipoles
 from magsearch.formats.toml.model import hamiltonian as hamiltonian_of
 from magsearch.formats.toml.source import Source
 from magsearch.formats.toml.table import Table
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.notes import harmless
+from magsearch.model.terms.dipole import Dipole
 
 TABLES: dict[str, type[Table]] = {
     table.PATH: table for table in (SearchTable, IslandsTable, StorageTable, ScanTable)
@@ -193,7 +194,7 @@ def _changed(name: str, table: Mapping[str, Any], changes: Mapping[str, Any]) ->
     changed: Any = dict(table)
     for key, value in changes.items():
         first, *rest = path = key.split(".")
-        if rest and changed.get(first) is None and first in _tables_in(name):
+        if rest and changed.get(first) in (None, True) and first in _tables_in(name):
             changed[first] = {}
         changed = _placed(changed, path, value, f"{name}.{key}")
     return dict(changed)
@@ -225,9 +226,10 @@ def _model(made: Input, changes: Mapping[str, Any]) -> tuple[dict[str, Any] | No
     if made.model is not None:
         model = _changed("model", made.model, changes)
         return model, hamiltonian_of(model, made.text, made.path)
-    settable = ("size", "field", "periodic", *CHOICES)
+    settable = ("size", "field", "periodic", "dipole", *CHOICES)
+    dipole = {key: value for key, value in changes.items() if key.partition(".")[0] == "dipole"}
     for key in changes:
-        if key not in settable:
+        if key not in settable and key not in dipole:
             known = ", ".join(f"model.{other}" for other in settable)
             raise InputError(f"model.{key} cannot be set for this format; {known} can", "--set")
     if "periodic" in changes:
@@ -241,6 +243,11 @@ def _model(made: Input, changes: Mapping[str, Any]) -> tuple[dict[str, Any] | No
         tesla = changes["field"]
         along_z = isinstance(tesla, int | float)
         read = replace(read, field=(0.0, 0.0, float(tesla)) if along_z else _numbers("model.field", tesla, float))
+    if dipole:
+        given = _changed("model", {}, dipole)["dipole"]
+        asked = given if isinstance(given, bool) else Source("--set", "", Dipoles.PATH).read(Dipoles, given)
+        others = tuple(term for term in read.others if not isinstance(term, Dipole))
+        read = replace(read.told("dipole"), others=(*others, *dipoles(asked)))
     return None, read
 
 

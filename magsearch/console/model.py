@@ -46,6 +46,8 @@ def describe(console: Console, hamiltonian: Hamiltonian) -> None:
         f"couplings  {hamiltonian.coordination:.4g} per site, range {hamiltonian.reach:.4g} angstrom",
         soft_wrap=True,
     )
+    if hamiltonian.dipole is not None:
+        console.print(f"dipoles    {hamiltonian.dipole.summary(lattice)}", soft_wrap=True)
     console.print(
         f"field      {vector(hamiltonian.field)} T; moments {moments(hamiltonian)} mu_B",
         soft_wrap=True,

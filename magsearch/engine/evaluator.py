@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -22,10 +23,12 @@ from magsearch.engine.neighbours import Neighbours
 from magsearch.engine.onsite_table import OnsiteTable
 from magsearch.engine.sweep_order import SweepPlan
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.lattice import Lattice
 from magsearch.units import MU_B
 
 Path = Literal["direct", "fourier"]
 SUM = rows("Sum")
+SOURCE = rows("Bilinear")
 PASS = 2.0  # bonds of a neighbour list that a GPU sums while it reads or writes the spins once
 COMPANY = constant("company")  # replicas whose sums a block of threads of a GPU reduces
 REDUCING = (THREADS[0], constant("strands"))  # threads of such a block
@@ -51,15 +54,43 @@ def cost(hamiltonian: Hamiltonian, device: Device | type[Device]) -> Cost:
     """
     lattice = hamiltonian.lattice
     direct = hamiltonian.coordination + (3 * PASS if device.together else 0)
+    if hamiltonian.dipole is not None:
+        direct += _transformed(padded(lattice), lattice.atoms, device) + 2
     if not hamiltonian.uniform:
         return Cost(direct, np.inf, "couplings differ from cell to cell")
     for axis in range(3):
-        if not lattice.periodic[axis] and lattice.size[axis] > 1 and (hamiltonian.bonds.offset[:, axis] != 0).any():
+        if lattice.periodic[axis] or lattice.size[axis] == 1:
+            continue
+        if (hamiltonian.bonds.offset[:, axis] != 0).any():
             return Cost(direct, np.inf, "bonds cross an open edge")
+        if hamiltonian.dipole is not None:
+            return Cost(direct, np.inf, "dipoles fill several open layers")
+    return Cost(direct, _transformed(lattice.size, lattice.atoms, device) + (4 * PASS if device.together else 0))
+
+
+def _transformed(size: tuple[int, int, int], atoms: int, device: Device | type[Device]) -> float:
+    """Estimate the cost of a convolution, as ``cost`` does."""
     if device.together:
-        return Cost(direct, PASS * (4 + passes(lattice.size, lattice.atoms)) + lattice.atoms)
-    transforms = sum(np.log2(p) if p <= 5 else p / 2 for n in lattice.size for p in _factors(n))
-    return Cost(direct, float(2 * transforms + lattice.atoms))
+        return PASS * passes(size, atoms) + atoms
+    transforms = sum(np.log2(p) if p <= 5 else p / 2 for n in size for p in _factors(n))
+    return float(2 * transforms + atoms)
+
+
+def padded(lattice: Lattice) -> tuple[int, int, int]:
+    """Return the size of a lattice on which a convolution over all pairs of the box is periodic, open axes included."""
+    from scipy.fft import next_fast_len
+
+    n1, n2, n3 = (
+        n if periodic or n == 1 else int(next_fast_len(2 * n - 1, real=True))
+        for n, periodic in zip(lattice.size, lattice.periodic, strict=True)
+    )
+    return n1, n2, n3
+
+
+def _modes(kernel: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """Return J(q) / cells from couplings by cell [n3, n2, n1, atom, 3, atom, 3], [cell, 3 atoms, 3 atoms]."""
+    width = 3 * kernel.shape[3]
+    return np.fft.fftn(kernel, axes=(0, 1, 2), norm="forward").conj().reshape(-1, width, width)
 
 
 def _factors(n: int) -> list[int]:
@@ -99,6 +130,18 @@ class Evaluator:
         self.onsite = OnsiteTable.of(hamiltonian, "the evaluator").on(device, self.real)
 
     @property
+    def convolves(self) -> bool:
+        """Whether fields come from convolutions, in which two replicas share a transform."""
+        return self.path == "fourier" or self.hamiltonian.dipole is not None
+
+    @property
+    def source(self) -> int:
+        """Origin of the bilinear field, as kernels number it."""
+        if self.path == "fourier":
+            return SOURCE["CONVOLUTION"]
+        return SOURCE["BOTH"] if self.convolves else SOURCE["LIST"]
+
+    @property
     def stiffness(self) -> float:
         """Bound of how strongly one spin is held, meV."""
         return self.hamiltonian.stiffness
@@ -123,14 +166,25 @@ class Evaluator:
     @cached_property
     def modes(self) -> Any:
         """J / cells at every wave vector of the lattice, [cell, 3 atoms, 3 atoms] complex, on the device."""
-        lattice, bonds = self.hamiltonian.lattice, self.hamiltonian.bonds
+        lattice, bonds, dipole = self.hamiltonian.lattice, self.hamiltonian.bonds, self.hamiltonian.dipole
         kernel = np.zeros((*lattice.grid, lattice.atoms, 3, lattice.atoms, 3))
         inside = (bonds.offset[:, ~np.array(lattice.periodic)] == 0).all(axis=1)  # the others leave an open layer
         x, y, z = (bonds.offset[inside] % np.array(lattice.size)).T
         np.add.at(kernel.swapaxes(4, 5), (z, y, x, bonds.i[inside], bonds.j[inside]), bonds.J[inside])
-        width = 3 * lattice.atoms
-        modes = np.fft.fftn(kernel, axes=(0, 1, 2), norm="forward").conj().reshape(lattice.cells, width, width)
-        return self.device.array(modes, self.complex)
+        if dipole is not None:
+            kernel += dipole.couplings(self.hamiltonian).swapaxes(4, 5)
+        return self.device.array(_modes(kernel), self.complex)
+
+    @cached_property
+    def dipole_modes(self) -> Any:
+        """``modes`` of dipoles of 1 Bohr magneton alone, on the lattice ``padded``."""
+        lattice, dipole = self.hamiltonian.lattice, self.hamiltonian.dipole
+        assert dipole is not None
+        tensors, size = dipole.tensors(lattice), padded(lattice)
+        kernel = np.zeros((*size[::-1], lattice.atoms, 3, lattice.atoms, 3))
+        offsets = [np.fft.fftfreq(n, 1 / n).round().astype(int) for n in tensors.shape[:3]]
+        kernel.swapaxes(4, 5)[np.ix_(*offsets)] = tensors
+        return self.device.array(_modes(kernel), self.complex)
 
     @property
     def complex(self) -> np.dtype:
@@ -155,7 +209,7 @@ class Evaluator:
         # a convolution may be read where the force is written, unless that holds what the force is multiplied with
         convolve, field = self.bilinear(spins, None if other is force else force)
         evaluate = self.bind(
-            "evaluate", spins, int(self.path == "direct"), field, *self._neighbours, *self.onsite, zeeman,
+            "evaluate", spins, self.source, field, *self._neighbours, *self.onsite, zeeman,
             other, force, sums, self.sites, self.device.chunk, self.replicas(spins),
         )  # fmt: skip
         return self.device.chain(*convolve, evaluate)
@@ -182,7 +236,7 @@ class Evaluator:
         out = self.device.xp.empty_like(spins)
         convolve, bilinear = self.bilinear(spins)
         field = self.bind(
-            "field", spins, int(self.path == "direct"), bilinear, *self._neighbours, *onsite, zeeman, out, self.sites,
+            "field", spins, self.source, bilinear, *self._neighbours, *onsite, zeeman, out, self.sites,
             self.device.chunk, self.replicas(spins),
         )  # fmt: skip
         self.device.chain(*convolve, field)()
@@ -195,7 +249,7 @@ class Evaluator:
         """
         convolve, bilinear = self.bilinear(vectors)
         product = self.bind(
-            "hessian_product", spins, held, vectors, int(self.path == "direct"), bilinear, *self._neighbours,
+            "hessian_product", spins, held, vectors, self.source, bilinear, *self._neighbours,
             *self.onsite, out, sums, self.sites, self.device.chunk, self.replicas(spins),
         )  # fmt: skip
         return self.device.chain(*convolve, product)
@@ -203,13 +257,34 @@ class Evaluator:
     def bilinear(self, spins: Any, into: Any = None) -> tuple[list[Launch], Any]:
         """Return launches that prepare the bilinear field of ``spins``, and the array that kernels read it from.
 
-        On the direct path nothing, and the spins themselves: the kernel sums over neighbours. ``into`` is where a
-        convolution may write; None: an array of its own.
+        On the direct path nothing, and the spins themselves: the kernel sums over neighbours; dipoles come from a
+        convolution all the same. ``into`` is where a convolution may write; None: an array of its own.
         """
-        if self.path == "direct":
+        if not self.convolves:
             return [], spins
         field = self.device.xp.empty_like(spins) if into is None else into
+        if self.path == "direct":
+            return self._dipole_field(spins, field), field
         return [self.convolution(spins, self.modes, field)], field
+
+    def _dipole_field(self, spins: Any, field: Any) -> list[Launch]:
+        """Return launches for the field of all dipoles, convolved on a lattice without open edges."""
+        lattice, size, replicas = self.hamiltonian.lattice, padded(self.hamiltonian.lattice), self.replicas(spins)
+        sites = prod(size) * lattice.atoms
+        before, after = (
+            self.device.xp.empty((len(spins), sites, 3, self.device.width), dtype=self.real) for _ in range(2)
+        )
+        moments = self.device.array(self.hamiltonian.site_moments, self.real)
+        pad = self.bind(
+            "pad_spins", spins, moments, before, lattice.atoms, *lattice.size, *size[:2], sites, self.device.chunk,
+            replicas, blocks=-(-sites // self.device.chunk),
+        )  # fmt: skip
+        crop = self.bind(
+            "crop_field", after, moments, field, lattice.atoms, *lattice.size[:2], *size[:2], sites, self.sites,
+            self.device.chunk, replicas,
+        )  # fmt: skip
+        convolve = convolution(self.device, self.real, before, self.dipole_modes, after, size, lattice.atoms)
+        return [pad, convolve, crop]
 
     def convolution(self, vectors: Any, modes: Any, out: Any) -> Launch:
         """Bind the convolution of vectors [block, site, 3, width] with ``modes``, laid out as ``self.modes``."""

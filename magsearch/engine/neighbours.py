@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from magsearch.engine.device import Device
 from magsearch.errors import InputError
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.dipole import Dipole
+from magsearch.model.terms.term import UnsupportedTerm
 
 LARGEST = 2**31 - 1  # places in a list that kernels, whose integers have 32 bits, can reach
+PAIRS = 2**24  # most pairs of dipoles in lists, and most tensors of dipoles whose moments differ from site to site
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +70,30 @@ class Neighbours:
         matrices = np.zeros((len(self.matrices) + 1, device.matrix_stride))
         matrices[:-1, :9] = self.matrices.reshape(-1, 9)
         return start, neighbour, coupling, device.array(matrices, real)
+
+    def with_dipoles(self, dipole: Dipole, hamiltonian: Hamiltonian, consumer: str) -> Neighbours:
+        """Return the lists with every pair of dipoles of the box. UnsupportedTerm where they are too many."""
+        if hamiltonian.n_spins**2 > PAIRS:
+            raise UnsupportedTerm(
+                dipole,
+                consumer,
+                f"it lists all pairs of spins, at most {int(PAIRS**0.5)} spins, and this box has {hamiltonian.n_spins}",
+            )
+        i, j, row = dipole.on_sites(hamiltonian)
+        if np.shape(hamiltonian.moments) == (hamiltonian.lattice.atoms,):
+            table = dipole.couplings(hamiltonian).reshape(-1, 3, 3)
+        else:
+            m = hamiltonian.site_moments
+            table = dipole.tensors(hamiltonian.lattice).reshape(-1, 3, 3)[row] * (m[i] * m[j])[:, None, None]
+            row = np.arange(len(i))
+        site = np.concatenate([self.site, i])
+        order = np.argsort(site, kind="stable")
+        return Neighbours(
+            np.searchsorted(site[order], np.arange(len(self.start))),
+            np.concatenate([self.neighbour, j])[order],
+            np.concatenate([self.coupling, len(self.matrices) + row])[order],
+            np.concatenate([self.matrices, table]),
+        )
 
     @property
     def site(self) -> NDArray[np.int64]:

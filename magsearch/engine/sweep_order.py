@@ -105,7 +105,10 @@ class SweepPlan:
     @classmethod
     def of(cls, hamiltonian: Hamiltonian, device: Device, real: Any) -> SweepPlan:
         """Lay a Hamiltonian out on a device. UnsupportedTerm for a term without kernels."""
-        neighbours, own = Neighbours.of(hamiltonian).without_themselves()
+        every = Neighbours.of(hamiltonian)
+        if hamiltonian.dipole is not None:
+            every = every.with_dipoles(hamiltonian.dipole, hamiltonian, "the heat bath")
+        neighbours, own = every.without_themselves()
         table = OnsiteTable.of(hamiltonian, "the heat bath")
         if own.any():
             table = table.with_quadratic(0.5 * own)

@@ -13,7 +13,9 @@ from magsearch.model.bonds import BondError, Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.notes import Note
+from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.single_ion import Anisotropy, UniaxialAnisotropy
+from magsearch.model.terms.term import Term
 
 SITES = 10**8  # larger boxes are taken for typing errors: one texture in single precision is over a gigabyte
 SHORT = {0: 1, 1: 96, 2: 24, 3: 12}  # least cells along each coupled axis, by the number of coupled axes
@@ -32,6 +34,7 @@ def assemble(
     anisotropy: Sequence[Anisotropy] = (),
     field: Sequence[float] = (0.0, 0.0, 0.0),
     notes: Sequence[str] = (),
+    others: Sequence[Term] = (),
 ) -> Hamiltonian:
     """Build the Hamiltonian of a file; without a size it gets ``default_size`` and a note about it.
 
@@ -41,6 +44,7 @@ def assemble(
     species  label of each atom
     moments  Bohr magnetons, one for all atoms or [atom]
     field    tesla
+    others   terms besides couplings, anisotropy and field
 
     Raises InputError, with the path, for inconsistent or invalid values.
     """
@@ -54,11 +58,25 @@ def assemble(
         lattice = Lattice(np.asarray(cell), np.asarray(basis), box, periodic, tuple(species))
         x, y, z = field
         return Hamiltonian(
-            lattice, bonds, np.asarray(moments, dtype=np.float64), tuple(anisotropy), (x, y, z), notes=tuple(said)
-        )
+            lattice, bonds, np.asarray(moments, dtype=np.float64), tuple(anisotropy), (x, y, z),
+            notes=tuple(said), others=tuple(others),
+        )  # fmt: skip
     except ValueError as error:
         told = isinstance(error, BondError) and error.source != ""  # the message says where the bond was read
         raise InputError(str(error), None if told else path) from None
+
+
+def dipoles(where: str, code: str, periodic: Sequence[bool], images: str = "") -> tuple[Dipole, list[str]]:
+    """Return the dipole-dipole interaction that a file asks for, and a note where a code sums few images or none.
+
+    where   file and line
+    images  the periodic images that the code includes, in words; none by default
+    """
+    if not any(periodic):
+        return Dipole(), []
+    axes = "".join(axis for axis, along in zip("abc", periodic, strict=True) if along)
+    told = f"{where}: {code} sums dipoles over the box{images}; here over all its images along {', '.join(axes)}"
+    return Dipole(), [Note(told, about="dipole")]
 
 
 def default_size(bonds: Bonds) -> tuple[int, int, int]:

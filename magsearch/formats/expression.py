@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from magsearch.errors import InputError
 from magsearch.model.bonds import Bonds, dmi_vector
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
 
 NOISE = 1e-12  # of the largest coupling: rounding errors of sums
@@ -49,13 +50,14 @@ class Expression:
     target: str
 
     @classmethod
-    def of(cls, hamiltonian: Hamiltonian, target: str, vacancies: bool = False) -> Expression:
+    def of(cls, hamiltonian: Hamiltonian, target: str, vacancies: bool = False, dipoles: bool = False) -> Expression:
         """Decompose a Hamiltonian; in a single cell, couplings between sites become bonds of the cell.
 
-        Raises CannotExpress for couplings or moments that differ from cell to cell, and (unless allowed) for vacancies.
+        Raises CannotExpress for couplings or moments that differ from cell to cell, and (unless allowed) for vacancies
+        and dipoles.
         """
         lattice = hamiltonian.lattice
-        for other in hamiltonian.others:
+        for other in (other for other in hamiltonian.others if not (dipoles and isinstance(other, Dipole))):
             raise CannotExpress(target, f"the term '{other.name}' ({type(other).__name__})")
         for anisotropy in hamiltonian.anisotropy:
             if not isinstance(anisotropy, UniaxialAnisotropy | CubicAnisotropy):

@@ -25,6 +25,7 @@ from magsearch.model.bonds import SUMS, Bonds
 from magsearch.model.lattice import Lattice
 from magsearch.model.notes import Note, about
 from magsearch.model.terms.bilinear import Bilinear
+from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.single_ion import Anisotropy, SingleIon
 from magsearch.model.terms.term import Term
 from magsearch.model.terms.zeeman import Zeeman
@@ -101,6 +102,11 @@ class Hamiltonian:
         anisotropy = SingleIon(self.anisotropy, self.lattice.atoms)
         return (Bilinear(self.bonds, self.site_bonds), anisotropy, Zeeman(self.field), *self.others)
 
+    @cached_property
+    def dipole(self) -> Dipole | None:
+        """Dipole-dipole interaction, if it is one of the terms."""
+        return next((term for term in self.others if isinstance(term, Dipole)), None)
+
     @property
     def uniform(self) -> bool:
         """Whether every cell is like every other, apart from open edges."""
@@ -165,12 +171,22 @@ class Hamiltonian:
 
     @cached_property
     def edged(self) -> bool:
-        """Whether open edges cut some of the couplings that exist elsewhere in the box."""
-        return bool((self.present.offset[:, ~np.array(self.lattice.periodic)] != 0).any())
+        """Whether open edges cut some of the couplings, dipoles included, that exist elsewhere in the box."""
+        open_axes = ~np.array(self.lattice.periodic)
+        layers = self.dipole is not None and (np.array(self.lattice.size)[open_axes] > 1).any()
+        return bool(layers or (self.present.offset[:, open_axes] != 0).any())
+
+    @cached_property
+    def crossed(self) -> NDArray[np.bool_]:
+        """Axes along which couplings join cells, [3]."""
+        axes = (self.present.offset != 0).any(axis=0)
+        if self.dipole is None:
+            return axes
+        return axes | np.array(self.lattice.periodic) | (np.array(self.lattice.size) > 1)
 
     @cached_property
     def coordination(self) -> float:
-        """Average number of couplings of a spin."""
+        """Average number of couplings of a spin, without dipoles."""
         if not self.uniform:
             return len(self.directed) / max(self.n_spins, 1)
         open_axes = ~np.array(self.lattice.periodic)
@@ -244,6 +260,8 @@ class Hamiltonian:
         summed = couplings @ np.exp(1j * (T @ q.T))  # [9 pairs, q]
         J = np.zeros((len(q), atoms, 3, atoms, 3), dtype=np.complex128)
         J[:, a, :, b] = summed.reshape(len(a), 3, 3, len(q)).transpose(0, 3, 1, 2)
+        if self.dipole is not None:
+            J += self.dipole.fourier(self, q)
         return J.reshape(len(q), 3 * atoms, 3 * atoms)
 
     @cached_property
@@ -275,7 +293,7 @@ class Hamiltonian:
         edges = ", ".join("periodic" if periodic else "open" for periodic in lattice.periodic)
         return {
             "lattice": f"{size} cells ({edges}), {lattice.atoms} in the basis, {lattice.sites} sites",
-            "couplings": f"{self.coordination:.4g} per site",
+            "couplings": f"{self.coordination:.4g} per site" + (", dipoles" if self.dipole else ""),
             "moments": f"{low:.4g} mu_B" if low == high else f"{low:.4g} to {high:.4g} mu_B",
             "field": f"{vector(self.field)} T",
             **{f"note {number}": note for number, note in enumerate(self.remarks, 1)},

@@ -118,7 +118,8 @@ class BarzilaiBorwein:
 
 def fused(hamiltonian: Hamiltonian, path: Path, device: Device | type[Device]) -> bool:
     """Return whether a step and the evaluation that follows it are one launch."""
-    return device.together and path == "direct" and hamiltonian.coordination <= FEW
+    listed = path == "direct" and hamiltonian.dipole is None
+    return device.together and listed and hamiltonian.coordination <= FEW
 
 
 def _fused(evaluator: Evaluator) -> bool:

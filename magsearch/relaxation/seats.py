@@ -113,7 +113,7 @@ class Families:
 
 def seated(evaluator: Evaluator, families: Sequence[NDArray[np.int64]]) -> Seats:
     """Return the seats of all members of some families at the start of a relaxation."""
-    if evaluator.path == "direct":
+    if not evaluator.convolves:
         return Row(evaluator.columns(sum(len(members) for members in families)), evaluator.device.width)
     return Families(tuple(_padded(members, 2).reshape(-1, 2) for members in families), evaluator.device)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.device import Device
-from magsearch.engine.evaluator import SUM, Path
+from magsearch.engine.evaluator import SUM, Path, padded
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.relaxation.motion import STATE
 from magsearch.relaxation.relax import Method, Minimizer
@@ -58,6 +59,8 @@ def footprint(
         if path == "fourier"
         else int(hamiltonian.coordination) * lattice.sites * 8
     )
+    if hamiltonian.dipole is not None:
+        couplings += prod(padded(lattice)) * (3 * lattice.atoms) ** 2 * 8 * 2  # tensors, and J(q) of dipoles alone
     of = [replica(hamiltonian, path, island.minimizer, device) for island in islands]
     batches = [-(-island.replicas // device.width) * device.width * of[k] for k, island in enumerate(islands)]
     candidates, largest = np.zeros(ranks), 0
@@ -85,4 +88,6 @@ def replica(hamiltonian: Hamiltonian, path: Path, minimizer: Minimizer | Method,
     arrays = (
         3 + last.vectors(hamiltonian, path, device) + (CONVOLUTION if path == "fourier" and device is not Cpu else 0)
     )
+    if hamiltonian.dipole is not None and path == "direct":
+        arrays += 1 + 2 * -(-prod(padded(hamiltonian.lattice)) // hamiltonian.lattice.cells)
     return 3 * 4 * sites * arrays + 8 * (len(SUM) - 1) * (-(-sites // device.chunk) + 1) + 8 * STATE["STATES"]

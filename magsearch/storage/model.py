@@ -14,6 +14,7 @@ from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import CONVENTION, Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms import single_ion
+from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.term import UnsupportedTerm
 from magsearch.model.triangulation import inside, triangles
 from magsearch.storage.files import dataset, texts
@@ -32,7 +33,8 @@ def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
     """Write the lattice and all terms. UnsupportedTerm for a term that ``read`` could not make again."""
     lattice = hamiltonian.lattice
     for other in hamiltonian.others:
-        raise UnsupportedTerm(other, "storage", "files hold couplings, anisotropies and the field")
+        if not isinstance(other, Dipole):
+            raise UnsupportedTerm(other, "storage", "files hold couplings, anisotropies, dipoles and the field")
     for anisotropy in hamiltonian.anisotropy:
         if type(anisotropy) is not ANISOTROPIES.get(type(anisotropy).__name__):
             raise UnsupportedTerm(
@@ -46,6 +48,8 @@ def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
             default=np.generic.item,
         ),
     )  # fmt: skip
+    if hamiltonian.dipole is not None:
+        model.attrs["dipole"] = json.dumps(asdict(hamiltonian.dipole))
     dataset(model, "cell", lattice.cell, "angstrom", "vector, xyz")
     dataset(model, "basis", lattice.basis, "angstrom", "atom, xyz")
     dataset(model, "positions", lattice.positions, "angstrom", "site, xyz")
@@ -94,6 +98,7 @@ def read(model: h5py.Group) -> Hamiltonian:
         site_bonds=bonds("site_bonds"),
         vacancies=tuple(model["vacancies"][()]),
         notes=tuple(attrs["notes"]),
+        others=(Dipole(tuple(json.loads(attrs["dipole"])["demagnetising"])),) if "dipole" in attrs else (),
     )
 
 

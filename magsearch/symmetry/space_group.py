@@ -116,7 +116,7 @@ def space_operations(
     within = np.arange(lattice.sites)[None]
     if not hamiltonian.uniform:
         return within, iter([identity])
-    axes = [axis for axis in range(3) if lattice.size[axis] > 1 or hamiltonian.present.offset[:, axis].any()]
+    axes = [axis for axis in range(3) if lattice.size[axis] > 1 or hamiltonian.crossed[axis]]
     places = Places(hamiltonian, axes, tolerance)
     isometries = list(_isometries(lattice, axes, tolerance))
     images: list[NDArray[np.int64]] = []

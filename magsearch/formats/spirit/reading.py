@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.errors import InputError
-from magsearch.formats.build import assemble, repeated
+from magsearch.formats.build import assemble, dipoles, repeated
 from magsearch.formats.spirit import CONVENTIONS
 from magsearch.formats.spirit.cfg import Cfg, Listing
 from magsearch.formats.table import is_number, wholes
@@ -18,6 +18,7 @@ from magsearch.formats.text_file import TextFile
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.notes import Note
+from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
 
 __all__ = ["CONVENTIONS", "NAME", "ORDER", "read", "recognises"]
@@ -84,10 +85,11 @@ def read(file: TextFile) -> Hamiltonian:
         told = "a single site has no neighbours; jij and dij are left out" if cfg.find("jij") is not None else ""
         notes += [f"{path}: {told}"] if told else []
     once = [n if kind == "heisenberg_pairs" else n - 1 for n in size]
-    notes += said + more + _remarks(cfg, bonds, once, (a, b, c))
+    others, told_of_them = _dipoles(cfg, (a, b, c))
+    notes += said + more + told_of_them + _remarks(cfg, bonds, once, (a, b, c))
     return assemble(
         path, cell, basis @ cell, bonds, size=size, periodic=(a, b, c), moments=moments,
-        anisotropy=anisotropy, field=(strength * normal).tolist(), notes=notes,
+        anisotropy=anisotropy, field=(strength * normal).tolist(), notes=notes, others=others,
     )  # fmt: skip
 
 
@@ -101,8 +103,18 @@ def _refuse(cfg: Cfg) -> None:
         raise cfg.error(
             "dd_radius", "requests dipolar interactions of older versions, which magsearch does not support"
         )
-    if cfg.word("ddi_method", "none") != "none":
-        raise cfg.error("ddi_method", "requests dipolar interactions, which magsearch does not support")
+
+
+def _dipoles(cfg: Cfg, periodic: tuple[bool, bool, bool]) -> tuple[tuple[Dipole, ...], list[str]]:
+    """Return the dipole-dipole interaction of ddi_method, and notes; raises InputError for methods with a cutoff."""
+    method = cfg.word("ddi_method", "none")
+    if method == "none":
+        return (), []
+    if method != "fft":
+        raise cfg.error("ddi_method", f"is {method}; expected none or fft: others neglect distant dipoles")
+    images = " ".join(str(n) for n in cfg.wholes("ddi_n_periodic_images", 3, (4, 4, 4)))
+    term, notes = dipoles(str(cfg.path), "Spirit", periodic, f" and {images} images of it on each side")
+    return (term,), notes
 
 
 def _geometry(cfg: Cfg) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

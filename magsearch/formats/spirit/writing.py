@@ -18,7 +18,8 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
     Raises CannotExpress for anisotropic exchange, couplings longer than the box, anisotropy of fourth order other than
     one cubic term along x, y and z for all atoms, and disorder.
     """
-    expression = Expression.of(hamiltonian, TARGET)
+    open_box = not any(hamiltonian.lattice.periodic)  # Spirit sums few periodic images of dipoles
+    expression = Expression.of(hamiltonian, TARGET, dipoles=open_box)
     expression.isotropic()
     h, lattice = expression.hamiltonian, expression.hamiltonian.lattice
     pairs = expression.pairs
@@ -50,6 +51,8 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
         f"external_field_normal {row(normal)}",
         "hamiltonian heisenberg_pairs",
     ]
+    if h.dipole is not None:
+        lines.append("ddi_method fft")
     if Kc:
         lines.append(f"cubic_anisotropy_magnitude {row([Kc])}")
     if table:

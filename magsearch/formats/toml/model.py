@@ -23,6 +23,7 @@ from magsearch.formats.toml.table import Table
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import NAMED, Lattice
+from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.onsite import OnsiteEntries
 from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
 from magsearch.units import JOULE, MRY
@@ -139,6 +140,27 @@ class Cubic(Table, path="model.cubic"):
         return CubicAnisotropy(unit * self.Kc, axes, _chosen(self.atoms))
 
 
+class Dipoles(Table, path="model.dipole"):
+    """Dipole-dipole interaction of all moments, lattice sums along periodic axes; `dipole = true` for the defaults."""
+
+    demagnetising: Vector = field(
+        default_factory=lambda: [0.0, 0.0, 0.0],
+        metadata={"doc": "Demagnetising factors along x, y, z of a crystal with three periodic axes; zeros: tin foil."},
+    )
+
+    def term(self) -> Dipole:
+        """Return the term of the Hamiltonian."""
+        x, y, z = self.demagnetising
+        return Dipole((x, y, z))
+
+
+def dipoles(given: bool | Dipoles) -> tuple[Dipole, ...]:
+    """Return the terms that the key `dipole` of [model] asks for: one or none."""
+    if isinstance(given, bool):
+        return (Dipole(),) if given else ()
+    return (given.term(),)
+
+
 class Model(Table, path="model"):
     """The crystal and its couplings ([formats.md](formats.md))."""
 
@@ -186,6 +208,9 @@ class Model(Table, path="model"):
     cubic: list[Cubic] = dataclasses.field(
         default_factory=list, metadata={"doc": "Cubic anisotropies, see [[model.cubic]]."}
     )
+    dipole: bool | Dipoles = dataclasses.field(
+        default=False, metadata={"doc": "Dipole-dipole interaction of all moments, see [model.dipole]."}
+    )
     vacancies: list[int] = dataclasses.field(
         default_factory=list, metadata={"doc": "Sites without a spin, from 0.", "ge": 0}
     )
@@ -221,6 +246,7 @@ def hamiltonian(table: dict[str, Any], text: str, path: str | Path) -> Hamiltoni
             anisotropy=tuple(term.term(unit) for _, terms in onsite for term in terms),
             field=(x, y, z),
             vacancies=tuple(model.vacancies),
+            others=dipoles(model.dipole),
         )
     except SettingError as error:
         raise source.about(error) from None

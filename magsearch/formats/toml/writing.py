@@ -13,7 +13,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 
 def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[str]]:
     """Return one file, with all digits."""
-    expression = Expression.of(hamiltonian, "TOML", vacancies=True)
+    expression = Expression.of(hamiltonian, "TOML", vacancies=True, dipoles=True)
     hamiltonian, lattice = expression.hamiltonian, hamiltonian.lattice
     lines = [
         "[model]",
@@ -45,6 +45,8 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
             lines += [f"axis = {_list(axis)}", f"atoms = [{atom}]"]
         for Kc, frame in terms.cubic:
             lines += ["", "[[model.cubic]]", f"Kc = {number(Kc)}  # meV", f"axes = {_list(frame)}", f"atoms = [{atom}]"]
+    if hamiltonian.dipole is not None:
+        lines += ["", "[model.dipole]", f"demagnetising = {_list(hamiltonian.dipole.demagnetising)}"]
     return {path: "\n".join(lines) + "\n"}, []
 
 

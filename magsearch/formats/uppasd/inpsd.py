@@ -27,7 +27,7 @@ READ = {
     "scalefac",
 }
 READ |= {"exchange", "sym", "jij_scale", "do_jtensor", "calc_jtensor", "dm", "dm_scale"}
-READ |= {"anisotropy", "do_anisotropy", "mult_axis"}
+READ |= {"anisotropy", "do_anisotropy", "mult_axis", "do_dip"}
 
 LATTICE = {"ll", "lll", "llll", "ml", "mml", "mmll", "ll_phonopy"}  # couplings that act where atoms are displaced
 
@@ -45,9 +45,8 @@ REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
     "exchangedlm": ("exchange of the disordered state", ("none",)),
     "exc_inter": ("exchange interpolated between two files", OFF),
     "do_ralloy": ("a random alloy", OFF),
-    "do_dip": ("dipolar interactions", OFF),
-    "read_dipole": ("dipolar interactions", OFF),
-    "do_ewald": ("dipolar interactions", OFF),
+    "read_dipole": ("a tensor of dipolar interactions from a file", OFF),
+    "do_ewald": ("UppASD's own Ewald sums (--set model.dipole=true adds those of magsearch)", OFF),
     "demag": ("a demagnetising field", OFF),
     "do_lsf": ("longitudinal fluctuations", OFF),
     "conf_num": ("several sets of moments", ("1",)),

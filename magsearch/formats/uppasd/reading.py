@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.errors import InputError, meant
-from magsearch.formats.build import quadratic
+from magsearch.formats.build import dipoles, quadratic
 from magsearch.formats.table import Table
 from magsearch.formats.text_file import TextFile
 from magsearch.formats.uppasd import CONVENTIONS
@@ -22,6 +22,7 @@ from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.notes import Note
+from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
 from magsearch.units import MRY, MU_B
 
@@ -62,14 +63,15 @@ def read(file: TextFile) -> Hamiltonian:
     field = tesla * inpsd.numbers("hfield", 3, 0.0)
     lattice, shift, more = placed(inpsd, sites, file.choices.unfolded)
     parts = [replace(part, offset=part.offset + shift[part.j] - shift[part.i]) for part in parts]
-    notes += more
+    others, said = _dipoles(inpsd, lattice.periodic)
+    notes += more + said
     bonds = sum(parts[1:], parts[0]).merged()
     across = (bonds.offset[:, ~np.array(lattice.periodic)] != 0).any(axis=1) & bonds.J.any(axis=(1, 2))
     if lattice.cells == 1 and across.any():
         told = f"{across.sum()} couplings, for example {bonds.describe(int(across.argmax()))}"
         notes.append(f"{file.path}: UppASD closes the open edges of a single cell; here they cut {told}")
     try:
-        return Hamiltonian(lattice, bonds, moments, anisotropy, tuple(field), notes=tuple(notes))
+        return Hamiltonian(lattice, bonds, moments, anisotropy, tuple(field), notes=tuple(notes), others=others)
     except ValueError as error:
         for part in parts:
             try:
@@ -120,6 +122,19 @@ def read_moments(inpsd: Inpsd, atoms: int) -> NDArray[np.float64]:
         row = int(order[(moments <= 0).argmax()])
         raise table.error(row, f"the moment is {table.values[row, 2]:g}; expected a positive number of Bohr magnetons")
     return moments
+
+
+def _dipoles(inpsd: Inpsd, periodic: tuple[bool, bool, bool]) -> tuple[tuple[Dipole, ...], list[str]]:
+    """Return the dipole-dipole interaction of do_dip, and notes: 1 sums all pairs, 3 does the same by transforms."""
+    method = inpsd.whole("do_dip", 1, 0)[0]
+    if method == 0:
+        return (), []
+    if method not in (1, 3):
+        raise inpsd.error("do_dip", f"is {method}; expected 0, 1 or 3 (2 replaces spins by those of macrocells)")
+    if _arbitrary_units(inpsd):
+        raise inpsd.error("do_dip", "cannot be combined with aunits Y: dipoles need lengths and moments in units")
+    term, notes = dipoles(f"{inpsd.path}:{inpsd.entries['do_dip'].line}", "UppASD", periodic)
+    return (term,), notes
 
 
 def _arbitrary_units(inpsd: Inpsd) -> bool:

@@ -23,7 +23,8 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
     inpsd.dat is ``path``, or a file in it if ``path`` has no suffix; lengths are in angstrom (alat 1e-10). Raises
     CannotExpress for models without couplings, unsupported anisotropy, and disorder.
     """
-    expression, notes = Expression.of(hamiltonian, TARGET).wrapped(alone=True)
+    open_box = not any(hamiltonian.lattice.periodic)  # UppASD sums dipoles without periodic images
+    expression, notes = Expression.of(hamiltonian, TARGET, dipoles=open_box).wrapped(alone=True)
     h, lattice = expression.hamiltonian, expression.hamiltonian.lattice
     main = path if path.suffix else path / "inpsd.dat"
     bonds = h.bonds
@@ -75,6 +76,8 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
         lines.append("anisotropy ./kfile")
         if any(len(rows) > 1 for rows in anisotropies):
             lines.append("mult_axis Y")
+    if h.dipole is not None:
+        lines.append("do_dip 1")
     if any(h.field):
         lines.append(f"hfield {row(h.field)}")
     written = {main: "\n".join(lines) + "\n"}

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from magsearch.errors import InputError
+from magsearch.formats.build import dipoles
 from magsearch.formats.text_file import TextFile
 from magsearch.formats.vampire import CONVENTIONS
 from magsearch.formats.vampire.built_in import built_in
@@ -17,6 +18,7 @@ from magsearch.formats.vampire.statements import FIELD, LENGTH, Statement, repet
 from magsearch.formats.vampire.ucf import UnitCell, read_cell
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.notes import Note
+from magsearch.model.terms.dipole import Dipole
 
 __all__ = ["CONVENTIONS", "NAME", "files", "read", "recognises"]
 
@@ -31,6 +33,7 @@ READ = {"material:file", "material:unit-cell-file", "create:full", "create:parti
 READ |= {"sim:applied-field-strength", "sim:applied-field-unit-vector", "dimensions:system-size"}
 READ |= {f"create:periodic-boundaries{end}" for end in ("", "-x", "-y", "-z")}
 READ |= {"create:crystal-structure", "create:single-spin", "dimensions:unit-cell-size"}
+DIPOLES = {"dipole:solver", "sim:enable-dipole-fields"}
 READ |= {f"dimensions:unit-cell-size-{axis}" for axis in AXES}
 READ |= {f"dimensions:system-size-{axis}" for axis in AXES}
 
@@ -76,11 +79,14 @@ def read(file: TextFile) -> Hamiltonian:
     periodic = dict.fromkeys(AXES, False)
     strength, direction, factor = 0.0, (0.0, 0.0, 1.0), 1.0
     unused: list[str] = []
+    solver: Statement | None = None
     every = statements(path, file.text)
     for statement in every:
         name = f"{statement.key}:{statement.word}"
         _refuse(statement)
-        if name not in READ:
+        if name in DIPOLES:
+            solver = statement if statement.value != "false" else None
+        elif name not in READ:
             unused.append(name)
         elif name.startswith("dimensions:system-size"):
             for axis in statement.word[-1] if statement.word[-2] == "-" else AXES:
@@ -122,16 +128,30 @@ def read(file: TextFile) -> Hamiltonian:
             cell = replace(cell, links=cell.links[:0], J=cell.J[:0], line=[])
             told = Note(f"{path}: create:single-spin, one atom without couplings", harmless=True)
         notes.append(told)
-    return assemble_crystal(
+    edges_of_box = (periodic["x"], periodic["y"], periodic["z"])
+    others, told_of_them = _dipoles(solver, edges_of_box)
+    hamiltonian = assemble_crystal(
         ucf,
         cell,
         mat,
         system=(system["x"], system["y"], system["z"]) if system else None,
-        periodic=(periodic["x"], periodic["y"], periodic["z"]),
+        periodic=edges_of_box,
         field=(Bx, By, Bz),
         factor=factor,
-        notes=notes,
+        notes=notes + told_of_them,
     )
+    return replace(hamiltonian, others=others)
+
+
+def _dipoles(solver: Statement | None, periodic: tuple[bool, bool, bool]) -> tuple[tuple[Dipole, ...], list[str]]:
+    """Return the dipole-dipole interaction of a statement, and notes; solvers other than atomistic are approximate."""
+    if solver is None:
+        return (), []
+    where, kind = f"{solver.path}:{solver.line}", solver.value if solver.word == "solver" else "macrocell"
+    term, notes = dipoles(where, "VAMPIRE", periodic)
+    if kind != "atomistic":
+        notes.append(Note(f"{where}: the {kind} solver of VAMPIRE is approximate; here all pairs are summed"))
+    return (term,), notes
 
 
 def _built_in(file: TextFile, crystal: Statement | None, edges: dict[str, float]) -> tuple[UnitCell, Path, Note]:
@@ -159,12 +179,9 @@ def _built_in(file: TextFile, crystal: Statement | None, edges: dict[str, float]
 
 def _refuse(statement: Statement) -> None:
     """Raise InputError for statements that change the energy in an unsupported way, or cut a shape."""
-    name = f"{statement.key}:{statement.word}"
     if statement.value == "false":
         return
     if statement.key == "create" and statement.word in SHAPES:
         raise statement.error("cuts a shape, which magsearch does not support")
-    if statement.key == "dipole" or name == "sim:enable-dipole-fields":
-        raise statement.error("requests dipolar interactions, which magsearch does not support")
     if statement.key == "anisotropy" or statement.word.startswith("demagnetisation-factor"):
         raise statement.error("requests an energy that magsearch does not support")

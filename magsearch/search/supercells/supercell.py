@@ -35,8 +35,8 @@ def free_axes(hamiltonian: Hamiltonian) -> tuple[int, ...]:
     """
     if not hamiltonian.uniform:
         raise ValueError("with vacancies, per-site couplings or per-site moments the supercell cannot be chosen")
-    offset, periodic = hamiltonian.present.offset, hamiltonian.lattice.periodic
-    axes = tuple(axis for axis in range(3) if periodic[axis] and offset[:, axis].any())
+    periodic, crossed = hamiltonian.lattice.periodic, hamiltonian.crossed
+    axes = tuple(axis for axis in range(3) if periodic[axis] and crossed[axis])
     if not axes:
         raise ValueError("no axis is periodic and has couplings along it: there is no supercell to be chosen")
     return axes
