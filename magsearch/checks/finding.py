@@ -1,4 +1,4 @@
-"""What a check of a model finds."""
+"""Results of the checks of a model."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def watch(
         console.print(f"the {what} has finished at {at}: {ended.stopped}", soft_wrap=True)
         console.print(f"results    magsearch show {shlex.quote(str(run_file))}", soft_wrap=True)
     except KeyboardInterrupt:
-        console.print(f"the {what} has not finished; it continues if it was under way")
+        console.print(f"stopped watching; the {what} has not finished, and continues if it was under way")
 
 
 def _run(console: Console, path: Path, every: float) -> Ending:
