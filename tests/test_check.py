@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from command import here, printed
 
+import magsearch.checks
 from magsearch import config
 from magsearch.checks import examine
 from magsearch.formats.toml.example import COUPLINGS, example
@@ -167,6 +169,14 @@ def test_nothing_is_found_in_the_examples_that_magsearch_writes(lattice, couplin
     path = tmp_path / "model.toml"
     path.write_text(example(lattice, couplings))
     assert codes(path) == set()
+
+
+def test_every_finding_is_described_in_the_docs():
+    page = (ROOT / "docs/commands.md").read_text()
+    sources = "".join(path.read_text() for path in Path(magsearch.checks.__file__).parent.glob("*.py"))
+    found = set(re.findall(r'^ +(?:Finding\()?"([a-z]+(?:-[a-z]+)+)"[ ,]', sources, re.MULTILINE)) | {"small-couplings"}
+    assert found >= {code for _, code in PLANTED.values()}
+    assert [code for code in found if f"`{code}`" not in page] == []
 
 
 def test_findings_and_what_was_read_are_printed_in_json(tmp_path, capsys):

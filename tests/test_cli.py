@@ -60,8 +60,8 @@ def test_run_names_the_phase_of_its_champion_and_the_commands_that_draw_it(finis
     champion = storage.read(out).elites[0]
     assert f"\nphase {champion.phase}" in log
     assert f"\nfinished: {storage.read(out).stopped}" in log
-    assert f"magsearch plot {out} -o {out.with_suffix('.png')}" in log
-    assert f"magsearch report {out} -o {out.with_suffix('.html')}" in log
+    assert f"magsearch plot {out.name} -o {out.with_suffix('.png').name}" in log
+    assert f"magsearch report {out.name} -o {out.with_suffix('.html').name}" in log
 
 
 def test_a_run_under_way_shows_no_more_digits_than_it_has(finished, tmp_path, capsys):
