@@ -227,13 +227,14 @@ def test_watch_prints_a_line_for_each_point_of_a_scan_and_ends_with_it(tmp_path,
 
 
 def test_show_has_every_number_whole_in_80_columns():
-    """Of a run and of a thermal scan; a wide terminal has room for more."""
+    """Of a run and of a thermal scan, and in all other widths; a wide terminal has room for more."""
     run, scanned = stored(MODELS["square_bloch"]), heated(scan(fields=FIELDS, moments=MOMENTS))
     for show, record in ((console.show, run), (overview.show, scanned)):
-        narrow, wide = (Console(width=width, force_terminal=False) for width in (80, 160))
-        with narrow.capture() as captured:
-            show(narrow, record)
-        assert "…" not in captured.get()
+        *narrow, wide = (Console(width=width, force_terminal=False) for width in (80, 100, 110, 120, 130, 160))
+        for terminal in narrow:
+            with terminal.capture() as captured:
+                show(terminal, record)
+            assert "…" not in captured.get(), terminal.width
         with wide.capture() as more:
             show(wide, record)
         assert max(map(len, more.get().splitlines())) > 80

@@ -107,8 +107,9 @@ def _print_read(console: Console, path: Any, given: Input) -> None:
     terms += [term.name for term in hamiltonian.others]
     if terms:
         console.print(f"terms      {', '.join(terms)}", soft_wrap=True)
-    changed = ", ".join(_settings(given)) or "all have their defaults"
-    console.print(f"settings   {changed}", soft_wrap=True)
+    simple = (bool, int, float, str)
+    changed = [f"{key}={value}" if isinstance(value, simple) else key for key, value in _settings(given).items()]
+    console.print(f"settings   {', '.join(changed) or 'all have their defaults'}", soft_wrap=True)
     if shells := model.shells_of(hamiltonian):
         model.shells(console, shells)
 

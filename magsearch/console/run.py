@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +28,8 @@ from magsearch.storage.summary import above, certificate, charge_words
 
 LINES = 16  # of the ranks of a run that are shown
 ROUGH = "neighbouring spins differ by 60 degrees and more"
+UNBOUNDED = 10_000  # columns
 SINGLE = 5  # decimals of energies that are not refined in double precision yet
-WIDE = 110  # columns of a terminal from which on a table has room for words
 WORDS = ("phase", "degeneracy", "stability", "made by")  # columns that are no numbers
 
 
@@ -93,7 +93,7 @@ def layout(console: Console, search: Archipelago, lines: Sequence[str], nodes: i
 
 def show(console: Console, record: Record) -> None:
     """Print the elites of a run as a table, and a summary of the run."""
-    console.print(_elites(record, [_row(record, k, console.width >= WIDE) for k in range(len(record.elites))]))
+    console.print(_fitting(console, record, _row))
     if record.elites and rough(record.hamiltonian.lattice, record.elites[0].spins):
         console.print(f"note  topological charge undefined: {ROUGH}", style="yellow", soft_wrap=True)
     for part in record.damaged:
@@ -142,10 +142,23 @@ def state(stopped: Reason | None, resumable: bool) -> str:
 def minima(console: Console, record: Record) -> None:
     """Print the catalogue of a run's minima as a table, with fewer columns on a narrow terminal."""
     elites = record.elites
-    console.print(_elites(record, [_minimum(record, k, console.width >= WIDE) for k in range(len(elites))]))
+    console.print(_fitting(console, record, _minimum))
     if any(elite.degeneracy is None for elite in elites):
         why = "this file does not say it" if record.stopped else "known once the run has ended"
         console.print(f"note       degeneracy: {why}", style="yellow", soft_wrap=True)
+
+
+def fitting(console: Console, make: Callable[[bool], Table]) -> Table:
+    """Return the wide table that ``make`` gives if it fits the terminal, else the narrow one."""
+    wide = make(True)
+    needed = console.measure(wide, options=console.options.update(max_width=UNBOUNDED)).maximum
+    return wide if needed <= console.width else make(False)
+
+
+def _fitting(console: Console, record: Record, row: Callable[[Record, int, bool], dict[str, str]]) -> Table:
+    """Return the table of the elites, as wide as the terminal allows."""
+    numbers = range(len(record.elites))
+    return fitting(console, lambda wide: _elites(record, [row(record, number, wide) for number in numbers]))
 
 
 def _elites(record: Record, rows: list[dict[str, str]]) -> Table:
