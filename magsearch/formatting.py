@@ -59,6 +59,6 @@ def megabytes(size: int) -> str:
 def with_error(mean: float, error: float) -> str:
     """Return a mean with the error of its last digits in parentheses: -1.2345(67)."""
     if error <= 1e-12 * max(abs(mean), 1.0):  # nothing varies
-        return f"{mean + 0.0:.6g}"
+        return f"{round(mean, 12) + 0.0:.6g}"
     digits = max(0, 1 - int(f"{error:.1e}".partition("e")[2]))
     return f"{fixed(mean, digits)}({round(error * 10**digits)})"

@@ -55,6 +55,50 @@ def test_batch_log_has_a_plain_line_for_each_generation(finished):
     assert "lattice    6 x 5 x 1 cells" in log
 
 
+def test_run_names_the_phase_of_its_champion_and_the_commands_that_draw_it(finished):
+    _, out, log = finished
+    champion = storage.read(out).elites[0]
+    assert f"\nphase {champion.phase}" in log
+    assert f"\nfinished: {storage.read(out).stopped}" in log
+    assert f"magsearch plot {out.name} -o {out.with_suffix('.png').name}" in log
+    assert f"magsearch report {out.name} -o {out.with_suffix('.html').name}" in log
+
+
+def test_a_run_under_way_shows_no_more_digits_than_it_has(finished, tmp_path, capsys):
+    record, path = storage.read(finished[1]), tmp_path / "run.h5"
+    storage.write(path, replace(record, stopped=None))
+    energy = record.elites[0].energy / record.hamiltonian.n_spins
+    assert f"  {energy:.5f} " in printed(capsys, "show", path)
+    assert "not finished" in printed(capsys, "show", path)
+    assert f"  {energy:.8f} " in printed(capsys, "show", finished[1])
+
+
+@pytest.mark.parametrize("command", ["info", "cells", "bound", "check"])
+def test_a_run_is_a_model_too(command, finished, capsys):
+    toml, out, _ = finished
+    of_run = here(capsys, command, out, "--json", "--set", "model.field=1.5")
+    of_input = here(capsys, command, toml, "--json", "--set", "model.field=1.5")
+    given, wanted = json.loads(of_run[1]), json.loads(of_input[1])
+    for key in ("field", "shells", "softest_q", "soft_modes", "bound_per_site", "findings"):
+        assert given.get(key) == wanted.get(key)
+    assert of_run[0] == of_input[0]
+
+
+def test_a_run_is_not_begun_from_a_run(finished, capsys):
+    assert "--resume" in refused(capsys, "run", finished[1])
+    assert "--resume" in refused(capsys, "scan", finished[1])
+
+
+def test_info_numbers_shells_as_an_input_does(toml, capsys):
+    shells = json.loads(printed(capsys, "info", toml, "--json"))["shells"]
+    assert [(one["shell"], one["distance"], one["pairs"]) for one in shells] == [
+        (1, 1.0, 2),
+        (2, pytest.approx(2**0.5), 2),
+    ]
+    assert [one["J"][0] for one in shells] == pytest.approx([1.0, -0.2])
+    assert [one["D"][1] for one in shells] == pytest.approx([0.4, 0.0])
+
+
 def test_run_as_json_prints_json_alone_and_the_log_to_stderr(toml):
     done = magsearch("run", toml, "--json", "-o", toml.with_name("out.h5"), "--device", "cpu")
     result = json.loads(done.stdout)
@@ -329,7 +373,7 @@ def test_energy_as_text(toml, texture, capsys):
     [
         (("run", "{none}.toml"), "No such file"),
         (("run", "{toml}", "-o", "{folder}/a.xdmf"), "belongs to viewers"),
-        (("plot", "{out}", "-o", "a.png", "--what", "colour"), "expected summary, texture"),
+        (("plot", "{out}", "-o", "a.png", "--what", "textre"), "unknown picture 'textre'; did you mean 'texture'?"),
         (("plot", "{run}", "-o", "a.png", "--plane", "z"), "is not a plane; expected a cell axis and a layer"),
         (("run", "{folder}"), "directory"),
         (("run", "{toml}", "-o", "{out}", "--device", "abacus"), "abacus"),
@@ -379,7 +423,7 @@ def test_place_that_cannot_be_written_is_told_before_the_run(toml, capsys):
     code, out, err = here(capsys, "run", toml, "-o", toml.parent / "none" / "out.h5")
     assert code == 2
     assert "generation" not in out
-    assert re.fullmatch(r"magsearch: \S+out.h5: cannot be written: .*No such file or directory.*\n", err)
+    assert re.fullmatch(r"magsearch: \S+out.h5: the folder \S+none does not exist; .*\n", err)
 
 
 def test_gpu_that_is_not_there_is_told_in_one_line(toml, capsys):

@@ -385,6 +385,8 @@ def test_wrong_settings_of_an_uppasd_model(inpsd, override, told):
         ("[search]\noperators = {Splice = 1}", 10, "unknown operator 'Splice'; did you mean"),
         ("[search]\nseeds = {HeatPatch = 1}", 10, "need no parents"),
         ("[serach]\nseed = 1", 9, "unknown table 'serach'; did you mean 'search'?"),
+        ("[search]\nfield = 1.0", 10, "unknown key 'field' of [search]; did you mean 'model.field'?"),
+        ("[[dmi]]\nD = 1.0", 9, "unknown table 'dmi'; did you mean 'model.dmi'?"),
         ("[search]\nseed = = 1", 10, "not valid TOML"),
     ],
 )
@@ -409,6 +411,8 @@ def test_weights_are_numbers_of_at_least_zero(tmp_path, weight):
         ("search=3", "table.key=value"),
         ("serach.seed=3", "unknown table 'serach'; did you mean 'search'?"),
         ("search.sede=3", "unknown key 'sede'; did you mean 'seed'?"),
+        ("search.size=[3,3,1]", "unknown key 'size' of [search]; did you mean 'model.size'?"),
+        ("seed=3", "did you mean 'search.seed'?"),
         ("search.seed=many", "seed is 'many'"),
         ("search.seed=", "seed is ''"),
         ("search.seconds=nan", "seconds is nan"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from email.message import Message
 from inspect import getdoc
 
 import pytest
@@ -66,6 +67,42 @@ def test_version_is_that_of_the_package(capsys):
     from importlib.metadata import version
 
     assert printed(capsys, "--version") == f"magsearch {version('magsearch')}\n"
+
+
+@pytest.mark.parametrize(
+    ("urls", "shown"),
+    [
+        (["Homepage, https://home.example", "Documentation, https://docs.example/"], "https://docs.example/"),
+        (["Homepage, https://home.example"], "https://home.example"),
+        (None, None),
+    ],
+)
+def test_help_ends_with_the_address_that_the_package_has(urls, shown, monkeypatch, capsys):
+    data = Message()
+    for url in urls or ():
+        data["Project-URL"] = url
+    monkeypatch.setattr("importlib.metadata.metadata", lambda name: data)
+    for arguments in (["-h"], ["run", "-h"]):
+        text = printed(capsys, *arguments)
+        assert text.rstrip().endswith(f"Documentation: {shown}") if shown else "Documentation" not in text
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("magsearch re", {"report"}),
+        ("magsearch plot run.h5 --what str", {"structure"}),
+        ("magsearch run --device c", {"cpu", "cuda"}),
+        ("magsearch run model.toml --set search.gen", {"search.generations="}),
+        ("magsearch new --lattice py", {"pyrochlore"}),
+        ("magsearch convert a.toml b --to up", {"uppasd"}),
+    ],
+)
+def test_the_shell_completes_commands_options_and_choices(line, found, monkeypatch, capsys):
+    monkeypatch.setenv("_MAGSEARCH_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split()) - 1))
+    assert set(printed(capsys).split()) == found
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -24,7 +24,7 @@ LAYERS = (
     ("minima", "phases"),
     ("search",),
     ("config", "storage"),
-    ("console", "plots"),
+    ("console", "plots", "checks"),
     ("runs",),
     ("scan",),
     ("report",),

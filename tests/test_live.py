@@ -28,7 +28,7 @@ from magsearch.search.history import History
 from magsearch.search.stopping import Completed, GenerationsSpent, Reason, Stored
 
 
-def shown(history: History, limits: live.Limits, elapsed: float = 3.0, doing: str = "relaxing") -> list[str]:
+def shown(history: History, limits: live.Limits | None, elapsed: float = 3.0, doing: str = "relaxing") -> list[str]:
     console = Console(width=80, force_terminal=False)
     with console.capture() as captured:
         console.print(live.table(history, limits, elapsed, doing))
@@ -46,6 +46,13 @@ def test_the_table_fits_80_columns_without_a_break(generations):
     lines = shown(found, live.Limits(200, 86400.0), 80000.0, "stopped: " + "elites vary " * 10)
     assert all(len(line) <= 80 for line in lines)
     assert sum(line.startswith(("generation", "best", "mean", "now")) for line in lines) == (4 if generations else 2)
+
+
+def test_the_table_of_a_search_that_has_ended_names_its_end_and_no_time_left():
+    text = "\n".join(shown(searched(5), None, 80.0, "all is done"))
+    assert "generation  5, the last one, after 1:20" in text
+    assert "finished    all is done" in text
+    assert "left" not in text
 
 
 def test_the_table_counts_offspring_of_all_islands_over_the_latest_generations():
@@ -130,7 +137,9 @@ def test_watch_prints_a_line_for_each_generation_and_ends_with_the_run(tmp_path,
     write(path, 3, Stored("3 generations done"))
     lines = printed(capsys, "watch", path).splitlines()
     assert [line.split()[1] for line in lines[:3]] == ["0", "1", "2"]
-    assert lines[3:] == ["stopped: 3 generations done"]
+    assert lines[3].startswith("the run has finished at ")
+    assert lines[3].endswith(": 3 generations done")
+    assert lines[4:] == [f"results    magsearch show {path}"]
     assert "no such file" in refused(capsys, "watch", tmp_path / "none.h5")
 
 
@@ -141,7 +150,7 @@ def test_ctrl_c_ends_the_watching_and_nothing_else(tmp_path, capsys, monkeypatch
     path = tmp_path / "run.h5"
     write(path, 2)
     monkeypatch.setattr(time, "sleep", pressed)
-    assert printed(capsys, "watch", path).splitlines()[-1] == "the run is still running"
+    assert printed(capsys, "watch", path).splitlines()[-1].startswith("stopped watching; the run has not finished")
 
 
 # -- scans -------------------------------------------------------------------------------------------------------------
@@ -208,22 +217,24 @@ def test_watch_prints_a_line_for_each_point_of_a_scan_and_ends_with_it(tmp_path,
     path = tmp_path / "scan.h5"
     storage.write_scan(path, replace(heated(scan(fields=FIELDS), (5.0,)), stopped=Completed()))
     lines = printed(capsys, "watch", path).splitlines()
-    assert len(lines) == 9
+    assert len(lines) == 10
     assert lines[0].startswith("field (0, 0, 0) T, model.moment 2, search.seed 1, 0 K: antiferromagnet, -3.0000000 meV")
-    assert lines[-1] == "stopped: all points done"
+    assert lines[-2].startswith("the scan has finished at ")
+    assert lines[-2].endswith(": all points done")
 
 
 # -- tables of what is finished ----------------------------------------------------------------------------------------
 
 
 def test_show_has_every_number_whole_in_80_columns():
-    """Of a run and of a thermal scan; a wide terminal has room for more."""
+    """Of a run and of a thermal scan, and in all other widths; a wide terminal has room for more."""
     run, scanned = stored(MODELS["square_bloch"]), heated(scan(fields=FIELDS, moments=MOMENTS))
     for show, record in ((console.show, run), (overview.show, scanned)):
-        narrow, wide = (Console(width=width, force_terminal=False) for width in (80, 160))
-        with narrow.capture() as captured:
-            show(narrow, record)
-        assert "…" not in captured.get()
+        *narrow, wide = (Console(width=width, force_terminal=False) for width in (80, 100, 110, 120, 130, 160))
+        for terminal in narrow:
+            with terminal.capture() as captured:
+                show(terminal, record)
+            assert "…" not in captured.get(), terminal.width
         with wide.capture() as more:
             show(wide, record)
         assert max(map(len, more.get().splitlines())) > 80

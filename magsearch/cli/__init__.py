@@ -18,6 +18,8 @@ from magsearch.cli.streams import expect_written, open_tolerant
 from magsearch.errors import InputError
 
 COMMANDS = {  # name: its module, and the first paragraph of its docstring, which the list of commands shows
+    "new": ("new", "Write an example input with comments, as a start for your own."),
+    "check": ("check", "Check an input for what is left out or looks wrong."),
     "run": ("run", "Search for the ground state of a model."),
     "watch": ("watch", "Follow a run or a scan through its file until it ends."),
     "scan": ("scan", "Search a model over fields, temperatures or other settings."),
@@ -35,6 +37,29 @@ COMMANDS = {  # name: its module, and the first paragraph of its docstring, whic
     "convert": ("convert", "Write a model or a texture in the format of another code."),
 }
 PLAIN: dict[str, Any] = {"rich_markup_mode": None}  # brackets in help texts are text: [storage] is a table of the input
+
+
+def documentation() -> str | None:
+    """Return the address of the documentation, as pyproject.toml gives it to the package; None where it gives none."""
+    from importlib.metadata import metadata
+
+    pairs = [line.partition(",") for line in metadata("magsearch").get_all("Project-URL") or ()]
+    urls = {label.strip().lower(): url.strip() for label, _, url in pairs}
+    return urls.get("documentation") or urls.get("homepage") or next(iter(urls.values()), None)
+
+
+class Documented:
+    """A command or a group whose help ends with the address of the documentation."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write where the documentation is, if the package knows it."""
+        if url := documentation():
+            formatter.write_paragraph()
+            formatter.write_text(f"Documentation: {url}")
+
+
+class Command(Documented, TyperCommand):
+    """A command of magsearch."""
 
 
 @contextmanager
@@ -56,11 +81,11 @@ def load(name: str) -> Any:
         import_module("magsearch.cli.environment").expect_sound()
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, **PLAIN)
     with _uncollected():
-        alone.command(name)(getattr(import_module(f"{__name__}.{COMMANDS[name][0]}"), name))
+        alone.command(name, cls=Command)(getattr(import_module(f"{__name__}.{COMMANDS[name][0]}"), name))
     return get_command(alone)
 
 
-class Commands(TyperGroup):
+class Commands(Documented, TyperGroup):
     """A group that knows its commands by their summaries, and imports the one that is invoked."""
 
     def __init__(self, **settings: Any):
@@ -76,7 +101,6 @@ class Commands(TyperGroup):
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     **PLAIN,

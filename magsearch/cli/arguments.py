@@ -11,7 +11,10 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from magsearch import config
+from magsearch.cli import completion
 from magsearch.cli.streams import say
+from magsearch.config import ENDINGS, Input
 from magsearch.engine.choice import choose
 from magsearch.engine.device import Device
 from magsearch.errors import InputError
@@ -21,7 +24,7 @@ InputFile = Annotated[
     Path,
     typer.Argument(
         metavar="INPUT",
-        help="Model: .toml, inpsd.dat (UppASD), .out (TB2J), .cfg (Spirit), .ucf or input (VAMPIRE).",
+        help="Model: .toml, inpsd.dat (UppASD), .out (TB2J), .cfg (Spirit), .ucf or input (VAMPIRE); or OUT.h5.",
     ),
 ]
 RunFile = Annotated[Path, typer.Argument(metavar="OUT.h5", help="File of a run.")]
@@ -32,13 +35,19 @@ Settings = Annotated[
         "--set",
         metavar="KEY=VALUE",
         help="Change a setting: model.size=[64,64,1], model.field=2.7, search.seed=3, ... (repeatable).",
+        autocompletion=completion.settings,
     ),
 ]
 Strict = Annotated[
     bool,
     typer.Option("--strict", help="Refuse an INPUT of which something would be left out, changed or guessed (notes)."),
 ]
-DeviceName = Annotated[str, typer.Option("--device", help="Device: auto, cpu, cuda or cuda:N.")]
+DeviceName = Annotated[
+    str,
+    typer.Option(
+        "--device", help="Device: auto, cpu, cuda or cuda:N.", autocompletion=completion.one_of(("auto", "cpu", "cuda"))
+    ),
+]
 XAxis = Annotated[str | None, typer.Option("--x", help="Axis of a scan: field, temperature, model.moment, ...")]
 YAxis = Annotated[str | None, typer.Option("--y", help="Second axis of the diagram. Default: none, curves over x.")]
 HeldAt = Annotated[
@@ -50,6 +59,20 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 def changed(settings: list[str] | None, strict: bool) -> list[str]:
     """Return the settings of the command line, --strict among them."""
     return [*(settings or []), *(["model.strict=true"] if strict else [])]
+
+
+def read_input(path: Path, settings: list[str] | None, strict: bool) -> Input:
+    """Return the input in a file of a model, or the input of a run or a scan, with the settings of the command line."""
+    overrides = changed(settings, strict)
+    if path.suffix not in ENDINGS:
+        return config.read(path, overrides)
+    from magsearch import storage  # imports h5py
+
+    if storage.is_scan(path):
+        scanned = storage.read_scan(path)
+        return config.stored(path, scanned.input_text, scanned.hamiltonian, scanned.settings, overrides, scanned.model)
+    run = storage.read(path)
+    return config.stored(path, run.input_text, run.hamiltonian, run.settings, overrides)
 
 
 def texture_of(name: str, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
@@ -80,6 +103,13 @@ def named_after(input_file: Path | None, resume: Path | None, besides: bool, wha
     if input_file is None:
         raise InputError(f"missing INPUT; expected one, or --resume FILE to resume a {what}", what)
     return input_file.resolve().parent.name if input_file.name == "inpsd.dat" else input_file.stem
+
+
+def expect_model(path: Path, command: str) -> None:
+    """Raise InputError if the input of a new run or scan is the file of one."""
+    if path.suffix in ENDINGS:
+        told = f"is a file of results; resume it with magsearch {command} --resume {path}, or write its model with"
+        raise InputError(f"{told} magsearch convert {path} MODEL.toml", path)
 
 
 def device_named(name: str) -> Device:

@@ -13,12 +13,12 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from magsearch import config, output
+from magsearch import output
 from magsearch.bounds.bound import Bound
 from magsearch.bounds.ground_state import lowest_state, spiral
 from magsearch.bounds.luttinger_tisza import lower_bound
 from magsearch.bounds.quadratic_form import quadratic_form
-from magsearch.cli.arguments import InputFile, Json, Settings, Strict, changed, device_named, texture_of
+from magsearch.cli.arguments import InputFile, Json, Settings, Strict, device_named, read_input, texture_of
 from magsearch.console import model
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
@@ -56,7 +56,7 @@ def bound(
     One bound is for the supercell of the model, the other for the infinite crystal.
     """
     begin = time.monotonic()
-    hamiltonian = config.read(input_file, changed(settings, strict)).hamiltonian
+    hamiltonian = read_input(input_file, settings, strict).hamiltonian
     given, is_state = (None, False) if energy is None else _energy(energy, hamiltonian)
     box = _bound(hamiltonian, "box", moments, input_file)
     if given is not None and box.gap(given) < -1e-9 * box.scale:  # digits that a user left out

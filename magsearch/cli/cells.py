@@ -10,8 +10,7 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
-from magsearch import config
-from magsearch.cli.arguments import InputFile, Json, Settings, Strict, changed
+from magsearch.cli.arguments import InputFile, Json, Settings, Strict, read_input
 from magsearch.console import model
 from magsearch.errors import InputError
 from magsearch.search.supercells.ranking import ranked, soft_modes
@@ -29,7 +28,7 @@ def cells(
     Lists supercells, straight or sheared, that are commensurate with one soft mode (a spiral), or with all symmetric
     ones at once (a skyrmion lattice or another multiple-q state), better than every smaller supercell.
     """
-    given = config.read(input_file, changed(settings, strict))
+    given = read_input(input_file, settings, strict)
     crystal = given.hamiltonian
     try:
         modes = soft_modes(crystal)

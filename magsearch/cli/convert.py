@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from magsearch import config, formats, storage
-from magsearch.cli.arguments import Settings, Strict, changed, texture_of
+from magsearch import formats
+from magsearch.cli import completion
+from magsearch.cli.arguments import Settings, Strict, read_input, texture_of
 from magsearch.cli.streams import say
-from magsearch.errors import InputError
+from magsearch.errors import InputError, unknown
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.runs.textures import elite_of
 
@@ -29,7 +30,8 @@ def convert(
     to: Annotated[
         str | None,
         typer.Option(
-            help=f"Format, if the name of OUT does not tell it: {', '.join([*formats.TARGETS, *formats.KINDS])}."
+            help=f"Format, if the name of OUT does not tell it: {', '.join([*formats.TARGETS, *formats.KINDS])}.",
+            autocompletion=completion.one_of([*formats.TARGETS, *formats.KINDS]),
         ),
     ] = None,
     model: Annotated[Path | None, typer.Option(metavar="INPUT", help="Model of the texture IN.")] = None,
@@ -42,16 +44,14 @@ def convert(
     A term that the format cannot express is an error.
     """
     if to is not None and to not in (*formats.TARGETS, *formats.KINDS):
-        raise InputError(
-            f"is not a known format; expected {', '.join([*formats.TARGETS, *formats.KINDS])}", f"--to {to}"
-        )
+        raise InputError(unknown("format", to, [*formats.TARGETS, *formats.KINDS]), "--to")
     path, elite = elite_of(source)
     spins = to in formats.KINDS or (to is None and formats.kind_of(out) is not None)
     if model and not spins:
         raise InputError(f"belongs to spins, and {out} is to be a model", "--model")
     if spins and model is None and elite is None:
         raise InputError("says nothing of the lattice of its spins; give the model they belong to with --model", source)
-    hamiltonian = _model(model or path, changed(settings, strict))
+    hamiltonian = _model(model or path, settings, strict)
     if spins:
         formats.write_spins(out, texture_of(source, hamiltonian), hamiltonian, to, overwrite)
         say(out)
@@ -62,10 +62,6 @@ def convert(
     say(*files)
 
 
-def _model(path: Path, settings: list[str]) -> Hamiltonian:
+def _model(path: Path, settings: list[str] | None, strict: bool) -> Hamiltonian:
     """Read the model of a file, a folder of UppASD, a run or a scan."""
-    if elite_of(str(path))[1] is None:
-        return config.read(path / "inpsd.dat" if isdir(path) else path, settings).hamiltonian
-    if settings:
-        raise InputError(f"{path} is a run or a scan, whose model cannot change", "--set")
-    return (storage.read_scan if storage.is_scan(path) else storage.read)(path).hamiltonian
+    return read_input(path / "inpsd.dat" if isdir(path) else path, settings, strict).hamiltonian

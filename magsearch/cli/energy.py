@@ -8,13 +8,15 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from magsearch import config
-from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, Strict, changed, device_named, texture_of
+from magsearch.cli import completion
+from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, Strict, device_named, read_input, texture_of
 from magsearch.console import model
 from magsearch.engine.evaluator import Evaluator
-from magsearch.errors import InputError
+from magsearch.errors import InputError, unknown
 from magsearch.observables.energy_density import energies, largest_torque
 from magsearch.units import MRY
+
+UNITS = ("meV", "mRy")
 
 
 def energy(
@@ -22,7 +24,9 @@ def energy(
     spins: Annotated[
         str, typer.Option(help="Texture: OVF, .npy [site, 3], extended XYZ, UppASD restart file, or OUT.h5[:elite].")
     ],
-    unit: Annotated[str, typer.Option(help="Unit of energy: meV or mRy.")] = "meV",
+    unit: Annotated[
+        str, typer.Option(help="Unit of energy: meV or mRy.", autocompletion=completion.one_of(UNITS))
+    ] = "meV",
     settings: Settings = None,
     strict: Strict = False,
     device: DeviceName = "cpu",
@@ -32,9 +36,9 @@ def energy(
 
     Energies are per site. Also prints the largest torque.
     """
-    if unit not in ("meV", "mRy"):
-        raise InputError(f"{unit!r} is not a unit of energy here; expected meV or mRy", "--unit")
-    hamiltonian = config.read(input_file, changed(settings, strict)).hamiltonian
+    if unit not in UNITS:
+        raise InputError(unknown("unit", unit, UNITS), "--unit")
+    hamiltonian = read_input(input_file, settings, strict).hamiltonian
     texture = texture_of(spins, hamiltonian)
     scale, on = (1.0 if unit == "meV" else 1 / MRY), device_named(device)
     whole = Evaluator(hamiltonian, on, np.float64)

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from magsearch import config
-from magsearch.cli.arguments import InputFile, Json, Settings, Strict, changed, device_named
+from magsearch.cli.arguments import InputFile, Json, Settings, Strict, device_named, read_input
 from magsearch.console import model
 from magsearch.engine.cuda import Cuda
 from magsearch.engine.evaluator import Evaluator, choose_path
 from magsearch.formats import CONVENTIONS
 from magsearch.formatting import vector
+from magsearch.model.hamiltonian import CONVENTION
 from magsearch.model.triangulation import sheets, stacking_axis
 from magsearch.operators import HostOperator
 from magsearch.operators.crystal import softest_waves
@@ -21,8 +21,11 @@ from magsearch.search.memory import footprint
 
 
 def info(input_file: InputFile, settings: Settings = None, strict: Strict = False, as_json: Json = False) -> None:
-    """Summarise an input: lattice, couplings, soft modes, memory."""
-    given = config.read(input_file, changed(settings, strict))
+    """Summarise an input: lattice, couplings, soft modes, memory.
+
+    Shells have the numbers that an input in TOML gives them. INPUT may also be a run or a scan.
+    """
+    given = read_input(input_file, settings, strict)
     hamiltonian, lattice = given.hamiltonian, given.hamiltonian.lattice
     evaluator = Evaluator(hamiltonian, device_named("cpu"), np.float32, given.search.path)
     islands = given.islands.islands(given.search)
@@ -48,7 +51,8 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
     }
     mixtures = {operator for island in islands for operator, _ in (*island.seeds, *island.operators)}
     result["host_operators"] = sorted({type(one).__name__ for one in mixtures if isinstance(one, HostOperator)})
-    result |= {"format": given.format, "conventions": CONVENTIONS[given.format]}
+    conventions = CONVENTIONS.get(given.format, CONVENTION)  # those of a run are magsearch's own
+    result |= {"format": given.format, "conventions": conventions, "shells": model.shells_of(hamiltonian)}
     if hamiltonian.uniform:
         waves = softest_waves(hamiltonian, 1)
         q = (waves.index[0] / np.array(lattice.size)) @ lattice.reciprocal
@@ -67,6 +71,8 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
         return
     console = model.console()
     model.describe(console, hamiltonian)
+    if result["shells"]:
+        model.shells(console, result["shells"])
     console.print(f"path       {model.path_line(hamiltonian, evaluator.path, evaluator.device)}")
     if "softest_q" in result:
         soft = result["softest_q"]
@@ -83,5 +89,5 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
     if result["host_operators"]:
         console.print(f"on host    {', '.join(result['host_operators'])}")
     console.print(f"format     {given.format}")
-    for line in CONVENTIONS[given.format].splitlines():
+    for line in conventions.splitlines():
         console.print(f"           {line}", soft_wrap=True)

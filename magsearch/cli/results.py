@@ -14,7 +14,7 @@ from magsearch.cli.streams import say
 from magsearch.console import model
 from magsearch.console import run as console
 from magsearch.console import scan as overview
-from magsearch.errors import InputError
+from magsearch.errors import InputError, unknown
 from magsearch.formats.table import is_index
 from magsearch.formatting import vector
 from magsearch.runs.textures import elite_in
@@ -50,13 +50,21 @@ def show(
         console.show(model.console(), stored)
 
 
+def pictures(incomplete: str) -> list[str]:
+    """Return the pictures whose names begin with what is there."""
+    from magsearch import plots
+
+    return [name for name in plots.PICTURES if name.startswith(incomplete)]
+
+
 def plot(
     run_file: RunFile,
     out: Annotated[Path, typer.Option("-o", "--out", help="Image file: .png, .pdf or .svg.")],
     what: Annotated[
         str,
         typer.Option(
-            help="Quantity to draw: summary, texture, structure, charge, elites, generations, operators or migrations."
+            help="Quantity to draw: summary, texture, structure, charge, elites, generations, operators or migrations.",
+            autocompletion=pictures,
         ),
     ] = "summary",
     elite: Annotated[int, typer.Option(help="Number of the elite; 0 is the champion.")] = 0,
@@ -72,7 +80,7 @@ def plot(
     from magsearch import plots
 
     if what not in plots.PICTURES:
-        raise InputError(f"is not a known plot; expected {', '.join(plots.PICTURES)}", f"--what {what}")
+        raise InputError(unknown("picture", what, plots.PICTURES), "--what")
     stored = storage.read(run_file)
     elite_in(stored, run_file, elite)
     where = f"{Path(stored.input_path).name}, B = {vector(stored.hamiltonian.field, 2)} T"

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from magsearch import storage
-from magsearch.cli.arguments import DeviceName, Json, Settings, Strict, changed, named_after
+from magsearch.cli.arguments import DeviceName, Json, Settings, Strict, changed, expect_model, named_after
 from magsearch.console import run as results
 from magsearch.errors import Interrupted
 from magsearch.parallel.ranks import launched
@@ -83,6 +83,7 @@ def _beginning(
     if resume is not None:
         return runs.resume(resume, settings, held)
     assert input_file is not None
+    expect_model(input_file, "run")
     return runs.begin(input_file, out or Path(name).with_suffix(".h5"), settings, overwrite, seeds, held)
 
 
@@ -91,6 +92,7 @@ def _report(console: Console, stored: storage.Record, out: Path, reason: Reason,
         print(json.dumps(summary.summary(stored), indent=1))
     else:
         results.show(console, stored)
+        results.following(console, out)
     if not reason.ended:
         done = len(stored.history)
         console.print(f"{reason} after {done} generations; resume with: magsearch run --resume {out}", soft_wrap=True)

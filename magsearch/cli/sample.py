@@ -11,8 +11,7 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
-from magsearch import config
-from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, Strict, changed, device_named, texture_of
+from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, Strict, device_named, read_input, texture_of
 from magsearch.console import model
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
@@ -55,7 +54,7 @@ def sample(
     Averages energy, specific heat, magnetisation and topological charge.
     """
     kelvin = temperatures(temperature)
-    given = config.read(input_file, changed(settings, strict))
+    given = read_input(input_file, settings, strict)
     texture, on = texture_of(start, given.hamiltonian) if start else None, device_named(device)
     evaluator = Evaluator(given.hamiltonian, on, np.float32, given.search.path)
     if chains is None:

@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 
 from magsearch import storage
-from magsearch.cli.arguments import DeviceName, Json, Strict, changed, named_after
+from magsearch.cli import completion
+from magsearch.cli.arguments import DeviceName, Json, Strict, changed, expect_model, named_after
 from magsearch.console import scan as overview
 from magsearch.errors import InputError
 from magsearch.parallel.ranks import launched
@@ -38,6 +39,7 @@ def scan(
             "--set",
             metavar="KEY=VALUE",
             help="Change a setting: scan.field=[0,1,2], scan.temperature=[0,10], scan.model.moment=... (repeatable).",
+            autocompletion=completion.settings,
         ),
     ] = None,
     strict: Strict = False,
@@ -91,6 +93,7 @@ def _beginning(
     if resume is not None:
         return scanning.resume(resume, settings, held)
     assert input_file is not None
+    expect_model(input_file, "scan")
     if points and overwrite:
         raise InputError("the tasks of an array share one file: --overwrite would delete what others found", "--points")
     share = _share(points) if points else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import time
 from collections.abc import Callable, Hashable, Iterator
@@ -29,6 +30,10 @@ class Ending(Protocol):
     def stopped(self) -> Reason | None:
         """Reason why it ended; None while it is under way."""
 
+    @property
+    def written(self) -> float:
+        """When its file was written last, seconds since 1970."""
+
 
 Seen = TypeVar("Seen", bound=Ending)
 
@@ -44,32 +49,35 @@ def watch(
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     console, scanned = model.console(), storage.is_scan(run_file)
+    what = "scan" if scanned else "run"
     try:
-        stopped = _scan(console, run_file, every) if scanned else _run(console, run_file, every)
-        console.print(f"stopped: {stopped}", soft_wrap=True)
+        ended = _scan(console, run_file, every) if scanned else _run(console, run_file, every)
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(ended.written))
+        console.print(f"the {what} has finished at {at}: {ended.stopped}", soft_wrap=True)
+        console.print(f"results    magsearch show {shlex.quote(str(run_file))}", soft_wrap=True)
     except KeyboardInterrupt:
-        console.print(f"the {'scan' if scanned else 'run'} is still running")
+        console.print(f"stopped watching; the {what} has not finished, and continues if it was under way")
 
 
-def _run(console: Console, path: Path, every: float) -> Reason | None:
-    """Follow a run and return why it has ended."""
+def _run(console: Console, path: Path, every: float) -> Ending:
+    """Follow a run and return its end."""
     if not console.is_terminal:
         shown = 0
         for seen in looks(path, every):
             for number in range(shown, len(seen.history)):
                 console.print(live.line(seen.history, number), soft_wrap=True)
             shown = len(seen.history)
-        return seen.stopped
+        return seen
     with Live(console=console, auto_refresh=False) as picture:
         for seen in looks(path, every):
-            limits = live.Limits(seen.generations, seen.limit)
+            limits = None if seen.stopped else live.Limits(seen.generations, seen.limit)
             doing = str(seen.stopped or _file_of(seen.written))
             picture.update(live.table(seen.history, limits, seen.seconds, doing), refresh=True)
-    return seen.stopped
+    return seen
 
 
-def _scan(console: Console, path: Path, every: float) -> Reason | None:
-    """Follow a scan and return why it has ended."""
+def _scan(console: Console, path: Path, every: float) -> Ending:
+    """Follow a scan and return its end."""
     known: dict[str, scan_live.Found] = {}  # by the line about it, in the order in which they were seen
     if not console.is_terminal:
         for seen in scan_looks(path, every):
@@ -77,14 +85,14 @@ def _scan(console: Console, path: Path, every: float) -> Reason | None:
             for line in (line for line in found if line not in known):
                 console.print(line, soft_wrap=True)
             known |= found
-        return seen.stopped
+        return seen
     with Live(console=console, auto_refresh=False) as picture:
         for seen in scan_looks(path, every):
             found = scan_live.lines(seen.record)
             known = {line: found[line] for line in (known | found) if line in found}
             doing = str(seen.stopped or _file_of(seen.written))
             picture.update(scan_live.table(seen, list(known.values()), doing), refresh=True)
-    return seen.stopped
+    return seen
 
 
 def _file_of(moment: float) -> str:

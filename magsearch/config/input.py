@@ -31,6 +31,8 @@ TABLES: dict[str, type[Table]] = {
     table.PATH: table for table in (SearchTable, IslandsTable, StorageTable, ScanTable)
 }  # fmt: skip
 KNOWN = ("model", *TABLES)
+ENDINGS = (".h5", ".hdf5")  # of files of runs and scans
+STORED = "magsearch, HDF5"  # format of the model of a run or a scan
 LARGEST = 1e35  # meV, of ``Hamiltonian.stiffness``: single precision ends at 3e38
 CHOICES = tuple(field.name for field in fields(Choices))
 
@@ -66,16 +68,24 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Input:
     path, changes = Path(path), _overrides(overrides)
     opened = formats.opened(path)
     strict = changes.get("model", {}).pop("strict", False)
-    hamiltonian = opened.hamiltonian(_choices(changes.get("model", {})))
     given, sources = opened.tables, {name: Source(path, opened.text, name) for name in KNOWN}
-    for name in given:
+    for name, table in given.items():
         if name not in KNOWN:
-            raise Source(path, opened.text, name).error((), unknown("table", name, KNOWN))
+            raise Source(path, opened.text, name).error((), _unknown_table(name))
+        for key in table if isinstance(table, dict) else ():
+            if told := _misplaced(name, key):
+                raise sources[name].error((key,), told)
+    hamiltonian = opened.hamiltonian(_choices(changes.get("model", {})))
     own = {name: given.get(name, {}) for name in TABLES}
     made = Input(
         path, opened.text, hamiltonian, **_settings(own, sources), model=given.get("model"), format=opened.format.NAME
     )
     made = _overruled(made, own, changes) if overrides else made
+    return _accepted(made, path, strict)
+
+
+def _accepted(made: Input, path: Path, strict: Any) -> Input:
+    """Return an input that makes sense; raises InputError for one that does not, and with ``strict`` for its notes."""
     _refuse_senseless(made.hamiltonian, path)
     if strict is True:
         refuse_notes(made.hamiltonian, path)
@@ -129,6 +139,28 @@ def _overruled(made: Input, given: Mapping[str, dict[str, Any]], changes: dict[s
     return replace(made, hamiltonian=hamiltonian, model=model, **settings)
 
 
+def stored(
+    path: Path,
+    text: str,
+    hamiltonian: Hamiltonian,
+    settings: Mapping[str, Any],
+    overrides: Sequence[str],
+    model: dict[str, Any] | None = None,
+) -> Input:
+    """Return the input of a run or a scan as that of another command, with any ``key=value`` settings on top.
+
+    settings  what ``Input.as_json`` gave
+    model     the [model] table, where the file holds one; else only size, periodic and field can change
+    """
+    made, changes = (
+        replace(again(str(path), text, hamiltonian, settings, (), model), format=STORED),
+        _overrides(overrides),
+    )
+    strict = changes.get("model", {}).pop("strict", False)
+    made = _overruled(made, made.as_json(), changes) if overrides else made
+    return _accepted(made, path, strict)
+
+
 def again(
     path: str,
     text: str,
@@ -153,6 +185,29 @@ def again(
     return Input(Path(path), text, hamiltonian, **_settings(given, COMMAND_LINE), model=model)
 
 
+def _keys(table: str) -> tuple[str, ...]:
+    """Return the keys of a table, those of other formats included."""
+    return (*Model.KEYS, *CHOICES, "strict") if table == "model" else tuple(TABLES[table].KEYS)
+
+
+def _owners(key: str) -> list[str]:
+    """Return the tables that have a key; axes of a scan are left out, which have the names of other keys."""
+    return [table for table in KNOWN if table != "scan" and key in _keys(table)]
+
+
+def _unknown_table(name: str) -> str:
+    """Return the message for a table that does not exist: where it belongs, or what was probably meant."""
+    owners = _owners(name)
+    return f"unknown table '{name}'; did you mean '{owners[0]}.{name}'?" if owners else unknown("table", name, KNOWN)
+
+
+def _misplaced(table: str, key: str) -> str | None:
+    """Return the message for a key that belongs to another table; None for any other."""
+    if table == "scan" or key in _keys(table) or not (owners := _owners(key)):
+        return None
+    return f"unknown key '{key}' of [{table}]; did you mean '{owners[0]}.{key}'?"
+
+
 def _with_values(stored: Any) -> Any:
     """Return stored settings without those that were not given."""
     if isinstance(stored, Mapping):
@@ -165,7 +220,7 @@ def _overrides(items: Sequence[str]) -> dict[str, dict[str, Any]]:
     pairs = []
     for item in items:
         name, equals, value = item.partition("=")
-        if not (equals and "." in name):
+        if not equals:
             raise InputError(f"{item!r} is not table.key=value with table one of {', '.join(KNOWN)}", "--set")
         try:
             pairs.append((name, tomllib.loads(f"value = {value}")["value"]))
@@ -180,9 +235,12 @@ def _by_table(settings: Iterable[tuple[str, Any]]) -> dict[str, dict[str, Any]]:
     for name, value in settings:
         table, dot, key = name.strip().partition(".")
         if not (dot and key):
-            raise InputError(f"{name!r} is not table.key=value with table one of {', '.join(KNOWN)}", "--set")
+            told = f"; did you mean '{owners[0]}.{table}'?" if (owners := _owners(table)) else ""
+            raise InputError(f"{name!r} is not table.key=value with table one of {', '.join(KNOWN)}{told}", "--set")
         if table not in KNOWN:
-            raise InputError(f"{name.strip()}: {unknown('table', table, KNOWN)}", "--set")
+            raise InputError(f"{name.strip()}: {_unknown_table(table)}", "--set")
+        if wrong := _misplaced(table, key.partition(".")[0]):
+            raise InputError(wrong, "--set")
         tables.setdefault(table, {})[key] = value
     return tables
 

@@ -38,17 +38,21 @@ def line(history: History, number: int) -> str:
     )
 
 
-def table(history: History, limits: Limits, elapsed: float, doing: str) -> RenderableType:
+def table(history: History, limits: Limits | None, elapsed: float, doing: str) -> RenderableType:
     """Return a table of the progress: generations, energies, seconds left, and accepted offspring by operator.
 
+    limits    None where the search has ended
     elapsed   wall time of the search, seconds
-    doing     current activity, in a few words
+    doing     current activity in a few words, or why the search ended
     """
     done = len(history)
-    time = f"{duration(elapsed)} gone"
-    if 0 < done < limits.generations and (left := seconds_left(history, limits, elapsed)) is not None:
-        time += f", {duration(left)} left at most"
-    lines = [f"generation  {done} of at most {limits.generations}, {time}"]
+    if limits is None:
+        lines = [f"generation  {done}, the last one, after {duration(elapsed)}"]
+    else:
+        time = f"{duration(elapsed)} gone"
+        if 0 < done < limits.generations and (left := seconds_left(history, limits, elapsed)) is not None:
+            time += f", {duration(left)} left at most"
+        lines = [f"generation  {done} of at most {limits.generations}, {time}"]
     if done:
         rows, overall = history.rows[-1], history.overall(done - 1)
         best = rows[rows["best"].argmin()]
@@ -58,7 +62,10 @@ def table(history: History, limits: Limits, elapsed: float, doing: str) -> Rende
         lines.append(f"best        {energy}")
         spread = f"{overall['mean']:.6f}, standard deviation {overall['deviation']:.1e} meV per site"
         lines.append(f"mean        {spread}")
-    shown = [Text(visible(each), no_wrap=True, overflow="ellipsis") for each in (*lines, f"now         {doing}")]
+    shown = [
+        Text(visible(each), no_wrap=True, overflow="ellipsis")
+        for each in (*lines, f"{'now' if limits else 'finished':12}{doing}")
+    ]
     return Group(*shown, _operators(history)) if done else Group(*shown)
 
 

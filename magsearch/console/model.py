@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from magsearch.engine.device import Device
 from magsearch.engine.evaluator import choose_path, cost
 from magsearch.errors import visible
 from magsearch.formatting import count, megabytes, vector
+from magsearch.model.couplings import Couplings
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.search.memory import Footprint
+
+SHELLS = 16  # rows of the table of shells that are printed
 
 
 class Plain(Console):
@@ -35,6 +41,13 @@ def console(stderr: bool = False, quiet: bool = False) -> Console:
 
 def describe(console: Console, hamiltonian: Hamiltonian) -> None:
     """Lattice and couplings in a few lines, and what the reader wants the user to know."""
+    summary(console, hamiltonian)
+    for note in hamiltonian.remarks:
+        console.print(f"note       {note}", style="yellow", soft_wrap=True)
+
+
+def summary(console: Console, hamiltonian: Hamiltonian) -> None:
+    """Print lattice, couplings, field and moments, a line each."""
     lattice = hamiltonian.lattice
     size = " x ".join(str(n) for n in lattice.size)
     edges = ", ".join("periodic" if p else "open" for p in lattice.periodic)
@@ -52,14 +65,76 @@ def describe(console: Console, hamiltonian: Hamiltonian) -> None:
         f"field      {vector(hamiltonian.field)} T; moments {moments(hamiltonian)} mu_B",
         soft_wrap=True,
     )
-    for note in hamiltonian.remarks:
-        console.print(f"note       {note}", style="yellow", soft_wrap=True)
 
 
 def moments(hamiltonian: Hamiltonian) -> str:
     """Return the moment, or the range of moments, in Bohr magnetons."""
     low, high = np.min(hamiltonian.moments), np.max(hamiltonian.moments)
     return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+
+
+def shells_of(hamiltonian: Hamiltonian) -> list[dict[str, Any]]:
+    """Return the shells of the couplings, shortest first, one entry for each pair of species; ranges are [low, high].
+
+    shell is the number that an input gives it, None in cells with too many pairs of atoms; distances are in angstrom,
+    pairs are those of a cell, each once, and couplings are in meV.
+    """
+    couplings = Couplings(hamiltonian)
+    lengths = np.linalg.norm(couplings.dmi, axis=1)
+    numbers: Sequence[int | None] = couplings.numbers() or [None] * len(couplings.shells)
+    found: list[dict[str, Any]] = []
+    for number, shell in zip(numbers, couplings.shells, strict=True):
+        ends = np.array([couplings.pair(k) for k in shell.tolist()])
+        for pair in np.unique(ends):
+            own = shell[ends == pair]
+            J, D = couplings.exchange[own], lengths[own]
+            found.append(
+                {
+                    "shell": number,
+                    "distance": float(couplings.distances[own].mean()),
+                    "species": str(pair),
+                    "pairs": len(own) / 2,
+                    "J": [float(J.min()), float(J.max())],
+                    "D": [float(D.min()), float(D.max())],
+                    "anisotropic": float(couplings.anisotropic[own].max()),
+                }
+            )
+    return found
+
+
+def shells(console: Console, found: list[dict[str, Any]]) -> None:
+    """Print the shells of ``shells_of`` as a table, without columns that are zero."""
+    shown = found if len(found) <= SHELLS else found[: SHELLS - 1]
+    table = Table(box=SIMPLE, padding=(0, 1))
+    columns = {
+        "shell": lambda one: str(one["shell"] or ""),
+        "angstrom": lambda one: f"{one['distance']:.4f}",
+        "atoms": lambda one: one["species"],
+        "pairs per cell": lambda one: f"{one['pairs']:g}",
+        "J (meV)": lambda one: _range(*one["J"]),
+        "|D| (meV)": lambda one: _range(*one["D"]) if one["D"][1] else "",
+        "anisotropic (meV)": lambda one: f"{one['anisotropic']:.4g}" if one["anisotropic"] else "",
+    }
+    for name, text in columns.items():
+        if shown and any(text(one) for one in shown):
+            table.add_column(name, justify="left" if name == "atoms" else "right")
+    for one in shown:
+        table.add_row(*(text(one) for text in columns.values() if any(text(other) for other in shown)))
+    console.print(table)
+    if len(shown) < len(found):
+        rest = found[len(shown) :]
+        most = max(max(map(abs, one["J"])) for one in rest)
+        console.print(
+            f"and {count(len(rest), 'shell')} up to {rest[-1]['distance']:.4g} angstrom, |J| at most {most:.4g} meV; "
+            "--json lists all",
+            soft_wrap=True,
+        )
+
+
+def _range(low: float, high: float) -> str:
+    """Return a number, or a range of numbers."""
+    close = abs(high - low) <= 1e-6 * max(abs(low), abs(high))
+    return f"{high + 0.0:.5g}" if close else f"{low + 0.0:.4g} to {high + 0.0:.4g}"
 
 
 def path_line(hamiltonian: Hamiltonian, path: str, device: Device) -> str:

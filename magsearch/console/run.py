@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from rich.box import SIMPLE
@@ -16,15 +18,18 @@ from rich.table import Table
 from magsearch.console import live
 from magsearch.formatting import count, fixed, vector
 from magsearch.observables.topological_charge import rough
+from magsearch.phases.rules import RULES
 from magsearch.search.archipelago import Archipelago
 from magsearch.search.candidate import Candidate
 from magsearch.search.history import History
+from magsearch.search.stopping import Reason
 from magsearch.storage import Record
-from magsearch.storage.summary import above, certificate
+from magsearch.storage.summary import above, certificate, charge_words
 
 LINES = 16  # of the ranks of a run that are shown
 ROUGH = "neighbouring spins differ by 60 degrees and more"
-WIDE = 110  # columns of a terminal from which on a table has room for words
+UNBOUNDED = 10_000  # columns
+SINGLE = 5  # decimals of energies that are not refined in double precision yet
 WORDS = ("phase", "degeneracy", "stability", "made by")  # columns that are no numbers
 
 
@@ -88,12 +93,12 @@ def layout(console: Console, search: Archipelago, lines: Sequence[str], nodes: i
 
 def show(console: Console, record: Record) -> None:
     """Print the elites of a run as a table, and a summary of the run."""
-    console.print(_elites(record, [_row(record, k, console.width >= WIDE) for k in range(len(record.elites))]))
+    console.print(_fitting(console, record, _row))
     if record.elites and rough(record.hamiltonian.lattice, record.elites[0].spins):
         console.print(f"note  topological charge undefined: {ROUGH}", style="yellow", soft_wrap=True)
     for part in record.damaged:
         console.print(f"damaged    {part}: not shown", style="red", soft_wrap=True)
-    for line in certified(record):
+    for line in [*named(record), *certified(record)]:
         console.print(line, soft_wrap=True)
     history = record.history
     evaluations = int(history["evaluations"].sum())
@@ -107,15 +112,53 @@ def show(console: Console, record: Record) -> None:
         share = 100 * np.mean(record.waited) / max(record.seconds, 1e-9)
         done.append(f"{count(len(record.waited), 'rank')}: waited {share:.1f} % of the time")
     console.print(", ".join(done), soft_wrap=True)
+    console.print(state(record.stopped, record.resumable), soft_wrap=True)
+
+
+def named(record: Record) -> list[str]:
+    """Return a line with the phase of the champion, and what defines it; none where no phase is known yet."""
+    if not record.elites or not record.elites[0].phase:
+        return []
+    phase = record.elites[0].phase
+    sentence = {rule.name: f": {rule.sentence}" for rule in RULES}.get(phase, "")
+    return [f"phase {phase}{charge_words(record, 0)}{sentence}"]
+
+
+def following(console: Console, out: Path) -> None:
+    """Print the commands that draw a run and write its report, with the files that they write."""
+    run = shlex.quote(str(out))
+    for what, command, suffix in (("picture", "plot", ".png"), ("page", "report", ".html")):
+        made = shlex.quote(str(out.with_suffix(suffix)))
+        console.print(f"{what:11}{made}: magsearch {command} {run} -o {made}", soft_wrap=True)
+
+
+def state(stopped: Reason | None, resumable: bool) -> str:
+    """Return whether a run has ended and why, and whether it can be resumed, in a line."""
+    if stopped is None:
+        return "not finished: under way, or interrupted and to be resumed; energies are in single precision so far"
+    return f"finished: {stopped}{'; a longer limit resumes it' if resumable else ''}"
 
 
 def minima(console: Console, record: Record) -> None:
     """Print the catalogue of a run's minima as a table, with fewer columns on a narrow terminal."""
     elites = record.elites
-    console.print(_elites(record, [_minimum(record, k, console.width >= WIDE) for k in range(len(elites))]))
+    console.print(_fitting(console, record, _minimum))
     if any(elite.degeneracy is None for elite in elites):
         why = "this file does not say it" if record.stopped else "known once the run has ended"
         console.print(f"note       degeneracy: {why}", style="yellow", soft_wrap=True)
+
+
+def fitting(console: Console, make: Callable[[bool], Table]) -> Table:
+    """Return the wide table that ``make`` gives if it fits the terminal, else the narrow one."""
+    wide = make(True)
+    needed = console.measure(wide, options=console.options.update(max_width=UNBOUNDED)).maximum
+    return wide if needed <= console.width else make(False)
+
+
+def _fitting(console: Console, record: Record, row: Callable[[Record, int, bool], dict[str, str]]) -> Table:
+    """Return the table of the elites, as wide as the terminal allows."""
+    numbers = range(len(record.elites))
+    return fitting(console, lambda wide: _elites(record, [row(record, number, wide) for number in numbers]))
 
 
 def _elites(record: Record, rows: list[dict[str, str]]) -> Table:
@@ -145,7 +188,9 @@ def _row(record: Record, number: int, wide: bool) -> dict[str, str]:
     """Return an elite by the names of the columns; fewer of them unless the terminal is wide."""
     elite, spins = record.elites[number], record.hamiltonian.n_spins
     free = any(elite.free_energy is not None for elite in record.elites)
-    row = {"": str(number), "meV per site": f"{elite.energy / spins:.8f}", "above": f"{above(record, number):.2e}"}
+    digits = 8 if record.stopped else SINGLE
+    energy = f"{elite.energy / spins:.{digits}f}"
+    row = {"": str(number), "meV per site": energy, "above": f"{above(record, number):.2e}"}
     if free:
         row["free energy"] = f"{np.nan if elite.free_energy is None else elite.free_energy / spins:.6f}"
     row["charge"] = fixed(elite.charge, 2)

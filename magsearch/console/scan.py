@@ -9,7 +9,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from magsearch.console.run import WIDE
+from magsearch.console.run import fitting
 from magsearch.formatting import fixed, with_error
 from magsearch.phases.column import Column, Minimum, ThermalState
 from magsearch.storage import ScanRecord
@@ -17,8 +17,18 @@ from magsearch.storage import ScanRecord
 
 def show(console: Console, record: ScanRecord) -> None:
     """Print the points of a scan as a table, without mean spin and next phase on a narrow terminal."""
-    wide = console.width >= WIDE
     points = [(column, kelvin, found) for column in record.columns for kelvin, found in column.points()]
+    console.print(fitting(console, lambda wide: _table(record, points, wide)))
+    if any(isinstance(found, ThermalState) and not found.agreed for *_, found in points):
+        console.print("? : ladders that began in different phases disagree (docs/theory.md)")
+    seconds = f"{record.seconds:.1f} s on {record.device}"
+    console.print(f"{len(points)} points, {seconds}, {record.stopped or 'not at its end'}")
+
+
+def _table(
+    record: ScanRecord, points: Sequence[tuple[Column, float, Minimum | ThermalState | None]], wide: bool
+) -> Table:
+    """Return the points as a table; a wide one has mean spin, next phase and all settings."""
     keys = list(dict.fromkeys(key for column in record.columns for key in column.settings))
     keys = keys if wide else varied(record.columns)
     table = Table(title=record.input_path, box=SIMPLE, title_justify="left", padding=(0, 1), collapse_padding=not wide)
@@ -29,11 +39,7 @@ def show(console: Console, record: ScanRecord) -> None:
         values = [short(column.settings[key]) for key in keys]
         cells = _cells(column, found)
         table.add_row(str(number), f"{kelvin:g}", *values, *(cells if wide else cells[:3]))
-    console.print(table)
-    if any(isinstance(found, ThermalState) and not found.agreed for *_, found in points):
-        console.print("? : ladders that began in different phases disagree (docs/theory.md)")
-    seconds = f"{record.seconds:.1f} s on {record.device}"
-    console.print(f"{len(points)} points, {seconds}, {record.stopped or 'not at its end'}")
+    return table
 
 
 def varied(columns: Sequence[Column]) -> list[str]:

@@ -82,15 +82,16 @@ def table(seen: Sight, latest: Sequence[Found], doing: str) -> RenderableType:
         f"points   {len(found)} of {sum(len(column.temperatures) for column in columns)} found, {_time(seen)}",
         f"columns  {sum(column.minima is not None for column in columns)} of {len(columns)} searched{sampled}{more}",
         f"phases   {', '.join(f'{label} {count}' for label, count in counts) or 'none yet'}",
-        f"now      {doing}",
+        f"{'finished' if seen.stopped else 'now':9}{doing}",
     ]
     shown: list[RenderableType] = [Text(visible(each), no_wrap=True, overflow="ellipsis") for each in heads]
     return Group(*shown, _rows(latest[-LATEST:], columns)) if latest else Group(*shown)
 
 
 def _time(seen: Sight) -> str:
-    gone = f"{duration(seen.elapsed)} gone"
-    left = None if seen.stopped else seconds_left(seen.record, seen.elapsed)
+    if seen.stopped:
+        return f"{duration(seen.elapsed)} in all"
+    gone, left = f"{duration(seen.elapsed)} gone", seconds_left(seen.record, seen.elapsed)
     if left is None:
         return gone
     seconds, whole = left

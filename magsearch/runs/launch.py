@@ -175,6 +175,8 @@ def claim(held: ExitStack, out: Path, share: str = "") -> None:
 
     share   what this process writes of a scan that several write
     """
+    if not out.parent.is_dir():
+        raise InputError(f"the folder {out.parent} does not exist; create it, or choose another name", out)
     held.enter_context(output.claimed(out, share))
     xdmf.expect_ours(output.target(out))
 

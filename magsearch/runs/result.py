@@ -9,7 +9,7 @@ from pathlib import Path
 
 from magsearch import storage
 from magsearch.bounds.bound import Bound
-from magsearch.errors import InputError
+from magsearch.errors import InputError, unknown
 from magsearch.formatting import fixed, html_table, text_table, vector
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.parallel.ranks import is_first_rank
@@ -99,7 +99,7 @@ class Result:
         from magsearch import plots
 
         if what not in plots.PICTURES:
-            raise InputError(f"unknown picture {what!r}; expected {', '.join(plots.PICTURES)}", "plot()")
+            raise InputError(unknown("picture", what, plots.PICTURES), "plot()")
         elite_in(self.record, self.file or Path("result"), elite)
         title = f"{Path(self.record.input_path).name}, B = {vector(self.model.field, 2)} T"
         title = f"{title}: {caption(self.record, elite)}"

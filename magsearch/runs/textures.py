@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch import formats, storage
+from magsearch.config import ENDINGS
 from magsearch.errors import InputError
 from magsearch.formats.table import is_index
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import SAME_PLACE, Lattice
 from magsearch.search.candidate import Candidate
-
-ENDINGS = (".h5", ".hdf5")
 
 
 def read(name: str, hamiltonian: Hamiltonian) -> list[NDArray[np.float64]]:
