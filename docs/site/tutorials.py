@@ -108,7 +108,7 @@ def page(script: Path, run: Run, root: Path, pages: Path) -> str:
 
 
 def paragraphs(text: str) -> str:
-    """Return the headed paragraphs of a docstring (About, Model, Run, Result) as Markdown; commands of Run stay code."""
+    """Return the headed paragraphs of a docstring (About, Model, Run, Result) as Markdown; commands are code."""
     lines, heading = [], ""
     for line in text.splitlines():
         words = line.strip()
