@@ -164,12 +164,12 @@ KERNEL update_spins(real* __restrict__ spins, const int* __restrict__ start, con
 
 // What a sweep did, taken into the state of every replica; `energies`, where they are exact, are the sums of a full
 // evaluation, else energies follow from their changes. Variance control as for minimisers, torque where it is known.
-// While `adapting`, cones are widened or narrowed towards an acceptance of one half.
+// `last`: of the sweeps of one iteration. While `adapting`, cones are widened or narrowed towards an acceptance of one
+// half.
 template <typename real>
 KERNEL finish_sweep(const double* __restrict__ swept, const double* __restrict__ energies, int exact,
                     double* __restrict__ state, real* __restrict__ awake, real* __restrict__ cone,
-                    uint32* __restrict__ turn, int moves, int adapting, int spins, int sites, int window, double torque,
-                    double energy_variance, double moment_variance, int replicas) {
+                    uint32* __restrict__ turn, int moves, int adapting, int spins, int sites, int last, int replicas) {
     FOR_EACH_REPLICA (r, replicas) {
         const Column s{state + r, replicas};
         turn[r] += 1;
@@ -184,9 +184,9 @@ KERNEL finish_sweep(const double* __restrict__ swept, const double* __restrict__
             cone[r] = (real)(c < 2 ? c : 2);
         }
         if (exact) s[TORQUE] = root(total[LARGEST2]);
-        if (exact && s[TORQUE] < torque)
+        if (exact && s[TORQUE] < s[LEAST_TORQUE])
             s[RESTING] = 1;
-        else if (window > 0 && variances_are_small(s, s[ENERGY_NOW] / sites, window, energy_variance, moment_variance))
+        else if (last && s[WINDOW] > 0 && variances_are_small(s, s[ENERGY_NOW] / sites))
             s[RESTING] = 2;
         awake[r] = s[RESTING] == 0;
     }

@@ -40,14 +40,13 @@ KERNEL lbfgs_products(const real* __restrict__ spins, const real* __restrict__ f
 template <typename real>
 KERNEL lbfgs(const double* __restrict__ sums, const double* __restrict__ pair_sums, double* __restrict__ state,
              double* __restrict__ table, int* __restrict__ pairs, real* __restrict__ weights, real* __restrict__ step,
-             int newest, int sites, int window, double torque, double energy_variance, double moment_variance,
-             double safe_step, double longest_turn, double rounding, int replicas) {
+             int newest, int sites, double safe_step, double longest_turn, double rounding, int replicas) {
     FOR_EACH_REPLICA (r, replicas) {
         const Column s{state + r, replicas}, G{table + r, replicas};
         for (int v = 0; v < vectors; ++v) weights[v * replicas + r] = 0;
         step[r] = 0;
         const double before = s[ENERGY_NOW];
-        if (!observe(s, Total{sums + r, replicas}, sites, window, torque, energy_variance, moment_variance)) continue;
+        if (!observe(s, Total{sums + r, replicas}, sites)) continue;
 
         const int place[3] = {newest, history + newest, 2 * history};
         for (int p = 0; p < 3; ++p)

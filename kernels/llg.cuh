@@ -33,14 +33,13 @@ DEVICE void pace(Column s, double ff, double fp, int pacing, double first, doubl
 // The step of every replica. `turn` [replica] numbers the steps, for those who draw.
 template <typename real>
 KERNEL landau_lifshitz(const double* __restrict__ sums, double* __restrict__ state, real* __restrict__ step,
-                       uint32* __restrict__ turn, int sites, int window, double torque, double energy_variance,
-                       double moment_variance, int pacing, double first, double shortest, double drop,
+                       uint32* __restrict__ turn, int sites, int pacing, double first, double shortest, double drop,
                        double saturation, double most, double angle, double longest_turn, int replicas) {
     FOR_EACH_REPLICA (r, replicas) {
         const Column s{state + r, replicas};
         const Total total{sums + r, replicas};
         step[r] = 0;
-        if (!observe(s, total, sites, window, torque, energy_variance, moment_variance)) continue;
+        if (!observe(s, total, sites)) continue;
         turn[r] = (uint32)s[STEPS];
         pace(s, total[FORCE2], total[OVERLAP], pacing, first, shortest, drop, saturation, most, angle);
         step[r] = (real)(s[STEP] * s[TORQUE] > longest_turn ? longest_turn / s[TORQUE] : s[STEP]);

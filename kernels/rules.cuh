@@ -12,14 +12,18 @@ enum State {
     TORQUE,      // meV, largest |s x b|
     MEAN_X,
     MEAN_Y,
-    MEAN_Z,         // mean spin
-    RESTING,        // 0 moving, 1 torque below its threshold, 2 variance below its thresholds, 3 padding
-    STEPS,          // evaluations so far
-    STEP,           // length of the last step, 1 / meV
-    FORCE2_BEFORE,  // |force|^2 at the previous evaluation
-    UPHILL,         // FIRE: steps since the last uphill one
-    MIXING,         // FIRE: share of the force in the velocity
-    TURN,           // LLG: radians from each force to the next, added up over the last TURN_STEPS steps ...
+    MEAN_Z,           // mean spin
+    RESTING,          // 0 moving, 1 torque below its threshold, 2 variance below its thresholds, 3 padding
+    STEPS,            // evaluations so far
+    WINDOW,           // steps over which variances are taken; 0: none are
+    LEAST_TORQUE,     // meV, below which the replica rests
+    ENERGY_VARIANCE,  // meV^2, of the energy per site, and ...
+    MOMENT_VARIANCE,  // ... of the mean spin, below both of which it rests
+    STEP,             // length of the last step, 1 / meV
+    FORCE2_BEFORE,    // |force|^2 at the previous evaluation
+    UPHILL,           // FIRE: steps since the last uphill one
+    MIXING,           // FIRE: share of the force in the velocity
+    TURN,             // LLG: radians from each force to the next, added up over the last TURN_STEPS steps ...
     TURN_STEPS,
     TURN_BEFORE,  // ... and their mean over as many steps before; -1: there are none
     WINDOW_STEPS,
@@ -52,7 +56,7 @@ struct Total {
 
 // Variance control (Xu et al., Commun. Phys. 6, 239 (2023)): within a window of steps, the variance of the energy per
 // site and of the mean spin. Returns whether both are below their thresholds at the window's end.
-DEVICE bool variances_are_small(Column s, double energy, int window, double energy_variance, double moment_variance) {
+DEVICE bool variances_are_small(Column s, double energy) {
     const double m[3] = {s[MEAN_X], s[MEAN_Y], s[MEAN_Z]};
     if (s[WINDOW_STEPS] == 0) {
         s[WINDOW_E0] = energy;
@@ -68,25 +72,24 @@ DEVICE bool variances_are_small(Column s, double energy, int window, double ener
         s[WINDOW_MM] += d * d;
     }
     s[WINDOW_STEPS] += 1;
-    if (s[WINDOW_STEPS] < window) return false;
+    if (s[WINDOW_STEPS] < s[WINDOW]) return false;
     const double n = s[WINDOW_STEPS], mean = s[WINDOW_E] / n;
     double mm = s[WINDOW_MM] / n;
     for (int k = 0; k < 3; ++k) mm -= s[WINDOW_MX + k] / n * s[WINDOW_MX + k] / n;
     s[WINDOW_STEPS] = 0;
-    return s[WINDOW_EE] / n - mean * mean < energy_variance && mm < moment_variance;
+    return s[WINDOW_EE] / n - mean * mean < s[ENERGY_VARIANCE] && mm < s[MOMENT_VARIANCE];
 }
 
 // Takes the sums in, decides whether the replica may rest, and returns whether it continues.
-DEVICE bool observe(Column s, Total sums, int sites, int window, double torque, double energy_variance,
-                    double moment_variance) {
+DEVICE bool observe(Column s, Total sums, int sites) {
     if (s[RESTING] != 0) return false;
     s[ENERGY_NOW] = sums[ENERGY];
     s[TORQUE] = root(sums[LARGEST2]);
     for (int k = 0; k < 3; ++k) s[MEAN_X + k] = sums[MX + k] / sites;
     s[STEPS] += 1;
-    if (s[TORQUE] < torque)
+    if (s[TORQUE] < s[LEAST_TORQUE])
         s[RESTING] = 1;
-    else if (window > 0 && variances_are_small(s, s[ENERGY_NOW] / sites, window, energy_variance, moment_variance))
+    else if (s[WINDOW] > 0 && variances_are_small(s, s[ENERGY_NOW] / sites))
         s[RESTING] = 2;
     return s[RESTING] == 0;
 }
@@ -97,9 +100,8 @@ DEVICE bool observe(Column s, Total sums, int sites, int window, double torque, 
 // preconditioner takes forces f to directions d, x' = x + a d, and products f . d stand for f . f: lengths in its
 // metric. Returns the length of the step, 0 where the replica rests.
 DEVICE double barzilai_borwein_step(Column s, Total sums, bool preconditioned, Total direction_sums, int sites,
-                                    int window, double torque, double energy_variance, double moment_variance,
                                     double safe_step, double longest_turn, double rounding) {
-    if (!observe(s, sums, sites, window, torque, energy_variance, moment_variance)) return 0;
+    if (!observe(s, sums, sites)) return 0;
     const double ff = preconditioned ? direction_sums[SLOPE] : sums[FORCE2];
     const double steepest = preconditioned ? root(direction_sums[STEEPEST2]) : s[TORQUE];
     const double fp = sums[OVERLAP], pp = s[FORCE2_BEFORE], n = s[STEPS], energy = s[ENERGY_NOW];
@@ -127,27 +129,25 @@ DEVICE double barzilai_borwein_step(Column s, Total sums, bool preconditioned, T
 }
 template <typename real>
 KERNEL barzilai_borwein(const double* __restrict__ sums, int preconditioned, const double* __restrict__ direction_sums,
-                        double* __restrict__ state, real* __restrict__ step, int sites, int window, double torque,
-                        double energy_variance, double moment_variance, double safe_step, double longest_turn,
-                        double rounding, int replicas) {
+                        double* __restrict__ state, real* __restrict__ step, int sites, double safe_step,
+                        double longest_turn, double rounding, int replicas) {
     FOR_EACH_REPLICA (r, replicas)
-        step[r] = (real)barzilai_borwein_step(Column{state + r, replicas}, Total{sums + r, replicas}, preconditioned,
-                                              Total{direction_sums + r, replicas}, sites, window, torque,
-                                              energy_variance, moment_variance, safe_step, longest_turn, rounding);
+        step[r] =
+            (real)barzilai_borwein_step(Column{state + r, replicas}, Total{sums + r, replicas}, preconditioned,
+                                        Total{direction_sums + r, replicas}, sites, safe_step, longest_turn, rounding);
 }
 
 // Velocity projection: keep the part of the velocity along the force while it points downhill, start anew otherwise.
 // Bessarab, Uzdin & Jonsson, Comput. Phys. Commun. 196, 335 (2015). OTHER is the velocity.
 template <typename real>
 KERNEL velocity_projection(const double* __restrict__ sums, double* __restrict__ state, real* __restrict__ keep,
-                           real* __restrict__ push, real* __restrict__ step, int sites, int window, double torque,
-                           double energy_variance, double moment_variance, double time_step, double longest_turn,
-                           int replicas) {
+                           real* __restrict__ push, real* __restrict__ step, int sites, double time_step,
+                           double longest_turn, int replicas) {
     FOR_EACH_REPLICA (r, replicas) {
         const Column s{state + r, replicas};
         const Total total{sums + r, replicas};
         keep[r] = push[r] = step[r] = 0;
-        if (!observe(s, total, sites, window, torque, energy_variance, moment_variance)) continue;
+        if (!observe(s, total, sites)) continue;
         const double ff = total[FORCE2], fv = total[OVERLAP];
         const double along = fv > 0 && ff > 0 ? fv / ff : 0;
         double dt = time_step;
@@ -160,14 +160,13 @@ KERNEL velocity_projection(const double* __restrict__ sums, double* __restrict__
 // FIRE: Bitzek et al., Phys. Rev. Lett. 97, 170201 (2006), with the published constants. OTHER is the velocity.
 template <typename real>
 KERNEL fire(const double* __restrict__ sums, double* __restrict__ state, real* __restrict__ keep,
-            real* __restrict__ push, real* __restrict__ step, int sites, int window, double torque,
-            double energy_variance, double moment_variance, double time_step, double longest_step, double longest_turn,
-            int replicas) {
+            real* __restrict__ push, real* __restrict__ step, int sites, double time_step, double longest_step,
+            double longest_turn, int replicas) {
     FOR_EACH_REPLICA (r, replicas) {
         const Column s{state + r, replicas};
         const Total total{sums + r, replicas};
         keep[r] = push[r] = step[r] = 0;
-        if (!observe(s, total, sites, window, torque, energy_variance, moment_variance)) continue;
+        if (!observe(s, total, sites)) continue;
         const double ff = total[FORCE2], fv = total[OVERLAP];
         const double vv = total[OTHER2];
         if (s[STEP] == 0) s[STEP] = time_step, s[MIXING] = 0.1;

@@ -40,8 +40,7 @@ BLOCK_KERNEL reduce_sums_together(const double* __restrict__ sums, double* __res
 // reduce_sums of both kinds of sums [chunk, quantity, replica], and barzilai_borwein; a block has `company` replicas
 template <typename real>
 BLOCK_KERNEL choose_step(const double* __restrict__ sums, int preconditioned, const double* __restrict__ direction_sums,
-                         double* __restrict__ state, real* __restrict__ step, int chunks, int sites, int window,
-                         double torque, double energy_variance, double moment_variance, double safe_step,
+                         double* __restrict__ state, real* __restrict__ step, int chunks, int sites, double safe_step,
                          double longest_turn, double rounding, int replicas) {
     SHARED(double, part, strands* width);
     SHARED(double, totals, SUMS* company);
@@ -57,10 +56,9 @@ BLOCK_KERNEL choose_step(const double* __restrict__ sums, int preconditioned, co
     }
     BARRIER;
     if (threadIdx.y == 0 && q == 0 && r < replicas)
-        step[r] =
-            (real)barzilai_borwein_step(Column{state + r, replicas}, Total{totals + threadIdx.x, company},
-                                        preconditioned, Total{slopes + threadIdx.x, company}, sites, window, torque,
-                                        energy_variance, moment_variance, safe_step, longest_turn, rounding);
+        step[r] = (real)barzilai_borwein_step(Column{state + r, replicas}, Total{totals + threadIdx.x, company},
+                                              preconditioned, Total{slopes + threadIdx.x, company}, sites, safe_step,
+                                              longest_turn, rounding);
 }
 
 // spins where a step along the force takes them

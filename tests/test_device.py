@@ -22,6 +22,7 @@ from magsearch.engine.cuda import Cuda
 from magsearch.engine.device import exhausted
 from magsearch.engine.evaluator import SUM, Evaluator
 from magsearch.engine.kernels import KERNELS, constant, kernel_source, rows, signatures
+from magsearch.relaxation.motion import THRESHOLDS
 
 # -- choosing --------------------------------------------------------------------------------------------------------
 
@@ -297,7 +298,7 @@ def rule(device: Any, kernel: str, real: Any, state: np.ndarray) -> np.ndarray:
     replicas = state.shape[1]
     sums = np.random.default_rng(0).uniform(1, 2, size=(len(SUM) - 1, replicas))
     flat = [device.array(np.zeros(replicas), real) for _ in range(3)]
-    tail = (100, 50, 1e-9, 1e-20, 1e-20)  # sites, a window longer than the test, thresholds
+    tail = (100,)  # sites
     sums, state = device.array(sums, np.float64), device.array(state.copy(), np.float64)
     arguments = {
         "barzilai_borwein": (sums, 0, sums, state, flat[0], *tail, 0.1, 0.5, 1e-7, replicas),
@@ -313,6 +314,7 @@ def test_a_rule_is_applied_once_to_each_replica(target, real, kernel):
     """One launch, one step, on a grid of any shape; the same state on every machine."""
     state = rows("State")
     expected = found = np.zeros((state["PAST"] + constant("memory"), 64))
+    expected[THRESHOLDS] = np.array([[50, 1e-9, 1e-20, 1e-20]]).T  # a window longer than the test
     for step in range(1, 8):
         expected, found = rule(Cpu(), kernel, real, expected), rule(target, kernel, real, found)
         assert_array_equal(found[state["STEPS"]], step)

@@ -98,7 +98,7 @@ class BarzilaiBorwein:
     def _choice(self, motion: Motion, sums: Any, safe: float, slopes: Any = None) -> Launch:
         """Bind the choice of every replica's step from sums over chunks, and from those of a direction, if any."""
         evaluator, state, step = motion.evaluator, motion.flat["state"], motion.flat["step"]
-        rule = (*self.convergence.thresholds(evaluator), safe, self.longest_turn, evaluator.rounding, motion.replicas)
+        rule = (safe, self.longest_turn, evaluator.rounding, motion.replicas)
         directed = slopes is not None
         if evaluator.device.together:
             return evaluator.bind_blocks(

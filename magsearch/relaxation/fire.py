@@ -44,7 +44,7 @@ class Fire:
         evaluate, sums = motion.evaluation("velocity")
         choose = motion.bind(
             "fire", sums, f["state"], f["keep"], f["push"], f["step"], evaluator.sites,
-            *self.convergence.thresholds(evaluator), self.time_step * unit, self.longest_step * unit, self.longest_turn,
+            self.time_step * unit, self.longest_step * unit, self.longest_turn,
             blocks=1,
         )  # fmt: skip
         return [motion.chain(evaluate, choose, advance(motion))]

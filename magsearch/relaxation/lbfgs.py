@@ -59,7 +59,7 @@ class LBFGS:
             multiply = motion.bind("lbfgs_products", b["spins"], b["force"], b["stored"], products, newest, *shape)
             choose = motion.bind(
                 "lbfgs", sums, reduced, f["state"], f["table"], f["pairs"], f["weights"], f["step"], newest,
-                evaluator.sites, *self.convergence.thresholds(evaluator), 0.5 / evaluator.stiffness, self.longest_turn,
+                evaluator.sites, 0.5 / evaluator.stiffness, self.longest_turn,
                 evaluator.rounding, blocks=1,
             )  # fmt: skip
             after = (newest + 1) % HISTORY

@@ -45,7 +45,7 @@ class OverdampedLLG:
         evaluate, sums = motion.evaluation("force")
         choose = motion.bind(
             "landau_lifshitz", sums, f["state"], f["step"], f["turn"], evaluator.sites,
-            *self.convergence.thresholds(evaluator), *self.pace.arguments(1 / evaluator.stiffness), self.longest_turn,
+            *self.pace.arguments(1 / evaluator.stiffness), self.longest_turn,
             blocks=1,
         )  # fmt: skip
         advance = motion.bind(

@@ -15,7 +15,8 @@ from magsearch.engine.kernels import rows
 from magsearch.randomness import Key
 
 STATE = rows("State")
-REASONS = ("moving", "torque", "variance", "padding")  # values of the row RESTING
+REASONS = ("moving", "torque", "variance", "padding", "cut")  # values of the row RESTING
+THRESHOLDS = slice(STATE["WINDOW"], STATE["MOMENT_VARIANCE"] + 1)  # rows of a replica's convergence
 
 
 @dataclass
@@ -50,17 +51,21 @@ class Motion:
         key: Key = (0, 0),
         columns: NDArray[np.int64] | None = None,
         first: int = 0,
+        thresholds: NDArray[np.float64] | None = None,
     ) -> Motion:
         """Return a population of textures [replica, site, 3] of the host or the device.
 
-        columns   [column] replica that each of them holds (``held``); all in turn where None
-        first     number of the first replica
+        columns     [column] replica that each of them holds (``held``); all in turn where None
+        first       number of the first replica
+        thresholds  when each replica rests, [``THRESHOLDS``, replica]; never where None
         """
         batch, xp = evaluator.batch(textures), evaluator.device.xp
         columns = evaluator.columns(len(batch)) if columns is None else columns
         resting = np.where(columns < 0, REASONS.index("padding"), 0)
         state = xp.zeros((STATE["STATES"], len(columns)), dtype=np.float64)
         state[STATE["RESTING"]] = evaluator.device.array(resting, np.float64)
+        if thresholds is not None:
+            state[THRESHOLDS] = evaluator.device.array(thresholds[:, held(columns)], np.float64)
         spins = evaluator.spins(batch, columns)
         return cls(
             evaluator,
@@ -110,14 +115,10 @@ class Motion:
         evaluate()
         return sums
 
-    def seen(self, columns: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the state of replicas that moved after they were last looked at, with their present numbers.
-
-        The last look: the arrays of the minimiser are let go.
-        """
-        self.blocked = {"spins": self.spins, "force": self.blocked["force"]}
-        state = self.evaluator.device.host(self.flat["state"])[:, columns].copy()
-        total = self.evaluator.device.host(self.evaluate("spins"))[:, columns]
+    def seen(self) -> NDArray[np.float64]:
+        """Return the state of all replicas with the present numbers, [row, replica]."""
+        state: NDArray[np.float64] = self.evaluator.device.host(self.flat["state"]).copy()
+        total = self.evaluator.device.host(self.evaluate("spins"))
         state[STATE["ENERGY_NOW"]] = total[SUM["ENERGY"]]
         state[STATE["TORQUE"]] = np.sqrt(total[SUM["LARGEST2"]])
         state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1] = total[SUM["MX"] : SUM["MZ"] + 1] / self.evaluator.sites

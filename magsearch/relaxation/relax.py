@@ -22,6 +22,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.randomness import Key
 from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.motion import REASONS, STATE, Cycle, Motion
+from magsearch.relaxation.schedule import Ends, Schedule
 from magsearch.relaxation.seats import Seats, families, seated
 
 KEPT = STATE["STEPS"] + 1  # rows of the state that a relaxation returns
@@ -38,12 +39,17 @@ class Relaxation:
     torque: NDArray[np.float64]  # [replica] meV, largest
     magnetization: NDArray[np.float64]  # [replica, 3] mean spin
     steps: NDArray[np.int64]  # [replica] evaluations
-    reason: tuple[str, ...]  # of REASONS; "moving" where the steps ran out
+    reason: tuple[str, ...]  # of REASONS; "moving" where the steps ran out, "cut" where a schedule ended it
 
     @property
     def evaluations(self) -> int:
         """Evaluations of all replicas together."""
         return int(self.steps.sum())
+
+    @property
+    def converged(self) -> NDArray[np.bool_]:
+        """Whether each replica came to rest, [replica]."""
+        return np.isin(self.reason, ("torque", "variance"))
 
 
 class Minimizer(Protocol):
@@ -87,6 +93,7 @@ def relax(
     watch: Watch = lambda: None,
     key: Key = (0, 0),
     groups: Sequence[int] = (),
+    schedule: Schedule | None = None,
     overwrite: bool = False,
 ) -> Relaxation:
     """Relax textures [replica, site, 3] to nearby minima; ``tesla`` [3] or [replica, 3] overrides the model's field.
@@ -95,6 +102,7 @@ def relax(
     numbers, where a minimiser draws any: equal keys give bitwise identical results, whatever else runs.
 
     groups      numbers of replicas, one group after the other, each of which ends with the bits that it has by itself
+    schedule    convergence of each replica, and when families end early; None: that of the minimiser for all
     overwrite   whether the result may take the place of the given textures, which saves an array
 
     Textures may be on the host or the device, and those of the result are in the same place. A batch that does not fit
@@ -106,6 +114,8 @@ def relax(
     if isinstance(minimizer, Method):
         found = minimizer.relaxed(evaluator, batch, tesla, watch, key)
         return found if on_device else replace(found, textures=device.host(found.textures))
+    schedule = Schedule.plain(minimizer.convergence, len(batch)) if schedule is None else schedule
+    thresholds = schedule.thresholds(evaluator)
     final = batch if overwrite or not on_device else device.xp.empty_like(batch)
     del textures
     state = np.zeros((KEPT, len(batch)))
@@ -117,9 +127,11 @@ def relax(
         own = slice(first, last)
         seats = seated(evaluator, [members - first for members in part])
         fields = None if every is None else every[own]
+        ends = Ends.of(schedule, part)
         try:
-            start = partial(Motion.start, evaluator, batch[own], fields, key, seats.columns, first)
-            _descend(minimizer, start, seats, final[own], state[:, own], watch)
+            start = partial(Motion.start, evaluator, batch[own], fields, key, seats.columns, first, thresholds[:, own])
+            _descend(minimizer, start, seats, ends, final[own], state[:, own], watch)
+            _measure(evaluator, fields, ends.families, final[own], state[:, own])
             continue
         except Exception as error:
             if not exhausted(error) or len(part) == 1 or (final is batch and state[:, own].any()):
@@ -141,11 +153,12 @@ def _descend(
     minimizer: Minimizer,
     start: Callable[[], Motion],
     seats: Seats,
+    ends: Ends,
     final: Any,
     state: NDArray[np.float64],
     watch: Watch,
 ) -> None:
-    """Relax the replicas of a motion, and write them and their state [row, replica] when they converge.
+    """Relax the replicas of a motion, and write them and their state [row, replica] when they come to rest.
 
     Nothing is written to ``final`` as long as the state is zero: at least until all arrays have been allocated.
     """
@@ -162,20 +175,44 @@ def _descend(
         watch()
         cycle.run(min(LOOK, steps - motion.iteration))
         columns = seats.columns  # [column] replica; padding is below zero
-        rests = device.host(motion.flat["state"][STATE["RESTING"]]) != 0
-        moving = np.flatnonzero(~rests)
+        resting = device.host(motion.flat["state"][STATE["RESTING"]])
+        late = ends.late(columns[(columns >= 0) & (resting == 0)])
+        if len(late):
+            resting[np.isin(columns, late)] = REASONS.index("cut")
+            motion.flat["state"][STATE["RESTING"]] = device.array(resting, np.float64)
+        moving = columns[(columns >= 0) & (resting == 0)]
         done = len(moving) == 0 or motion.iteration >= steps
-        fewer = None if done else seats.thinned(np.sort(columns[moving]))
+        fewer = None if done else seats.thinned(np.sort(moving))
         if not done and fewer is None:
             continue
         del cycle  # and with it the arrays of its launches
-        ends = np.flatnonzero((columns >= 0) & (rests | done))
-        motion.evaluator.put(motion.spins, np.where(rests | done, columns, -1), final)
-        state[:, columns[ends]] = device.host(motion.flat["state"][:KEPT])[:, ends]
+        leaving = (columns >= 0) & ((resting != 0) | done)
+        motion.evaluator.put(motion.spins, np.where(leaving, columns, -1), final)
+        state[:, columns[leaving]] = device.host(motion.flat["state"][:KEPT])[:, leaving]
         if fewer is None:
-            if len(moving):
-                state[:, columns[moving]] = motion.seen(moving)[:KEPT]
             return
         seats, sources = fewer
         motion = motion.thinned(sources)
         cycle = Cycle(motion, minimizer.iteration(motion))
+
+
+def _measure(
+    evaluator: Evaluator,
+    tesla: Any,
+    families: Sequence[NDArray[np.int64]],
+    textures: Any,
+    state: NDArray[np.float64],
+) -> None:
+    """Evaluate the replicas that did not come to rest: they moved on after they were last looked at."""
+    late = np.isin(state[STATE["RESTING"]], [REASONS.index(reason) for reason in ("moving", "cut")])
+    if not late.any():
+        return
+    place = np.cumsum(late) - 1
+    seats = seated(evaluator, [place[members[late[members]]] for members in families if late[members].any()])
+    those = textures[evaluator.device.array(np.flatnonzero(late), np.int64)]
+    motion = Motion.start(evaluator, those, None if tesla is None else tesla[late], (0, 0), seats.columns)
+    own = seats.columns >= 0
+    seen = np.empty((KEPT, len(those)))
+    seen[:, seats.columns[own]] = motion.seen()[:KEPT, own]
+    for row in ("ENERGY_NOW", "TORQUE", "MEAN_X", "MEAN_Y", "MEAN_Z"):
+        state[STATE[row], late] = seen[STATE[row]]

@@ -44,7 +44,7 @@ class VelocityProjection:
         evaluate, sums = motion.evaluation("velocity")
         choose = motion.bind(
             "velocity_projection", sums, f["state"], f["keep"], f["push"], f["step"], evaluator.sites,
-            *self.convergence.thresholds(evaluator), self.time_step / evaluator.stiffness**0.5, self.longest_turn,
+            self.time_step / evaluator.stiffness**0.5, self.longest_turn,
             blocks=1,
         )  # fmt: skip
         return [motion.chain(evaluate, choose, advance(motion))]

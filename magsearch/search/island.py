@@ -1,6 +1,7 @@
 """Global front-end: one island of the genetic-tunneling search (Xu et al., Commun. Phys. 6, 239 (2023)).
 
-    generation: select parents -> crossover or mutate -> relax all offspring -> merge, drop duplicates -> refine elites
+    generation: select parents -> crossover or mutate -> relax offspring, and the best rough candidates tightly
+                -> merge, drop duplicates
 
 An island does not depend on files, wall time or MPI. Random numbers come from a counter keyed by the seed, the island,
 the generation and the replica, so that any generation can be repeated by itself.
@@ -28,15 +29,17 @@ from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.convergence import EARLY, Convergence, VarianceControl
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import Method, Minimizer
+from magsearch.relaxation.schedule import Schedule
 from magsearch.search.breeding import Breeding
 from magsearch.search.candidate import NO_SPINS, NOWHERE, Candidate, compact, gathered, on_host
-from magsearch.search.lockstep import Task, Work, together
+from magsearch.search.lockstep import Task, Work, alike, planned, together
 from magsearch.search.selection import Selection, SteadyState
 
 OFFSPRING = BarzilaiBorwein(Convergence(variance=EARLY))
 REFINEMENT = BarzilaiBorwein(Convergence(steps=2000, variance=VarianceControl(200, relative=1e-8)))
 FLAT = LBFGS(Convergence(steps=3000, variance=None))  # for flat minima: each step costs more, far fewer are needed
-TIGHTLY = 2  # maximum number of rough candidates that a generation relaxes tightly
+TIGHTLY = 1 / 16  # fraction of the replicas of a generation that are rough candidates, which are relaxed tightly
+LEFT = 1 / 8  # fraction of offspring that may still move when their generation ends
 LOOSENESS = 10.0  # factor on the tolerances within which rough candidates count as one minimum
 PUSHES = 3  # maximum number of times that saddle points are displaced and relaxed again
 POLISH = BarzilaiBorwein(Convergence(steps=2000, variance=None))
@@ -46,7 +49,7 @@ POLISH = BarzilaiBorwein(Convergence(steps=2000, variance=None))
 class GeneticTunneling:
     """Settings of an island.
 
-    replicas     number of offspring of a generation, and of candidates that are kept
+    replicas     number of textures that a generation relaxes, and of candidates that are kept
     elites       number of the best candidates, which are relaxed further and stored
     seed         random seed
     minimizer    local back-end of all offspring
@@ -64,7 +67,11 @@ class GeneticTunneling:
 
     replicas: int = field(
         default=64,
-        metadata={"doc": "Offspring per generation, and size of the population.", "ge": 2, "per_island": True},
+        metadata={
+            "doc": "Textures relaxed in a generation, and size of the population.",
+            "ge": 2,
+            "per_island": True,
+        },
     )
     elites: int = field(default=8, metadata={"doc": "Number of minima that are refined, stored and reported.", "ge": 1})
     seed: int = field(default=1, metadata={"doc": "Random seed.", "ge": 0, "lt": 2**63, "per_island": True})
@@ -156,11 +163,12 @@ class Island:
 
     def breeding(self) -> Work[Generation]:
         """Run one generation, as ``breed``, in steps that may be taken together with other islands."""
-        settings = self.settings
-        new, evaluations = yield from self._relaxing(self._offspring(), settings.minimizer, self.evaluator)
-        candidates = self._best([*self.candidates, *new])
+        rough = self._rough(self.candidates)[: max(1, int(TIGHTLY * self.settings.replicas))] if self.generation else []
+        replaced = {id(candidate) for candidate in rough}
+        rest = [candidate for candidate in self.candidates if id(candidate) not in replaced]
+        new, tight, evaluations = yield from self._together(self._offspring(len(rough)), rough)
+        candidates = self._best([*rest, *tight, *new])
         kept = {id(candidate) for candidate in candidates}
-        candidates, more = yield from self._refining(candidates)
         energies = np.array([candidate.energy for candidate in candidates]) / self.crystal.hamiltonian.n_spins
         names = [candidate.origin for candidate in new]
         done = Generation(
@@ -169,7 +177,7 @@ class Island:
             mean=float(energies.mean()),
             deviation=float(energies.std()),
             energies=energies,
-            evaluations=evaluations + more,
+            evaluations=evaluations,
             offspring={name: names.count(name) for name in sorted(set(names))},
             successes={name: sum(c.origin == name and id(c) in kept for c in new) for name in sorted(set(names))},
         )
@@ -187,7 +195,8 @@ class Island:
 
         refined   whether those that converge count as refined
         """
-        found, evaluations = together([self._relaxing(candidates, minimizer, evaluator, refined)], self.watch)[0]
+        work = self._relaxing(candidates, minimizer, evaluator, planned(minimizer, candidates), refined)
+        found, evaluations = together([work], self.watch)[0]
         here = isinstance(candidates[0].spins, np.ndarray)
         return on_host(self.evaluator.device, found) if here else found, evaluations
 
@@ -196,13 +205,18 @@ class Island:
         candidates: Sequence[Candidate],
         minimizer: Minimizer | Method,
         evaluator: Evaluator,
-        refined: bool = False,
+        schedule: Schedule | None,
+        tight: bool | NDArray[np.bool_] = False,
     ) -> Work[tuple[list[Candidate], int]]:
-        """Relax candidates as ``relaxed``; the given ones are let go first."""
-        who = Consumer.REFINEMENT if refined else Consumer.RELAXATION
+        """Relax candidates as ``relaxed``; the given ones are let go first.
+
+        tight   whether candidates count as refined when they converge, all or [candidate]
+        """
+        tight = np.broadcast_to(tight, len(candidates))
+        who = Consumer.REFINEMENT if tight.all() else Consumer.RELAXATION
         random = key(self.settings.seed, who, self.number, self.generation)
         textures = evaluator.device.array(gathered(evaluator.device, candidates), evaluator.real)
-        task = Task(minimizer, evaluator, textures, random)
+        task = Task(minimizer, evaluator, textures, random, schedule)
         del textures
         candidates = [replace(candidate, spins=NO_SPINS) for candidate in candidates]
         relaxed = yield task  # who takes it lets its textures go
@@ -221,7 +235,7 @@ class Island:
                 energy=float(relaxed.energy[k]),
                 torque=float(relaxed.torque[k]),
                 fingerprint=known[k],
-                refined=refined and relaxed.reason[k] != "moving",
+                refined=bool(tight[k] and relaxed.converged[k]),
                 free_energy=None if free_energy is None else float(free_energy[k]),
             )
             for k, candidate in enumerate(candidates)
@@ -331,23 +345,39 @@ class Island:
     def _rough(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         return [candidate for candidate in candidates[: self.settings.elites] if not candidate.refined]
 
-    def _refining(self, candidates: Sequence[Candidate]) -> Work[tuple[list[Candidate], int]]:
-        """Relax the best rough candidates tightly; return all candidates and the number of evaluations.
+    def _together(
+        self, offspring: list[Candidate], rough: list[Candidate]
+    ) -> Work[tuple[list[Candidate], list[Candidate], int]]:
+        """Relax offspring, and rough candidates tightly; return both, and the number of evaluations.
 
-        Candidates that turn out to be the same minimum as a better one are dropped.
+        In one batch where their minimisers allow it: rough candidates then move for as long as offspring do, and
+        those that have not converged go on with the next generation.
         """
-        rough = self._rough(candidates)[:TIGHTLY]
-        if not rough:
-            return list(candidates), 0
-        refined, evaluations = yield from self._relaxing(rough, self.settings.refinement, self.evaluator, refined=True)
-        known = {id(candidate) for candidate in rough}
-        return self._best([*(c for c in candidates if id(c) not in known), *refined]), evaluations
+        first, second = self.settings.minimizer, self.settings.refinement
+        if isinstance(first, Method) or not rough or not alike(first, second):
+            plan = planned(first, offspring, LEFT)
+            new, evaluations = yield from self._relaxing(offspring, first, self.evaluator, plan)
+            refined: list[Candidate] = []
+            if rough:
+                refined, more = yield from self._relaxing(rough, second, self.evaluator, planned(second, rough), True)
+                evaluations += more
+            return new, refined, evaluations
+        tight = np.zeros(len(offspring) + len(rough), dtype=bool)
+        tight[np.arange(len(rough)) * len(tight) // len(rough)] = True  # a few in every family
+        waiting = iter(offspring), iter(rough)
+        batch = [next(waiting[int(follows)]) for follows in tight]
+        convergence = tuple(second.convergence if follows else first.convergence for follows in tight)
+        schedule = Schedule(convergence, tight, LEFT)
+        done, evaluations = yield from self._relaxing(batch, first, self.evaluator, schedule, tight)
+        new, refined = ([done[place] for place in np.flatnonzero(tight == follows)] for follows in (False, True))
+        return new, refined, evaluations
 
-    def _offspring(self) -> list[Candidate]:
-        """Return the textures that one generation relaxes; the given ones come first in the first generation."""
+    def _offspring(self, others: int) -> list[Candidate]:
+        """Return the offspring that one generation relaxes beside ``others``; given textures come first, at first."""
         settings, first = self.settings, self.generation == 0
         given = list(self.candidates[: settings.replicas]) if first else []
-        draws = Draws(settings.seed, Consumer.OFFSPRING, self.number, self.generation, settings.replicas)
+        count = settings.replicas - others
+        draws = Draws(settings.seed, Consumer.OFFSPRING, self.number, self.generation, count)
         mixture = settings.seeds if first else settings.operators
         breeding = Breeding(self.crystal, mixture, settings.selection, settings.adaptation, self.watch)
         textures, origins = breeding(self.candidates, draws[len(given) :], self.state.leaders)

@@ -14,6 +14,7 @@ from magsearch.engine.evaluator import Evaluator
 from magsearch.randomness import Key
 from magsearch.relaxation import MINIMIZERS
 from magsearch.relaxation.relax import Method, Minimizer, Relaxation, relax
+from magsearch.relaxation.schedule import Schedule
 
 T = TypeVar("T")
 BYTES = 2**28  # of the textures that are relaxed together at most; more would not be faster
@@ -21,23 +22,44 @@ BYTES = 2**28  # of the textures that are relaxed together at most; more would n
 
 @dataclass(eq=False)
 class Task:
-    """A relaxation; textures [replica, site, 3] are overwritten, and the arguments are those of ``relax``."""
+    """A relaxation; textures [replica, site, 3] are overwritten, and the arguments are those of ``relax``.
+
+    Minimisers that differ in their convergence only may be joined: the schedule has it, replica by replica. A method
+    needs none.
+    """
 
     minimizer: Minimizer | Method
     evaluator: Evaluator
     textures: Any
     key: Key
+    schedule: Schedule | None
 
     def joins(self, others: Sequence[Task]) -> bool:
-        """Return whether this task may be one batch with others.
-
-        Not if it draws random numbers: the key of a batch is that of one island.
-        """
+        """Return whether this task may be one batch with others."""
         return (
-            type(self.minimizer) in MINIMIZERS.values()
-            and all((self.minimizer, self.evaluator) == (one.minimizer, one.evaluator) for one in others)
+            all(alike(self.minimizer, one.minimizer) and self.evaluator == one.evaluator for one in others)
+            and all(self.schedule and one.schedule and self.schedule.left == one.schedule.left for one in others)
             and sum(one.textures.nbytes for one in others) + self.textures.nbytes <= BYTES
         )
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Return whether replicas of two minimisers may be one batch: they differ in when a replica rests at most.
+
+    Not if they draw random numbers: the key of a batch is that of one island.
+    """
+    if type(one) not in MINIMIZERS.values() or type(one) is not type(other):
+        return False
+    return bool(
+        one.convergence.steps == other.convergence.steps and replace(one, convergence=other.convergence) == other
+    )
+
+
+def planned(minimizer: Minimizer | Method, textures: Sequence[Any], left: float = 0.0) -> Schedule | None:
+    """Return the schedule of textures that converge as their minimiser says, ``left`` as for Schedule."""
+    if isinstance(minimizer, Method):
+        return None
+    return replace(Schedule.plain(minimizer.convergence, len(textures)), left=left)
 
 
 Work = Generator[Task, Relaxation, T]
@@ -80,7 +102,9 @@ def _relaxed(tasks: list[Task], watch: Callable[[], None]) -> list[Relaxation]:
         task.textures = None
     textures = parts.pop() if len(parts) == 1 else first.evaluator.device.xp.concatenate(parts)
     parts.clear()
-    found = relax(first.minimizer, first.evaluator, textures, None, watch, first.key, groups, overwrite=True)
+    schedules = [task.schedule for task in tasks if task.schedule is not None]
+    schedule = Schedule.joined(schedules) if schedules else None
+    found = relax(first.minimizer, first.evaluator, textures, None, watch, first.key, groups, schedule, overwrite=True)
     ends = [sum(groups[: k + 1]) for k in range(len(groups))]
     return [_part(found, slice(end - count, end)) for end, count in zip(ends, groups, strict=True)]
 

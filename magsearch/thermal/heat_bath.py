@@ -37,7 +37,6 @@ SWEEP = rows("SweepSum")
 RESUM = 100  # sweeps after which energies are summed anew
 FIRST = 0xFFFFFFFF  # where a counter has its move: random numbers of first spins
 REFLECTIONS = {"doc": "Over-relaxation sweeps after each heat-bath sweep.", "unit": "sweeps", "ge": 0}  # settings
-ENDLESS = Convergence(torque=0.0, variance=None)
 
 
 def moves(*names: str) -> int:
@@ -135,17 +134,17 @@ class HeatBath:
 
     def iteration(self, motion: Motion) -> Sequence[Launch]:
         """Bind one sweep of every replica that is awake."""
-        return stepping(motion, self.convergence, self.reflections)
+        window = self.convergence.variance.window if self.convergence.variance else 0
+        return stepping(motion, window or RESUM, self.reflections)
 
 
-def stepping(motion: Motion, convergence: Convergence, reflections: int = 0, adapting: bool = True) -> Sequence[Launch]:
+def stepping(motion: Motion, window: int = RESUM, reflections: int = 0, adapting: bool = True) -> Sequence[Launch]:
     """Bind sweeps of every replica that is awake: heat bath (and cones, with anisotropy), then reflections.
 
-    Energies follow from their changes; at the end of every window of variance control (without one: every ``RESUM``
-    sweeps) they are summed anew. The widths of cones stay as they are unless ``adapting``.
+    Energies follow from their changes, and are summed anew every ``window`` sweeps. The widths of cones stay as they
+    are unless ``adapting``.
     """
     evaluator, flat, plan = motion.evaluator, motion.flat, motion.evaluator.sweep_plan
-    window, *thresholds = convergence.thresholds(evaluator)
     kinds = moves("HEATBATH", "CONE") if not plan.linear else moves("HEATBATH")
     evaluate, summed = motion.evaluation("force")
 
@@ -153,8 +152,7 @@ def stepping(motion: Motion, convergence: Convergence, reflections: int = 0, ada
         sums = summed if exact else swept
         finish = motion.bind(
             "finish_sweep", swept, sums, int(exact), flat["state"], flat["awake"], flat["cone"],
-            flat["turn"], kinds, int(adapting), plan.spins, evaluator.sites, window if last else 0, *thresholds,
-            blocks=1,
+            flat["turn"], kinds, int(adapting), plan.spins, evaluator.sites, int(last), blocks=1,
         )  # fmt: skip
         return [update, evaluate, finish] if exact else [update, finish]
 
@@ -164,12 +162,12 @@ def stepping(motion: Motion, convergence: Convergence, reflections: int = 0, ada
     *before, last = sweeps
     first = [launch for each in before for launch in then(*each, last=False, exact=False)]
     changes, exact = (motion.chain(*first, *then(*last, last=True, exact=exact)) for exact in (False, True))
-    return [changes] * ((window or RESUM) - 1) + [exact]
+    return [changes] * (window - 1) + [exact]
 
 
 def bath(motion: Motion, reflections: int, adapting: bool = True) -> Cycle:
     """Bind sweeps of every replica, none of which rests."""
-    return Cycle(motion, stepping(motion, ENDLESS, reflections, adapting))
+    return Cycle(motion, stepping(motion, RESUM, reflections, adapting))
 
 
 def run(motion: Motion, sweeps: int, reflections: int, watch: Watch = lambda: None, adapting: bool = True) -> None:

@@ -73,7 +73,7 @@ class StochasticLLG:
         evaluate, sums = motion.evaluation("force")
         choose = motion.bind(
             "landau_lifshitz", sums, f["state"], f["step"], f["turn"], evaluator.sites,
-            *self.convergence.thresholds(evaluator), *self.pace.arguments(1 / fastest), inf, blocks=1,
+            *self.pace.arguments(1 / fastest), inf, blocks=1,
         )  # fmt: skip
         noise = (
             b["start"], f["step"], f["kT"], precession, f["number"], f["turn"], *motion.key, evaluator.sites,
