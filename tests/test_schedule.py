@@ -1,0 +1,101 @@
+"""When the replicas of a batch come to rest: each by its own convergence, its family before few keep many waiting."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import oracle
+import pytest
+from models import square_bloch
+from numpy.testing import assert_allclose, assert_array_equal
+
+from magsearch.engine.evaluator import Evaluator
+from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.convergence import EARLY, Convergence, VarianceControl
+from magsearch.relaxation.lbfgs import LBFGS
+from magsearch.relaxation.motion import Motion
+from magsearch.relaxation.relax import relax
+from magsearch.relaxation.schedule import Schedule
+from magsearch.relaxation.seats import FAMILY
+
+MINIMIZER = BarzilaiBorwein(Convergence(torque=1e-3, steps=400, variance=None))
+
+
+def scheduled(replicas: int, left: float = 0.2) -> Schedule:
+    """Every seventh replica converges tightly and follows the others."""
+    follows = np.arange(replicas) % 7 == 3
+    tight, loose = MINIMIZER.convergence, replace(MINIMIZER.convergence, variance=EARLY)
+    return Schedule(tuple(tight if each else loose for each in follows), follows, left)
+
+
+@pytest.mark.parametrize("path", ["direct", "fourier"])
+@pytest.mark.parametrize("fail", [1, 3])
+def test_a_schedule_ends_families_as_it_ends_them_alone(device, path, fail, monkeypatch):
+    """Not a bit differs between a batch, its families, and parts of it that fit into memory."""
+    model, count = square_bloch(), 4 * FAMILY - 5
+    evaluator, plan = Evaluator(model, device, np.float32, path), scheduled(count)
+    s = oracle.random_textures(model, count)
+    whole, start = relax(MINIMIZER, evaluator, s, schedule=plan), Motion.start
+    assert {"cut", "torque"} <= set(whole.reason)
+
+    def refused(evaluator: Any, batch: Any, *more: Any) -> Motion:
+        if len(batch) > fail * FAMILY:
+            raise MemoryError
+        return start(evaluator, batch, *more)
+
+    monkeypatch.setattr(Motion, "start", refused)
+    with pytest.warns(UserWarning, match="relaxed in parts"):
+        parts = relax(MINIMIZER, evaluator, s, schedule=plan)
+    for first in range(0, count, FAMILY):
+        own = slice(first, first + FAMILY)
+        family = Schedule(plan.convergence[own], plan.followers[own], plan.left)
+        alone = relax(MINIMIZER, evaluator, s[own], schedule=family)
+        for found in (whole, parts):
+            assert_array_equal(found.textures[own], alone.textures)
+            assert_array_equal(found.energy[own], alone.energy)
+            assert_array_equal(found.torque[own], alone.torque)
+            assert found.reason[own] == alone.reason
+
+
+@pytest.mark.parametrize("path", ["direct", "fourier"])
+def test_few_replicas_do_not_keep_many_waiting(device, path):
+    """Of the others of a family, a fifth moves when it ends; those who are cut have the numbers of their spins."""
+    model, count = square_bloch(), 2 * FAMILY
+    evaluator, plan = Evaluator(model, device, np.float32, path), scheduled(count)
+    s = oracle.random_textures(model, count)
+    found, patient = (relax(MINIMIZER, evaluator, s, schedule=each) for each in (plan, scheduled(count, 0)))
+    cut = np.array(found.reason) == "cut"
+    assert_array_equal(found.converged, ~cut)
+    assert cut[plan.followers].any()
+    assert cut[~plan.followers].any() or path == "fourier", "preconditioned replicas rest at nearly the same time"
+    for first in range(0, count, FAMILY):
+        own = slice(first, first + FAMILY)
+        others = ~plan.followers[own]
+        assert (cut[own] & others).sum() <= 0.2 * others.sum()
+        last = found.steps[own].max()
+        assert (found.steps[own][cut[own]] == last).all()
+        assert (patient.steps[own][others & cut[own]] > last).all(), "these would have moved on"
+    assert (np.array(patient.reason)[~plan.followers] != "cut").all()
+    textures = found.textures.astype(np.float64)
+    assert_allclose(found.energy, oracle.energy(model, textures), rtol=1e-5)
+    assert_allclose(found.magnetization, textures.mean(axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize("minimizer", [MINIMIZER, LBFGS(MINIMIZER.convergence)], ids=["bb", "lbfgs"])
+def test_every_replica_has_its_own_convergence(device, minimizer):
+    """In one batch each rests where it would if all had its convergence."""
+    model, count = square_bloch(), 12
+    evaluator, s = Evaluator(model, device, np.float32), oracle.random_textures(model, count)
+    kinds = [
+        Convergence(torque=torque, variance=variance)
+        for torque, variance in ((0.3, None), (0.01, None), (0.0, VarianceControl(10, relative=1e-3)))
+    ]
+    plan = Schedule(tuple(kinds * 4), np.zeros(count, dtype=bool))
+    mixed = relax(minimizer, evaluator, s, schedule=plan)
+    for k, kind in enumerate(kinds):
+        alone = relax(replace(minimizer, convergence=kind), evaluator, s)
+        assert_array_equal(mixed.textures[k::3], alone.textures[k::3])
+        assert_array_equal(mixed.steps[k::3], alone.steps[k::3])
+    assert len({mixed.steps[k::3].max() for k in range(3)}) == 3
