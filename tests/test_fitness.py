@@ -296,7 +296,7 @@ def test_parents_are_those_of_the_best_worth():
     island.merge(given)
     assert [c.origin for c in island.candidates] == ["1", "0"]
     island.state = replace(island.state, generation=1)
-    assert all(np.allclose(c.spins, minima[1], atol=1e-6) for c in island._offspring())
+    assert all(np.allclose(c.spins, minima[1], atol=1e-6) for c in island._offspring(0))
 
 
 def test_free_energies_travel_and_are_stored():

@@ -97,7 +97,7 @@ def test_operators_are_drawn_by_their_weights():
     populated = island(
         MODELS["square_bloch"], replicas=400, seeds=((RandomSpins(), 1.0), (SoftWaves(), 3.0), (HeatPatch(), 0.0))
     )
-    names = [child.origin for child in populated._offspring()]
+    names = [child.origin for child in populated._offspring(0)]
     assert names.count("SoftWaves") == pytest.approx(300, abs=45)  # five standard deviations
     assert names.count("HeatPatch") == 0
 
@@ -112,7 +112,7 @@ def test_operators_follow_what_the_kept_candidates_were_made_by(adaptation, shar
     mixture = ((HeatPatch(), 1.0), (PlantSkyrmion(), 1.0))
     bred = island(hamiltonian, replicas=2000, operators=mixture, adaptation=adaptation)
     bred.state = State(2, tuple(sorted(kept, key=lambda c: c.energy)))
-    made = [c.origin for c in bred._offspring()]
+    made = [c.origin for c in bred._offspring(0)]
     spread = 4 * np.sqrt(0.25 / 2000)
     assert [made.count(o.__class__.__name__) / 2000 for o, _ in mixture] == pytest.approx(shares, abs=spread)
 
@@ -120,16 +120,16 @@ def test_operators_follow_what_the_kept_candidates_were_made_by(adaptation, shar
 def test_offspring_depend_on_seed_island_generation_and_replica():
     hamiltonian = MODELS["square_bloch"]
     one = island(hamiltonian, seeds=((RandomSpins(), 1.0),))
-    texture = one._offspring()[5].spins
-    assert (texture == one._offspring()[5].spins).all(), "a generation can be repeated alone"
+    texture = one._offspring(0)[5].spins
+    assert (texture == one._offspring(0)[5].spins).all(), "a generation can be repeated alone"
     fewer = island(hamiltonian, seeds=((RandomSpins(), 1.0),), replicas=7)
-    assert (texture == fewer._offspring()[5].spins).all(), "whatever the company"
+    assert (texture == fewer._offspring(0)[5].spins).all(), "whatever the company"
     others = [
-        one._offspring()[4].spins,
-        replace(one, number=1)._offspring()[5].spins,
-        island(hamiltonian, seeds=((RandomSpins(), 1.0),), seed=2)._offspring()[5].spins,
+        one._offspring(0)[4].spins,
+        replace(one, number=1)._offspring(0)[5].spins,
+        island(hamiltonian, seeds=((RandomSpins(), 1.0),), seed=2)._offspring(0)[5].spins,
         replace(one, settings=replace(one.settings, operators=one.settings.seeds), state=State(1))
-        ._offspring()[5]
+        ._offspring(0)[5]
         .spins,
     ]
     assert len({t.tobytes() for t in [texture, *others]}) == 5

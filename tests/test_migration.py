@@ -140,10 +140,10 @@ def test_offspring_of_a_follower_are_drawn_towards_the_leader():
     def overlap(textures: np.ndarray) -> float:
         return float((alignment.onto(textures) * textures).sum(axis=2).mean())
 
-    overlaps = [overlap(np.stack([child.spins for child in follower._offspring()]))]
+    overlaps = [overlap(np.stack([child.spins for child in follower._offspring(0)]))]
     for pull in (0.2, 0.6, 1.0):
         follower.follow([(leader, pull)])
-        drawn = np.stack([child.spins for child in follower._offspring()])
+        drawn = np.stack([child.spins for child in follower._offspring(0)])
         assert_allclose(np.linalg.norm(drawn, axis=2), 1, atol=1e-6)
         overlaps.append(overlap(drawn))
     assert (np.diff(overlaps) > 0.01).all()
@@ -167,7 +167,7 @@ def test_drawn_offspring_do_not_depend_on_which_copy_of_the_leader_is_sent():
     assert (moved != leader.spins).any()
     for copy in (leader.spins, moved):
         follower.follow([(Candidate(copy, 0.0, 0.0, "", 0, leader.fingerprint), 0.5)])
-        drawn.append(np.stack([child.spins for child in follower._offspring()]))
+        drawn.append(np.stack([child.spins for child in follower._offspring(0)]))
     assert_allclose(drawn[0], drawn[1], atol=1e-6)
 
 

@@ -144,7 +144,7 @@ def test_breeding_puts_offspring_on_the_sphere(operator, crystal):
     settings = GeneticTunneling(replicas=4, seeds=((RandomSpins(), 1.0),), operators=((make, 1.0),))
     island = Island(crystal, Evaluator(hamiltonian, Cpu()), settings)
     island.breed()
-    for child in island._offspring():
+    for child in island._offspring(0):
         assert child.origin == operator.__name__
         assert_allclose(np.linalg.norm(child.spins, axis=1), hamiltonian.occupied, atol=1e-6)
 

@@ -61,8 +61,8 @@ class Row:
         return cls(_padded(replicas, width), width)
 
     def thinned(self, moving: NDArray[np.int64]) -> tuple[Row, NDArray[np.int64]] | None:
-        """Return the seats of the replicas that move, once they need at most half of the blocks."""
-        if -(-len(moving) // self.width) > len(self.columns) // self.width // 2:
+        """Return the seats of the replicas that move, once they need fewer blocks."""
+        if -(-len(moving) // self.width) >= len(self.columns) // self.width:
             return None
         return Row.of(moving, self.width), _padded(_places(self.columns)[moving], self.width)
 
