@@ -41,6 +41,7 @@ FLAT = LBFGS(Convergence(steps=3000, variance=None))  # for flat minima: each st
 TIGHTLY = 1 / 16  # fraction of the replicas of a generation that are rough candidates, which are relaxed tightly
 LEFT = 1 / 8  # fraction of offspring that may still move when their generation ends
 LOOSENESS = 10.0  # factor on the tolerances within which rough candidates count as one minimum
+ROUNDING = 1e-7  # of the energy per site in single precision, in units of the stiffest coupling
 PUSHES = 3  # maximum number of times that saddle points are displaced and relaxed again
 POLISH = BarzilaiBorwein(Convergence(steps=2000, variance=None))
 
@@ -329,12 +330,14 @@ class Island:
     def distinct(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return the candidates that no symmetry of the Hamiltonian maps onto a better one, best first.
 
-        Rough candidates are compared with larger tolerances: copies of one minimum differ until they converge.
+        Rough candidates are compared with larger tolerances: copies of one minimum differ until they converge. A
+        refined candidate stands for its rough copies, unless one of them is lower by more than rounding.
         """
-        ranked = self._ranked(candidates)
-        looseness = [1.0 if candidate.refined else LOOSENESS for candidate in ranked]
-        kept = distinct([candidate.fingerprint for candidate in ranked], 1e-6 * self.evaluator.stiffness, looseness)
-        return [ranked[place] for place in kept]
+        slack = ROUNDING * self.evaluator.stiffness * self.crystal.hamiltonian.n_spins
+        order = sorted(self._ranked(candidates), key=lambda c: c.worth + (0.0 if c.refined else slack))
+        looseness = [1.0 if candidate.refined else LOOSENESS for candidate in order]
+        kept = distinct([candidate.fingerprint for candidate in order], 1e-6 * self.evaluator.stiffness, looseness)
+        return self._ranked([order[place] for place in kept])
 
     def _ranked(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         return sorted((c for c in candidates if np.isfinite(c.energy)), key=lambda c: c.worth)
