@@ -155,6 +155,14 @@ def test_nothing_is_found_in_the_model_in_which_mistakes_are_planted(text, tmp_p
     assert printed(capsys, "check", path).endswith("nothing looks wrong\n")
 
 
+def test_cells_that_dipoles_couple_are_not_independent(tmp_path):
+    path = tmp_path / "model.toml"
+    path.write_text(bonds(PLANE + "size = [8, 8, 4]", *BOTH))
+    assert "independent-cells" in codes(path)
+    path.write_text(bonds(PLANE + "size = [8, 8, 4]\ndipole = true", *BOTH))
+    assert "independent-cells" not in codes(path)
+
+
 INPUTS = [*ROOT.glob("inputs/*.toml"), ROOT / "inputs/pdfeir111/inpsd.dat", ROOT / "examples/5_exchange.out"]
 
 

@@ -90,8 +90,8 @@ def vacuum(couplings: Couplings) -> Iterator[Finding]:
 
 def independent(couplings: Couplings) -> Iterator[Finding]:
     """Find axes with several cells that no coupling connects."""
-    lattice = couplings.hamiltonian.lattice
-    if not len(couplings.hamiltonian.bonds) or couplings.hamiltonian.site_bonds is not None:
+    hamiltonian, lattice = couplings.hamiltonian, couplings.hamiltonian.lattice
+    if not len(hamiltonian.bonds) or hamiltonian.site_bonds is not None or hamiltonian.others:
         return
     for axis in range(3):
         if lattice.size[axis] > 1 and not couplings.crossed[axis]:
@@ -112,6 +112,8 @@ def incommensurate(couplings: Couplings) -> Iterator[Finding]:
         return
     if not hamiltonian.uniform:
         raise NotChecked("with vacancies or couplings of single sites, the softest wave is not defined")
+    if hamiltonian.others:
+        raise NotChecked(f"softest wave: that of the bonds does not include {hamiltonian.others[0].name}")
     try:
         h, energy = _softest(hamiltonian)
     except ValueError as error:
