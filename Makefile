@@ -40,7 +40,6 @@ docs: $(VENV)/tested
 
 # the documentation site in build/site/index.html; warnings are errors
 site: $(VENV)/documented
-	rm -rf build/site
 	$(BIN)/python docs/site
 
 benchmark: $(VENV)/tested

@@ -58,6 +58,11 @@ def test_every_public_name_and_every_command_has_a_place_in_the_reference():
     assert re.search(r"\| `--elite` .*\| `0` \|", options), "zero is a default"
 
 
+def test_every_page_is_in_the_contents_of_the_site():
+    listed = set((SITE / "index.md").read_text().splitlines())
+    assert {f"docs/{page.stem}" for page in (ROOT / "docs").glob("*.md")} <= listed
+
+
 def test_every_example_is_run_for_its_page():
     assert set(part("tutorials")["RUNS"]) == {path.name for path in ROOT.glob("examples/*.py")}
 

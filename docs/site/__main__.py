@@ -83,6 +83,8 @@ def main(out: Path) -> int:
     """Build the site into a folder and return the exit code."""
     start, pages = time.monotonic(), ROOT / "build" / "pages"
     assemble(pages)
+    if (out / "searchindex.js").exists():  # a site of an earlier build, which may have other pages
+        shutil.rmtree(out)
     code = sphinx(["-c", str(HERE), "--fail-on-warning", "--keep-going", "--fresh-env", "-q", str(pages), str(out)])
     wrong = [] if code else links.broken(out)
     print(
