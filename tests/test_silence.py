@@ -65,6 +65,22 @@ def cell(old: str, new: str, kind: str = "isotropic", value: str = "1e-21", mat:
     return make
 
 
+def below_tb2j(factor: float) -> Callable[[Path], Path]:
+    """Return what writes exchange.out and, in a folder below it, a .ucf whose J is a multiple of TB2J's."""
+
+    def make(folder: Path) -> Path:
+        (folder / "exchange.out").write_text(tb2j.HEAD + tb2j.ROWS.replace("0.2 ", "0.0 ").replace("-0.1 ", "-0. "))
+        below = folder / "Vampire"
+        below.mkdir()
+        J = np.array([[3.0, 0.5, 0], [-0.5, 3.0, 0], [0, 0, 3.0]]) * factor * 1.602176634e-22
+        forth, back = (" ".join(f"{x:.12e}" for x in M.ravel()) for M in (J, J.T))
+        lines = ["4 4 2.5", "1 0 0", "0 1 0", "0 0 1", "1 1", "0 0.025 0 0 0", "2 tensorial"]
+        (below / "cell.ucf").write_text("\n".join([*lines, f"0 0 0 0 0 1 {forth}", f"1 0 0 0 0 -1 {back}"]) + "\n")
+        return below / "cell.ucf"
+
+    return make
+
+
 def pickled(**more: object) -> Callable[[Path], Path]:
     """Return what writes a TB2J.pickle with two atoms, of which one has a spin."""
 
@@ -277,6 +293,9 @@ CASES = {
         cell("4.0 !A", "5.0 !A", name="input"),
         "8 x 1.25 x 1 cells, rounded up to 8 x 2 x 1, whose last cell VAMPIRE cuts",
     ),
+    "VAMPIRE: couplings unlike those of TB2J's exchange.out in the folder above": Case(
+        below_tb2j(1.0), "2 of 2 couplings differ from those of .*exchange.out.*is 3 0.5 .* here and 6 1 .* there"
+    ),
     "VAMPIRE: a .ucf alone": Case(cell("", ""), "a .ucf has no boundaries and no field: all axes are periodic"),
     "VAMPIRE: the constant of the cubic term": Case(
         cell("material[1]:damping-constant=0.1", "material[1]:cubic-anisotropy-constant=1e-23"), "the constants -0.0312"
@@ -304,6 +323,10 @@ def test_the_docs_list_every_case_and_no_other():
     model = {"all: rounding of J_ij and J_ji", "all: vacancies listed again", "all: open edges", "all: small boxes"}
     assert set(listed) == set(CASES) | model
     assert all((listed[name] == "accepted") == case.harmless for name, case in CASES.items())
+
+
+def test_a_unit_cell_of_tb2j_that_agrees_with_its_exchange_is_not_suspected(tmp_path):
+    assert not any("differ from those" in note for note in formats.read(below_tb2j(2.0)(tmp_path)).notes)
 
 
 def test_what_couplings_lose_to_rounding_is_counted():
