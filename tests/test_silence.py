@@ -156,6 +156,9 @@ CASES = {
     "UppASD: K2 and cubic anisotropy": Case(
         uppasd("anisotropy kfile", kfile="1 1 0.5 0.1 0 0 1 0"), "K2 and cubic anisotropy are read as the potential"
     ),
+    "UppASD: dipoles of a periodic box": Case(
+        uppasd("do_dip 1"), "UppASD sums dipoles over the box.*all its images along a"
+    ),
     "UppASD: edges of a single cell": Case(
         uppasd("ncell 1 1 1\nBC 0 0 0"), "UppASD closes the open edges of a single cell; here they cut 2 couplings"
     ),
@@ -251,6 +254,9 @@ CASES = {
         text("m.cfg", spirit.CHAIN, "0 0 1  0  0", "0 0 5 0 0"),
         "2 of 2 couplings reach more than once around the box.*m.cfg:9",
     ),
+    "Spirit: dipoles of a periodic box": Case(
+        text("m.cfg", spirit.CHAIN + "ddi_method fft\n"), "Spirit sums dipoles over the box.*all its images along a"
+    ),
     "Spirit: shells of a single site": Case(
         text("m.cfg", spirit.SHELLS.format(chirality=1), "6 6 1", "1 1 1"), "a single site has no neighbours"
     ),
@@ -295,6 +301,10 @@ CASES = {
     ),
     "VAMPIRE: couplings unlike those of TB2J's exchange.out in the folder above": Case(
         below_tb2j(1.0), "2 of 2 couplings differ from those of .*exchange.out.*is 3 0.5 .* here and 6 1 .* there"
+    ),
+    "VAMPIRE: dipoles of a periodic box": Case(
+        cell("sim:temperature = 10", "dipole:solver = atomistic", name="input"),
+        "VAMPIRE sums dipoles over the box.*all its images along a",
     ),
     "VAMPIRE: a .ucf alone": Case(cell("", ""), "a .ucf has no boundaries and no field: all axes are periodic"),
     "VAMPIRE: the constant of the cubic term": Case(
@@ -346,6 +356,13 @@ def test_vacancies_that_are_listed_again_are_told(tmp_path):
     model = config.read(tmp_path / "m.toml").hamiltonian
     assert model.vacancies == (2, 5)
     assert any("1 vacancies are listed again, for example site 2" in note for note in model.notes)
+
+
+def test_a_guessed_length_is_no_harmless_note_beside_dipoles(tmp_path):
+    """Their energy goes with the third power of it."""
+    lines = CHAIN["inpsd.dat"].replace("alat    3.0e-10", "do_dip 1")
+    (told,) = (note for note in formats.read(write(tmp_path, CHAIN, **{"inpsd.dat": lines})).notes if "no alat" in note)
+    assert not harmless(told)
 
 
 def test_statements_that_are_repeated_with_one_value_are_no_loss(tmp_path):
