@@ -198,8 +198,15 @@ SEEDS: dict[str, list[Files]] = {
         _files(a__cfg=spirit.SHELLS.format(chirality=2)),
         _files(a__cfg=SPIRIT, pairs__txt=PAIRS),
     ],
-    "ucf": [_vampire("isotropic", "1e-21"), _vampire("tensorial", "1e-21 0 0 0 1e-21 0 0 0 1e-21")],
-    "input": [dict(reversed(_vampire("normalised-vectorial", "1 2 3").items()))],
+    "ucf": [
+        _vampire("isotropic", "1e-21"),
+        _vampire("tensorial", "1e-21 0 0 0 1e-21 0 0 0 1e-21"),
+        _vampire("tensor", "(1e-21+0j) 0j 0j 0j (1e-21-1e-40j) 0j 0j 0j (1e-21+0j)"),
+    ],
+    "input": [
+        dict(reversed(_vampire("normalised-vectorial", "1 2 3").items())),
+        _files(input="create:single-spin\nmaterial:file = m.mat\n", m__mat="material:atomic-spin-moment = 1 !muB\n"),
+    ],
     "ovf": [
         {"m.ovf": ovf.file(ovf.text(ovf.ROWS))},
         {"m.ovf": ovf.file(ovf.text(ovf.ROWS), mesh="irregular")},

@@ -154,6 +154,31 @@ def test_tables_of_pairs_and_anisotropies_are_spirits(tmp_path, inside):
     assert spirit_energies(path, textures) == pytest.approx(energy(h, textures), rel=SINGLE)
 
 
+TABLE = "n_anisotropy 3\ni K Kx Ky Kz K4\n0 0.3 0 0 2 0.5\n0 0 0 0 1 0.25\n0 -0.2 1 1 0 0\n"
+
+
+def test_a_table_of_anisotropies_takes_the_place_of_keywords_as_in_spirit(tmp_path):
+    """K4 = 0.75 of the table counts, and neither keyword."""
+    path = tmp_path / "model.cfg"
+    keywords = "cubic_anisotropy_magnitude 0.8\nanisotropy_magnitude 0.4\n"
+    path.write_text("n_basis_cells 3 3 1\nmu_s 1\n" + keywords + TABLE)
+    h = formats.read(path)
+    textures = random_textures(h, 3)
+    assert spirit_energies(path, textures) == pytest.approx(energy(h, textures) - 0.375 * h.n_spins, rel=SINGLE)
+    assert any("constants -0.25 meV (atom 0), -0.125 meV (atom 0)" in note for note in h.notes)
+    assert any("not used: cubic_anisotropy_magnitude, anisotropy_magnitude" in note for note in h.notes)
+
+
+def test_spirit_has_both_anisotropies_of_what_we_write(tmp_path):
+    path = tmp_path / "one.cfg"
+    path.write_text("n_basis_cells 3 3 1\nmu_s 1\n" + TABLE)
+    square = formats.read(path)
+    formats.write(square, tmp_path / "two.cfg")
+    textures = random_textures(square, 3)
+    expected = energy(square, textures) - 0.375 * square.n_spins
+    assert spirit_energies(tmp_path / "two.cfg", textures) == pytest.approx(expected, rel=SINGLE)
+
+
 def test_cubic_anisotropy_is_spirits_up_to_a_constant(tmp_path):
     path = tmp_path / "model.cfg"
     path.write_text("n_basis_cells 3 3 1\nmu_s 1\ncubic_anisotropy_magnitude 0.8\n")

@@ -65,6 +65,22 @@ def cell(old: str, new: str, kind: str = "isotropic", value: str = "1e-21", mat:
     return make
 
 
+def below_tb2j(factor: float) -> Callable[[Path], Path]:
+    """Return what writes exchange.out and, in a folder below it, a .ucf whose J is a multiple of TB2J's."""
+
+    def make(folder: Path) -> Path:
+        (folder / "exchange.out").write_text(tb2j.HEAD + tb2j.ROWS.replace("0.2 ", "0.0 ").replace("-0.1 ", "-0. "))
+        below = folder / "Vampire"
+        below.mkdir()
+        J = np.array([[3.0, 0.5, 0], [-0.5, 3.0, 0], [0, 0, 3.0]]) * factor * 1.602176634e-22
+        forth, back = (" ".join(f"{x:.12e}" for x in M.ravel()) for M in (J, J.T))
+        lines = ["4 4 2.5", "1 0 0", "0 1 0", "0 0 1", "1 1", "0 0.025 0 0 0", "2 tensorial"]
+        (below / "cell.ucf").write_text("\n".join([*lines, f"0 0 0 0 0 1 {forth}", f"1 0 0 0 0 -1 {back}"]) + "\n")
+        return below / "cell.ucf"
+
+    return make
+
+
 def pickled(**more: object) -> Callable[[Path], Path]:
     """Return what writes a TB2J.pickle with two atoms, of which one has a spin."""
 
@@ -139,6 +155,9 @@ CASES = {
     ),
     "UppASD: K2 and cubic anisotropy": Case(
         uppasd("anisotropy kfile", kfile="1 1 0.5 0.1 0 0 1 0"), "K2 and cubic anisotropy are read as the potential"
+    ),
+    "UppASD: dipoles of a periodic box": Case(
+        uppasd("do_dip 1"), "UppASD sums dipoles over the box.*all its images along a"
     ),
     "UppASD: edges of a single cell": Case(
         uppasd("ncell 1 1 1\nBC 0 0 0"), "UppASD closes the open edges of a single cell; here they cut 2 couplings"
@@ -235,6 +254,9 @@ CASES = {
         text("m.cfg", spirit.CHAIN, "0 0 1  0  0", "0 0 5 0 0"),
         "2 of 2 couplings reach more than once around the box.*m.cfg:9",
     ),
+    "Spirit: dipoles of a periodic box": Case(
+        text("m.cfg", spirit.CHAIN + "ddi_method fft\n"), "Spirit sums dipoles over the box.*all its images along a"
+    ),
     "Spirit: shells of a single site": Case(
         text("m.cfg", spirit.SHELLS.format(chirality=1), "6 6 1", "1 1 1"), "a single site has no neighbours"
     ),
@@ -277,6 +299,13 @@ CASES = {
         cell("4.0 !A", "5.0 !A", name="input"),
         "8 x 1.25 x 1 cells, rounded up to 8 x 2 x 1, whose last cell VAMPIRE cuts",
     ),
+    "VAMPIRE: couplings unlike those of TB2J's exchange.out in the folder above": Case(
+        below_tb2j(1.0), "2 of 2 couplings differ from those of .*exchange.out.*is 3 0.5 .* here and 6 1 .* there"
+    ),
+    "VAMPIRE: dipoles of a periodic box": Case(
+        cell("sim:temperature = 10", "dipole:solver = atomistic", name="input"),
+        "VAMPIRE sums dipoles over the box.*all its images along a",
+    ),
     "VAMPIRE: a .ucf alone": Case(cell("", ""), "a .ucf has no boundaries and no field: all axes are periodic"),
     "VAMPIRE: the constant of the cubic term": Case(
         cell("material[1]:damping-constant=0.1", "material[1]:cubic-anisotropy-constant=1e-23"), "the constants -0.0312"
@@ -306,6 +335,10 @@ def test_the_docs_list_every_case_and_no_other():
     assert all((listed[name] == "accepted") == case.harmless for name, case in CASES.items())
 
 
+def test_a_unit_cell_of_tb2j_that_agrees_with_its_exchange_is_not_suspected(tmp_path):
+    assert not any("differ from those" in note for note in formats.read(below_tb2j(2.0)(tmp_path)).notes)
+
+
 def test_what_couplings_lose_to_rounding_is_counted():
     """Bonds of a chain with J = 1 and 1.00002 forth and back, and one of 1e-5 without a reverse."""
     strengths = [1.0, 1.00002, 2.0, 2.0, 1e-5]
@@ -323,6 +356,13 @@ def test_vacancies_that_are_listed_again_are_told(tmp_path):
     model = config.read(tmp_path / "m.toml").hamiltonian
     assert model.vacancies == (2, 5)
     assert any("1 vacancies are listed again, for example site 2" in note for note in model.notes)
+
+
+def test_a_guessed_length_is_no_harmless_note_beside_dipoles(tmp_path):
+    """Their energy goes with the third power of it."""
+    lines = CHAIN["inpsd.dat"].replace("alat    3.0e-10", "do_dip 1")
+    (told,) = (note for note in formats.read(write(tmp_path, CHAIN, **{"inpsd.dat": lines})).notes if "no alat" in note)
+    assert not harmless(told)
 
 
 def test_statements_that_are_repeated_with_one_value_are_no_loss(tmp_path):

@@ -100,9 +100,7 @@ def _refuse(cfg: Cfg) -> None:
             what = "four-spin couplings (quadruplets)" if "quadruplets" in keyword else "disorder"
             raise cfg.error(keyword, f"requests {what}, which magsearch does not support")
     if "dd_radius" in cfg and cfg.numbers("dd_radius", 1, (0.0,))[0]:
-        raise cfg.error(
-            "dd_radius", "requests dipolar interactions of older versions, which magsearch does not support"
-        )
+        raise cfg.error("dd_radius", "requests dipolar interactions in older versions; expected ddi_method")
 
 
 def _dipoles(cfg: Cfg, periodic: tuple[bool, bool, bool]) -> tuple[tuple[Dipole, ...], list[str]]:
@@ -173,9 +171,9 @@ def _anisotropy(cfg: Cfg, atoms: int) -> tuple[list[Anisotropy], list[str]]:
     named = None if "n_anisotropy" in cfg else cfg.file("anisotropy_file")
     if "n_anisotropy" in cfg or named is not None:
         listed = cfg if named is None else Cfg.read(named)
-        table = Listing.read(listed, "n_anisotropy", ("i", "k", "kx", "ky", "kz"), ("kx", "ky", "kz"))
+        table = Listing.read(listed, "n_anisotropy", ("i", "k", "kx", "ky", "kz", "k4"), ("kx", "ky", "kz"))
         notes += table.notes
-        aimless = []
+        aimless, cubic = [], []
         for row, line in enumerate(table.line):
             (atom,) = wholes([str(table.column("i")[row])], ("i",), table.path, line)
             x, y, z = (table.column(name)[row] for name in ("kx", "ky", "kz"))
@@ -187,14 +185,19 @@ def _anisotropy(cfg: Cfg, atoms: int) -> tuple[list[Anisotropy], list[str]]:
             if K:
                 terms.append(UniaxialAnisotropy(K, axis, atoms=(atom,)))
                 aimless += [] if length else [line]
+            if K4 := table.column("k4")[row]:
+                terms.append(CubicAnisotropy(K4, atoms=(atom,)))
+                cubic.append(f"{-K4 / 2:g} meV (atom {atom})")
+        if cubic:
+            notes.append(f"{table.path}: the constants {', '.join(cubic)} of Spirit's cubic anisotropy are left out")
         if aimless:
             told = f"{len(aimless)} axes are (0, 0, 0), for example on line {aimless[0]}; they are taken along z"
             notes.append(f"{table.path}: {told}, as in Spirit")
-    else:
-        (K,) = cfg.numbers("anisotropy_magnitude", 1, (0.0,))
-        x, y, z = _normal(cfg, "anisotropy_normal")
-        if K:
-            terms.append(UniaxialAnisotropy(K, (float(x), float(y), float(z))))
+        return terms, notes  # Spirit does not read the keywords then
+    (K,) = cfg.numbers("anisotropy_magnitude", 1, (0.0,))
+    x, y, z = _normal(cfg, "anisotropy_normal")
+    if K:
+        terms.append(UniaxialAnisotropy(K, (float(x), float(y), float(z))))
     (K4,) = cfg.numbers("cubic_anisotropy_magnitude", 1, (0.0,))
     if not K4:
         return terms, notes

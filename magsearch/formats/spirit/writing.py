@@ -53,10 +53,12 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
     ]
     if h.dipole is not None:
         lines.append("ddi_method fft")
-    if Kc:
+    if Kc and not table:  # with a table Spirit does not read the keyword
         lines.append(f"cubic_anisotropy_magnitude {row([Kc])}")
     if table:
-        lines += [f"n_anisotropy {len(table)}", "i K Kx Ky Kz", *(f"{i} {row([K, *axis])}" for i, K, axis in table)]
+        rows = [f"{i} {row([K, *axis, 0.0])}" for i, K, axis in table]
+        rows += [f"{i} {row([0.0, 0.0, 0.0, 1.0, Kc])}" for i in range(h.lattice.atoms) if Kc]
+        lines += [f"n_anisotropy {len(rows)}", "i K Kx Ky Kz K4", *rows]
     keys = [f"{i} {j} {a} {b} {c}" for i, j, (a, b, c) in zip(pairs.i, pairs.j, pairs.offset, strict=True)]
     lines += [f"n_interaction_pairs {len(pairs)}", "i j da db dc Jij Dijx Dijy Dijz"]
     lines += [f"{key} {row([j, *d])}" for key, j, d in zip(keys, J, D, strict=True)]

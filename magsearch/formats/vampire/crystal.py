@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from magsearch.errors import InputError
 from magsearch.formats.build import SITES, assemble, repeated
 from magsearch.formats.vampire.materials import Material, read_materials
+from magsearch.formats.vampire.tb2j_beside import differences
 from magsearch.formats.vampire.ucf import UnitCell
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
@@ -72,6 +73,7 @@ def assemble_crystal(
             f"{ucf}: {again} interactions are listed more than once, for example on lines {lines}; they add up, as in "
             "VAMPIRE"
         )
+    said += differences(ucf, bonds)
     anisotropy: list[Anisotropy] = []
     for atom, old in enumerate(kept.tolist()):
         anisotropy += of_atom[old].anisotropy(atom)
