@@ -143,6 +143,9 @@ CASES = {
     "UppASD: edges of a single cell": Case(
         uppasd("ncell 1 1 1\nBC 0 0 0"), "UppASD closes the open edges of a single cell; here they cut 2 couplings"
     ),
+    "UppASD: dipoles with periodic axes": Case(
+        uppasd("alat 3e-10\ndo_dip 1"), "UppASD sums dipoles over the box; here over all its images along a"
+    ),
     "TB2J exchange.out: digits": Case(text("exchange.out", tb2j.HEAD + tb2j.ROWS), "printed to 1e-4 meV", True),
     "TB2J exchange.out: biquadratic exchange": Case(
         text("exchange.out", tb2j.HEAD + tb2j.ROWS),
@@ -237,6 +240,16 @@ CASES = {
     ),
     "Spirit: shells of a single site": Case(
         text("m.cfg", spirit.SHELLS.format(chirality=1), "6 6 1", "1 1 1"), "a single site has no neighbours"
+    ),
+    "Spirit: dipoles with periodic axes": Case(
+        text("m.cfg", "ddi_method fft\n" + spirit.SHELLS.format(chirality=1)),
+        "Spirit sums dipoles over the box and 4 4 4",
+    ),
+    "VAMPIRE: dipoles with periodic axes": Case(
+        cell("sim:", "dipole:solver=atomistic\nsim:", name="input"), "VAMPIRE sums dipoles over the box; here over all"
+    ),
+    "VAMPIRE: approximate solvers of dipoles": Case(
+        cell("sim:", "dipole:solver=tensor\nsim:", name="input"), "the tensor solver of VAMPIRE is approximate"
     ),
     "VAMPIRE: statements of simulations": Case(cell("", "", name="input"), "input: not used: sim:temperature", True),
     "VAMPIRE: words of materials without energy": Case(cell("", ""), "cell.mat: not used: damping-constant", True),
