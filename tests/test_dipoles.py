@@ -11,8 +11,8 @@ import oracle
 import pytest
 from models import bloch, shell_bonds
 from numpy.testing import assert_allclose
+from programs import spirit_energies
 from scipy.special import zeta
-from test_other_codes import spirit_energies
 
 from magsearch import config, formats
 from magsearch.bounds.luttinger_tisza import lower_bound

@@ -182,3 +182,11 @@ def test_examples_run_in_any_folder(name, tmp_path):
 def test_every_example_is_run_here():
     ran = {name.split("_")[1] for name in globals() if re.fullmatch(r"test_\d+_\w+", name)}
     assert {name.split("_")[0] for name in EXAMPLES + NOTEBOOKS} <= ran, "give it a test that runs a small version"
+
+
+def test_11_exchange_turns_stripes_of_dipoles_into_a_ferromagnet():
+    """Energies of the square lattice: stripes -2.549436 g, ferromagnet -2.258405 g - 2 J."""
+    stripes, weak, strong = (numbers(line) for line in example("11_dipoles.py", 4))
+    assert [stripes[1], weak[1], strong[1]] == pytest.approx([-2.549436, -2.549436, -2.258405 - 0.4], abs=2e-6)
+    assert [stripes[2], weak[2], strong[2]] == pytest.approx([0, 0, 1], abs=1e-4)
+    assert max(abs(line[3]) for line in (stripes, weak, strong)) < 1e-8

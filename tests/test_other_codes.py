@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from models import MODELS, bloch, exchange, shell_bonds, tensor
 from oracle import energy, random_textures
+from programs import spirit_energies
 
 from magsearch import formats
 from magsearch.model.bonds import Bonds
@@ -65,26 +65,6 @@ FOR_SPIRIT = {
 
 
 # -- Spirit --------------------------------------------------------------------------------------------------------
-
-
-def spirit_energies(cfg, textures: np.ndarray) -> np.ndarray:
-    """The energies that Spirit gives to textures [replica, site, 3], meV."""
-    state = pytest.importorskip("spirit.state", reason="no Spirit: pip install spirit (Linux on x86)")
-    from spirit import system
-
-    before = os.getcwd()
-    os.chdir(cfg.parent)  # where Spirit looks for files, and writes its own
-    try:
-        with state.State(cfg.name, quiet=True) as p:
-            spins, found = system.get_spin_directions(p), []
-            assert spins.shape == textures.shape[1:]
-            for texture in textures:
-                spins[:] = texture
-                system.update_data(p)
-                found.append(system.get_energy(p))
-    finally:
-        os.chdir(before)
-    return np.array(found)
 
 
 @pytest.mark.parametrize("name", FOR_SPIRIT)

@@ -156,11 +156,11 @@ CASES = {
     "UppASD: K2 and cubic anisotropy": Case(
         uppasd("anisotropy kfile", kfile="1 1 0.5 0.1 0 0 1 0"), "K2 and cubic anisotropy are read as the potential"
     ),
-    "UppASD: dipoles of a periodic box": Case(
-        uppasd("do_dip 1"), "UppASD sums dipoles over the box.*all its images along a"
-    ),
     "UppASD: edges of a single cell": Case(
         uppasd("ncell 1 1 1\nBC 0 0 0"), "UppASD closes the open edges of a single cell; here they cut 2 couplings"
+    ),
+    "UppASD: dipoles with periodic axes": Case(
+        uppasd("alat 3e-10\ndo_dip 1"), "UppASD sums dipoles over the box; here over all its images along a"
     ),
     "TB2J exchange.out: digits": Case(text("exchange.out", tb2j.HEAD + tb2j.ROWS), "printed to 1e-4 meV", True),
     "TB2J exchange.out: biquadratic exchange": Case(
@@ -254,11 +254,18 @@ CASES = {
         text("m.cfg", spirit.CHAIN, "0 0 1  0  0", "0 0 5 0 0"),
         "2 of 2 couplings reach more than once around the box.*m.cfg:9",
     ),
-    "Spirit: dipoles of a periodic box": Case(
-        text("m.cfg", spirit.CHAIN + "ddi_method fft\n"), "Spirit sums dipoles over the box.*all its images along a"
-    ),
     "Spirit: shells of a single site": Case(
         text("m.cfg", spirit.SHELLS.format(chirality=1), "6 6 1", "1 1 1"), "a single site has no neighbours"
+    ),
+    "Spirit: dipoles with periodic axes": Case(
+        text("m.cfg", "ddi_method fft\n" + spirit.SHELLS.format(chirality=1)),
+        "Spirit sums dipoles over the box and 4 4 4",
+    ),
+    "VAMPIRE: dipoles with periodic axes": Case(
+        cell("sim:", "dipole:solver=atomistic\nsim:", name="input"), "VAMPIRE sums dipoles over the box; here over all"
+    ),
+    "VAMPIRE: approximate solvers of dipoles": Case(
+        cell("sim:", "dipole:solver=tensor\nsim:", name="input"), "the tensor solver of VAMPIRE is approximate"
     ),
     "VAMPIRE: statements of simulations": Case(cell("", "", name="input"), "input: not used: sim:temperature", True),
     "VAMPIRE: words of materials without energy": Case(cell("", ""), "cell.mat: not used: damping-constant", True),
@@ -301,10 +308,6 @@ CASES = {
     ),
     "VAMPIRE: couplings unlike those of TB2J's exchange.out in the folder above": Case(
         below_tb2j(1.0), "2 of 2 couplings differ from those of .*exchange.out.*is 3 0.5 .* here and 6 1 .* there"
-    ),
-    "VAMPIRE: dipoles of a periodic box": Case(
-        cell("sim:temperature = 10", "dipole:solver = atomistic", name="input"),
-        "VAMPIRE sums dipoles over the box.*all its images along a",
     ),
     "VAMPIRE: a .ucf alone": Case(cell("", ""), "a .ucf has no boundaries and no field: all axes are periodic"),
     "VAMPIRE: the constant of the cubic term": Case(

@@ -225,7 +225,7 @@ BAD = [
     ({}, "exchange nowhere", "inpsd.dat:12: exchange names .*nowhere.*does not exist"),
     ({}, "do_jtensor 2", "inpsd.dat:12: do_jtensor"),
     ({}, "do_dip 2", "inpsd.dat:12: do_dip is 2; expected 0, 1 or 3"),
-    ({}, "do_dip 1\naunits Y", "inpsd.dat:12: do_dip cannot be combined with aunits Y"),
+    ({}, "do_dip 1\nalat 3e-10\naunits Y", "inpsd.dat:12: do_dip needs alat, and cannot be combined with aunits Y"),
     ({}, "do_ewald Y", "inpsd.dat:12: do_ewald requests UppASD's own Ewald sums"),
     ({}, "do_ralloy 1", "inpsd.dat:12: do_ralloy requests a random alloy"),
     ({}, "bq ./bqfile", "inpsd.dat:12: bq requests biquadratic"),

@@ -219,12 +219,3 @@ def test_errors_in_the_main_file(tmp_path, text, message):
     write(tmp_path, main=text)
     with pytest.raises(InputError, match=message):
         formats.read(tmp_path / "input")
-
-
-@pytest.mark.parametrize(("solver", "count"), [("atomistic", 1), ("tensor", 2)])
-def test_dipoles_are_read_with_what_differs(tmp_path, solver, count):
-    """VAMPIRE sums the box without images, and most of its solvers replace spins by those of macro-cells."""
-    write(tmp_path, main=INPUT + f"dipole:solver = {solver}\n")
-    h = formats.read(tmp_path / "input")
-    assert h.dipole is not None
-    assert sum("VAMPIRE sums dipoles" in note or "solver" in note for note in h.notes) == count

@@ -55,6 +55,7 @@ RUNS = {
     "7_kagome.py": Run(("6",)),
     "8_islands.py": Run(("inputs/square-bloch.toml", "12")),
     "9_spin_glass.py": Run(("64", "9_spin_glass.png")),
+    "11_dipoles.py": Run(("12",)),
 }
 
 

@@ -79,7 +79,9 @@ def bound(
     if given is not None:
         rows["given"] = f"{given:18.10f} meV per site; {_gap(box, given)}"
     result["crystal"] = None
-    if quadratic_form(hamiltonian).dimension:
+    if hamiltonian.dipole is not None:
+        rows["crystal"] = "no bound: term dipole"
+    elif quadratic_form(hamiltonian).dimension:
         crystal = _bound(hamiltonian, "crystal", moments, input_file)
         wave = spiral(hamiltonian, crystal)
         lowest = best if wave is None else min(best, wave.energy_per_site)  # a box repeated is a crystal

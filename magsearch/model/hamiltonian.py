@@ -30,6 +30,7 @@ from magsearch.model.terms.single_ion import Anisotropy, SingleIon
 from magsearch.model.terms.term import Term
 from magsearch.model.terms.zeeman import Zeeman
 
+DENSE = 10**6  # most numbers of J by vectors between cells that are not stored as a sparse matrix
 CONVENTION = "\n".join(line.strip() for line in (__doc__ or "").splitlines()[2:6] if line.strip())
 
 
@@ -266,14 +267,20 @@ class Hamiltonian:
 
     @cached_property
     def _by_vector(self) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], Any]:
-        """Vectors between cells [vector, 3], ends of the pairs that are coupled, J as a sparse [9 pairs, vector]."""
-        from scipy.sparse import csr_array
-
+        """Vectors between cells [vector, 3], ends of the pairs that are coupled, J [9 pairs, vector], sparse if large."""
         bonds, atoms = self.present, self.lattice.atoms
         offset, vector = np.unique(bonds.offset, axis=0, return_inverse=True)
         pair, row = np.unique(bonds.i * atoms + bonds.j, return_inverse=True)
-        rows, columns = 9 * row.reshape(-1, 1) + np.arange(9), np.repeat(vector.reshape(-1), 9)
-        couplings = csr_array((bonds.J.ravel(), (rows.ravel(), columns)), shape=(9 * len(pair), len(offset)))
+        rows, columns = (9 * row.reshape(-1, 1) + np.arange(9)).ravel(), np.repeat(vector.reshape(-1), 9)
+        shape = (9 * len(pair), len(offset))
+        couplings: Any
+        if shape[0] * shape[1] <= DENSE:
+            couplings = np.zeros(shape)
+            np.add.at(couplings, (rows, columns), bonds.J.ravel())
+        else:
+            from scipy.sparse import csr_array
+
+            couplings = csr_array((bonds.J.ravel(), (rows, columns)), shape=shape)
         return offset @ self.lattice.cell, pair // atoms, pair % atoms, couplings
 
     def with_size(self, size: tuple[int, int, int]) -> Hamiltonian:

@@ -131,8 +131,8 @@ def _dipoles(inpsd: Inpsd, periodic: tuple[bool, bool, bool]) -> tuple[tuple[Dip
         return (), []
     if method not in (1, 3):
         raise inpsd.error("do_dip", f"is {method}; expected 0, 1 or 3 (2 replaces spins by those of macrocells)")
-    if _arbitrary_units(inpsd):
-        raise inpsd.error("do_dip", "cannot be combined with aunits Y: dipoles need lengths and moments in units")
+    if _arbitrary_units(inpsd) or "alat" not in inpsd:
+        raise inpsd.error("do_dip", "needs alat, and cannot be combined with aunits Y: dipoles need units")
     term, notes = dipoles(f"{inpsd.path}:{inpsd.entries['do_dip'].line}", "UppASD", periodic)
     return (term,), notes
 
