@@ -245,7 +245,7 @@ def test_three_sublattices_are_found_from_any_size():
 
 
 def test_a_cell_with_more_atoms_than_a_supercell_may_have_is_refused():
-    with pytest.raises(ValueError, match="up to 2 sites .*; a cell has 3"):
+    with pytest.raises(ValueError, match=r"up to 2 sites .*; a cell has 3"):
         raced(kagome(), 2)
 
 
