@@ -244,6 +244,11 @@ def test_three_sublattices_are_found_from_any_size():
     assert best.supercell.sites == 3
 
 
+def test_a_cell_with_more_atoms_than_a_supercell_may_have_is_refused():
+    with pytest.raises(ValueError, match=r"up to 2 sites .*; a cell has 3"):
+        raced(kagome(), 2)
+
+
 def test_the_best_of_all_commensurate_spirals_is_found():
     """The lowest - J(q)/2 among all q = 2 pi k / n with n up to 40."""
     J2, limit = -0.37, 40

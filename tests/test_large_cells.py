@@ -127,7 +127,7 @@ def test_copies_within_a_cell_are_recognised_and_counted(seed, D):
     assert len(maps) > 3
     for sites, turns in maps[:: len(maps) // 7 + 1]:
         assert equivalence.distance(texture, texture[sites] @ turns[-1].T) < 1e-9
-    if D == 0:  # modulo rotations by any angle, which turn all spins over
+    if D == 0:  # modulo global spin rotations
         assert equivalence.copies(texture) == equivalence.group.order
         assert equivalence.copies(tilted) == 1
     else:

@@ -14,12 +14,13 @@ from oracle import energy, random_textures
 
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
+from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.sphere import unit
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.observables.topological_charge import topological_charge
-from magsearch.operators import OPERATORS, Operator
+from magsearch.operators import OPERATORS, Operator, crystal
 from magsearch.operators.crystal import Crystal, grid_indices, softest_waves
 from magsearch.operators.host import HostOperator
 from magsearch.operators.mutations import InsertStripe, RotatePatch, RotateTexture, ShufflePatch
@@ -203,6 +204,25 @@ def test_softest_waves_have_the_energy_that_they_state(name):
         s = np.real(phase[:, None, None] * waves.vector[k]).reshape(-1, 3)
         s *= np.sqrt(lattice.sites / (s**2).sum())
         assert energy(hamiltonian, s) / lattice.sites == pytest.approx(waves.energy[k], rel=1e-9)
+
+
+def test_few_waves_of_a_large_cell_are_the_softest_of_all(monkeypatch):
+    """Found by Lanczos, at q = 0, where J(q) is real, and elsewhere."""
+    random = np.random.default_rng(1)
+    lattice = Lattice(np.eye(3), random.uniform(size=(40, 3)), (3, 1, 1))
+    i, j = np.triu_indices(40, k=1)
+    offset = np.zeros((len(i), 3), dtype=int)
+    offset[:, 0] = random.integers(-1, 2, len(i))
+    easy = (UniaxialAnisotropy(0.7, axis=(1.0, 2.0, -2.0), atoms=(0,)),)
+    hamiltonian = Hamiltonian(lattice, Bonds.pairs(i, j, random.normal(size=(len(i), 3, 3)), offset), anisotropy=easy)
+    every = softest_waves(hamiltonian, 10)
+    monkeypatch.setattr(crystal, "LARGE", 100)
+    few = softest_waves(hamiltonian, 10)
+    assert_allclose(few.energy, every.energy, rtol=1e-9)
+    assert_array_equal(np.abs(few.index), np.abs(every.index))  # q and -q are equally soft
+    uniform = (every.index == 0).all(axis=1)
+    assert 0 < uniform.sum() < 10
+    assert_allclose(np.abs((few.vector.conj() * every.vector).sum(axis=(1, 2)))[uniform], 1, rtol=1e-6)
 
 
 def test_softest_wave_is_a_lower_bound_of_the_energy():

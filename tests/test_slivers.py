@@ -7,12 +7,13 @@ import tracemalloc
 import numpy as np
 import pytest
 from models import MODELS
+from oracle import energy, random_textures
 
 from magsearch.model.lattice import Lattice, shortest
 from magsearch.model.reciprocal import wave_vectors
 from magsearch.model.triangulation import combinations, triangles
 from magsearch.search.supercells.race import Best
-from magsearch.search.supercells.supercell import LARGEST, Supercell
+from magsearch.search.supercells.supercell import LARGEST, Supercell, manageable
 
 SLIVER = np.array([[1.0, 0, 0], [1584.0, 1.0, 0], [36.0, 801.0, 1.0]])  # of the cubic lattice: determinant 1
 
@@ -62,3 +63,43 @@ def test_copies_of_a_sliver_are_few():
     sliver = Supercell(MODELS["square_bloch"], np.array([[1, 0, 0], [0, 2000, 0], [0, 0, 1]]))
     shown = Best(sliver, np.zeros((2000, 3)), 0.0).shown()
     assert shown.supercell.sites <= 4 * LARGEST
+
+
+def edges(supercell: Supercell) -> np.ndarray:
+    return np.linalg.norm(supercell.H[:2] @ supercell.crystal.lattice.cell, axis=1)
+
+
+@pytest.mark.parametrize(
+    "H", [[[49, -49], [1, 1]], [[98, -97], [1, 1]], [[14, -15], [14, 1]], [[15, -14], [14, 1]], [[16, 0], [0, 16]]]
+)
+def test_copies_fill_a_compact_box_of_the_same_state(H):
+    """As wide as long or up to four times as long as wide, with several cells along both axes."""
+    one = Supercell(MODELS["square_bloch"], np.pad(H, ((0, 1), (0, 1))) + np.diag([0, 0, 1]))
+    texture = random_textures(one.hamiltonian, 1)[0]
+    shown = Best(one, texture, 0.0).shown()
+    assert edges(shown.supercell).max() <= 4.5 * edges(shown.supercell).min()
+    assert min(shown.supercell.hamiltonian.lattice.size[:2]) > 1
+    assert shown.supercell.sites < LARGEST / 4
+    before = energy(one.hamiltonian, texture) / one.sites
+    assert energy(shown.supercell.hamiltonian, shown.texture) / shown.supercell.sites == pytest.approx(
+        before, rel=1e-10
+    )
+
+
+def test_narrow_supercells_whose_copies_would_be_too_many_are_left_out():
+    crystal = MODELS["square_bloch"]
+    H = np.array([np.diag([1, n, 1]) for n in (10, 200, 400, 1000)])
+    assert manageable(crystal, H).tolist() == [True, True, False, False]
+    assert manageable(crystal, np.array([np.diag([200, 200, 1])])).all()  # compact as it is
+
+
+def test_a_texture_is_reduced_to_its_period():
+    """Three copies along one vector, two along another: a wave has the period that it was made with."""
+    crystal = MODELS["square_bloch"]
+    period = Supercell(crystal, np.array([[5, 1, 0], [-2, 4, 0], [0, 0, 1]]))
+    texture = random_textures(period.hamiltonian, 1)[0]
+    larger = Supercell(crystal, np.array([[3, 0, 0], [1, 2, 0], [0, 0, 1]]) @ period.H)
+    found = Best(larger, period.repeated(texture, larger), 0.0).primitive()
+    assert found.key == period.key
+    random = random_textures(larger.hamiltonian, 1)[0]
+    assert Best(larger, random, 0.0).primitive().key == larger.key

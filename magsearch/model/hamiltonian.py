@@ -257,13 +257,19 @@ class Hamiltonian:
         vacancies nor open edges that cut some of these are in it.
         """
         q = np.asarray(q, dtype=np.float64).reshape(-1, 3)
-        atoms, (T, a, b, couplings) = self.lattice.atoms, self._by_vector
-        summed = couplings @ np.exp(1j * (T @ q.T))  # [9 pairs, q]
-        J = np.zeros((len(q), atoms, 3, atoms, 3), dtype=np.complex128)
-        J[:, a, :, b] = summed.reshape(len(a), 3, 3, len(q)).transpose(0, 3, 1, 2)
+        atoms, (a, b, blocks) = self.lattice.atoms, self.fourier_blocks(q)
+        J = np.zeros((len(blocks), atoms, 3, atoms, 3), dtype=np.complex128)
+        J[:, a, :, b] = blocks.swapaxes(0, 1)
         if self.dipole is not None:
             J += self.dipole.fourier(self, q)
         return J.reshape(len(q), 3 * atoms, 3 * atoms)
+
+    def fourier_blocks(self, q: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.complex128]]:
+        """Return the pairs of atoms that bonds couple, a and b [pair], and J(q) of each, [q, pair, 3, 3] meV."""
+        q = np.asarray(q, dtype=np.float64).reshape(-1, 3)
+        T, a, b, couplings = self._by_vector
+        summed = couplings @ np.exp(1j * (T @ q.T))  # [9 pairs, q]
+        return a, b, np.asarray(summed.T.reshape(len(q), len(a), 3, 3))
 
     @cached_property
     def _by_vector(self) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], Any]:

@@ -6,7 +6,7 @@ The softest waves are the lowest modes of the Luttinger-Tisza matrix J(q) + 2 A,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from operator import add, mul
@@ -23,6 +23,11 @@ from magsearch.operators.arrays import gathered, turned
 from magsearch.operators.spectrum import Spectrum
 from magsearch.randomness import Draws
 from magsearch.symmetry.space_group import Operation, operations
+
+AT_ONCE = 64 * 2**20  # bytes of J(q) that are held at a time
+LARGE = 1000  # components of J(q), of which few eigenvectors are computed
+ROUNDING = 1e-13  # of the largest coupling: imaginary parts below are none
+ACCURACY = 1e-10  # of these eigenvalues, relative
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,17 +64,70 @@ def grid_indices(lattice: Lattice) -> NDArray[np.int64]:
 def softest_waves(hamiltonian: Hamiltonian, count: int = 64) -> Waves:
     """Return the ``count`` softest modes of J(q) + 2 A among the wave vectors of the box; A quadratic anisotropy."""
     lattice = hamiltonian.lattice
-    index = grid_indices(lattice)
+    index, bands = grid_indices(lattice), 3 * lattice.atoms
     q = (index / np.array(lattice.size)) @ lattice.reciprocal
-    J = np.concatenate([hamiltonian.fourier(part) for part in np.array_split(q, max(1, len(q) // 4096))])
-    A, atom = np.zeros((lattice.atoms, 3, lattice.atoms, 3)), np.arange(lattice.atoms)
-    A[atom, :, atom] = hamiltonian.quadratic
-    J += 2 * A.reshape(J.shape[1:])
+    some = _few if bands >= LARGE and 4 * count <= bands else _all
+    top, wave, u = np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros((0, bands), dtype=np.complex128)
+    for part in np.array_split(np.arange(len(q)), 1 if some is _few else 1 + len(q) * 16 * bands**2 // AT_ONCE):
+        for k, values, vectors in some(hamiltonian, q[part], count):
+            top = np.concatenate([top, values])
+            wave = np.concatenate([wave, part[k]])
+            u = np.concatenate([u, vectors])
+            best = np.argsort(-top, kind="stable")[:count]
+            top, wave, u = top[best], wave[best], u[best]
+    return Waves(index[wave], -0.5 * top, u.reshape(len(u), lattice.atoms, 3))
+
+
+Modes = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.complex128]]
+
+
+def _all(hamiltonian: Hamiltonian, q: NDArray[np.float64], count: int) -> Iterator[Modes]:
+    """Yield some modes of each q: its number [mode], eigenvalues of J(q) + 2 A, eigenvectors [mode, component]."""
+    J = _softness(hamiltonian, q)
     values, vectors = np.linalg.eigh(J)  # ascending: the last is the softest
-    flat = np.argsort(values[:, ::-1].ravel(), kind="stable")[::-1][:count]
-    k, band = np.divmod(flat, values.shape[1])
-    u = vectors[k, :, values.shape[1] - 1 - band].reshape(len(flat), lattice.atoms, 3)
-    return Waves(index[k], -0.5 * values[k, values.shape[1] - 1 - band], u)
+    values, vectors = values[:, : -count - 1 : -1], vectors[:, :, : -count - 1 : -1].swapaxes(1, 2)
+    yield np.repeat(np.arange(len(q)), values.shape[1]), values.ravel(), vectors.reshape(-1, J.shape[1])
+
+
+def _few(hamiltonian: Hamiltonian, q: NDArray[np.float64], count: int) -> Iterator[Modes]:
+    """Yield the same for large cells, by Lanczos: of degenerate modes some may be missing."""
+    from scipy.sparse.linalg import ArpackNoConvergence, eigsh
+
+    for k in range(len(q)):
+        J = _sparse(hamiltonian, q[k]) if hamiltonian.dipole is None else _softness(hamiltonian, q[k : k + 1])[0]
+        start = np.random.default_rng(0).normal(size=J.shape[0])
+        try:
+            values, vectors = eigsh(J, count, which="LA", v0=start, tol=ACCURACY)
+        except ArpackNoConvergence as error:  # flat bands: those that were found
+            values, vectors = error.eigenvalues, error.eigenvectors
+        if not len(values):
+            yield from ((np.full(len(v), k), v, u) for _, v, u in _all(hamiltonian, q[k : k + 1], count))
+        yield np.full(len(values), k), values, vectors.T
+
+
+def _softness(hamiltonian: Hamiltonian, q: NDArray[np.float64]) -> NDArray[Any]:
+    """Return J(q) + 2 A, [q, component, component] meV."""
+    J, atom = hamiltonian.fourier(q), np.arange(hamiltonian.lattice.atoms)
+    J.reshape(len(q), len(atom), 3, len(atom), 3)[:, atom, :, atom] += 2 * hamiltonian.quadratic[:, None]
+    return _real(J)
+
+
+def _sparse(hamiltonian: Hamiltonian, q: NDArray[np.float64]) -> Any:
+    """Return J(q) + 2 A of bonds at one q [3], a sparse matrix [component, component] meV."""
+    from scipy.sparse import csr_array
+
+    atom, (a, b, J) = np.arange(hamiltonian.lattice.atoms), hamiltonian.fourier_blocks(q)
+    blocks = _real(np.concatenate([J[0], 2 * hamiltonian.quadratic]))
+    x, y = np.indices((3, 3))
+    rows = 3 * np.concatenate([a, atom])[:, None, None] + x
+    columns = 3 * np.concatenate([b, atom])[:, None, None] + y
+    there = blocks != 0
+    return csr_array((blocks[there], (rows[there], columns[there])), shape=(3 * len(atom), 3 * len(atom)))
+
+
+def _real(J: NDArray[np.complex128]) -> NDArray[Any]:
+    """Return real numbers where they are real but for rounding: q and -q are one."""
+    return J.real if np.abs(J.imag).max(initial=0) <= ROUNDING * np.abs(J).max(initial=0) else J
 
 
 @dataclass(frozen=True, eq=False)

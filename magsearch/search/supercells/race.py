@@ -44,7 +44,7 @@ REPLICAS = 32
 GENERATIONS = 2  # of these small searches
 LEADERS = 6  # textures that are stretched to other supercells
 FINALISTS = 2  # that are tiled
-ROOMY = 4000  # sites in copies of the best supercell that are as wide as long
+ROOMY = 2000  # sites in copies of the best supercell that are as wide as long
 REPEATS_WITHIN = 1e-2  # radians, root mean square: a translation that moves the spins less is tried as a period
 REPEATS = 3  # maximum number of supercells side by side along an axis
 
@@ -66,7 +66,7 @@ class Best:
         """Return copies side by side: a compact box with several cells along each free axis.
 
         About as wide as long where that takes no more than ROOMY sites, else up to ``OBLONG`` times as long as wide.
-        Numbers of copies are varied until no axis is left with a single cell; else twice as many are taken.
+        Numbers of copies are varied until no axis is left with a single cell; else more are taken.
         """
         crystal = self.supercell.crystal
         axes = free_axes(crystal)
@@ -81,6 +81,14 @@ class Best:
             size = self.supercell.tiled(tried).diagonal[0]
             if min(size[axis] for axis in axes) > 1:
                 return self.tiled(np.array(tried))
+        size, Q = self.supercell.tiled(times).diagonal
+        for factor in (2, 3):  # one copy more or two along the single cells, if the others can be divided by it
+            cells = [factor if axis in axes and n == 1 else n for axis, n in enumerate(size)]
+            H = compact(np.array(cells)[:, None] * Q, crystal.lattice.cell, axes)
+            wider = Supercell(crystal, H)
+            several = min(wider.diagonal[0][axis] for axis in axes) > 1
+            if several and side_by_side(H, crystal.lattice.cell, axes, OBLONG).max() == 1:
+                return Best(wider, self.supercell.repeated(self.texture, wider), self.energy)
         times[list(axes)] *= 2
         return self.tiled(times)
 
