@@ -361,11 +361,11 @@ def test_vacancies_that_are_listed_again_are_told(tmp_path):
     assert any("1 vacancies are listed again, for example site 2" in note for note in model.notes)
 
 
-def test_a_guessed_length_is_no_harmless_note_beside_dipoles(tmp_path):
-    """Their energy goes with the third power of it."""
+def test_dipoles_need_a_length(tmp_path):
+    """Their energy goes with the third power of it: no guess will do."""
     lines = CHAIN["inpsd.dat"].replace("alat    3.0e-10", "do_dip 1")
-    (told,) = (note for note in formats.read(write(tmp_path, CHAIN, **{"inpsd.dat": lines})).notes if "no alat" in note)
-    assert not harmless(told)
+    with pytest.raises(InputError, match="do_dip needs alat"):
+        formats.read(write(tmp_path, CHAIN, **{"inpsd.dat": lines}))
 
 
 def test_statements_that_are_repeated_with_one_value_are_no_loss(tmp_path):

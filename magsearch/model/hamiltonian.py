@@ -273,7 +273,7 @@ class Hamiltonian:
 
     @cached_property
     def _by_vector(self) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], Any]:
-        """Vectors between cells [vector, 3], ends of the pairs that are coupled, J [9 pairs, vector], sparse if large."""
+        """Vectors between cells [vector, 3], ends of the coupled pairs, J [9 pairs, vector], sparse if large."""
         bonds, atoms = self.present, self.lattice.atoms
         offset, vector = np.unique(bonds.offset, axis=0, return_inverse=True)
         pair, row = np.unique(bonds.i * atoms + bonds.j, return_inverse=True)

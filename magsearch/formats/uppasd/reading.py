@@ -269,7 +269,7 @@ def _remarks(inpsd: Inpsd) -> list[str]:
         notes.append(f"{inpsd.path}:{inpsd.entries[keyword].line}: '{keyword}' is no keyword of UppASD{asked}")
     if "alat" not in inpsd:
         told = f"{inpsd.path}: no alat; lengths are in units of the lattice constant, taken as 1 angstrom"
-        notes.append(Note(told, harmless=inpsd.word("do_dip", "0") == "0"))  # only energies of dipoles depend on it
+        notes.append(Note(told, harmless=True))  # energies of dipoles alone depend on it, and they need one
     if _arbitrary_units(inpsd):
         notes.append(f"{inpsd.path}: aunits Y; couplings are read as mRy, fields so that moment times field is in mRy")
     return notes
