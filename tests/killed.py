@@ -53,12 +53,9 @@ def kills(seconds: float, seed: int) -> Tally:
         (folder / "in.toml").write_text(SHORT)
         sound, counts = {}, {}
         for kind, (command, settings) in KILLED.items():
-            sound[kind] = folder / f"{kind} sound.h5"
-            arguments = (command, folder / "in.toml", *settings, "-o")
-            code, _, err = ran([*arguments, sound[kind]])
-            assert code == 0, err
-            (folder / f"{kind} count").mkdir()
-            counts[kind] = operations(folder / f"{kind} count", [*arguments, folder / f"{kind} count" / "out.h5"])
+            sound[kind] = folder / kind / "out.h5"
+            sound[kind].parent.mkdir()
+            counts[kind] = operations(folder / kind, [command, folder / "in.toml", *settings, "-o", sound[kind]])
         while time.monotonic() - begin < seconds:
             kind = list(KILLED)[tally.trials % len(KILLED)]
             _kill(kind, chance.randrange(counts[kind]), folder, sound[kind], tally)
@@ -96,8 +93,9 @@ def disks(seconds: float, seed: int) -> Tally:
         folder = Path(name)
         (folder / "model.toml").write_text(MODEL.replace("generations = 12", "generations = 3"))
         os.chdir(folder)
+        order = chance.sample(list(WRITERS), len(WRITERS))
         while time.monotonic() - begin < seconds:
-            out = list(WRITERS)[tally.trials % len(WRITERS)]
+            out = order[tally.trials % len(order)]
             command = WRITERS[out]
             where = folder / "disk"
             shutil.rmtree(where, ignore_errors=True)
