@@ -107,7 +107,7 @@ def damaged(content: bytes, rng: np.random.Generator) -> bytes:
 
 
 def forge(path: Path, rng: np.random.Generator) -> str:
-    """Change values, types, shapes or attributes in a file and give it checksums that agree; return what was changed."""
+    """Change a value, type, shape or attribute in a file and give it checksums that agree; return what was changed."""
     with h5py.File(path, "a") as file:
         items: list[Any] = [file]
         file.visititems(lambda _, item: items.append(item))
