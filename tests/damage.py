@@ -171,13 +171,18 @@ def _other(values: Any, rng: np.random.Generator) -> Any:
     return changed
 
 
-def attempt(copies: int, seed: int, say: Any = print) -> tuple[Counter[int], int]:
-    """Return how often commands ended with each exit code, and the number of failures, which are printed."""
-    rng, codes, failures = np.random.default_rng(seed), Counter[int](), 0
+def attempt(copies: int, seed: int, say: Any = print, seconds: float = np.inf) -> tuple[Counter[int], int]:
+    """Return how often commands ended with each exit code, and the number of failures, which are printed.
+
+    seconds   after which no other copy is tried
+    """
+    begin, rng, codes, failures = time.monotonic(), np.random.default_rng(seed), Counter[int](), 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         sound = {kind: path.read_bytes() for kind, path in made(folder).items()}
         for number in range(copies):
+            if time.monotonic() - begin > seconds:
+                break
             kind = ("run", "run", "scan")[number % 3]
             where, how = folder / "copy", "damaged"
             shutil.rmtree(where, ignore_errors=True)
@@ -201,13 +206,10 @@ def attempt(copies: int, seed: int, say: Any = print) -> tuple[Counter[int], int
 
 
 def damage(seconds: float, seed: int) -> Tally:
-    """Try copies, three at a time, until the time is over."""
-    tally, begin = Tally(), time.monotonic()
-    while time.monotonic() - begin < seconds:
-        codes, _ = attempt(3, seed + tally.trials, lambda words: tally.expect(False, words))
-        tally.trials += codes.total()
-        for code, count in codes.items():
-            tally.codes[code] = tally.codes.get(code, 0) + count
+    """Try copies until the time is over."""
+    tally = Tally()
+    codes, _ = attempt(10**9, seed, lambda words: tally.expect(False, words), seconds)
+    tally.trials, tally.codes = codes.total(), dict(codes)
     return tally
 
 
