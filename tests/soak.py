@@ -83,12 +83,13 @@ def main() -> None:
         f"{given.seconds:.0f} seconds, {day}, {machine}, Python {platform.python_version()}, seed {given.seed}:", "",
         "| tried | times | failures | exit codes | seconds |", "|---|---|---|---|---|",
     ]  # fmt: skip
-    wrong = 0
+    wrong, load = 0, os.getloadavg()[0]
     for name in names:
         line, failures = row(name, given.seconds / shares, given.seed)
         wrong += failures
         table.append(line)
         print(line, flush=True)
+    table += ["", f"Load average {load:.1f} before and {os.getloadavg()[0]:.1f} after."]
     out = ROOT / "out" / "soak.md"
     out.parent.mkdir(exist_ok=True)
     out.write_text("\n".join(table) + "\n")
