@@ -43,7 +43,7 @@ def test_damaged_copies_are_read_or_refused_by_every_command():
     script = Path(__file__).with_name("damage.py")
     paths = os.pathsep.join([str(script.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     told = subprocess.run(
-        [sys.executable, script, "--copies", "9"],
+        [sys.executable, script, "--copies", "4"],
         capture_output=True, text=True, timeout=500, env={**os.environ, "PYTHONPATH": paths},
     )  # fmt: skip
     assert told.returncode == 0, told.stdout + told.stderr.splitlines()[-1]
