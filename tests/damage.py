@@ -2,8 +2,9 @@
 
     .venv/bin/python tests/damage.py --copies 300
 
-damages copies of files that were just written, each in up to 40 bytes or bits, or cut short, and gives each to every
-command, in this process. Prints what went wrong, and how the commands ended. test_damage.py runs a little of it.
+damages copies of files that were just written, each in up to 40 bytes or bits, or cut short, or forges values in them
+with checksums that agree, and gives each to every command, in this process. Prints what went wrong, and how the
+commands ended. test_damage.py runs a little of it.
 """
 
 from __future__ import annotations
@@ -11,18 +12,23 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import re
 import shutil
 import signal
 import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from forked import Tally
+
+from magsearch.storage.integrity import seal
 
 HANG = 30  # seconds that no command may take
 INPUT = """\
@@ -100,17 +106,93 @@ def damaged(content: bytes, rng: np.random.Generator) -> bytes:
     return bytes(changed)
 
 
-def attempt(copies: int, seed: int, say: Any = print) -> tuple[Counter[int], int]:
-    """Return how often commands ended with each exit code, and the number of failures, which are printed."""
-    rng, codes, failures = np.random.default_rng(seed), Counter[int](), 0
+def forge(path: Path, rng: np.random.Generator) -> str:
+    """Change a value, type, shape or attribute in a file and give it checksums that agree; return what was changed."""
+    with h5py.File(path, "a") as file:
+        items: list[Any] = [file]
+        file.visititems(lambda _, item: items.append(item))
+        item = items[rng.integers(len(items))]
+        where = f"{item.name} of {path.name}"
+        names = [name for name in item.attrs if name != "checksum"]
+        if isinstance(item, h5py.Group) or (names and rng.integers(3) == 0):
+            if not names:
+                return "nothing"
+            name = names[rng.integers(len(names))]
+            item.attrs[name], where = _other(np.asarray(item.attrs[name]), rng), f"attribute {name} of {where}"
+        elif rng.integers(8) == 0:
+            del file[item.name]
+        else:
+            values, kept, name = _other(np.asarray(item[()]), rng), dict(item.attrs), item.name
+            del file[name]
+            file[name] = values
+            file[name].attrs.update(kept)
+        seal(file)
+    return where
+
+
+def _other(values: Any, rng: np.random.Generator) -> Any:
+    """Return values with one of them, or their shape or type, changed."""
+    if values.dtype.kind in "OSU":
+        texts = [
+            "",
+            "x",
+            "\x1b[2J",
+            "[" * 999,
+            '{"search": 1}',
+            "nan",
+            "1e999",
+            b"\xff\xfe",
+            values.ravel()[:1].tolist() * 2,
+        ]
+        word = values.ravel()[0] if values.size else ""
+        word = word.decode(errors="replace") if isinstance(word, bytes) else str(word)
+        number = re.sub(r"\d+", lambda _: str(rng.choice(["0", "-1", "1e9", "999999999999"])), word, count=3)
+        chosen = [*texts, word[: len(word) // 2], number][rng.integers(len(texts) + 2)]
+        return np.array([chosen] * values.size, dtype=h5py.string_dtype()) if values.shape else chosen
+    kind = rng.integers(6)
+    if kind == 0:
+        return values.astype(rng.choice(["f4", "i1", "u8", "c16", "S3", "f8"]))
+    if kind == 1:
+        return values.reshape(-1)[: max(0, values.size - 1)]
+    if kind == 2:
+        return np.concatenate([values.reshape(-1)] * 2)
+    if kind == 3:
+        return values[None]
+    changed = np.array(values)
+    if changed.size:
+        odd = [0, -1, 1, 2, 2**31 - 1, -(2**31), 2**62, np.nan, np.inf, 1e300, 1e-300, 1e9]
+        with np.errstate(invalid="ignore", over="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = np.asarray(odd[rng.integers(len(odd))]).astype(changed.dtype)
+        if kind == 4:
+            changed.reshape(-1)[rng.integers(changed.size)] = value
+        else:
+            changed[...] = value
+    return changed
+
+
+def attempt(copies: int, seed: int, say: Any = print, seconds: float = np.inf) -> tuple[Counter[int], int]:
+    """Return how often commands ended with each exit code, and the number of failures, which are printed.
+
+    seconds   after which no other copy is tried
+    """
+    begin, rng, codes, failures = time.monotonic(), np.random.default_rng(seed), Counter[int](), 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         sound = {kind: path.read_bytes() for kind, path in made(folder).items()}
         for number in range(copies):
+            if time.monotonic() - begin > seconds:
+                break
             kind = ("run", "run", "scan")[number % 3]
-            content, where = damaged(sound[kind], rng), folder / "copy"
+            where, how = folder / "copy", "damaged"
             shutil.rmtree(where, ignore_errors=True)
             where.mkdir()
+            if number % 2:
+                content = damaged(sound[kind], rng)
+            else:
+                (where / "d.h5").write_bytes(sound[kind])
+                how = f"forged {forge(where / 'd.h5', rng)}"
+                content = (where / "d.h5").read_bytes()
             for arguments in commands(where / "d.h5", kind == "scan"):
                 (where / "d.h5").write_bytes(content)
                 print(f"{number} {arguments}", file=sys.__stderr__, flush=True)  # the last one, where it aborts
@@ -119,18 +201,15 @@ def attempt(copies: int, seed: int, say: Any = print) -> tuple[Counter[int], int
                 lines = [line for line in err.splitlines() if not line.startswith("note")]
                 if code not in (0, 2, 75) or "Traceback" in err or (code == 2 and len(lines) != 1):
                     failures += 1
-                    say(f"copy {number} of seed {seed}, {arguments[0]}: exit code {code}\n{err}")
+                    say(f"copy {number} of seed {seed}, {how}, {' '.join(arguments)}: exit code {code}\n{err}")
     return codes, failures
 
 
 def damage(seconds: float, seed: int) -> Tally:
-    """Try copies, three at a time, until the time is over."""
-    tally, begin = Tally(), time.monotonic()
-    while time.monotonic() - begin < seconds:
-        codes, _ = attempt(3, seed + tally.trials, lambda words: tally.expect(False, words))
-        tally.trials += codes.total()
-        for code, count in codes.items():
-            tally.codes[code] = tally.codes.get(code, 0) + count
+    """Try copies until the time is over."""
+    tally = Tally()
+    codes, _ = attempt(10**9, seed, lambda words: tally.expect(False, words), seconds)
+    tally.trials, tally.codes = codes.total(), dict(codes)
     return tally
 
 

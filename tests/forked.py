@@ -162,8 +162,8 @@ class Faults:
         opens = event == "open" and isinstance(arguments[2], int) and arguments[2] & CREATING
         if not opens and event not in CHANGES:
             return
-        if self.reason and (event == "os.remove" or not (opens or event in CHANGES)):
-            return  # disks are not too full to remove a file
+        if self.reason and not opens and event != "os.mkdir":
+            return  # full disks let files be removed and renamed
         if self._inside(arguments[0]) and self._now():
             self._fail()
 

@@ -115,7 +115,7 @@ def signals(seconds: float, seed: int, most: int = 3) -> Tally:
         (folder / "in.toml").write_text(BASE)
         while time.monotonic() - begun < seconds:
             kind = list(RUNS)[tally.trials % len(RUNS)]
-            ranks = (0, 2, 0, 3)[tally.trials // len(RUNS) % 4]
+            ranks = (0, 2, 0, 3)[tally.trials % 4]
             if (kind, ranks) not in durations:
                 command, *settings = RUNS[kind]
                 out = folder / (f"{kind} {ranks}.h5" if ranks else f"{kind}.h5")

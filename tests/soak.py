@@ -29,14 +29,14 @@ from forked import Tally, preload
 
 ROOT = Path(__file__).parent.parent
 DRIVERS = {  # name: its module and function, its share of the time, and what it tries
-    "readers": ("fuzz", "readers", 0.2, "damaged inputs for the readers of all formats"),
+    "readers": ("fuzz", "readers", 0.15, "damaged inputs for the readers of all formats"),
     "damage": ("damage", "damage", 0.2, "commands with damaged files of runs and scans"),
     "signals": ("signalled", "signals", 0.25, "signals to runs and scans on 1, 2 and 3 ranks"),
-    "kills": ("killed", "kills", 0.1, "kills of runs and scans at a file operation"),
+    "kills": ("killed", "kills", 0.2, "kills of runs and scans at a file operation"),
     "disks": ("killed", "disks", 0.1, "failures of file operations, for every command that writes"),
-    "pairs": ("pairs", "pairs", 0.05, "pairs of runs with one name"),
-    "arguments": ("odd", "arguments", 0.05, "odd lists of arguments"),
-    "environments": ("odd", "environments", 0.05, "odd environments"),
+    "pairs": ("pairs", "pairs", 0.04, "pairs of runs with one name"),
+    "arguments": ("odd", "arguments", 0.03, "odd lists of arguments"),
+    "environments": ("odd", "environments", 0.03, "odd environments"),
 }
 
 
@@ -83,12 +83,13 @@ def main() -> None:
         f"{given.seconds:.0f} seconds, {day}, {machine}, Python {platform.python_version()}, seed {given.seed}:", "",
         "| tried | times | failures | exit codes | seconds |", "|---|---|---|---|---|",
     ]  # fmt: skip
-    wrong = 0
+    wrong, load = 0, os.getloadavg()[0]
     for name in names:
         line, failures = row(name, given.seconds / shares, given.seed)
         wrong += failures
         table.append(line)
         print(line, flush=True)
+    table += ["", f"Load average {load:.1f} before and {os.getloadavg()[0]:.1f} after."]
     out = ROOT / "out" / "soak.md"
     out.parent.mkdir(exist_ok=True)
     out.write_text("\n".join(table) + "\n")

@@ -124,7 +124,9 @@ def test_a_signal_to_one_rank_ends_all_while_another_computes(tmp_path: Path):
     (tmp_path / "told.py").write_text("""
 import os, signal, time
 from magsearch import cli
+from magsearch.parallel import ranks
 from magsearch.search.island import Island
+ranks.PATIENCE = 0.5
 breeding = Island.breeding
 def told(self):
     if self.generation == 2 and self.number == 3:

@@ -28,7 +28,7 @@ Records = NDArray[np.void]
 SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")  # set by launchers
 PLACES = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID")
 AGAIN = 75  # exit code of what stopped early and can be resumed (EX_TEMPFAIL of sysexits.h)
-GRACE = 0.8  # seconds for other ranks to obey
+PATIENCE = 10.0  # seconds for other ranks to stop
 SHORTEST, LONGEST = 2e-5, 2e-3  # seconds between two polls for a message
 MIGRANTS, INTERRUPT = 1, 2  # tags
 
@@ -143,7 +143,7 @@ class Ranks:
         begin, pause = time.monotonic(), SHORTEST
         while not arrived():
             self.watch()
-            if self.asked is not None and time.monotonic() - self.asked > GRACE and not self.patient:
+            if self.asked is not None and time.monotonic() - self.asked > PATIENCE and not self.patient:
                 words = "another rank is amid a computation; what has been stored before is complete"
                 print(f"magsearch: {words}", file=sys.stderr, flush=True)
                 self.abort(AGAIN)
