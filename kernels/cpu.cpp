@@ -16,6 +16,7 @@
 #include "noise.cuh"
 #include "padding.cuh"
 #include "philox.cuh"
+#include "products.cuh"
 #include "textures.cuh"
 
 namespace nb = nanobind;

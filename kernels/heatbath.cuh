@@ -87,12 +87,18 @@ struct Sweep {
         forget();
     }
 
-    // Makes the moves whose bits are set in turn, with spin s of site i in the field h of what is linear in it, and
-    // counts those that are accepted (apart from the rest: indices that are not constant keep an array out of
-    // registers).
     DEVICE vec<lane<real>> update(int i, vec<lane<real>> s, vec<lane<real>> h, int moves, uint32 key0, uint32 key1,
                                   lane<real> (&accepted)[MOVES]) {
-        const real* p = terms.row(i);
+        const auto own = [&](vec<lane<real>> trial) { return anisotropy(terms, terms.row(i), trial); };
+        return update(i, s, h, moves, key0, key1, terms.linear(), own, accepted);
+    }
+
+    // Makes the moves whose bits are set in turn, with spin s of site i in the field h of what is linear in it, and
+    // counts those that are accepted (apart from the rest: indices that are not constant keep an array out of
+    // registers). own(s) is the energy of what is not linear; nothing is where `linear`.
+    template <typename Own>
+    DEVICE vec<lane<real>> update(int i, vec<lane<real>> s, vec<lane<real>> h, int moves, uint32 key0, uint32 key1,
+                                  bool linear, const Own& own, lane<real> (&accepted)[MOVES]) {
         const lane<real> square = dot(h, h), one = lane<real>{} + 1;
         const lane<real> inverse = 1 / root(where(square > 0, square, one));
         const auto felt = where(square > 0, inverse * h, vec<lane<real>>{one * 0, one * 0, one});
@@ -100,7 +106,7 @@ struct Sweep {
             if (!(moves >> m & 1)) continue;
             const word<real> zero{};
             Four<word<real>> random{{zero + (uint32)i, replica, number, zero + (uint32)m}};
-            if (!terms.linear() || m != REFLECTION) random = philox(random, key0, key1);
+            if (!linear || m != REFLECTION) random = philox(random, key0, key1);
             const lane<real> u = uniform<real>(random.v[0]), x = uniform<real>(random.v[1]) - real(0.5);
             vec<lane<real>> next;
             if (m == HEATBATH)
@@ -110,13 +116,13 @@ struct Sweep {
             else
                 next = 2 * dot(s, felt) * felt - s;
             next = trimmed(next);
-            const lane<real> linear = -dot(h, next - s);
+            const lane<real> felt_change = -dot(h, next - s);
             auto yes = moving > 0;
-            lane<real> cost = linear;
-            if (!terms.linear() || m == CONE) {
-                const lane<real> own = anisotropy(terms, p, next) - anisotropy(terms, p, s);
-                cost = linear + own;
-                const lane<real> against = m == CONE ? cost : own;  // the rest is in the proposal already
+            lane<real> cost = felt_change;
+            if (!linear || m == CONE) {
+                const lane<real> other = own(next) - own(s);
+                cost = felt_change + other;
+                const lane<real> against = m == CONE ? cost : other;  // the rest is in the proposal already
                 const lane<real> rise = beta * where(against > 0, against, one * 0);
                 yes = yes & (uniform<real>(random.v[2]) <= decay<real>(rise));
             }

@@ -9,6 +9,7 @@ import numpy as np
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.products import SpinProducts
 from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 
 GOLDEN = (1 + np.sqrt(5)) / 2
@@ -181,11 +182,27 @@ def icosahedron_edges(J: float) -> Bonds:
     return Bonds.pairs(i, j, exchange_matrix(np.full(len(i), J)))
 
 
+def clusters_of_spins() -> Hamiltonian:
+    """Products of scalar products in a box that some of them leave and meet again, and anisotropy."""
+    lattice = Lattice.named("honeycomb", (4, 2, 1), 3.0)
+    ring = [[0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [1, 1, 0, 0]]
+    straight = [[0, 0, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0], [1, 0, 3, 0]]
+    far = [[1, 0, 0, 0], [0, 2, -1, 0], [1, -1, 1, 0], [0, 0, 1, 0]]
+    sites = np.array([ring, straight, far])
+    terms = SpinProducts.joined([
+        SpinProducts.biquadratic([0, 0, 1], [1, 1, 1], [[0, 0, 0], [-1, 0, 0], [0, 1, 0]], [0.4, -0.3, 0.2]),
+        SpinProducts.four_spin(sites[:1, :, 0], sites[:1, :, 1:], 0.35, "ring"),
+        SpinProducts.four_spin(sites[1:, :, 0], sites[1:, :, 1:], [-0.25, 0.3]),
+    ])  # fmt: skip
+    easy = (UniaxialAnisotropy(0.3, (0.2, 1.0, 0.4)),)
+    return Hamiltonian(lattice, shell_bonds(lattice, bloch(0.7, 0.2)), 1.3, easy, (2.0, 0.0, 5.0), others=terms)
+
+
 MODELS: dict[str, Hamiltonian] = {
     make.__name__: make()
     for make in (
         square_bloch, triangular_j1_j3, kagome_tensor, honeycomb_dmi, cubic_easy_axes, fcc_every_anisotropy,
         several_axes, prime_box, large_film, open_film, single_layer, open_chain, left_handed, one_cell,
-        box_within_range, disordered, icosahedron,
+        box_within_range, disordered, icosahedron, clusters_of_spins,
     )
 }  # fmt: skip

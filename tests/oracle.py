@@ -81,7 +81,36 @@ def energies(hamiltonian: Hamiltonian, s: np.ndarray) -> dict[str, np.ndarray]:
             x, y, z = np.moveaxis(s @ np.array(term.axes).T, -1, 0)
             anisotropy += (acts * term.Kc * (x**2 * y**2 + y**2 * z**2 + z**2 * x**2)).sum(-1)
     zeeman = -MU_B * (moment_of(hamiltonian) * (s @ np.array(hamiltonian.field))).sum(-1)
-    return {"exchange": exchange, "dmi": dmi, "anisotropy": anisotropy, "zeeman": zeeman}
+    others = {term.name: np.zeros(s.shape[:-2]) for term in hamiltonian.products}
+    for name, sites, (a, b, c, t) in clusters(hamiltonian):
+        i, j, k, l = (s[..., n, :] for n in sites)  # noqa: E741
+        others[name] -= a * dot(i, j) * dot(k, l) + b * dot(j, k) * dot(l, i) + c * dot(i, k) * dot(j, l)
+        others[name] -= t * dot(i, np.cross(j, k))
+    return {"exchange": exchange, "dmi": dmi, "anisotropy": anisotropy, "zeeman": zeeman, **others}
+
+
+def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return (a * b).sum(axis=-1)
+
+
+@cache
+def clusters(hamiltonian: Hamiltonian) -> list[tuple[str, tuple[int, ...], tuple[float, ...]]]:
+    """Every cluster of the box: its term, its four sites and its constants a, b, c, t."""
+    lattice, found = hamiltonian.lattice, []
+    n1, n2, n3 = lattice.size
+    for term in hamiltonian.products:
+        for atoms, cells, constants in zip(term.atoms, term.cells, term.constants, strict=True):
+            for home in product(range(n1), range(n2), range(n3)):
+                sites = []
+                for a, cell in zip(atoms, cells, strict=True):
+                    box = lattice.size, lattice.periodic
+                    x, y, z = there = np.array(home) + cell - cells[0]
+                    outside = [not p and not 0 <= t < n for t, n, p in zip(there, *box, strict=True)]
+                    site = int(a) + lattice.atoms * (x % n1 + n1 * (y % n2 + n2 * (z % n3)))
+                    sites.append(None if any(outside) or site in hamiltonian.vacancies else site)
+                if None not in sites:
+                    found.append((term.name, tuple(sites), tuple(constants)))
+    return found
 
 
 def energy(hamiltonian: Hamiltonian, s: np.ndarray) -> np.ndarray:
@@ -94,6 +123,16 @@ def field(hamiltonian: Hamiltonian, s: np.ndarray) -> np.ndarray:
     b = np.zeros_like(s)
     for k in range(len(i)):
         b[..., i[k], :] += s[..., j[k], :] @ J[k].T
+    for _, sites, (A, B, C, T) in clusters(hamiltonian):
+        i, j, k, _ = (s[..., n, :] for n in sites)
+        for constant, pairs in ((A, ((0, 1), (2, 3))), (B, ((1, 2), (3, 0))), (C, ((0, 2), (1, 3)))):
+            for (m, n), (u, v) in (pairs, pairs[::-1]):
+                other = constant * dot(s[..., sites[u], :], s[..., sites[v], :])[..., None]
+                b[..., sites[m], :] += other * s[..., sites[n], :]
+                b[..., sites[n], :] += other * s[..., sites[m], :]
+        b[..., sites[0], :] += T * np.cross(j, k)
+        b[..., sites[1], :] += T * np.cross(k, i)
+        b[..., sites[2], :] += T * np.cross(i, j)
     for term in hamiltonian.anisotropy:
         acts = sites_of(hamiltonian, term.atoms)[:, None]
         if isinstance(term, UniaxialAnisotropy):

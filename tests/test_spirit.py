@@ -114,7 +114,6 @@ BAD = [
     ("hamiltonian gaussian\n", "model.cfg:1: hamiltonian is gaussian; expected heisenberg_pairs"),
     ("external_field_normal 0 0 0\n", "model.cfg:1: external_field_normal has no direction"),
     ("basis_file x\n", "model.cfg:1: 'basis_file' begins with basis: Spirit would read basis"),
-    ("n_interaction_quadruplets 1\n", "model.cfg:1: n_interaction_quadruplets requests four-spin couplings"),
     ("n_defects 3\n", "model.cfg:1: n_defects requests disorder"),
     ("ddi_method cutoff\n", "model.cfg:1: ddi_method is cutoff; expected none or fft"),
     ("n_interaction_pairs 2\ni j da db dc Jij\n0 0 1 0 0 1\n\n", "model.cfg:4: blank line within a table"),
@@ -141,3 +140,21 @@ def test_shells_need_one_atom_in_the_cell(tmp_path):
     text = "basis\n2\n0 0 0\n0.5 0.5 0.5\n" + SHELLS.format(chirality=1)
     with pytest.raises(InputError, match=r"model\.cfg:9: n_shells_exchange with 2 atoms in the cell: Spirit misses"):
         formats.read(write(tmp_path, text))
+
+
+def test_each_row_of_quadruplets_is_one_product(tmp_path):
+    """Of the four spins of a chain with an open end: Spirit 2.2 gives the same energies."""
+    table = (
+        "n_interaction_quadruplets 2\ni j da_j db_j dc_j k da_k db_k dc_k l da_l db_l dc_l q\n"
+        "0 0 1 0 0 0 2 0 0 0 3 0 0 0.7\n0 0 1 0 0 0 0 0 0 0 0 1 0 0.3\n"
+    )
+    plain = formats.read(write(tmp_path, CHAIN))
+    h = formats.read(write(tmp_path, CHAIN + table))
+    s = np.array([Z, (Y + Z) / 2**0.5, X, (X + Z) / 2**0.5])
+    products = sum((s[n] @ s[(n + 1) % 4]) * (s[(n + 2) % 4] @ s[(n + 3) % 4]) for n in range(4))
+    assert energy(h, s) - energy(plain, s) == pytest.approx(-0.7 * products)  # the second row leaves by an open edge
+    wrong = table.replace("0 0 1 0 0 0 2", "0 1 1 0 0 0 2")
+    with pytest.raises(InputError, match=r"couples atoms .0, 1, 0, 0.; expected 0 to 0"):
+        formats.read(write(tmp_path, CHAIN + wrong))
+    with pytest.raises(InputError, match="the header has no i; expected"):
+        formats.read(write(tmp_path, CHAIN + table.replace("i j da_j", "a j da_j")))

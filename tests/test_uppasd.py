@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import oracle
 import pytest
 from small_files.uppasd import CHAIN, HONEYCOMB, energy, write
 
@@ -42,6 +43,28 @@ def test_sign_of_dmi_is_minus_d_dot_cross(tmp_path):
     forward = np.array([X, Y, -X, -Y])  # s_i x s_(i+1) = z
     assert energy(chain, forward) == pytest.approx(-4 * 2 * 2.0 * 0.25 * MRY)
     assert energy(chain, forward[::-1]) == pytest.approx(4 * 2 * 2.0 * 0.25 * MRY)
+
+
+def test_biquadratic_counts_every_ordered_pair_and_rings_half_of_their_rows(tmp_path):
+    """As UppASD 6.1 prints for random spins: docs/formats.md."""
+    bq = "1 1 1.0 0 0 0.3\n1 1 -1.0 0 0 0.3"
+    chain = formats.read(write(tmp_path, CHAIN, "\nbq bqfile\njij_scale 0\n", bqfile=bq))
+    s = np.array([X, (X + Y) / 2**0.5, X, Z])
+    assert oracle.energy(chain, s) == pytest.approx(-2 * 0.3 * MRY * (0.5 + 0.5))  # the fourth is perpendicular
+    square = CHAIN | {"inpsd.dat": CHAIN["inpsd.dat"].replace("4 1 1", "6 4 1").replace("P 0 0", "P P 0")}
+    steps = [(1, 0), (0, 1), (-1, 0), (0, -1)]  # a plaquette from each of its corners
+    corners = [(a, (a[0] + b[0], a[1] + b[1]), b) for a, b in zip(steps, steps[1:] + steps[:1], strict=True)]
+    rows = ["1 1 1 1 " + " ".join(f"{x} {y} 0" for x, y in corner) + " 0.2" for corner in corners]
+    more = "\nring ringfile\njij_scale 0\n"
+    ring = formats.read(write(tmp_path, square, more, ringfile="\n".join(rows)))
+    s = oracle.random_textures(ring, 1)[0]
+    i, j, k, l = (np.roll(s.reshape(4, 6, 3), (-y, -x), (0, 1)) for x, y in ((0, 0), (1, 0), (1, 1), (0, 1)))  # noqa: E741
+    ij, kl, jk, li, ik, jl = ((a * b).sum(-1) for a, b in ((i, j), (k, l), (j, k), (l, i), (i, k), (j, l)))
+    assert oracle.energy(ring, s) == pytest.approx(4 * 0.5 * 0.2 * MRY * (ij * kl + jk * li - ik * jl).sum())
+    with pytest.raises(InputError, match="ringfile:1: this ring is not listed with the same constant from each of its"):
+        formats.read(write(tmp_path, square, more, ringfile="\n".join(rows[:3])))
+    with pytest.raises(InputError, match="ringfile:2: a vector does not end on a site"):
+        formats.read(write(tmp_path, square, more, ringfile="\n".join([rows[0], rows[1].replace("0 1 0", "0 0.5 0")])))
 
 
 def test_field_is_in_tesla_and_moments_in_bohr_magnetons(tmp_path):
@@ -228,7 +251,7 @@ BAD = [
     ({}, "do_dip 1\nalat 3e-10\naunits Y", "inpsd.dat:12: do_dip needs alat, and cannot be combined with aunits Y"),
     ({}, "do_ewald Y", "inpsd.dat:12: do_ewald requests UppASD's own Ewald sums"),
     ({}, "do_ralloy 1", "inpsd.dat:12: do_ralloy requests a random alloy"),
-    ({}, "bq ./bqfile", "inpsd.dat:12: bq requests biquadratic"),
+    ({}, "chir ./chirfile", "inpsd.dat:12: chir requests scalar chirality"),
     ({}, "hfield 0 0 x", "inpsd.dat:12: hfield"),
 ]
 

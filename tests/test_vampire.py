@@ -181,6 +181,22 @@ def test_errors_name_file_and_line(tmp_path, changed, message):
         formats.read(write(tmp_path, **changed))
 
 
+def test_biquadratic_interactions_follow_the_others_in_both_directions(tmp_path):
+    """VAMPIRE's field 2 J s_j (s_i . s_j) of every row is that of - J (s_i . s_j)^2 once for each pair."""
+    path = write(tmp_path)
+    plain = formats.read(path)
+    rows = "0 0 1 0 0 0 3e-22\n1 1 0 0 0 0 3e-22\n"
+    path.write_text(path.read_text().rstrip() + "\n2 isotropic\n" + rows)
+    model = formats.read(path)
+    s = np.random.default_rng(1).normal(size=(model.lattice.sites, 3))
+    s /= np.linalg.norm(s, axis=1, keepdims=True)
+    squares = (s[::2] * s[1::2]).sum(axis=1) ** 2
+    assert energy(model, s) - energy(plain, s) == pytest.approx(-3e-22 * JOULE * squares.sum())
+    path.write_text(path.read_text().replace("2 isotropic", "1 isotropic").replace("1 1 0 0 0 0 3e-22\n", ""))
+    with pytest.raises(InputError, match=r"cell.UCF:19: bond 0 -> 1"):
+        formats.read(path)
+
+
 BAD_LINES = [
     ("2 2", "0 2", "cell.UCF:9: 0 atoms; expected at least 1"),
     ("2 2", "3 2", "cell.UCF:12: .*expected 4 numbers: id x y z"),
@@ -188,7 +204,7 @@ BAD_LINES = [
     ("0 0 1 0 0 0", "0 0 2 0 0 0", "cell.UCF:14: couples atoms 0 and 2; expected 0 to 1"),
     ("0 0 1 0 0 0", "0 0 0 0 0 0", "cell.UCF:14: couples a site to itself"),
     ("4 isotropic", "5 isotropic", "cell.UCF:17: ends here; expected a row for each interaction"),
-    ("4 isotropic", "3 isotropic", "cell.UCF:17: '3 0 1 -1.*begins biquadratic interactions"),
+    ("4 isotropic", "3 isotropic", "cell.UCF:17: '3 0 1 -1.*expected the number of biquadratic"),
     ("3.0 4.0 5.0", "3.0 4.0 0.0", "do not span a volume"),
 ]
 

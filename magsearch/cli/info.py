@@ -39,6 +39,7 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
         "bonds_per_site": hamiltonian.coordination,
         "range": hamiltonian.reach,
         "dipoles": hamiltonian.dipole.summary(lattice) if hamiltonian.dipole else None,
+        "clusters_of_cell": {term.name: len(term) for term in hamiltonian.products},
         "field": list(hamiltonian.field),
         "path": evaluator.path,
         "bytes_per_replica": size.replica,

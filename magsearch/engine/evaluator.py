@@ -21,6 +21,7 @@ from magsearch.engine.graph import Launch
 from magsearch.engine.kernels import constant, rows
 from magsearch.engine.neighbours import Neighbours
 from magsearch.engine.onsite_table import OnsiteTable
+from magsearch.engine.product_lists import ProductLists
 from magsearch.engine.sweep_order import SweepPlan
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
@@ -128,6 +129,7 @@ class Evaluator:
         self.sites = hamiltonian.lattice.sites
         self.chunks = -(-self.sites // device.chunk)
         self.onsite = OnsiteTable.of(hamiltonian, "the evaluator").on(device, self.real)
+        self.products = bool(hamiltonian.products)
 
     @property
     def convolves(self) -> bool:
@@ -157,6 +159,13 @@ class Evaluator:
             nothing = self.device.array(np.zeros(1), np.int32)
             return nothing, nothing, nothing, self.device.array(np.zeros(self.device.matrix_stride), self.real)
         return Neighbours.of(self.hamiltonian).on(self.device, self.real)
+
+    @cached_property
+    def _couplings(self) -> tuple[Any, ...]:
+        """Arguments of kernels: neighbour lists, and clusters where there are any."""
+        if not self.products:
+            return self._neighbours
+        return (*self._neighbours, *ProductLists.of(self.hamiltonian).on(self.device, self.real))
 
     @cached_property
     def sweep_plan(self) -> SweepPlan:
@@ -209,7 +218,8 @@ class Evaluator:
         # a convolution may be read where the force is written, unless that holds what the force is multiplied with
         convolve, field = self.bilinear(spins, None if other is force else force)
         evaluate = self.bind(
-            "evaluate", spins, self.source, field, *self._neighbours, *self.onsite, zeeman,
+            "evaluate_with_products" if self.products else "evaluate",
+            spins, self.source, field, *self._couplings, *self.onsite, zeeman,
             other, force, sums, self.sites, self.device.chunk, self.replicas(spins),
         )  # fmt: skip
         return self.device.chain(*convolve, evaluate)
@@ -230,14 +240,15 @@ class Evaluator:
 
     def fields(self, spins: Any, zeeman: Any) -> Any:
         """Return b = -dE/ds on the device, meV, [block, site, 3, width] as the spins."""
-        return self._fields(spins, zeeman, self.onsite)
+        return self._fields(spins, zeeman, self.onsite, self.products)
 
-    def _fields(self, spins: Any, zeeman: Any, onsite: tuple[Any, Any]) -> Any:
+    def _fields(self, spins: Any, zeeman: Any, onsite: tuple[Any, Any], products: bool) -> Any:
         out = self.device.xp.empty_like(spins)
         convolve, bilinear = self.bilinear(spins)
         field = self.bind(
-            "field", spins, self.source, bilinear, *self._neighbours, *onsite, zeeman, out, self.sites,
-            self.device.chunk, self.replicas(spins),
+            "field_with_products" if products else "field",
+            spins, self.source, bilinear, *(self._couplings if products else self._neighbours), *onsite,
+            zeeman, out, self.sites, self.device.chunk, self.replicas(spins),
         )  # fmt: skip
         self.device.chain(*convolve, field)()
         return out
@@ -249,8 +260,9 @@ class Evaluator:
         """
         convolve, bilinear = self.bilinear(vectors)
         product = self.bind(
-            "hessian_product", spins, held, vectors, self.source, bilinear, *self._neighbours,
-            *self.onsite, out, sums, self.sites, self.device.chunk, self.replicas(spins),
+            "hessian_with_products" if self.products else "hessian_product",
+            spins, held, vectors, self.source, bilinear, *self._couplings, *self.onsite,
+            out, sums, self.sites, self.device.chunk, self.replicas(spins),
         )  # fmt: skip
         return self.device.chain(*convolve, product)
 
@@ -293,8 +305,8 @@ class Evaluator:
 
     @cached_property
     def lines(self) -> LinePlan | None:
-        """Lines of cells that a GPU transforms in shared memory; None on a CPU, and where cuFFT does."""
-        if self.path == "direct" or not self.device.together:
+        """Lines of cells that a GPU transforms in shared memory; None on a CPU, with clusters, and where cuFFT does."""
+        if self.path == "direct" or not self.device.together or self.products:
             return None
         lattice = self.hamiltonian.lattice
         return LinePlan.of(lattice.size, lattice.atoms, self.real, self.device)
@@ -405,7 +417,7 @@ class Evaluator:
         """Return sum_j J_ij s_j of textures [replica, site, 3] or [site, 3], meV, same shape."""
         spins = self.spins(textures)
         nothing = OnsiteTable.zero(self.sites).on(self.device, self.real)
-        out = self._fields(spins, self.zeeman((0.0, 0.0, 0.0), self.replicas(spins)), nothing)
+        out = self._fields(spins, self.zeeman((0.0, 0.0, 0.0), self.replicas(spins)), nothing, products=False)
         return self._like(textures, out)
 
     def _like(self, textures: Any, spins: Any) -> NDArray[Any]:

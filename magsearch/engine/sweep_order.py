@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from magsearch.engine.device import Device
 from magsearch.engine.neighbours import Neighbours
 from magsearch.engine.onsite_table import OnsiteTable
+from magsearch.engine.product_lists import ProductLists
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.terms.term import UnsupportedTerm
 
@@ -25,12 +26,15 @@ LONG = 64  # bonds of a site from which on the warps of a GPU share them
 PARTS = 4096  # maximum number of one colour; with a warp of replicas each, they fill a GPU
 
 
-def colours(neighbours: Neighbours, stretch: int) -> list[list[int]]:
-    """Return the stretches of each colour, greedily in the order of the sites: no bond joins two of one colour."""
+def colours(neighbours: Neighbours, stretch: int, products: ProductLists | None = None) -> list[list[int]]:
+    """Return the stretches of each colour, greedily: no bond and no cluster joins two of one colour."""
     from scipy.sparse import csr_array
 
     count = -(-(len(neighbours.start) - 1) // stretch)
     one, other = neighbours.site // stretch, neighbours.neighbour // stretch
+    if products is not None:
+        site, there = products.pairs
+        one, other = np.append(one, site // stretch), np.append(other, there // stretch)
     apart = one != other
     touching = csr_array((np.ones(int(apart.sum()), bool), (one[apart], other[apart])), shape=(count, count))
     touching.sum_duplicates()
@@ -58,11 +62,13 @@ class SweepOrder:
     colour: NDArray[np.int64]
 
     @classmethod
-    def of(cls, neighbours: Neighbours, stretch: int, occupied: NDArray[np.bool_]) -> SweepOrder:
+    def of(
+        cls, neighbours: Neighbours, stretch: int, occupied: NDArray[np.bool_], products: ProductLists | None = None
+    ) -> SweepOrder:
         """Build the order for stretches of ``stretch`` sites; vacancies are left out."""
         sites: list[NDArray[np.int64]] = []
         lengths, colour = [], [0]
-        for members in colours(neighbours, stretch):
+        for members in colours(neighbours, stretch, products):
             together = -(-len(members) // PARTS)  # stretches of a part
             for first in range(0, len(members), together):
                 ranges = [np.arange(k * stretch, (k + 1) * stretch) for k in members[first : first + together]]
@@ -81,19 +87,21 @@ class SweepOrder:
 
 @dataclass(frozen=True, eq=False)
 class SweepPlan:
-    """A Hamiltonian on a device, as the kernel ``update_spins`` reads it.
+    """A Hamiltonian on a device, as a kernel that updates spins reads it.
 
-    model    arguments: start, neighbour, coupling, matrices, and those of ``OnsiteTable``
+    kernel   "update_spins", or the one for models with clusters
+    model    arguments: start, neighbour, coupling, matrices, those of ``ProductLists``, if any, and of ``OnsiteTable``
     order    arguments: sites, part
     colour   [colour + 1] first part of each colour
     width    parts of the largest colour
     linear   whether the energy is linear in every spin, its neighbours held
     spins    updates of a sweep
-    long     whether sites have many bonds
+    long     whether sites have many bonds, which warps of a GPU share
 
     A bond between a site and its own periodic image is not linear in its spin: it counts as anisotropy.
     """
 
+    kernel: str
     model: tuple[Any, ...]
     order: tuple[Any, Any]
     colour: NDArray[np.int64]
@@ -112,16 +120,20 @@ class SweepPlan:
         table = OnsiteTable.of(hamiltonian, "the heat bath")
         if own.any():
             table = table.with_quadratic(0.5 * own)
-        if table.linear and not all(term.linear_in_spin for term in hamiltonian.terms):
-            nonlinear = next(term for term in hamiltonian.terms if not term.linear_in_spin)
+        known = hamiltonian.products
+        if table.linear and not all(term.linear_in_spin for term in hamiltonian.terms if term not in known):
+            nonlinear = next(term for term in hamiltonian.terms if not term.linear_in_spin and term not in known)
             raise UnsupportedTerm(nonlinear, "the heat bath", "it is not linear in a spin, and no kernel computes it")
-        order = SweepOrder.of(neighbours, device.stretch, hamiltonian.occupied)
+        products = ProductLists.of(hamiltonian) if known else None
+        order = SweepOrder.of(neighbours, device.stretch, hamiltonian.occupied, products)
+        clusters = () if products is None else products.on(device, real)
         return cls(
-            (*neighbours.on(device, real), *table.on(device, real)),
+            "update_spins" if products is None else "update_spins_with_products",
+            (*neighbours.on(device, real), *clusters, *table.on(device, real)),
             (device.array(order.sites, np.int32), device.array(order.part, np.int32)),
             order.colour,
             order.width,
-            table.linear,
+            table.linear and (products is None or products.linear),
             len(order.sites),
-            bool(np.diff(neighbours.start).max() >= LONG),
+            products is None and bool(np.diff(neighbours.start).max() >= LONG),
         )

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from magsearch.errors import InputError
 from magsearch.model.bonds import Bonds, dmi_vector
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
+from magsearch.model.terms.term import Term
 
 NOISE = 1e-12  # of the largest coupling: rounding errors of sums
 PARALLEL = 1e-9  # largest 1 - |cosine| between unit vectors that count as parallel
@@ -50,14 +50,18 @@ class Expression:
     target: str
 
     @classmethod
-    def of(cls, hamiltonian: Hamiltonian, target: str, vacancies: bool = False, dipoles: bool = False) -> Expression:
+    def of(
+        cls, hamiltonian: Hamiltonian, target: str, vacancies: bool = False, others: tuple[type[Term], ...] = ()
+    ) -> Expression:
         """Decompose a Hamiltonian; in a single cell, couplings between sites become bonds of the cell.
 
-        Raises CannotExpress for couplings or moments that differ from cell to cell, and (unless allowed) for vacancies
-        and dipoles.
+        vacancies  whether the format has vacancies
+        others     kinds of other terms that it has
+
+        Raises CannotExpress for couplings or moments that differ from cell to cell, and for what the format lacks.
         """
         lattice = hamiltonian.lattice
-        for other in (other for other in hamiltonian.others if not (dipoles and isinstance(other, Dipole))):
+        for other in (other for other in hamiltonian.others if not isinstance(other, others)):
             raise CannotExpress(target, f"the term '{other.name}' ({type(other).__name__})")
         for anisotropy in hamiltonian.anisotropy:
             if not isinstance(anisotropy, UniaxialAnisotropy | CubicAnisotropy):

@@ -2,12 +2,14 @@
 
     E(s) = - 1/2 sum_{i != j} s_i . J_ij s_j - sum_i [K (s_i . n)^2 + K4 (s_i . n)^4]
            + sum_i Kc (x^2 y^2 + y^2 z^2 + z^2 x^2)_i - mu_B sum_i m_i B . s_i
+           - sum_pairs B_ij (s_i . s_j)^2 - sum_clusters K (s_i . s_j)(s_k . s_l) - sum_clusters T s_i . (s_j x s_k)
 
     J_ij = J 1 + [antisymmetric: s_i . J_ij s_j = D . (s_i x s_j)] + [symmetric, traceless],   J_ji = J_ij^T
 
 Every ordered pair appears in the sum, hence the 1/2: J and D are the couplings of a pair. J > 0 is ferromagnetic,
 K > 0 an easy axis, Kc > 0 makes the cube axes easy. |s_i| = 1; moments m_i in Bohr magnetons, couplings in meV, fields
-in tesla. The field that a spin feels is b_i = -dE/ds_i, in meV.
+in tesla. Every pair of B, four sites of K and three sites of T count once; B > 0 makes spins collinear. The field that
+a spin feels is b_i = -dE/ds_i, in meV.
 """
 
 from __future__ import annotations
@@ -26,12 +28,13 @@ from magsearch.model.lattice import Lattice
 from magsearch.model.notes import Note, about
 from magsearch.model.terms.bilinear import Bilinear
 from magsearch.model.terms.dipole import Dipole
+from magsearch.model.terms.products import SpinProducts
 from magsearch.model.terms.single_ion import Anisotropy, SingleIon
 from magsearch.model.terms.term import Term
 from magsearch.model.terms.zeeman import Zeeman
 
 DENSE = 10**6  # most numbers of J by vectors between cells that are not stored as a sparse matrix
-CONVENTION = "\n".join(line.strip() for line in (__doc__ or "").splitlines()[2:6] if line.strip())
+CONVENTION = "\n".join(line.strip() for line in (__doc__ or "").splitlines()[2:7] if line.strip())
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +111,11 @@ class Hamiltonian:
         """Dipole-dipole interaction, if it is one of the terms."""
         return next((term for term in self.others if isinstance(term, Dipole)), None)
 
+    @cached_property
+    def products(self) -> tuple[SpinProducts, ...]:
+        """The terms that are products of spins of several sites."""
+        return tuple(term for term in self.others if isinstance(term, SpinProducts))
+
     @property
     def uniform(self) -> bool:
         """Whether every cell is like every other, apart from open edges."""
@@ -128,7 +136,7 @@ class Hamiltonian:
     @cached_property
     def remarks(self) -> tuple[str, ...]:
         """The notes, and what is to be said of the couplings in this box: images that add up, those that are cut."""
-        return (*self.notes, *self._images(), *self._cut())
+        return (*self.notes, *self._images(), *self._cut(), *self._cut_products())
 
     def _images(self) -> list[str]:
         bonds, lattice = self.bonds, self.lattice
@@ -163,6 +171,20 @@ class Hamiltonian:
         )
         return [Note(told, harmless=not nowhere)]  # a film has surfaces; couplings that exist nowhere are lost
 
+    def _cut_products(self) -> list[str]:
+        size = np.array(self.lattice.size)
+        notes: list[str] = []
+        for term in self.products:
+            span = np.ptp(term.cells, axis=1)  # [cluster, 3]
+            left = np.where(self.lattice.periodic, size, np.maximum(size - span, 0)).prod(axis=1)
+            cut = self.lattice.cells - left
+            if cut.any():
+                nowhere = int((left == 0).sum())
+                gone = f"; {nowhere} of {len(term)} clusters of a cell exist nowhere" if nowhere else ""
+                told = f"open edges cut {cut.sum()} of {self.lattice.cells * len(term)} clusters of {term.name}{gone}"
+                notes.append(Note(told, harmless=not nowhere))
+        return notes
+
     @cached_property
     def present(self) -> Bonds:
         """Couplings of the unit cell that exist somewhere in the box, not across its open edges everywhere."""
@@ -180,7 +202,8 @@ class Hamiltonian:
     @cached_property
     def crossed(self) -> NDArray[np.bool_]:
         """Axes along which couplings join cells, [3]."""
-        axes = (self.present.offset != 0).any(axis=0)
+        offsets = [self.present.offset, *(term.offsets for term in self.products)]
+        axes = np.asarray((np.concatenate(offsets) != 0).any(axis=0))
         if self.dipole is None:
             return axes
         return axes | np.array(self.lattice.periodic) | (np.array(self.lattice.size) > 1)
@@ -218,7 +241,7 @@ class Hamiltonian:
 
     @cached_property
     def reach(self) -> float:
-        """Length of the longest bond, angstrom; 0 without bonds."""
+        """Length of the longest bond, or diameter of the largest cluster, angstrom; 0 without."""
         lattice, longest = self.lattice, 0.0
         if len(self.bonds):
             b = self.bonds
@@ -226,6 +249,9 @@ class Hamiltonian:
         if self.site_bonds is not None and len(self.site_bonds):
             b = self.site_bonds
             longest = max(longest, np.linalg.norm(lattice.positions[b.j] - lattice.positions[b.i], axis=1).max())
+        for term in self.products:
+            place = lattice.basis[term.atoms] + term.cells @ lattice.cell  # [cluster, 4, 3]
+            longest = max(longest, np.linalg.norm(place[:, :, None] - place[:, None], axis=3).max(initial=0.0))
         return float(longest)
 
     @cached_property
@@ -307,6 +333,7 @@ class Hamiltonian:
         return {
             "lattice": f"{size} cells ({edges}), {lattice.atoms} in the basis, {lattice.sites} sites",
             "couplings": f"{self.coordination:.4g} per site" + (", dipoles" if self.dipole else ""),
+            **{term.name: f"{len(term)} clusters of a cell" for term in self.products},
             "moments": f"{low:.4g} mu_B" if low == high else f"{low:.4g} to {high:.4g} mu_B",
             "field": f"{vector(self.field)} T",
             **{f"note {number}": note for number, note in enumerate(self.remarks, 1)},

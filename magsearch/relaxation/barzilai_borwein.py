@@ -118,7 +118,7 @@ class BarzilaiBorwein:
 
 def fused(hamiltonian: Hamiltonian, path: Path, device: Device | type[Device]) -> bool:
     """Return whether a step and the evaluation that follows it are one launch."""
-    listed = path == "direct" and hamiltonian.dipole is None
+    listed = path == "direct" and hamiltonian.dipole is None and not hamiltonian.products
     return device.together and listed and hamiltonian.coordination <= FEW
 
 

@@ -61,6 +61,7 @@ def footprint(
     )
     if hamiltonian.dipole is not None:
         couplings += prod(padded(lattice)) * (3 * lattice.atoms) ** 2 * 8 * 2  # tensors, and J(q) of dipoles alone
+    couplings += 64 * sum(len(term) for term in hamiltonian.products) * lattice.cells  # an entry for each of four sites
     of = [replica(hamiltonian, path, island.minimizer, device) for island in islands]
     batches = [-(-island.replicas // device.width) * device.width * of[k] for k, island in enumerate(islands)]
     candidates, largest = np.zeros(ranks), 0

@@ -15,6 +15,7 @@ from magsearch.model.hamiltonian import CONVENTION, Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms import single_ion
 from magsearch.model.terms.dipole import Dipole
+from magsearch.model.terms.products import SpinProducts
 from magsearch.model.terms.term import UnsupportedTerm
 from magsearch.model.triangulation import inside, triangles
 from magsearch.storage.files import dataset, texts
@@ -33,8 +34,10 @@ def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
     """Write the lattice and all terms. UnsupportedTerm for a term that ``read`` could not make again."""
     lattice = hamiltonian.lattice
     for other in hamiltonian.others:
-        if not isinstance(other, Dipole):
-            raise UnsupportedTerm(other, "storage", "files hold couplings, anisotropies, dipoles and the field")
+        if not isinstance(other, Dipole | SpinProducts):
+            raise UnsupportedTerm(
+                other, "storage", "files hold couplings, products, anisotropies, dipoles and the field"
+            )
     for anisotropy in hamiltonian.anisotropy:
         if type(anisotropy) is not ANISOTROPIES.get(type(anisotropy).__name__):
             raise UnsupportedTerm(
@@ -66,6 +69,12 @@ def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
             dataset(group, "j", bonds.j, "", "bond")
             dataset(group, "offset", bonds.offset, "cells", "bond, xyz")
             dataset(group, "J", bonds.J, "meV", "bond, xyz, xyz")
+    for number, term in enumerate(hamiltonian.products):
+        group = model.create_group(f"products/{number}")
+        group.attrs["name"] = term.name
+        dataset(group, "atoms", term.atoms, "", "cluster, ijkl")
+        dataset(group, "cells", term.cells, "cells", "cluster, ijkl, xyz")
+        dataset(group, "constants", term.constants, "meV", "cluster, abct")
 
 
 def drawn(lattice: Lattice) -> NDArray[np.int64]:
@@ -84,7 +93,12 @@ def read(model: h5py.Group) -> Hamiltonian:
         listed = {f.name: values[f.name] for f in fields(kind)}
         return kind(**{name: _tuples(value) for name, value in listed.items()})
 
+    def products(number: int) -> SpinProducts:
+        group = model[f"products/{number}"]
+        return SpinProducts(group.attrs["name"], *(group[part][()] for part in ("atoms", "cells", "constants")))
+
     attrs = model.attrs
+    dipoles = (Dipole(tuple(json.loads(attrs["dipole"])["demagnetising"])),) if "dipole" in attrs else ()
     lattice = Lattice(
         model["cell"][()], model["basis"][()], tuple(attrs["size"]), tuple(attrs["periodic"]), tuple(attrs["species"])
     )
@@ -98,7 +112,7 @@ def read(model: h5py.Group) -> Hamiltonian:
         site_bonds=bonds("site_bonds"),
         vacancies=tuple(model["vacancies"][()]),
         notes=tuple(attrs["notes"]),
-        others=(Dipole(tuple(json.loads(attrs["dipole"])["demagnetising"])),) if "dipole" in attrs else (),
+        others=(*map(products, range(len(model.get("products", ())))), *dipoles),
     )
 
 

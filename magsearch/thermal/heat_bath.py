@@ -89,7 +89,7 @@ def sweeping(motion: Motion, kinds: int) -> tuple[Launch, Any]:
             flat["cone"], flat["awake"], flat["number"], flat["turn"], *motion.key, kinds, sums, evaluator.sites,
         )  # fmt: skip
         if not (plan.long and evaluator.device.together):
-            return motion.bind("update_spins", *arguments, blocks=last - first)
+            return motion.bind(plan.kernel, *arguments, blocks=last - first)
         grid = (last - first, motion.replicas // evaluator.device.width)
         return evaluator.bind_blocks("update_spins_together", *arguments, motion.replicas, grid=grid, threads=THREADS)
 

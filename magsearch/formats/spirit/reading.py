@@ -19,6 +19,7 @@ from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.notes import Note
 from magsearch.model.terms.dipole import Dipole
+from magsearch.model.terms.products import SpinProducts
 from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
 
 __all__ = ["CONVENTIONS", "NAME", "ORDER", "read", "recognises"]
@@ -38,7 +39,10 @@ BRAVAIS = {
 SHELL_WIDTH = 1e-3  # angstrom; Spirit treats distances that differ by less as equal
 MOST_SHELLS = 100
 PAIR = ("i", "j", "da", "db", "dc")
-REFUSED = ("n_interaction_quadruplets", "interaction_quadruplets_file", "n_defects", "defects_from_file", "atom_types")
+QUADRUPLET = (
+    "i", "j", "da_j", "db_j", "dc_j", "k", "da_k", "db_k", "dc_k", "l", "da_l", "db_l", "dc_l",
+)  # fmt: skip
+REFUSED = ("n_defects", "defects_from_file", "atom_types")
 SIGNS = (
     "bravais_lattice", "bravais_vectors", "bravais_matrix", "n_basis_cells", "n_interaction_pairs",
     "interaction_pairs_file", "n_shells_exchange", "n_shells_dmi", "external_field_magnitude",
@@ -80,6 +84,8 @@ def read(file: TextFile) -> Hamiltonian:
         bonds = _shells(cfg, cell, len(basis), size)
     else:
         raise cfg.error("hamiltonian", f"is {kind}; expected heisenberg_pairs or heisenberg_neighbours")
+    quadruplets, listed = _quadruplets(cfg, len(basis), kind)
+    notes += listed
     strength, normal = cfg.numbers("external_field_magnitude", 1, (0.0,))[0], _normal(cfg, "external_field_normal")
     if kind == "heisenberg_neighbours" and not len(bonds) and math.prod(size) == len(basis) == 1:
         told = "a single site has no neighbours; jij and dij are left out" if cfg.find("jij") is not None else ""
@@ -89,7 +95,7 @@ def read(file: TextFile) -> Hamiltonian:
     notes += said + more + told_of_them + _remarks(cfg, bonds, once, (a, b, c))
     return assemble(
         path, cell, basis @ cell, bonds, size=size, periodic=(a, b, c), moments=moments,
-        anisotropy=anisotropy, field=(strength * normal).tolist(), notes=notes, others=others,
+        anisotropy=anisotropy, field=(strength * normal).tolist(), notes=notes, others=(*quadruplets, *others),
     )  # fmt: skip
 
 
@@ -97,8 +103,7 @@ def _refuse(cfg: Cfg) -> None:
     """Raise InputError for keywords that add unsupported terms to the energy."""
     for keyword in REFUSED:
         if keyword in cfg and cfg.word(keyword, "0") != "0":
-            what = "four-spin couplings (quadruplets)" if "quadruplets" in keyword else "disorder"
-            raise cfg.error(keyword, f"requests {what}, which magsearch does not support")
+            raise cfg.error(keyword, "requests disorder, which magsearch does not support")
     if "dd_radius" in cfg and cfg.numbers("dd_radius", 1, (0.0,))[0]:
         raise cfg.error("dd_radius", "requests dipolar interactions in older versions; expected ddi_method")
 
@@ -238,6 +243,33 @@ def _pairs(cfg: Cfg, atoms: int) -> tuple[Bonds, list[str]]:
     bonds = Bonds.pairs(keys[:, 0], keys[:, 1], J, keys[:, 2:])
     where = tuple(f"{table.path}:{line}" for line in table.line)
     return Bonds(bonds.i, bonds.j, bonds.offset, bonds.J, where + where), table.notes
+
+
+def _quadruplets(cfg: Cfg, atoms: int, kind: str) -> tuple[tuple[SpinProducts, ...], list[str]]:
+    """Return the four-spin couplings, - q (ij)(kl) once for each row and cell, and notes; q 0 is no coupling."""
+    named = None if "n_interaction_quadruplets" in cfg else cfg.file("interaction_quadruplets_file")
+    if named is None and "n_interaction_quadruplets" not in cfg:
+        return (), []
+    if kind != "heisenberg_pairs":
+        keyword = "n_interaction_quadruplets" if named is None else "interaction_quadruplets_file"
+        raise cfg.error(keyword, f"is read with hamiltonian heisenberg_pairs, not with {kind}")
+    listed = cfg if named is None else Cfg.read(named)
+    table = Listing.read(listed, "n_interaction_quadruplets", (*QUADRUPLET, "q"), (*QUADRUPLET, "q"))
+    rows = [
+        wholes([str(table.column(name)[row]) for name in QUADRUPLET], QUADRUPLET, table.path, line)
+        for row, line in enumerate(table.line)
+    ]
+    for row, line in zip(rows, table.line, strict=True):
+        if not all(0 <= row[n] < atoms for n in (0, 1, 5, 9)):
+            which = [row[n] for n in (0, 1, 5, 9)]
+            raise InputError(f"couples atoms {which}; expected 0 to {atoms - 1}", table.path, line)
+    if not rows:
+        return (), table.notes
+    given = np.array(rows)
+    cells = np.stack([np.zeros((len(rows), 3), dtype=np.int64), given[:, 2:5], given[:, 6:9], given[:, 10:13]], axis=1)
+    where = tuple(f"{table.path}:{line}" for line in table.line)
+    term = SpinProducts.four_spin(given[:, [0, 1, 5, 9]], cells, table.column("q"), "product", where)
+    return (term,), table.notes
 
 
 def _repeated(path: Path, bonds: Bonds) -> list[str]:

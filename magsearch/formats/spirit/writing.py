@@ -8,6 +8,7 @@ import numpy as np
 
 from magsearch.formats.expression import PARALLEL, CannotExpress, Expression, row
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.dipole import Dipole
 
 TARGET = "Spirit"
 
@@ -19,7 +20,7 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
     one cubic term along x, y and z for all atoms, and disorder.
     """
     open_box = not any(hamiltonian.lattice.periodic)  # Spirit sums few periodic images of dipoles
-    expression = Expression.of(hamiltonian, TARGET, dipoles=open_box)
+    expression = Expression.of(hamiltonian, TARGET, others=(Dipole,) if open_box else ())
     expression.isotropic()
     h, lattice = expression.hamiltonian, expression.hamiltonian.lattice
     pairs = expression.pairs

@@ -20,11 +20,12 @@ from magsearch.errors import InputError, SettingError, unknown
 from magsearch.formats.build import too_large
 from magsearch.formats.toml.source import Source
 from magsearch.formats.toml.table import Table
-from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.model.bonds import BondError, Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import NAMED, Lattice
 from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.onsite import OnsiteEntries
+from magsearch.model.terms.products import SpinProducts
 from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
 from magsearch.units import JOULE, MRY
 
@@ -108,6 +109,74 @@ class Bond(Table, path="model.bond"):
     matrix: Matrix = field(
         default_factory=lambda: [[0.0, 0.0, 0.0]] * 3,
         metadata={"doc": "Coupling matrix of the pair.", "unit": "`unit`"},
+    )
+
+    @property
+    def coupling(self) -> NDArray[np.float64]:
+        """J, D and matrix as one matrix, [3, 3]."""
+        return exchange_matrix(self.J) + dmi_matrix(self.D) + np.array(self.matrix)
+
+
+class Biquadratic(Table, path="model.biquadratic"):
+    """Biquadratic exchange of a shell of neighbours, or of consecutive shells, `[[model.biquadratic]]`."""
+
+    B: Numbers = field(
+        metadata={
+            "doc": "Constant of - B (s_i . s_j)^2 of a pair, each pair once; positive for collinear spins.",
+            "unit": "`unit`",
+        }
+    )
+    shell: int = field(default=1, metadata=SHELL)
+    between: Pair | None = field(default=None, metadata=BETWEEN)
+
+    @property
+    def strengths(self) -> Sequence[float]:
+        """B of the shells from ``shell`` on."""
+        return self.B if isinstance(self.B, list) else [self.B]
+
+    def matrices(self, B: float, r: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return B as matrices [bond, 3, 3], as those of exchange."""
+        return exchange_matrix(np.full(len(r), B))
+
+
+class BiquadraticBond(Table, path="model.biquadratic_bond"):
+    """Biquadratic exchange of one pair of atoms in every cell, `[[model.biquadratic_bond]]`."""
+
+    i: int = field(metadata={"doc": "First atom of the basis, from 0.", "ge": 0})
+    j: int = field(metadata={"doc": "Second atom of the basis.", "ge": 0})
+    B: float = field(metadata={"doc": "Constant of - B (s_i . s_j)^2 of the pair.", "unit": "`unit`"})
+    cells: Annotated[list[int], Len(3, 3)] = field(
+        default_factory=lambda: [0, 0, 0], metadata={"doc": "Cell of the second atom, counted from that of the first."}
+    )
+
+    @property
+    def coupling(self) -> NDArray[np.float64]:
+        """B as a matrix, [3, 3]."""
+        return exchange_matrix(self.B)
+
+
+class FourSpin(Table, path="model.four_spin"):
+    """Product of scalar products of four spins in every cell, `[[model.four_spin]]`.
+
+    The product is - K (ij)(kl), the ring - K [(ij)(kl) + (jk)(li) - (ik)(jl)], with (ij) = s_i . s_j.
+    """
+
+    K: float = field(metadata={"doc": "Constant of the cluster, which counts once in every cell.", "unit": "`unit`"})
+    sites: Annotated[list[Annotated[list[int], Len(4, 4)]], Len(4, 4)] = field(
+        metadata={
+            "doc": "The sites i, j, k, l: for each its atom of the basis, from 0, and the cell along each axis. Sites "
+            "may coincide: i, j, j, k has three sites."
+        }
+    )
+    form: Literal["product", "ring"] = field(default="product", metadata={"doc": "Product, or ring exchange."})
+
+
+class Chirality(Table, path="model.chirality"):
+    """Scalar chirality of three spins in every cell, - T s_i . (s_j x s_k), `[[model.chirality]]`."""
+
+    T: float = field(metadata={"doc": "Constant of the cluster, which counts once in every cell.", "unit": "`unit`"})
+    sites: Annotated[list[Annotated[list[int], Len(4, 4)]], Len(3, 3)] = field(
+        metadata={"doc": "The sites i, j, k: for each its atom of the basis, from 0, and the cell along each axis."}
     )
 
 
@@ -202,6 +271,18 @@ class Model(Table, path="model"):
     bond: list[Bond] = dataclasses.field(
         default_factory=list, metadata={"doc": "Couplings pair by pair, see [[model.bond]]."}
     )
+    biquadratic: list[Biquadratic] = dataclasses.field(
+        default_factory=list, metadata={"doc": "Biquadratic exchange by shells, see [[model.biquadratic]]."}
+    )
+    biquadratic_bond: list[BiquadraticBond] = dataclasses.field(
+        default_factory=list, metadata={"doc": "Biquadratic exchange pair by pair, see [[model.biquadratic_bond]]."}
+    )
+    four_spin: list[FourSpin] = dataclasses.field(
+        default_factory=list, metadata={"doc": "Products of four spins, see [[model.four_spin]]."}
+    )
+    chirality: list[Chirality] = dataclasses.field(
+        default_factory=list, metadata={"doc": "Scalar chiralities, see [[model.chirality]]."}
+    )
     anisotropy: list[Uniaxial] = dataclasses.field(
         default_factory=list, metadata={"doc": "Uniaxial anisotropies, see [[model.anisotropy]]."}
     )
@@ -226,7 +307,7 @@ def hamiltonian(table: dict[str, Any], text: str, path: str | Path) -> Hamiltoni
     lattice = _lattice(model, source)
     unit = UNITS[model.unit]
     bonds = _shells("exchange", model.exchange, lattice, source) + _shells("dmi", model.dmi, lattice, source)
-    bonds += _pairs(model.bond, lattice, source)
+    bonds += _pairs("bond", model.bond, lattice, source)
     onsite: list[tuple[str, Sequence[Uniaxial | Cubic]]] = [("anisotropy", model.anisotropy), ("cubic", model.cubic)]
     for name, terms in onsite:
         for k, term in enumerate(terms):
@@ -236,6 +317,7 @@ def hamiltonian(table: dict[str, Any], text: str, path: str | Path) -> Hamiltoni
                 term.term(unit).add_to(OnsiteEntries.none(1), 0)
             except ValueError as error:
                 raise source.error((name, k), str(error)) from None
+    products = _products(model, lattice, source, unit)
     atoms = model.basis or [ORIGIN] * lattice.atoms
     x, y, z = model.field if isinstance(model.field, list) else (0.0, 0.0, model.field)
     try:
@@ -246,12 +328,13 @@ def hamiltonian(table: dict[str, Any], text: str, path: str | Path) -> Hamiltoni
             anisotropy=tuple(term.term(unit) for _, terms in onsite for term in terms),
             field=(x, y, z),
             vacancies=tuple(model.vacancies),
-            others=dipoles(model.dipole),
+            others=(*products, *dipoles(model.dipole)),
         )
     except SettingError as error:
         raise source.about(error) from None
     except ValueError as error:
-        raise InputError(str(error), path) from None
+        told = isinstance(error, BondError) and error.source != ""  # the message says where it was read
+        raise InputError(str(error), None if told else path) from None
 
 
 def _chosen(atoms: Sequence[int] | None) -> tuple[int, ...] | None:
@@ -287,7 +370,25 @@ def _fits(size: tuple[int, int, int], atoms: int, source: Source) -> None:
         raise source.error(("size",), str(error)) from None
 
 
-def _shells(name: str, entries: Sequence[Exchange | DMI], lattice: Lattice, source: Source) -> Bonds:
+def _products(model: Model, lattice: Lattice, source: Source, unit: float) -> tuple[SpinProducts, ...]:
+    shells = _shells("biquadratic", model.biquadratic, lattice, source)
+    pairs = _pairs("biquadratic_bond", model.biquadratic_bond, lattice, source)
+    found = [
+        SpinProducts.biquadratic(b.i, b.j, b.offset, unit / 2 * b.J[:, 0, 0], b.source)  # both directions are listed
+        for b in (shells, pairs)
+    ]
+    for k, cluster in enumerate(model.four_spin):
+        sites = np.array(cluster.sites)
+        where = (source.label(("four_spin", k)),)
+        found.append(SpinProducts.four_spin(sites[:, 0], sites[:, 1:], unit * cluster.K, cluster.form, where))
+    for k, three in enumerate(model.chirality):
+        sites = np.array(three.sites)
+        where = (source.label(("chirality", k)),)
+        found.append(SpinProducts.chirality(sites[:, 0], sites[:, 1:], [unit * three.T], where))
+    return SpinProducts.joined(found)
+
+
+def _shells(name: str, entries: Sequence[Exchange | DMI | Biquadratic], lattice: Lattice, source: Source) -> Bonds:
     shells = cache(lattice.shells)
     bonds = Bonds.none()
     for k, entry in enumerate(entries):
@@ -312,18 +413,17 @@ def _shells(name: str, entries: Sequence[Exchange | DMI], lattice: Lattice, sour
     return bonds
 
 
-def _pairs(entries: Sequence[Bond], lattice: Lattice, source: Source) -> Bonds:
+def _pairs(name: str, entries: Sequence[Bond | BiquadraticBond], lattice: Lattice, source: Source) -> Bonds:
     listed: set[tuple[int, ...]] = set()
     for k, bond in enumerate(entries):
         if max(bond.i, bond.j) >= lattice.atoms:
-            raise source.error(("bond", k), f"bond {bond.i} -> {bond.j}; the basis has atoms 0 to {lattice.atoms - 1}")
+            raise source.error((name, k), f"bond {bond.i} -> {bond.j}; the basis has atoms 0 to {lattice.atoms - 1}")
         if bond.i == bond.j and not any(bond.cells):
-            raise source.error(("bond", k), f"couples atom {bond.i} to itself; expected two sites")
+            raise source.error((name, k), f"couples atom {bond.i} to itself; expected two sites")
         if (bond.i, bond.j, *bond.cells) in listed:
-            raise source.error(("bond", k), "this pair is listed before; expected each once, its reverse is added")
+            raise source.error((name, k), "this pair is listed before; expected each once, its reverse is added")
         listed |= {(bond.i, bond.j, *bond.cells), (bond.j, bond.i, *(-n for n in bond.cells))}
     if not entries:
         return Bonds.none()
-    J = exchange_matrix(np.array([bond.J for bond in entries])) + dmi_matrix(np.array([bond.D for bond in entries]))
-    J = J + np.array([bond.matrix for bond in entries])
-    return Bonds.pairs([b.i for b in entries], [b.j for b in entries], J, [b.cells for b in entries])
+    i, j, cells = [b.i for b in entries], [b.j for b in entries], [b.cells for b in entries]
+    return Bonds.pairs(i, j, np.array([bond.coupling for bond in entries]), cells)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from magsearch.formats.expression import Expression, number
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.dipole import Dipole
+from magsearch.model.terms.products import PAIRINGS, SpinProducts
 
 
 def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[str]]:
     """Return one file, with all digits."""
-    expression = Expression.of(hamiltonian, "TOML", vacancies=True, dipoles=True)
+    expression = Expression.of(hamiltonian, "TOML", vacancies=True, others=(Dipole, SpinProducts))
     hamiltonian, lattice = expression.hamiltonian, hamiltonian.lattice
     lines = [
         "[model]",
@@ -39,6 +41,15 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
         lines.append(f"J = {number(J[k])}  # meV")
         if D[k].any():
             lines.append(f"D = {_list(D[k])}")
+    for term in hamiltonian.products:
+        if term.name == "biquadratic":  # a pair may be listed in both directions
+            for ((i, j), _), B in term.distinct.items():
+                cells = [b - a for a, b in zip(i[1:], j[1:], strict=True)]
+                lines += ["", "[[model.biquadratic_bond]]", f"i = {i[0]}", f"j = {j[0]}", f"cells = {cells}"]
+                lines.append(f"B = {number(B)}  # meV")
+            continue
+        for atoms, cells, constants in zip(term.atoms, term.cells, term.constants, strict=True):
+            lines += _cluster(term.name, np.column_stack([atoms, cells]).tolist(), constants)
     for atom, terms in enumerate(expression.atoms):
         for axis, K, K4 in terms.uniaxial:
             lines += ["", "[[model.anisotropy]]", f"K = {number(K)}  # meV", f"K4 = {number(K4)}"]
@@ -48,6 +59,21 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
     if hamiltonian.dipole is not None:
         lines += ["", "[model.dipole]", f"demagnetising = {_list(hamiltonian.dipole.demagnetising)}"]
     return {path: "\n".join(lines) + "\n"}, []
+
+
+def _cluster(name: str, sites: list[list[int]], constants: NDArray[np.float64]) -> list[str]:
+    """Return the lines of one cluster of spins; sites [4, 4], constants a, b, c, t in meV."""
+    if name == "chirality":
+        return ["", "[[model.chirality]]", f"sites = {sites[:3]}", f"T = {number(constants[3])}  # meV"]
+    a, b, c, _ = constants
+    if a == b == -c:
+        return ["", "[[model.four_spin]]", f"sites = {sites}", f"K = {number(a)}  # meV", 'form = "ring"']
+    lines = []
+    for K, pairs in zip((a, b, c), PAIRINGS, strict=True):
+        if K:
+            order = [sites[n] for pair in pairs for n in pair]
+            lines += ["", "[[model.four_spin]]", f"sites = {order}", f"K = {number(K)}  # meV"]
+    return lines
 
 
 def _list(values: ArrayLike) -> str:

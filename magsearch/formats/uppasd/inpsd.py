@@ -27,7 +27,7 @@ READ = {
     "scalefac",
 }
 READ |= {"exchange", "sym", "jij_scale", "do_jtensor", "calc_jtensor", "dm", "dm_scale"}
-READ |= {"anisotropy", "do_anisotropy", "mult_axis", "do_dip"}
+READ |= {"anisotropy", "do_anisotropy", "mult_axis", "bq", "ring", "do_dip"}
 
 LATTICE = {"ll", "lll", "llll", "ml", "mml", "mmll", "ll_phonopy"}  # couplings that act where atoms are displaced
 
@@ -35,12 +35,10 @@ OFF = ("0", "n", "f", ".f", "false", ".false.", "none")
 
 # keyword: the unsupported feature that it enables, and the values with which it does not
 REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
-    "bq": ("biquadratic exchange", ("none",)),
     "pd": ("pseudo-dipolar exchange", ("none",)),
     "sa": ("symmetric anisotropic exchange", ("none",)),
     "chir": ("scalar chirality", ("none",)),
     "fourx": ("four-spin exchange", ("none",)),
-    "ring": ("four-spin ring exchange", ("none",)),
     "biqdm": ("biquadratic Dzyaloshinskii-Moriya exchange", ("none",)),
     "exchangedlm": ("exchange of the disordered state", ("none",)),
     "exc_inter": ("exchange interpolated between two files", OFF),

@@ -16,6 +16,7 @@ from magsearch.formats.uppasd import CONVENTIONS
 from magsearch.formats.uppasd.couplings import bonds_of
 from magsearch.formats.uppasd.inpsd import Inpsd
 from magsearch.formats.uppasd.keywords import KNOWN
+from magsearch.formats.uppasd.products import read_products
 from magsearch.formats.uppasd.sites import Sites, in_order
 from magsearch.formats.uppasd.symmetry import operations
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
@@ -63,15 +64,18 @@ def read(file: TextFile) -> Hamiltonian:
     field = tesla * inpsd.numbers("hfield", 3, 0.0)
     lattice, shift, more = placed(inpsd, sites, file.choices.unfolded)
     parts = [replace(part, offset=part.offset + shift[part.j] - shift[part.i]) for part in parts]
+    products, of_products = read_products(inpsd, sites, shift)
     others, said = _dipoles(inpsd, lattice.periodic)
-    notes += more + said
+    notes += more + of_products + said
     bonds = sum(parts[1:], parts[0]).merged()
     across = (bonds.offset[:, ~np.array(lattice.periodic)] != 0).any(axis=1) & bonds.J.any(axis=(1, 2))
     if lattice.cells == 1 and across.any():
         told = f"{across.sum()} couplings, for example {bonds.describe(int(across.argmax()))}"
         notes.append(f"{file.path}: UppASD closes the open edges of a single cell; here they cut {told}")
     try:
-        return Hamiltonian(lattice, bonds, moments, anisotropy, tuple(field), notes=tuple(notes), others=others)
+        return Hamiltonian(
+            lattice, bonds, moments, anisotropy, tuple(field), notes=tuple(notes), others=(*products, *others)
+        )
     except ValueError as error:
         for part in parts:
             try:

@@ -12,6 +12,7 @@ import numpy as np
 
 from magsearch.formats.expression import PARALLEL, Atom, CannotExpress, Expression, number, row
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.dipole import Dipole
 from magsearch.units import MRY
 
 TARGET = "UppASD"
@@ -24,7 +25,7 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
     CannotExpress for models without couplings, unsupported anisotropy, and disorder.
     """
     open_box = not any(hamiltonian.lattice.periodic)  # UppASD sums dipoles without periodic images
-    expression, notes = Expression.of(hamiltonian, TARGET, dipoles=open_box).wrapped(alone=True)
+    expression, notes = Expression.of(hamiltonian, TARGET, others=(Dipole,) if open_box else ()).wrapped(alone=True)
     h, lattice = expression.hamiltonian, expression.hamiltonian.lattice
     main = path if path.suffix else path / "inpsd.dat"
     bonds = h.bonds

@@ -16,6 +16,7 @@ from magsearch.formats.vampire.ucf import UnitCell
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.notes import Note
+from magsearch.model.terms.products import SpinProducts
 from magsearch.model.terms.single_ion import Anisotropy
 from magsearch.units import JOULE
 
@@ -93,7 +94,21 @@ def assemble_crystal(
         anisotropy=anisotropy,
         field=field,
         notes=said,
+        others=_biquadratic(cell, magnetic),
     )
+
+
+def _biquadratic(cell: UnitCell, magnetic: NDArray[np.bool_]) -> tuple[SpinProducts, ...]:
+    """Return - B (s_i . s_j)^2 of the pairs of magnetic atoms, which are listed in both directions."""
+    try:
+        bonds, _ = cell.biquadratic.with_matrices(JOULE * cell.biquadratic.J).reciprocal()
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    bonds = bonds.at(np.flatnonzero(magnetic[bonds.i] & magnetic[bonds.j]))
+    if not len(bonds):
+        return ()
+    new, half = np.cumsum(magnetic) - 1, 0.5 * bonds.J[:, 0, 0]
+    return (SpinProducts.biquadratic(new[bonds.i], new[bonds.j], bonds.offset, half, bonds.source),)
 
 
 def _matrices(

@@ -140,7 +140,7 @@ def read(file: TextFile) -> Hamiltonian:
         factor=factor,
         notes=notes + told_of_them,
     )
-    return replace(hamiltonian, others=others)
+    return replace(hamiltonian, others=(*hamiltonian.others, *others))
 
 
 def _dipoles(solver: Statement | None, periodic: tuple[bool, bool, bool]) -> tuple[tuple[Dipole, ...], list[str]]:

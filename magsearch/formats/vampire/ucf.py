@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from magsearch.errors import InputError
 from magsearch.formats.table import number, numbers, wholes
 from magsearch.formats.text_file import TextFile
-from magsearch.model.bonds import ROUNDING
+from magsearch.model.bonds import ROUNDING, Bonds, exchange_matrix
 
 # type of exchange: numbers per row, whether the material's exchange matrix multiplies them; older files have a digit
 TYPES = {
@@ -37,6 +37,7 @@ class UnitCell:
     line        [bond] line in the file
     normalised  whether J are factors
     notes       what is unusual in the file
+    biquadratic of atoms, B 1 as matrices in joule
     """
 
     cell: NDArray[np.float64]
@@ -47,6 +48,7 @@ class UnitCell:
     line: list[int]
     normalised: bool
     notes: tuple[str, ...] = ()
+    biquadratic: Bonds = field(default_factory=Bonds.none)
 
 
 class Reader:
@@ -124,7 +126,12 @@ def read_cell(file: TextFile) -> UnitCell:
     atoms = np.array(rows)
     notes = _odd_atoms(file.path, atoms, first)
     links, J, line, normalised = _links(reader, count, notes)
-    return UnitCell(_cell(lengths, shape), atoms[:, 1:], material, links, J, line, normalised, tuple(notes))
+    biquadratic = _biquadratic(reader, count)
+    if (rest := reader.optional_heading()) is not None:
+        raise reader.error(f"'{' '.join(rest)[:60]}' follows the interactions; expected the end of the file")
+    return UnitCell(
+        _cell(lengths, shape), atoms[:, 1:], material, links, J, line, normalised, tuple(notes), biquadratic
+    )
 
 
 def _odd_atoms(path: Path, atoms: NDArray[np.float64], first: int) -> list[str]:
@@ -181,19 +188,9 @@ def _links(
         tokens = reader.row("a row for each interaction: id i j dx dy dz J ...")
         if any("j" in token for token in tokens[6:]):
             tokens, imaginary[reader.at] = _real(tokens)
-        _, i, j, *offset = reader.wholes(tokens, LINK)
-        if not (0 <= i < atoms and 0 <= j < atoms):
-            raise reader.error(f"couples atoms {i} and {j}; expected 0 to {atoms - 1}")
-        if i == j and not any(offset):
-            raise reader.error("couples a site to itself; expected two sites")
-        links.append([i, j, *offset])
+        links.append(_link(reader, tokens, atoms))
         values.append(reader.numbers(tokens, columns)[6:])
         line.append(reader.at)
-    more = reader.optional_heading()
-    if more is not None and more[0] != "0":
-        raise reader.error(f"'{' '.join(more)[:60]}' begins biquadratic interactions, which magsearch does not support")
-    if (rest := reader.optional_heading()) is not None:
-        raise reader.error(f"'{' '.join(rest)[:60]}' follows the interactions; expected the end of the file")
     J = np.array(values).reshape(len(links), width)
     if imaginary:
         worst = max(imaginary, key=lambda at: imaginary[at])
@@ -208,6 +205,38 @@ def _links(
     if width < 9:  # the diagonal: three numbers, one for all, or none where the material gives it
         J = (J if width else np.ones((len(links), 1)))[:, :, None] * np.eye(3)
     return np.array(links, dtype=np.int64).reshape(-1, 5), J.reshape(-1, 3, 3), line, normalised
+
+
+def _link(reader: Reader, tokens: list[str], atoms: int) -> list[int]:
+    """Return i, j and the cells between them of the current line."""
+    _, i, j, *offset = reader.wholes(tokens, LINK)
+    if not (0 <= i < atoms and 0 <= j < atoms):
+        raise reader.error(f"couples atoms {i} and {j}; expected 0 to {atoms - 1}")
+    if i == j and not any(offset):
+        raise reader.error("couples a site to itself; expected two sites")
+    return [i, j, *offset]
+
+
+def _biquadratic(reader: Reader, atoms: int) -> Bonds:
+    """Return the biquadratic interactions that may follow the others; VAMPIRE computes isotropic ones only."""
+    head = reader.optional_heading()
+    if head is None:
+        return Bonds.none()
+    if len(head) > 2:
+        told = "expected the number of biquadratic interactions and their type"
+        raise reader.error(f"'{' '.join(head)[:60]}' follows the interactions; {told}")
+    (count,) = reader.wholes(head, ("the number of biquadratic interactions",))
+    kind = head[1] if len(head) > 1 else "missing"
+    if count and kind not in ("isotropic", "0"):
+        raise reader.error(f"the type of biquadratic interactions is {kind[:40]}; expected isotropic")
+    links, values, where = [], [], []
+    for _ in range(count):
+        tokens = reader.row("a row for each biquadratic interaction: id i j dx dy dz J")
+        links.append(_link(reader, tokens, atoms))
+        values.append(reader.numbers(tokens, [*LINK, "J"])[6])
+        where.append(f"{reader.path}:{reader.at}")
+    ends = np.array(links, dtype=np.int64).reshape(-1, 5)
+    return Bonds(ends[:, 0], ends[:, 1], ends[:, 2:], exchange_matrix(np.array(values)), tuple(where))
 
 
 def _real(tokens: list[str]) -> tuple[list[str], float]:

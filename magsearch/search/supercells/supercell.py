@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import SAME_PLACE, Lattice, shortest
 from magsearch.model.sphere import unit
+from magsearch.model.terms.products import SpinProducts
 
 Whole = NDArray[np.int64]
 LARGEST = 20_000  # sites in copies of a supercell side by side that are to be compact
@@ -87,7 +88,12 @@ class Supercell:
         old, bonds = self.crystal.lattice, self.crystal.bonds
         inverse = np.rint(np.linalg.inv(Q)).astype(np.int64)
         lattice = Lattice(Q @ old.cell, old.basis, size, old.periodic, old.species)
-        return replace(self.crystal, lattice=lattice, bonds=replace(bonds, offset=bonds.offset @ inverse))
+        others = tuple(
+            term.in_cells(inverse) if isinstance(term, SpinProducts) else term for term in self.crystal.others
+        )
+        return replace(
+            self.crystal, lattice=lattice, bonds=replace(bonds, offset=bonds.offset @ inverse), others=others
+        )
 
     @cached_property
     def coordinates(self) -> Whole:

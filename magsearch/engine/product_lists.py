@@ -1,0 +1,88 @@
+"""Clusters of spins over sites, as kernels/products.cuh reads them: every site has an entry for each that it is in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.engine.device import Device
+from magsearch.engine.kernels import rows
+from magsearch.engine.neighbours import LARGEST
+from magsearch.errors import InputError
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.products import CYCLES, TURNS
+
+ENTRY, ROW = rows("ProductEntry"), rows("ProductRow")
+WIDTH = ENTRY["ENTRY_WIDTH"]
+CONSTANTS = slice(ROW["PRODUCT_A"], ROW["PRODUCT_T"] + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class ProductLists:
+    """The clusters that each site is in.
+
+    start  [2 site + 1]    where the entries of a site begin, first those that are linear in its spin, then the others
+    entry  [entry, width]  the other sites of the cluster, and a row of constants
+    rows   [row, width]    constants in meV, E = + a (ij)(kl) + ..., and shares of the energy
+    """
+
+    start: NDArray[np.int64]
+    entry: NDArray[np.int64]
+    rows: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, hamiltonian: Hamiltonian) -> ProductLists:
+        """Build the entries of all sites. Raises InputError where an int32 could not count them."""
+        count = hamiltonian.lattice.sites
+        expected = 4 * WIDTH * sum(len(term) for term in hamiltonian.products) * hamiltonian.lattice.cells
+        if expected > LARGEST:
+            raise InputError(
+                f"{expected} numbers in the lists of clusters, which hold {LARGEST}: choose a smaller size"
+            )
+        parts, values = [np.empty((0, 4), np.int64)], [np.empty((0, ROW["PRODUCT_WIDTH"]))]
+        for term in hamiltonian.products:
+            every, number = term.on_sites(hamiltonian)
+            for three, orders in ((False, CYCLES), (True, TURNS)):
+                kind = term.three[number] == three
+                sites, constants = every[kind], np.zeros((int(kind.sum()), ROW["PRODUCT_WIDTH"]))
+                constants[:, CONSTANTS] = -term.constants[number[kind]]
+                constants[:, ROW["SHARE"]] = 1 / len(orders)
+                slots = sites[:, : len(orders)]
+                for sequence in orders:
+                    seen = sites[:, sequence]
+                    constants[:, ROW["OWN"]] = 1 / (slots == seen[:, :1]).sum(axis=1)
+                    parts.append(seen)
+                    values.append(constants.copy())
+        table, which = np.unique(np.concatenate(values), axis=0, return_inverse=True)
+        keys = np.column_stack([np.concatenate(parts), which.reshape(-1)])
+        distinct, times = np.unique(keys, axis=0, return_counts=True)  # equal entries become one
+        pairs, row = np.unique(np.stack([distinct[:, 4], times], axis=1), axis=0, return_inverse=True)
+        table = table[pairs[:, 0]]
+        table[:, CONSTANTS] *= pairs[:, 1:]
+        nonlinear = table[row.reshape(-1), ROW["OWN"]] < 1
+        place = 2 * distinct[:, 0] + nonlinear
+        order = np.argsort(place, kind="stable")
+        entry = np.concatenate([distinct[order, 1:4], row.reshape(-1, 1)[order]], axis=1)
+        return cls(np.searchsorted(place[order], np.arange(2 * count + 1)), entry, table)
+
+    @property
+    def linear(self) -> bool:
+        """Whether every cluster is linear in each of its spins."""
+        return bool((self.start[1::2] == self.start[2::2]).all())
+
+    @property
+    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Sites that feel each other, [pair] each, in both directions; some several times."""
+        site = np.repeat(np.arange(len(self.start) // 2), np.diff(self.start[::2]))
+        return np.repeat(site, 3), self.entry[:, :3].reshape(-1)
+
+    def on(self, device: Device, real: Any) -> tuple[Any, Any, Any]:
+        """Return start, entries and rows on a device, none of them empty."""
+        return (
+            device.array(self.start, np.int32),
+            device.array(np.append(self.entry.reshape(-1), np.zeros(WIDTH, np.int64)), np.int32),
+            device.array(np.append(self.rows.reshape(-1), 0.0), real),
+        )

@@ -1,0 +1,281 @@
+"""Products of spins of several sites: laws on random clusters, known ground states, exact averages, files."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import oracle
+import pytest
+from models import MODELS, exchange, shell_bonds
+from numpy.testing import assert_allclose, assert_array_equal
+from random_models import random_model
+
+from magsearch.bounds.luttinger_tisza import lower_bound
+from magsearch.engine.cpu import Cpu
+from magsearch.engine.evaluator import Evaluator
+from magsearch.errors import InputError
+from magsearch.formats.expression import Expression
+from magsearch.minima.hessian import Hessian
+from magsearch.model.bonds import Bonds
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.lattice import Lattice
+from magsearch.model.terms.products import SpinProducts
+from magsearch.observables.energy_density import energy_density
+from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
+from magsearch.relaxation.lbfgs import LBFGS
+from magsearch.relaxation.relax import relax
+from magsearch.search.supercells.supercell import Supercell
+from magsearch.storage import model as stored
+from magsearch.symmetry.space_group import operations
+from magsearch.thermal.sampling import averages, sample
+from magsearch.units import K_B
+
+TRIANGLE = [[0, 0, 0], [1, 0, 0], [0, 1, 0]]
+CHIRAL = SpinProducts.chirality([0, 0, 1], [[0, 0, 0], [1, 0, 0], [0, 1, 0]], [0.45])
+EVERY = replace(MODELS["clusters_of_spins"], others=(*MODELS["clusters_of_spins"].others, CHIRAL))
+
+
+def random_clusters(seed: int, lattice: Lattice, count: int = 3) -> tuple[SpinProducts, ...]:
+    """Products of every kind on sites near each other, some of which coincide."""
+    random = np.random.default_rng(seed)
+    found: list[SpinProducts] = []
+    while len(found) < 4 * count:
+        atoms, cells = random.integers(lattice.atoms, size=(1, 4)), random.integers(-1, 2, size=(1, 4, 3))
+        if random.random() < 0.3:  # a three-site product
+            atoms[:, 2], cells[:, 2] = atoms[:, 1], cells[:, 1]
+        made = (
+            SpinProducts.biquadratic(atoms[:, 0], atoms[:, 1], cells[:, 1] - cells[:, 0], random.normal(size=1)),
+            SpinProducts.four_spin(atoms, cells, random.normal(), "product"),
+            SpinProducts.four_spin(atoms, cells, random.normal(), "ring"),
+            SpinProducts.chirality(atoms[:, :3], cells[:, :3], random.normal(size=1)),
+        )[len(found) % 4]
+        try:
+            Hamiltonian(lattice, Bonds.none(), others=(made,))
+        except ValueError:
+            continue
+        found.append(made)
+    return SpinProducts.joined(found)
+
+
+def model_with_clusters(seed: int) -> Hamiltonian:
+    """Any lattice, open edges, boxes smaller than the clusters, vacancies."""
+    while True:
+        model = random_model(seed)
+        if model.lattice.atoms * 27 > 30:
+            return replace(model, others=random_clusters(seed, model.lattice))
+        seed += 1000
+
+
+def pair(B: float, **more) -> Hamiltonian:
+    lattice = Lattice.cluster([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    return Hamiltonian(lattice, Bonds.none(), others=(SpinProducts.biquadratic([0], [1], [[0, 0, 0]], [B]),), **more)
+
+
+def triangular(size: int, J1: float, J2: float, b: float) -> Hamiltonian:
+    """E = sum over pairs of J1 s.s, J2 s.s and b (s.s)^2."""
+    lattice = Lattice.named("triangular", (size, size, 1))
+    near = [[1, 0, 0], [0, 1, 0], [1, 1, 0]]
+    assert_allclose(np.linalg.norm(near @ lattice.cell, axis=1), lattice.shells(1)[0].distance)
+    squares = SpinProducts.biquadratic([0] * 3, [0] * 3, near, [-b] * 3)
+    return Hamiltonian(lattice, shell_bonds(lattice, exchange(-J1), exchange(-J2)), others=(squares,))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_energy_field_and_second_derivatives(target, real, seed):
+    model = model_with_clusters(seed)
+    s = oracle.random_textures(model, 3)
+    evaluator, loose = Evaluator(model, target, real), 2e-5 if real == np.float32 else 1e-11
+    energy, scale = oracle.energy(model, s), model.stiffness
+    assert_allclose(evaluator.energies(s), energy, atol=loose * scale * model.n_spins)
+    assert_allclose(energy_density(evaluator, s).sum(axis=-1), energy, atol=loose * scale * model.n_spins)
+    assert_allclose(sum(t.energies(model, s).sum(axis=-1) for t in model.terms), energy, atol=1e-11 * scale * len(s))
+    field = evaluator.field(s)[:, model.occupied]
+    assert_allclose(field, oracle.field(model, s)[:, model.occupied], atol=loose * scale)
+    v, h = oracle.tangential(np.random.default_rng(7).normal(size=s.shape), s), 1e-5
+    ahead, behind = ((s + sign * h * v) / np.sqrt(1 + h * h * (v * v).sum(-1, keepdims=True)) for sign in (1, -1))
+    slopes = [oracle.tangential(oracle.field(model, x), x) for x in (ahead, behind)]
+    H = -oracle.tangential(slopes[0] - slopes[1], s) / (2 * h)
+    assert_allclose(Hessian(evaluator, s)(v), H, atol=(1e-4 if real == np.float32 else 1e-7) * scale)
+
+
+def test_oracles_field_is_minus_the_gradient_of_its_energy():
+    model, h = EVERY, 1e-4
+    s = oracle.random_textures(model, 2)
+    for site, axis in itertools.product((0, 3, 9), range(3)):
+        step = np.zeros_like(s[0])
+        step[site, axis] = h
+        slope = (oracle.energy(model, s + step) - oracle.energy(model, s - step)) / (2 * h)
+        assert_allclose(-slope, oracle.field(model, s)[:, site, axis], atol=1e-6)
+
+
+def test_forms_agree_with_their_formulas():
+    """Four spins of a cluster; the ring form is the real part of a product of quaternions."""
+    lattice, sites, nowhere = Lattice.cluster(np.eye(4)[:, :3]), np.arange(4), np.zeros((4, 3), int)
+    s = oracle.random_textures(Hamiltonian(lattice, Bonds.none()), 50)
+    i, j, k, l = np.moveaxis(s, 1, 0)  # noqa: E741
+    ij, kl, jk, li, ik, jl = ((a * b).sum(-1) for a, b in ((i, j), (k, l), (j, k), (l, i), (i, k), (j, l)))
+    for form, value in {"product": ij * kl, "ring": ij * kl + jk * li - ik * jl}.items():
+        model = Hamiltonian(lattice, Bonds.none(), others=(SpinProducts.four_spin(sites, nowhere, 0.7, form),))
+        assert_allclose(Evaluator(model, Cpu(), np.float64).energies(s), -0.7 * value, atol=1e-14)
+        assert np.abs(value).max() <= 1
+    chiral = SpinProducts.chirality(sites[:3], nowhere[:3], [0.7])
+    found = Evaluator(Hamiltonian(lattice, Bonds.none(), others=(chiral,)), Cpu(), np.float64).energies(s)
+    assert_allclose(found, -0.7 * (i * np.cross(j, k)).sum(-1), atol=1e-14)
+
+
+def test_ferromagnet_has_minus_half_the_pairs():
+    for name, pairs in (("square", 2), ("triangular", 3), ("fcc", 6)):
+        lattice = Lattice.named(name, (3, 3, 3 if name == "fcc" else 1))
+        shell = lattice.shells(1)[0]
+        term = SpinProducts.biquadratic(shell.i, shell.j, shell.offset, np.full(len(shell.i), 0.2))  # both directions
+        model = Hamiltonian(lattice, Bonds.none(), others=(term,))
+        up = np.tile([0.0, 0.6, 0.8], (lattice.sites, 1))
+        assert Evaluator(model, Cpu(), np.float64).energies(up)[0] == pytest.approx(-0.4 * pairs * lattice.sites)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_symmetries_keep_the_energy(seed):
+    model = replace(model_with_clusters(seed), vacancies=(), site_bonds=None)
+    if len(model.moments) != model.lattice.atoms:
+        model = replace(model, moments=1.0)
+    s = oracle.random_textures(model, 2)
+    for operation in operations(model):
+        assert_allclose(oracle.energy(model, operation(s)), oracle.energy(model, s), atol=2e-2 * model.stiffness)
+
+
+def test_one_cluster_leaves_few_symmetries_and_all_of_them_restore_the_others():
+    lattice = Lattice.named("square", (4, 4, 1))
+    bonds = shell_bonds(lattice, exchange(1.0))
+    plaquette = [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]
+
+    def order(*terms: SpinProducts) -> int:
+        return len(operations(Hamiltonian(lattice, bonds, others=SpinProducts.joined(terms))))
+
+    full = order()
+    assert order(SpinProducts.four_spin([0] * 4, plaquette, 0.3, "ring")) == full
+    assert order(SpinProducts.biquadratic([0], [0], [[1, 0, 0]], [0.3])) == full // 2
+    both = SpinProducts.biquadratic([0, 0], [0, 0], [[1, 0, 0], [0, 1, 0]], [0.3, 0.3])
+    assert order(both) == full
+    # three spins of a plaquette: any operation goes with time reversal, or without
+    corners = np.array([[plaquette[(n + m) % 4] for m in range(3)] for n in range(4)])
+    chiral = SpinProducts.chirality(np.zeros((4, 3), int), corners, [0.2] * 4)
+    assert order(chiral) == full // 2
+
+
+def test_heat_bath_has_exact_averages(target, real):
+    """A pair: u = s . s' is distributed as exp(B u^2 / kT) on -1 ... 1; five standard errors."""
+    sweeps, warmup = (1500, 200) if target.name == "cpu" else (400, 100)
+    u, weight = np.polynomial.legendre.leggauss(60)
+    for B in (1.0, -1.5):
+        model, kT = pair(B), 0.5
+        (point,) = averages(sample(Evaluator(model, target, real), [kT / K_B], sweeps, warmup, 32, (1, 7)))
+        p = weight * np.exp(B * u**2 / kT)
+        assert abs(point.energy.mean - (p @ (-B * u**2)) / p.sum() / 2) < 5 * point.energy.error
+        assert 0 < point.energy.error < 0.02
+
+
+def test_heat_bath_is_exact_where_products_are_linear(target):
+    """Three spins with a chirality: averages over the solid angle of the third are sinh; quadrature of the others."""
+    lattice = Lattice.cluster(TRIANGLE)
+    model = Hamiltonian(
+        lattice, Bonds.none(), others=(SpinProducts.chirality([0, 1, 2], np.zeros((3, 3), int), [1.0]),)
+    )
+    evaluator = Evaluator(model, target, np.float64)
+    assert evaluator.sweep_plan.linear
+    assert not Evaluator(pair(1.0), target).sweep_plan.linear
+    kT, (angle, weight) = 0.4, np.polynomial.legendre.leggauss(80)
+    a = np.sqrt(1 - angle**2) / kT  # |s1 x s2| / kT
+    Z, mean = weight @ (np.sinh(a) / a), weight @ (np.cosh(a) - np.sinh(a) / a)
+    sweeps, warmup = (1500, 200) if target.name == "cpu" else (400, 100)
+    (point,) = averages(sample(evaluator, [kT / K_B], sweeps, warmup, 32, (1, 7)))
+    assert abs(point.energy.mean + kT * mean / Z / 3) < 5 * point.energy.error
+    assert 0 < point.energy.error < 0.02
+
+
+@pytest.mark.parametrize(("b", "energy"), [(0.05, -1.283333333333), (-0.05, -1.45)])
+def test_triple_and_single_q_states_of_the_triangular_lattice(b, energy):
+    """Four tetrahedral sublattices where collinear spins cost energy, rows of them where they gain it."""
+    model = triangular(4, 1.0, 0.3, b)
+    found = relax(LBFGS(), Evaluator(model, Cpu(), np.float64), oracle.random_textures(model, 24))
+    assert found.energy.min() / model.n_spins == pytest.approx(energy, abs=1e-6)
+    assert lower_bound(model).per_site <= energy + 1e-12
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_bounds_are_never_above_relaxed_textures(seed):
+    model = model_with_clusters(seed)
+    found = relax(BarzilaiBorwein(), Evaluator(model, Cpu(), np.float64), oracle.random_textures(model, 16))
+    assert lower_bound(model).per_site <= found.energy.min() / model.n_spins + 1e-9
+
+
+def test_least_energies_of_clusters_are_attained():
+    """The bound of four different spins is their minimum; constants of any sign."""
+    lattice, random = Lattice.cluster(np.eye(4)[:, :3]), np.random.default_rng(3)
+    for _ in range(6):
+        term = SpinProducts("four_spin", np.arange(4), np.zeros((4, 3), int), [*random.normal(size=3), 0.0])
+        model = Hamiltonian(lattice, Bonds.none(), others=(term,))
+        found = relax(LBFGS(), Evaluator(model, Cpu(), np.float64), oracle.random_textures(model, 32))
+        assert found.energy.min() == pytest.approx(term.least[0], abs=1e-6)
+    assert pair(-1.0).others[0].least[0] == 0
+    assert pair(1.0).others[0].least[0] == -1
+
+
+def test_supercells_keep_the_energy():
+    model = replace(EVERY, anisotropy=())
+    one, other = Supercell(model, np.diag([2, 2, 1])), Supercell(model, np.array([[2, 2, 0], [0, 4, 0], [0, 0, 1]]))
+    s = oracle.random_textures(one.hamiltonian, 1)[0]
+    larger = one.repeated(s, other)
+    assert oracle.energy(other.hamiltonian, larger) == pytest.approx(2 * oracle.energy(one.hamiltonian, s))
+
+
+def test_files_keep_the_term(tmp_path):
+    from magsearch.formats.toml import model as toml
+    from magsearch.formats.toml import writing
+
+    model = EVERY
+    s = oracle.random_textures(model, 3)
+    with h5py.File(tmp_path / "run.h5", "w") as file:
+        stored.write(file.create_group("model"), model)
+        again = stored.read(file["model"])
+    assert [term.name for term in again.others] == ["biquadratic", "four_spin", "chirality"]
+    assert_array_equal(oracle.energy(again, s), oracle.energy(model, s))
+    import tomllib
+
+    (text,) = writing.texts(model, tmp_path / "model.toml")[0].values()
+    read = toml.hamiltonian(tomllib.loads(text)["model"], text, "model.toml")
+    assert {t.name: len(t) for t in read.others} == {"biquadratic": 6, "four_spin": 3, "chirality": 1}
+    assert_allclose(oracle.energy(read, s), oracle.energy(model, s), rtol=1e-12)
+    for target in ("UppASD", "Spirit"):
+        with pytest.raises(InputError, match=f"{target} cannot express the term 'biquadratic'"):
+            Expression.of(model, target)
+
+
+def test_clusters_that_open_edges_cut_are_counted():
+    ring = [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]
+    for size, left, message in (
+        ((5, 3, 1), 8, "cut 7 of 15"),
+        ((5, 1, 1), 0, "1 of 1 clusters of a cell exist nowhere"),
+    ):
+        lattice = Lattice.named("square", size, periodic=(False, False, False))
+        model = Hamiltonian(lattice, Bonds.none(), others=(SpinProducts.four_spin([0] * 4, ring, 0.5, "ring"),))
+        assert len(oracle.clusters(model)) == left == len(model.products[0].on_sites(model)[0])
+        assert any(message in note for note in model.remarks)
+        assert Evaluator(model, Cpu(), np.float64).energies(np.ones((lattice.sites, 3)) / 3**0.5) == pytest.approx(
+            -0.5 * left
+        )
+
+
+def test_wrong_clusters_are_refused():
+    lattice, sites = Lattice.named("square", (4, 4, 1)), np.zeros((4, 3), int)
+    wrong = {
+        "a spin with itself": SpinProducts.four_spin([0] * 4, sites, 1.0),
+        "atoms 0 to 0": SpinProducts.biquadratic([0], [1], [[0, 0, 0]], [1.0]),
+        "finite": SpinProducts.biquadratic([0], [0], [[1, 0, 0]], [np.nan]),
+        "three different sites": SpinProducts.chirality([0, 0, 0], [[0, 0, 0], [1, 0, 0], [1, 0, 0]], [1.0]),
+    }
+    for message, term in wrong.items():
+        with pytest.raises(ValueError, match=message):
+            Hamiltonian(lattice, Bonds.none(), others=(term,))
