@@ -22,7 +22,8 @@ from magsearch import config
 from magsearch.minima.degeneracy import Minima
 from magsearch.observables.fingerprint import same
 from magsearch.operators.crystal import Crystal
-from magsearch.search.island import FLAT, Island
+from magsearch.search.island import Island
+from magsearch.search.polishing import FLAT
 
 
 def free(name: str, size: tuple[int, int, int]) -> ms.Hamiltonian:

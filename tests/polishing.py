@@ -15,6 +15,7 @@ from magsearch.model.lattice import Lattice
 from magsearch.observables.fingerprint import fingerprint
 from magsearch.operators.crystal import Crystal
 from magsearch.search.island import Candidate, GeneticTunneling, Island
+from magsearch.search.polishing import polish
 
 LINE = Lattice.named("chain", (6, 1, 1))
 
@@ -34,4 +35,4 @@ def polished(model: Hamiltonian, *textures: np.ndarray, **settings: Any) -> list
         e = float(energy(model, texture[None])[0])
         given.append(Candidate(texture, e, 0.0, "", 0, fingerprint(model.lattice, texture, e)))
     island.merge(given)
-    return island.polished()
+    return polish(island)

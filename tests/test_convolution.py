@@ -15,7 +15,8 @@ from magsearch.engine.convolution import HELD, THREADS, LinePlan, Lines, factors
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.cuda import Cuda
 from magsearch.engine.device import Device
-from magsearch.engine.evaluator import Evaluator, choose_path, cost
+from magsearch.engine.evaluator import Evaluator
+from magsearch.engine.path import choose_path, cost
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein

@@ -17,7 +17,8 @@ from scipy.special import zeta
 from magsearch import config, formats
 from magsearch.bounds.luttinger_tisza import lower_bound
 from magsearch.engine.cpu import Cpu
-from magsearch.engine.evaluator import Evaluator, choose_path, cost
+from magsearch.engine.evaluator import Evaluator
+from magsearch.engine.path import choose_path, cost
 from magsearch.engine.sweep_order import SweepPlan
 from magsearch.errors import InputError, SettingError
 from magsearch.minima.hessian import Hessian, dense

@@ -17,7 +17,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.transform import Rotation
 
 from magsearch.engine.cpu import Cpu
-from magsearch.engine.evaluator import SUM, Evaluator, choose_path, cost
+from magsearch.engine.evaluator import SUM, Evaluator
+from magsearch.engine.path import choose_path, cost
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
@@ -344,7 +345,8 @@ import sys
 import numpy as np, oracle
 from models import MODELS
 from magsearch.engine.cpu import Cpu
-from magsearch.engine.evaluator import Evaluator, cost
+from magsearch.engine.evaluator import Evaluator
+from magsearch.engine.path import cost
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.fire import Fire
 from magsearch.relaxation.lbfgs import LBFGS

@@ -30,6 +30,7 @@ from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import relax
 from magsearch.search.candidate import Candidate, packed, unpacked
 from magsearch.search.island import GeneticTunneling, Island
+from magsearch.search.polishing import polish
 from magsearch.units import K_B, MU_B
 
 KEY = (5, 20261124)
@@ -264,7 +265,7 @@ def test_an_island_ranks_by_worth_and_reports_energies(fitness, part):
         for s, e in zip(minima, energy, strict=True)
     ]
     island.merge(given)
-    elites = island.polished()
+    elites = polish(island)
     assert [round(abs(elite.spins[0, 0])) for elite in elites] == ([1, 0] if part > 1 else [0, 1])
     for elite in elites:
         assert elite.energy == pytest.approx(float(oracle.energy(model, elite.spins)), rel=1e-12)

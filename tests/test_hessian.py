@@ -11,7 +11,8 @@ import pytest
 from models import MODELS, bloch, exchange, shell_bonds, square_bloch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from magsearch.engine.evaluator import Evaluator, cost
+from magsearch.engine.evaluator import Evaluator
+from magsearch.engine.path import cost
 from magsearch.minima.hessian import Hessian, dense
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian

@@ -29,6 +29,7 @@ from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.velocity_projection import VelocityProjection
 from magsearch.search.candidate import NOWHERE, Candidate
 from magsearch.search.island import GeneticTunneling, Island, State
+from magsearch.search.polishing import polish
 from magsearch.search.selection import Roulette, Tournament
 
 FRUSTRATED = ["kagome_tensor", "left_handed", "disordered", "icosahedron", "single_layer"]  # many minima
@@ -246,7 +247,7 @@ def test_polished_elites_are_minima_in_double_precision(name):
     hamiltonian = MODELS[name]
     populated = island(hamiltonian)
     populated.breed()
-    polished = populated.polished()
+    polished = polish(populated)
     evaluator = Evaluator(hamiltonian, Cpu(), np.float64)
     assert len(polished) >= 1
     for elite in polished:
@@ -262,7 +263,7 @@ def test_polished_elites_are_minima_in_double_precision(name):
 def test_elites_that_gradients_do_not_bring_to_rest_are_brought_there():
     populated = island(MODELS["square_bloch"], polish=BarzilaiBorwein(Convergence(steps=10, variance=None)))
     populated.breed()
-    polished = populated.polished()
+    polished = polish(populated)
     assert all(c.refined and c.torque < 1.01e-8 * populated.evaluator.stiffness for c in polished)
 
 

@@ -10,7 +10,8 @@ from models import GOLDEN, exchange, icosahedron_edges, icosahedron_positions, s
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize_scalar
 
-from magsearch.engine.evaluator import Evaluator, cost
+from magsearch.engine.evaluator import Evaluator
+from magsearch.engine.path import cost
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice

@@ -13,7 +13,8 @@ from models import square_bloch
 from simulated import simulated
 
 from magsearch.engine.cuda import Cuda
-from magsearch.engine.evaluator import Evaluator, Path
+from magsearch.engine.evaluator import Evaluator
+from magsearch.engine.path import Path
 from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.fire import Fire
 from magsearch.relaxation.lbfgs import LBFGS

@@ -17,6 +17,7 @@ from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.observables.fingerprint import fingerprint, same
 from magsearch.operators.crystal import Crystal
 from magsearch.search.island import GeneticTunneling, Island
+from magsearch.search.polishing import polish
 
 HARD = UniaxialAnisotropy(5.0)  # against couplings of 0.1: every pattern of up and down is a minimum
 
@@ -68,7 +69,7 @@ def test_figures_agree_wherever_spins_do(model):
     """What is the same spin by spin has the same figures, and so do the copies of it; seldom the other way round."""
     island = Island(Crystal(model, Cpu()), Evaluator(model, Cpu()), GeneticTunneling(replicas=24, elites=6, seed=3))
     island.breed()
-    found, compared = island.polished(), minima(model)
+    found, compared = polish(island), minima(model)
     assert len(found) > 1
     random, lattice = np.random.default_rng(1), model.lattice
     for place, one in enumerate(found):

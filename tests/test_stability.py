@@ -25,6 +25,7 @@ from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import relax
 from magsearch.search.candidate import measured
 from magsearch.search.island import GeneticTunneling, Island
+from magsearch.search.polishing import polish
 from magsearch.units import MU_B
 
 EASY = Hamiltonian(LINE, shell_bonds(LINE, exchange(1.0)), anisotropy=(UniaxialAnisotropy(0.3),))
@@ -122,7 +123,7 @@ def test_what_a_search_reports_is_no_saddle(seed):
     model = Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, 0.5)), 1.0, field=(0, 0, 0.3))
     island = Island(Crystal(model, Cpu()), Evaluator(model, Cpu()), GeneticTunneling(replicas=16, elites=4, seed=seed))
     island.breed()
-    found = island.polished()
+    found = polish(island)
     assert found
     precise = Evaluator(model, Cpu(), np.float64)
     for candidate in found:

@@ -16,8 +16,9 @@ from numpy.testing import assert_allclose
 from magsearch.bounds.luttinger_tisza import lower_bound
 from magsearch.bounds.quadratic_form import quadratic_form
 from magsearch.engine.cpu import Cpu
-from magsearch.engine.evaluator import Evaluator, cost
+from magsearch.engine.evaluator import Evaluator
 from magsearch.engine.kernels import rows
+from magsearch.engine.path import cost
 from magsearch.engine.sweep_order import SweepPlan
 from magsearch.errors import InputError
 from magsearch.formats.expression import Expression

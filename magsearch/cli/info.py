@@ -10,7 +10,8 @@ import numpy as np
 from magsearch.cli.arguments import InputFile, Json, Settings, Strict, device_named, read_input
 from magsearch.console import model
 from magsearch.engine.cuda import Cuda
-from magsearch.engine.evaluator import Evaluator, choose_path
+from magsearch.engine.evaluator import Evaluator
+from magsearch.engine.path import choose_path
 from magsearch.formats import CONVENTIONS
 from magsearch.formatting import vector
 from magsearch.model.hamiltonian import CONVENTION

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from magsearch.engine.device import Device
-from magsearch.engine.evaluator import choose_path, cost
+from magsearch.engine.path import choose_path, cost
 from magsearch.errors import visible
 from magsearch.formatting import count, megabytes, vector
 from magsearch.model.couplings import Couplings

@@ -1,109 +1,41 @@
 """Energy, force and field of every replica at once: a Hamiltonian's couplings, laid out on a device in one precision.
 
 Two paths give the bilinear field sum_j J_ij s_j: the neighbour list (``direct``), and a convolution between two Fourier
-transforms (``fourier``), which wins for the long lists that density functional theory gives. ``choose_path`` decides.
+transforms (``fourier``), which wins for the long lists that density functional theory gives (``engine/path.py``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.engine.convolution import LinePlan, Transforms, convolution, passes
+from magsearch.engine.convolution import LinePlan, Transforms, convolution
 from magsearch.engine.cuda import THREADS
 from magsearch.engine.device import Device
 from magsearch.engine.graph import Launch
 from magsearch.engine.kernels import constant, rows
 from magsearch.engine.neighbours import Neighbours
 from magsearch.engine.onsite_table import OnsiteTable
+from magsearch.engine.path import Path, choose_path, cost, padded
 from magsearch.engine.product_lists import ProductLists
 from magsearch.engine.sweep_order import SweepPlan
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.model.lattice import Lattice
 from magsearch.units import MU_B
 
-Path = Literal["direct", "fourier"]
 SUM = rows("Sum")
 SOURCE = rows("Bilinear")
-PASS = 2.0  # bonds of a neighbour list that a GPU sums while it reads or writes the spins once
 COMPANY = constant("company")  # replicas whose sums a block of threads of a GPU reduces
 REDUCING = (THREADS[0], constant("strands"))  # threads of such a block
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Expected cost of an evaluation, in units of one 3x3 matrix times vector for one site and replica."""
-
-    direct: float
-    fourier: float  # inf where the path does not apply, with the reason
-    reason: str = ""
-
-
-def cost(hamiltonian: Hamiltonian, device: Device | type[Device]) -> Cost:
-    """Estimate the cost of both paths; a fixed function of input and kind of device, so that runs are reproducible.
-
-    On a CPU, a transform and its inverse pass over the spins twice for every factor of the lattice's size; measured on
-    one core (benchmarks/RESULTS.md), a factor p costs about log2 p matrix-vector products where p <= 5, and p / 2
-    beyond. On a GPU, predicted from bandwidths and not measured yet: a pass over the spins takes as long as ``PASS``
-    bonds of the neighbour list. Evaluation from the list takes three passes; that from a convolution four, besides
-    those of the convolution (``convolution.passes``). The paths cost the same near 15 bonds.
-    """
-    lattice = hamiltonian.lattice
-    direct = hamiltonian.coordination + (3 * PASS if device.together else 0)
-    if hamiltonian.dipole is not None:
-        direct += _transformed(padded(lattice), lattice.atoms, device) + 2
-    if not hamiltonian.uniform:
-        return Cost(direct, np.inf, "couplings differ from cell to cell")
-    for axis in range(3):
-        if lattice.periodic[axis] or lattice.size[axis] == 1:
-            continue
-        if (hamiltonian.bonds.offset[:, axis] != 0).any():
-            return Cost(direct, np.inf, "bonds cross an open edge")
-        if hamiltonian.dipole is not None:
-            return Cost(direct, np.inf, "dipoles fill several open layers")
-    return Cost(direct, _transformed(lattice.size, lattice.atoms, device) + (4 * PASS if device.together else 0))
-
-
-def _transformed(size: tuple[int, int, int], atoms: int, device: Device | type[Device]) -> float:
-    """Estimate the cost of a convolution, as ``cost`` does."""
-    if device.together:
-        return PASS * passes(size, atoms) + atoms
-    transforms = sum(np.log2(p) if p <= 5 else p / 2 for n in size for p in _factors(n))
-    return float(2 * transforms + atoms)
-
-
-def padded(lattice: Lattice) -> tuple[int, int, int]:
-    """Return the size of a lattice on which a convolution over all pairs of the box is periodic, open axes included."""
-    from scipy.fft import next_fast_len
-
-    n1, n2, n3 = (
-        n if periodic or n == 1 else int(next_fast_len(2 * n - 1, real=True))
-        for n, periodic in zip(lattice.size, lattice.periodic, strict=True)
-    )
-    return n1, n2, n3
 
 
 def _modes(kernel: NDArray[np.float64]) -> NDArray[np.complex128]:
     """Return J(q) / cells from couplings by cell [n3, n2, n1, atom, 3, atom, 3], [cell, 3 atoms, 3 atoms]."""
     width = 3 * kernel.shape[3]
     return np.fft.fftn(kernel, axes=(0, 1, 2), norm="forward").conj().reshape(-1, width, width)
-
-
-def _factors(n: int) -> list[int]:
-    """Prime factors."""
-    p = next((p for p in range(2, int(n**0.5) + 1) if n % p == 0), n)
-    return [] if n == 1 else [p, *_factors(n // p)]
-
-
-def choose_path(hamiltonian: Hamiltonian, device: Device | type[Device]) -> Path:
-    """Return the path that ``cost`` expects to be cheaper."""
-    expected = cost(hamiltonian, device)
-    return "direct" if expected.direct <= expected.fourier else "fourier"
 
 
 def held(columns: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from magsearch.engine.device import Device
-from magsearch.engine.evaluator import COMPANY, REDUCING, SUM, Evaluator, Path
+from magsearch.engine.evaluator import COMPANY, REDUCING, SUM, Evaluator
 from magsearch.engine.graph import Launch
+from magsearch.engine.path import Path
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.motion import Motion

@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from magsearch.engine.device import Device
-from magsearch.engine.evaluator import Path
 from magsearch.engine.graph import Launch
+from magsearch.engine.path import Path
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.motion import Motion

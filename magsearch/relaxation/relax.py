@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.engine.device import Device, exhausted
-from magsearch.engine.evaluator import Evaluator, Path
+from magsearch.engine.evaluator import Evaluator
 from magsearch.engine.graph import Launch
+from magsearch.engine.path import Path
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.randomness import Key
 from magsearch.relaxation.convergence import Convergence

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from magsearch.engine.device import Device
-from magsearch.engine.evaluator import SUM, Evaluator, Path
+from magsearch.engine.evaluator import SUM, Evaluator
+from magsearch.engine.path import Path
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice

@@ -25,7 +25,8 @@ from magsearch.errors import InputError
 from magsearch.phases.column import Column, Minimum, lowest
 from magsearch.relaxation.relax import Minimizer, Watch, relax
 from magsearch.scan.space import FIELD, Space
-from magsearch.search.island import FLAT, REFINEMENT
+from magsearch.search.island import REFINEMENT
+from magsearch.search.polishing import FLAT
 from magsearch.units import MU_B
 
 BATCH = 64  # maximum number of textures relaxed together

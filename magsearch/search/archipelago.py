@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.engine.device import Device
-from magsearch.engine.evaluator import Evaluator, Path
+from magsearch.engine.evaluator import Evaluator
+from magsearch.engine.path import Path
 from magsearch.errors import Interrupted
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.observables.fingerprint import distinct
@@ -35,6 +36,7 @@ from magsearch.search.history import History, migrations
 from magsearch.search.island import Generation, GeneticTunneling, Island, State
 from magsearch.search.lockstep import together
 from magsearch.search.migration import Migrants, Migration, Role
+from magsearch.search.polishing import polish
 from magsearch.search.stopping import Checkpoints, Reason, Stop
 
 
@@ -304,7 +306,7 @@ class Archipelago:
             pool = Island(self.crystal, self.evaluator, self.settings[0], watch=self.interruption.watch)
             pool.merge(finalists)
             with suppress(Interrupted):
-                polished = pool.polished()
+                polished = polish(pool)
         polished = self.ranks.broadcast(polished)
         if polished is None:
             raise Interrupted

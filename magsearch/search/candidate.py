@@ -206,3 +206,8 @@ def unpacked(records: NDArray[np.void], device: Device, lattice: Lattice) -> lis
     """Return the candidates in records of a message."""
     arrays = {name: records[name] for name in records.dtype.names or ()}
     return restored(Place.MESSAGE, arrays, len(records), device, lattice)
+
+
+def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates whose energies are finite, best first."""
+    return sorted((c for c in candidates if np.isfinite(c.energy)), key=lambda c: c.worth)

@@ -17,32 +17,26 @@ from numpy.typing import NDArray
 
 from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator
-from magsearch.minima.degeneracy import Minima
 from magsearch.minima.free_energy import Fitness
-from magsearch.minima.stability import pushed, stability
-from magsearch.model.sphere import unit
 from magsearch.observables.fingerprint import distinct, fingerprints
 from magsearch.operators import BREEDING, SEEDS, Mixture
 from magsearch.operators.crystal import Crystal
 from magsearch.randomness import Consumer, Draws, key
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.convergence import EARLY, Convergence, VarianceControl
-from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import Method, Minimizer
 from magsearch.relaxation.schedule import Schedule
 from magsearch.search.breeding import Breeding
-from magsearch.search.candidate import NO_SPINS, NOWHERE, Candidate, compact, gathered, on_host
+from magsearch.search.candidate import NO_SPINS, NOWHERE, Candidate, compact, gathered, on_host, ranked
 from magsearch.search.lockstep import Task, Work, alike, planned, together
 from magsearch.search.selection import Selection, SteadyState
 
 OFFSPRING = BarzilaiBorwein(Convergence(variance=EARLY))
 REFINEMENT = BarzilaiBorwein(Convergence(steps=2000, variance=VarianceControl(200, relative=1e-8)))
-FLAT = LBFGS(Convergence(steps=3000, variance=None))  # for flat minima: each step costs more, far fewer are needed
 TIGHTLY = 1 / 16  # fraction of the replicas of a generation that are rough candidates, which are relaxed tightly
 LEFT = 1 / 8  # fraction of offspring that may still move when their generation ends
 LOOSENESS = 10.0  # factor on the tolerances within which rough candidates count as one minimum
 ROUNDING = 1e-7  # of the energy per site in single precision, in units of the stiffest coupling
-PUSHES = 3  # maximum number of times that saddle points are displaced and relaxed again
 POLISH = BarzilaiBorwein(Convergence(steps=2000, variance=None))
 
 
@@ -262,59 +256,6 @@ class Island:
         tight, _ = self.relaxed(rough, self.settings.refinement, self.evaluator, refined=True)
         return self._best([*(c for c in self.candidates if c.refined), *tight])[: self.settings.elites]
 
-    def polished(self) -> list[Candidate]:
-        """Relax elites and the best rough candidates in double precision; return the best distinct minima on the host.
-
-        Those that do not converge are relaxed with ``FLAT``. Minima are compared spin by spin, whereas ``distinct``
-        compares fingerprints. Saddle points are displaced along the unstable mode.
-        """
-        precise = Evaluator(self.crystal.hamiltonian, self.evaluator.device, np.float64, self.evaluator.path)
-        minima = Minima(precise, 1e-6 * self.evaluator.stiffness)
-        chosen = {id(candidate): candidate for candidate in self.elites + self.rough}
-        # spins of single precision deviate from length 1: a converged texture would keep a wrong energy
-        here = on_host(self.evaluator.device, list(chosen.values()))
-        whole = [replace(one, spins=unit(one.spins.astype(np.float64))) for one in here]
-        polished, _ = self.relaxed(whole, self.settings.polish, precise, refined=True)
-        best = self._distinct_by_spins(polished, minima)[: self.settings.elites]
-        moving = [candidate for candidate in best if not candidate.refined]
-        if moving:
-            converged, _ = self.relaxed(moving, FLAT, precise, refined=True)
-            best = self._distinct_by_spins(
-                [*(candidate for candidate in best if candidate.refined), *converged], minima
-            )
-        elites = self._settled(best, minima)[: self.settings.elites]
-        return [replace(one, degeneracy=minima.degeneracy(one.spins, one.stability)) for one in elites]
-
-    def _distinct_by_spins(self, candidates: Sequence[Candidate], minima: Minima) -> list[Candidate]:
-        """Return the candidates that are not the same minimum as a better one, best first."""
-        kept: list[Candidate] = []
-        for candidate in self._ranked(candidates):
-            self.watch()
-            texture, known = candidate.spins, candidate.fingerprint
-            if not any(minima.one(texture, known, other.spins, other.fingerprint) for other in kept):
-                kept.append(candidate)
-        return kept
-
-    def _settled(self, candidates: list[Candidate], minima: Minima) -> list[Candidate]:
-        """Find the stability of the elites; displace saddle points in both directions and relax them again."""
-        elites, count, precise = self.settings.elites, self.settings.modes, minima.evaluator
-        for push in range(PUSHES + 1 if count else 0):
-            new = [place for place, c in enumerate(candidates[:elites]) if c.stability is None]
-            if not new:
-                break
-            found, lowest = stability(precise, [candidates[place].spins for place in new], count, self.watch)
-            off = []
-            for place, known, mode in zip(new, found, lowest, strict=True):
-                candidate = candidates[place]
-                candidates[place] = replace(candidate, stability=known)
-                if known.kind == "saddle" and push < PUSHES:
-                    off += [replace(candidate, spins=texture) for texture in pushed(candidate.spins, mode)]
-            if off:
-                fallen, _ = self.relaxed(off, FLAT, precise, refined=True)
-                left = [c for c in candidates if c.stability is None or c.stability.kind != "saddle"]
-                candidates = self._distinct_by_spins([*left, *fallen], minima)
-        return candidates
-
     def merge(self, new: Sequence[Candidate]) -> int:
         """Add candidates, keep the best distinct ones, and return how many of the new ones are kept."""
         known = {id(candidate) for candidate in self.candidates}
@@ -334,13 +275,10 @@ class Island:
         refined candidate stands for its rough copies, unless one of them is lower by more than rounding.
         """
         slack = ROUNDING * self.evaluator.stiffness * self.crystal.hamiltonian.n_spins
-        order = sorted(self._ranked(candidates), key=lambda c: c.worth + (0.0 if c.refined else slack))
+        order = sorted(ranked(candidates), key=lambda c: c.worth + (0.0 if c.refined else slack))
         looseness = [1.0 if candidate.refined else LOOSENESS for candidate in order]
         kept = distinct([candidate.fingerprint for candidate in order], 1e-6 * self.evaluator.stiffness, looseness)
-        return self._ranked([order[place] for place in kept])
-
-    def _ranked(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        return sorted((c for c in candidates if np.isfinite(c.energy)), key=lambda c: c.worth)
+        return ranked([order[place] for place in kept])
 
     def _best(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         return self.distinct(candidates)[: self.settings.replicas]

@@ -10,7 +10,8 @@ import numpy as np
 
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.device import Device
-from magsearch.engine.evaluator import SUM, Path, padded
+from magsearch.engine.evaluator import SUM
+from magsearch.engine.path import Path, padded
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.relaxation.motion import STATE
 from magsearch.relaxation.relax import Method, Minimizer

@@ -22,9 +22,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from magsearch.engine.cuda import THREADS
 from magsearch.engine.device import Device
-from magsearch.engine.evaluator import SUM, Evaluator, Path
+from magsearch.engine.evaluator import SUM, Evaluator
 from magsearch.engine.graph import Launch
 from magsearch.engine.kernels import rows
+from magsearch.engine.path import Path
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.randomness import Key
 from magsearch.relaxation.convergence import Convergence

@@ -1,0 +1,74 @@
+"""The elites of an island as they are reported: in double precision, distinct spin by spin, their stability known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from magsearch.engine.evaluator import Evaluator
+from magsearch.minima.degeneracy import Minima
+from magsearch.minima.stability import pushed, stability
+from magsearch.model.sphere import unit
+from magsearch.relaxation.convergence import Convergence
+from magsearch.relaxation.lbfgs import LBFGS
+from magsearch.search.candidate import Candidate, on_host, ranked
+from magsearch.search.island import Island
+
+FLAT = LBFGS(Convergence(steps=3000, variance=None))  # for flat minima: each step costs more, far fewer are needed
+PUSHES = 3  # maximum number of times that saddle points are displaced and relaxed again
+
+
+def polish(island: Island) -> list[Candidate]:
+    """Relax elites and the best rough candidates in double precision; return the best distinct minima on the host.
+
+    Those that do not converge are relaxed with ``FLAT``. Minima are compared spin by spin, whereas ``distinct``
+    compares fingerprints. Saddle points are displaced along the unstable mode.
+    """
+    precise = Evaluator(island.crystal.hamiltonian, island.evaluator.device, np.float64, island.evaluator.path)
+    minima = Minima(precise, 1e-6 * island.evaluator.stiffness)
+    chosen = {id(candidate): candidate for candidate in island.elites + island.rough}
+    # spins of single precision deviate from length 1: a converged texture would keep a wrong energy
+    here = on_host(island.evaluator.device, list(chosen.values()))
+    whole = [replace(one, spins=unit(one.spins.astype(np.float64))) for one in here]
+    polished, _ = island.relaxed(whole, island.settings.polish, precise, refined=True)
+    best = _distinct_by_spins(island, polished, minima)[: island.settings.elites]
+    moving = [candidate for candidate in best if not candidate.refined]
+    if moving:
+        converged, _ = island.relaxed(moving, FLAT, precise, refined=True)
+        best = _distinct_by_spins(island, [*(candidate for candidate in best if candidate.refined), *converged], minima)
+    elites = _settled(island, best, minima)[: island.settings.elites]
+    return [replace(one, degeneracy=minima.degeneracy(one.spins, one.stability)) for one in elites]
+
+
+def _distinct_by_spins(island: Island, candidates: Sequence[Candidate], minima: Minima) -> list[Candidate]:
+    """Return the candidates that are not the same minimum as a better one, best first."""
+    kept: list[Candidate] = []
+    for candidate in ranked(candidates):
+        island.watch()
+        texture, known = candidate.spins, candidate.fingerprint
+        if not any(minima.one(texture, known, other.spins, other.fingerprint) for other in kept):
+            kept.append(candidate)
+    return kept
+
+
+def _settled(island: Island, candidates: list[Candidate], minima: Minima) -> list[Candidate]:
+    """Find the stability of the elites; displace saddle points in both directions and relax them again."""
+    elites, count, precise = island.settings.elites, island.settings.modes, minima.evaluator
+    for push in range(PUSHES + 1 if count else 0):
+        new = [place for place, c in enumerate(candidates[:elites]) if c.stability is None]
+        if not new:
+            break
+        found, lowest = stability(precise, [candidates[place].spins for place in new], count, island.watch)
+        off = []
+        for place, known, mode in zip(new, found, lowest, strict=True):
+            candidate = candidates[place]
+            candidates[place] = replace(candidate, stability=known)
+            if known.kind == "saddle" and push < PUSHES:
+                off += [replace(candidate, spins=texture) for texture in pushed(candidate.spins, mode)]
+        if off:
+            fallen, _ = island.relaxed(off, FLAT, precise, refined=True)
+            left = [c for c in candidates if c.stability is None or c.stability.kind != "saddle"]
+            candidates = _distinct_by_spins(island, [*left, *fallen], minima)
+    return candidates
