@@ -18,8 +18,7 @@ import time
 from pathlib import Path
 
 from forked import FULL, Faults, Tally, operations, ran
-from processes import LEADER, MODEL, differences
-from test_output import WRITERS
+from processes import LEADER, MODEL, WRITERS, differences
 
 from magsearch import storage
 

@@ -92,7 +92,7 @@ def test_wrong_input_is_told_once_by_all_ranks(alone, tmp_path):
 
 def test_unwritable_folder_is_told_before_the_search(alone, tmp_path):
     log = done("run", alone["exchange"], "-o", tmp_path / "none" / "out.h5", ranks=2, code=2)
-    assert log.count("cannot be written") == 1
+    assert log.count("does not exist") == 1
     assert "generation" not in log
 
 

@@ -1,4 +1,4 @@
-"""When the replicas of a batch come to rest: each by its own convergence, its family before few keep many waiting."""
+"""When the replicas of a batch end: each as it converges, and its family before few keep many waiting."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ MINIMIZER = BarzilaiBorwein(Convergence(torque=1e-3, steps=400, variance=None))
 
 
 def scheduled(replicas: int, left: float = 0.2) -> Schedule:
-    """Every seventh replica converges tightly and follows the others."""
+    """Every seventh replica never converges, and follows the others."""
     follows = np.arange(replicas) % 7 == 3
-    tight, loose = MINIMIZER.convergence, replace(MINIMIZER.convergence, variance=EARLY)
+    tight, loose = replace(MINIMIZER.convergence, torque=0.0), replace(MINIMIZER.convergence, variance=EARLY)
     return Schedule(tuple(tight if each else loose for each in follows), follows, left)
 
 
@@ -68,7 +68,7 @@ def test_few_replicas_do_not_keep_many_waiting(device, path):
     found, patient = (relax(MINIMIZER, evaluator, s, schedule=each) for each in (plan, scheduled(count, 0)))
     cut = np.array(found.reason) == "cut"
     assert_array_equal(found.converged, ~cut)
-    assert cut[plan.followers].any()
+    assert cut[plan.followers].all()
     assert cut[~plan.followers].any() or path == "fourier", "preconditioned replicas rest at nearly the same time"
     for first in range(0, count, FAMILY):
         own = slice(first, first + FAMILY)
@@ -76,7 +76,7 @@ def test_few_replicas_do_not_keep_many_waiting(device, path):
         assert (cut[own] & others).sum() <= 0.2 * others.sum()
         last = found.steps[own].max()
         assert (found.steps[own][cut[own]] == last).all()
-        assert (patient.steps[own][others & cut[own]] > last).all(), "these would have moved on"
+        assert (patient.steps[own][others & cut[own]] > last).all(), "these would have moved further"
     assert (np.array(patient.reason)[~plan.followers] != "cut").all()
     textures = found.textures.astype(np.float64)
     assert_allclose(found.energy, oracle.energy(model, textures), rtol=1e-5)

@@ -106,7 +106,7 @@ def test_a_command_without_anything_to_store_ends_by_the_signal(tmp_path: Path):
     program = "import sys; sys.argv = ['magsearch', 'info', 'in.toml']\nfrom magsearch import cli\n"
     program += "from magsearch.cli import info\nimport numpy as np\n"
     program += f"def deaf(*_):\n    {MATRIX}\n    print(flush=True)\n    [np.linalg.eigh(a) for _ in range(10000)]\n"
-    program += "info.config.read = deaf\ncli.main()\n"
+    program += "info.read_input = deaf\ncli.main()\n"
     for name in (signal.SIGINT, signal.SIGTERM):
         process = subprocess.Popen(
             [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path

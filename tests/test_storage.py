@@ -383,7 +383,8 @@ def test_second_process_reads_a_run_while_it_goes_on(path):
     assert last.stopped == Stored("3 generations done", "generations-spent")
     assert [e.energy for e in last.elites] == [c.energy for c in search.elites]
     assert_array_equal(last.history["best"], search.history["best"])
-    assert last.history["offspring"].sum() == 3 * 8
+    beside = 3 * 8 - last.history["offspring"].sum()  # rough candidates that were refined with the offspring
+    assert 0 <= beside <= 2
     for elite in last.elites:  # the stored spins have the stored energy
         spins = elite.spins[None]
         assert Evaluator(last.hamiltonian, Cpu(), np.float64).energies(spins)[0] == pytest.approx(

@@ -1,4 +1,4 @@
-"""How the bilinear field is summed, along neighbour lists or by a convolution: whichever should cost less."""
+"""The path of the bilinear field, along neighbour lists or by a convolution: whichever should cost less."""
 
 from __future__ import annotations
 

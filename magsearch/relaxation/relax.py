@@ -49,7 +49,7 @@ class Relaxation:
 
     @property
     def converged(self) -> NDArray[np.bool_]:
-        """Whether each replica came to rest, [replica]."""
+        """Whether each replica converged, [replica]."""
         return np.isin(self.reason, ("torque", "variance"))
 
 
@@ -159,7 +159,7 @@ def _descend(
     state: NDArray[np.float64],
     watch: Watch,
 ) -> None:
-    """Relax the replicas of a motion, and write them and their state [row, replica] when they come to rest.
+    """Relax the replicas of a motion, and write them and their state [row, replica] when they rest.
 
     Nothing is written to ``final`` as long as the state is zero: at least until all arrays have been allocated.
     """
@@ -204,7 +204,7 @@ def _measure(
     textures: Any,
     state: NDArray[np.float64],
 ) -> None:
-    """Evaluate the replicas that did not come to rest: they moved on after they were last looked at."""
+    """Evaluate the replicas that did not converge: they moved after they were last looked at."""
     late = np.isin(state[STATE["RESTING"]], [REASONS.index(reason) for reason in ("moving", "cut")])
     if not late.any():
         return

@@ -1,4 +1,4 @@
-"""When the replicas of a batch come to rest, each by its own convergence, and when few must not keep many waiting."""
+"""When the replicas of a batch end: each as it converges, and its family before few keep many waiting."""
 
 from __future__ import annotations
 

@@ -161,7 +161,8 @@ class Island:
         rough = self._rough(self.candidates)[: max(1, int(TIGHTLY * self.settings.replicas))] if self.generation else []
         replaced = {id(candidate) for candidate in rough}
         rest = [candidate for candidate in self.candidates if id(candidate) not in replaced]
-        new, tight, evaluations = yield from self._together(self._offspring(len(rough)), rough)
+        beside = len(rough) if alike(self.settings.minimizer, self.settings.refinement) else 0
+        new, tight, evaluations = yield from self._together(self._offspring(beside), rough)
         candidates = self._best([*rest, *tight, *new])
         kept = {id(candidate) for candidate in candidates}
         energies = np.array([candidate.energy for candidate in candidates]) / self.crystal.hamiltonian.n_spins
@@ -292,7 +293,7 @@ class Island:
         """Relax offspring, and rough candidates tightly; return both, and the number of evaluations.
 
         In one batch where their minimisers allow it: rough candidates then move for as long as offspring do, and
-        those that have not converged go on with the next generation.
+        those that have not converged continue in the next generation.
         """
         first, second = self.settings.minimizer, self.settings.refinement
         if isinstance(first, Method) or not rough or not alike(first, second):
