@@ -191,6 +191,7 @@ def test_values_out_of_range_are_refused_with_key_file_and_line(tmp_path, table,
             config.read(path, [setting(table, beside, key, wrong)])
 
 
+RHOMBUS = [[0, 0, 0, 0], [0, 1, 0, 0], [0, 1, 1, 0], [1, 0, 0, 0]]  # atom of the basis, and cell
 MODEL_SAMPLES = {
     "model": {
         "size": [6, 4, 1], "lattice": "kagome", "cell": [[2.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 1.0]],
@@ -198,7 +199,13 @@ MODEL_SAMPLES = {
         "moment": 2.0, "field": [0.0, 1.0, 2.0], "unit": "mRy", "exchange": [{"J": 3.0}],
         "dmi": [{"D": 1.0, "direction": "neel"}], "bond": [{"i": 0, "j": 0, "cells": [2, 0, 0], "J": 1.0}],
         "anisotropy": [{"K": 1.0}], "cubic": [{"Kc": 1.0}], "vacancies": [3], "dipole": False,
+        "biquadratic": [{"B": 2.0}], "biquadratic_bond": [{"i": 0, "j": 1, "B": 2.0}],
+        "four_spin": [{"K": 2.0, "sites": RHOMBUS}], "chirality": [{"T": 2.0, "sites": RHOMBUS[:3]}],
     },
+    "model.biquadratic": {"B": 3.0, "shell": 2, "between": ["A", "B"]},
+    "model.biquadratic_bond": {"i": 1, "j": 1, "B": 3.0, "cells": [3, 0, 0]},
+    "model.four_spin": {"K": 3.0, "sites": RHOMBUS[::-1], "form": "ring"},
+    "model.chirality": {"T": 3.0, "sites": RHOMBUS[1:]},
     "model.dipole": {"demagnetising": [0.25, 0.25, 0.5]},
     "model.basis": {"position": [0.25, 0.0, 0.0], "species": "Fe", "moment": 3.0},
     "model.exchange": {"J": 3.0, "shell": 2, "between": ["A", "B"]},
@@ -216,6 +223,8 @@ CRYSTAL: dict[str, Any] = {
     "exchange": [{"J": 1.0}], "dmi": [{"D": 0.5, "direction": "neel"}],
     "bond": [{"i": 0, "j": 0, "cells": [2, 1, 0], "J": 0.7}],
     "anisotropy": [{"K": 0.5}], "cubic": [{"Kc": 0.5}], "dipole": {"demagnetising": [0.0, 0.0, 0.0]},
+    "biquadratic": [{"B": 0.3}], "biquadratic_bond": [{"i": 0, "j": 0, "cells": [2, 1, 0], "B": 0.2}],
+    "four_spin": [{"K": 0.4, "sites": RHOMBUS}], "chirality": [{"T": 0.1, "sites": RHOMBUS[:3]}],
 }  # fmt: skip
 
 
@@ -226,7 +235,9 @@ def crystal(tmp_path: Path, table: dict[str, Any]) -> list[Any]:
     h = formats.read(path)
     lattice, bonds = h.lattice, h.bonds
     listed = [lattice.cell, lattice.basis, bonds.i, bonds.j, bonds.offset, bonds.J, h.moments]
-    rest = [lattice.size, lattice.periodic, lattice.species, h.field, h.anisotropy, h.vacancies, h.others]
+    for term in h.products:
+        listed += [term.atoms, term.cells, term.constants]
+    rest = [lattice.size, lattice.periodic, lattice.species, h.field, h.anisotropy, h.vacancies, h.dipole]
     return [[array.tolist() for array in listed], *rest]
 
 
@@ -242,9 +253,10 @@ def test_every_key_of_the_model_changes_the_hamiltonian(tmp_path, table):
             inner = changed[table.PATH.removeprefix("model.")]
             (inner[0] if isinstance(inner, list) else inner)[key] = value
         if key == "lattice":
-            del changed["cell"], changed["basis"], changed["bond"]
-        if key == "basis":
-            del changed["bond"]
+            del changed["cell"], changed["basis"]
+        if key in ("lattice", "basis"):
+            for bound in ("bond", "biquadratic_bond", "four_spin", "chirality"):
+                del changed[bound]
         assert crystal(tmp_path, changed) != crystal(tmp_path, CRYSTAL), key
 
 
