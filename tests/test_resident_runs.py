@@ -27,7 +27,8 @@ def alone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return request.param, run(tmp_path_factory.mktemp(request.param), request.param)
 
 
-@pytest.mark.parametrize("ranks", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow  # the run that is resumed on two ranks is the fast one
+@pytest.mark.parametrize("ranks", [2, 4])
 def test_ranks_differ_in_no_bit(alone, ranks, tmp_path):
     path, out = alone
     assert differences(out, run(tmp_path, path, ranks=ranks)) == set()

@@ -39,8 +39,10 @@ def whole(run: Path) -> bool:
     return len(datasets(run)) > 30
 
 
-@pytest.mark.parametrize("most", [4, pytest.param(10, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("parts", [False, True])
+@pytest.mark.parametrize(
+    ("parts", "most"),
+    [(True, 4), *(pytest.param(parts, 10, marks=pytest.mark.slow) for parts in (False, True))],
+)
 def test_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(undisturbed, parts, most, tmp_path):
     """SIGKILL several times at moments of every kind: start, search, writing, polish."""
     chance, kills, begun = random.Random(parts), 0, 0

@@ -152,6 +152,7 @@ def test_neighbours_seed_what_is_searched_later(alone):
 # -- whatever happens on the way ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_scan_that_is_killed_again_and_again_ends_as_if_nothing_had_been(alone, tmp_path):
     """SIGKILL five times at moments of every kind; what was found before is not computed again."""
     chance, out, kills = random.Random(1), tmp_path / "out.h5", 0
