@@ -124,6 +124,13 @@ class Motion:
         state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1] = total[SUM["MX"] : SUM["MZ"] + 1] / self.evaluator.sites
         return state
 
+    def rest(self, resting: NDArray[np.float64]) -> None:
+        """Set the reason for which each replica rests, [replica] of ``REASONS``; none of those moves any more."""
+        array = self.evaluator.device.array
+        self.flat["state"][STATE["RESTING"]] = array(resting, np.float64)
+        if "awake" in self.flat:  # of a heat bath, which reads it before the next sweep
+            self.flat["awake"][...] = array(resting == 0, self.evaluator.real)
+
     def bind(self, kernel: str, *arguments: Any, blocks: int | None = None) -> Launch:
         """Bind a kernel on this population: its last argument, the number of replicas, is added."""
         return self.evaluator.bind(kernel, *arguments, self.replicas, blocks=blocks)

@@ -180,7 +180,7 @@ def _descend(
         late = ends.late(columns[(columns >= 0) & (resting == 0)])
         if len(late):
             resting[np.isin(columns, late)] = REASONS.index("cut")
-            motion.flat["state"][STATE["RESTING"]] = device.array(resting, np.float64)
+            motion.rest(resting)
         moving = columns[(columns >= 0) & (resting == 0)]
         done = len(moving) == 0 or motion.iteration >= steps
         fewer = None if done else seats.thinned(np.sort(moving))
