@@ -88,8 +88,8 @@ def test_a_new_property_is_one_line_of_one_file(tmp_path):
     """A copy of the package with lines added to candidate.py alone runs, stores, resumes and shows it."""
     copy = tmp_path / "magsearch"
     shutil.copytree(Path(magsearch.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in INSTRUCTION_SETS:  # an editable install keeps compiled modules elsewhere
-        module = find_spec(f"magsearch._kernels_{name}")
+    for name in (*(f"_kernels_{name}" for name in INSTRUCTION_SETS), "_watchdog"):  # elsewhere if installed editably
+        module = find_spec(f"magsearch.{name}")
         if module is not None and module.origin and Path(module.origin).parent != Path(magsearch.__file__).parent:
             shutil.copy(module.origin, copy)
     (tmp_path / "kernels").symlink_to(KERNELS)
