@@ -22,12 +22,14 @@ def run(folder: Path, path: str, ranks: int = 0, generations: int = 4) -> Path:
     return out
 
 
-@pytest.fixture(scope="module", params=[pytest.param("direct", marks=pytest.mark.slow), "fourier"])
+pytestmark = pytest.mark.slow  # test_simulated_runs.py has a short run on two ranks
+
+
+@pytest.fixture(scope="module", params=["direct", "fourier"])
 def alone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     return request.param, run(tmp_path_factory.mktemp(request.param), request.param)
 
 
-@pytest.mark.slow  # the run that is resumed on two ranks is the fast one
 @pytest.mark.parametrize("ranks", [2, 4])
 def test_ranks_differ_in_no_bit(alone, ranks, tmp_path):
     path, out = alone
