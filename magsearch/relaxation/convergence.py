@@ -67,7 +67,7 @@ class Convergence:
     variance: VarianceControl | None = field(default_factory=VarianceControl)
 
     def thresholds(self, evaluator: Evaluator) -> tuple[int, float, float, float]:
-        """Return window, torque (meV), energy variance (meV^2) and moment variance, as the kernels take them."""
+        """Return window (steps), torque (meV), energy variance (meV^2) and moment variance, as rows of the state."""
         single = evaluator.real == np.float32
         torque = self.torque if self.torque is not None else (1e-6 if single else 1e-8) * evaluator.stiffness
         if self.variance is None:

@@ -16,6 +16,7 @@ from magsearch.randomness import Key
 
 STATE = rows("State")
 REASONS = ("moving", "torque", "variance", "padding", "cut")  # values of the row RESTING
+CONVERGED = ("torque", "variance")
 THRESHOLDS = slice(STATE["WINDOW"], STATE["MOMENT_VARIANCE"] + 1)  # rows of a replica's convergence
 
 
@@ -114,15 +115,6 @@ class Motion:
         evaluate, sums = self.evaluation(other)
         evaluate()
         return sums
-
-    def seen(self) -> NDArray[np.float64]:
-        """Return the state of all replicas with the present numbers, [row, replica]."""
-        state: NDArray[np.float64] = self.evaluator.device.host(self.flat["state"]).copy()
-        total = self.evaluator.device.host(self.evaluate("spins"))
-        state[STATE["ENERGY_NOW"]] = total[SUM["ENERGY"]]
-        state[STATE["TORQUE"]] = np.sqrt(total[SUM["LARGEST2"]])
-        state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1] = total[SUM["MX"] : SUM["MZ"] + 1] / self.evaluator.sites
-        return state
 
     def rest(self, resting: NDArray[np.float64]) -> None:
         """Set the reason for which each replica rests, [replica] of ``REASONS``; none of those moves any more."""

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.engine.device import Device, exhausted
-from magsearch.engine.evaluator import Evaluator
+from magsearch.engine.evaluator import SUM, Evaluator
 from magsearch.engine.graph import Launch
 from magsearch.engine.path import Path
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.randomness import Key
 from magsearch.relaxation.convergence import Convergence
-from magsearch.relaxation.motion import REASONS, STATE, Cycle, Motion
+from magsearch.relaxation.motion import CONVERGED, REASONS, STATE, Cycle, Motion
 from magsearch.relaxation.schedule import Ends, Schedule
 from magsearch.relaxation.seats import Seats, families, seated
 
@@ -50,7 +50,7 @@ class Relaxation:
     @property
     def converged(self) -> NDArray[np.bool_]:
         """Whether each replica converged, [replica]."""
-        return np.isin(self.reason, ("torque", "variance"))
+        return np.isin(self.reason, CONVERGED)
 
 
 class Minimizer(Protocol):
@@ -205,15 +205,15 @@ def _measure(
     state: NDArray[np.float64],
 ) -> None:
     """Evaluate the replicas that did not converge: they moved after they were last looked at."""
-    late = np.isin(state[STATE["RESTING"]], [REASONS.index(reason) for reason in ("moving", "cut")])
+    late = ~np.isin(state[STATE["RESTING"]], [REASONS.index(reason) for reason in CONVERGED])
     if not late.any():
         return
     place = np.cumsum(late) - 1
     seats = seated(evaluator, [place[members[late[members]]] for members in families if late[members].any()])
     those = textures[evaluator.device.array(np.flatnonzero(late), np.int64)]
     motion = Motion.start(evaluator, those, None if tesla is None else tesla[late], (0, 0), seats.columns)
-    own = seats.columns >= 0
-    seen = np.empty((KEPT, len(those)))
-    seen[:, seats.columns[own]] = motion.seen()[:KEPT, own]
-    for row in ("ENERGY_NOW", "TORQUE", "MEAN_X", "MEAN_Y", "MEAN_Z"):
-        state[STATE[row], late] = seen[STATE[row]]
+    own, total = seats.columns >= 0, np.empty((len(SUM) - 1, len(those)))
+    total[:, seats.columns[own]] = evaluator.device.host(motion.evaluate("spins"))[:, own]
+    state[STATE["ENERGY_NOW"], late] = total[SUM["ENERGY"]]
+    state[STATE["TORQUE"], late] = np.sqrt(total[SUM["LARGEST2"]])
+    state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1, late] = total[SUM["MX"] : SUM["MZ"] + 1] / evaluator.sites

@@ -29,9 +29,9 @@ class Schedule:
     left: float = 0.0
 
     @classmethod
-    def plain(cls, convergence: Convergence, replicas: int) -> Schedule:
-        """Return the schedule of replicas that all converge."""
-        return cls((convergence,) * replicas, np.zeros(replicas, dtype=bool))
+    def plain(cls, convergence: Convergence, replicas: int, left: float = 0.0) -> Schedule:
+        """Return the schedule of replicas with one convergence, of which none follows others."""
+        return cls((convergence,) * replicas, np.zeros(replicas, dtype=bool), left)
 
     @classmethod
     def joined(cls, schedules: Sequence[Schedule]) -> Schedule:

@@ -59,7 +59,7 @@ def planned(minimizer: Minimizer | Method, textures: Sequence[Any], left: float 
     """Return the schedule of textures that converge as their minimiser says, ``left`` as for Schedule."""
     if isinstance(minimizer, Method):
         return None
-    return replace(Schedule.plain(minimizer.convergence, len(textures)), left=left)
+    return Schedule.plain(minimizer.convergence, len(textures), left)
 
 
 Work = Generator[Task, Relaxation, T]
