@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command import here, printed
 
@@ -13,6 +14,7 @@ import magsearch.checks
 from magsearch import config
 from magsearch.checks import examine
 from magsearch.formats.toml.example import COUPLINGS, example
+from magsearch.model.couplings import Couplings
 from magsearch.model.lattice import NAMED
 
 ROOT = Path(__file__).parent.parent
@@ -200,6 +202,38 @@ def test_findings_and_what_was_read_are_printed_in_json(tmp_path, capsys):
     assert read["periodic"] == [True, True, False]
     assert [(shell["shell"], shell["pairs"], shell["J"]) for shell in read["shells"]] == [(1, 2, [8.0, 8.0])]
     assert read["field"] == [0, 0, 25000]
+
+
+TWO_SPECIES = """\
+[model]
+cell = [[3, 0, 0], [0, 3, 0], [0, 0, 9]]
+basis = [{position = [0, 0, 0], species = "B"}, {position = [0.4, 0.5, 0], species = "A"}]
+size = [16, 16, 1]
+
+[[model.exchange]]
+J = [16.0, 15.0, 14.0, 13.0, 12.0, 11.0, 10.0, 9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0]
+"""
+
+
+def test_bonds_of_a_shell_are_listed_by_species_in_alphabetical_order(tmp_path):
+    path = tmp_path / "model.toml"
+    path.write_text(TWO_SPECIES)
+    couplings = Couplings(config.read(path).hamiltonian)
+    everything = np.concatenate(couplings.shells)
+    parts = list(couplings.by_species(everything))
+    assert [pair for pair, _ in parts] == ["A-A", "A-B", "B-B"]
+    assert sorted(np.concatenate([bonds for _, bonds in parts])) == sorted(everything)
+
+
+def test_rows_that_the_table_of_shells_leaves_out_are_counted(tmp_path, capsys):
+    """A shell has a row for each pair of species."""
+    path = tmp_path / "model.toml"
+    path.write_text(TWO_SPECIES)
+    shells = json.loads(here(capsys, "check", path, "--json")[1])["read"]["shells"]
+    assert len(shells) > len({one["shell"] for one in shells})
+    _, shown, _ = here(capsys, "check", path)
+    printed_rows = len(re.findall(r"^ +\d+ +\d+\.\d{4} ", shown, re.MULTILINE))
+    assert printed_rows + int(re.search(r"and (\d+) more rows", shown)[1]) == len(shells)
 
 
 def test_what_is_left_out_is_printed_apart_from_what_looks_wrong(capsys):

@@ -73,10 +73,9 @@ def _cells(size: Sequence[int]) -> str:
 def vacuum(couplings: Couplings) -> Iterator[Finding]:
     """Find periodic axes across a gap as wide as the vacuum of a slab, where something acts across it."""
     hamiltonian, lattice = couplings.hamiltonian, couplings.hamiltonian.lattice
-    heights = 2 * np.pi / np.linalg.norm(lattice.reciprocal, axis=1)
     for axis in np.flatnonzero(lattice.periodic):
         places = np.sort((lattice.basis @ np.linalg.inv(lattice.cell))[:, axis] % 1.0)
-        gap = float(np.diff(np.append(places, places[0] + 1.0)).max() * heights[axis])
+        gap = float(np.diff(np.append(places, places[0] + 1.0)).max() * lattice.heights[axis])
         crossing = int((hamiltonian.bonds.offset[:, axis] != 0).sum())
         if gap <= VACUUM or not (crossing or hamiltonian.others):
             continue

@@ -64,7 +64,7 @@ def incomplete(couplings: Couplings) -> Iterator[Finding]:
 
     Raises NotChecked where a cell has too many pairs of atoms.
     """
-    lattice, bonds, least = couplings.hamiltonian.lattice, couplings.hamiltonian.bonds, STRONG * couplings.strongest
+    bonds, least = couplings.hamiltonian.bonds, STRONG * couplings.strongest
     strong = couplings.strengths >= max(least, 1e-300)
     if not strong.any():
         return
@@ -75,11 +75,11 @@ def incomplete(couplings: Couplings) -> Iterator[Finding]:
     found = bonds.find(i, j, offset)
     strength = np.where(found >= 0, couplings.strengths[found], 0.0)
     there = strength >= least
-    ends = np.array(["-".join(sorted((lattice.species[a], lattice.species[b]))) for a, b in zip(i, j, strict=True)])
+    species = couplings.species(i, j)
     shell = couplings.shell_of(distance)
     for number in np.unique(shell[there]):
-        for pair in np.unique(ends[shell == number]):
-            members = (shell == number) & (ends == pair)
+        for pair in np.unique(species[shell == number]):
+            members = (shell == number) & (species == pair)
             for atom in np.unique(i[members]):
                 own = members & (i == atom)
                 have, all_of = int(there[own].sum()), int(own.sum())
@@ -130,8 +130,7 @@ def unrelated(couplings: Couplings) -> Iterator[Finding]:
     links = coo_array((np.ones(len(ends)), ends.T), shape=(len(bonds), len(bonds)))
     orbit = connected_components(links, directed=False)[1]
     for shell in couplings.shells:
-        for pair in {couplings.pair(k) for k in shell.tolist()}:
-            own = np.array([k for k in shell.tolist() if couplings.pair(k) == pair])
+        for pair, own in couplings.by_species(shell):
             D, J = length[own], couplings.exchange[own]
             if D.min() <= STRONG * couplings.strongest or np.ptp(D) > ALIKE * D.max() or len(set(orbit[own])) == 1:
                 continue

@@ -68,11 +68,10 @@ def read_input(path: Path, settings: list[str] | None, strict: bool) -> Input:
         return config.read(path, overrides)
     from magsearch import storage  # imports h5py
 
-    if storage.is_scan(path):
-        scanned = storage.read_scan(path)
-        return config.stored(path, scanned.input_text, scanned.hamiltonian, scanned.settings, overrides, scanned.model)
-    run = storage.read(path)
-    return config.stored(path, run.input_text, run.hamiltonian, run.settings, overrides)
+    scanned = storage.read_scan(path) if storage.is_scan(path) else None
+    record, model = (scanned, scanned.model) if scanned else (storage.read(path), None)
+    given = config.again(str(path), record.input_text, record.hamiltonian, record.settings, (), model)
+    return config.as_model(given, overrides)
 
 
 def texture_of(name: str, hamiltonian: Hamiltonian) -> NDArray[np.float64]:

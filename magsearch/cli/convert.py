@@ -16,6 +16,8 @@ from magsearch.errors import InputError, unknown
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.runs.textures import elite_of
 
+FORMATS = (*formats.TARGETS, *formats.KINDS)
+
 
 def convert(
     source: Annotated[str, typer.Argument(metavar="IN", help="Model, texture, OUT.h5[:elite] or SCAN.h5[:column].")],
@@ -30,8 +32,8 @@ def convert(
     to: Annotated[
         str | None,
         typer.Option(
-            help=f"Format, if the name of OUT does not tell it: {', '.join([*formats.TARGETS, *formats.KINDS])}.",
-            autocompletion=completion.one_of([*formats.TARGETS, *formats.KINDS]),
+            help=f"Format, if the name of OUT does not tell it: {', '.join(FORMATS)}.",
+            autocompletion=completion.one_of(FORMATS),
         ),
     ] = None,
     model: Annotated[Path | None, typer.Option(metavar="INPUT", help="Model of the texture IN.")] = None,
@@ -43,8 +45,8 @@ def convert(
 
     A term that the format cannot express is an error.
     """
-    if to is not None and to not in (*formats.TARGETS, *formats.KINDS):
-        raise InputError(unknown("format", to, [*formats.TARGETS, *formats.KINDS]), "--to")
+    if to is not None and to not in FORMATS:
+        raise InputError(unknown("format", to, FORMATS), "--to")
     path, elite = elite_of(source)
     spins = to in formats.KINDS or (to is None and formats.kind_of(out) is not None)
     if model and not spins:

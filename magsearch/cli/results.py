@@ -10,6 +10,7 @@ import typer
 
 from magsearch import storage
 from magsearch.cli.arguments import Json, ResultFile, RunFile
+from magsearch.cli.completion import one_of
 from magsearch.cli.streams import say
 from magsearch.console import model
 from magsearch.console import run as console
@@ -54,7 +55,7 @@ def pictures(incomplete: str) -> list[str]:
     """Return the pictures whose names begin with what is there."""
     from magsearch import plots
 
-    return [name for name in plots.PICTURES if name.startswith(incomplete)]
+    return one_of(plots.PICTURES)(incomplete)
 
 
 def plot(

@@ -67,7 +67,6 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Input:
     """
     path, changes = Path(path), _overrides(overrides)
     opened = formats.opened(path)
-    strict = changes.get("model", {}).pop("strict", False)
     given, sources = opened.tables, {name: Source(path, opened.text, name) for name in KNOWN}
     for name, table in given.items():
         if name not in KNOWN:
@@ -80,15 +79,19 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Input:
     made = Input(
         path, opened.text, hamiltonian, **_settings(own, sources), model=given.get("model"), format=opened.format.NAME
     )
-    made = _overruled(made, own, changes) if overrides else made
-    return _accepted(made, path, strict)
+    return _with_changes(made, own, changes)
 
 
-def _accepted(made: Input, path: Path, strict: Any) -> Input:
-    """Return an input that makes sense; raises InputError for one that does not, and with ``strict`` for its notes."""
-    _refuse_senseless(made.hamiltonian, path)
+def _with_changes(made: Input, given: Mapping[str, dict[str, Any]], changes: dict[str, dict[str, Any]]) -> Input:
+    """Return an input, the tables of which are ``given``, with the settings of a command line.
+
+    InputError for a model that makes no sense, and with model.strict for notes.
+    """
+    strict = changes.get("model", {}).pop("strict", False)
+    made = _overruled(made, given, changes) if changes else made
+    _refuse_senseless(made.hamiltonian, made.path)
     if strict is True:
-        refuse_notes(made.hamiltonian, path)
+        refuse_notes(made.hamiltonian, made.path)
     elif strict is not False:
         raise InputError(f"model.strict is {strict!r}; expected true or false", "--set")
     return made
@@ -139,26 +142,12 @@ def _overruled(made: Input, given: Mapping[str, dict[str, Any]], changes: dict[s
     return replace(made, hamiltonian=hamiltonian, model=model, **settings)
 
 
-def stored(
-    path: Path,
-    text: str,
-    hamiltonian: Hamiltonian,
-    settings: Mapping[str, Any],
-    overrides: Sequence[str],
-    model: dict[str, Any] | None = None,
-) -> Input:
+def as_model(stored: Input, overrides: Sequence[str]) -> Input:
     """Return the input of a run or a scan as that of another command, with any ``key=value`` settings on top.
 
-    settings  what ``Input.as_json`` gave
-    model     the [model] table, where the file holds one; else only size, periodic and field can change
+    Without a [model] table, only the size, boundaries, field and dipole-dipole interaction of the model can change.
     """
-    made, changes = (
-        replace(again(str(path), text, hamiltonian, settings, (), model), format=STORED),
-        _overrides(overrides),
-    )
-    strict = changes.get("model", {}).pop("strict", False)
-    made = _overruled(made, made.as_json(), changes) if overrides else made
-    return _accepted(made, path, strict)
+    return _with_changes(replace(stored, format=STORED), stored.as_json(), _overrides(overrides))
 
 
 def again(

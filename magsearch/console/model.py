@@ -86,15 +86,13 @@ def shells_of(hamiltonian: Hamiltonian) -> list[dict[str, Any]]:
     numbers: Sequence[int | None] = couplings.numbers() or [None] * len(couplings.shells)
     found: list[dict[str, Any]] = []
     for number, shell in zip(numbers, couplings.shells, strict=True):
-        ends = np.array([couplings.pair(k) for k in shell.tolist()])
-        for pair in np.unique(ends):
-            own = shell[ends == pair]
+        for pair, own in couplings.by_species(shell):
             J, D = couplings.exchange[own], lengths[own]
             found.append(
                 {
                     "shell": number,
                     "distance": float(couplings.distances[own].mean()),
-                    "species": str(pair),
+                    "species": pair,
                     "pairs": len(own) / 2,
                     "J": [float(J.min()), float(J.max())],
                     "D": [float(D.min()), float(D.max())],
@@ -117,18 +115,18 @@ def shells(console: Console, found: list[dict[str, Any]]) -> None:
         "|D| (meV)": lambda one: _range(*one["D"]) if one["D"][1] else "",
         "anisotropic (meV)": lambda one: f"{one['anisotropic']:.4g}" if one["anisotropic"] else "",
     }
-    for name, text in columns.items():
-        if shown and any(text(one) for one in shown):
-            table.add_column(name, justify="left" if name == "atoms" else "right")
+    filled = {name: text for name, text in columns.items() if any(text(one) for one in shown)}
+    for name in filled:
+        table.add_column(name, justify="left" if name == "atoms" else "right")
     for one in shown:
-        table.add_row(*(text(one) for text in columns.values() if any(text(other) for other in shown)))
+        table.add_row(*(text(one) for text in filled.values()))
     console.print(table)
     if len(shown) < len(found):
         rest = found[len(shown) :]
         most = max(max(map(abs, one["J"])) for one in rest)
         console.print(
-            f"and {count(len(rest), 'shell')} up to {rest[-1]['distance']:.4g} angstrom, |J| at most {most:.4g} meV; "
-            "--json lists all",
+            f"and {count(len(rest), 'more row')} up to {rest[-1]['distance']:.4g} angstrom, |J| at most {most:.4g} "
+            "meV; --json lists all",
             soft_wrap=True,
         )
 

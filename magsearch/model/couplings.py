@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -83,10 +84,17 @@ class Couplings:
         ends = np.flatnonzero(np.diff(self.distances[order]) > self.same_length) + 1
         return [part for part in np.split(order, ends) if len(part)]
 
-    def pair(self, bond: int) -> str:
-        """Return the species at the ends of a bond, in alphabetical order: "Fe-Pd"."""
-        bonds, species = self.hamiltonian.bonds, self.hamiltonian.lattice.species
-        return "-".join(sorted((species[bonds.i[bond]], species[bonds.j[bond]])))
+    def species(self, i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.str_]:
+        """Return the species of the atoms i and j of each pair, in alphabetical order, [pair]: "Fe-Pd"."""
+        kinds = self.hamiltonian.lattice.species
+        return np.array(["-".join(sorted((kinds[a], kinds[b]))) for a, b in zip(i, j, strict=True)])
+
+    def by_species(self, shell: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.int64]]]:
+        """Yield each pair of species in a shell, with the numbers of its bonds."""
+        bonds = self.hamiltonian.bonds
+        species = self.species(bonds.i[shell], bonds.j[shell])
+        for pair in np.unique(species):
+            yield str(pair), shell[species == pair]
 
     def pairs(self, longest: float, axes: NDArray[np.bool_]) -> Pairs:
         """Return i, j, offset and distance of all directed pairs of atoms of the infinite crystal, shortest first.
@@ -97,8 +105,7 @@ class Couplings:
         Raises ValueError for more pairs than can be looked at.
         """
         lattice = self.hamiltonian.lattice
-        height = 2 * np.pi / np.linalg.norm(lattice.reciprocal, axis=1)
-        reach = np.where(axes, np.ceil(longest / height) + np.ptp(lattice.outside, axis=0) + 1, 0).astype(int)
+        reach = np.where(axes, np.ceil(longest / lattice.heights) + np.ptp(lattice.outside, axis=0) + 1, 0).astype(int)
         if lattice.atoms**2 * np.prod(2.0 * reach + 1) > PAIRS:
             raise ValueError(f"a cell of {lattice.atoms} atoms has too many pairs within {longest:.4g} angstrom")
         cells = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), axis=-1).reshape(-1, 3)

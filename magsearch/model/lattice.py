@@ -197,6 +197,11 @@ class Lattice:
         """Reciprocal vectors b_k in rows, with a_i . b_k = 2 pi delta_ik, 1/angstrom."""
         return np.asarray(2 * np.pi * np.linalg.inv(self.cell).T, dtype=np.float64)
 
+    @property
+    def heights(self) -> NDArray[np.float64]:
+        """Distances between the faces of the cell that each cell vector connects, [axis] angstrom."""
+        return np.asarray(2 * np.pi / np.linalg.norm(self.reciprocal, axis=1))
+
     def neighbours(self, offset: ArrayLike) -> NDArray[np.int64]:
         """Return the cell that lies ``offset`` cells away from each cell, [cell]; -1 beyond an open edge."""
         target = self.coordinates + np.asarray(offset)
