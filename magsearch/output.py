@@ -1,8 +1,9 @@
 """Output files: complete or as they were before, never in the place of something else, of one process at a time.
 
 A file is written beside its target under a hidden name that carries the mark of magsearch, brought to the disk, and
-renamed. Locks are those of the system (flock): they end with their process, however it ends, also on another host.
-Nothing is removed that does not carry the mark.
+renamed. Of several files that belong together, those that are replaced keep a second name until all are renamed. Locks
+are those of the system (flock): they end with their process, however it ends, also on another host. Nothing is removed
+that does not carry the mark.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 import socket
 import stat
 import sys
@@ -28,6 +30,8 @@ KINDS = {
     stat.S_IFSOCK: "a socket",
 }  # fmt: skip
 NO_LOCKS = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}  # some parallel file systems
+NO_LINKS = {errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK}  # some file systems; files of others
+WRITING, OLD = "writing", "writing-old"  # roles of a new file, and of the one that it replaces
 CHANGED = 100  # times that a file may be replaced while it is opened
 
 
@@ -64,8 +68,13 @@ def write(contents: Mapping[Path, bytes | str]) -> None:
                 scratch = scratches.enter_context(_scratch(final))
                 _fill(scratch, content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
                 moves.append((scratch, final))
-            for (_, place), path in moves:
-                os.replace(place, path)
+            for _, path in moves[:-1]:
+                scratches.enter_context(_kept(path))
+            with ExitStack() as undo:
+                for (_, place), path in moves:
+                    os.replace(place, path)
+                    undo.callback(_put_back, path)
+                undo.pop_all()
             for folder in {final.parent for _, final in moves}:
                 _sync(folder)
     except (OSError, ValueError) as error:
@@ -80,7 +89,7 @@ def _scratch(final: Path) -> Iterator[Scratch]:
     """Yield an empty file beside another, which no other process has; it is removed unless it was renamed."""
     if final.exists() and not os.access(final, os.W_OK):
         raise OSError(errno.EACCES, os.strerror(errno.EACCES))
-    place = beside(final, "writing")
+    place = beside(final, WRITING)
     handle = _opened(place, fcntl.LOCK_EX)
     if handle is None:
         raise OSError(errno.EBUSY, "another process is writing it")
@@ -93,6 +102,33 @@ def _scratch(final: Path) -> Iterator[Scratch]:
         if _leads_to(place, handle):
             place.unlink()
         os.close(handle)
+
+
+@contextmanager
+def _kept(final: Path) -> Iterator[None]:
+    """Give a file, if there is one, a second name until the context ends; the caller has its ``_scratch``."""
+    place = beside(final, OLD)
+    place.unlink(missing_ok=True)  # of a process that was killed
+    try:
+        if final.exists():
+            try:
+                os.link(final, place)
+            except OSError as error:
+                if error.errno not in NO_LINKS:
+                    raise
+                shutil.copy2(final, place)
+        yield
+    finally:
+        place.unlink(missing_ok=True)
+
+
+def _put_back(final: Path) -> None:
+    """Undo the replacement of a file that is ``_kept``; one that was not there before is removed."""
+    place = beside(final, OLD)
+    if place.exists():
+        os.replace(place, final)
+    else:
+        final.unlink()
 
 
 def _fill(scratch: Scratch, content: bytes) -> None:
@@ -230,7 +266,7 @@ def remove_folder(folder: Path) -> None:
     """Remove a folder that magsearch has made, if it holds nothing but our mark and unfinished files."""
     with suppress(OSError):
         if is_marked(folder):
-            for leftover in folder.glob(f".*.{MARK}-writing"):
+            for leftover in folder.glob(f".*.{MARK}-{WRITING}*"):
                 leftover.unlink()
             if [entry.name for entry in folder.iterdir()] == [f".{MARK}"]:
                 (folder / f".{MARK}").unlink()

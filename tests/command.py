@@ -52,21 +52,30 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
     return out
 
 
-def here(capsys: pytest.CaptureFixture[str], *arguments: Any) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr."""
+def ended(*arguments: Any) -> int:
+    """The exit code of the command, run in this process.
+
+    A run ignores signals from its end on, and so would what this process starts: their handlers are put back.
+    """
     from magsearch.cli import main
 
     before, handlers = sys.argv, {number: signal.getsignal(number) for number in CAUGHT}
     sys.argv = ["magsearch", *map(str, arguments)]
-    code = 0
     try:
         main()
     except SystemExit as end:
-        code = int(end.code or 0)
+        return int(end.code or 0)
     finally:
         sys.argv = before
+        signal.set_wakeup_fd(-1)
         for number, handler in handlers.items():
             signal.signal(number, handler)
+    return 0
+
+
+def here(capsys: pytest.CaptureFixture[str], *arguments: Any) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr."""
+    code = ended(*arguments)
     captured = capsys.readouterr()
     return code, captured.out, captured.err
 

@@ -19,7 +19,8 @@ from magsearch.cli import COMMANDS, main
 
 TOO_LONG, FOREIGN = 998, 70  # exit codes: of a command that does not end, and of an exception that is not ours
 CREATING = os.O_CREAT | os.O_WRONLY | os.O_RDWR
-CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate")  # events of sys.audit
+CHANGES = ("os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.truncate")  # events of sys.audit
+REMOVALS = ("os.remove", "os.rmdir", "os.truncate")
 
 
 @dataclass
@@ -133,7 +134,8 @@ class Faults:
     at       number of the operation, from 0; None: only count
     reason   error of the system; 0: kill the process, writes being done by half
 
-    An operation opens a file for writing, writes, synchronises, renames, removes, makes or truncates.
+    An operation opens a file for writing, writes, synchronises, renames, links, removes, makes or truncates.
+    With a reason, files are still removed and truncated: full disks let that be done.
     """
 
     def __init__(self, folder: Path, at: int | None = None, reason: int = 0, counted: int | None = None):
@@ -162,8 +164,8 @@ class Faults:
         opens = event == "open" and isinstance(arguments[2], int) and arguments[2] & CREATING
         if not opens and event not in CHANGES:
             return
-        if self.reason and not opens and event != "os.mkdir":
-            return  # full disks let files be removed and renamed
+        if self.reason and event in REMOVALS:
+            return
         if self._inside(arguments[0]) and self._now():
             self._fail()
 

@@ -88,7 +88,8 @@ def _kill(kind: str, at: int, folder: Path, sound: Path, tally: Tally) -> None:
 
 def disks(seconds: float, seed: int) -> Tally:
     """Let operations of every command that writes fail."""
-    chance, tally, begin, counts = random.Random(seed), Tally(), time.monotonic(), dict[str, int]()
+    chance, tally, begin = random.Random(seed), Tally(), time.monotonic()
+    counts, files = dict[str, int](), dict[str, list[str]]()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "model.toml").write_text(MODEL.replace("generations = 12", "generations = 3"))
@@ -104,9 +105,11 @@ def disks(seconds: float, seed: int) -> Tally:
             arguments = [*command, where / out, *flags]
             if out not in counts:
                 counts[out] = operations(where, arguments)
+                files[out] = os.listdir(where) if command[0] == "convert" else [out]
                 shutil.rmtree(where)
                 where.mkdir()
-            (where / out).write_bytes(b"old")
+            for old in files[out]:
+                (where / old).write_bytes(b"old")
             reason, at = chance.choice(FULL), chance.randrange(counts[out])
             what = f"{command[0]} of {out} with error {reason} at operation {at}"
             code, _, err = ran(arguments, Faults(where, at, reason))
@@ -118,10 +121,12 @@ def disks(seconds: float, seed: int) -> Tally:
                 lines = [line for line in err.splitlines() if line.startswith("magsearch: ")]
                 tally.expect(len(lines) == 1, f"{what}: {err}")
                 if command[0] not in ("run", "scan"):  # which write several times
-                    tally.expect((where / out).read_bytes() == b"old", f"{what}: the old file is lost")
+                    lost = [old for old in files[out] if (where / old).read_bytes() != b"old"]
+                    tally.expect(not lost, f"{what}: {lost} are not as they were")
             elif code == 0:
-                tally.expect((where / out).read_bytes() != b"old", f"{what}: nothing was written, and nothing said")
-            allowed = (".parts", ".xdmf", out)
+                same = [old for old in files[out] if (where / old).read_bytes() == b"old"]
+                tally.expect(not same, f"{what}: {same} were not written, and nothing said")
+            allowed = (".parts", ".xdmf", *files[out])
             left = [one for one in os.listdir(where) if one.startswith(".") or (code and not one.endswith(allowed))]
             tally.expect(not left, f"{what}: leaves {left}")
     return tally

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import MODEL, here, printed, refused
+from command import MODEL, ended, here, printed, refused
 from oracle import energy, random_textures
 from scans import FIELDS, grown, scan
 
@@ -41,12 +41,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that found several textures, none of them uniform."""
     folder = tmp_path_factory.mktemp("run")
     (folder / "in.toml").write_text(MODEL.replace("J = [1.0, -0.2]", "J = [0.3, -0.5, -0.6]"))
-    from magsearch.cli import app
-
-    app(
-        ["run", str(folder / "in.toml"), "-o", str(folder / "run.h5"), "--set", "search.replicas=8"],
-        standalone_mode=False,
-    )
+    assert ended("run", folder / "in.toml", "-o", folder / "run.h5", "--set", "search.replicas=8") == 0
     return folder / "run.h5"
 
 

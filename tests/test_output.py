@@ -38,7 +38,8 @@ def full(*_: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "function"), [*((name, "write") for name in WRITERS), ("r.html", "fsync"), ("v.vtu", "replace")]
+    ("name", "function"),
+    [*((name, "write") for name in WRITERS), ("r.html", "fsync"), ("v.vtu", "replace"), ("c.ucf", "replace")],
 )
 def test_full_disk_is_one_line_and_leaves_the_old_file(name, function, folder, capsys, monkeypatch):
     (folder / name).write_bytes(b"old")
@@ -126,6 +127,36 @@ def test_several_files_are_on_the_disk_before_any_is_replaced(folder, monkeypatc
     monkeypatch.setattr(output.os, "fsync", lambda handle: (order.append("fsync"), real[1](handle)))
     output.write(dict.fromkeys(names, "text"))
     assert order == ["fsync", "fsync", "replace", "replace", "fsync"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("fails", [0, 1, 2])
+def test_of_several_files_all_are_replaced_or_none(fails, links, folder, monkeypatch):
+    """Whichever cannot be renamed, also where the file system has no links; one of them was not there before."""
+    old = {name: f"old {name}" for name in ("model.toml", "a", "c")}
+    for name, text in old.items():
+        (folder / name).write_text(text)
+    output.beside(folder / "a", output.OLD).write_text("of a process that was killed")
+    replace, renamed = os.replace, []
+
+    def failing(place: Path, final: Path) -> None:
+        renamed.append(final)
+        if len(renamed) == fails + 1:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        replace(place, final)
+
+    def unsupported(*_: Any) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(output.os, "replace", failing)
+    if not links:
+        monkeypatch.setattr(output.os, "link", unsupported)
+    new = {folder / name: "new" for name in "abc"}
+    with pytest.raises(InputError, match=rf"{'abc'[fails]}: cannot be written: Input/output error"):
+        output.write(new)
+    assert {path.name: path.read_text() for path in folder.iterdir()} == old
+    output.write(new)
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {**old, "a": "new", "b": "new", "c": "new"}
 
 
 # -- nothing of the user's is removed ----------------------------------------------------------------------------------

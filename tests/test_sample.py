@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command import here
 
-from magsearch.cli import main
 from magsearch.cli.sample import temperatures
 from magsearch.errors import InputError
 from magsearch.formatting import with_error
@@ -43,18 +42,11 @@ class Done:
 
 
 @pytest.fixture
-def magsearch(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
+def magsearch(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
     """The command, run in this process."""
 
     def run(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["magsearch", *map(str, arguments), "--device", "cpu"])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        captured = capsys.readouterr()
-        return Done(code, captured.out, captured.err)
+        return Done(*here(capsys, *arguments, "--device", "cpu"))
 
     return run
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import processes
 import pytest
+from command import MODEL, printed
 
 from magsearch import storage
+from magsearch.parallel.signals import CAUGHT
 
 SLOW = 5.0  # seconds that a loaded machine may take; the computations below take minutes
 
@@ -101,11 +103,18 @@ def test_a_signal_that_terminal_and_launcher_both_deliver_is_one():
     assert process.returncode == 3
 
 
+def test_a_run_in_this_process_leaves_its_signals_as_they_were(tmp_path: Path, capsys):
+    """Processes that tests start later would inherit ignored ones."""
+    (tmp_path / "in.toml").write_text(MODEL)
+    before = [signal.getsignal(number) for number in CAUGHT]
+    printed(capsys, "run", tmp_path / "in.toml", "-o", tmp_path / "out.h5")
+    assert [signal.getsignal(number) for number in CAUGHT] == before
+    assert signal.set_wakeup_fd(-1) == -1
+
+
 def test_a_command_without_anything_to_store_ends_by_the_signal(tmp_path: Path):
     """Also inside of a library that never returns to Python."""
-    program = "import signal, sys\nsignal.pthread_sigmask(signal.SIG_SETMASK, [])  # whatever pytest was started with\n"
-    program += "signal.signal(signal.SIGTERM, signal.SIG_DFL)\n"
-    program += "sys.argv = ['magsearch', 'info', 'in.toml']\nfrom magsearch import cli\n"
+    program = "import sys\nsys.argv = ['magsearch', 'info', 'in.toml']\nfrom magsearch import cli\n"
     program += "from magsearch.cli import info\nimport numpy as np\n"
     program += f"def deaf(*_):\n    {MATRIX}\n    print(flush=True)\n    for _ in range(100000): np.linalg.eigh(a)\n"
     program += "info.read_input = deaf\ncli.main()\n"

@@ -6,10 +6,9 @@ import json
 
 import numpy as np
 import pytest
-from command import refused
+from command import printed, refused
 from models import MODELS
 
-from magsearch.cli import app
 from magsearch.engine.cpu import Cpu
 from magsearch.errors import InputError
 from magsearch.runs import textures
@@ -36,13 +35,11 @@ def test_a_search_that_begins_with_a_minimum_is_no_worse_than_it():
     assert GIVEN not in searched(generations=1, replicas=2).history.operators
 
 
-def test_textures_are_read_from_runs_and_files(tmp_path):
-    from typer.testing import CliRunner
-
+def test_textures_are_read_from_runs_and_files(tmp_path, capsys):
     path, out = tmp_path / "in.toml", tmp_path / "run.h5"
     path.write_text('[model]\nlattice = "square"\nsize = [6, 6, 1]\nfield = 9.0\n[[model.exchange]]\nJ = 1.0\n')
     few = ["--set", "search.generations=1", "--set", "search.replicas=4"]
-    assert CliRunner().invoke(app, ["run", str(path), "-o", str(out), *few]).exit_code == 0
+    printed(capsys, "run", path, "-o", out, *few)
     from magsearch import config
 
     hamiltonian = config.read(path).hamiltonian
@@ -51,11 +48,8 @@ def test_textures_are_read_from_runs_and_files(tmp_path):
     np.save(tmp_path / "spins.npy", every[0])
     (own,) = textures.read(str(tmp_path / "spins.npy"), hamiltonian)
     assert np.allclose(own, every[0])
-    ended = CliRunner().invoke(
-        app, ["run", str(path), "-o", str(tmp_path / "b.h5"), *few, "--seeds", f"{out}:0", "--json"]
-    )
-    assert ended.exit_code == 0, ended.output
-    champion = json.loads(ended.stdout)["champion"]
+    told = printed(capsys, "run", path, "-o", tmp_path / "b.h5", *few, "--seeds", f"{out}:0", "--json")
+    champion = json.loads(told)["champion"]
     assert champion["energy_per_site"] == pytest.approx(-2 - 9 * 5.7883818060e-2, abs=1e-7)
     with pytest.raises(InputError, match=r"has 36 spins; the lattice has"):
         textures.read(str(out), MODELS["large_film"])

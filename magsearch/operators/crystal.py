@@ -62,7 +62,11 @@ def grid_indices(lattice: Lattice) -> NDArray[np.int64]:
 
 
 def softest_waves(hamiltonian: Hamiltonian, count: int = 64) -> Waves:
-    """Return the ``count`` softest modes of J(q) + 2 A among the wave vectors of the box; A quadratic anisotropy."""
+    """Return the ``count`` softest modes of J(q) + 2 A among the wave vectors of the box; A quadratic anisotropy.
+
+    With ``LARGE`` components or more per q, and ``count`` at most a quarter of them, Lanczos is used: the softest mode
+    is found then, but stiffer ones may stand in the place of degenerate others.
+    """
     lattice = hamiltonian.lattice
     index, bands = grid_indices(lattice), 3 * lattice.atoms
     q = (index / np.array(lattice.size)) @ lattice.reciprocal
@@ -90,7 +94,7 @@ def _all(hamiltonian: Hamiltonian, q: NDArray[np.float64], count: int) -> Iterat
 
 
 def _few(hamiltonian: Hamiltonian, q: NDArray[np.float64], count: int) -> Iterator[Modes]:
-    """Yield the same for large cells, by Lanczos: of degenerate modes some may be missing."""
+    """Yield the same for large cells, by Lanczos; see ``softest_waves``."""
     from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 
     for k in range(len(q)):
@@ -101,7 +105,8 @@ def _few(hamiltonian: Hamiltonian, q: NDArray[np.float64], count: int) -> Iterat
         except ArpackNoConvergence as error:  # flat bands: those that were found
             values, vectors = error.eigenvalues, error.eigenvectors
         if not len(values):
-            yield from ((np.full(len(v), k), v, u) for _, v, u in _all(hamiltonian, q[k : k + 1], count))
+            ((_, values, rows),) = _all(hamiltonian, q[k : k + 1], count)
+            vectors = rows.T
         yield np.full(len(values), k), values, vectors.T
 
 
