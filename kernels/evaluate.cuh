@@ -52,69 +52,112 @@ struct Spins {
 // what the bilinear field of a site is made of: a convolution put it at `stands`, the list gives it, or both add up
 enum Bilinear { CONVOLUTION, LIST, BOTH };
 
-template <typename real, typename Spin>
-DEVICE vec<lane<real>> bilinear_of(int direct, const real* stands, const Spin& spin, const int* neighbour,
-                                   const int* coupling, const real* matrices, int first, int last) {
-    if (direct == CONVOLUTION) return load3(stands);
-    const auto b = bilinear(spin, neighbour, coupling, matrices, first, last);
-    return direct == BOTH ? b + load3(stands) : b;
+// The couplings of two spins, of every site.
+template <typename real>
+struct Bonds {
+    int source;  // as `Bilinear`
+    const real* stands;
+    const int *start, *neighbour, *coupling;
+    const real* matrices;
+
+    // of site i, whose field stands `at`
+    template <typename Spin>
+    DEVICE vec<lane<real>> field(int i, long long at, const Spin& spin) const {
+        if (source == CONVOLUTION) return load3(stands + at);
+        const auto b = bilinear(spin, neighbour, coupling, matrices, start[i], start[i + 1]);
+        return source == BOTH ? b + load3(stands + at) : b;
+    }
+};
+
+// Stands for `Products` (products.cuh) in the kernels for models that have none.
+struct NoProducts {
+    template <typename Spin, typename L>
+    DEVICE void add(int, const Spin&, vec<L>, vec<L>&, L&) const {}
+    template <typename Spin, typename L>
+    DEVICE void add_change(int, const Spin&, const Spin&, vec<L>&) const {}
+};
+
+template <typename real, typename Clusters>
+DEVICE void field_of_chunk(const real* spins, const Bonds<real>& bonds, const Clusters& products,
+                           const Onsite<real>& terms, const real* zeeman, real* out, int c, int r, int sites,
+                           int chunk) {
+    const auto B = load3(zeeman + place(0, r, 1));
+    const Spins<real> mine{spins + place(0, r, sites)};
+    FOR_SITES (i, c, chunk, sites) {
+        const long long at = place(i, r, sites);
+        const auto s = load3(spins + at);
+        auto b = bonds.field(i, at, mine);
+        lane<real> energy{};
+        products.add(i, mine, s, b, energy);
+        onsite(terms, terms.row(i), B, s, b);
+        store3<real>(out + at, b);
+    }
 }
 
 // b_i = - dE/ds_i
 template <typename real>
-KERNEL field(const real* __restrict__ spins, int direct, const real* __restrict__ bilinear_field,
+KERNEL field(const real* __restrict__ spins, int source, const real* __restrict__ bilinear_field,
              const int* __restrict__ start, const int* __restrict__ neighbour, const int* __restrict__ coupling,
              const real* __restrict__ matrices, const int* __restrict__ kind, const real* __restrict__ onsite_table,
              const real* __restrict__ zeeman, real* __restrict__ out, int sites, int chunk, int replicas) {
     FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
+        const Bonds<real> bonds{source, bilinear_field, start, neighbour, coupling, matrices};
         const Onsite<real> terms{kind, onsite_table};
-        const auto B = load3(zeeman + place(0, r, 1));
-        const Spins<real> mine{spins + place(0, r, sites)};
-        FOR_SITES (i, c, chunk, sites) {
-            const long long at = place(i, r, sites);
-            auto b =
-                bilinear_of(direct, bilinear_field + at, mine, neighbour, coupling, matrices, start[i], start[i + 1]);
-            onsite(terms, terms.row(i), B, load3(spins + at), b);
-            store3<real>(out + at, b);
-        }
+        field_of_chunk(spins, bonds, NoProducts{}, terms, zeeman, out, c, r, sites, chunk);
     }
 }
 
-// The force on spin s of site i whose bilinear field is b; its part in the sums is added to `running`.
+// The force on spin s of site i, where its couplings make the field b and have the energy `energy`; its part in the
+// sums is added to `running`.
 template <typename real>
 DEVICE vec<lane<real>> force_on(const Onsite<real>& terms, int i, vec<lane<real>> B, vec<lane<real>> s,
-                                vec<lane<real>> b, vec<lane<real>> other, Sums<real>& running) {
-    const lane<real> pair_energy = real(-0.5) * dot(s, b);
-    const lane<real> energy = pair_energy + onsite(terms, terms.row(i), B, s, b);
+                                vec<lane<real>> b, lane<real> energy, vec<lane<real>> other, Sums<real>& running) {
+    energy = energy + onsite(terms, terms.row(i), B, s, b);
     const auto g = tangent(b, s);
     running.add(energy, s, g, other);
     return g;
 }
 
+// The same where b is the bilinear field.
+template <typename real>
+DEVICE vec<lane<real>> force_on(const Onsite<real>& terms, int i, vec<lane<real>> B, vec<lane<real>> s,
+                                vec<lane<real>> b, vec<lane<real>> other, Sums<real>& running) {
+    return force_on(terms, i, B, s, b, real(-0.5) * dot(s, b), other, running);
+}
+
+template <typename real, typename Clusters>
+DEVICE void evaluate_chunk(const real* spins, const Bonds<real>& bonds, const Clusters& products,
+                           const Onsite<real>& terms, const real* zeeman, const real* other, real* force, double* sums,
+                           int c, int r, int sites, int chunk, int replicas) {
+    const auto B = load3(zeeman + place(0, r, 1));
+    const Spins<real> mine{spins + place(0, r, sites)};
+    double* sum = sums + (long long)c * SUMS * replicas + r;
+    open_sums<real, SUMS>(sum, replicas);
+    Sums<real> running;
+    FOR_SITES (i, c, chunk, sites) {
+        const long long at = place(i, r, sites);
+        const auto s = load3(spins + at);
+        auto b = bonds.field(i, at, mine);
+        lane<real> energy = real(-0.5) * dot(s, b);
+        products.add(i, mine, s, b, energy);
+        store3<real>(force + at, force_on(terms, i, B, s, b, energy, load3(other + at), running));
+        if (i % 32 == 31) running.flush(sum, replicas);
+    }
+    running.close(sum, replicas);
+}
+
 // The force (the part of b perpendicular to s) of every site, and the sums. The bilinear field comes from the neighbour
-// list or stands in `bilinear_field` already (a convolution put it there): `direct` says which, as `Bilinear`. `other`
+// list or stands in `bilinear_field` already (a convolution put it there): `source` says which, as `Bilinear`. `other`
 // is what the force is compared with: the velocity, or the previous force, in which case it may be `force` itself.
 template <typename real>
-KERNEL evaluate(const real* __restrict__ spins, int direct, const real* bilinear_field, const int* __restrict__ start,
+KERNEL evaluate(const real* __restrict__ spins, int source, const real* bilinear_field, const int* __restrict__ start,
                 const int* __restrict__ neighbour, const int* __restrict__ coupling, const real* __restrict__ matrices,
                 const int* __restrict__ kind, const real* __restrict__ onsite_table, const real* __restrict__ zeeman,
                 const real* other, real* force, double* __restrict__ sums, int sites, int chunk, int replicas) {
     FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
+        const Bonds<real> bonds{source, bilinear_field, start, neighbour, coupling, matrices};
         const Onsite<real> terms{kind, onsite_table};
-        const auto B = load3(zeeman + place(0, r, 1));
-        const Spins<real> mine{spins + place(0, r, sites)};
-        double* sum = sums + (long long)c * SUMS * replicas + r;
-        open_sums<real, SUMS>(sum, replicas);
-        Sums<real> running;
-        FOR_SITES (i, c, chunk, sites) {
-            const long long at = place(i, r, sites);
-            const auto s = load3(spins + at);
-            const auto b =
-                bilinear_of(direct, bilinear_field + at, mine, neighbour, coupling, matrices, start[i], start[i + 1]);
-            store3<real>(force + at, force_on(terms, i, B, s, b, load3(other + at), running));
-            if (i % 32 == 31) running.flush(sum, replicas);
-        }
-        running.close(sum, replicas);
+        evaluate_chunk(spins, bonds, NoProducts{}, terms, zeeman, other, force, sums, c, r, sites, chunk, replicas);
     }
 }
 

@@ -95,7 +95,7 @@ struct Sweep {
 
     // Makes the moves whose bits are set in turn, with spin s of site i in the field h of what is linear in it, and
     // counts those that are accepted (apart from the rest: indices that are not constant keep an array out of
-    // registers). own(s) is the energy of what is not linear; nothing is where `linear`.
+    // registers). own(s) is the energy of the terms that are not linear in s; `linear`: there are none.
     template <typename Own>
     DEVICE vec<lane<real>> update(int i, vec<lane<real>> s, vec<lane<real>> h, int moves, uint32 key0, uint32 key1,
                                   bool linear, const Own& own, lane<real> (&accepted)[MOVES]) {

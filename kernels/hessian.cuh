@@ -6,35 +6,43 @@
 // Where the number of site i of replica r stands in [block, site, width].
 DEVICE long long spot(int i, int r, int sites) { return ((long long)(r / width) * sites + i) * width + r % width; }
 
+template <typename real, typename Clusters>
+DEVICE void hessian_chunk(const real* spins, const real* held, const real* vectors, const Bonds<real>& bonds,
+                          const Clusters& products, const Onsite<real>& terms, real* out, double* sums, int c, int r,
+                          int sites, int chunk, int replicas) {
+    const Spins<real> every{spins + place(0, r, sites)}, along{vectors + place(0, r, sites)};
+    double* sum = sums + (long long)c * replicas + r;
+    open_sums<real, 1>(sum, replicas);
+    lane<real> running[1] = {};
+    FOR_SITES (i, c, chunk, sites) {
+        const long long at = place(i, r, sites);
+        const auto s = load3(spins + at), v = load3(vectors + at);
+        const auto b = bonds.field(i, at, along);
+        auto more = onsite_change(terms, terms.row(i), s, v);
+        products.add_change(i, every, along, more);
+        const auto product = tangent(load(held + spot(i, r, sites)) * v - b - more, s);
+        running[0] = running[0] + dot(v, product);
+        store3<real>(out + at, product);
+        if (i % 32 == 31) flush_sums<real>(running, sum, -1, replicas);
+    }
+    close_sums<real>(running, sum, -1, replicas);
+}
+
 // out = H v, and the sums over sites of v . H v, [chunk, replica]:
 //     (H v)_i = the part perpendicular to s_i of  held_i v_i - sum_j J_ij v_j - (d b_i / d s_i on site) v_i
 // with held_i = s_i . b_i, which stems from the curvature of the sphere (Absil, Mahony & Sepulchre, Optimization
 // Algorithms on Matrix Manifolds, chapter 5). v is tangential; `bilinear_field` is that of v.
 template <typename real>
 KERNEL hessian_product(const real* __restrict__ spins, const real* __restrict__ held, const real* __restrict__ vectors,
-                       int direct, const real* __restrict__ bilinear_field, const int* __restrict__ start,
+                       int source, const real* __restrict__ bilinear_field, const int* __restrict__ start,
                        const int* __restrict__ neighbour, const int* __restrict__ coupling,
                        const real* __restrict__ matrices, const int* __restrict__ kind,
                        const real* __restrict__ onsite_table, real* __restrict__ out, double* __restrict__ sums,
                        int sites, int chunk, int replicas) {
     FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
+        const Bonds<real> bonds{source, bilinear_field, start, neighbour, coupling, matrices};
         const Onsite<real> terms{kind, onsite_table};
-        const Spins<real> mine{vectors + place(0, r, sites)};
-        double* sum = sums + (long long)c * replicas + r;
-        open_sums<real, 1>(sum, replicas);
-        lane<real> running[1] = {};
-        FOR_SITES (i, c, chunk, sites) {
-            const long long at = place(i, r, sites);
-            const auto s = load3(spins + at), v = load3(vectors + at);
-            const auto b =
-                bilinear_of(direct, bilinear_field + at, mine, neighbour, coupling, matrices, start[i], start[i + 1]);
-            const auto more = onsite_change(terms, terms.row(i), s, v);
-            const auto product = tangent(load(held + spot(i, r, sites)) * v - b - more, s);
-            running[0] = running[0] + dot(v, product);
-            store3<real>(out + at, product);
-            if (i % 32 == 31) flush_sums<real>(running, sum, -1, replicas);
-        }
-        close_sums<real>(running, sum, -1, replicas);
+        hessian_chunk(spins, held, vectors, bonds, NoProducts{}, terms, out, sums, c, r, sites, chunk, replicas);
     }
 }
 

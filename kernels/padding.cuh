@@ -2,16 +2,30 @@
 #pragma once
 #include "vector.cuh"
 
+// An atom of the cell x, y, z.
+struct Place {
+    int x, y, z, atom;
+};
+
+// Where a site is in a lattice of nx x ny x ... cells, and the reverse.
+DEVICE Place place_of(int site, int atoms, int nx, int ny) {
+    const int cell = site / atoms;
+    return {cell % nx, cell / nx % ny, cell / (nx * ny), site % atoms};
+}
+DEVICE int site_at(Place p, int atoms, int nx, int ny) { return p.atom + atoms * (p.x + nx * (p.y + ny * p.z)); }
+
 // padded <- weight s in the corner nx x ny x nz of a lattice mx x my x ..., 0 beyond; `sites` are those of `padded`
 template <typename real>
 KERNEL pad_spins(const real* __restrict__ spins, const real* __restrict__ weight, real* __restrict__ padded, int atoms,
                  int nx, int ny, int nz, int mx, int my, int sites, int chunk, int replicas) {
     FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
         FOR_SITES (i, c, chunk, sites) {
-            const int cell = i / atoms, x = cell % mx, y = cell / mx % my, z = cell / (mx * my);
-            const int j = i % atoms + atoms * (x + nx * (y + ny * z));
+            const Place p = place_of(i, atoms, mx, my);
             vec<lane<real>> s = {};
-            if (x < nx && y < ny && z < nz) s = weight[j] * load3(spins + place(j, r, atoms * nx * ny * nz));
+            if (p.x < nx && p.y < ny && p.z < nz) {
+                const int j = site_at(p, atoms, nx, ny);
+                s = weight[j] * load3(spins + place(j, r, atoms * nx * ny * nz));
+            }
             store3<real>(padded + place(i, r, sites), s);
         }
     }
@@ -23,8 +37,7 @@ KERNEL crop_field(const real* __restrict__ padded, const real* __restrict__ weig
                   int nx, int ny, int mx, int my, int all, int sites, int chunk, int replicas) {
     FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
         FOR_SITES (i, c, chunk, sites) {
-            const int cell = i / atoms, x = cell % nx, y = cell / nx % ny, z = cell / (nx * ny);
-            const int j = i % atoms + atoms * (x + mx * (y + my * z));
+            const int j = site_at(place_of(i, atoms, nx, ny), atoms, mx, my);
             store3<real>(field + place(i, r, sites), weight[i] * load3(padded + place(j, r, all)));
         }
     }

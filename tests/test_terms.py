@@ -346,6 +346,8 @@ def test_files_keep_several_axes(tmp_path):
 
 def test_the_convention_is_the_formula_of_the_module():
     assert CONVENTION.startswith("E(s) = - 1/2 sum_{i != j} s_i . J_ij s_j")
+    assert "T_ijk s_i . (s_j x s_k)" in CONVENTION  # products of spins
+    assert "m_i m_j s_i . T_ij s_j" in CONVENTION  # dipoles
     assert CONVENTION.endswith("J_ji = J_ij^T")
 
 

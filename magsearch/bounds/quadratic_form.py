@@ -213,10 +213,8 @@ def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
         spin_of = np.where(hamiltonian.occupied, np.cumsum(hamiltonian.occupied) - 1, -1)
         i, j, J = directed.i, directed.j, directed.J
         if dipole is not None:
-            one, other, row = dipole.on_sites(hamiltonian)
-            m = hamiltonian.site_moments
-            pairs = (m[one] * m[other])[:, None, None] * dipole.tensors(lattice).reshape(-1, 3, 3)[row]
-            i, j, J = np.concatenate([i, one]), np.concatenate([j, other]), np.concatenate([J, pairs])
+            one, other, row, matrices = dipole.on_sites(hamiltonian)
+            i, j, J = np.concatenate([i, one]), np.concatenate([j, other]), np.concatenate([J, matrices[row]])
         i, j = spin_of[i], spin_of[j]
         offset = np.zeros((len(i), 3), dtype=np.int64)
     spins = int(spin_of.max(initial=-1)) + 1

@@ -79,20 +79,14 @@ class Neighbours:
                 consumer,
                 f"it lists all pairs of spins, at most {int(PAIRS**0.5)} spins, and this box has {hamiltonian.n_spins}",
             )
-        i, j, row = dipole.on_sites(hamiltonian)
-        if np.shape(hamiltonian.moments) == (hamiltonian.lattice.atoms,):
-            table = dipole.couplings(hamiltonian).reshape(-1, 3, 3)
-        else:
-            m = hamiltonian.site_moments
-            table = dipole.tensors(hamiltonian.lattice).reshape(-1, 3, 3)[row] * (m[i] * m[j])[:, None, None]
-            row = np.arange(len(i))
+        i, j, row, matrices = dipole.on_sites(hamiltonian)
         site = np.concatenate([self.site, i])
         order = np.argsort(site, kind="stable")
         return Neighbours(
             np.searchsorted(site[order], np.arange(len(self.start))),
             np.concatenate([self.neighbour, j])[order],
             np.concatenate([self.coupling, len(self.matrices) + row])[order],
-            np.concatenate([self.matrices, table]),
+            np.concatenate([self.matrices, matrices]),
         )
 
     @property

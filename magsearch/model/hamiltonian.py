@@ -2,14 +2,16 @@
 
     E(s) = - 1/2 sum_{i != j} s_i . J_ij s_j - sum_i [K (s_i . n)^2 + K4 (s_i . n)^4]
            + sum_i Kc (x^2 y^2 + y^2 z^2 + z^2 x^2)_i - mu_B sum_i m_i B . s_i
-           - sum_pairs B_ij (s_i . s_j)^2 - sum_clusters K (s_i . s_j)(s_k . s_l) - sum_clusters T s_i . (s_j x s_k)
+           - sum_pairs B_ij (s_i . s_j)^2 - sum_clusters [K_ijkl (s_i . s_j)(s_k . s_l) + T_ijk s_i . (s_j x s_k)]
+           - 1/2 sum_ij m_i m_j s_i . T_ij s_j,    T_ij = mu_0 mu_B^2 / 4 pi sum_R (3 r r - r^2) / r^5
 
     J_ij = J 1 + [antisymmetric: s_i . J_ij s_j = D . (s_i x s_j)] + [symmetric, traceless],   J_ji = J_ij^T
 
 Every ordered pair appears in the sum, hence the 1/2: J and D are the couplings of a pair. J > 0 is ferromagnetic,
 K > 0 an easy axis, Kc > 0 makes the cube axes easy. |s_i| = 1; moments m_i in Bohr magnetons, couplings in meV, fields
-in tesla. Every pair of B, four sites of K and three sites of T count once; B > 0 makes spins collinear. The field that
-a spin feels is b_i = -dE/ds_i, in meV.
+in tesla. Every pair of B_ij and every cluster of K_ijkl and T_ijk counts once; B > 0 makes spins collinear. The last
+sum is the dipole-dipole interaction of all moments: r = r_j - r_i + R in angstrom without r = 0; R are the periods of
+the box along its periodic axes (``magsearch.model.terms.dipole``). The field that a spin feels is b_i = -dE/ds_i, meV.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from magsearch.model.terms.term import Term
 from magsearch.model.terms.zeeman import Zeeman
 
 DENSE = 10**6  # most numbers of J by vectors between cells that are not stored as a sparse matrix
-CONVENTION = "\n".join(line.strip() for line in (__doc__ or "").splitlines()[2:7] if line.strip())
+CONVENTION = "\n".join(line.strip() for part in (__doc__ or "").split("\n\n")[1:3] for line in part.splitlines())
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,10 +157,13 @@ class Hamiltonian:
             )
         ]
 
+    def _cells_with(self, span: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return in how many cells couplings across ``span`` [coupling, 3] cells exist, [coupling]."""
+        size = np.array(self.lattice.size)
+        return np.asarray(np.where(self.lattice.periodic, size, np.maximum(size - np.abs(span), 0)).prod(axis=1))
+
     def _cut(self) -> list[str]:
-        bonds, lattice = self.bonds, self.lattice
-        size = np.array(lattice.size)
-        left = np.where(lattice.periodic, size, np.maximum(size - np.abs(bonds.offset), 0)).prod(axis=1)
+        bonds, lattice, left = self.bonds, self.lattice, self._cells_with(self.bonds.offset)
         cut = lattice.cells - left
         if not cut.any():
             return []
@@ -172,11 +177,9 @@ class Hamiltonian:
         return [Note(told, harmless=not nowhere)]  # a film has surfaces; couplings that exist nowhere are lost
 
     def _cut_products(self) -> list[str]:
-        size = np.array(self.lattice.size)
         notes: list[str] = []
         for term in self.products:
-            span = np.ptp(term.cells, axis=1)  # [cluster, 3]
-            left = np.where(self.lattice.periodic, size, np.maximum(size - span, 0)).prod(axis=1)
+            left = self._cells_with(np.ptp(term.cells, axis=1))
             cut = self.lattice.cells - left
             if cut.any():
                 nowhere = int((left == 0).sum())
@@ -213,9 +216,7 @@ class Hamiltonian:
         """Average number of couplings of a spin, without dipoles."""
         if not self.uniform:
             return len(self.directed) / max(self.n_spins, 1)
-        open_axes = ~np.array(self.lattice.periodic)
-        cells = np.where(open_axes, np.array(self.lattice.size) - np.abs(self.bonds.offset), self.lattice.size)
-        return float(np.maximum(cells, 0).prod(axis=1).sum()) / self.lattice.sites
+        return float(self._cells_with(self.bonds.offset).sum()) / self.lattice.sites
 
     @cached_property
     def site_moments(self) -> NDArray[np.float64]:

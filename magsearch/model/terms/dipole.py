@@ -95,10 +95,12 @@ class Dipole:
         exists = ((np.abs(offset) < size) | np.array(lattice.periodic)).all(axis=1)
         return Bonds(i[exists], j[exists], offset[exists], J.reshape(-1, 3, 3)[exists])
 
-    def on_sites(self, sites: Sites) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Return all ordered pairs of occupied sites, sorted by the first, and the rows of ``tensors`` of each.
+    def on_sites(
+        self, sites: Sites
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Return all ordered pairs i, j [pair] of occupied sites, sorted by i, a row of matrices for each, and these.
 
-        Tensors are counted as if the array had the shape [row, 3, 3].
+        The matrices J_ij = m_i m_j T_ij are [row, 3, 3] meV; pairs share them where moments are equal in all cells.
         """
         lattice, where = sites.lattice, np.flatnonzero(sites.occupied)
         shape = self.tensors(lattice).shape[:5]
@@ -106,7 +108,12 @@ class Dipole:
         cell = lattice.coordinates
         k = (cell[j // lattice.atoms] - cell[i // lattice.atoms]) % np.array(shape[2::-1])
         index = (k[:, 2], k[:, 1], k[:, 0], i % lattice.atoms, j % lattice.atoms)
-        return i, j, np.ravel_multi_index(index, shape)
+        row = np.ravel_multi_index(index, shape)
+        if np.shape(sites.moments) == (lattice.atoms,):
+            return i, j, row, self.couplings(sites).reshape(-1, 3, 3)
+        m = sites.site_moments
+        J = self.tensors(lattice).reshape(-1, 3, 3)[row] * (m[i] * m[j])[:, None, None]
+        return i, j, np.arange(len(i)), J
 
     def energies(self, sites: Sites, spins: NDArray[Any]) -> NDArray[np.float64]:
         """Return - 1/2 m_i s_i . sum_j T_ij m_j s_j, [..., site] meV."""

@@ -19,7 +19,7 @@ PAIRINGS = (((0, 1), (2, 3)), ((1, 2), (3, 0)), ((0, 2), (1, 3)))  # the scalar 
 CYCLES = ((0, 1, 2, 3), (1, 0, 3, 2), (2, 3, 0, 1), (3, 2, 1, 0))  # orders of the sites that keep a, b and c
 TURNS = ((0, 1, 2, 0), (1, 2, 0, 1), (2, 0, 1, 2))  # orders that keep the sign of a chirality
 ROUNDING = 1e-13  # of a constant: more than sums of many round
-EVEN = ((0, 1, 2), (1, 2, 0), (2, 0, 1))
+EVEN = tuple(order[:3] for order in TURNS)
 
 Place = tuple[int, int, int, int]  # atom and cell
 Key = tuple[tuple[Place, ...], ...]
@@ -88,8 +88,7 @@ class SpinProducts:
         atoms, cells = np.asarray(atoms).reshape(-1, 3), np.asarray(cells).reshape(-1, 3, 3)
         constants = np.zeros((len(atoms), 4))
         constants[:, 3] = T
-        first = [0, 1, 2, 0]
-        return cls("chirality", atoms[:, first], cells[:, first], constants, source)
+        return cls("chirality", atoms[:, TURNS[0]], cells[:, TURNS[0]], constants, source)
 
     @classmethod
     def joined(cls, parts: Sequence[SpinProducts]) -> tuple[SpinProducts, ...]:
@@ -190,7 +189,8 @@ class SpinProducts:
     def stiffness(self, sites: Sites) -> NDArray[np.float64]:
         """Return twice the sum of the moduli over the clusters of each site, [site] meV.
 
-        Second derivatives between different spins count three times those of the field.
+        A cluster curves the energy by up to four times its constant: once by the field along a spin, and once by each
+        of the three other spins. A bond does so by 2 |J|, and counts |J|.
         """
         held, size = np.zeros(sites.lattice.atoms), 2 * np.abs(self.constants).sum(axis=1)
         for n in range(4):

@@ -101,9 +101,12 @@ class RawModule:
     def _library(self) -> ctypes.CDLL:
         if failures.nvrtc:
             raise RuntimeError(MISSING)
-        bodies = re.findall(r"^(BLOCK_|LINE_)?KERNEL (\w+)\((.*?)^}", self.code, flags=re.MULTILINE | re.DOTALL)
-        sums = re.compile(r"\bclose(_sums<\w+>)?\(")  # of a chunk of sites, which the threads of a block share
-        meeting = {name for block, name, body in bodies if block or sums.search(body)}
+        lines = re.MULTILINE | re.DOTALL
+        sums = r"\bclose(?:_sums<\w+>)?\("  # of a chunk of sites, which the threads of a block share
+        closing = re.findall(rf"^DEVICE void (\w+)\([^{{]*{{\n(?:(?!^}}).)*?{sums}", self.code, flags=lines)
+        meets = re.compile("|".join([sums, *(rf"\b{name}\(" for name in closing)]))
+        bodies = re.findall(r"^(BLOCK_|LINE_)?KERNEL (\w+)\((.*?)^}", self.code, flags=lines)
+        meeting = {name for block, name, body in bodies if block or meets.search(body)}
         entries = [
             ENTRY.format(k=k, name=name, meets=int(name.partition("<")[0] in meeting))
             for k, name in enumerate(self.names)
