@@ -82,3 +82,13 @@ def test_parts_of_a_generation_add_up():
         parts = [one[name] for name in ("relaxation", "operators", "fingerprints", "selection", "rest")]
         assert all(part > 0 for part in parts)  # each is called, and none counts what is inside another
         assert sum(parts) == pytest.approx(1, abs=1e-3)
+
+
+def test_the_speeds_of_a_gpu_are_measured_on_a_cpu_too():
+    """The program that make gpu starts, in its small version."""
+    parts = ("bandwidth", "evaluate", "step", "heat_bath")
+    program = BENCHMARKS / "gpu" / "figures.py"
+    lines = benchmark("--device", "cpu", "--quick", "--only", *parts, program=program).splitlines()
+    figures = [json.loads(line) for line in lines]
+    assert {figure["figure"] for figure in figures} == {"bandwidth", "evaluate", "BB step", "heat bath"}
+    assert all(0 < figure["value"] < 1e15 for figure in figures)

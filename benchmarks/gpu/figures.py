@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from evaluation import model
 import magsearch as ms
 from magsearch.engine.device import Device
 from magsearch.engine.evaluator import SUM
-from magsearch.relaxation.motion import Motion
+from magsearch.relaxation.motion import Cycle, Motion
+from magsearch.relaxation.relax import LOOK
 from magsearch.thermal.heat_bath import enter, random_textures, sweeping
 
 MODELS = {4: ("square", 128), 360: ("triangular", 100)}  # bonds: lattice, side
@@ -81,15 +83,16 @@ class Bench:
             yield self._updates("evaluate", name, replicas, evaluator.sites, launch)
 
     def step(self) -> Figures:
-        """An iteration of Barzilai-Borwein."""
+        """An iteration of Barzilai-Borwein, as a relaxation runs them: so many between two looks at the replicas."""
         for name, evaluator, replicas, path in self.populations():
             if path == "direct" and name != "4 bonds, direct":
                 continue
             minimizer = ms.BarzilaiBorwein()
             motion = Motion.start(evaluator, random_textures(evaluator, replicas, (1, 2)))
             minimizer.begin(motion)
-            iterate = minimizer.iteration(motion)
-            yield self._updates("BB step", name, replicas, evaluator.sites, iterate)
+            cycle = Cycle(motion, minimizer.iteration(motion))
+            iterate = partial(cycle.run, LOOK)
+            yield self._updates("BB step", name, replicas, LOOK * evaluator.sites, iterate)
 
     def heat_bath(self) -> Figures:
         """A sweep of single spins."""
@@ -142,6 +145,7 @@ class Bench:
     def _updates(
         self, figure: str, name: str, replicas: int, sites: int, launch: Callable[[], object]
     ) -> dict[str, Any]:
+        """Return a figure; a launch updates ``sites`` spins of each replica."""
         value = replicas * sites * rate(launch, self.device, self.seconds)
         return {"figure": figure, "model": name, "replicas": replicas, "value": value, "unit": "site updates/s"}
 
