@@ -142,8 +142,8 @@ class HeatBath:
 def stepping(motion: Motion, window: int = RESUM, reflections: int = 0, adapting: bool = True) -> Sequence[Launch]:
     """Bind sweeps of every replica that is awake: heat bath (and cones, with anisotropy), then reflections.
 
-    Energies follow from their changes, and are summed anew every ``window`` sweeps. The widths of cones stay as they
-    are unless ``adapting``.
+    The energy of a replica is updated by the changes of a sweep, and summed over all sites every ``window`` sweeps. The
+    widths of cones change only while ``adapting``.
     """
     evaluator, flat, plan = motion.evaluator, motion.flat, motion.evaluator.sweep_plan
     kinds = moves("HEATBATH", "CONE") if not plan.linear else moves("HEATBATH")
