@@ -83,7 +83,7 @@ class Bench:
             yield self._updates("evaluate", name, replicas, evaluator.sites, launch)
 
     def step(self) -> Figures:
-        """An iteration of Barzilai-Borwein, as a relaxation runs them: so many between two looks at the replicas."""
+        """An iteration of Barzilai-Borwein, as a relaxation runs them: many between two polls of the replicas."""
         for name, evaluator, replicas, path in self.populations():
             if path == "direct" and name != "4 bonds, direct":
                 continue
