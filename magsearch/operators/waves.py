@@ -71,12 +71,7 @@ class StretchTexture:
         if not crystal.extended:
             return parents[:, 0]
         wave = _strong_waves(crystal, parents[:, 0], draws)
-        way = np.where(draws.uniform() < 0.5, -1.0, 1.0) * ~wave.uniform
-        turns = np.eye(3)[wave.axis] * way[:, None] / crystal.lattice.size
-        phase = crystal.phases(turns)
-        atoms = np.exp(2j * np.pi * turns @ _atoms(crystal).T)  # [replica, atom]
-        turn = phase[..., None] * crystal.device.array(atoms, np.complex64)[:, None]
-        return wave.phase_shifted(turn.reshape(len(turn), -1))
+        return wave.scaled(np.where(draws.uniform() < 0.5, -1, 1) * ~wave.uniform)
 
 
 @dataclass(frozen=True)
@@ -219,22 +214,61 @@ class _StrongWaves:
             child[own] += self._change(axis, self.textures[own], self.periods[some], turn[own])
         return child
 
-    def _change(self, axis: int, textures: Any, periods: NDArray[np.float64], turn: Any) -> Any:
-        """Return by how much textures whose strong waves have periods along one axis change, [replica, site, 3].
+    def scaled(self, way: NDArray[np.int64]) -> Any:
+        """Return sum_q s_q exp(i (q + way w b).r), b the reciprocal vector of the box along the axis of each texture.
+
+        w as in ``phase_shifted``; short waves that would pass the border of the Brillouin zone remain.
+
+        way   0, 1 or -1 for each texture, [replica]
+        """
+        child = self.textures.copy()
+        for axis, one in sorted({*zip(self.axis.tolist(), way.tolist(), strict=True)}):
+            if one:
+                some = np.flatnonzero((self.axis == axis) & (way == one))
+                own = self.crystal.device.array(some, np.int64)
+                child[own] = self._stretched(axis, self.textures[own], self.periods[some], one)
+        return child
+
+    def _along(self, axis: int, textures: Any, periods: NDArray[np.float64]) -> tuple[Any, NDArray[np.float64]]:
+        """Return the modes along one axis, [replica, atom, 3, n3, n2, n1] with k in its place, and w, [replica, k].
 
         Waves with the same number of periods along this axis change alike, so that transforms along it suffice.
         """
-        xp, lattice, device = self.crystal.xp, self.crystal.lattice, self.crystal.device
-        place, n = 5 - axis, lattice.size[axis]  # in an array [replica, atom, 3, n3, n2, n1]
-        shape = (len(textures), lattice.atoms, 3, *lattice.grid)
-        modes = device.rfft(self.crystal.spectrum.planes(textures).reshape(shape), axes=(place,))
+        lattice, n = self.crystal.lattice, self.crystal.lattice.size[axis]
+        planes = self.crystal.spectrum.planes(textures).reshape(-1, lattice.atoms, 3, *lattice.grid)
         k = np.arange(n // 2 + 1)
-        winding = np.minimum(np.rint(k / periods[:, None]), HARMONICS) * (2 * k < n)  # [replica, k]
+        winding = np.minimum(np.rint(k / periods[:, None]), HARMONICS) * (2 * k < n)
+        return self.crystal.device.rfft(planes, axes=(5 - axis,)), winding
+
+    def _stretched(self, axis: int, textures: Any, periods: NDArray[np.float64], way: int) -> Any:
+        """Return textures whose waves have ``way`` w more periods along one axis, [replica, site, 3]."""
+        xp, crystal, place, n = self.crystal.xp, self.crystal, 5 - axis, self.crystal.lattice.size[axis]
+        modes, winding = self._along(axis, textures, periods)
+        k = np.arange(n // 2 + 1)
+        winding[2 * (k + way * winding) > n] = 0
+        ahead = _atoms(crystal)[:, axis] / n  # of each atom
+        stretched = xp.zeros_like(modes)
+        source, target = (xp.moveaxis(of, place, -1) for of in (modes, stretched))  # [..., k]
+        for w in range(int(winding.max()) + 1):
+            same = (w > 0) & (2 * (k + way * w) % n == 0)  # k and - k become one wave
+            factor = np.where(same, 2, 1) * (winding == w)
+            factor = factor[:, None] * np.exp(2j * np.pi * way * w * ahead)[:, None]  # [replica, atom, k]
+            factor = crystal.device.array(factor[:, :, None, None, None], np.complex64)
+            low, high = max(0, -way * w), len(k) - max(0, way * w)
+            target[..., low + way * w : high + way * w] += source[..., low:high] * factor[..., low:high]
+        values = crystal.device.irfft(stretched, s=(n,), axes=(place,))
+        return crystal.spectrum.textures(values.reshape(len(textures), 3 * crystal.lattice.atoms, -1))
+
+    def _change(self, axis: int, textures: Any, periods: NDArray[np.float64], turn: Any) -> Any:
+        """Return by how much textures whose strong waves have periods along one axis change, [replica, site, 3]."""
+        xp, lattice, device = self.crystal.xp, self.crystal.lattice, self.crystal.device
+        place, n = 5 - axis, lattice.size[axis]
+        modes, winding = self._along(axis, textures, periods)
         over_k = [len(textures), 1, 1, 1, 1, 1]
-        over_k[place] = len(k)
+        over_k[place] = winding.shape[1]
         turn = xp.ascontiguousarray(turn.reshape(len(turn), -1, lattice.atoms).swapaxes(1, 2))
         turn = turn.reshape(len(turn), lattice.atoms, 1, *lattice.grid)
-        change, power = xp.zeros(shape, dtype=np.float32), turn
+        change, power = xp.zeros((len(turn), lattice.atoms, 3, *lattice.grid), dtype=np.float32), turn
         for w in range(1, int(winding.max()) + 1):
             wave = modes * device.array((winding == w).reshape(over_k), np.float32)
             change += device.irfft(wave, s=(n,), axes=(place,)) * (power.real - 1)

@@ -16,6 +16,8 @@ from magsearch.search.alignment import Alignment
 from magsearch.search.candidate import Candidate
 from magsearch.search.selection import Selection
 
+SMALLEST = np.finfo(np.float32).tiny  # square of a spin that is normalised
+
 
 @dataclass(frozen=True)
 class Breeding:
@@ -53,15 +55,16 @@ class Breeding:
             own = draws[family]
             places = self.selection(worth, int(count), own) if count else np.empty((len(family), 0), dtype=np.int64)
             for number in np.unique(chosen[family]):
-                for some in self._portions(np.flatnonzero(chosen[family] == number)):
+                for some in portions(crystal, np.flatnonzero(chosen[family] == number)):
                     self.watch()
                     made = operators[number](crystal, self._parents(candidates, places[some]), own[some])
                     textures[crystal.device.array(family[some], np.int64)] = made
-        textures = on_sphere(crystal, textures, filling)
+        put_on_sphere(crystal, textures, filling)
         for leader, pull in leaders:
             self.watch()
             aligned = Alignment(crystal, leader.spins).onto(textures)
-            textures = on_sphere(crystal, textures + np.float32(pull) * (aligned - textures), filling)
+            textures += np.float32(pull) * (aligned - textures)
+            put_on_sphere(crystal, textures, filling)
         return textures, [type(operators[number]).__name__ for number in chosen]
 
     def shares(self, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
@@ -74,11 +77,6 @@ class Breeding:
             shares += self.adaptation * (made / made.sum() - shares)
         return shares
 
-    def _portions(self, replicas: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """Return replicas in parts whose textures are small enough for operators."""
-        size = max(1, self.crystal.device.portion // (12 * self.crystal.lattice.sites))
-        return [replicas[start : start + size] for start in range(0, len(replicas), size)]
-
     def _parents(self, candidates: Sequence[Candidate], places: NDArray[np.int64]) -> Any:
         """Return the textures of the candidates at places [replica, parent], [replica, parent, site, 3]."""
         crystal, sites = self.crystal, self.crystal.lattice.sites
@@ -88,14 +86,25 @@ class Breeding:
         return crystal.xp.stack(spins).reshape(*places.shape, sites, 3)
 
 
-def on_sphere(crystal: Crystal, textures: Any, draws: Draws) -> Any:
-    """Return textures [replica, site, 3] with unit spins, random ones where they are zero, and none at vacancies."""
+def portions(crystal: Crystal, replicas: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return replicas in parts whose textures are small enough for operators."""
+    size = max(1, crystal.device.portion // (12 * crystal.lattice.sites))
+    return [replicas[start : start + size] for start in range(0, len(replicas), size)]
+
+
+def put_on_sphere(crystal: Crystal, textures: Any, draws: Draws) -> None:
+    """Normalise the spins of textures [replica, site, 3] in place: random ones where zero, none at vacancies."""
+    for replicas in portions(crystal, np.arange(len(textures))):
+        some = slice(replicas[0], replicas[-1] + 1)
+        textures[some] = _on_sphere(crystal, textures[some], draws[replicas])
+
+
+def _on_sphere(crystal: Crystal, textures: Any, draws: Draws) -> Any:
     xp, occupied = crystal.xp, crystal.occupied
     x, y, z = (textures[..., k] for k in range(3))
     square = x * x + y * y + z * z
-    empty = (square == 0) & occupied
-    if bool(empty.any()):
+    if float(square.min()) == 0 and bool((empty := (square == 0) & occupied).any()):
         filled = arrays.where(xp, empty, draws.noise(crystal.device, crystal.lattice.sites), textures)
-        return on_sphere(crystal, filled, draws)
-    scale = occupied / xp.sqrt(xp.where(square > 0, square, np.float32(1)))
+        return _on_sphere(crystal, filled, draws)
+    scale = occupied / xp.sqrt(xp.maximum(square, SMALLEST))
     return arrays.multiplied(xp, textures, scale)
