@@ -37,6 +37,7 @@ docs: $(VENV)/tested
 	$(BIN)/python -m magsearch.config.document > docs/settings.new
 	mv docs/settings.new docs/settings.md
 	$(BIN)/python docs/architecture.py
+	$(BIN)/python docs/datasets.py
 
 # the documentation site in build/site/index.html; warnings are errors
 site: $(VENV)/documented

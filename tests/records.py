@@ -25,7 +25,7 @@ def random_history(elites: int, generations: int, islands: int = 2) -> History:
     rng = np.random.default_rng(6)
     history = History(("HeatPatch", "PatchSplice"), elites, islands)
     rows = np.zeros((generations, islands), history.row_type)
-    for name in stored_history.UNITS:
+    for name in stored_history.COLUMNS:
         random = (
             rng.normal(size=rows[name].shape)
             if rows[name].dtype.kind == "f"

@@ -107,7 +107,7 @@ def test_record_is_the_same_after_reading(path):
         a, b = getattr(given, f.name), getattr(again, f.name)
         if f.name == "history":
             assert (a.operators, a.elites, a.islands, a.seconds) == (b.operators, b.elites, b.islands, b.seconds)
-            for name in stored_history.UNITS:
+            for name in stored_history.COLUMNS:
                 assert_array_equal(a[name], b[name])
             assert_array_equal(a.levels, b.levels)
             assert_array_equal(a.migrations, b.migrations)

@@ -32,8 +32,10 @@ class Degeneracy:
     continuous  whether each belongs to a continuum: by a global spin rotation or a zero mode
     """
 
-    copies: int = field(metadata={"dtype": "i8", "name": "degeneracy"})  # how they are stored: search/records.py
-    continuous: bool = field(metadata={"dtype": "?"})
+    copies: int = field(
+        metadata={"dtype": "i8", "name": "degeneracy", "about": "number of copies by symmetry; 0 unless polished"}
+    )  # how they are stored: search/records.py
+    continuous: bool = field(metadata={"dtype": "?", "about": "whether each copy is one of a continuum"})
 
     def __str__(self) -> str:
         if not self.continuous:

@@ -25,9 +25,23 @@ class Stability:
     zero_modes   number of global rotations that cost no energy, and of zero modes among ``modes`` that converged
     """
 
-    kind: str = field(metadata={"dtype": "S16", "name": "stability"})  # how they are stored: search/records.py
-    modes: tuple[float, ...] = field(metadata={"dtype": "f8", "unit": "meV", "axes": "mode", "padding": np.nan})
-    zero_modes: int = field(metadata={"dtype": "i8"})
+    kind: str = field(
+        metadata={
+            "dtype": "S16",
+            "name": "stability",
+            "about": "minimum, saddle, zero modes or unresolved; empty unless polished",
+        }
+    )  # how they are stored: search/records.py
+    modes: tuple[float, ...] = field(
+        metadata={
+            "dtype": "f8",
+            "unit": "meV",
+            "axes": "mode",
+            "padding": np.nan,
+            "about": "lowest eigenvalues of the Hessian",
+        }
+    )
+    zero_modes: int = field(metadata={"dtype": "i8", "about": "number of modes that cost no energy"})
 
 
 def stability(

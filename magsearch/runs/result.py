@@ -6,6 +6,7 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from magsearch import storage
 from magsearch.bounds.bound import Bound
@@ -87,6 +88,14 @@ class Result:
             if self.file is not None and self.record.resumable:
                 populations = storage.read_states(self.file)
             storage.write(out, self.record, populations)
+
+    def to_xarray(self) -> Any:
+        """Return elites, history and positions as an ``xarray.Dataset`` with dimensions, units and descriptions.
+
+        The variables are those of /elites and /history of the file: spins [elite, site, xyz], energy_per_site [elite]
+        in meV, best [generation, island], ... Raises InputError where xarray is not installed.
+        """
+        return storage.labelled_run(self.record)
 
     def plot(self, path: str | Path | None = None, what: str = "summary", elite: int = 0) -> Picture:
         """Draw the result, write it to a file if one is named (png, pdf or svg), and return a picture for notebooks.

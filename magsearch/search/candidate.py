@@ -80,28 +80,50 @@ class Candidate:
     """
 
     spins: Any = field(
-        metadata=kept(Place.SEARCH | Place.ELITES, "f4", "1", "site, xyz", record="texture", precise=True)
+        metadata=kept(
+            Place.SEARCH | Place.ELITES, "f4", "1", "site, xyz", record="texture", precise=True, about="unit vectors"
+        )
     )
-    energy: float = field(metadata=kept(Place.EVERYWHERE, "f8", "meV", extensive=True, title="energy"))
-    torque: float = field(metadata=kept(Place.EVERYWHERE, "f8", "meV"))
-    origin: str = field(metadata=kept(Place.EVERYWHERE, "S48"))
-    generation: int = field(metadata=kept(Place.EVERYWHERE, "i8"))
+    energy: float = field(metadata=kept(Place.EVERYWHERE, "f8", "meV", extensive=True, title="energy", about="energy"))
+    torque: float = field(metadata=kept(Place.EVERYWHERE, "f8", "meV", about="largest |s x b|"))
+    origin: str = field(metadata=kept(Place.EVERYWHERE, "S48", about="operator that generated it"))
+    generation: int = field(metadata=kept(Place.EVERYWHERE, "i8", about="generation in which it was generated"))
     fingerprint: Fingerprint
-    refined: bool = field(default=False, metadata=kept(Place.SEARCH | Place.ELITES, "?"))
-    island: int = field(default=0, metadata=kept(Place.EVERYWHERE, "i4"))
-    free_energy: float | None = field(default=None, metadata=kept(Place.EVERYWHERE, "f8", "meV", extensive=True))
+    refined: bool = field(
+        default=False, metadata=kept(Place.SEARCH | Place.ELITES, "?", about="whether it is tightly converged")
+    )
+    island: int = field(default=0, metadata=kept(Place.EVERYWHERE, "i4", about="island where it was generated"))
+    free_energy: float | None = field(
+        default=None,
+        metadata=kept(
+            Place.EVERYWHERE, "f8", "meV", extensive=True, about="free energy by which it is ranked; nan without"
+        ),
+    )
     stability: Stability | None = field(default=None, metadata=kept(Place.RESULT, Stability))
     degeneracy: Degeneracy | None = field(default=None, metadata=kept(Place.RESULT, Degeneracy))
     magnetization: NDArray[np.float64] = field(
         default_factory=lambda: np.full(3, np.nan),
-        metadata=kept(Place.RESULT, "f8", "1", "xyz", measure=each(_magnetization)),
+        metadata=kept(Place.RESULT, "f8", "1", "xyz", measure=each(_magnetization), about="mean spin"),
     )
     charge: float = field(
-        default=np.nan, metadata=kept(Place.RESULT, "f8", "1", title="topological charge", measure=each(_charge))
+        default=np.nan,
+        metadata=kept(
+            Place.RESULT, "f8", "1", title="topological charge", measure=each(_charge), about="topological charge"
+        ),
     )
-    phase: str = field(default="", metadata=kept(Place.RESULT, "S48", name="label", measure=each(_phase)))
+    phase: str = field(
+        default="", metadata=kept(Place.RESULT, "S48", name="label", measure=each(_phase), about="phase by rule")
+    )
     energy_density: NDArray[np.float64] | None = field(
-        default=None, metadata=kept(Place.ELITES, "f4", "meV", "site", measure=density.energy_density)
+        default=None,
+        metadata=kept(
+            Place.ELITES,
+            "f4",
+            "meV",
+            "site",
+            measure=density.energy_density,
+            about="energy; that of a coupling is halved",
+        ),
     )
 
     def __repr__(self) -> str:

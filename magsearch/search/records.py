@@ -12,6 +12,7 @@ A field that is stored says how in ``dataclasses.field(metadata=...)``:
     precise    files keep the precision that the values have
     extensive  the property grows with the texture: files and summaries also give it per site
     title      what viewers call the property, to which its unit is added
+    about      what the property is, in a line
 
 A value whose default is None is absent where its column holds nan, zero or an empty text; a nested dataclass, where its
 first column does.
@@ -58,6 +59,7 @@ class Column:
     precise: bool = False
     extensive: bool = False
     title: str = ""
+    about: str = ""
 
     @property
     def shown(self) -> tuple[str, str]:
@@ -136,7 +138,7 @@ def _column(path: tuple[str, ...], field: Field[Any], place: Place) -> Column:
         name=stored.get("record", name) if place & Place.SEARCH else name,
         dtype=np.dtype(stored["dtype"]),
         axes=tuple(stored["axes"].split(", ")) if "axes" in stored else (),
-        **{key: stored[key] for key in ("unit", "padding", "precise", "extensive", "title") if key in stored},
+        **{key: stored[key] for key in ("unit", "padding", "precise", "extensive", "title", "about") if key in stored},
     )
 
 

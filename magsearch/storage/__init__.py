@@ -13,6 +13,7 @@ from magsearch.storage.run import (
     Record,
     glance,
     in_parts,
+    labelled_run,
     read,
     read_states,
     write,
@@ -21,5 +22,5 @@ from magsearch.storage.scan import ScanRecord, is_scan, read_scan, write_column,
 
 __all__ = [
     "SCHEMA", "Glance", "Parts", "Populations", "Record", "ScanRecord", "glance", "in_parts", "is_scan",
-    "read", "read_scan", "read_states", "write", "write_column", "write_part", "write_scan",
+    "labelled_run", "read", "read_scan", "read_states", "write", "write_column", "write_part", "write_scan",
 ]  # fmt: skip

@@ -14,12 +14,14 @@ from magsearch.storage.files import dataset
 def write(group: h5py.Group, bound: Bound) -> None:
     """Write a bound into /bound of a run.h5."""
     group.attrs.update(of=bound.of, method=bound.method, moments=bound.moments)
-    dataset(group, "per_site", np.array(bound.per_site), "meV per site", "")
-    dataset(group, "margin", np.array(bound.margin), "meV per site", "")
-    dataset(group, "scale", np.array(bound.scale), "meV", "")
-    dataset(group, "q", np.reshape(bound.q, (-1, 3)), "reciprocal vector", "wave, axis")
-    dataset(group, "multipliers", np.array(bound.multipliers), "meV", "spin")
-    dataset(group, "mean", np.array(bound.mean), "1", "spin, xyz or along the field")
+    dataset(
+        group, "per_site", np.array(bound.per_site), "meV per site", "", "lower bound of the energy in this supercell"
+    )
+    dataset(group, "margin", np.array(bound.margin), "meV per site", "", "what is subtracted for rounding")
+    dataset(group, "scale", np.array(bound.scale), "meV", "", "couplings of a spin")
+    dataset(group, "q", np.reshape(bound.q, (-1, 3)), "reciprocal vector", "wave, axis", "waves that attain the bound")
+    dataset(group, "multipliers", np.array(bound.multipliers), "meV", "spin", "multipliers of the spins' lengths")
+    dataset(group, "mean", np.array(bound.mean), "1", "spin, xyz or along the field", "uniform part")
 
 
 def read(group: h5py.Group) -> Bound:

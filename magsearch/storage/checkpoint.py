@@ -23,17 +23,20 @@ from magsearch.model.lattice import Lattice
 from magsearch.search.candidate import Candidate, axis_sizes, packed, restored
 from magsearch.search.island import State
 from magsearch.search.records import Place, columns
-from magsearch.storage.files import SCHEMA, checked, dataset, opened, replaced, texts, words
+from magsearch.storage.files import SCHEMA, checked, dataset, described, opened, replaced, texts, words
 
 
-def _columns(sites: int) -> dict[str, tuple[np.dtype, tuple[int, ...], str, str]]:
-    """Dtype, shape of an entry, unit and axes of every dataset: the properties of candidates, and who holds them."""
-    sizes, found = axis_sizes(sites), dict[str, tuple[np.dtype, tuple[int, ...], str, str]]()
+def _columns(sites: int) -> dict[str, tuple[np.dtype, tuple[int, ...], str, str, str]]:
+    """Dtype, shape of an entry, unit, axes and description of every dataset: properties of candidates, and of whom."""
+    sizes, found = axis_sizes(sites), dict[str, tuple[np.dtype, tuple[int, ...], str, str, str]]()
     for column in columns(Candidate, Place.CHECKPOINT):
         shape = tuple(sizes[axis] for axis in column.axes)
-        found[column.name] = column.dtype, shape, column.unit, ", ".join(("candidate", *column.axes))
+        found[column.name] = column.dtype, shape, column.unit, ", ".join(("candidate", *column.axes)), column.about
     owner, pull = np.dtype("i4"), np.dtype("f8")
-    return found | {"owner": (owner, (), "", "candidate"), "pull": (pull, (), "1", "candidate")}
+    return found | {
+        "owner": (owner, (), "", "candidate", "island that holds it"),
+        "pull": (pull, (), "1", "candidate", "of a leader, by which it draws the offspring; else 0"),
+    }
 
 
 def write_states(group: h5py.Group, states: Mapping[int, State], sites: int) -> None:
@@ -48,8 +51,8 @@ def write_states(group: h5py.Group, states: Mapping[int, State], sites: int) -> 
     arrays["owner"] = np.array([island for island, *_ in held], dtype=np.int32)
     arrays["pull"] = np.array([pull for *_, pull in held], dtype=np.float64)
     group.attrs["islands"] = np.array(list(states), dtype=np.int64)
-    for name, (_, _, unit, axes) in _columns(sites).items():
-        dataset(group, name, arrays[name], unit, axes)
+    for name, (_, _, unit, axes, about) in _columns(sites).items():
+        dataset(group, name, arrays[name], unit, axes, about)
 
 
 def read_states(group: h5py.Group, islands: Collection[int], device: Device, lattice: Lattice) -> dict[int, State]:
@@ -121,13 +124,13 @@ def join_parts(group: h5py.Group, parts: Sequence[tuple[str, int]], islands: Seq
     total = sum(count for _, count in parts)
     group.attrs["parts"], group.attrs["islands"] = texts(name for name, _ in parts), np.array(islands, dtype=np.int64)
     group.attrs["counts"] = np.array([count for _, count in parts], dtype=np.int64)
-    for name, (kind, shape, unit, axes) in _columns(sites).items():
+    for name, (kind, shape, unit, axes, about) in _columns(sites).items():
         layout, first = h5py.VirtualLayout((total, *shape), kind), 0
         for part, count in parts:
             if count:
                 layout[first : first + count] = h5py.VirtualSource(part, name, (count, *shape), kind)
             first += count
-        group.create_virtual_dataset(name, layout).attrs.update(unit=unit, axes=axes)
+        described(group.create_virtual_dataset(name, layout), unit, axes, about)
 
 
 def sweep_parts(path: Path, keep: Collection[str]) -> None:

@@ -34,6 +34,7 @@ def replaced(path: Path, beside: Callable[[h5py.File], Mapping[Path, str]] | Non
     memory = BytesIO()
     with h5py.File(memory, "w", libver=("v110", "v110")) as file:  # structures with checksums of their own
         yield file
+        attach_scales(file)
         seal(file)
         texts = beside(file) if beside else {}
     output.write({path: bytes(memory.getbuffer()), **texts})
@@ -94,12 +95,42 @@ def _reason(error: Exception) -> str:
     return os.strerror(number) if number else " ".join(str(error).split()) or type(error).__name__
 
 
-def dataset(group: h5py.Group, name: str, values: Any, unit: str, axes: str, **how: Any) -> h5py.Dataset:
-    """Create a dataset with its unit and axes; values that are not an array become double precision."""
+def dataset(group: h5py.Group, name: str, values: Any, unit: str, axes: str, about: str, **how: Any) -> h5py.Dataset:
+    """Create a dataset with its unit, axes and description; values that are not an array become double precision."""
     array = values if isinstance(values, np.ndarray) else np.asarray(values, dtype=np.float64)
     created = group.create_dataset(name, data=array, **how)
-    created.attrs.update(unit=unit, axes=axes)
+    described(created, unit, axes, about)
     return created
+
+
+def described(created: h5py.Dataset, unit: str, axes: str, about: str) -> None:
+    """Give a dataset its unit, the names of its axes, and a description; the axes are HDF5's dimension labels too."""
+    created.attrs.update(unit=unit, axes=axes, description=about)
+    for number, axis in enumerate(axis_names(created)):
+        created.dims[number].label = axis
+
+
+def axis_names(item: h5py.Dataset) -> list[str]:
+    """Return the names of the axes of a dataset."""
+    return [axis.strip() for axis in str(item.attrs["axes"]).split(",")][: item.ndim]
+
+
+def attach_scales(group: h5py.Group) -> None:
+    """Attach HDF5 dimension scales to the axes of all datasets of a group and of the groups in it.
+
+    As in netCDF, a dataset that is named as its only axis is the scale of this axis in its group.
+    """
+    every = {name: item for name, item in group.items() if isinstance(item, h5py.Dataset) and "axes" in item.attrs}
+    scales = {name: item for name, item in every.items() if axis_names(item) == [name]}
+    for name, scale in scales.items():
+        scale.make_scale(name)
+    for item in (item for name, item in every.items() if name not in scales):
+        for number, axis in enumerate(axis_names(item)):
+            if axis in scales and len(scales[axis]) == item.shape[number]:
+                item.dims[number].attach_scale(scales[axis])
+    for item in group.values():
+        if isinstance(item, h5py.Group):
+            attach_scales(item)
 
 
 def unicode(text: str) -> str:

@@ -1,7 +1,7 @@
 """Whether what a file holds is what magsearch wrote: a checksum of every group and dataset, and no foreign content.
 
-The checksum of a dataset covers its name, type, shape, values and attributes; that of a group its name, its attributes
-and the names of what is in it. It is the attribute ``checksum`` of both.
+The checksum of a dataset covers its name, type, shape, values and attributes, except those of HDF5's dimension scales;
+that of a group its name, its attributes and the names of what is in it. It is the attribute ``checksum`` of both.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from magsearch.errors import InputError
 from magsearch.limits import memory
 
 NAME = "checksum"
+SCALES = {"CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "DIMENSION_LABELS"}  # attributes of dimension scales
 
 
 class Damaged(InputError):
@@ -96,7 +97,7 @@ def _items(item: h5py.Group | h5py.Dataset) -> Iterator[h5py.Group | h5py.Datase
 def _checksum(item: h5py.Group | h5py.Dataset) -> str:
     found = blake2b(item.name.encode("utf-8", "surrogateescape"), digest_size=16)
     for name in sorted(item.attrs):
-        if name != NAME:
+        if name != NAME and name not in SCALES:
             _add(found, name, item.attrs[name])
     if isinstance(item, h5py.Group):
         _add(found, "content", sorted(item))

@@ -53,28 +53,31 @@ def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
     )  # fmt: skip
     if hamiltonian.dipole is not None:
         model.attrs["dipole"] = json.dumps(asdict(hamiltonian.dipole))
-    dataset(model, "cell", lattice.cell, "angstrom", "vector, xyz")
-    dataset(model, "basis", lattice.basis, "angstrom", "atom, xyz")
-    dataset(model, "positions", lattice.positions, "angstrom", "site, xyz")
-    dataset(model, "moments", hamiltonian.moments, "Bohr magneton", "atom or site")
-    dataset(model, "field", np.array(hamiltonian.field), "tesla", "xyz")
-    dataset(model, "vacancies", np.array(hamiltonian.vacancies, dtype=np.int64), "", "site")
-    corners = dataset(model, "triangles", triangles(lattice)[drawn(lattice)].astype(np.int32), "", "triangle, site")
-    corners.attrs["inside"] = int(inside(lattice).sum())
+    dataset(model, "cell", lattice.cell, "angstrom", "vector, xyz", "cell vectors")
+    dataset(model, "basis", lattice.basis, "angstrom", "atom, xyz", "positions of the atoms in the cell")
+    dataset(model, "positions", lattice.positions, "angstrom", "site, xyz", "positions of the sites")
+    dataset(model, "moments", hamiltonian.moments, "Bohr magneton", "atom or site", "moments")
+    dataset(model, "field", np.array(hamiltonian.field), "tesla", "xyz", "magnetic field")
+    vacancies = np.array(hamiltonian.vacancies, dtype=np.int64)
+    dataset(model, "vacancies", vacancies, "", "vacancy", "sites without a spin")
+    corners = triangles(lattice)[drawn(lattice)].astype(np.int32)
+    about = "sites at the corners of the triangles of the topological charge"
+    drawn_corners = dataset(model, "triangles", corners, "", "triangle, corner", about)
+    drawn_corners.attrs["inside"] = int(inside(lattice).sum())
     for name in ("bonds", "site_bonds"):
         bonds = getattr(hamiltonian, name)
         if bonds is not None:
             group = model.create_group(name)
-            dataset(group, "i", bonds.i, "", "bond")
-            dataset(group, "j", bonds.j, "", "bond")
-            dataset(group, "offset", bonds.offset, "cells", "bond, xyz")
-            dataset(group, "J", bonds.J, "meV", "bond, xyz, xyz")
+            dataset(group, "i", bonds.i, "", "bond", "first atom or site")
+            dataset(group, "j", bonds.j, "", "bond", "second atom or site")
+            dataset(group, "offset", bonds.offset, "cells", "bond, vector", "cell of the second, relative to the first")
+            dataset(group, "J", bonds.J, "meV", "bond, xyz, xyz", "coupling matrices")
     for number, term in enumerate(hamiltonian.products):
         group = model.create_group(f"products/{number}")
         group.attrs["name"] = term.name
-        dataset(group, "atoms", term.atoms, "", "cluster, ijkl")
-        dataset(group, "cells", term.cells, "cells", "cluster, ijkl, xyz")
-        dataset(group, "constants", term.constants, "meV", "cluster, abct")
+        dataset(group, "atoms", term.atoms, "", "cluster, ijkl", "atoms")
+        dataset(group, "cells", term.cells, "cells", "cluster, ijkl, vector", "cells of the atoms")
+        dataset(group, "constants", term.constants, "meV", "cluster, abct", "constants a, b, c, t")
 
 
 def drawn(lattice: Lattice) -> NDArray[np.int64]:

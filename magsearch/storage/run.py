@@ -26,6 +26,7 @@ from magsearch.search.records import Place, columns
 from magsearch.search.stopping import Reason
 from magsearch.storage import bound, checkpoint, history, model, provenance, xdmf
 from magsearch.storage.files import COMPRESSED, checked, dataset, is_sealed, opened, replaced, texts, words
+from magsearch.storage.labelled import composed, required
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +97,32 @@ def write(path: str | Path, record: Record, populations: Populations | Parts | N
                 checkpoint.write_states(group, populations, sites)
     kept = [name for name, _ in populations.parts] if isinstance(populations, Parts) else []
     checkpoint.sweep_parts(path, kept)
+
+
+def labelled_run(record: Record) -> Any:
+    """Return the elites, the history and the positions of a run as an ``xarray.Dataset``.
+
+    Variables are the datasets of /elites and /history of the file; those of the history that are named as one of the
+    elites begin with ``history_``. Attributes hold the provenance.
+
+    Raises InputError where xarray is not installed.
+    """
+    xarray = required("xarray")
+    elites = composed(("elites", lambda group: _write_elites(group, record)))
+    past = composed(("history", lambda group: history.write(group, record.history)))
+    scales = {name: past.pop(name) for name in ("generation", "island", "operator")}
+    found = {**elites, **{f"history_{name}" if name in elites else name: of for name, of in past.items()}}
+    # an elite has a generation and an island as properties
+    found |= {f"elite_{name}": found.pop(name) for name in ("generation", "island") if name in elites}
+    lattice = record.hamiltonian.lattice
+    places = {
+        "position": (["site", "xyz"], lattice.positions, {"units": "angstrom", "long_name": "positions of the sites"}),
+        "xyz": (["xyz"], np.array(["x", "y", "z"])),
+        **scales,
+    }
+    proven = {} if record.bound is None else {"bound_per_site": record.bound.per_site}
+    about = {"input": record.input_path, "magsearch": record.version, "created": record.created, **proven}
+    return xarray.Dataset(found, places, about)
 
 
 def read(path: str | Path) -> Record:
@@ -173,10 +200,10 @@ def _write_elites(group: h5py.Group, record: Record) -> None:
             array = texts(text.decode() for text in array)
         chunks = (1, min(array.shape[1], SITES_PER_CHUNK), *array.shape[2:]) if large else None
         how = {"chunks": chunks, **COMPRESSED} if large else {}
-        dataset(group, column.name, array, column.unit, ", ".join(("elite", *column.axes)), **how)
+        dataset(group, column.name, array, column.unit, ", ".join(("elite", *column.axes)), column.about, **how)
         if column.extensive:
             name, unit = column.shown
-            dataset(group, name, array / record.hamiltonian.n_spins, unit, "elite")
+            dataset(group, name, array / record.hamiltonian.n_spins, unit, "elite", f"{column.about} (per site)")
 
 
 def _write_charges(group: h5py.Group, record: Record) -> None:
@@ -185,7 +212,15 @@ def _write_charges(group: h5py.Group, record: Record) -> None:
     order = model.drawn(lattice)
     if elites and len(order):
         charge = np.array([charge_density(lattice, e.spins)[order] for e in elites], dtype=np.float32)
-        dataset(group, "charge_density", charge, "1", "elite, triangle", **COMPRESSED)
+        dataset(
+            group,
+            "charge_density",
+            charge,
+            "1",
+            "elite, triangle",
+            "topological charge of every triangle",
+            **COMPRESSED,
+        )
 
 
 def _frames(elites: h5py.Group) -> Iterator[xdmf.Frame]:

@@ -27,6 +27,7 @@ from magsearch.phases.spectrum import Arm, Portrait
 from magsearch.search.stopping import Reason
 from magsearch.storage.checkpoint import parts_folder
 from magsearch.storage.files import COMPRESSED, SCHEMA, checked, dataset, opened, replaced, texts
+from magsearch.storage.labelled import Variable, composed, required
 from magsearch.storage.model import read as read_model
 from magsearch.storage.model import write as write_model
 from magsearch.storage.provenance import read as read_provenance
@@ -65,6 +66,31 @@ class ScanRecord:
     created: str
     version: str
     command: str
+
+    def to_xarray(self) -> Any:
+        """Return the points of the scan as an ``xarray.Dataset``: the datasets of /points of its file.
+
+        Raises InputError where xarray is not installed.
+        """
+        about = {"input": self.input_path, "magsearch": self.version, "created": self.created}
+        return required("xarray").Dataset(self._points(), {"xyz": (["xyz"], np.array(["x", "y", "z"]))}, about)
+
+    def to_pandas(self) -> Any:
+        """Return the points of the scan as a ``pandas.DataFrame``, a row for each; vectors are three columns.
+
+        Raises InputError where pandas is not installed.
+        """
+        table = required("pandas").DataFrame()
+        for name, (dimensions, values, _) in self._points().items():
+            if len(dimensions) == 1:
+                table[name] = values
+            else:
+                for k, component in enumerate("xyz"):
+                    table[f"{name}_{component}"] = values[:, k]
+        return table
+
+    def _points(self) -> dict[str, Variable]:
+        return composed(("points", lambda group: _write_points(group, self.columns, self.hamiltonian)))
 
     def _rows(self) -> dict[str, str]:
         """Return what a scan prints, by point."""
@@ -257,13 +283,17 @@ def _read_column(group: h5py.Group) -> Column:
 
 
 def _write_minima(group: h5py.Group, minima: Sequence[Minimum]) -> None:
-    dataset(group, "label", texts(m.label for m in minima), "", "minimum")
-    dataset(group, "spins", np.array([m.texture for m in minima]), "1", "minimum, site, xyz", **COMPRESSED)
-    dataset(group, "energy", [m.energy for m in minima], "meV", "minimum")
-    dataset(group, "torque", [m.torque for m in minima], "meV", "minimum")
-    dataset(group, "origin", texts(m.origin for m in minima), "", "minimum")
-    dataset(group, "portrait", texts(json.dumps(asdict(m.portrait)) for m in minima), "", "minimum")
-    dataset(group, "slopes", texts(json.dumps(m.slopes) for m in minima), "meV per site and coordinate", "minimum")
+    dataset(group, "label", texts(m.label for m in minima), "", "minimum", "phase")
+    dataset(
+        group, "spins", np.array([m.texture for m in minima]), "1", "minimum, site, xyz", "unit vectors", **COMPRESSED
+    )
+    dataset(group, "energy", [m.energy for m in minima], "meV", "minimum", "energy")
+    dataset(group, "torque", [m.torque for m in minima], "meV", "minimum", "largest |s x b|")
+    dataset(group, "origin", texts(m.origin for m in minima), "", "minimum", "operator, or point that it comes from")
+    portraits = texts(json.dumps(asdict(m.portrait)) for m in minima)
+    dataset(group, "portrait", portraits, "", "minimum", "figures behind the phase, JSON")
+    slopes = texts(json.dumps(m.slopes) for m in minima)
+    dataset(group, "slopes", slopes, "meV per site and coordinate", "minimum", "d energy / d coordinate, JSON")
 
 
 def _read_minima(group: h5py.Group) -> tuple[Minimum, ...]:
@@ -281,16 +311,26 @@ def _read_minima(group: h5py.Group) -> tuple[Minimum, ...]:
 
 
 def _write_states(group: h5py.Group, states: Sequence[ThermalState]) -> None:
-    dataset(group, "label", texts(s.label for s in states), "", "temperature")
-    dataset(group, "kelvin", [s.averages.kelvin for s in states], "kelvin", "temperature")
-    dataset(group, "averages", texts(json.dumps(asdict(s.averages)) for s in states), "meV, 1, k_B", "temperature")
+    dataset(group, "label", texts(s.label for s in states), "", "temperature", "phase")
+    dataset(group, "kelvin", [s.averages.kelvin for s in states], "kelvin", "temperature", "temperature")
+    averages = texts(json.dumps(asdict(s.averages)) for s in states)
+    dataset(group, "averages", averages, "meV, 1, k_B", "temperature", "averages with errors, JSON")
     portraits = texts(json.dumps([asdict(portrait) for portrait in s.portraits]) for s in states)
-    dataset(group, "portraits", portraits, "", "temperature")
+    dataset(group, "portraits", portraits, "", "temperature", "figures behind the phase, JSON")
     weights = np.array([[s.weight.mean, s.weight.error, s.weight.correlation] for s in states])
-    dataset(group, "weight", weights, "1", "temperature, (mean, error, correlation)")
-    dataset(group, "begun", texts(s.begun for s in states), "", "temperature")
-    dataset(group, "exchanged", [s.exchanged for s in states], "1", "temperature")
-    dataset(group, "spins", np.array([s.snapshot for s in states]), "1", "temperature, site, xyz", **COMPRESSED)
+    about = "weight of the heaviest wave: mean, error and correlation time in samples"
+    dataset(group, "weight", weights, "1", "temperature, estimate", about)
+    dataset(group, "begun", texts(s.begun for s in states), "", "temperature", "phase in which the ladder began")
+    dataset(group, "exchanged", [s.exchanged for s in states], "1", "temperature", "share of accepted exchanges")
+    dataset(
+        group,
+        "spins",
+        np.array([s.snapshot for s in states]),
+        "1",
+        "temperature, site, xyz",
+        "unit vectors of a snapshot",
+        **COMPRESSED,
+    )
 
 
 def _read_states(group: h5py.Group) -> tuple[ThermalState, ...]:
@@ -322,16 +362,28 @@ def _averages(values: dict[str, Any]) -> Averages:
 
 
 def _write_points(group: h5py.Group, columns: Sequence[Column], hamiltonian: Hamiltonian) -> None:
-    """Write every point as plain numbers, for readers without magsearch."""
+    """Write every point as plain numbers, for readers without magsearch; the numbers that were scanned by their key."""
     points = [(c, kelvin, found.summary(), found.label) for c in columns for kelvin, found in c.points() if found]
+    for key in dict.fromkeys(key for column, *_ in points for key in column.settings if key != "model.field"):
+        values = [column.settings.get(key) for column, *_ in points]
+        if all(isinstance(value, int | float) for value in values):
+            dataset(group, key, values, "as in the settings", "point", f"setting {key}")
     fields = [column.settings.get("model.field", hamiltonian.field) for column, *_ in points]
-    dataset(group, "column", np.array([column.number for column, *_ in points], dtype=np.int64), "", "point")
-    dataset(group, "temperature", [kelvin for _, kelvin, *_ in points], "kelvin", "point")
-    dataset(group, "field", np.reshape(fields, (len(points), 3)), "tesla", "point, xyz")
-    dataset(group, "label", texts(label for *_, label in points), "", "point")
-    for name, unit in (("energy_per_site", "meV per site"), ("charge", "1")):
-        dataset(group, name, [summary[name] for *_, summary, _ in points], unit, "point")
+    dataset(
+        group,
+        "column",
+        np.array([column.number for column, *_ in points], dtype=np.int64),
+        "",
+        "point",
+        "number of its column",
+    )
+    kelvins = [kelvin for _, kelvin, *_ in points]
+    dataset(group, "temperature", kelvins, "kelvin", "point", "temperature; 0: minima")
+    dataset(group, "field", np.reshape(fields, (len(points), 3)), "tesla", "point, xyz", "magnetic field")
+    dataset(group, "label", texts(label for *_, label in points), "", "point", "phase")
+    for name, unit, about in (("energy_per_site", "meV per site", "energy"), ("charge", "1", "topological charge")):
+        dataset(group, name, [summary[name] for *_, summary, _ in points], unit, "point", about)
         errors = [summary.get("error", {}).get(name, 0.0) for *_, summary, _ in points]
-        dataset(group, f"{name}_error", errors, unit, "point")
+        dataset(group, f"{name}_error", errors, unit, "point", f"standard error of the {about}; 0 for minima")
     spins = np.reshape([summary["magnetization"] for *_, summary, _ in points], (len(points), 3))
-    dataset(group, "magnetization", spins, "1", "point, xyz")
+    dataset(group, "magnetization", spins, "1", "point, xyz", "mean spin")

@@ -1,0 +1,81 @@
+"""Write docs/datasets.md, the datasets of runs and scans, from two small files: python docs/datasets.py."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+
+import magsearch as ms
+
+HEAD = """\
+# Datasets of runs and scans
+
+<!-- Made by `make docs` from files of a run and a scan; do not edit. -->
+
+[storage.md](storage.md) describes the groups. In names, `*` stands for a number.
+"""
+MODEL = """\
+[model]
+cell = [[3.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 3.0]]
+size = [4, 4, 1]
+periodic = [true, true, false]
+
+[[model.exchange]]
+J = 1.0
+shell = 1
+"""
+PRODUCT = """
+[[model.biquadratic]]
+B = 0.1
+shell = 1
+"""
+SETTINGS = {"generations": 2, "replicas": 4, "progress": False, "seed": 1}
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """Make a run and a scan, and yield their paths."""
+    source, product = folder / "model.toml", folder / "product.toml"
+    source.write_text(MODEL)
+    product.write_text(MODEL + PRODUCT)
+    run, scan = folder / "run.h5", folder / "scan.h5"
+    ms.search(source, store=run, islands=2, bound=True, **SETTINGS)
+    yield run
+    ms.scan(product, store=scan, field=[0, 1], temperature=[0, 1], search={"generations": 1}, progress=False)
+    yield scan
+
+
+def groups(path: Path) -> dict[str, dict[str, tuple[str, str, str]]]:
+    """Return axes, unit and description of the datasets, by group and name."""
+    found: dict[str, dict[str, tuple[str, str, str]]] = {}
+
+    def visit(name: str, item: h5py.Dataset | h5py.Group) -> None:
+        if isinstance(item, h5py.Dataset) and "axes" in item.attrs:
+            place, _, own = re.sub(r"/\d+/", "/*/", f"/{name}").rpartition("/")
+            found.setdefault(place, {})[own] = tuple(str(item.attrs[key]) for key in ("axes", "unit", "description"))
+
+    with h5py.File(path) as file:
+        file.visititems(visit)
+    return found
+
+
+def page() -> str:
+    """Return the page as Markdown."""
+    text = HEAD
+    with tempfile.TemporaryDirectory() as folder:
+        described: dict[str, dict[str, tuple[str, str, str]]] = {}
+        for path in files(Path(folder)):
+            found = groups(path)
+            described |= {place: items for place, items in found.items() if place not in described}
+    for place, items in described.items():
+        text += f"\n## {place}\n\n| dataset | axes | unit | content |\n|---|---|---|---|\n"
+        for name, (axes, unit, about) in items.items():
+            text += f"| `{name}` | {axes} | {unit} | {about.replace('|', chr(92) + '|')} |\n"
+    return text
+
+
+if __name__ == "__main__":
+    (Path(__file__).parent / "datasets.md").write_text(page())
