@@ -55,8 +55,13 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line("no CuPy here: tests of devices ran on the CPU and the simulated GPU only")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the simulated GPU to the tests that are chosen for it."""
+    """Thin out products of parameters, and leave the simulated GPU to the tests that are chosen for it."""
+    for item in items:
+        mark = item.get_closest_marker("spread")
+        if mark and sum(item.callspec.indices.values()) % mark.args[0]:  # every value of a parameter is left
+            item.add_marker(pytest.mark.slow)
     if os.environ.get("STANDIN") == "all":
         return
 
