@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from importlib.util import find_spec
 from typing import Any
 
@@ -14,8 +13,7 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before the kernels are loaded; test_evaluator compares threads
 os.environ["PYTHONSAFEPATH"] = "1"  # subprocesses take the installed package, not the folder that they start in
 # Hundreds of subprocesses import magsearch; without its bytecode each of them would compile 220 modules, in 0.5 s
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
+os.environ["PYTHONDONTWRITEBYTECODE"] = ""
 
 from models import MODELS
 from simulated import simulated
