@@ -104,7 +104,7 @@ def multiset(texture: np.ndarray) -> Counter[bytes]:
 
 @every
 @crystals
-@pytest.mark.spread(2)
+@pytest.mark.spread(3)
 def test_operator_makes_textures_from_as_many_parents_as_it_asks_for(operator, crystal):
     make, sites = operator(), crystal.lattice.sites
     for some in (some_textures(crystal, make.parents), [uniform(crystal)] * make.parents):

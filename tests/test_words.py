@@ -55,9 +55,7 @@ PHRASES = {
 }
 KERNELS = ("scatter", "fold", "curve", "incline", "glide", "recur", "visit")  # mean something else in HPC
 PATTERNS = {re.compile(phrase, re.IGNORECASE): better for phrase, better in PHRASES.items()}
-ANY = re.compile(
-    rf"\b(?:{'|'.join(PHRASES)})", re.IGNORECASE
-)  # five times faster than one by one
+ANY = re.compile(rf"\b(?:{'|'.join(PHRASES)})", re.IGNORECASE)  # five times faster than one by one
 
 
 def running(text: str) -> str:
