@@ -11,8 +11,9 @@ demo: $(VENV)/installed
 	$(BIN)/magsearch run inputs/pdfeir111.toml -o out/demo.h5 --overwrite
 	$(BIN)/magsearch plot out/demo.h5 -o out/demo.png
 
+# by name: xdist would begin with the files of most tests, and end with those of the longest
 test: $(VENV)/tested
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-everywhere: $(VENV)/tested
 	$(BIN)/python tests/everywhere.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before the kernels are loaded; test_evaluator compares threads
 os.environ["PYTHONSAFEPATH"] = "1"  # subprocesses take the installed package, not the folder that they start in
+# Hundreds of subprocesses import magsearch; without its bytecode each of them would compile 220 modules, in 0.5 s
+os.environ["PYTHONDONTWRITEBYTECODE"] = ""
 
 from models import MODELS
 from simulated import simulated
@@ -22,6 +25,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 
 # Modules whose tests of ``device`` also run on the simulated GPU; STANDIN=all in the environment adds every other one
 SIMULATED = {"test_seats", "test_heatbath", "test_hessian", "test_minimizers", "test_preconditioner"}
+DEVICES = ["cpu", *(["cuda"] if find_spec("cupy") else []), "simulated"]
 LONG = {  # of their tests, those that take long there
     "test_energy_falls_and_spins_stay_on_the_sphere", "test_second_order_minimisers_do_not_mind_soft_modes",
     "test_ground_states_of_polyhedra_with_antiferromagnetic_edges", "test_steps_are_a_limit",
@@ -43,8 +47,19 @@ def machine(name: str) -> Device:
         pytest.skip(str(error))
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say once, instead of for each of two thousand tests, that no GPU has been tested."""
+    if "cuda" not in DEVICES:
+        terminalreporter.write_line("no CuPy here: tests of devices ran on the CPU and the simulated GPU only")
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the simulated GPU to the tests that are chosen for it."""
+    """Thin out products of parameters, and leave the simulated GPU to the tests that are chosen for it."""
+    for item in items:
+        mark = item.get_closest_marker("spread")
+        if mark and sum(item.callspec.indices.values()) % mark.args[0]:  # every value of a parameter is left
+            item.add_marker(pytest.mark.slow)
     if os.environ.get("STANDIN") == "all":
         return
 
@@ -57,13 +72,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if chosen(item)]
 
 
-@pytest.fixture(scope="session", params=["cpu", "cuda", "simulated"])
+@pytest.fixture(scope="session", params=DEVICES)
 def device(request: pytest.FixtureRequest) -> Device:
-    """The CPU always, a GPU where one is seen; a simulated one for chosen tests."""
+    """The CPU always, a GPU where there is CuPy; a simulated one for chosen tests."""
     return machine(request.param)
 
 
-@pytest.fixture(scope="session", params=["cpu", "cuda", "simulated"])
+@pytest.fixture(scope="session", params=DEVICES)
 def target(request: pytest.FixtureRequest) -> Device:
     """Each of them for every test: for the laws of single kernels."""
     return machine(request.param)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import sys
@@ -11,9 +12,10 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from magsearch.cli import COMMANDS, main
 
@@ -49,6 +51,7 @@ class Tally:
             print(words, flush=True)
 
 
+@cache
 def preload() -> None:
     """Import all commands and what they import late, so that forks begin at once."""
     for name, _ in COMMANDS.values():
@@ -88,21 +91,16 @@ class Command:
         return code, texts[0], texts[1]
 
 
-def begin(arguments: Sequence[object], prepare: Callable[[], object] = lambda: None) -> Command:
-    """Start a command in a fork of this process; ``prepare`` is called in it before."""
-    output = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
-    sys.stdout.flush()
-    pid = os.fork()
-    if pid:
-        return Command(pid, time.monotonic(), output)
+def carry_out(arguments: Sequence[object], prepare: Callable[[], object] = lambda: None) -> NoReturn:
+    """Run a command in a fork, whose standard streams are in place, and end the fork; ``prepare`` is called before."""
     code = FOREIGN
     try:
+        gc.freeze()  # files of the parent are not closed here: their numbers may be those of other files by then
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        for number, file in enumerate(output, start=1):
-            os.dup2(file.fileno(), number)
         sys.argv = ["magsearch", *map(str, arguments)]
-        sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115
+        sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
         sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
         prepare()
         try:
@@ -116,6 +114,18 @@ def begin(arguments: Sequence[object], prepare: Callable[[], object] = lambda: N
         sys.stderr.flush()
     finally:
         os._exit(code)
+
+
+def begin(arguments: Sequence[object], prepare: Callable[[], object] = lambda: None) -> Command:
+    """Start a command in a fork of this process; ``prepare`` is called in it before."""
+    output = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid:
+        return Command(pid, time.monotonic(), output)
+    for number, file in enumerate(output, start=1):
+        os.dup2(file.fileno(), number)
+    carry_out(arguments, prepare)
 
 
 def ran(

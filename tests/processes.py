@@ -7,11 +7,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import h5py
 import numpy as np
 import pytest
+from forked import carry_out, preload
 
 COMMAND = [sys.executable, "-c", "from magsearch.cli import main; main()"]
 CLOCKS = {"history/seconds"}  # what two equal runs do not share
@@ -86,10 +87,22 @@ def launcher(ranks: int) -> list[str]:
 
 
 def start(*arguments: Any, ranks: int = 0, **how: Any) -> subprocess.Popen[str]:
-    """Start magsearch in the background on ``ranks`` ranks; 0: without MPI. Its two output streams are one."""
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", **how.pop("env", {})}
-    command = [*launcher(ranks), *COMMAND, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env, **how)
+    """Start magsearch in the background on ``ranks`` ranks; 0: without MPI. Its two output streams are one.
+
+    A process without MPI, in the environment of this one, is a fork that has everything imported.
+    """
+    piped: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, **how}
+    if not ranks and "env" not in how:
+        preload()
+        return subprocess.Popen(["magsearch"], preexec_fn=lambda: _alone(arguments), **piped)
+    piped["env"] = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", **how.get("env", {})}
+    return subprocess.Popen([*launcher(ranks), *COMMAND, *map(str, arguments)], **piped)
+
+
+def _alone(arguments: tuple[Any, ...]) -> NoReturn:
+    """Carry out a command in place of the program that Popen would start."""
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # the parent waits for the last of these
+    carry_out(arguments)
 
 
 def done(*arguments: Any, ranks: int = 0, code: int | None = 0, seconds: float = 120, **how: Any) -> str:

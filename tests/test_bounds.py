@@ -254,8 +254,8 @@ def no_energy_is_below(seed: int) -> bool:
 
 def test_no_energy_is_below_the_bound():
     """Random lattices, tensors, anisotropy, fields, edges, vacancies; in more than a third the bound is reached."""
-    reached = sum(no_energy_is_below(seed) for seed in range(120))
-    assert reached > 40
+    reached = sum(no_energy_is_below(seed) for seed in range(60))
+    assert reached > 20
 
 
 @pytest.mark.slow
@@ -279,7 +279,7 @@ def crystal_is_below_every_box(seed: int) -> None:
 
 
 def test_the_crystal_is_below_every_box():
-    for seed in (*range(300, 317), *range(319, 330)):
+    for seed in range(300, 312):
         crystal_is_below_every_box(seed)
 
 

@@ -84,6 +84,20 @@ print("found everywhere")
 """
 
 
+COMMANDS = """
+import json, sys
+from magsearch.cli import main
+for line in json.loads(sys.argv[1]):
+    sys.argv = ["magsearch", *line]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            raise
+    print("\\0")
+"""
+
+
 def test_a_new_property_is_one_line_of_one_file(tmp_path):
     """A copy of the package with lines added to candidate.py alone runs, stores, resumes and shows it."""
     copy = tmp_path / "magsearch"
@@ -107,23 +121,24 @@ def test_a_new_property_is_one_line_of_one_file(tmp_path):
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def command(*arguments: Any) -> str:
-        return python("-c", "from magsearch.cli import main; main()", *arguments)
+    def commands(*lines: list[Any]) -> list[str]:
+        """What each command line prints, all in one process."""
+        return python("-c", COMMANDS, json.dumps([list(map(str, line)) for line in lines])).split("\0\n")[:-1]
 
     (tmp_path / "in.toml").write_text(MODEL.replace("generations = 12", "generations = 3"))
     out = tmp_path / "in.h5"
-    command("run", "in.toml", "-o", out)
+    shown = commands(["run", "in.toml", "-o", out], ["show", out, "--json"])[1]
     with h5py.File(out) as file:
         spins, heights = file["elites/spins"][()], file["elites/height"]
         assert heights[()] == pytest.approx(spins[:, :, 2].sum(axis=1))
         assert (heights.attrs["unit"], heights.attrs["axes"]) == ("1", "elite")
         assert {"height", "note", "local"} <= set(file["checkpoint"])
-    champion = json.loads(command("show", out, "--json"))["champion"]
+    champion = json.loads(shown)["champion"]
     assert champion["height_per_site"] == pytest.approx(spins[0, :, 2].mean())
     assert '"height per site"' in out.with_suffix(".xdmf").read_text()
     assert python("-c", SCRIPT, out) == "found everywhere\n"
-    command("run", "--resume", out, "--set", "search.generations=4")
-    assert json.loads(command("show", out, "--json"))["generations"] == 4
+    resume = ["run", "--resume", out, "--set", "search.generations=4"]
+    assert json.loads(commands(resume, ["show", out, "--json"])[1])["generations"] == 4
 
 
 def test_documentation_names_every_stored_property():

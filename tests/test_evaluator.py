@@ -59,6 +59,7 @@ def evaluated(evaluator: Evaluator, textures: Any, other: Any = None, tesla: Any
 # -- against the formula ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.spread(2)
 def test_energy_and_field_follow_the_formula(model, target, real, path):
     evaluator = evaluator_of(model, target, real, path)
     s = oracle.random_textures(model, 5)
@@ -68,6 +69,7 @@ def test_energy_and_field_follow_the_formula(model, target, real, path):
     assert np.abs(evaluator.field(s) - b).max() < TOLERANCE[real] * np.abs(b).max()
 
 
+@pytest.mark.spread(3)
 def test_sums_follow_their_definitions(model, target, real, path):
     evaluator = evaluator_of(model, target, real, path)
     s, other = oracle.random_textures(model, 5), 0.3 * oracle.random_textures(model, 5, seed=1)
@@ -102,6 +104,7 @@ def slope(energy: Any, s: np.ndarray, along: np.ndarray) -> np.ndarray:
     return (8 * (e[1] - e[-1]) - (e[2] - e[-2])) / (12 * h)
 
 
+@pytest.mark.spread(2)
 def test_field_is_minus_gradient(model, target, path):
     evaluator = evaluator_of(model, target, np.float64, path)
     s = oracle.random_textures(model, 16)
@@ -122,6 +125,7 @@ def test_stiffness_bounds_the_field(model, device):
 # -- populations -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.spread(2)
 def test_replicas_do_not_talk(model, target, real):
     """Not by one bit, whatever the others do, a broken replica included."""
     evaluator = Evaluator(model, target, real, "direct")
@@ -136,6 +140,7 @@ def test_replicas_do_not_talk(model, target, real):
         assert_array_equal(new_sums[:, k], sums[:, k])
 
 
+@pytest.mark.spread(2)
 def test_replicas_do_not_talk_through_a_convolution(model, target, real):
     """Two replicas share one complex transform: they may see each other's rounding, and no more."""
     evaluator = evaluator_of(model, target, real, "fourier")
@@ -147,6 +152,7 @@ def test_replicas_do_not_talk_through_a_convolution(model, target, real):
     assert np.abs(evaluator.field(changed)[kept] - before[kept]).max() < TOLERANCE[real] * np.abs(before).max()
 
 
+@pytest.mark.spread(2)
 def test_order_of_replicas_does_not_matter(model, target, real):
     evaluator = Evaluator(model, target, real, "direct")
     s = oracle.random_textures(model, 37)
@@ -157,6 +163,7 @@ def test_order_of_replicas_does_not_matter(model, target, real):
     assert_array_equal(shuffled_sums, sums[:, order])
 
 
+@pytest.mark.spread(2)
 def test_padding_does_not_matter(model, target, real):
     """A replica alone in its block has the energy that it has among others."""
     evaluator = Evaluator(model, target, real, "direct")
@@ -166,6 +173,7 @@ def test_padding_does_not_matter(model, target, real):
         assert_array_equal(evaluator.energies(s[:count]), together[:count])
 
 
+@pytest.mark.spread(3)
 def test_same_call_gives_the_same_bits(model, target, real, path):
     evaluator = evaluator_of(model, target, real, path)
     s = oracle.random_textures(model, 20)
@@ -174,6 +182,7 @@ def test_same_call_gives_the_same_bits(model, target, real, path):
     assert_array_equal(first[1], second[1])
 
 
+@pytest.mark.spread(2)
 def test_each_replica_has_its_own_magnetic_field(model, target, path):
     evaluator = evaluator_of(model, target, np.float64, path)
     s = oracle.random_textures(model, 2 * target.width)
@@ -184,6 +193,7 @@ def test_each_replica_has_its_own_magnetic_field(model, target, path):
     assert_allclose(sums[SUM["ENERGY"]], expected, atol=1e-11 * scale_of(oracle.field(model, s)).max())
 
 
+@pytest.mark.spread(2)
 def test_textures_survive_the_way_to_the_device_and_back(model, target, real):
     evaluator = Evaluator(model, target, real)
     s = oracle.random_textures(model, 19).astype(real)

@@ -171,7 +171,7 @@ def test_10_every_cell_of_the_tutorial_runs_and_shows_what_it_promises():
     assert texts[-1].splitlines()[1:-1] == texts[1].splitlines()[1:-1], "a file says what the search said"
 
 
-@pytest.mark.parametrize("name", ["1_ground_state.py", "8_islands.py"])
+@pytest.mark.parametrize("name", [pytest.param("1_ground_state.py", marks=pytest.mark.slow), "8_islands.py"])
 def test_examples_run_in_any_folder(name, tmp_path):
     command = [sys.executable, ROOT / "examples" / name, *(("12",) if name.startswith("1") else (SMALL, "8"))]
     done = subprocess.run([str(part) for part in command], cwd=tmp_path, capture_output=True, text=True, timeout=120)

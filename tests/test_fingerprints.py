@@ -57,6 +57,7 @@ def numbers(one):
 
 @pytest.mark.parametrize("smoothness", [0.0, 4.0])
 @pytest.mark.parametrize("name", list(LATTICES))
+@pytest.mark.spread(2)
 def test_fingerprints_are_what_their_definition_says(target, real, name, smoothness):
     lattice, energies = LATTICES[name], np.arange(5.0)
     given = textures(lattice, smoothness=smoothness)
@@ -68,6 +69,7 @@ def test_fingerprints_are_what_their_definition_says(target, real, name, smoothn
 
 @pytest.mark.parametrize("smoothness", [0.0, 0.5, 4.0])
 @pytest.mark.parametrize("name", list(LATTICES))
+@pytest.mark.spread(2)
 def test_charges_are_those_of_double_precision(target, real, name, smoothness):
     lattice, given = LATTICES[name], textures(LATTICES[name], smoothness=smoothness)
     given[3:, 2] = 0
@@ -110,6 +112,7 @@ def triangular(size=(9, 9, 1)):
 
 @pytest.mark.parametrize("smoothness", [0.0, 1.5, 4.0])
 @pytest.mark.parametrize("model", [square(size=(8, 8, 1)), triangular(), MODELS["kagome_tensor"]])
+@pytest.mark.spread(2)
 def test_copies_by_symmetry_agree_in_single_precision(device, model, smoothness):
     random, one = np.random.default_rng(5), textures(model.lattice, 1, 1, smoothness)[0]
     copies = np.stack([one, *(copy(model, one, random) for _ in range(60))])

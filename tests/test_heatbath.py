@@ -88,6 +88,7 @@ def once(model: Hamiltonian, device: Any, real: Any, s: np.ndarray, kinds: int, 
 
 @pytest.mark.parametrize("name", SINGLE)
 @pytest.mark.parametrize("move", list(MOVE)[:-1])
+@pytest.mark.spread(2)
 def test_every_move_is_in_detailed_balance(name, move, target, real):
     """From equilibrium, s -> s' is as frequent as s' -> s, and both are distributed alike."""
     count = 4000 if target.name == "simulated" else 30000
@@ -134,6 +135,7 @@ def test_the_heat_bath_forgets_where_a_spin_was_and_the_others_do_not(device, re
 
 
 @pytest.mark.parametrize("kinds", [moves(m) for m in list(MOVE)[:-1]] + [moves("HEATBATH", "CONE"), EVERY])
+@pytest.mark.spread(3)
 def test_energy_and_magnetisation_are_kept_from_changes(kinds, model, device, real):
     """After each sweep the sums over changes give the oracle's energy of the texture; spins stay on the sphere."""
     motion = contact(model, device, real, 5, [0.0, 1.0, 30.0, 300.0, 1e5])

@@ -42,6 +42,7 @@ def expected(model: Hamiltonian, s: np.ndarray, v: np.ndarray, t: float = 1e-5) 
 
 
 @pytest.mark.parametrize("path", ["direct", "fourier"])
+@pytest.mark.spread(2)
 def test_hessian_is_the_derivative_of_the_gradient(model, device, real, path):
     if path == "fourier" and np.isinf(cost(model, device).fourier):
         pytest.skip("no Fourier path")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -42,12 +43,18 @@ SOURCES = {
 }  # these gather the rest
 
 
+def called(node: ast.expr) -> str:
+    """The last name of what is called or tested."""
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+@cache
 def imports(name: str) -> set[str]:
     """What a module imports anywhere in its text, dotted; names behind importlib.import_module included."""
     path, found = SOURCES[name], set()
     package = ["magsearch", *name.split(".")][: None if path.name == "__init__.py" else -1]
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        if isinstance(node, ast.If) and called(node.test) == "TYPE_CHECKING":
             continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
@@ -55,7 +62,7 @@ def imports(name: str) -> set[str]:
             start = package[: len(package) - node.level + 1] if node.level else []
             whole = ".".join([*start, *([node.module] if node.module else [])])
             found |= {whole} | {f"{whole}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+        elif isinstance(node, ast.Call) and called(node.func) == "import_module":
             found |= {a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)}
     return found
 

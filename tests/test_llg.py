@@ -137,6 +137,7 @@ def test_at_absolute_zero_it_relaxes(name, target):
 
 
 @pytest.mark.parametrize("damping", [inf, 1.0, 0.3])
+@pytest.mark.spread(2)
 def test_a_free_spin_diffuses(device, real, damping):
     """<s(t) . s(0)> = exp(- 2 kT t) at any damping, at a temperature of its own in every replica."""
     kelvin = np.repeat([5.0, 20.0], 8000)
@@ -182,6 +183,7 @@ KELVIN = (3.0, 10.0, 40.0)
 
 
 @pytest.mark.parametrize("damping", [inf, 1.0, 0.3])
+@pytest.mark.spread(2)
 def test_a_spin_in_a_field_follows_langevin(device, real, damping):
     """<cos> = coth x - 1/x with x = h / kT."""
     energy, z = measured(IN_A_FIELD, device, KELVIN, damping, 0.01, 12000, real=real)

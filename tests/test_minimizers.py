@@ -58,6 +58,7 @@ def assert_reported(model: Hamiltonian, relaxed: Any, real: Any) -> None:
 # -- laws that hold for every minimiser ------------------------------------------------------------------------------
 
 
+@pytest.mark.spread(3)
 def test_energy_falls_and_spins_stay_on_the_sphere(model, device, real, minimizer):
     """After a few steps and after many; what is reported is what the returned textures have."""
     s = oracle.random_textures(model, 5)
@@ -75,6 +76,7 @@ def test_energy_falls_and_spins_stay_on_the_sphere(model, device, real, minimize
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name not in SOFT])
+@pytest.mark.spread(2)
 def test_torque_vanishes_in_double_precision(name, target, minimizer):
     model = MODELS[name]
     if target.name == "simulated" and name not in ("square_bloch", "disordered", "box_within_range"):
@@ -117,6 +119,7 @@ def test_a_minimum_is_found_and_no_saddle(device, minimizer):
         assert (oracle.energy(model, moved) > oracle.energy(model, s)).all()
 
 
+@pytest.mark.spread(2)
 def test_a_replica_does_not_depend_on_the_others(target, real, minimizer, monkeypatch):
     """Not by one bit: most of the population is relaxed already and removed while the others continue."""
     model = square_bloch()
@@ -165,6 +168,7 @@ def test_the_same_start_gives_the_same_bits(device, real, minimizer):
 
 
 @pytest.mark.parametrize("broken", [0, 3])
+@pytest.mark.spread(2)
 def test_a_broken_replica_neither_arrives_nor_disturbs(target, real, minimizer, broken):
     model = square_bloch()
     evaluator = Evaluator(model, target, real, "direct")
@@ -209,6 +213,7 @@ def test_no_spin_turns_further_than_allowed(kind, target):
 
 
 @pytest.mark.parametrize("steps", [1, 5, 20, 33])
+@pytest.mark.spread(3)
 def test_steps_are_a_limit(device, real, minimizer, steps):
     """Also where they are not a multiple of the steps between two checks; the report is of the returned texture."""
     model = MODELS["triangular_j1_j3"]
@@ -230,6 +235,7 @@ def test_no_steps_leave_the_textures_as_they_are(device, real, minimizer):
 
 
 @pytest.mark.parametrize("window", [1, 7, 20, 33])
+@pytest.mark.spread(2)
 def test_variance_control_stops_after_one_window(target, real, minimizer, window):
     model = square_bloch()
     control = VarianceControl(window=window, **ALWAYS)

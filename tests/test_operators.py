@@ -104,6 +104,7 @@ def multiset(texture: np.ndarray) -> Counter[bytes]:
 
 @every
 @crystals
+@pytest.mark.spread(3)
 def test_operator_makes_textures_from_as_many_parents_as_it_asks_for(operator, crystal):
     make, sites = operator(), crystal.lattice.sites
     for some in (some_textures(crystal, make.parents), [uniform(crystal)] * make.parents):
@@ -118,6 +119,7 @@ def test_operator_makes_textures_from_as_many_parents_as_it_asks_for(operator, c
 
 @every
 @crystals
+@pytest.mark.spread(3)
 def test_a_child_does_not_depend_on_its_company(operator, crystal):
     """Every replica has parents of its own; alone, in pairs and among all the child is bitwise identical."""
     make, replicas = operator(), 7
@@ -140,6 +142,7 @@ def test_operators_do_the_same_on_every_device(device, operator, name):
 
 @every
 @crystals
+@pytest.mark.spread(3)
 def test_breeding_puts_offspring_on_the_sphere(operator, crystal):
     hamiltonian, make = crystal.hamiltonian, operator()
     settings = GeneticTunneling(replicas=4, seeds=((RandomSpins(), 1.0),), operators=((make, 1.0),))

@@ -202,7 +202,7 @@ def test_a_file_in_the_place_of_ours_is_not_removed(folder):
 # -- one process at a time ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("pairs", [3, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("pairs", [2, pytest.param(10, marks=pytest.mark.slow)])
 def test_of_two_runs_with_one_name_one_is_refused(pairs, folder):
     """Whichever is first. One that begins after the other has ended finds its file."""
     for pair in range(pairs):

@@ -122,6 +122,7 @@ def minima(model: Hamiltonian) -> float:
 
 
 @pytest.mark.parametrize("seed", [0, 2, 3, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 4, 5))])
+@pytest.mark.spread(2)
 def test_no_energy_is_below_the_raised_bound(seed):
     """Chains with random matrices, axes and fields: elliptical spirals, which patches of three spins forbid."""
     random = np.random.default_rng(seed)

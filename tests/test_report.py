@@ -166,7 +166,9 @@ def test_a_run_without_elites_has_no_page_yet(tmp_path):
         report.write(record(MODELS["square_bloch"], 0), tmp_path / "a.html")
 
 
-@pytest.mark.parametrize("axes", [{"fields": FIELDS}, {"fields": FIELDS, "moments": MOMENTS}])
+@pytest.mark.parametrize(
+    "axes", [pytest.param({"fields": FIELDS}, marks=pytest.mark.slow), {"fields": FIELDS, "moments": MOMENTS}]
+)
 def test_the_page_of_a_scan_shows_phases_crossings_and_the_texture_of_every_point(axes, show, tmp_path):
     """The energies of test_cut: ferromagnet and antiferromagnet cross at B = 3 / m."""
     made = grown(scan(**axes))

@@ -103,7 +103,7 @@ def test_file_can_be_read_with_h5py_alone(alone):
         assert file["model/positions"].shape == (64, 3)
 
 
-@pytest.mark.parametrize("ranks", [pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow), 4])
+@pytest.mark.parametrize("ranks", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(4, marks=pytest.mark.slow)])
 def test_scan_on_ranks_equals_the_scan_on_one(alone, ranks, tmp_path):
     """Minima, thermal averages and labels are bitwise identical."""
     out = tmp_path / "out.h5"

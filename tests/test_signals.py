@@ -49,6 +49,7 @@ def started(work: str, env: dict[str, str] | None = None) -> subprocess.Popen[st
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1"])
 @pytest.mark.parametrize("work", DEAF)
+@pytest.mark.spread(2)
 def test_a_signal_that_nobody_looks_at_ends_the_process(work, name):
     process = started(DEAF[work])
     begin = time.monotonic()

@@ -17,6 +17,7 @@ import pytest
 from models import MODELS
 from numpy.testing import assert_array_equal
 from oracle import energies, random_textures
+from processes import done
 from records import made_early, stored
 
 from magsearch import storage
@@ -369,11 +370,7 @@ def test_second_process_reads_a_run_while_it_goes_on(path):
     seen = []
     for _ in search.generations():
         storage.write(path, record.record(given, search, search.collected(), None, **about))
-        shown = subprocess.run(
-            [sys.executable, "-c", "from magsearch.cli import main; main()", "show", str(path), "--json"],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        seen.append(json.loads(shown.stdout))
+        seen.append(json.loads(done("show", path, "--json")))
     assert [one["generations"] for one in seen] == [1, 2, 3]
     assert all(one["stopped"] is None for one in seen)
     assert seen[-1]["champion"]["energy_per_site"] == pytest.approx(search.history["best"][-1, 0])

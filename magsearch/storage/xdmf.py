@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
-from xml.sax.saxutils import escape, quoteattr
 
 import h5py
 import numpy as np
@@ -54,7 +54,7 @@ def beside(path: Path, model: h5py.Group, name: str, frames: Iterable[Frame]) ->
     name    name of the frames
     """
     steps = "".join(_step(model, path.name, frame) for frame in frames)
-    collection = f'<Grid Name={quoteattr(name)} GridType="Collection" CollectionType="Temporal">\n{steps}</Grid>\n'
+    collection = f'<Grid Name="{escape(name)}" GridType="Collection" CollectionType="Temporal">\n{steps}</Grid>\n'
     text = f'{_head(path)}<Xdmf Version="2.0">\n<Domain>\n{collection}</Domain>\n</Xdmf>\n'
     return {path.with_suffix(".xdmf"): text}
 
@@ -85,7 +85,7 @@ def _step(model: h5py.Group, name: str, frame: Frame) -> str:
     grids = list(_grids(model, name, frame))
     if len(grids) == 1:
         return grids[0]
-    collection = f'<Grid Name={quoteattr(frame.title)} GridType="Collection" CollectionType="Spatial">\n'
+    collection = f'<Grid Name="{escape(frame.title)}" GridType="Collection" CollectionType="Spatial">\n'
     return f'{collection}<Time Value="{frame.time}"/>\n{"".join(grids)}</Grid>\n'
 
 
@@ -110,7 +110,7 @@ def _grids(model: h5py.Group, name: str, frame: Frame) -> Iterator[str]:
         return shape, _attribute("charge", "Scalar", "Cell", frame.charge, name, (frame.row, slice(0, count)))
 
     def grid(title: str, content: str) -> str:
-        return f'<Grid Name={quoteattr(title)} GridType="Uniform">\n<Time Value="{frame.time}"/>\n{content}</Grid>\n'
+        return f'<Grid Name="{escape(title)}" GridType="Uniform">\n<Time Value="{frame.time}"/>\n{content}</Grid>\n'
 
     every, triangular = slice(None), corners.attrs["inside"] > 0
     if min(size) > 1:
@@ -129,13 +129,13 @@ def _grids(model: h5py.Group, name: str, frame: Frame) -> Iterator[str]:
 def _number(label: str, value: float) -> str:
     """Describe an attribute of a whole grid."""
     item = f'<DataItem Format="XML" Dimensions="1" NumberType="Float" Precision="8">{value!r}</DataItem>\n'
-    return f'<Attribute Name={quoteattr(label)} AttributeType="Scalar" Center="Grid">\n{item}</Attribute>\n'
+    return f'<Attribute Name="{escape(label)}" AttributeType="Scalar" Center="Grid">\n{item}</Attribute>\n'
 
 
 def _attribute(
     label: str, kind: str, centre: str, dataset: h5py.Dataset, name: str, slab: Slab, mesh: tuple[int, ...] = ()
 ) -> str:
-    head = f'<Attribute Name={quoteattr(label)} AttributeType="{kind}" Center="{centre}">\n'
+    head = f'<Attribute Name="{escape(label)}" AttributeType="{kind}" Center="{centre}">\n'
     return f"{head}{_item(dataset, name, slab, mesh)}</Attribute>\n"
 
 
