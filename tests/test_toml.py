@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from magsearch import formats
+from magsearch.bounds.luttinger_tisza import lower_bound
 from magsearch.errors import InputError
 from magsearch.units import JOULE, MRY, MU_B
 
@@ -54,6 +55,72 @@ def test_positive_d_turns_the_spins_with_d(tmp_path, direction, plane):
     spins = np.cos(along_x) * first + np.sin(along_x) * second
     assert energy_per_site(model, spins) == pytest.approx(-0.5)
     assert energy_per_site(model, np.cos(along_x) * first - np.sin(along_x) * second) == pytest.approx(0.5)
+
+
+HONEYCOMB = 'lattice = "honeycomb"\nsize = [4, 4, 1]\n'
+CUBIC = np.array([[1, -(3**0.5), 2**0.5], [1, 3**0.5, 2**0.5], [-2, 0, 2**0.5]]) / 6**0.5  # x, y, z: [111] along z
+
+
+def test_two_ion_anisotropy_makes_an_xxz_pair(tmp_path):
+    """Spins at an angle theta to n have J sin^2 + (J + A) cos^2."""
+    table = "[[model.exchange]]\nJ = 1\n[[model.two_ion]]\nA = [0.5, 0.25]\naxis = [0, 0, 2]"
+    model = read(tmp_path, SQUARE + table)
+    assert energy_per_site(model, Z) == pytest.approx(-2 * 1.75)
+    assert energy_per_site(model, X) == pytest.approx(-2)
+    assert energy_per_site(model, 0.6 * X + 0.8 * Z) == pytest.approx(-2 * (1 + 0.64 * 0.75))
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2])
+def test_a_kitaev_bond_couples_the_components_along_its_axis(tmp_path, kind):
+    c, a, b = CUBIC[kind], CUBIC[kind - 2], CUBIC[kind - 1]
+    model = read(tmp_path, HONEYCOMB + "[[model.kitaev]]\nK = 2\nGamma = 0.5\nGamma_prime = 0.25")
+    bonds, lattice = model.bonds, model.lattice
+    r = bonds.offset @ lattice.cell + lattice.basis[bonds.j] - lattice.basis[bonds.i]
+    own = np.abs(r @ c) < 1e-9
+    assert own.sum() == 2  # the bond and its reverse
+    for J in bonds.J[own]:
+        expected = {(0, 0): 2.0, (0, 1): 0.25, (0, 2): 0.25, (1, 2): 0.5, (1, 1): 0.0, (2, 2): 0.0}
+        for (first, second), value in expected.items():
+            assert (c, a, b)[first] @ J @ (c, a, b)[second] == pytest.approx(value)
+            assert (c, a, b)[second] @ J @ (c, a, b)[first] == pytest.approx(value)
+
+
+def test_kitaev_couplings_have_the_symmetry_of_the_crystal(tmp_path):
+    """A uniform state may be rotated by 120 degrees about [111]; without Gamma and Gamma', in any direction."""
+    terms = "[[model.kitaev]]\nK = 2\nGamma = 0.5\nGamma_prime = 0.25"
+    model, pure = read(tmp_path, HONEYCOMB + terms), read(tmp_path, HONEYCOMB + terms.split("\nGamma")[0])
+    s = np.array([0.6, 0.48, 0.64])
+    cosine, sine = np.cos(2 * np.pi / 3), np.sin(2 * np.pi / 3)
+    turned = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]]) @ s
+    assert energy_per_site(model, turned) == pytest.approx(energy_per_site(model, s))
+    assert energy_per_site(model, Z) == pytest.approx(-(2 + 2 * 0.5 + 4 * 0.25) / 2)  # (x + y + z) / sqrt 3
+    assert [energy_per_site(pure, turned), energy_per_site(pure, Z)] == pytest.approx([-1, -1])
+
+
+def test_alpha_rucl3_has_its_proven_energy(tmp_path):
+    """J1, K1, Gamma1, J3 = -0.5, -5, 2.5, 0.5 meV with H = + J s s (Winter et al., Nat. Commun. 8, 1152 (2017))."""
+    terms = "[[model.exchange]]\nJ = [0.5, 0, -0.5]\n[[model.kitaev]]\nK = 5\nGamma = -2.5"
+    bound = lower_bound(read(tmp_path, HONEYCOMB + terms))
+    matrices = {c: 0.5 * np.eye(3) for c in range(3)}
+    for c, M in matrices.items():
+        M[c, c] += 5
+        M[c - 2, c - 1] = M[c - 1, c - 2] = -2.5
+    zigzag = np.linalg.eigvalsh(matrices[0] + matrices[1] - matrices[2] + 1.5 * np.eye(3))[-1] / -2
+    assert bound.per_site == pytest.approx(zigzag, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("lattice", "terms", "words"),
+    [
+        (HONEYCOMB, "K = 1\nshell = 2", "a bond is not perpendicular to one of the axes"),
+        (SQUARE, "K = 1", "a bond is not perpendicular to one of the axes"),
+        (HONEYCOMB, "K = 1\naxes = [[1, 0, 0], [0, 1, 0], [0, 1, 1]]", "not three orthogonal unit vectors"),
+    ],
+)
+def test_kitaev_couplings_that_do_not_fit_are_refused(tmp_path, lattice, terms, words):
+    with pytest.raises(InputError, match=words) as told:
+        read(tmp_path, lattice + "[[model.kitaev]]\n" + terms)
+    assert "model.toml:4" in str(told.value)
 
 
 def test_a_bond_brings_its_reverse_and_adds_to_the_shells(tmp_path):

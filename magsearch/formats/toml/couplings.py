@@ -30,6 +30,15 @@ SHELL: dict[str, Any] = {"doc": "Shell of neighbours, from 1; of a list of value
 BETWEEN: dict[str, Any] = {"doc": "The two species that are coupled.", "default": "all"}
 
 
+# cubic axes x, y, z in the coordinates of a honeycomb lattice whose bonds of kind z are along y
+CUBIC_ALONG_Z = (
+    (6**-0.5, -(2**-0.5), 3**-0.5),
+    (6**-0.5, 2**-0.5, 3**-0.5),
+    (-2 * 6**-0.5, 0.0, 3**-0.5),
+)
+PERPENDICULAR = 0.1  # cosine of the largest deviation of a bond from the plane perpendicular to its cubic axis
+
+
 class ByShell:
     """A table whose value, or list of values, is for a shell of neighbours, or for consecutive ones."""
 
@@ -80,6 +89,70 @@ class DMI(ByShell, Table, path="model.dmi"):
     def matrices(self, D: float, r: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the couplings [bond, 3, 3] of bonds along unit vectors r [bond, 3]."""
         return dmi_matrix(D * (r if self.direction == "bloch" else np.cross([0.0, 0.0, 1.0], r)))
+
+
+class TwoIon(ByShell, Table, path="model.two_ion"):
+    """Two-ion anisotropy of a shell, or of consecutive shells, - A (s_i . n)(s_j . n), `[[model.two_ion]]`.
+
+    With exchange J of the same shell, the pair is of XXZ type: J_z = J + A.
+    """
+
+    strength = "A"
+    A: Numbers = field(metadata={"doc": "Constant of a pair, positive for parallel components.", "unit": "`unit`"})
+    axis: Vector = field(
+        default_factory=lambda: [0.0, 0.0, 1.0], metadata={"doc": "The direction n; its length is ignored."}
+    )
+    shell: int = field(default=1, metadata=SHELL)
+    between: Pair | None = field(default=None, metadata=BETWEEN)
+
+    def matrices(self, A: float, r: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the couplings [bond, 3, 3] of bonds along unit vectors r [bond, 3]. ValueError for a zero axis."""
+        n = np.array(self.axis)
+        if not n.any():
+            raise ValueError("axis is zero; expected a direction")
+        return np.tile(A * np.outer(n, n) / (n @ n), (len(r), 1, 1))
+
+
+class Kitaev(ByShell, Table, path="model.kitaev"):
+    """Kitaev coupling K and the off-diagonal Gamma and Gamma' of a shell, `[[model.kitaev]]`.
+
+    Each bond is perpendicular to one of three cubic axes, c; with the other two, a and b, its energy is
+    - K s_i^c s_j^c - Gamma (s_i^a s_j^b + s_i^b s_j^a) - Gamma' (s_i^c (s_j^a + s_j^b) + (s_i^a + s_i^b) s_j^c), in
+    the convention of J: publications that write H = + K s s have the opposite signs.
+    """
+
+    strength = "K"
+    K: float = field(default=0.0, metadata={"doc": "Kitaev coupling, positive for parallel spins.", "unit": "`unit`"})
+    Gamma: float = field(default=0.0, metadata={"doc": "Off-diagonal coupling of a and b.", "unit": "`unit`"})
+    Gamma_prime: float = field(
+        default=0.0, metadata={"doc": "Off-diagonal coupling of c with a and with b.", "unit": "`unit`"}
+    )
+    axes: Matrix = field(
+        default_factory=lambda: [list(axis) for axis in CUBIC_ALONG_Z],
+        metadata={
+            "doc": "The three cubic axes, orthogonal unit vectors.",
+            "default": "[111] along z, and a bond of kind z along y: a honeycomb lattice of edge-sharing octahedra",
+        },
+    )
+    shell: int = field(default=1, metadata={"doc": "Shell of neighbours, from 1.", "ge": 1})
+    between: Pair | None = field(default=None, metadata=BETWEEN)
+
+    def matrices(self, K: float, r: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the couplings [bond, 3, 3] of bonds along unit vectors r [bond, 3].
+
+        ValueError for axes that are not orthogonal unit vectors, and for a bond that is perpendicular to none of them.
+        """
+        axes = np.array(self.axes)
+        if not np.allclose(axes @ axes.T, np.eye(3), atol=1e-6):
+            raise ValueError("axes are not three orthogonal unit vectors")
+        along = np.abs(r @ axes.T)  # [bond, axis]
+        kind = along.argmin(axis=1)
+        if (along.min(axis=1) > PERPENDICULAR).any() or (np.sort(along, axis=1)[:, 1] <= PERPENDICULAR).any():
+            raise ValueError("a bond is not perpendicular to one of the axes; [[model.bond]] takes any matrix")
+        c, a, b = axes[kind], axes[kind - 2], axes[kind - 1]
+        both = a + b
+        off = self.Gamma * a[:, :, None] * b[:, None] + self.Gamma_prime * c[:, :, None] * both[:, None]
+        return np.asarray(K * c[:, :, None] * c[:, None] + off + off.swapaxes(1, 2))
 
 
 class Bond(Table, path="model.bond", of=(Ends,)):
@@ -182,10 +255,12 @@ def products(
     return SpinProducts.joined(found)
 
 
-def of_shells(name: str, entries: Sequence[Exchange | DMI | Biquadratic], lattice: Lattice, source: Source) -> Bonds:
+def of_shells(
+    name: str, entries: Sequence[Exchange | DMI | TwoIon | Kitaev | Biquadratic], lattice: Lattice, source: Source
+) -> Bonds:
     """Return the couplings of shells in the unit of the file, both directions; ``name`` is that of their table.
 
-    InputError for shells that the lattice does not have, and for those that are given twice.
+    InputError for shells that the lattice does not have, those that are given twice, and tables that do not fit them.
     """
     shells = cache(lattice.shells)
     bonds = Bonds.none()
@@ -203,7 +278,10 @@ def of_shells(name: str, entries: Sequence[Exchange | DMI | Biquadratic], lattic
             kept = np.array([entry.between is None or pair == sorted(entry.between) for pair in ends])
             if not kept.any():
                 raise source.error((name, k, "between"), f"shell {number} has no bonds between {entry.between}")
-            J = entry.matrices(strength, r / shell.distance)
+            try:
+                J = entry.matrices(strength, r / shell.distance)
+            except ValueError as error:
+                raise source.error((name, k), str(error)) from None
             where = (source.label((name, k)),) * int(kept.sum())
             bonds += Bonds(shell.i[kept], shell.j[kept], shell.offset[kept], J[kept], where)
             if len(bonds.merged()) < len(bonds):

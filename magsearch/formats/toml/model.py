@@ -24,7 +24,9 @@ from magsearch.formats.toml.couplings import (
     Chirality,
     Exchange,
     FourSpin,
+    Kitaev,
     Matrix,
+    TwoIon,
     Vector,
     of_pairs,
     of_shells,
@@ -32,7 +34,7 @@ from magsearch.formats.toml.couplings import (
 )
 from magsearch.formats.toml.source import Source
 from magsearch.formats.toml.table import Table
-from magsearch.model.bonds import BondError
+from magsearch.model.bonds import BondError, Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import NAMED, Lattice
 from magsearch.model.terms.dipole import Dipole
@@ -147,6 +149,12 @@ class Model(Table, path="model"):
     dmi: list[DMI] = dataclasses.field(
         default_factory=list, metadata={"doc": "Dzyaloshinskii-Moriya interaction by shells, see [[model.dmi]]."}
     )
+    two_ion: list[TwoIon] = dataclasses.field(
+        default_factory=list, metadata={"doc": "Two-ion anisotropy by shells, see [[model.two_ion]]."}
+    )
+    kitaev: list[Kitaev] = dataclasses.field(
+        default_factory=list, metadata={"doc": "Kitaev and off-diagonal couplings by shells, see [[model.kitaev]]."}
+    )
     bond: list[Bond] = dataclasses.field(
         default_factory=list, metadata={"doc": "Couplings pair by pair, see [[model.bond]]."}
     )
@@ -185,7 +193,9 @@ def hamiltonian(table: dict[str, Any], text: str, path: str | Path) -> Hamiltoni
     model = source.read(Model, table)
     lattice = _lattice(model, source)
     unit = UNITS[model.unit]
-    bonds = of_shells("exchange", model.exchange, lattice, source) + of_shells("dmi", model.dmi, lattice, source)
+    bonds = Bonds.none()
+    for name in ("exchange", "dmi", "two_ion", "kitaev"):
+        bonds += of_shells(name, getattr(model, name), lattice, source)
     bonds += of_pairs("bond", model.bond, lattice, source)
     onsite: list[tuple[str, Sequence[Uniaxial | Cubic]]] = [("anisotropy", model.anisotropy), ("cubic", model.cubic)]
     for name, terms in onsite:
