@@ -20,6 +20,7 @@ from magsearch import config, formats
 from magsearch.config import document
 from magsearch.config.input import KNOWN, TABLES
 from magsearch.errors import InputError, SettingError
+from magsearch.formats.toml.couplings import CUBIC_ALONG_Z
 from magsearch.formats.toml.model import Model
 from magsearch.formats.toml.table import Key, Table
 from magsearch.search.stopping import Stop
@@ -198,6 +199,7 @@ MODEL_SAMPLES = {
         "basis": [{"position": [0.5, 0.0, 0.0]}], "constant": 2.0, "cartesian": True, "periodic": [True, False, False],
         "moment": 2.0, "field": [0.0, 1.0, 2.0], "unit": "mRy", "exchange": [{"J": 3.0}],
         "dmi": [{"D": 1.0, "direction": "neel"}], "bond": [{"i": 0, "j": 0, "cells": [2, 0, 0], "J": 1.0}],
+        "two_ion": [{"A": 1.0}], "kitaev": [{"K": 1.0}],
         "anisotropy": [{"K": 1.0}], "cubic": [{"Kc": 1.0}], "vacancies": [3], "dipole": False,
         "biquadratic": [{"B": 2.0}], "biquadratic_bond": [{"i": 0, "j": 1, "B": 2.0}],
         "four_spin": [{"K": 2.0, "sites": RHOMBUS}], "chirality": [{"T": 2.0, "sites": RHOMBUS[:3]}],
@@ -210,6 +212,11 @@ MODEL_SAMPLES = {
     "model.basis": {"position": [0.25, 0.0, 0.0], "species": "Fe", "moment": 3.0},
     "model.exchange": {"J": 3.0, "shell": 2, "between": ["A", "B"]},
     "model.dmi": {"D": 3.0, "direction": "bloch", "shell": 2, "between": ["A", "B"]},
+    "model.two_ion": {"A": 3.0, "axis": [1.0, 0.0, 0.0], "shell": 2, "between": ["A", "B"]},
+    "model.kitaev": {
+        "K": 3.0, "Gamma": 1.0, "Gamma_prime": 2.0, "shell": 3, "between": ["A", "B"],
+        "axes": [[-axis for axis in CUBIC_ALONG_Z[0]], list(CUBIC_ALONG_Z[1]), list(CUBIC_ALONG_Z[2])],
+    },
     "model.bond": {
         "i": 1, "j": 1, "cells": [3, 0, 0], "J": 3.0, "D": [1.0, 2.0, 3.0],
         "matrix": [[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 3.0]],
@@ -221,6 +228,7 @@ CRYSTAL: dict[str, Any] = {
     "size": [4, 4, 1], "cell": [[3**0.5, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
     "basis": [{"position": [0.0, 0.0, 0.0]}, {"position": [0.5, 0.5, 0.0], "species": "B"}],
     "exchange": [{"J": 1.0}], "dmi": [{"D": 0.5, "direction": "neel"}],
+    "two_ion": [{"A": 0.5}], "kitaev": [{"K": 0.5, "Gamma": 0.25}],
     "bond": [{"i": 0, "j": 0, "cells": [2, 1, 0], "J": 0.7}],
     "anisotropy": [{"K": 0.5}], "cubic": [{"Kc": 0.5}], "dipole": {"demagnetising": [0.0, 0.0, 0.0]},
     "biquadratic": [{"B": 0.3}], "biquadratic_bond": [{"i": 0, "j": 0, "cells": [2, 1, 0], "B": 0.2}],
@@ -255,7 +263,7 @@ def test_every_key_of_the_model_changes_the_hamiltonian(tmp_path, table):
         if key == "lattice":
             del changed["cell"], changed["basis"]
         if key in ("lattice", "basis"):
-            for bound in ("bond", "biquadratic_bond", "four_spin", "chirality"):
+            for bound in ("kitaev", "bond", "biquadratic_bond", "four_spin", "chirality"):
                 del changed[bound]
         assert crystal(tmp_path, changed) != crystal(tmp_path, CRYSTAL), key
 

@@ -116,8 +116,8 @@ class TwoIon(ByShell, Table, path="model.two_ion"):
 class Kitaev(ByShell, Table, path="model.kitaev"):
     """Kitaev coupling K and the off-diagonal Gamma and Gamma' of a shell, `[[model.kitaev]]`.
 
-    Each bond is perpendicular to one of three cubic axes, c; with the other two, a and b, its energy is
-    - K s_i^c s_j^c - Gamma (s_i^a s_j^b + s_i^b s_j^a) - Gamma' (s_i^c (s_j^a + s_j^b) + (s_i^a + s_i^b) s_j^c), in
+    Each bond is perpendicular to one of three cubic axes, c; a and b are the other two. The energy is
+    `- K s_i^c s_j^c - Gamma (s_i^a s_j^b + s_i^b s_j^a) - Gamma' (s_i^c (s_j^a + s_j^b) + (s_i^a + s_i^b) s_j^c)` in
     the convention of J: publications that write H = + K s s have the opposite signs.
     """
 
