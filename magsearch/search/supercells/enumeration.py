@@ -9,7 +9,7 @@ from magsearch.search.supercells.supercell import Supercell, hermite, manageable
 from magsearch.symmetry.space_group import keeps_energy, space_operations
 
 TOLERANCE = 1e-3  # of the largest coupling: allowed mismatch of a symmetry
-SMALL = 60  # maximum number of sites of a supercell
+SMALL = 52  # maximum number of sites of a supercell
 MANY = 1000  # supercells that are listed
 
 

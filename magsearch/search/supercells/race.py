@@ -27,6 +27,7 @@ from magsearch.model.sphere import unit
 from magsearch.operators.crystal import Crystal
 from magsearch.parallel.ranks import Ranks
 from magsearch.randomness import Consumer, stream
+from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.relax import relax
 from magsearch.search.candidate import on_host
 from magsearch.search.island import REFINEMENT, GeneticTunneling, Island
@@ -207,7 +208,7 @@ class Race:
         evaluator = Evaluator(supercell.hamiltonian, self.device, np.float32)
         random = stream(self.seed, Consumer.SCREENING, replica=number)
         relaxed = relax(
-            REFINEMENT, evaluator, unit(random.normal(size=(SCREENED, supercell.sites, 3))), watch=self.watch
+            BarzilaiBorwein(), evaluator, unit(random.normal(size=(SCREENED, supercell.sites, 3))), watch=self.watch
         )
         best = int(relaxed.energy.argmin())
         return [Best(supercell, relaxed.textures[best], float(relaxed.energy[best]) / supercell.sites)]
