@@ -73,6 +73,8 @@ class Expression:
         lattice = hamiltonian.lattice
         for other in (other for other in hamiltonian.others if not isinstance(other, others)):
             raise CannotExpress(target, f"the term '{other.name}' ({type(other).__name__})")
+        if hamiltonian.vacancies and not vacancies:
+            raise CannotExpress(target, "vacancies")
         for anisotropy in hamiltonian.anisotropy:
             known = isinstance(anisotropy, UniaxialAnisotropy | CubicAnisotropy)
             if not (known or (stevens and isinstance(anisotropy, StevensOperator))):
@@ -81,8 +83,6 @@ class Expression:
             if lattice.cells > 1:
                 raise CannotExpress(target, "couplings that differ from cell to cell")
             hamiltonian = replace(hamiltonian, bonds=hamiltonian.bonds + hamiltonian.site_bonds, site_bonds=None)
-        if hamiltonian.vacancies and not vacancies:
-            raise CannotExpress(target, "vacancies")
         if np.shape(hamiltonian.moments) != (lattice.atoms,):
             raise CannotExpress(target, "moments that differ from cell to cell")
         return cls(hamiltonian, target)
