@@ -12,6 +12,7 @@ from models import exchange, shell_bonds
 from numpy.testing import assert_allclose
 
 from magsearch.bounds.luttinger_tisza import lower_bound
+from magsearch.checks import examine
 from magsearch.errors import InputError
 from magsearch.formats import read, write
 from magsearch.model.bonds import Bonds
@@ -131,6 +132,17 @@ def test_point_groups(terms, order, axes, turn):
     for _, turns in group.maps:
         for each in turns:
             assert_allclose(oracle.energy(model, s @ each.T), oracle.energy(model, s), atol=1e-9)
+
+
+def test_check_knows_anisotropies_of_higher_order(tmp_path):
+    """80/7 meV between the axis and the cone z^2 = 3/7 of O_4^0, in a chain with two bonds of 1 meV."""
+    (tmp_path / "input.toml").write_text(
+        '[model]\nlattice = "chain"\nsize = [4, 1, 1]\n[[model.exchange]]\nJ = 1\n'
+        "[[model.stevens]]\nk = 4\nq = 0\nB = 1.0\n"
+    )
+    found = [one.text for one in examine(read(tmp_path / "input.toml")).findings if one.code == "large-anisotropy"]
+    assert len(found) == 1
+    assert found[0].startswith("an anisotropy of 11.4 meV exceeds all couplings of a spin together, 2 meV")
 
 
 # -- bounds ------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch.model.terms.forms import line, monomials, powers, turned
+from magsearch.model.terms.forms import bounds, line, monomials, powers, turned
 
 ALIKE = 1e-9  # 1 - |cos| of two axes that count as one
 Entry = tuple[float, NDArray[np.float64]]
@@ -107,6 +107,17 @@ class OnsiteEntries:
     def empty(self) -> bool:
         """Whether no atom has any anisotropy."""
         return not (self.A.any() or self.higher_order)
+
+    @property
+    def higher_range(self) -> NDArray[np.float64]:
+        """Upper bound of the range of the terms of higher order on the unit sphere, [atom] meV."""
+        found = np.zeros(self.atoms)
+        if self.higher_order:
+            polynomials = self.polynomials
+            for atom in range(self.atoms):
+                low, high = bounds({degree: form[atom] for degree, form in polynomials.items()})
+                found[atom] = high - low
+        return found
 
     def energies(self, spins: ArrayLike) -> NDArray[np.float64]:
         """Return the energy of every atom in meV, [..., atom], for spins [..., atom, 3]; broadcasts over atoms."""
