@@ -51,7 +51,7 @@ DEVICE lane<real> anisotropy(const Onsite<real>& terms, const real* p, vec<lane<
     if (terms.quadratic) energy = -dot(s, apply(p + QUADRATIC, s));
     if (terms.entries) {
         vec<lane<real>> field{};
-        onsite_fourth(terms, p + ENTRIES, s, field, energy);
+        onsite_higher(terms, p + ENTRIES, s, field, energy);
     }
     return energy;
 }

@@ -27,7 +27,7 @@ MODULES = {  # the public names, and where they are
     "model.hamiltonian": ("Hamiltonian",),
     "model.lattice": ("Lattice",),
     "model.terms.dipole": ("Dipole",),
-    "model.terms.single_ion": ("CubicAnisotropy", "UniaxialAnisotropy"),
+    "model.terms.single_ion": ("CubicAnisotropy", "StevensOperator", "UniaxialAnisotropy"),
     "observables.magnetization": ("magnetization",),
     "observables.structure_factor": ("structure_factor",),
     "observables.topological_charge": ("topological_charge",),

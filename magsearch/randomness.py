@@ -32,6 +32,7 @@ class Consumer(IntEnum):
     MODES = 19
     FITNESS = 20
     FILLING = 21
+    SCREENING = 22
 
 
 def stream(

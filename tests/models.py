@@ -10,7 +10,7 @@ from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.products import SpinProducts
-from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
+from magsearch.model.terms.single_ion import CubicAnisotropy, StevensOperator, UniaxialAnisotropy
 
 GOLDEN = (1 + np.sqrt(5)) / 2
 
@@ -93,7 +93,7 @@ def fcc_every_anisotropy() -> Hamiltonian:
 
 
 def several_axes() -> Hamiltonian:
-    """Several axes of fourth order and several cubes on one atom, other numbers of them on the other, a vacancy."""
+    """Several axes, cubes and Stevens operators on one atom, other numbers of them on the other, a vacancy."""
     lattice = Lattice.named("honeycomb", (3, 2, 1), 3.0)
     c, s = np.cos(0.7), np.sin(0.7)
     tilted = ((c, 0.0, s), (0.0, 1.0, 0.0), (-s, 0.0, c))
@@ -103,6 +103,8 @@ def several_axes() -> Hamiltonian:
         UniaxialAnisotropy(0.0, (0.0, 1.0, 1.0), K4=0.3, atoms=(0,)),
         CubicAnisotropy(0.6, atoms=(0,)),
         CubicAnisotropy(-0.5, tilted),
+        StevensOperator(4, -3, 0.1, tilted, atoms=(0,)),
+        StevensOperator(6, 2, 0.02),
     )
     return Hamiltonian(
         lattice, shell_bonds(lattice, bloch(0.9, 0.3)), [1.0, 2.0], terms, (3.0, 1.0, -4.0), vacancies=(4,)

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import product
+from math import comb
 
 import numpy as np
+from numpy.polynomial import Legendre, Polynomial
 
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
+from magsearch.model.terms.single_ion import CubicAnisotropy, StevensOperator, UniaxialAnisotropy
 
 MU_B = 5.7883818060e-2  # meV / T, CODATA 2018
+# coefficients of z^(k - |q|) in O_k^q, by k and |q| (Hutchings, Solid State Phys. 16, 227 (1964), table VIII)
+LEADING = {2: (3, 1, 1), 4: (35, 7, 7, 1, 1), 6: (231, 33, 33, 11, 11, 1, 1)}
 
 
 def random_textures(hamiltonian: Hamiltonian, replicas: int, seed: int = 0) -> np.ndarray:
@@ -76,6 +80,8 @@ def energies(hamiltonian: Hamiltonian, s: np.ndarray) -> dict[str, np.ndarray]:
         if isinstance(term, UniaxialAnisotropy):
             along = s @ (np.array(term.axis) / np.linalg.norm(term.axis))
             anisotropy -= (acts * (term.K * along**2 + term.K4 * along**4)).sum(-1)
+        elif isinstance(term, StevensOperator):
+            anisotropy += (acts * term.B * stevens(term.k, term.q, s @ np.array(term.axes).T)).sum(-1)
         else:
             assert isinstance(term, CubicAnisotropy)
             x, y, z = np.moveaxis(s @ np.array(term.axes).T, -1, 0)
@@ -87,6 +93,16 @@ def energies(hamiltonian: Hamiltonian, s: np.ndarray) -> dict[str, np.ndarray]:
         others[name] -= a * dot(i, j) * dot(k, l) + b * dot(j, k) * dot(l, i) + c * dot(i, k) * dot(j, l)
         others[name] -= t * dot(i, np.cross(j, k))
     return {"exchange": exchange, "dmi": dmi, "anisotropy": anisotropy, "zeeman": zeeman, **others}
+
+
+def stevens(k: int, q: int, s: np.ndarray) -> np.ndarray:
+    """The solid harmonic r^k P_k^|q|(z / r) cos or sin(|q| phi), scaled to the leading coefficient of O_k^q."""
+    m, (x, y, z) = abs(q), np.moveaxis(s, -1, 0)
+    c = Legendre.basis(k).deriv(m).convert(kind=Polynomial).coef
+    r2 = x * x + y * y + z * z
+    along = sum(LEADING[k][m] / c[-1] * c[n] * z**n * r2 ** ((k - m - n) // 2) for n in range(k - m, -1, -2))
+    around = sum(comb(m, j) * x ** (m - j) * y**j * (-1) ** (j // 2) for j in range(q < 0, m + 1, 2))
+    return np.asarray(along * around)
 
 
 def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -139,6 +155,10 @@ def field(hamiltonian: Hamiltonian, s: np.ndarray) -> np.ndarray:
             n = np.array(term.axis) / np.linalg.norm(term.axis)
             along = (s @ n)[..., None]
             b += acts * (2 * term.K * along + 4 * term.K4 * along**3) * n
+        elif isinstance(term, StevensOperator):  # the derivative of a polynomial by a complex step
+            frame, h = np.array(term.axes), 1e-30
+            slopes = [stevens(term.k, term.q, (s + 1j * h * e) @ frame.T).imag / h for e in np.eye(3)]
+            b -= acts * term.B * np.stack(slopes, axis=-1)
         else:
             axes = np.array(term.axes)
             u = s @ axes.T

@@ -353,7 +353,7 @@ def test_size_and_field_can_be_set_for_uppasd(inpsd):
         ("model.field=nan", "three numbers in tesla"),
         (
             "model.lattice=cubic",
-            "model.size, model.field, model.periodic, model.dipole, model.unpickle, model.unmerged",
+            "model.size, model.field, model.periodic, model.dipole, model.unpickle, model.unmerged, model.jprime",
         ),
     ],
 )

@@ -98,10 +98,10 @@ def test_energy_by_term_sums_to_the_total(model, device):
 
 
 def slope(energy: Any, s: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """dE/dt of E(s + t along) at t = 0, [replica]: the five-point formula, exact up to the fourth power of s."""
+    """dE/dt of E(s + t along) at t = 0, [replica]: the seven-point formula, exact up to the sixth power of s."""
     h = 0.25
-    e = {k: energy(s + k * h * along) for k in (-2, -1, 1, 2)}
-    return (8 * (e[1] - e[-1]) - (e[2] - e[-2])) / (12 * h)
+    e = {k: energy(s + k * h * along) for k in (-3, -2, -1, 1, 2, 3)}
+    return (45 * (e[1] - e[-1]) - 9 * (e[2] - e[-2]) + (e[3] - e[-3])) / (60 * h)
 
 
 @pytest.mark.spread(2)

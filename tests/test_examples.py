@@ -190,3 +190,13 @@ def test_11_exchange_turns_stripes_of_dipoles_into_a_ferromagnet():
     assert [stripes[1], weak[1], strong[1]] == pytest.approx([-2.549436, -2.549436, -2.258405 - 0.4], abs=2e-6)
     assert [stripes[2], weak[2], strong[2]] == pytest.approx([0, 0, 1], abs=1e-4)
     assert max(abs(line[3]) for line in (stripes, weak, strong)) < 1e-8
+
+
+def test_12_a_crystal_field_of_sixth_order_turns_the_easy_axis():
+    """Energies of the ferromagnet along <111>, <111> and <110>: - 3 J and the brackets of B4 and B6."""
+    found = [numbers(line) for line in example("12_crystal_field.py", 3)]
+    expected = [-3 - 1.6 / 3, -3 - 1.6 / 3 + 0.004 * 256 / 9, -3 - 0.2 - 0.26]
+    assert [line[2] for line in found] == pytest.approx(expected, abs=2e-6)
+    diagonal, face = [3**-0.5] * 3, [0, 0.5**0.5, 0.5**0.5]
+    assert [line[3:6] for line in found] == [pytest.approx(axis, abs=1e-3) for axis in (diagonal, diagonal, face)]
+    assert all(-1e-9 <= line[6] < 0.02 for line in found)

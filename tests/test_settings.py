@@ -201,6 +201,7 @@ MODEL_SAMPLES = {
         "dmi": [{"D": 1.0, "direction": "neel"}], "bond": [{"i": 0, "j": 0, "cells": [2, 0, 0], "J": 1.0}],
         "two_ion": [{"A": 1.0}], "kitaev": [{"K": 1.0}],
         "anisotropy": [{"K": 1.0}], "cubic": [{"Kc": 1.0}], "vacancies": [3], "dipole": False,
+        "stevens": [{"k": 2, "q": 1, "B": 1.0}],
         "biquadratic": [{"B": 2.0}], "biquadratic_bond": [{"i": 0, "j": 1, "B": 2.0}],
         "four_spin": [{"K": 2.0, "sites": RHOMBUS}], "chirality": [{"T": 2.0, "sites": RHOMBUS[:3]}],
     },
@@ -222,6 +223,9 @@ MODEL_SAMPLES = {
         "matrix": [[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 3.0]],
     },
     "model.anisotropy": {"K": 3.0, "axis": [1.0, 0.0, 0.0], "K4": 2.0, "atoms": [0]},
+    "model.stevens": {
+        "k": 6, "q": -3, "B": 3.0, "axes": [[0.6, 0.8, 0.0], [-0.8, 0.6, 0.0], [0.0, 0.0, 1.0]], "atoms": [0],
+    },
     "model.cubic": {"Kc": 3.0, "axes": [[0.6, 0.8, 0.0], [-0.8, 0.6, 0.0], [0.0, 0.0, 1.0]], "atoms": [0]},
 }  # fmt: skip
 CRYSTAL: dict[str, Any] = {
@@ -230,7 +234,8 @@ CRYSTAL: dict[str, Any] = {
     "exchange": [{"J": 1.0}], "dmi": [{"D": 0.5, "direction": "neel"}],
     "two_ion": [{"A": 0.5}], "kitaev": [{"K": 0.5, "Gamma": 0.25}],
     "bond": [{"i": 0, "j": 0, "cells": [2, 1, 0], "J": 0.7}],
-    "anisotropy": [{"K": 0.5}], "cubic": [{"Kc": 0.5}], "dipole": {"demagnetising": [0.0, 0.0, 0.0]},
+    "anisotropy": [{"K": 0.5}], "cubic": [{"Kc": 0.5}], "stevens": [{"k": 4, "q": 2, "B": 0.5}],
+    "dipole": {"demagnetising": [0.0, 0.0, 0.0]},
     "biquadratic": [{"B": 0.3}], "biquadratic_bond": [{"i": 0, "j": 0, "cells": [2, 1, 0], "B": 0.2}],
     "four_spin": [{"K": 0.4, "sites": RHOMBUS}], "chirality": [{"T": 0.1, "sites": RHOMBUS[:3]}],
 }  # fmt: skip

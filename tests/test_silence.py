@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import oracle
 import pytest
 from small_files import spirit, tb2j, vampire
 from small_files.uppasd import CHAIN, write
@@ -102,6 +103,16 @@ def write_pickle(path: Path, content: dict[str, object]) -> str:
     content["atoms"] = ase.Atoms(numbers=arrays["numbers"], positions=arrays["positions"], cell=[4, 4, 2.5])
     path.write_bytes(pickle.dumps(content))
     return path.name
+
+
+def test_a_pickle_has_jprime_and_B_of_every_pair(tmp_path):
+    """Every ordered pair is listed: a site with two neighbours along z has - 2 (J' + B), in meV."""
+    both = {((0, 0, n), 0, 0): (1e-3, 2e-3) for n in (1, -1)}
+    h = formats.read(pickled(biquadratic_Jdict=both)(tmp_path), unpickle=True, jprime=True).with_size((1, 1, 3))
+    assert oracle.energy(h, np.tile([0.0, 0.0, 1.0], (3, 1))) / 3 == pytest.approx(-2 * (1 + 2))
+    both.popitem()
+    with pytest.raises(InputError, match=r"biquadratic_Jdict has no pair .*; expected Jprime and B of all"):
+        formats.read(pickled(biquadratic_Jdict=both)(tmp_path), unpickle=True, jprime=True)
 
 
 J = "1 1 1.0 0.0 0.0 0.5"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from small_files.tb2j import FORMS, HEAD, NEW_K, NEWEST, OLD_K, ROWS, XML
 from magsearch import config, formats
 from magsearch.errors import InputError
 from magsearch.formats.tb2j import pickled
+from magsearch.model.bonds import Bonds, exchange_matrix
+from magsearch.model.hamiltonian import Hamiltonian
 
 X, Y, Z = np.eye(3)
 
@@ -45,6 +48,41 @@ def test_what_is_not_used_is_said(tmp_path):
     assert "orbital contributions" in notes
     assert "left out: O1" in notes
     assert "1 x 1 x 96 cells, unless --set model.size" in notes
+
+
+def split(J: float, B: float, cosine: int) -> str:
+    """Rows whose Jprime and B are what TB2J prints for a pair of spins with this cosine (exchange.py, A_to_Jtensor)."""
+    label = "[Experimental!] Jprime: 5.000,  B: -1.810\n"
+    assert label in ROWS
+    new, reverse = f"[Testing!] Jprime: {J - 2 * cosine * B:.3f},  B: {B:.3f}\n", "[Experimental!] DMI: (-"
+    return ROWS.replace(label, new).replace(reverse, new + reverse)
+
+
+@pytest.mark.parametrize("cosine", [1, -1])
+def test_jprime_and_B_have_the_slope_of_J_in_the_collinear_state(tmp_path, cosine):
+    """J_iso is the derivative of the energy of a pair over the cosine, which a small rotation of one spin measures."""
+    path = write(tmp_path, HEAD + split(3.0, -0.7, cosine))
+    h, plain = (formats.read(path, jprime=jprime).with_size((1, 1, 2)) for jprime in (True, False))
+    isotropic = [replace(model, bonds=exchange_only(model)) for model in (h, plain)]
+
+    def slope(model: Hamiltonian) -> float:
+        turned = [np.array([[0, 0, 1.0], [np.sin(a), 0, cosine * np.cos(a)]]) for a in (0.0, 1e-3)]
+        return (energy(model, turned[1]) - energy(model, turned[0])) / (cosine * (np.cos(1e-3) - 1))
+
+    assert slope(isotropic[0]) == pytest.approx(slope(isotropic[1]), rel=1e-4)
+    assert "biquadratic" not in "".join(h.notes)
+    assert [term.name for term in h.others] == ["biquadratic"]
+
+
+def exchange_only(model: Hamiltonian) -> Bonds:
+    return model.bonds.with_matrices(exchange_matrix(np.trace(model.bonds.J, axis1=1, axis2=2) / 3))
+
+
+def test_rows_without_jprime_are_refused_where_it_is_asked_for(tmp_path):
+    with pytest.raises(InputError, match=r"exchange.out:\d+: has no Jprime and B"):
+        formats.read(write(tmp_path, HEAD + ROWS), jprime=True)
+    with pytest.raises(InputError, match=r"has no Jprime and B, which model.jprime asks for"):
+        formats.read(write(tmp_path, XML, "exchange.xml"), jprime=True)
 
 
 def test_box_edges_and_field_can_be_set(tmp_path):

@@ -26,7 +26,7 @@ from magsearch.minima.hessian import Hessian
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import CONVENTION, Hamiltonian
 from magsearch.model.lattice import Lattice
-from magsearch.model.terms.single_ion import CubicAnisotropy, SingleIon, UniaxialAnisotropy
+from magsearch.model.terms.single_ion import CubicAnisotropy, SingleIon, StevensOperator, UniaxialAnisotropy
 from magsearch.model.terms.term import Below, UnsupportedTerm
 from magsearch.observables.energy_density import energy_density
 from magsearch.operators.crystal import softest_waves
@@ -232,6 +232,11 @@ MANY = (
     CubicAnisotropy(0.7),
     CubicAnisotropy(-0.4, frame(0.5)),
     CubicAnisotropy(0.3, frame(0.9, axis=0)),
+    StevensOperator(2, -1, 0.2, frame(0.3, axis=1)),
+    StevensOperator(4, 3, 0.05),
+    StevensOperator(4, -2, -0.03, frame(0.2)),
+    StevensOperator(6, -5, 0.02, frame(0.7, axis=1)),
+    StevensOperator(6, 0, 0.002),
 )
 
 
@@ -247,7 +252,7 @@ def test_field_is_minus_gradient_with_several_axes(target, real, path):
 
 
 def test_oracles_field_is_minus_the_gradient_of_its_energy():
-    """Central differences of a polynomial of fourth order, with the step that balances rounding."""
+    """Central differences of a polynomial of sixth order, with the step that balances rounding."""
     model, h = site(*MANY, field=(1.0, 2.0, 3.0)), 1e-3
     s = oracle.random_textures(model, 5)
     for axis in range(3):
@@ -353,9 +358,8 @@ def test_the_convention_is_the_formula_of_the_module():
 
 def test_kernels_read_the_entries_that_python_packs():
     """A count in the header and a width for every kind of entry, both in the order of Python."""
-    tables = SingleIon(MANY, 1).entries.tables
-    assert [f"N_{name.upper()}" for name in tables] == list(rows("OnsiteHeader"))[1:-1]
-    for name, (constants, axes) in tables.items():
-        width = rows(f"{name.capitalize()}Entry")[f"{name.upper()}_WIDTH"]
-        assert width == 1 + axes[0, 0].size, name
-        assert constants.shape == axes.shape[:2]
+    blocks = SingleIon(MANY, 1).entries.blocks
+    assert [f"N_{name.upper()}" for name in blocks] == list(rows("OnsiteHeader"))[1:-1]
+    for name, block in blocks.items():
+        assert block.shape[2] == rows(f"{name.capitalize()}Entry")[f"{name.upper()}_WIDTH"], name
+        assert block.any(), name

@@ -56,6 +56,7 @@ RUNS = {
     "8_islands.py": Run(("inputs/square-bloch.toml", "12")),
     "9_spin_glass.py": Run(("64", "9_spin_glass.png")),
     "11_dipoles.py": Run(("12",)),
+    "12_crystal_field.py": Run(("4",)),
 }
 
 

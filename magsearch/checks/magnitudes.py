@@ -9,6 +9,7 @@ import numpy as np
 from magsearch.checks.finding import Finding
 from magsearch.formatting import count
 from magsearch.model.couplings import Couplings
+from magsearch.model.terms.single_ion import SingleIon
 from magsearch.units import K_B, MU_B
 
 HOTTEST, COLDEST = 5000.0, 0.01  # kelvin: cobalt orders at 1388 K, in mean field at about 1700 K
@@ -58,9 +59,11 @@ def field(couplings: Couplings) -> Iterator[Finding]:
 
 
 def _anisotropy(couplings: Couplings) -> float:
-    """Return the largest anisotropy of an atom of second order, meV: the range of - s.A s."""
-    A = couplings.hamiltonian.quadratic
-    return float(np.ptp(np.linalg.eigvalsh(A), axis=1).max(initial=0.0))
+    """Return the largest anisotropy of an atom, meV: the ranges of - s.A s and of the terms of higher order."""
+    hamiltonian = couplings.hamiltonian
+    second = np.ptp(np.linalg.eigvalsh(hamiltonian.quadratic), axis=1)
+    entries = SingleIon(hamiltonian.anisotropy, hamiltonian.lattice.atoms).entries
+    return float((second + entries.higher_range).max(initial=0.0))
 
 
 def anisotropy(couplings: Couplings) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +25,7 @@ class OnsiteTable:
 
     kind    [site] row
     rows    [kind, width]
-    counts  number of entries of fourth order in each row, by the name of their kind: "axial", "cubic"
+    counts  number of entries of higher order in each row, by the name of their kind: "axial", "cubic", ...
     """
 
     kind: NDArray[np.int32]
@@ -41,13 +40,9 @@ class OnsiteTable:
             if not term.fill(entries):
                 raise UnsupportedTerm(term, consumer, "no kernel computes it")
         blocks = [np.zeros((lattice.atoms, 1)), entries.A.reshape(-1, 9)]
-        for constants, axes in entries.tables.values():  # a constant and its axes, entry by entry
-            block = np.concatenate(
-                [constants[..., None], axes.reshape(*constants.shape, math.prod(axes.shape[2:]))], axis=2
-            )
-            blocks.append(block.reshape(lattice.atoms, -1))
+        blocks += [block.reshape(lattice.atoms, -1) for block in entries.blocks.values()]
         atoms = np.concatenate(blocks, axis=1)
-        counts = {name: constants.shape[1] for name, (constants, _) in entries.tables.items()}
+        counts = {name: block.shape[1] for name, block in entries.blocks.items()}
         if np.shape(hamiltonian.moments) == (lattice.atoms,):
             atoms[:, MOMENT] = hamiltonian.moments
             kind = np.tile(np.arange(lattice.atoms, dtype=np.int32), lattice.cells)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from magsearch.errors import InputError
 from magsearch.model.bonds import Bonds, dmi_vector
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
+from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, StevensOperator, UniaxialAnisotropy
 from magsearch.model.terms.term import Term
 
 NOISE = 1e-12  # of the largest coupling: rounding errors of sums
@@ -33,10 +33,14 @@ class CannotExpress(InputError):
 
 @dataclass(frozen=True)
 class Atom:
-    """Anisotropy of one atom of the basis, meV: K and K4 for each axis (parallel axes merged), Kc for each frame."""
+    """Anisotropy of one atom of the basis, meV: K and K4 for each axis (parallel axes merged), Kc for each frame.
+
+    Stevens operators are those of the model.
+    """
 
     uniaxial: tuple[tuple[Vector, float, float], ...]
     cubic: tuple[tuple[float, tuple[Vector, Vector, Vector]], ...]
+    stevens: tuple[StevensOperator, ...]
 
 
 @dataclass(frozen=True)
@@ -51,27 +55,34 @@ class Expression:
 
     @classmethod
     def of(
-        cls, hamiltonian: Hamiltonian, target: str, vacancies: bool = False, others: tuple[type[Term], ...] = ()
+        cls,
+        hamiltonian: Hamiltonian,
+        target: str,
+        vacancies: bool = False,
+        others: tuple[type[Term], ...] = (),
+        stevens: bool = False,
     ) -> Expression:
         """Decompose a Hamiltonian; in a single cell, couplings between sites become bonds of the cell.
 
         vacancies  whether the format has vacancies
         others     kinds of other terms that it has
+        stevens    whether it has Stevens operators
 
         Raises CannotExpress for couplings or moments that differ from cell to cell, and for what the format lacks.
         """
         lattice = hamiltonian.lattice
         for other in (other for other in hamiltonian.others if not isinstance(other, others)):
             raise CannotExpress(target, f"the term '{other.name}' ({type(other).__name__})")
+        if hamiltonian.vacancies and not vacancies:
+            raise CannotExpress(target, "vacancies")
         for anisotropy in hamiltonian.anisotropy:
-            if not isinstance(anisotropy, UniaxialAnisotropy | CubicAnisotropy):
+            known = isinstance(anisotropy, UniaxialAnisotropy | CubicAnisotropy)
+            if not (known or (stevens and isinstance(anisotropy, StevensOperator))):
                 raise CannotExpress(target, f"the anisotropy {type(anisotropy).__name__}")
         if hamiltonian.site_bonds is not None and len(hamiltonian.site_bonds):
             if lattice.cells > 1:
                 raise CannotExpress(target, "couplings that differ from cell to cell")
             hamiltonian = replace(hamiltonian, bonds=hamiltonian.bonds + hamiltonian.site_bonds, site_bonds=None)
-        if hamiltonian.vacancies and not vacancies:
-            raise CannotExpress(target, "vacancies")
         if np.shape(hamiltonian.moments) != (lattice.atoms,):
             raise CannotExpress(target, "moments that differ from cell to cell")
         return cls(hamiltonian, target)
@@ -113,6 +124,7 @@ class Expression:
     def _atom(self, atom: int, terms: Sequence[Anisotropy]) -> Atom:
         uniaxial: list[tuple[NDArray[np.float64], float, float]] = []
         cubic: list[tuple[float, NDArray[np.float64]]] = []
+        stevens: list[StevensOperator] = []
         for term in terms:
             if term.atoms is not None and atom not in term.atoms:
                 continue
@@ -132,9 +144,12 @@ class Expression:
                     cubic.append((term.Kc, frame))
                 else:  # the same cube, its axes in another order
                     cubic[at] = (cubic[at][0] + term.Kc, cubic[at][1])
+            elif isinstance(term, StevensOperator):
+                stevens.append(term)
         return Atom(
             tuple((_vector(n), float(K), float(K4)) for n, K, K4 in uniaxial if K or K4),
             tuple((float(Kc), (_vector(a), _vector(b), _vector(c))) for Kc, (a, b, c) in cubic if Kc),
+            tuple(stevens),
         )
 
     def isotropic(self) -> None:

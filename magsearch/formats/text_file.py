@@ -18,11 +18,13 @@ class Choices:
 
     unpickle  whether TB2J.pickle, which is a program, may be read
     unmerged  whether the component of J_ani along the moments of a single calculation of TB2J is kept or left out
+    jprime    whether TB2J's Jprime and B are read as bilinear and biquadratic exchange, instead of J_iso
     unfolded  whether atoms that UppASD moves into the cell along open axes stay where they are listed
     """
 
     unpickle: bool = False
     unmerged: Literal["keep", "drop"] = "keep"
+    jprime: bool = False
     unfolded: bool = False
 
 

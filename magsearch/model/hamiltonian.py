@@ -1,17 +1,18 @@
 """The spin Hamiltonian, and the convention of its energy.
 
     E(s) = - 1/2 sum_{i != j} s_i . J_ij s_j - sum_i [K (s_i . n)^2 + K4 (s_i . n)^4]
-           + sum_i Kc (x^2 y^2 + y^2 z^2 + z^2 x^2)_i - mu_B sum_i m_i B . s_i
+           + sum_i Kc (x^2 y^2 + y^2 z^2 + z^2 x^2)_i + sum_i B_kq O_k^q(s_i) - mu_B sum_i m_i B . s_i
            - sum_pairs B_ij (s_i . s_j)^2 - sum_clusters [K_ijkl (s_i . s_j)(s_k . s_l) + T_ijk s_i . (s_j x s_k)]
            - 1/2 sum_ij m_i m_j s_i . T_ij s_j,    T_ij = mu_0 mu_B^2 / 4 pi sum_R (3 r r - r^2) / r^5
 
     J_ij = J 1 + [antisymmetric: s_i . J_ij s_j = D . (s_i x s_j)] + [symmetric, traceless],   J_ji = J_ij^T
 
-Every ordered pair appears in the sum, hence the 1/2: J and D are the couplings of a pair. J > 0 is ferromagnetic,
-K > 0 an easy axis, Kc > 0 makes the cube axes easy. |s_i| = 1; moments m_i in Bohr magnetons, couplings in meV, fields
-in tesla. Every pair of B_ij and every cluster of K_ijkl and T_ijk counts once; B > 0 makes spins collinear. The last
-sum is the dipole-dipole interaction of all moments: r = r_j - r_i + R in angstrom without r = 0; R are the periods of
-the box along its periodic axes (``magsearch.model.terms.dipole``). The field that a spin feels is b_i = -dE/ds_i, meV.
+Every ordered pair appears in the sum, hence the 1/2: J and D are the couplings of a pair. J > 0 is ferromagnetic, K > 0
+an easy axis, Kc > 0 makes the cube axes easy. O_k^q are Stevens operators in the classical limit
+(``magsearch.model.terms.forms``). |s_i| = 1; moments m_i in Bohr magnetons, couplings in meV, fields in tesla. Every
+pair of B_ij and every cluster of K_ijkl and T_ijk counts once; B > 0 makes spins collinear. The last sum is the
+dipole-dipole interaction of all moments: r = r_j - r_i + R in angstrom without r = 0; R are the periods of the box
+along its periodic axes (``magsearch.model.terms.dipole``). The field that a spin feels is b_i = -dE/ds_i, meV.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Hamiltonian:
     lattice      where the spins are
     bonds        couplings of the unit cell (``Bonds``): made reciprocal here, an error names the bond that is not
     moments      [atom] or [site], Bohr magnetons
-    anisotropy   ``UniaxialAnisotropy``, ``CubicAnisotropy``, ...: any number on an atom
+    anisotropy   ``UniaxialAnisotropy``, ``CubicAnisotropy``, ``StevensOperator``: any number on an atom
     field        [3] tesla
     site_bonds   couplings between given sites, in addition: disorder, clusters, defects
     vacancies    sites without a spin: s = 0 there

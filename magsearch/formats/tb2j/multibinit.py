@@ -115,6 +115,10 @@ def _joined(file: TextFile, listed: dict[str, Bonds], moments: Sequence[Sequence
     )
     rest = every.J - exchange_matrix(isotropic)
     even = 0.5 * (rest + rest.swapaxes(1, 2))
+    if file.choices.jprime:
+        raise InputError(
+            "has no Jprime and B, which model.jprime asks for; exchange.out and TB2J.pickle may", file.path
+        )
     tensors = Tensors(0.5 * isotropic, 0.5 * dmi_vector(rest), 0.5 * even)  # of TB2J: half of the matrix
     kept, notes = tensors.told(file.path, moments, file.choices.unmerged)
     if kept is tensors:

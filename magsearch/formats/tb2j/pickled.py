@@ -27,6 +27,7 @@ from magsearch.formats.text_file import TextFile
 from magsearch.model.bonds import ROUNDING, Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.notes import Note
+from magsearch.model.terms.products import SpinProducts
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
 
 __all__ = ["CONVENTIONS", "NAME", "ORDER", "read", "recognises"]
@@ -158,6 +159,11 @@ def _hamiltonian(stored: dict[str, Any], file: TextFile) -> Hamiltonian:
         np.array([named[name].get(key, np.zeros(shape)) for key in listed]).reshape(-1, *shape)
         for name, shape in (("exchange_Jdict", ()), ("dmi_ddict", (3,)), ("Jani_dict", (3, 3)))
     ]
+    split = stored.get("biquadratic_Jdict") or {}
+    if file.choices.jprime:
+        if missing := next((key for key in listed if key not in split), None):
+            raise ValueError(f"biquadratic_Jdict has no pair {missing}; expected Jprime and B of all for model.jprime")
+        given[0] = np.array([split[key][0] for key in listed])
     tensors, notes = Tensors(*(EV * np.real(values) for values in given)).told(
         path, spinat[sites], file.choices.unmerged
     )
@@ -167,12 +173,17 @@ def _hamiltonian(stored: dict[str, Any], file: TextFile) -> Hamiltonian:
         raise ValueError(f"a coupling names a spin that does not exist; expected 0 to {len(sites) - 1}")
     J = exchange_matrix(tensors.J) + dmi_matrix(tensors.D) + tensors.Jani
     for name in UNUSED:
-        if isinstance(stored.get(name), dict) and stored[name]:
+        used = file.choices.jprime and name == "biquadratic_Jdict"
+        if not used and isinstance(stored.get(name), dict) and stored[name]:
             told = f"{path}: not used: {name} of {len(stored[name])} pairs, for example {next(iter(stored[name]))}"
             notes.append(Note(told, harmless=name != "biquadratic_Jdict"))
     if len(sites) < len(index_spin):
         told = f"{path}: {len(index_spin) - len(sites)} atoms without spin are left out, for example atom"
         notes.append(Note(f"{told} {int(np.argmin(index_spin >= 0))}", harmless=True))
+    others: tuple[SpinProducts, ...] = ()
+    if file.choices.jprime:
+        B = [EV * float(np.real(split[key][1])) for key in listed]
+        others = (SpinProducts.biquadratic(keys[:, 0], keys[:, 1], keys[:, 2:], B),)  # every ordered pair is listed
     numbers = np.asarray(atoms.arrays["numbers"])[sites]
     return assemble(
         path,
@@ -183,6 +194,7 @@ def _hamiltonian(stored: dict[str, Any], file: TextFile) -> Hamiltonian:
         moments=np.linalg.norm(spinat[sites], axis=1),
         anisotropy=_single_ion(stored, len(sites)),
         notes=notes,
+        others=others,
     )
 
 

@@ -39,7 +39,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import NAMED, Lattice
 from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.onsite import OnsiteEntries
-from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, UniaxialAnisotropy
+from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, StevensOperator, UniaxialAnisotropy
 from magsearch.units import JOULE, MRY
 
 UNITS = {"meV": 1.0, "mRy": MRY, "J": JOULE}
@@ -88,6 +88,24 @@ class Cubic(Table, path="model.cubic"):
         """Return the term of the Hamiltonian; ``unit`` is that of the file in meV."""
         axes = tuple((x, y, z) for x, y, z in self.axes)
         return CubicAnisotropy(unit * self.Kc, axes, _chosen(self.atoms))
+
+
+class Stevens(Table, path="model.stevens"):
+    """Stevens operator of an atom in the classical limit, + B O_k^q(s), `[[model.stevens]]`."""
+
+    k: Literal[2, 4, 6] = field(metadata={"doc": "Order of the operator."})
+    q: int = field(metadata={"doc": "Component, from -k to k; negative ones have the sine.", "ge": -6, "le": 6})
+    B: float = field(metadata={"doc": "Constant of the operator.", "unit": "`unit`"})
+    axes: Matrix = field(
+        default_factory=lambda: np.eye(3).tolist(),
+        metadata={"doc": "Its x, y and z axes, orthogonal unit vectors."},
+    )
+    atoms: list[int] | None = field(default=None, metadata=ATOMS)
+
+    def term(self, unit: float) -> Anisotropy:
+        """Return the term of the Hamiltonian; ``unit`` is that of the file in meV."""
+        axes = tuple((x, y, z) for x, y, z in self.axes)
+        return StevensOperator(self.k, self.q, unit * self.B, axes, _chosen(self.atoms))
 
 
 class Dipoles(Table, path="model.dipole"):
@@ -176,6 +194,9 @@ class Model(Table, path="model"):
     cubic: list[Cubic] = dataclasses.field(
         default_factory=list, metadata={"doc": "Cubic anisotropies, see [[model.cubic]]."}
     )
+    stevens: list[Stevens] = dataclasses.field(
+        default_factory=list, metadata={"doc": "Stevens operators, see [[model.stevens]]."}
+    )
     dipole: bool | Dipoles = dataclasses.field(
         default=False, metadata={"doc": "Dipole-dipole interaction of all moments, see [model.dipole]."}
     )
@@ -197,7 +218,9 @@ def hamiltonian(table: dict[str, Any], text: str, path: str | Path) -> Hamiltoni
     for name in ("exchange", "dmi", "two_ion", "kitaev"):
         bonds += of_shells(name, getattr(model, name), lattice, source)
     bonds += of_pairs("bond", model.bond, lattice, source)
-    onsite: list[tuple[str, Sequence[Uniaxial | Cubic]]] = [("anisotropy", model.anisotropy), ("cubic", model.cubic)]
+    onsite: list[tuple[str, Sequence[Uniaxial | Cubic | Stevens]]] = [
+        ("anisotropy", model.anisotropy), ("cubic", model.cubic), ("stevens", model.stevens)
+    ]  # fmt: skip
     for name, terms in onsite:
         for k, term in enumerate(terms):
             if max(term.atoms or [0]) >= lattice.atoms:

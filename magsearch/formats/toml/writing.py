@@ -15,7 +15,7 @@ from magsearch.model.terms.products import PAIRINGS, SpinProducts
 
 def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[str]]:
     """Return one file, with all digits."""
-    expression = Expression.of(hamiltonian, "TOML", vacancies=True, others=(Dipole, SpinProducts))
+    expression = Expression.of(hamiltonian, "TOML", vacancies=True, others=(Dipole, SpinProducts), stevens=True)
     hamiltonian, lattice = expression.hamiltonian, hamiltonian.lattice
     lines = [
         "[model]",
@@ -56,6 +56,9 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
             lines += [f"axis = {_list(axis)}", f"atoms = [{atom}]"]
         for Kc, frame in terms.cubic:
             lines += ["", "[[model.cubic]]", f"Kc = {number(Kc)}  # meV", f"axes = {_list(frame)}", f"atoms = [{atom}]"]
+        for operator in terms.stevens:
+            lines += ["", "[[model.stevens]]", f"k = {operator.k}", f"q = {operator.q}"]
+            lines += [f"B = {number(operator.B)}  # meV", f"axes = {_list(operator.axes)}", f"atoms = [{atom}]"]
     if hamiltonian.dipole is not None:
         lines += ["", "[model.dipole]", f"demagnetising = {_list(hamiltonian.dipole.demagnetising)}"]
     return {path: "\n".join(lines) + "\n"}, []

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from magsearch.model.terms.forms import bounds, line, monomials, powers, turned
 
 ALIKE = 1e-9  # 1 - |cos| of two axes that count as one
 Entry = tuple[float, NDArray[np.float64]]
@@ -14,21 +17,26 @@ Entry = tuple[float, NDArray[np.float64]]
 
 @dataclass(frozen=True, eq=False)
 class OnsiteEntries:
-    """Anisotropy of every atom: - s.A s - sum K4 (s.n)^4 + sum Kc (x^2 y^2 + y^2 z^2 + z^2 x^2).
+    """Anisotropy of every atom: - s.A s - sum K4 (s.n)^4 + sum Kc (x^2 y^2 + y^2 z^2 + z^2 x^2) + P4(s) + P6(s).
 
     A      [atom, 3, 3] meV
     axial  of each atom, K4 in meV and n [3]; parallel axes share an entry
     cubic  of each atom, Kc in meV and the cube axes [3, 3] in rows; equal cubes share an entry
+    forms  by degree, 4 and 6: coefficients of P4 and P6 (``forms``), [atom, coefficient] meV
     """
 
     A: NDArray[np.float64]
     axial: tuple[list[Entry], ...]
     cubic: tuple[list[Entry], ...]
+    forms: dict[int, NDArray[np.float64]]
 
     @classmethod
     def none(cls, atoms: int) -> OnsiteEntries:
         """Return entries of ``atoms`` atoms without anisotropy."""
-        return cls(np.zeros((atoms, 3, 3)), tuple([] for _ in range(atoms)), tuple([] for _ in range(atoms)))
+        axial, cubic = (tuple[list[Entry], ...]([] for _ in range(atoms)) for _ in range(2))
+        return cls(
+            np.zeros((atoms, 3, 3)), axial, cubic, {degree: np.zeros((atoms, len(powers(degree)))) for degree in (4, 6)}
+        )
 
     @property
     def atoms(self) -> int:
@@ -47,6 +55,10 @@ class OnsiteEntries:
         """Add Kc (x^2 y^2 + y^2 z^2 + z^2 x^2) to an atom; Kc in meV, the rows of ``axes`` [3, 3] are the cube axes."""
         _merge(self.cubic[atom], Kc, axes, lambda other: np.abs(other @ axes.T).max(axis=1))
 
+    def add_form(self, atom: int, degree: int, form: NDArray[np.float64]) -> None:
+        """Add a homogeneous polynomial of degree 4 or 6 to an atom; its coefficients in meV."""
+        self.forms[degree][atom] += form
+
     @property
     def uniaxial(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """K4 [atom, entry] in meV and axes [atom, entry, 3], padded with zeros."""
@@ -58,19 +70,54 @@ class OnsiteEntries:
         return _padded(self.cubic, (3, 3))
 
     @property
-    def tables(self) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Constants [atom, entry] in meV and axes [atom, entry, ...] of each kind of entry, in the kernels' order."""
-        return {"axial": self.uniaxial, "cubic": self.cubes}
+    def blocks(self) -> dict[str, NDArray[np.float64]]:
+        """Numbers of each kind of entry, [atom, entry, number], in the kernels' order."""
+        found = {}
+        for name, (constants, axes) in (("axial", self.uniaxial), ("cubic", self.cubes)):
+            shape = (*constants.shape, math.prod(axes.shape[2:]))
+            found[name] = np.concatenate([constants[..., None], axes.reshape(shape)], axis=2)
+        for name, form in (("quartic", self.forms[4]), ("sextic", self.forms[6])):
+            found[name] = form[:, None][:, : int(form.any())]
+        return found
 
     @property
-    def fourth_order(self) -> bool:
-        """Whether any term is of fourth order in a spin."""
-        return any(constants.any() for constants, _ in self.tables.values())
+    def higher_order(self) -> bool:
+        """Whether any term is of fourth or sixth order in a spin."""
+        return any(block.any() for block in self.blocks.values())
+
+    def of(self, atoms: Sequence[int] | NDArray[np.int64]) -> OnsiteEntries:
+        """Return the entries of some atoms."""
+        axial, cubic = (tuple(kind[atom] for atom in atoms) for kind in (self.axial, self.cubic))
+        forms = {degree: form[np.asarray(atoms)] for degree, form in self.forms.items()}
+        return OnsiteEntries(self.A[np.asarray(atoms)], axial, cubic, forms)
+
+    @property
+    def polynomials(self) -> dict[int, NDArray[np.float64]]:
+        """All terms of higher order as forms, by degree, [atom, coefficient] meV."""
+        found = {degree: form.copy() for degree, form in self.forms.items()}
+        cube = ((powers(4) == 2).sum(axis=1) == 2).astype(np.float64)  # x^2 y^2 + y^2 z^2 + z^2 x^2
+        for atom in range(self.atoms):
+            for K4, n in self.axial[atom]:
+                found[4][atom] -= K4 * line(4, n)
+            for Kc, axes in self.cubic[atom]:
+                found[4][atom] += Kc * turned(4, cube, axes)
+        return found
 
     @property
     def empty(self) -> bool:
         """Whether no atom has any anisotropy."""
-        return not (self.A.any() or self.fourth_order)
+        return not (self.A.any() or self.higher_order)
+
+    @property
+    def higher_range(self) -> NDArray[np.float64]:
+        """Upper bound of the range of the terms of higher order on the unit sphere, [atom] meV."""
+        found = np.zeros(self.atoms)
+        if self.higher_order:
+            polynomials = self.polynomials
+            for atom in range(self.atoms):
+                low, high = bounds({degree: form[atom] for degree, form in polynomials.items()})
+                found[atom] = high - low
+        return found
 
     def energies(self, spins: ArrayLike) -> NDArray[np.float64]:
         """Return the energy of every atom in meV, [..., atom], for spins [..., atom, 3]; broadcasts over atoms."""
@@ -79,7 +126,11 @@ class OnsiteEntries:
         x2, y2, z2 = np.moveaxis(np.einsum("akux,...ax->...aku", axes, s) ** 2, -1, 0)
         quartic = (K4 * np.einsum("akx,...ax->...ak", n, s) ** 4).sum(axis=-1)
         cubic = (Kc * (x2 * y2 + y2 * z2 + z2 * x2)).sum(axis=-1)
-        return np.asarray(cubic - np.einsum("...ax,axy,...ay->...a", s, self.A, s) - quartic)
+        energy = cubic - np.einsum("...ax,axy,...ay->...a", s, self.A, s) - quartic
+        for degree, form in self.forms.items():
+            if form.any():
+                energy = energy + (monomials(degree, s) * form).sum(axis=-1)
+        return np.asarray(energy)
 
 
 def _merge(

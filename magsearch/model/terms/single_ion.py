@@ -11,11 +11,16 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from magsearch.model.terms.forms import STEVENS, bounds, curvature, gradient, monomials, stevens, turned
 from magsearch.model.terms.onsite import OnsiteEntries
 from magsearch.model.terms.term import Below, Sites, Space
 
 ROUNDING = 1e-13  # of the energy of an atom
 EXACT = 1e-9  # of the constants of an atom: torques that are smaller are rounding
+STARTS, STEPS = (200, 400, 800, 1600), 30  # of Newton's method, for the extrema and saddle points of a form
+SHARP = 1e-4  # of the largest coefficient: curvature below which such a point is not isolated
+CUBE = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+Axes = tuple[tuple[float, float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -43,16 +48,40 @@ class CubicAnisotropy:
     """+ Kc (x^2 y^2 + y^2 z^2 + z^2 x^2), meV, with x, y, z the components of s along the orthogonal ``axes``."""
 
     Kc: float
-    axes: tuple[tuple[float, float, float], ...] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    axes: Axes = CUBE
     atoms: tuple[int, ...] | None = None
 
     def add_to(self, entries: OnsiteEntries, atom: int) -> None:
         """Add the energy to an atom. ValueError for axes that are not orthogonal unit vectors."""
-        frame = np.asarray(self.axes, dtype=np.float64)
-        if frame.shape != (3, 3) or not np.allclose(frame @ frame.T, np.eye(3), atol=1e-6):
-            raise ValueError(f"the cube axes {self.axes} are not three orthogonal unit vectors")
+        frame = _orthogonal(self.axes, "cube axes")
         if self.Kc:
             entries.add_cubic(atom, self.Kc, frame)
+
+
+@dataclass(frozen=True)
+class StevensOperator:
+    """+ B O_k^q(s), meV, in the classical limit: ``forms.stevens`` of the components of s along ``axes``.
+
+    k is 2, 4 or 6, and -k <= q <= k; the axes are orthogonal unit vectors.
+    """
+
+    k: int
+    q: int
+    B: float
+    axes: Axes = CUBE
+    atoms: tuple[int, ...] | None = None
+
+    def add_to(self, entries: OnsiteEntries, atom: int) -> None:
+        """Add the energy to an atom. ValueError for axes that are not orthogonal unit vectors, and for other k, q."""
+        frame = _orthogonal(self.axes, "axes")
+        if self.k not in STEVENS or abs(self.q) > self.k:
+            raise ValueError(f"there is no O_{self.k}^{self.q}; expected k = 2, 4 or 6 and q from -k to k")
+        form = self.B * turned(self.k, stevens(self.k, self.q), frame)
+        if self.k == 2:
+            xx, xy, xz, yy, yz, zz = form
+            entries.add_quadratic(atom, -np.array([[xx, xy / 2, xz / 2], [xy / 2, yy, yz / 2], [xz / 2, yz / 2, zz]]))
+        else:
+            entries.add_form(atom, self.k, form)
 
 
 class Anisotropy(Protocol):
@@ -100,18 +129,19 @@ class SingleIon:
     def check(self, sites: Sites) -> None:
         """Raise ValueError for an atom that does not exist, wrong axes, and constants that are not finite."""
         entries = self.entries
-        fourth = [constant for atom in (*entries.axial, *entries.cubic) for constant, _ in atom]
-        if not (np.isfinite(entries.A).all() and np.isfinite(fourth).all()):
+        higher = [constant for atom in (*entries.axial, *entries.cubic) for constant, _ in atom]
+        parts = (entries.A, np.array(higher), *entries.forms.values())
+        if not all(np.isfinite(part).all() for part in parts):
             raise ValueError("anisotropy constants and axes must be finite numbers")
 
     def energies(self, sites: Sites, spins: NDArray[Any]) -> NDArray[np.float64]:
-        """Return - s.A s - sum K4 (s.n)^4 + sum Kc (x^2 y^2 + y^2 z^2 + z^2 x^2), [..., site] meV."""
+        """Return - s.A s - sum K4 (s.n)^4 + sum Kc (x^2 y^2 + y^2 z^2 + z^2 x^2) + P4(s) + P6(s), [..., site] meV."""
         lattice = sites.lattice
         cells = np.asarray(spins, dtype=np.float64).reshape(*spins.shape[:-2], lattice.cells, lattice.atoms, 3)
         return self.entries.energies(cells).reshape(spins.shape[:-1]) * sites.occupied
 
     def fill(self, entries: OnsiteEntries) -> bool:
-        """Add A, K4 and Kc of every atom."""
+        """Add A, K4, Kc and the forms of every atom."""
         for term in self.anisotropy:
             for atom in range(entries.atoms) if term.atoms is None else term.atoms:
                 if not 0 <= atom < entries.atoms:
@@ -120,10 +150,14 @@ class SingleIon:
         return True
 
     def stiffness(self, sites: Sites) -> NDArray[np.float64]:
-        """Return 2 |A| + 4 sum |K4| + 2 sum |Kc|, [site] meV."""
+        """Return 2 |A| + 4 sum |K4| + 2 sum |Kc| + half the ranges of the forms times their degree, [site] meV."""
         (K4, _), (Kc, _) = self.entries.uniaxial, self.entries.cubes
         held = 2 * np.linalg.norm(self.entries.A.reshape(-1, 9), axis=1) + 4 * np.abs(K4).sum(axis=1)
         held = held + 2 * np.abs(Kc).sum(axis=1)
+        for degree, form in self.entries.forms.items():
+            held = held + 0.5 * degree * np.array(
+                [high - low for low, high in (bounds({degree: each}) for each in form)]
+            )
         return np.where(sites.occupied, np.tile(held, sites.lattice.cells), 0.0)
 
     def quadratic(self, sites: Sites) -> NDArray[np.float64]:
@@ -147,68 +181,134 @@ class SingleIon:
     def _kinds(self) -> tuple[OnsiteEntries, NDArray[np.int64]]:
         """The parameters of different atoms, and which of these each atom has."""
         entries = self.entries
-        numbers = [entries.A, *(array for table in entries.tables.values() for array in table)]
+        numbers = [entries.A, *entries.blocks.values()]
         rows = np.concatenate([array.reshape(self.atoms, -1) for array in numbers], axis=1) + 0.0
         _, first, kind = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-        axial, cubic = (tuple(of[k] for k in first) for of in (entries.axial, entries.cubic))
-        return OnsiteEntries(entries.A[first], axial, cubic), kind.reshape(-1)
+        return entries.of(first), kind.reshape(-1)
+
+    @cached_property
+    def _mixed(self) -> dict[int, tuple[float, NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]]:
+        """Atoms with terms of higher order that may add up to a more symmetric form, and what is known of that.
+
+        Its largest coefficient, the axes [0, 1 or 3, 3] about which any rotation leaves it, and if there are none,
+        lines [line, 3] that turn with it and their kinds [line].
+        """
+        (K4, n), (Kc, axes) = self.entries.uniaxial, self.entries.cubes
+        shaped = np.any([form.any(axis=1) for form in self.entries.forms.values()], axis=0)
+        found = {}
+        for k in np.flatnonzero(shaped | ((K4 != 0).sum(axis=1) + (Kc != 0).sum(axis=1) > 1)).tolist():
+            forms = {degree: form[0] for degree, form in self.entries.of([k]).polynomials.items()}
+            scale = np.abs(K4[k]).sum() + np.abs(Kc[k]).sum()
+            scale += sum(np.abs(form[k]).max() for form in self.entries.forms.values())
+            about = _free_axes(forms, scale)
+            lines = np.concatenate([n[k, K4[k] != 0], axes[k, Kc[k] != 0].reshape(-1, 3)])
+            kinds = np.zeros(len(lines), dtype=np.int64)
+            if shaped[k] and len(about) == 0:
+                lines, kinds = _critical(forms, scale)
+            found[k] = scale, about, lines, kinds
+        return found
 
     def directions(self, sites: Sites) -> NDArray[np.float64]:
-        """Return A, the axes n n^T of K4, and a matrix that no rotation leaves for every cube."""
+        """Return A, the axes n n^T of K4 and of forms, and a matrix that no rotation leaves for every cube."""
         (K4, n), (Kc, axes) = self.entries.uniaxial, self.entries.cubes
         lines = np.abs(K4)[..., None, None] * n[..., :, None] * n[..., None, :]
         cubes = np.abs(Kc)[..., None, None] * (axes.swapaxes(2, 3) @ np.diag([1.0, 2.0, 3.0]) @ axes)
-        parts = [self.entries.A, lines[K4 != 0], cubes[Kc != 0]]
-        several = (K4 != 0).sum(axis=1) + (Kc != 0).sum(axis=1) > 1  # which may add up to a more symmetric form
-        if several.any():
-            parts = [self.entries.A, lines[~several][K4[~several] != 0], cubes[~several][Kc[~several] != 0]]
-            for k in np.flatnonzero(several):
-                about = _free_axes(K4[k], n[k], Kc[k], axes[k])
-                if len(about) == 0:
-                    parts += [lines[k][K4[k] != 0], cubes[k][Kc[k] != 0]]
-                elif len(about) == 1:
-                    parts.append((np.abs(K4[k]).sum() + np.abs(Kc[k]).sum()) * about[:, :, None] * about[:, None, :])
+        alone = np.ones(self.atoms, dtype=bool)
+        alone[list(self._mixed)] = False
+        parts = [self.entries.A, lines[alone][K4[alone] != 0], cubes[alone][Kc[alone] != 0]]
+        for atom, (scale, about, axial, _) in self._mixed.items():
+            found = axial if len(about) == 0 else about[: len(about) % 3]
+            parts.append(scale * found[:, :, None] * found[:, None, :])
+            if len(about) == 0:
+                parts.append(cubes[atom][Kc[atom] != 0])
         return np.concatenate(parts)
 
     def turns(self, sites: Sites) -> NDArray[np.float64]:
-        """Return the operations of the first cube, and those that permute the fourth-order axes of an atom."""
-        (K4, n), (Kc, axes) = self.entries.uniaxial, self.entries.cubes
+        """Return the operations of the first cube, and those that permute the axes of an atom with several terms."""
+        (_, _), (Kc, axes) = self.entries.uniaxial, self.entries.cubes
         cubes = axes[Kc != 0]
         found = list(_cube_group(cubes[0])) if len(cubes) else []
-        several = (K4 != 0).sum(axis=1) + (Kc != 0).sum(axis=1) > 1
-        if several.any():
-            k = int(several.argmax())
-            found += _permuting(np.concatenate([n[k, K4[k] != 0], axes[k, Kc[k] != 0].reshape(-1, 3)]))
+        for _, about, lines, kinds in list(self._mixed.values())[:1]:
+            if len(about) == 0:
+                found += _permuting(lines, kinds)
         return np.array(found).reshape(-1, 3, 3)
 
     def relaxed_below(self, sites: Sites) -> Below:
         """Return the form with u = (s.n)^2, 0 <= u <= 1: - K4 u^2 >= - K4 u for an easy axis, 0 for a hard one.
 
-        Cubic anisotropy is at least min(0, Kc / 3).
+        Cubic anisotropy is at least min(0, Kc / 3); forms are at least their minimum on the sphere.
         """
         (K4, n), (Kc, _) = self.entries.uniaxial, self.entries.cubes
         A = self.entries.A + np.einsum("ak,akx,aky->axy", np.maximum(K4, 0), n, n)
         constant = np.minimum(Kc / 3, 0).sum(axis=1)
+        for atom in range(self.atoms):
+            constant[atom] += bounds({degree: form[atom] for degree, form in self.entries.forms.items()})[0]
         cells, occupied = sites.lattice.cells, sites.occupied
         return Below(
             np.where(occupied[:, None, None], np.tile(A, (cells, 1, 1)), 0.0),
             np.zeros((len(occupied), 3)),
             np.where(occupied, np.tile(constant, cells), 0.0),
-            not self.entries.fourth_order,
+            not self.entries.higher_order,
         )
 
 
-def _free_axes(
-    K4: NDArray[np.float64], n: NDArray[np.float64], Kc: NDArray[np.float64], axes: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return axes [0, 1 or 3, 3] about which any rotation leaves the fourth-order terms of one atom."""
+def _orthogonal(axes: Axes, name: str) -> NDArray[np.float64]:
+    """Return axes as rows. ValueError where they are not orthogonal unit vectors."""
+    frame = np.asarray(axes, dtype=np.float64)
+    if frame.shape != (3, 3) or not np.allclose(frame @ frame.T, np.eye(3), atol=1e-6):
+        raise ValueError(f"the {name} {axes} are not three orthogonal unit vectors")
+    return frame
+
+
+def _free_axes(forms: dict[int, NDArray[np.float64]], scale: float) -> NDArray[np.float64]:
+    """Return axes [0, 1 or 3, 3] about which any rotation leaves a sum of forms, by degree."""
     s = np.random.default_rng(0).normal(size=(64, 3))
     s /= np.linalg.norm(s, axis=1)[:, None]
-    u = np.einsum("kux,dx->dku", axes, s)
-    gradient = -4 * np.einsum("k,dk,kx->dx", K4, (s @ n.T) ** 3, n)
-    gradient += 2 * np.einsum("k,dku,kux->dx", Kc, u * ((u**2).sum(axis=2, keepdims=True) - u**2), axes)
-    _, size, w = np.linalg.svd(np.cross(s, gradient), full_matrices=False)
-    return w[size <= EXACT * (np.abs(K4).sum() + np.abs(Kc).sum()) * len(s) ** 0.5]
+    slope = sum(gradient(degree, form, s) for degree, form in forms.items())
+    _, size, w = np.linalg.svd(np.cross(s, slope), full_matrices=False)
+    return np.asarray(w[size <= EXACT * scale * len(s) ** 0.5])
+
+
+def _critical(forms: dict[int, NDArray[np.float64]], scale: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the lines [line, 3] along which a sum of forms is stationary, and the kind of its value.
+
+    Newton's method on the sphere, from points that are spread evenly over one half. Every symmetry of the sum permutes
+    these lines. Those that are not isolated are left out. Where all are, extrema are one more than saddle points (the
+    Euler characteristic of the projective plane): else more points are tried.
+    """
+    for starts in STARTS:
+        lines, index = _stationary(forms, scale, starts)
+        if index.sum() == 1:
+            break
+    value = np.asarray(sum(monomials(degree, lines) @ form for degree, form in forms.items()))
+    return lines, np.unique(np.round(value / scale, 7), return_inverse=True)[1].reshape(-1)
+
+
+def _stationary(
+    forms: dict[int, NDArray[np.float64]], scale: float, starts: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return stationary lines [line, 3], and for each 1 where it is an extremum, -1 where a saddle point."""
+    k = np.arange(starts) + 0.5
+    z, phi = k / starts, np.pi * (1 + 5**0.5) * k
+    s = np.stack([np.sqrt(1 - z * z) * np.cos(phi), np.sqrt(1 - z * z) * np.sin(phi), z], axis=1)
+    for _ in range(STEPS + 1):
+        b = sum(gradient(degree, form, s) for degree, form in forms.items())
+        along = np.einsum("kx,kx->k", b, s)[:, None]
+        H = sum(curvature(degree, form, s) for degree, form in forms.items()) - along[:, :, None] * np.eye(3)
+        P = np.eye(3) - s[:, :, None] * s[:, None, :]
+        H = P @ H @ P + scale * s[:, :, None] * s[:, None, :]
+        slope = b - along * s
+        step = -np.linalg.solve(H + EXACT * scale * np.eye(3), slope[:, :, None])[:, :, 0]
+        found = s  # where slope and curvature are those of the last step
+        s = s + step * np.minimum(1, 0.3 / np.maximum(np.linalg.norm(step, axis=1), 1e-300))[:, None]
+        s /= np.linalg.norm(s, axis=1)[:, None]
+    kept = np.linalg.norm(slope, axis=1) < EXACT * scale
+    kept &= np.abs(np.linalg.eigvalsh(H)).min(axis=1) > SHARP * scale
+    lines: list[int] = []
+    for n in np.flatnonzero(kept).tolist():
+        if all(abs(abs(found[n] @ found[other]) - 1) > EXACT for other in lines):
+            lines.append(n)
+    return found[lines], np.sign(np.linalg.det(H[lines])).astype(np.int64)
 
 
 def _cube_group(frame: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
@@ -217,17 +317,21 @@ def _cube_group(frame: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
         yield _without_rounding(frame.T @ (np.array(signs)[:, None] * np.eye(3)[list(order)]) @ frame)
 
 
-def _permuting(lines: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Orthogonal matrices that map two lines [line, 3] that are not parallel onto two of the lines, identity first."""
-    one = lines[0]
-    apart = np.flatnonzero(np.abs(lines @ one) < 1 - 1e-6)
+def _permuting(lines: NDArray[np.float64], kinds: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+    """Orthogonal matrices that map two lines [line, 3] that are not parallel onto two of their kinds [line].
+
+    The lines are chosen from the rarest kinds.
+    """
+    order = np.argsort(np.bincount(kinds, minlength=1)[kinds], kind="stable")
+    lines, kinds = lines[order], kinds[order]
+    apart = np.flatnonzero(np.abs(lines @ lines[0]) < 1 - 1e-6) if len(lines) else np.zeros(0, dtype=np.int64)
     if not len(apart):
         return []
-    other = lines[apart[0]]
+    one, other = lines[0], lines[apart[0]]
     before = np.linalg.inv(np.array([one, other, np.cross(one, other)]))
+    first, second = ([sign * n for n in lines[kinds == kinds[k]] for sign in (1.0, -1.0)] for k in (0, apart[0]))
     found = []
-    both = [sign * line for line in lines for sign in (1.0, -1.0)]
-    for a, b in product(both, both):
+    for a, b in product(first, second):
         if abs(a @ b - one @ other) < 1e-9:
             images = (np.array([a, b, sign * np.cross(a, b)]) for sign in (1.0, -1.0))
             found += [_without_rounding((before @ image).T) for image in images]

@@ -1,5 +1,7 @@
 """A race between supercells: small searches in the most promising ones, then descents to neighbouring supercells.
 
+The most promising ones fit the softest modes of J(q). With products of several spins these do not decide: then random
+spins are relaxed in all small supercells as well, and the best of these are among the most promising ones.
 Energies are compared per site. A supercell changes like a crystal under strain: one of its vectors becomes longer or
 shorter by a cell, the texture is stretched with it and relaxed again; several supercells side by side can be changed in
 finer steps. Every task depends on its own arguments alone, so that the outcome does not depend on the ranks.
@@ -21,11 +23,15 @@ from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import Interrupted
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.sphere import unit
 from magsearch.operators.crystal import Crystal
 from magsearch.parallel.ranks import Ranks
+from magsearch.randomness import Consumer, stream
+from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.relax import relax
 from magsearch.search.candidate import on_host
 from magsearch.search.island import REFINEMENT, GeneticTunneling, Island
+from magsearch.search.supercells.enumeration import small_supercells
 from magsearch.search.supercells.ranking import ranked
 from magsearch.search.supercells.supercell import (
     LARGEST,
@@ -39,9 +45,10 @@ from magsearch.search.supercells.supercell import (
 )
 
 T = TypeVar("T")
-STARTS = 6  # supercells of each measure of ``Ranked`` that are searched
+STARTS = 6  # supercells of each measure of ``Ranked``, and of all small ones, that are searched
 REPLICAS = 32
 GENERATIONS = 2  # of these small searches
+SCREENED = 16  # random textures that are relaxed in each small supercell
 LEADERS = 6  # textures that are stretched to other supercells
 FINALISTS = 2  # that are tiled
 ROOMY = 2000  # sites in copies of the best supercell that are as wide as long
@@ -139,7 +146,10 @@ class Race:
         self.report(
             f"{len(starts)} supercells that fit the softest modes, {starts[0].sites} to {starts[-1].sites} sites"
         )
-        best = self._among(LEADERS, self._each([partial(self._searched, supercell) for supercell in starts]))
+        relaxed = self._small() if self.hamiltonian.products else []
+        starts += [one.supercell for one in relaxed if one.supercell.key not in {start.key for start in starts}]
+        searched = self._each([partial(self._searched, supercell) for supercell in starts])
+        best = self._among(LEADERS, [relaxed, *searched])
         self.report(f"searched: {best[0]}")
         best = self._among(FINALISTS, self._each([partial(self._descended, one, axes) for one in best]))
         self.report(f"stretched: {best[0]}")
@@ -185,6 +195,23 @@ class Race:
             order = sorted(records, key=lambda record: (getattr(record, measure), record.supercell.sites))
             chosen |= {record.supercell.key: record.supercell for record in order[:STARTS]}
         return sorted(chosen.values(), key=lambda supercell: supercell.sites)
+
+    def _small(self) -> list[Best]:
+        """Return the best of all small supercells, each with the lowest of a few random textures after relaxation."""
+        every = self._each([lambda: list(small_supercells(self.hamiltonian, self.sites))])[0]
+        found = self._each([partial(self._screened, number, supercell) for number, supercell in enumerate(every)])
+        best = self._among(STARTS, found)
+        self.report(f"{len(every)} small supercells, random spins relaxed: {best[0]}")
+        return best
+
+    def _screened(self, number: int, supercell: Supercell) -> list[Best]:
+        evaluator = Evaluator(supercell.hamiltonian, self.device, np.float32)
+        random = stream(self.seed, Consumer.SCREENING, replica=number)
+        relaxed = relax(
+            BarzilaiBorwein(), evaluator, unit(random.normal(size=(SCREENED, supercell.sites, 3))), watch=self.watch
+        )
+        best = int(relaxed.energy.argmin())
+        return [Best(supercell, relaxed.textures[best], float(relaxed.energy[best]) / supercell.sites)]
 
     def _searched(self, supercell: Supercell) -> list[Best]:
         """Return the elites of a small search in one supercell."""
