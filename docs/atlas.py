@@ -1,7 +1,7 @@
 """Write docs/atlas.md and its pictures from runs of the atlas.
 
-    magsearch atlas --seeds 1 --jobs 2 -o RUNS
-    python docs/atlas.py RUNS
+magsearch atlas --seeds 1 --jobs 2 -o RUNS
+python docs/atlas.py RUNS
 """
 
 from __future__ import annotations
@@ -26,22 +26,24 @@ from magsearch.storage import Record
 
 HERE = Path(__file__).parent
 PICTURES = HERE / "atlas"
-MOST = 300  # sites in a picture
+MOST = 180  # sites of a plane in a picture
 SHADES = 48  # colours in a picture
 HEAD = """\
 # The atlas
 
 <!-- Made by docs/atlas.py from runs of `magsearch atlas`; do not edit. -->
 
-Models of the literature whose ground states are known, in `inputs/atlas` of the sources, and in the installed package. `magsearch atlas --list`
-lists them, `magsearch atlas NAME` searches one, and `magsearch atlas --jobs 2` all of them. A file of your own with a
-[[reference] table](settings.md#reference) joins them: `magsearch atlas mine.toml`. The exit code is 1 if a known energy was missed.
+Models of the literature whose ground states are known, in `inputs/atlas` of the sources, and in the installed package.
+`magsearch atlas --list` lists them, `magsearch atlas NAME` searches one, and `magsearch atlas --jobs 2` all of them. A
+file of your own with a [[reference] table](settings.md#reference) is compared in the same way: `magsearch atlas own.toml`.
+The exit code is 1 if a known energy was missed.
 
-The table comes from {count} searches with {seeds}, {version}, {device}, while other programs used the same cores: energies in meV per site,
-medians of the wall time after which the champion was found and after which the search ended, and the gap between the champion and the lower bound of the
-supercell. "Proof" says how the champion is known to be a ground state of the supercell: it equals the lower bound, or the formula in the file; otherwise the gap
-is open. {summary} Each picture shows the champion, coloured as by `magsearch plot`; of crystals in three
-dimensions it shows a part.
+The table comes from {count} searches with {seeds}, {version}, {device},
+while other programs used the same cores. Energies are in meV per site; times are medians of the wall time after which
+the champion was found, and after which the search ended. The gap is that between the champion and the lower bound of
+the supercell. "Proof" says how the champion is known to be a ground state of the supercell: it equals the lower bound,
+or the formula in the file; otherwise the question is open. {summary} Each picture shows the
+champion, coloured as by `magsearch plot`; of crystals in three dimensions it shows a part.
 
 | | model | known | found | found after | ended after | gap | proof |
 |---|---|---|---|---|---|---|---|
@@ -86,11 +88,14 @@ def _row(model: Model, outcomes: list[Outcome]) -> str:
         cited = f"[{reference.source}](https://doi.org/{reference.doi[0]})"
     hits = sum(outcome.verdict in GOOD for outcome in outcomes)
     known = "" if reference.energy is None else f"{reference.energy:.7f}, {reference.known}"
-    found = f"{best.energy:.7f}" + ("" if hits == len(outcomes) else f", **missed by {len(outcomes) - hits} of {len(outcomes)}**")
+    found = f"{best.energy:.7f}" + (
+        "" if hits == len(outcomes) else f", **missed by {len(outcomes) - hits} of {len(outcomes)}**"
+    )
     gap = "" if best.gap is None else f"{max(best.gap, 0.0):.0e}"
     words = f"**{title}** (`{model.name}`, {model.given.hamiltonian.lattice.sites} sites): {reference.state}. {cited}"
     times = (f"{median(getattr(outcome, name) for outcome in outcomes):.1f} s" for name in ("found", "seconds"))
-    return f"| ![{title}](atlas/{model.name}.png) | {words} | {known} | {found} | {' | '.join(times)} | {gap} | {proof(best)} |\n"
+    cells = (f"![{title}](atlas/{model.name}.png)", words, known, found, *times, gap, proof(best))
+    return f"| {' | '.join(cells)} |\n"
 
 
 def picture(record: Record) -> bytes:
@@ -109,7 +114,8 @@ def picture(record: Record) -> bytes:
     extent = max(np.ptp(r[:, 0]), np.ptp(r[:, 1]), spacing) + 1.4 * spacing
     size = 160 * spacing / extent  # pixels between neighbours
     shades = colours(spins[chosen][order])
-    axes.scatter(r[:, 0], r[:, 1], s=(0.30 * size) ** 2, c=shades, edgecolors="0.4", linewidths=0.3)
+    diameter = (0.4 if solid else 0.7) * size * 72 / 100  # points
+    axes.scatter(r[:, 0], r[:, 1], s=diameter**2, c=shades, edgecolors="0.4", linewidths=0.3)
     length = 0.75 * spacing
     axes.quiver(
         r[:, 0], r[:, 1], length * s[:, 0], length * s[:, 1], color="0.1", pivot="mid", units="xy", angles="xy",

@@ -94,7 +94,9 @@ def _line(outcome: Outcome) -> str:
     if outcome.verdict == Verdict.FAILED:
         return f"{outcome.model.name}, seed {outcome.seed}: failed: {outcome.why}"
     energy = _number(outcome.energy)
-    return f"{outcome.model.name}, seed {outcome.seed}: {energy} meV per site, {outcome.verdict}, {outcome.seconds:.1f} s"
+    return (
+        f"{outcome.model.name}, seed {outcome.seed}: {energy} meV per site, {outcome.verdict}, {outcome.seconds:.1f} s"
+    )
 
 
 def _table(console: Console, chosen: Sequence[Model], outcomes: Sequence[Outcome]) -> None:

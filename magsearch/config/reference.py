@@ -27,7 +27,7 @@ class ReferenceTable(Table, path="reference"):
     known: str | None = field(
         default=None,
         metadata={
-            "doc": "How the energy is known: " + "; ".join(f"{word}: it {told}" for word, told in EVIDENCE.items()) + ".",
+            "doc": f"How the energy is known. {'; '.join(f'{word}: it {told}' for word, told in EVIDENCE.items())}.",
             "type": Literal[tuple(EVIDENCE)], "default": "needed with an energy",
         },
     )  # fmt: skip

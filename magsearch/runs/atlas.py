@@ -1,7 +1,7 @@
 """The atlas: models of the literature whose ground states are known, and searches that are compared with them.
 
-A model is a file of inputs/atlas with a [reference] table. Each search is a process of its own, ``magsearch run``, so that
-searches are independent and what fails is one row of the table.
+A model is a file of inputs/atlas with a [reference] table. Each search is a process of its own, ``magsearch run``: what
+fails is one row of the table.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def models(names: Sequence[str] = ()) -> list[Model]:
 
 
 def searches(chosen: Sequence[Model], seeds: int, jobs: int, out: Path, settings: Sequence[str]) -> Iterator[Outcome]:
-    """Search every model with ``seeds`` random seeds, ``jobs`` at a time; yield the outcomes in the order of the models.
+    """Search every model with ``seeds`` seeds, ``jobs`` searches at a time; yield the outcomes in the models' order.
 
     out        folder of the files NAME-SEED.h5, which must exist
     settings   further ``key=value`` settings of every search
