@@ -35,6 +35,14 @@ class Discovery:
         """Estimated probability that one more island finds a minimum that none has found; None with one island."""
         return self.singles / self.islands if self.islands > 1 else None
 
+    @property
+    def limit(self) -> float | None:
+        """Upper limit of that probability with a confidence of 95 %, where no minimum was found by one island only.
+
+        If it were p, that all n islands find what others have found had a probability of about (1 - p)^n.
+        """
+        return 1 - 0.05 ** (1 / self.islands) if self.islands > 1 and not self.singles else None
+
 
 def discovery(history: History, energy: float, tolerance: float) -> Discovery | None:
     """Return the statistics of a champion's discovery; None where the history does not contain it.

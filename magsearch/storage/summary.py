@@ -113,5 +113,6 @@ def discovered(record: Record) -> dict[str, Any] | None:
         "islands": found.islands,
         "found_alone": found.alone,
         "unseen_probability": found.unseen,
+        "unseen_limit": found.limit,
         "generations_since": found.generations,
     }
