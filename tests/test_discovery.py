@@ -29,9 +29,16 @@ def test_islands_that_received_the_champion_have_not_found_it():
 def test_one_island_says_nothing_about_what_was_not_seen():
     found = discovery(history([-1.0], [-2.0], [-2.0]), -2.0, 1e-6)
     assert found == Discovery(1, 1, 1, 1)
-    assert found.unseen is None
+    assert found.unseen is found.limit is None
     assert discovery(history([-1.0]), -2.0, 1e-6) is None
     assert discovery(History((), 1, 1), -2.0, 1e-6) is None
+
+
+def test_islands_that_agree_leave_a_chance():
+    """Four islands find the same with a probability of 1/20 if each misses it with the limit."""
+    found = discovery(history([-1.0] * 4), -1.0, 1e-6)
+    assert found.unseen == 0
+    assert (1 - found.limit) ** 4 == pytest.approx(0.05)
 
 
 def test_the_estimate_is_right_on_average():

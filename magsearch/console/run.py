@@ -241,7 +241,7 @@ def sure(record: Record) -> list[str]:
         more = "several independent ones (islands.count=8) would tell how often it is found"
         return [f"sure  found {since} by the only island; {more}"]
     many = f"{found['found_alone']} of {found['islands']} islands found the champion by themselves, first {since}"
-    chance = (
-        f"another would end in a minimum that none has found with a probability of {found['unseen_probability']:.2g}"
-    )
-    return [f"sure  {many}; {chance} (Good's estimate); more islands lower it, a closed gap proves the champion"]
+    limit, unseen = found["unseen_limit"], found["unseen_probability"]
+    how = f"of about {unseen:.2g} (Good's estimate)" if limit is None else f"below {limit:.2g} (95 % confidence)"
+    chance = f"another would end in a minimum that none has found with a probability {how}"
+    return [f"sure  {many}; {chance}; more islands lower it, a closed gap proves the champion"]
