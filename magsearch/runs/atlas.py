@@ -161,4 +161,7 @@ def _searched(model: Model, seed: int, out: Path, settings: Sequence[str]) -> Ou
     if ended.returncode:
         said = (ended.stderr.strip() or f"exit code {ended.returncode}").splitlines()
         return Outcome(model, seed, file, None, said[-1])
-    return Outcome(model, seed, file, storage.read(file))
+    try:
+        return Outcome(model, seed, file, storage.read(file))
+    except InputError as error:
+        return Outcome(model, seed, file, None, str(error))
