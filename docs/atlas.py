@@ -26,7 +26,7 @@ from magsearch.storage import Record
 
 HERE = Path(__file__).parent
 PICTURES = HERE / "atlas"
-MOST = 180  # sites of a plane in a picture
+CHAIN, PLANE, SOLID = 16, 180, 64  # most sites of a crystal in one, two and three dimensions in a picture
 SHADES = 48  # colours in a picture
 HEAD = """\
 # The atlas
@@ -136,7 +136,8 @@ def _is_solid(lattice: Lattice) -> bool:
 
 def _part(lattice: Lattice, solid: bool) -> NDArray[np.int64]:
     """Return the sites of a corner of the supercell that a picture can show."""
-    most, cells = (64 if solid else MOST), np.array(lattice.size)
+    cells = np.array(lattice.size)
+    most = CHAIN if (cells > 1).sum() == 1 else SOLID if solid else PLANE
     while np.prod(cells) * lattice.atoms > most and cells.max() > 1:
         cells = np.where(cells == cells.max(), cells - 1, cells)
     inside = (lattice.coordinates < cells).all(axis=1)

@@ -131,11 +131,10 @@ def proof(outcome: Outcome) -> str:
     """Return how the champion is known to be a ground state, in a few words."""
     if outcome.proven:
         return "equals the lower bound"
-    known = outcome.model.given.reference.known
-    reached = outcome.verdict in (Verdict.REACHED, Verdict.LOWER)
-    return {"analytic": "formula", "proven": "lower bound of the file", "literature": "publication"}.get(
-        known if reached else None, "open"
-    )
+    if outcome.verdict not in (Verdict.REACHED, Verdict.LOWER):
+        return "open"
+    words = {"analytic": "formula", "proven": "lower bound of the file", "literature": "publication"}
+    return words.get(outcome.model.given.reference.known or "", "open")
 
 
 def _number(energy: float | None) -> str:

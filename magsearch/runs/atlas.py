@@ -148,7 +148,7 @@ def searches(chosen: Sequence[Model], seeds: int, jobs: int, out: Path, settings
     """
     tasks = [(model, seed) for model in chosen for seed in range(1, seeds + 1)]
     with ThreadPoolExecutor(jobs) as pool:
-        yield from pool.map(lambda task: _searched(*task, out, settings), tasks)
+        yield from pool.map(lambda task: _searched(task[0], task[1], out, settings), tasks)
 
 
 def _searched(model: Model, seed: int, out: Path, settings: Sequence[str]) -> Outcome:
