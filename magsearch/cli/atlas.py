@@ -60,10 +60,11 @@ def atlas(
 def _described(model: Model) -> dict[str, Any]:
     """Return a model of the atlas as plain values."""
     reference, hamiltonian = model.given.reference, model.given.hamiltonian
-    keys = ("state", "energy", "known", "formula", "source", "doi", "seconds")
     return {
         "name": model.name, "file": str(model.given.path), "title": (model.given.model or {}).get("title", ""),
-        "sites": hamiltonian.lattice.sites, **{key: getattr(reference, key) for key in keys},
+        "sites": hamiltonian.lattice.sites, "state": reference.state, "energy": reference.energy,
+        "known": reference.known, "formula": reference.formula, "source": reference.source, "doi": reference.doi,
+        "seconds": reference.seconds,
     }  # fmt: skip
 
 

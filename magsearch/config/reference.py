@@ -16,7 +16,7 @@ EVIDENCE = {
 
 
 class ReferenceTable(Table, path="reference"):
-    """What is known of the ground state of the model; `magsearch atlas` compares searches with it."""
+    """The known ground state of the model, with which `magsearch atlas` compares searches."""
 
     source: str = field(default="", metadata={"doc": "Publication of the model."})
     doi: list[str] = field(default_factory=list, metadata={"doc": "Digital object identifiers of publications."})

@@ -26,7 +26,7 @@ TOLERANCE = 1e-6  # of the stiffest coupling, per site: an energy this close to 
 
 
 class Verdict(StrEnum):
-    """What a search says about the known energy."""
+    """Comparison of a search with the known energy."""
 
     REACHED = "reached"
     MISSED = "missed"
@@ -76,7 +76,7 @@ class Outcome:
 
     @property
     def verdict(self) -> Verdict:
-        """What the search says about the known energy."""
+        """Comparison with the known energy."""
         known, energy = self.model.given.reference, self.energy
         if energy is None:
             return Verdict.FAILED

@@ -1,4 +1,4 @@
-"""How often the islands of a search found its champion by themselves, and what that says about minima not seen.
+"""Statistics of discovery: how many islands found the champion by themselves, and the chance of minima not seen.
 
 Islands that have not received the champion, or anything as low, are independent searches. Of n such searches, each
 ends in a minimum; if f1 of these minima were found by one search only, the next search finds a minimum that none has
