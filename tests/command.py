@@ -33,6 +33,7 @@ K = 0.1
 generations = 2
 replicas = 6
 elites = 3
+minima = 3
 seconds = 60
 """
 

@@ -40,6 +40,7 @@ J = [-1.0, 0.1]
 [search]
 generations = 3
 window = 50
+minima = 2
 replicas = 4
 elites = 2
 """

@@ -56,6 +56,7 @@ generations = 12
 window = 100
 replicas = 4
 elites = 3
+minima = 3
 seed = 5
 
 [islands]

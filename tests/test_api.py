@@ -27,7 +27,7 @@ from pathlib import Path
 import magsearch as ms
 
 model = ms.read(sys.argv[1]).with_size((8, 8, 1))
-result = ms.search(model, seed=1, islands=2, replicas=8, generations=4)
+result = ms.search(model, seed=1, islands=2, replicas=8, generations=4, minima=8)
 if ms.is_first_rank():
     print(result)
 champion = result.champion
@@ -36,7 +36,7 @@ Path(f"{sys.argv[2]}.{os.getpid()}.said").write_text(said)  # ranks may interrup
 result.plot(sys.argv[2] + ".png")
 result.save(sys.argv[2])
 """
-SETTINGS = ("search.seed=1", "islands.count=2", "search.replicas=8", "search.generations=4")
+SETTINGS = ("search.seed=1", "islands.count=2", "search.replicas=8", "search.generations=4", "search.minima=8")
 
 
 def options(*settings: str) -> list[str]:

@@ -16,11 +16,15 @@ from records import stored
 
 from magsearch import storage
 from magsearch.bounds.luttinger_tisza import lower_bound, takes_seconds
+from magsearch.engine.cpu import Cpu
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.runs import run as batch
+from magsearch.search.archipelago import Archipelago
 from magsearch.search.history import History
-from magsearch.search.stopping import GapClosed, GenerationsSpent, Stop
+from magsearch.search.island import GeneticTunneling
+from magsearch.search.stopping import Converged, GapClosed, GenerationsSpent, Proven, Stop
 
 MODEL = """\
 [model]
@@ -129,11 +133,38 @@ def test_energies_are_compared_with_the_bound_over_all_islands():
     history.rows = [np.zeros(2, history.row_type), np.zeros(2, history.row_type)]
     history.rows[0]["best"], history.rows[1]["best"] = (-1.0, -1.1), (-1.45, -1.2)
     history.levels = [np.array([-1.1]), np.array([-1.45])]
-    stop = Stop(window=9, gap=0.1, bound=-1.5)
+    bound = lower_bound(
+        Hamiltonian(Lattice.named("chain", (4, 1, 1)), shell_bonds(Lattice.named("chain", (4, 1, 1)), exchange(1.5)))
+    )
+    assert bound.per_site == pytest.approx(-1.5)
+    stop = Stop(window=9, gap=0.1, bound=bound)
     assert stop.reason(history, 1, 1, 1.0) is None
     assert stop.reason(history, 2, 2, 1.0) == GapClosed(0.1)
     assert replace(stop, gap=0.01).reason(history, 2, 2, 1.0) is None
     assert Stop(window=9, gap=0.1).reason(history, 2, 2, 1.0) is None
+
+
+def test_a_proven_champion_ends_a_run_unless_more_minima_are_asked_for(capsys, toml):
+    record = storage.read(run(capsys, toml))
+    assert record.stopped.code == Proven.code
+    assert len(record.history) < record.settings["search"]["window"]  # by its window it could not have ended yet
+    assert record.bound.reached(record.elites[0].energy_per_site)
+    assert storage.read(run(capsys, toml, "search.minima=2")).stopped.code == Converged.code
+
+
+@pytest.mark.parametrize("islands", [1, 3])
+def test_only_a_bound_that_is_attained_ends_a_search(islands):
+    """An easy axis of 2e-6 meV keeps the champion 1e-6 meV above the bound: less than a search can tell."""
+    lattice = Lattice.named("triangular", (6, 6, 1))
+    bonds = shell_bonds(lattice, exchange(-1.0))
+    for K, reason in ((0.0, Proven), (2e-6, GenerationsSpent)):
+        model = Hamiltonian(lattice, bonds, anisotropy=(UniaxialAnisotropy(K),))
+        stop = Stop(generations=6, window=7, bound=lower_bound(model))
+        search = Archipelago(model, Cpu(), [GeneticTunneling(replicas=8, elites=2)] * islands, stop=stop)
+        search.run()
+        assert isinstance(search.stopped, reason)
+        assert stop.bound.reached(search.champion.energy_per_site) == (K == 0)
+        assert stop.provable(search.history, len(search.history), search.evaluator.stiffness)
 
 
 def test_what_takes_long_is_known_beforehand():

@@ -245,5 +245,5 @@ def test_a_search_may_end_by_its_champion_alone():
     """Its energy has stood still for four generations, the second elite's has not."""
     history = SimpleNamespace(levels=[[-1.0, -0.5 - 0.01 * k] for k in range(5)], seconds=[0.0] * 5)
     assert Stop(window=4).reason(history, 5, 5, stiffness=1.0) is None
-    assert Stop(window=4, elites=1).reason(history, 5, 5, stiffness=1.0) == Converged(0.0, 4)
-    assert Stop(window=6, elites=1).reason(history, 5, 5, stiffness=1.0) is None
+    assert Stop(window=4, minima=1).reason(history, 5, 5, stiffness=1.0) == Converged(0.0, 4, 1)
+    assert Stop(window=6, minima=1).reason(history, 5, 5, stiffness=1.0) is None

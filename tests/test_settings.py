@@ -27,7 +27,12 @@ from magsearch.search.stopping import Stop
 
 ROOT = Path(__file__).parent.parent
 MODEL = 'lattice = "square"\nsize = [4, 4, 1]\n[[model.exchange]]\nJ = [1.0, 0.5]\n'
-TOGETHER = {"search.backend.hottest": {"coldest": 0.5}, "search.backend.coldest": {"hottest": 9.0}}  # both or neither
+TOGETHER = {
+    "reference.energy": {"known": "analytic"},
+    "reference.known": {"energy": -1.5},
+    "search.backend.hottest": {"coldest": 0.5},
+    "search.backend.coldest": {"hottest": 9.0},
+}  # both or neither
 SAMPLES: dict[str, list[Any]] = {  # two values in range, where the type alone does not give them
     "search.variance": [{"window": 20}, {"window": 30}],
     "search.backend": [{"name": "random-restarts", "restarts": 3}, {"name": "random-restarts", "restarts": 4}],
@@ -37,10 +42,12 @@ SAMPLES: dict[str, list[Any]] = {  # two values in range, where the type alone d
     "islands.own": [[{"islands": [0], "seed": 5}], [{"islands": [0], "seed": 6}]],
     "islands.own.islands": [[2], [1]],
     "scan.axes": [{"search.seed": [3, 4]}, {"search.seed": [5]}],
+    **{f"reference.{key}": ["one text", "another"] for key in ("source", "state", "formula")},
+    "reference.doi": [["10.1103/PhysRev.70.954"], []],
 }
 DIRECT = {  # keys that the code reads off the table, without another object
     "search.bound", "search.path", "search.cells", "search.sites", "storage.gather", "storage.limit",
-    *(f"scan.{key}" for key in TABLES["scan"].KEYS),
+    *(f"{table}.{key}" for table in ("scan", "reference") for key in TABLES[table].KEYS),
 }  # fmt: skip
 KEYS = [(t, key) for t in document.every() if not t.PATH.startswith(("model", "scan.*")) for key in t.KEYS.values()]
 EVERY = pytest.mark.parametrize(("table", "key"), KEYS, ids=[f"{table.PATH}.{key.name}" for table, key in KEYS])

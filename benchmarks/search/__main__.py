@@ -1,13 +1,14 @@
 """Time to solution of each method: evaluations and seconds to the ground state with 99 % probability.
 
-    OMP_NUM_THREADS=1 python benchmarks/search run OUT.json [--only MODEL] [--method METHOD] [--seeds 20]
+    OMP_NUM_THREADS=1 python benchmarks/search run OUT.json [--atlas] [--only MODEL] [--method METHOD] [--seeds 20]
     python benchmarks/search table OUT.json [--per seconds] [-o FIGURE.pdf]
 
-``run`` adds to OUT.json what is missing, so that it can be stopped and started again; ``--again`` first forgets what is
-there of the models and methods asked for. A run ends when both its evaluations and its seconds are spent, and in
-any case at a limit of seconds; what it had found after how many of both is kept. Seconds are those that the process
-was on a core (CPU time, one thread), so that other jobs on the machine count less. The target is the best energy that
-any method found in any run, to 1e-6 of the stiffest coupling per site; traces.py says how the time to solution follows.
+The models are those of instances.py, or with ``--atlas`` all files of inputs/atlas. ``run`` adds to OUT.json what is
+missing, so that it can be stopped and started again; ``--again`` first forgets what is there of the models and methods
+asked for. A run ends when both its evaluations and its seconds are spent, and in any case at a limit of seconds; what
+it had found after how many of both is kept. Seconds are those that the process was on a core (CPU time, one thread), so
+that other jobs on the machine count less. The target is the best energy that any method found in any run, to 1e-6 of
+the stiffest coupling per site; traces.py says how the time to solution follows.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from figure import draw
-from instances import INSTANCES
+from instances import ATLAS, INSTANCES
 from methods import METHODS
 from traces import Budget, followed, hits, time_to_solution
 
@@ -44,6 +45,7 @@ def run(
     out: Path,
     only: Annotated[list[str] | None, typer.Option(help="models whose names have one of these in them")] = None,
     method: Annotated[list[str] | None, typer.Option(help="methods whose names have one of these in them")] = None,
+    atlas: Annotated[bool, typer.Option("--atlas", help="models of the atlas instead of instances.py")] = False,
     seeds: int = 20,
     budget: Annotated[int, typer.Option(help="evaluations that every run has")] = 100_000,
     seconds: Annotated[float, typer.Option(help="CPU seconds that every run has")] = 0.5,
@@ -52,7 +54,8 @@ def run(
 ) -> None:
     device = ms.choose("cpu")
     known: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
-    models = {instance: make() for instance, make in INSTANCES.items() if any(o in instance for o in only or [""])}
+    chosen = ATLAS if atlas else INSTANCES
+    models = {instance: make() for instance, make in chosen.items() if any(o in instance for o in only or [""])}
     for instance, hamiltonian in models.items():
         tolerance = 1e-6 * ms.Evaluator(hamiltonian, device, np.float32).stiffness
         known.setdefault(instance, {"sites": hamiltonian.n_spins, "tolerance": tolerance, "runs": {}})

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 import magsearch as ms
 from magsearch import config
+from magsearch.runs import atlas
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from molecules import c60
@@ -59,4 +61,7 @@ INSTANCES: dict[str, Callable[[], ms.Hamiltonian]] = {
     "spin glass 8^3": spin_glass,
     "C60": lambda: c60(20.0),
     "kagome + DMI": kagome_dmi,
+}
+ATLAS: dict[str, Callable[[], ms.Hamiltonian]] = {
+    path.stem: partial(given, str(path)) for path in sorted(atlas.folder().glob("*.toml"))
 }

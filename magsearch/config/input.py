@@ -12,6 +12,7 @@ import numpy as np
 
 from magsearch import formats
 from magsearch.config.islands import IslandsTable
+from magsearch.config.reference import ReferenceTable
 from magsearch.config.scan import ScanTable, gathered
 from magsearch.config.search import SearchTable
 from magsearch.config.storage import StorageTable
@@ -28,7 +29,7 @@ from magsearch.model.notes import harmless
 from magsearch.model.terms.dipole import Dipole
 
 TABLES: dict[str, type[Table]] = {
-    table.PATH: table for table in (SearchTable, IslandsTable, StorageTable, ScanTable)
+    table.PATH: table for table in (SearchTable, IslandsTable, StorageTable, ScanTable, ReferenceTable)
 }  # fmt: skip
 KNOWN = ("model", *TABLES)
 ENDINGS = (".h5", ".hdf5")  # of files of runs and scans
@@ -52,6 +53,7 @@ class Input:
     islands: IslandsTable = field(default_factory=IslandsTable)
     storage: StorageTable = field(default_factory=StorageTable)
     scan: ScanTable = field(default_factory=ScanTable)
+    reference: ReferenceTable = field(default_factory=ReferenceTable)
     model: dict[str, Any] | None = None
     format: str = ""
 
@@ -331,6 +333,7 @@ def _settings(given: Mapping[str, dict[str, Any]], sources: Mapping[str, Source]
         islands.migration()
         islands.islands(search)
         storage.checkpoints()
+        made["reference"].check()
     except SettingError as error:
         raise sources[str(error.place[0])].about(error) from None
     return made

@@ -24,7 +24,7 @@ from magsearch.search.candidate import Candidate
 from magsearch.search.history import History
 from magsearch.search.stopping import Reason
 from magsearch.storage import Record
-from magsearch.storage.summary import above, certificate, charge_words
+from magsearch.storage.summary import above, certificate, charge_words, discovered
 
 LINES = 16  # of the ranks of a run that are shown
 ROUGH = "neighbouring spins differ by 60 degrees and more"
@@ -98,7 +98,7 @@ def show(console: Console, record: Record) -> None:
         console.print(f"note  topological charge undefined: {ROUGH}", style="yellow", soft_wrap=True)
     for part in record.damaged:
         console.print(f"damaged    {part}: not shown", style="red", soft_wrap=True)
-    for line in [*named(record), *certified(record)]:
+    for line in [*named(record), *certified(record), *sure(record)]:
         console.print(line, soft_wrap=True)
     history = record.history
     evaluations = int(history["evaluations"].sum())
@@ -229,3 +229,19 @@ def certified(record: Record) -> list[str]:
         )
         lines.append(f"gap   {gap:.2g} meV per site: {what}")
     return lines
+
+
+def sure(record: Record) -> list[str]:
+    """Return how often the champion was found, and the chance that a minimum was missed; nothing once it is proven."""
+    proven, found = certificate(record), discovered(record)
+    if found is None or (proven is not None and proven["tight"]):
+        return []
+    since = f"{count(found['generations_since'], 'generation')} ago"
+    if found["islands"] == 1:
+        more = "several independent ones (islands.count=8) would tell how often it is found"
+        return [f"sure  found {since} by the only island; {more}"]
+    many = f"{found['found_alone']} of {found['islands']} islands found the champion by themselves, first {since}"
+    limit, unseen = found["unseen_limit"], found["unseen_probability"]
+    how = f"of about {unseen:.2g} (Good's estimate)" if limit is None else f"below {limit:.2g} (95 % confidence)"
+    chance = f"another would end in a minimum that none has found with a probability {how}"
+    return [f"sure  {many}; {chance}; more islands lower it, a closed gap proves the champion"]

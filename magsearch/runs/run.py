@@ -197,7 +197,7 @@ class Run:
             if why:
                 self.launch.note(f"no lower bound: {why}")
         if self.bound is not None:
-            self.search.stop = replace(self.search.stop, bound=self.bound.per_site)
+            self.search.stop = replace(self.search.stop, bound=self.bound)
             self.launch.say(f"bound      {self.bound.per_site:.8f} meV per site: lower bound of the energy")
 
     def _resume(self, before: storage.Record) -> None:

@@ -151,7 +151,7 @@ class Scan:
         room = sum(island.replicas for island in islands) // 2  # as much is left for what is new
         try:
             search = Archipelago(
-                at.hamiltonian, self.device, islands, at.islands.migration(), replace(at.search.stop(), elites=1),
+                at.hamiltonian, self.device, islands, at.islands.migration(), replace(at.search.stop(), minima=1),
                 path=at.search.path, ranks=self.team, signalled=self.interruption.look, seeds=seeds[:room],
             )  # fmt: skip
         except ValueError as error:

@@ -33,11 +33,11 @@ from magsearch.parallel.interruption import Interruption
 from magsearch.parallel.ranks import Pending, Ranks
 from magsearch.search.candidate import GIVEN, Candidate, compact, given, on_host
 from magsearch.search.history import History, migrations
-from magsearch.search.island import Generation, GeneticTunneling, Island, State
+from magsearch.search.island import ROUNDING, Generation, GeneticTunneling, Island, State
 from magsearch.search.lockstep import together
 from magsearch.search.migration import Migrants, Migration, Role
-from magsearch.search.polishing import polish
-from magsearch.search.stopping import Checkpoints, Reason, Stop
+from magsearch.search.polishing import converged, polish
+from magsearch.search.stopping import Checkpoints, Proven, Reason, Stop, best
 
 
 class Archipelago:
@@ -108,6 +108,7 @@ class Archipelago:
         self._arrivals: list[tuple[Any, ...]] = []  # on this rank, of ``history.MIGRATION``
         self._wanted: list[bool] = []  # by generation: whether a checkpoint was due by wall time
         self._asked = False
+        self._refuted = np.inf  # meV per site, of the last champion that does not attain the lower bound
         self._written, self._pause = time.monotonic(), self.checkpoints.seconds
 
     def __repr__(self) -> str:
@@ -183,14 +184,30 @@ class Archipelago:
         if done is None or not self._lag:
             self._collect()
         self._decide()
-        if self._status is not None and (self.stopped or self.due):
+        provable = not self.stopped and self._provable
+        if self._status is not None and (self.stopped or self.due or provable):
             self._collect()
+        if provable:
+            self.stopped = self._proof()
 
     def _decide(self) -> None:
         """Decide from what all ranks know whether the search ends and whether its state should be written."""
-        known, every = self.n_generations - self._lag, self.checkpoints.generations
-        self.stopped = self.stop.reason(self.history, self.n_generations, max(known, 0), self.evaluator.stiffness)
+        known, every = self._known, self.checkpoints.generations
+        self.stopped = self.stop.reason(self.history, self.n_generations, known, self.evaluator.stiffness)
         self.due = (known > 0 and self._wanted[known - 1]) or (every is not None and self.n_generations % every == 0)
+
+    @property
+    def _known(self) -> int:
+        """Number of generations that all ranks have reported."""
+        return max(self.n_generations - self._lag, 0)
+
+    @property
+    def _provable(self) -> bool:
+        """Whether it is worth the effort to find out if the champion attains the lower bound."""
+        known, stiffness = self._known, self.evaluator.stiffness
+        if not self.stop.provable(self.history, known, stiffness):
+            return False
+        return best(self.history, known) < self._refuted - ROUNDING * stiffness
 
     def written(self, seconds: float) -> None:
         """Record that the state has been written, and the seconds that it took."""
@@ -293,11 +310,31 @@ class Archipelago:
         every = {key: candidate for part in parts for key, candidate in part.items()}
         return [every[key] for key in chosen if key in every]
 
+    def _proof(self) -> Proven | None:
+        """Relax the champion in double precision, on rank 0; return the proof if it attains the lower bound."""
+        bound, candidates, energy = self.stop.bound, self._best(lambda island: island.elites[:1]), None
+        assert bound is not None
+        if self.ranks.rank == 0:
+            pool = Island(self.crystal, self.evaluator, self.settings[0], watch=self.interruption.watch)
+            with suppress(Interrupted):
+                energy = converged(pool, candidates[0]).energy / self.hamiltonian.n_spins
+        energy = self.ranks.broadcast(energy)
+        if energy is None:
+            raise Interrupted
+        if bound.reached(energy):
+            return Proven(bound.gap(energy))
+        self._refuted = energy
+        return None
+
     def _polished(self) -> list[Candidate]:
-        """Return the best distinct minima of all islands in double precision; rank 0 relaxes them in one batch."""
+        """Return the best distinct minima of all islands in double precision; rank 0 relaxes them in one batch.
+
+        Rough candidates are among them unless the champion is proven, which is what was asked for then.
+        """
         found: dict[int, list[Candidate]] = {}
+        proven = isinstance(self.stopped, Proven)
         with suppress(Interrupted):
-            found = {island.number: island.finalists() for island in self.islands}
+            found = {island.number: island.elites if proven else island.finalists() for island in self.islands}
         if self.ranks.broadcast(any(self.ranks.gather(len(found) < len(self.islands)))):
             raise Interrupted
         finalists = self._best(lambda island: found[island.number])

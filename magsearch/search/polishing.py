@@ -20,19 +20,26 @@ FLAT = LBFGS(Convergence(steps=3000, variance=None))  # for flat minima: each st
 PUSHES = 3  # maximum number of times that saddle points are displaced and relaxed again
 
 
+def converged(island: Island, candidate: Candidate) -> Candidate:
+    """Return a candidate relaxed in double precision, by ``FLAT`` if the minimiser of the polish does not converge."""
+    precise = _precise(island)
+    for minimizer in (island.settings.polish, FLAT):
+        (candidate,), _ = island.relaxed(_doubled(island, [candidate]), minimizer, precise, refined=True)
+        if candidate.refined:
+            break
+    return candidate
+
+
 def polish(island: Island) -> list[Candidate]:
     """Relax elites and the best rough candidates in double precision; return the best distinct minima on the host.
 
     Those that do not converge are relaxed with ``FLAT``. Minima are compared spin by spin, whereas ``distinct``
     compares fingerprints. Saddle points are displaced along the unstable mode.
     """
-    precise = Evaluator(island.crystal.hamiltonian, island.evaluator.device, np.float64, island.evaluator.path)
+    precise = _precise(island)
     minima = Minima(precise, 1e-6 * island.evaluator.stiffness)
     chosen = {id(candidate): candidate for candidate in island.elites + island.rough}
-    # spins of single precision deviate from length 1: a converged texture would keep a wrong energy
-    here = on_host(island.evaluator.device, list(chosen.values()))
-    whole = [replace(one, spins=unit(one.spins.astype(np.float64))) for one in here]
-    polished, _ = island.relaxed(whole, island.settings.polish, precise, refined=True)
+    polished, _ = island.relaxed(_doubled(island, list(chosen.values())), island.settings.polish, precise, refined=True)
     best = _distinct_by_spins(island, polished, minima)[: island.settings.elites]
     moving = [candidate for candidate in best if not candidate.refined]
     if moving:
@@ -40,6 +47,20 @@ def polish(island: Island) -> list[Candidate]:
         best = _distinct_by_spins(island, [*(candidate for candidate in best if candidate.refined), *converged], minima)
     elites = _settled(island, best, minima)[: island.settings.elites]
     return [replace(one, degeneracy=minima.degeneracy(one.spins, one.stability)) for one in elites]
+
+
+def _precise(island: Island) -> Evaluator:
+    """Return an evaluator in double precision."""
+    return Evaluator(island.crystal.hamiltonian, island.evaluator.device, np.float64, island.evaluator.path)
+
+
+def _doubled(island: Island, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return candidates on the host with spins in double precision.
+
+    Spins of single precision deviate from length 1: a texture that has converged already would keep a wrong energy.
+    """
+    here = on_host(island.evaluator.device, candidates)
+    return [replace(one, spins=unit(one.spins.astype(np.float64))) for one in here]
 
 
 def _distinct_by_spins(island: Island, candidates: Sequence[Candidate], minima: Minima) -> list[Candidate]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from magsearch.bounds.bound import Bound
 from magsearch.search.history import History
+
+NEAR = 1e-5  # of the stiffest coupling per site: distance from the bound at which the champion is tested for a proof
 
 
 @dataclass(frozen=True)
@@ -26,19 +28,41 @@ class Reason:
 
 @dataclass(frozen=True)
 class Converged(Reason):
-    """The energies of the elites no longer vary.
+    """The energies of the best minima no longer vary.
 
-    deviation   meV per site, the largest standard deviation of an elite's energy
+    deviation   meV per site, the largest standard deviation of a minimum's energy
     window      generations
+    minima      how many of the best were compared; None: all elites
     """
 
     deviation: float
     window: int
+    minima: int | None = None
     code = "converged"
     extensible = False
 
     def __str__(self) -> str:
-        return f"elites' energies vary by {self.deviation:.1e} meV per site over {self.window} generations"
+        whose = {None: "elites' energies vary", 1: "champion's energy varies"}.get(
+            self.minima, f"energies of the {self.minima} best minima vary"
+        )
+        return f"{whose} by {self.deviation:.1e} meV per site over {self.window} generations"
+
+
+@dataclass(frozen=True)
+class Proven(Reason):
+    """The energy of the champion equals the lower bound of the box within rounding.
+
+    gap   meV per site, between the champion in double precision and the bound
+    """
+
+    gap: float
+    code = "proven"
+    extensible = False
+
+    def __str__(self) -> str:
+        return (
+            f"the champion is proven to be a ground state: {max(self.gap, 0.0):.1e} meV per site above the lower bound"
+        )
 
 
 @dataclass(frozen=True)
@@ -125,8 +149,8 @@ class Stop:
     deviation     meV per site, largest standard deviation of an elite's energy that counts as not varying;
                   None: 1e-7 of the stiffest coupling
     gap           meV per site above ``bound``: a best energy that is no higher ends the search; None: none does
-    bound         meV per site, lower bound of the energy (``bounds.lower_bound``)
-    elites        how many of the best must not vary; None: all
+    minima        how many of the best must not vary; None: all elites, unless the champion is proven before
+    bound         lower bound of the energy, if there is one
     """
 
     generations: int = field(default=200, metadata={"doc": "Maximum number of generations.", "ge": 1, "later": True})
@@ -158,8 +182,15 @@ class Stop:
             "unit": "meV per site", "gt": 0, "later": True,
         },
     )  # fmt: skip
-    bound: float = -math.inf
-    elites: int | None = None
+    minima: int | None = field(
+        default=None,
+        metadata={
+            "doc": "Number of the best minima whose energies must not vary over the window. One: only the champion "
+            "counts. Two or more: a champion that is proven to be a ground state does not end the search before.",
+            "default": "all elites, or a proven champion", "ge": 1, "later": True,
+        },
+    )  # fmt: skip
+    bound: Bound | None = None
 
     def reason(self, history: History, generations: int, known: int, stiffness: float) -> Reason | None:
         """Return why a search ends; None if it continues.
@@ -170,17 +201,31 @@ class Stop:
         stiffness     meV, of the stiffest coupling
         """
         levels = np.array(history.levels[max(known - self.window, 0) : known])  # [generation, elite]
-        recent = levels[..., : self.elites]
+        recent = levels[..., : self.minima]
         allowed = 1e-7 * stiffness if self.deviation is None else self.deviation
         if len(recent) == self.window and (np.isnan(recent) == np.isnan(recent[0])).all():
             varied = recent[:, ~np.isnan(recent[0])].std(axis=0).max()
             if varied <= allowed:
-                return Converged(float(varied), self.window)
-        if self.gap is not None and known and history.rows[known - 1]["best"].min() - self.bound <= self.gap:
+                return Converged(float(varied), self.window, self.minima)
+        if self.gap is not None and self.bound and known and self.bound.gap(best(history, known)) <= self.gap:
             return GapClosed(self.gap)
         if self.seconds is not None and known and history.seconds[known - 1] >= self.seconds:
             return TimeSpent(self.seconds)
         return GenerationsSpent(generations) if generations >= self.generations else None
+
+    def provable(self, history: History, known: int, stiffness: float) -> bool:
+        """Return whether the champion may attain the lower bound, and ends the search if it does.
+
+        Energies of a search are those of single precision: only a champion in double precision decides.
+        """
+        if self.bound is None or not known or (self.minima or 1) > 1:
+            return False
+        return self.bound.gap(best(history, known)) <= NEAR * stiffness
+
+
+def best(history: History, known: int) -> float:
+    """Return the best energy of all islands after ``known`` generations, meV per site."""
+    return float(history.rows[known - 1]["best"].min())
 
 
 @dataclass(frozen=True)

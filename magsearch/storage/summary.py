@@ -9,9 +9,11 @@ import numpy as np
 from magsearch.formatting import fixed
 from magsearch.observables.topological_charge import rough
 from magsearch.search.candidate import Candidate
+from magsearch.search.discovery import discovery
 from magsearch.search.records import Place, columns
 from magsearch.storage import Record
 
+SAME = 1e-6  # of the stiffest coupling, per site: minima of a search that are closer may be one
 ROUNDING = 1e-12  # relative: a smaller difference of energies is rounding
 
 
@@ -21,6 +23,7 @@ def summary(record: Record) -> dict[str, Any]:
     return {
         "champion": elites[0] if elites else None,
         "bound": certificate(record),
+        "discovery": discovered(record),
         "elites": elites,
         "generations": len(history),
         "islands": history.islands,
@@ -96,4 +99,20 @@ def certificate(record: Record) -> dict[str, Any] | None:
         "tight": champion is not None and bound.reached(champion),
         "method": bound.method,
         "margin": bound.margin,
+    }
+
+
+def discovered(record: Record) -> dict[str, Any] | None:
+    """Return how often islands found the champion by themselves, and the estimate for minima not seen; None without."""
+    if not record.elites:
+        return None
+    found = discovery(record.history, record.elites[0].energy_per_site, SAME * record.hamiltonian.stiffness)
+    if found is None:
+        return None
+    return {
+        "islands": found.islands,
+        "found_alone": found.alone,
+        "unseen_probability": found.unseen,
+        "unseen_limit": found.limit,
+        "generations_since": found.generations,
     }
