@@ -244,8 +244,7 @@ class Run:
         """Replace the file by the present state; ``stopped`` says why the run ended, None while it is under way."""
         begin = time.monotonic()
         try:
-            with self.ranks.writing():
-                self._store(stopped)
+            self._store(stopped)
         finally:
             took = time.monotonic() - begin
             self.writing += took
