@@ -31,12 +31,12 @@ RUNS: dict[str, tuple[str, ...]] = {  # command and settings
     "scan": ("scan", "--set", "scan.field=[0,3]", "--set", "search.generations=2"),
 }
 NAMES = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-SOON = 1.0  # second, on a machine with free cores
+SOON, LOADED = 1.0, 2.0  # seconds: on a machine with free cores, and where processes share a core
 
 
 def patience() -> float:
-    """Return the seconds within which a signal must be obeyed now: more where processes share a core."""
-    return SOON * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    """Return the seconds within which a signal must be obeyed now."""
+    return SOON if os.getloadavg()[0] <= (os.cpu_count() or 1) else LOADED
 
 
 def processes_below(process: int) -> list[int]:
@@ -106,14 +106,14 @@ def trial(kind: str, ranks: int, chance: random.Random, folder: Path, seconds: f
     tally.expect(not wrong, f"{what}: then other results: {sorted(wrong)}")
 
 
-def signals(seconds: float, seed: int, most: int = 3) -> Tally:
-    """Signal every kind of run in turn, on one to three ranks."""
+def signals(seconds: float, seed: int, most: int = 10**9) -> Tally:
+    """Signal every kind of run in turn, on one to three ranks, until the time is over or after ``most`` signals."""
     chance, tally, begun = random.Random(seed), Tally(), time.monotonic()
     durations: dict[tuple[str, int], float] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "in.toml").write_text(BASE)
-        while time.monotonic() - begun < seconds:
+        while time.monotonic() - begun < seconds and tally.trials < most:
             kind = list(RUNS)[tally.trials % len(RUNS)]
             ranks = (0, 2, 0, 3)[tally.trials % 4]
             if (kind, ranks) not in durations:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -26,20 +26,32 @@ def polish(island: Island) -> list[Candidate]:
     Those that do not converge are relaxed with ``FLAT``. Minima are compared spin by spin, whereas ``distinct``
     compares fingerprints. Saddle points are displaced along the unstable mode.
     """
+    *_, (elites, _) = stages(island)
+    return elites
+
+
+def stages(island: Island) -> Iterator[tuple[list[Candidate], str]]:
+    """Yield the elites as ``polish`` has them so far, and what they lack, in words: what is there when time is short."""
     precise = Evaluator(island.crystal.hamiltonian, island.evaluator.device, np.float64, island.evaluator.path)
-    minima = Minima(precise, 1e-6 * island.evaluator.stiffness)
+    minima = Minima(precise, 1e-6 * island.evaluator.stiffness, island.watch)
     chosen = {id(candidate): candidate for candidate in island.elites + island.rough}
     # spins of single precision deviate from length 1: a converged texture would keep a wrong energy
     here = on_host(island.evaluator.device, list(chosen.values()))
     whole = [replace(one, spins=unit(one.spins.astype(np.float64))) for one in here]
+    yield whole[: len(island.elites)], "energies in double precision, stability and degeneracies"
     polished, _ = island.relaxed(whole, island.settings.polish, precise, refined=True)
     best = _distinct_by_spins(island, polished, minima)[: island.settings.elites]
+    yield best, "stability and degeneracies"
     moving = [candidate for candidate in best if not candidate.refined]
     if moving:
         converged, _ = island.relaxed(moving, FLAT, precise, refined=True)
         best = _distinct_by_spins(island, [*(candidate for candidate in best if candidate.refined), *converged], minima)
+        yield best, "stability and degeneracies"
     elites = _settled(island, best, minima)[: island.settings.elites]
-    return [replace(one, degeneracy=minima.degeneracy(one.spins, one.stability)) for one in elites]
+    for place, one in enumerate(elites):
+        yield elites, "degeneracies"
+        elites[place] = replace(one, degeneracy=minima.degeneracy(one.spins, one.stability))
+    yield elites, ""
 
 
 def _distinct_by_spins(island: Island, candidates: Sequence[Candidate], minima: Minima) -> list[Candidate]:
