@@ -86,9 +86,10 @@ def main() -> None:
         given.times = 10**9
     names = given.names or list(DRIVERS)
     shares = sum(DRIVERS[name][2] for name in names)
+    tried = f"{given.times} times each" if given.seconds == math.inf else f"{given.seconds:.0f} seconds"
     day, machine = datetime.date.today(), f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}"
     table = [
-        f"{f'{given.seconds:.0f} seconds' if given.seconds < math.inf else f'{given.times} times'}, {day}, {machine}, Python {platform.python_version()}, seed {given.seed}:", "",
+        f"{tried}, {day}, {machine}, Python {platform.python_version()}, seed {given.seed}:", "",
         "| tried | times | failures | exit codes | seconds |", "|---|---|---|---|---|",
     ]  # fmt: skip
     wrong, load = 0, os.getloadavg()[0]

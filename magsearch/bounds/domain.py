@@ -179,9 +179,7 @@ def effort(form: QuadraticForm) -> float:
     return math.prod(form.size) / 2 * (form.order**3 + 20.0 * len(form.i))
 
 
-def domain_of(
-    form: QuadraticForm, of: str, tolerance: float, watch: Callable[[], None] = lambda: None
-) -> Domain:
+def domain_of(form: QuadraticForm, of: str, tolerance: float, watch: Callable[[], None] = lambda: None) -> Domain:
     """Return the domain of wave vectors of the "box" or of the "crystal".
 
     Raises ValueError for any other ``of``, and for the crystal of a model without couplings between cells.

@@ -311,8 +311,8 @@ class Archipelago:
             pool, lacking = Island(self.crystal, self.evaluator, self.settings[0], watch=budget), ""
             pool.merge(finalists)
             try:
-                for polished, lacking in stages(pool):
-                    pass
+                for stage in stages(pool):
+                    polished, lacking = stage
             except Overdue:
                 self.overdue = f"{lacking}: stopped after its budget of {seconds:g} s (search.polish_seconds)"
             except Interrupted:

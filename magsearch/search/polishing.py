@@ -31,7 +31,7 @@ def polish(island: Island) -> list[Candidate]:
 
 
 def stages(island: Island) -> Iterator[tuple[list[Candidate], str]]:
-    """Yield the elites as ``polish`` has them so far, and what they lack, in words: what is there when time is short."""
+    """Yield the elites as ``polish`` has them so far, and what they lack, in words, for when time is short."""
     precise = Evaluator(island.crystal.hamiltonian, island.evaluator.device, np.float64, island.evaluator.path)
     minima = Minima(precise, 1e-6 * island.evaluator.stiffness, island.watch)
     chosen = {id(candidate): candidate for candidate in island.elites + island.rough}
