@@ -49,7 +49,7 @@ def test_a_signal_ends_a_bound():
     assert bound_of(MODELS["square_bloch"], True, Budget(1e9, watch)) == (None, "interrupted")
 
 
-def test_a_run_goes_on_without_a_bound_and_stores_elites_that_are_not_refined(tmp_path: Path, capsys):
+def test_a_run_continues_without_a_bound_and_stores_elites_that_are_not_refined(tmp_path: Path, capsys):
     (tmp_path / "in.toml").write_text(MODEL)
     out = tmp_path / "out.h5"
     tight = ("--set", "search.bound_seconds=1e-9", "--set", "search.polish_seconds=1e-9")

@@ -35,7 +35,7 @@ class SearchTable(Table, path="search", of=(GeneticTunneling, Stop, Convergence)
     bound_seconds: float | None = field(
         default=None,
         metadata={
-            "doc": "Maximum time of the lower bound: the search goes on without it when it is spent.", "unit": "s",
+            "doc": "Maximum time of the lower bound: the search continues without it then.", "unit": "s",
             "default": "a tenth of `search.seconds`, at least 60 s", "gt": 0, "later": True,
         },
     )  # fmt: skip

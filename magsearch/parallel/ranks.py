@@ -122,7 +122,7 @@ class Ranks:
         """Return whether another rank has asked to stop since the last call."""
         return False
 
-    def heard(self) -> bool:
+    def acknowledged(self) -> bool:
         """Return whether all other ranks have received that this one asks them to stop, if it does."""
         return True
 
@@ -145,7 +145,7 @@ class Ranks:
         begin, pause = time.monotonic(), SHORTEST
         while not arrived():
             self.watch()
-            if self.asked is not None and time.monotonic() - self.asked > GRACE and not self.heard():
+            if self.asked is not None and time.monotonic() - self.asked > GRACE and not self.acknowledged():
                 words = "another rank is amid a computation; what has been stored before is complete"
                 print(f"magsearch: {words}", file=sys.stderr, flush=True)
                 self.abort(AGAIN)
@@ -256,7 +256,7 @@ class World(Ranks):
             received = True
         return received
 
-    def heard(self) -> bool:
+    def acknowledged(self) -> bool:
         """Return whether all other ranks have received that this one asks them to stop: synchronous sends tell."""
         return bool(self._mpi.Request.Testall(self._interrupts))
 
