@@ -68,3 +68,7 @@ class SettingError(ValueError):
 
 class Interrupted(Exception):
     """Raised when a signal ends a run, whose last checkpoint is complete."""
+
+
+class Overdue(Exception):
+    """Raised when a part of a run has taken the time that it may take at most."""

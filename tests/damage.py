@@ -206,10 +206,10 @@ def attempt(copies: int, seed: int, say: Any = print, seconds: float = np.inf) -
     return codes, failures
 
 
-def damage(seconds: float, seed: int) -> Tally:
-    """Try copies until the time is over."""
+def damage(seconds: float, seed: int, most: int = 10**9) -> Tally:
+    """Try ``most`` copies, or until the time is over."""
     tally = Tally()
-    codes, _ = attempt(10**9, seed, lambda words: tally.expect(False, words), seconds)
+    codes, _ = attempt(most, seed, lambda words: tally.expect(False, words), seconds)
     tally.trials, tally.codes = codes.total(), dict(codes)
     return tally
 

@@ -18,6 +18,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -335,8 +336,11 @@ def read(name: str, path: Path) -> str:
     return refusal
 
 
-def attempt(name: str, **options: Any) -> Callable[[], None]:
-    """A hypothesis test of the reader of this name."""
+def attempt(name: str, failing: list[Files] | None = None, **options: Any) -> Callable[[], None]:
+    """A hypothesis test of the reader of this name.
+
+    failing   becomes the files on which it failed last: the smallest ones, where hypothesis shrinks them
+    """
 
     @settings(
         database=None,
@@ -351,28 +355,39 @@ def attempt(name: str, **options: Any) -> Callable[[], None]:
             warnings.simplefilter("ignore", UserWarning)
             for file, content in files.items():
                 (Path(folder) / file).write_bytes(content)
-            read(name, Path(folder) / next(iter(files)))
+            try:
+                read(name, Path(folder) / next(iter(files)))
+            except BaseException:
+                if failing is not None:
+                    failing[:] = [files]
+                raise
 
     return test
 
 
-def readers(seconds: float, seed_of_all: int) -> Tally:
-    """Try damaged files of all formats in turn, until the time is over."""
+def readers(seconds: float, seed_of_all: int, most: int = 10**9) -> Tally:
+    """Try damaged files of all formats in turn, until the time is over or ``most`` have been tried."""
     tally, begin, batch = Tally(), time.monotonic(), 500
     for place in count():
         name = list(SEEDS)[place % len(SEEDS)]
-        if time.monotonic() - begin > seconds:
+        if time.monotonic() - begin > seconds or tally.trials >= most:
             return tally
-        test = attempt(name, max_examples=batch, phases=(Phase.generate, Phase.target, Phase.shrink))
-        said = io.StringIO()
-        try:
-            with redirect_stdout(said):
-                seed(seed_of_all + place)(test)()
-        except Exception as error:
-            tally.expect(
-                False, f"{name}, seed {seed_of_all + place}: {type(error).__name__}: {error} {said.getvalue()}"
-            )
+        words = _failure(name, seed_of_all + place, batch)
+        tally.expect(not words, f"{name}, seed {seed_of_all + place}: {words}")
         tally.trials += batch
+
+
+def _failure(name: str, seed_of_one: int, batch: int) -> str:
+    """Try a batch of damaged files of a format; return the error, where it was raised, and the files; "" if none."""
+    failing: list[Files] = []
+    phases = (Phase.generate, Phase.target, Phase.shrink)
+    test = attempt(name, failing, max_examples=batch, phases=phases, report_multiple_bugs=False)
+    try:
+        with redirect_stdout(io.StringIO()):
+            seed(seed_of_one)(test)()
+    except Exception:
+        return f"{traceback.format_exc()}\nfiles: {failing}"
+    return ""
 
 
 def main() -> None:
@@ -386,8 +401,9 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (taken + int(given_.gigabytes * 2**30),) * 2)
     begin, done, batch = time.monotonic(), 0, 2000
     while time.monotonic() - begin < given_.seconds:
-        test = attempt(given_.name, max_examples=batch, phases=(Phase.generate, Phase.target, Phase.shrink))
-        seed(given_.seed + done)(test)()
+        words = _failure(given_.name, given_.seed + done, batch)
+        if words:
+            sys.exit(f"{given_.name}, seed {given_.seed + done}: {words}")
         done += batch
         print(f"{given_.name}: {done} files in {time.monotonic() - begin:.0f} s", flush=True)
 

@@ -44,7 +44,7 @@ def unlike(one: Path, other: Path) -> set[str]:
     return {name for name in differences(one, other) if not name.endswith(("seconds", "config/settings"))}
 
 
-def kills(seconds: float, seed: int) -> Tally:
+def kills(seconds: float, seed: int, most: int = 10**9) -> Tally:
     """Kill each kind of run in turn at random operations, and resume it."""
     chance, tally, begin = random.Random(seed), Tally(), time.monotonic()
     with tempfile.TemporaryDirectory() as name:
@@ -55,7 +55,7 @@ def kills(seconds: float, seed: int) -> Tally:
             sound[kind] = folder / kind / "out.h5"
             sound[kind].parent.mkdir()
             counts[kind] = operations(folder / kind, [command, folder / "in.toml", *settings, "-o", sound[kind]])
-        while time.monotonic() - begin < seconds:
+        while time.monotonic() - begin < seconds and tally.trials < most:
             kind = list(KILLED)[sum(tally.codes.values()) % len(KILLED)]
             _kill(kind, chance.randrange(counts[kind]), folder, sound[kind], tally)
     return tally
@@ -86,7 +86,7 @@ def _kill(kind: str, at: int, folder: Path, sound: Path, tally: Tally) -> None:
     tally.expect(not left, f"{what}: then there is {left}")
 
 
-def disks(seconds: float, seed: int) -> Tally:
+def disks(seconds: float, seed: int, most: int = 10**9) -> Tally:
     """Let operations of every command that writes fail."""
     chance, tally, begin = random.Random(seed), Tally(), time.monotonic()
     counts, files = dict[str, int](), dict[str, list[str]]()
@@ -95,7 +95,7 @@ def disks(seconds: float, seed: int) -> Tally:
         (folder / "model.toml").write_text(MODEL.replace("generations = 12", "generations = 3"))
         os.chdir(folder)
         order = chance.sample(list(WRITERS), len(WRITERS))
-        while time.monotonic() - begin < seconds:
+        while time.monotonic() - begin < seconds and tally.trials < most:
             out = order[tally.trials % len(order)]
             command = WRITERS[out]
             where = folder / "disk"

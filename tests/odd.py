@@ -95,13 +95,13 @@ def _judge(what: str, code: int, err: str, tally: Tally) -> None:
     tally.expect("\x1b" not in err.replace("\x1b[", "", 0) or "FORCE_COLOR" in what, f"{what}: raw control characters")
 
 
-def arguments(seconds: float, seed: int) -> Tally:
+def arguments(seconds: float, seed: int, most: int = 10**9) -> Tally:
     """Give random arguments to every command."""
     chance, tally, begun = random.Random(seed), Tally(), time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.chdir(folder)
-        while time.monotonic() - begun < seconds:
+        while time.monotonic() - begun < seconds and tally.trials < most:
             if tally.trials % 20 == 0:
                 _place(folder)
             command = chance.choice([name for name in COMMANDS if name not in ("view", "watch")])
@@ -123,7 +123,7 @@ def _limited() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (20, 25))
 
 
-def environments(seconds: float, seed: int) -> Tally:
+def environments(seconds: float, seed: int, most: int = 10**9) -> Tally:
     """Run commands in processes of their own, with a few odd variables, streams or limits."""
     chance, tally, begun = random.Random(seed), Tally(), time.monotonic()
     sound = {
@@ -131,7 +131,7 @@ def environments(seconds: float, seed: int) -> Tally:
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        while time.monotonic() - begun < seconds:
+        while time.monotonic() - begun < seconds and tally.trials < most:
             _place(folder)
             line, env, odd = LINES[chance.choice(list(LINES))], dict(sound), []
             for variable in chance.sample(list(VARIABLES), chance.randint(1, 4)):

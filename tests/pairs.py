@@ -11,13 +11,13 @@ from forked import Tally, begin
 from processes import MODEL
 
 
-def pairs(seconds: float, seed: int) -> Tally:
+def pairs(seconds: float, seed: int, most: int = 10**9) -> Tally:
     """Start pairs of runs within a moment, new ones, overwriting ones and resumed ones."""
     chance, tally, begun = random.Random(seed), Tally(), time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "in.toml").write_text(MODEL)
-        while time.monotonic() - begun < seconds:
+        while time.monotonic() - begun < seconds and tally.trials < most:
             out = folder / f"{tally.trials}.h5"
             more = chance.choice([(), ("--overwrite",)])
             commands = []

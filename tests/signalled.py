@@ -3,7 +3,8 @@
     .venv/bin/python tests/soak.py signals --seconds 100
 
 The moments are spread over all that a run does: supercells, symmetry, lower bound, search, storing, polish. A signal
-goes to one rank, to all of them, or to the launcher, which passes it on.
+goes to one rank, to all of them, or to the launcher, which passes it on. From then on the processes have priority,
+where that is permitted (root): what else the machine does tells nothing about how soon a signal is obeyed.
 """
 
 from __future__ import annotations
@@ -31,12 +32,19 @@ RUNS: dict[str, tuple[str, ...]] = {  # command and settings
     "scan": ("scan", "--set", "scan.field=[0,3]", "--set", "search.generations=2"),
 }
 NAMES = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-SOON = 1.0  # second, on a machine with free cores
+SOON, LOADED = 1.0, 2.0  # seconds: on a machine with free cores, and where processes share a core
 
 
 def patience() -> float:
-    """Return the seconds within which a signal must be obeyed now: more where processes share a core."""
-    return SOON * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    """Return the seconds within which a signal must be obeyed now."""
+    return SOON if os.getloadavg()[0] <= (os.cpu_count() or 1) else LOADED
+
+
+def prefer(processes: list[int]) -> None:
+    """Give processes priority over what else the machine does, if that is permitted."""
+    for process in processes:
+        with suppress(ProcessLookupError, PermissionError):
+            os.setpriority(os.PRIO_PROCESS, process, -10)
 
 
 def processes_below(process: int) -> list[int]:
@@ -76,6 +84,7 @@ def trial(kind: str, ranks: int, chance: random.Random, folder: Path, seconds: f
         alone = begin(arguments)
         time.sleep(moment)
         aims = [alone.pid]
+    prefer([launched.pid, *processes_below(launched.pid)] if ranks else aims)
     sent = time.monotonic()
     for aim in aims:
         with suppress(ProcessLookupError):
@@ -97,7 +106,7 @@ def trial(kind: str, ranks: int, chance: random.Random, folder: Path, seconds: f
     tally.late.append(late)
     missed = not out.exists() and code not in (0, 75)  # it came before the handlers were there
     tally.expect(code in (0, 75) or missed, f"{what}: exit code {code}: {log}")
-    tally.expect(late < patience() or code == 0, f"{what}: took {late:.2f} s: {log}")
+    tally.expect(late < patience(), f"{what}: took {late:.2f} s at a load of {os.getloadavg()[0]:.1f}: {log}")
     tally.expect("Traceback" not in log, f"{what}: {log}")
     if code:
         code, _, err = ran([command, "--resume", out] if out.exists() else arguments)
@@ -106,28 +115,26 @@ def trial(kind: str, ranks: int, chance: random.Random, folder: Path, seconds: f
     tally.expect(not wrong, f"{what}: then other results: {sorted(wrong)}")
 
 
-def signals(seconds: float, seed: int, most: int = 3) -> Tally:
-    """Signal every kind of run in turn, on one to three ranks."""
+def signals(seconds: float, seed: int, most: int = 10**9) -> Tally:
+    """Signal every kind of run in turn, on one to three ranks, until the time is over or after ``most`` signals."""
     chance, tally, begun = random.Random(seed), Tally(), time.monotonic()
-    durations: dict[tuple[str, int], float] = {}
+    durations: dict[str, float] = {}
+    launching: dict[int, float] = {0: 0.0}  # seconds that it takes until ranks begin, by their number
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "in.toml").write_text(BASE)
-        while time.monotonic() - begun < seconds:
+        while time.monotonic() - begun < seconds and tally.trials < most:
             kind = list(RUNS)[tally.trials % len(RUNS)]
             ranks = (0, 2, 0, 3)[tally.trials % 4]
-            if (kind, ranks) not in durations:
-                command, *settings = RUNS[kind]
-                out = folder / (f"{kind} {ranks}.h5" if ranks else f"{kind}.h5")
-                arguments = [command, folder / "in.toml", *settings, "-o", out]
+            if ranks not in launching:
                 start_of_it = time.monotonic()
-                if ranks:
-                    done(*arguments, ranks=ranks)
-                    wrong = unlike(folder / f"{kind}.h5", out)
-                    tally.expect(not wrong, f"{kind} on {ranks} ranks: other results: {sorted(wrong)}")
-                else:
-                    code, _, err = ran(arguments)
-                    assert code == 0, err
-                durations[kind, ranks] = time.monotonic() - start_of_it
-            trial(kind, ranks, chance, folder, durations[kind, ranks], tally)
+                done("info", folder / "in.toml", ranks=ranks)
+                launching[ranks] = time.monotonic() - start_of_it
+            if kind not in durations:
+                command, *settings = RUNS[kind]
+                start_of_it = time.monotonic()
+                code, _, err = ran([command, folder / "in.toml", *settings, "-o", folder / f"{kind}.h5"])
+                assert code == 0, err
+                durations[kind] = time.monotonic() - start_of_it
+            trial(kind, ranks, chance, folder, durations[kind] + launching[ranks], tally)
     return tally

@@ -1,9 +1,10 @@
 """Try what users, batch systems and disks do to magsearch for a chosen time, and write a table of it.
 
     SOAK_SECONDS=600 python tests/soak.py [NAME...]    # or: make soak
+    python tests/soak.py signals --times 100
 
-Each driver works in a process of its own, with its share of the time. The table goes to out/soak.md, what went wrong is
-printed. docs/reliability.md says what is promised.
+Each driver works in a process of its own, with its share of the time or, with --times, until it has tried so often.
+The table goes to out/soak.md, what went wrong is printed. docs/reliability.md says what is promised.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before the libraries are loaded
 import argparse
 import datetime
 import json
+import math
 import platform
 import random
 import subprocess
@@ -40,19 +42,20 @@ DRIVERS = {  # name: its module and function, its share of the time, and what it
 }
 
 
-def drive(name: str, seconds: float, seed: int) -> None:
+def drive(name: str, seconds: float, seed: int, times: int) -> None:
     """Run a driver in this process; print what went wrong, and at last the tally in JSON."""
     module, function, _, _ = DRIVERS[name]
     preload()
-    work: Callable[[float, int], Tally] = getattr(import_module(module), function)
-    print(json.dumps(asdict(work(seconds, seed))), flush=True)
+    work: Callable[[float, int, int], Tally] = getattr(import_module(module), function)
+    print(json.dumps(asdict(work(seconds, seed, times))), flush=True)
 
 
-def row(name: str, seconds: float, seed: int) -> tuple[str, int]:
+def row(name: str, seconds: float, seed: int, times: int) -> tuple[str, int]:
     """Return the row of a driver, and how many failures there were."""
     _, _, share, tries = DRIVERS[name]
     begin = time.monotonic()
-    command = [sys.executable, __file__, "--drive", name, "--seconds", str(seconds * share), "--seed", str(seed)]
+    command = [sys.executable, __file__, "--drive", name, "--seed", str(seed), "--times", str(times)]
+    command += ["--seconds", str(seconds * share)]
     driver = subprocess.run(command, capture_output=True, text=True, errors="replace")
     *told, last = driver.stdout.splitlines() or [""]
     print(*told, sep="\n", end="\n" if told else "", flush=True)
@@ -71,21 +74,27 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[*DRIVERS, []], default=[])
     parser.add_argument("--drive", choices=DRIVERS, help=argparse.SUPPRESS)
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("SOAK_SECONDS", "600")))
+    parser.add_argument("--times", type=int, default=0, help="try so often, however long it takes")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     given = parser.parse_args()
     if given.drive:
-        drive(given.drive, given.seconds, given.seed)
+        drive(given.drive, given.seconds, given.seed, given.times)
         return
+    if given.times:
+        given.seconds = math.inf
+    else:
+        given.times = 10**9
     names = given.names or list(DRIVERS)
     shares = sum(DRIVERS[name][2] for name in names)
+    tried = f"{given.times} times each" if given.seconds == math.inf else f"{given.seconds:.0f} seconds"
     day, machine = datetime.date.today(), f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}"
     table = [
-        f"{given.seconds:.0f} seconds, {day}, {machine}, Python {platform.python_version()}, seed {given.seed}:", "",
+        f"{tried}, {day}, {machine}, Python {platform.python_version()}, seed {given.seed}:", "",
         "| tried | times | failures | exit codes | seconds |", "|---|---|---|---|---|",
     ]  # fmt: skip
     wrong, load = 0, os.getloadavg()[0]
     for name in names:
-        line, failures = row(name, given.seconds / shares, given.seed)
+        line, failures = row(name, given.seconds / shares, given.seed, given.times)
         wrong += failures
         table.append(line)
         print(line, flush=True)

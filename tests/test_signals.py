@@ -130,27 +130,36 @@ def test_a_command_without_anything_to_store_ends_by_the_signal(tmp_path: Path):
         assert process.returncode == -name
 
 
+ENDED = "magsearch: another rank is amid a computation; what has been stored before is complete"
+
+
 def test_a_signal_to_one_rank_ends_all_while_another_computes(tmp_path: Path):
-    """Rank 0 is amid a generation, in a library, and has received nothing."""
+    """Rank 0 is inside of LAPACK, which keeps Python from running, and has received nothing."""
     (tmp_path / "in.toml").write_text(processes.MODEL)
     (tmp_path / "told.py").write_text("""
-import os, signal, time
+import os, pathlib, signal, sys, time
+import numpy as np
+from scipy.linalg import eigh
 from magsearch import cli
-from magsearch.parallel import ranks
 from magsearch.search.island import Island
-ranks.PATIENCE = 0.5
-breeding = Island.breeding
-def told(self):
-    if self.generation == 2 and self.number == 3:
+breeding, flag = Island.breeding, pathlib.Path("deaf")
+def deaf(self):
+    if self.generation == 2 and self.number in (0, 3):
+        if self.number == 0:
+            a = np.random.default_rng(1).normal(size=(2500, 2500))
+            flag.touch()
+            eigh(a + a.T)
+        while not flag.exists(): time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGUSR1)
-    if self.generation == 2 and self.number == 0:
-        time.sleep(100)
+        print(time.time(), file=sys.stderr, flush=True)
     return breeding(self)
-Island.breeding = told
+Island.breeding = deaf
 cli.main()
 """)
     command = [*processes.launcher(2), sys.executable, "told.py", "run", "in.toml"]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    late = time.time() - float(ended.stderr.splitlines()[0])
     assert ended.returncode == 75
-    assert "magsearch: another rank is amid a computation; what has been stored before is complete" in ended.stderr
+    assert ENDED in ended.stderr.splitlines()
+    assert late < SLOW, "eigh takes longer"
     assert storage.read(tmp_path / "in.h5").resumable

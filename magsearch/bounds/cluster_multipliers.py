@@ -10,6 +10,7 @@ another column. In a field the first column is the uniform part m of the spins.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,12 +26,14 @@ NEWTON = 100  # largest number of Newton steps at one rank
 CG = 300  # largest number of conjugate-gradient iterations of one step
 
 
-def cluster_multipliers(form: QuadraticForm) -> NDArray[np.float64]:
+def cluster_multipliers(form: QuadraticForm, watch: Callable[[], None] = lambda: None) -> NDArray[np.float64]:
     """Return the optimal multipliers lambda [spin] in meV of a form without wave vectors.
 
     S = Lambda - M is positive semidefinite up to rounding; ``Band.prove`` has the rigorous shift.
+
+    watch  called repeatedly
     """
-    spins, band = _Spins(form), Band(form)
+    spins, band = _Spins(form, watch), Band(form)
     V = spins.start()
     for _ in range(COLUMNS):
         V, values = spins.relaxed(V)
@@ -48,6 +51,7 @@ class _Spins:
     """Relaxation of V [spin, component, column] with |V_a| = 1 in f = - <V, M V> - 2 h . V_0."""
 
     form: QuadraticForm
+    watch: Callable[[], None]
 
     def start(self) -> NDArray[np.float64]:
         V = np.random.default_rng(0).normal(size=(self.form.n_spins, self.form.components, 2))
@@ -96,6 +100,7 @@ class _Spins:
         p, size2 = residual.copy(), float((residual**2).sum())
         goal = size2 * min(0.25, size2 / self.form.scale**2)
         for _ in range(CG):
+            self.watch()
             product = _tangent(V, values[:, None, None] * p - self.M(p))  # P S p
             curvature = float((p * product).sum())
             if curvature <= 1e-13 * self.form.scale * float((p**2).sum()):

@@ -2,12 +2,14 @@
 
 A domain finds the wave vectors at which S(q) = Lambda - M(q) has its lowest eigenvalues, optimises the multipliers by
 adding these wave vectors as constraints (Kelley's cutting planes, J. SIAM 8, 703 (1960), for the semi-infinite
-condition that S(q) is positive semidefinite for all q), and proves that S is positive at all wave vectors.
+condition that S(q) is positive semidefinite for all q), and proves that S is positive at all wave vectors. It calls
+``watch`` repeatedly, which may raise an exception to end this.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -49,6 +51,7 @@ class Box:
     """Wave vectors of the finite box."""
 
     form: QuadraticForm
+    watch: Callable[[], None] = lambda: None
 
     @cached_property
     def k(self) -> NDArray[np.float64]:
@@ -57,7 +60,7 @@ class Box:
 
     def softest(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the wave vectors k [few, 3] with the lowest eigenvalues of S, and these eigenvalues [few], meV."""
-        lowest = lowest_eigenvalues(self.form, self.k, values)
+        lowest = lowest_eigenvalues(self.form, self.k, values, self.watch)
         few = np.argsort(lowest, kind="stable")[:AT_ONCE]
         return self.k[few], lowest[few]
 
@@ -67,7 +70,7 @@ class Box:
 
     def prove(self, values: NDArray[np.float64]) -> Proof:
         """Prove that S with multipliers ``values`` [spin] is positive at all wave vectors of the box, up to a shift."""
-        return prove_box(self.form, values)
+        return prove_box(self.form, values, self.watch)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +83,7 @@ class Zone:
     """
 
     form: QuadraticForm
+    watch: Callable[[], None] = lambda: None
     tolerance: float = 1e-11
     most: int = 40_000
 
@@ -92,7 +96,7 @@ class Zone:
 
     def softest(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the wave vectors k [few, 3] of the lowest minima of S over q, and the eigenvalues [few], meV."""
-        lowest = lowest_eigenvalues(self.form, self.grid, values)
+        lowest = lowest_eigenvalues(self.form, self.grid, values, self.watch)
         found: list[tuple[float, NDArray[np.float64]]] = []
         for start in self.grid[np.argsort(lowest, kind="stable")[:AT_ONCE]]:
             value, k = self.descend(start, values)
@@ -143,6 +147,7 @@ class Cluster:
     """Spins without translations: one matrix S, and a multiplier for each spin."""
 
     form: QuadraticForm
+    watch: Callable[[], None] = lambda: None
 
     def softest(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return k = 0 [1, 3] and the lowest eigenvalue of S [1], meV."""
@@ -150,7 +155,7 @@ class Cluster:
 
     def solve(self) -> Solution:
         """Return the optimal multipliers of the cluster, proven feasible."""
-        form, band, values = self.form, Band(self.form), cluster_multipliers(self.form)
+        form, band, values = self.form, Band(self.form), cluster_multipliers(self.form, self.watch)
         proof = band.prove(values)
         _, factor = band.least_shift(values, proof.shift)
         mean = band.solve(factor, form.field.ravel()).reshape(form.field.shape)
@@ -174,7 +179,7 @@ def effort(form: QuadraticForm) -> float:
     return math.prod(form.size) / 2 * (form.order**3 + 20.0 * len(form.i))
 
 
-def domain_of(form: QuadraticForm, of: str, tolerance: float) -> Domain:
+def domain_of(form: QuadraticForm, of: str, tolerance: float, watch: Callable[[], None] = lambda: None) -> Domain:
     """Return the domain of wave vectors of the "box" or of the "crystal".
 
     Raises ValueError for any other ``of``, and for the crystal of a model without couplings between cells.
@@ -183,20 +188,25 @@ def domain_of(form: QuadraticForm, of: str, tolerance: float) -> Domain:
         raise ValueError(f"expected a bound of the 'box' or of the 'crystal', not of '{of}'")
     if of == "crystal" and not form.dimension:
         raise ValueError("there is no infinite crystal: no couplings join cells along a periodic axis")
-    return Zone(form, tolerance) if of == "crystal" else Box(form) if form.dimension else Cluster(form)
+    return Zone(form, watch, tolerance) if of == "crystal" else (Box if form.dimension else Cluster)(form, watch)
 
 
-def lowest_eigenvalues(form: QuadraticForm, k: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def lowest_eigenvalues(
+    form: QuadraticForm, k: NDArray[np.float64], values: NDArray[np.float64], watch: Callable[[], None] = lambda: None
+) -> NDArray[np.float64]:
     """Return the lowest eigenvalue of S(q) at each k [q, 3], [q] meV."""
-    parts = np.array_split(k, -(-len(k) * form.order**2 // CHUNK))
-    return np.concatenate([np.linalg.eigvalsh(shifted(form, form.matrices(part), values))[:, 0] for part in parts])
+    lowest = []
+    for part in np.array_split(k, -(-len(k) * form.order**2 // CHUNK)):
+        watch()
+        lowest.append(np.linalg.eigvalsh(shifted(form, form.matrices(part), values))[:, 0])
+    return np.concatenate(lowest)
 
 
 def optimise(domain: Box | Zone) -> Solution:
     """Return the optimal multipliers of a domain: add wave vectors at which S is negative until none is left."""
     form, active = domain.form, np.zeros((1, 3))
     for rounds_left in range(ROUNDS, -1, -1):
-        values = best_multipliers(form, active)
+        values = best_multipliers(form, active, domain.watch)
         k, lowest = domain.softest(values)
         new = inequivalent(form, k[lowest < -EXACT * form.scale], active)
         if len(new) and rounds_left:

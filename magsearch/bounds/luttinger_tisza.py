@@ -6,6 +6,7 @@ Luttinger & Tisza, Phys. Rev. 70, 954 (1946), with one multiplier for each subla
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -25,12 +26,19 @@ LARGEST = 1e100  # meV; squares of couplings and their inverses stay within doub
 EFFORT = 1e9  # operations, about ten seconds on one core
 
 
-def lower_bound(hamiltonian: Hamiltonian, of: str = "box", moments: bool = False, tolerance: float = 1e-11) -> Bound:
+def lower_bound(
+    hamiltonian: Hamiltonian,
+    of: str = "box",
+    moments: bool = False,
+    tolerance: float = 1e-11,
+    watch: Callable[[], None] = lambda: None,
+) -> Bound:
     """Compute a rigorous lower bound of the energy per site by Luttinger & Tisza's method with optimal multipliers.
 
     of         "box" or "crystal"
     moments    try to raise the bound with moments of fourth order on triples of neighbours (``patches``): up to minutes
     tolerance  of the proof for the infinite crystal, as a fraction of the strongest spin's couplings
+    watch      called repeatedly; an exception that it raises ends the computation
 
     Raises ValueError for a model without spins, for the crystal of a model that has none (a cluster, or couplings that
     differ from cell to cell), for moments of cells with many spins, and for couplings whose squares overflow or
@@ -50,7 +58,7 @@ def lower_bound(hamiltonian: Hamiltonian, of: str = "box", moments: bool = False
             f"couplings of {form.scale:.0e} meV are too large or too small: rounding is accounted for between "
             f"{1 / LARGEST:.0e} and {LARGEST:.0e} meV"
         )
-    domain = domain_of(form, of, tolerance)
+    domain = domain_of(form, of, tolerance, watch)
     best = _bound(domain, of)
     if moments:
         if form.n_spins > MOST_SPINS:

@@ -14,6 +14,7 @@ the squared length of every sublattice, that of the uniform part m plus that of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,15 +28,18 @@ FASTER = 10.0  # factor by which t is reduced
 NEWTON = 60  # largest number of Newton steps for each t
 
 
-def best_multipliers(form: QuadraticForm, k: NDArray[np.float64]) -> NDArray[np.float64]:
+def best_multipliers(
+    form: QuadraticForm, k: NDArray[np.float64], watch: Callable[[], None] = lambda: None
+) -> NDArray[np.float64]:
     """Return the multipliers lambda [spin] in meV that are optimal for the waves k alone.
 
-    k  [q, 3] in units of the reciprocal vectors; k[0] = 0
+    k      [q, 3] in units of the reciprocal vectors; k[0] = 0
+    watch  called repeatedly
     """
     M: NDArray[Any] = form.matrices(k)
     if not k.any():
         M = M.real.copy()
-    path = _Path(form, M)
+    path = _Path(form, M, watch)
     largest = np.linalg.eigvalsh(M)[:, -1].max()
     values = np.full(form.n_spins, largest + form.scale)
     t = form.scale / len(M) / form.components
@@ -52,6 +56,7 @@ class _Path:
 
     form: QuadraticForm
     M: NDArray[Any]
+    watch: Callable[[], None]
 
     def S(self, values: NDArray[np.float64]) -> NDArray[Any]:
         return shifted(self.form, self.M, values)
@@ -71,6 +76,7 @@ class _Path:
         n, c = self.form.n_spins, self.form.components
         now = self.value(values, t)
         for _ in range(NEWTON):
+            self.watch()
             inverse = np.linalg.inv(self.S(values)).reshape(-1, n, c, n, c)
             m = np.einsum("acbd,bd->ac", inverse[0].real, self.form.field)
             length = (m**2).sum(axis=1) + t * np.einsum("qacac->a", inverse).real

@@ -12,6 +12,7 @@ Taylor series by the range of the couplings. A box whose corners cannot be facto
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -65,12 +66,16 @@ def factorisation_error(order: int, diagonal: float) -> float:
     return UNIT * (order + 16) * order * diagonal
 
 
-def prove_box(form: QuadraticForm, values: NDArray[np.float64]) -> Proof:
-    """Prove that S with multipliers ``values`` [spin] (meV) is positive at all wave vectors of the finite box."""
+def prove_box(form: QuadraticForm, values: NDArray[np.float64], watch: Callable[[], None] = lambda: None) -> Proof:
+    """Prove that S with multipliers ``values`` [spin] (meV) is positive at all wave vectors of the finite box.
+
+    watch  called repeatedly
+    """
     k, diagonal = form.wave_vectors(), form.scale + float(np.abs(values).max())
     shift = factorisation_error(form.order, diagonal) + form.rounding()
     for part in np.array_split(k, -(-len(k) * form.order**2 // CHUNK)):
         S = shifted(form, form.matrices(part), values)
+        watch()
         while not positive(S + shift * np.eye(form.order)):
             shift *= LOOSER
     error = factorisation_error(form.order, diagonal + shift) + form.rounding()

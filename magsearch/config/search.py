@@ -32,6 +32,13 @@ class SearchTable(Table, path="search", of=(GeneticTunneling, Stop, Convergence)
             "default": "with a gap, and wherever it takes seconds", "later": True,
         },
     )  # fmt: skip
+    bound_seconds: float | None = field(
+        default=None,
+        metadata={
+            "doc": "Maximum time of the lower bound: the search continues without it then.", "unit": "s",
+            "default": "a tenth of `search.seconds`, at least 60 s", "gt": 0, "later": True,
+        },
+    )  # fmt: skip
     minimizer: str = field(
         default="barzilai-borwein",
         metadata={

@@ -7,7 +7,7 @@ where their fingerprints agree and no barrier separates them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -49,15 +49,17 @@ class Minima:
 
     evaluator   evaluator in double precision
     tolerance   meV per site, largest energy difference, and barrier, within one minimum
+    watch       called repeatedly; an exception that it raises ends a comparison
     """
 
     evaluator: Evaluator
     tolerance: float
+    watch: Callable[[], None] = lambda: None
 
     @cached_property
     def equivalence(self) -> Equivalence:
         """Symmetries of the Hamiltonian that map textures onto each other."""
-        return Equivalence(self.evaluator.hamiltonian)
+        return Equivalence(self.evaluator.hamiltonian, self.watch)
 
     def one(
         self, texture: NDArray[np.float64], known: Fingerprint, other: NDArray[np.float64], others: Fingerprint

@@ -11,8 +11,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -28,7 +27,7 @@ Records = NDArray[np.void]
 SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")  # set by launchers
 PLACES = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID")
 AGAIN = 75  # exit code of what stopped early and can be resumed (EX_TEMPFAIL of sysexits.h)
-PATIENCE = 10.0  # seconds for other ranks to stop
+GRACE = 0.6  # seconds within which every other rank must receive that this one asks it to stop
 SHORTEST, LONGEST = 2e-5, 2e-3  # seconds between two polls for a message
 MIGRANTS, INTERRUPT = 1, 2  # tags
 
@@ -80,7 +79,6 @@ class Ranks:
     watch        called repeatedly while this rank waits
     waited       seconds spent waiting
     asked        when this rank asked all others to stop; None if it has not
-    patient      whether it then waits for them without end, since one of them writes a file
     """
 
     rank, size = 0, 1
@@ -92,7 +90,6 @@ class Ranks:
         self.watch: Callable[[], Any] = lambda: None
         self.waited = 0.0
         self.asked: float | None = None
-        self.patient = False
 
     def share(self, record: Records) -> Pending:
         """Begin to send one record to all ranks; the result holds those of all, [rank]."""
@@ -125,6 +122,10 @@ class Ranks:
         """Return whether another rank has asked to stop since the last call."""
         return False
 
+    def acknowledged(self) -> bool:
+        """Return whether all other ranks have received that this one asks them to stop, if it does."""
+        return True
+
     def settle(self) -> None:
         """Receive what is still on its way and release the ranks: the last call."""
 
@@ -138,27 +139,19 @@ class Ranks:
     def wait(self, arrived: Callable[[], bool]) -> None:
         """Poll until a message has arrived, with ``watch`` called in between.
 
-        If other ranks do not stop soon when this one has asked them to, end all of them with exit code 75.
+        If a rank does not receive soon that this one asks it to stop, since a library or a kernel computes for long,
+        end all of them with exit code 75: files are complete at any moment.
         """
         begin, pause = time.monotonic(), SHORTEST
         while not arrived():
             self.watch()
-            if self.asked is not None and time.monotonic() - self.asked > PATIENCE and not self.patient:
+            if self.asked is not None and time.monotonic() - self.asked > GRACE and not self.acknowledged():
                 words = "another rank is amid a computation; what has been stored before is complete"
                 print(f"magsearch: {words}", file=sys.stderr, flush=True)
                 self.abort(AGAIN)
             time.sleep(pause)
             pause = min(2 * pause, LONGEST)
         self.waited += time.monotonic() - begin
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Wait for other ranks, however long they take, until the end: one of them writes a file."""
-        before, self.patient = self.patient, True
-        try:
-            yield
-        finally:
-            self.patient = before
 
     def on_first(self, work: Callable[[], T]) -> T:
         """Call a function on rank 0 alone; return its result, or raise its InputError, on every rank."""
@@ -220,7 +213,7 @@ class World(Ranks):
         part._comm = self._comm.Split(group, self.rank)
         part.rank, part.size = part._comm.rank, part._comm.size
         part.watch, part.waited, part._interrupts = (lambda: None), 0.0, []
-        part.asked, part.patient = None, False
+        part.asked = None
         return part
 
     def share(self, record: Records) -> Pending:
@@ -263,13 +256,17 @@ class World(Ranks):
             received = True
         return received
 
+    def acknowledged(self) -> bool:
+        """Return whether all other ranks have received that this one asks them to stop: synchronous sends tell."""
+        return bool(self._mpi.Request.Testall(self._interrupts))
+
     def settle(self) -> None:
         """Receive what is still on its way and free the communicator: the last call.
 
         Interrupts are synchronous sends, complete once they are received; then all meet, receiving meanwhile (NBX:
         Hoefler, Siebert & Lumsdaine, PPoPP 2010).
         """
-        self.watch, self.patient = self.interrupted, True
+        self.watch, self.asked = self.interrupted, None
         self._pending(self._interrupts, None).wait()
         self._meet()
         self._comm.Free()

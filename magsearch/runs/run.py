@@ -18,7 +18,7 @@ from magsearch.bounds.luttinger_tisza import lower_bound, takes_seconds
 from magsearch.config.input import Input
 from magsearch.console import model
 from magsearch.console import run as progress
-from magsearch.errors import InputError, Interrupted
+from magsearch.errors import InputError, Interrupted, Overdue
 from magsearch.formatting import count
 from magsearch.limits import memory
 from magsearch.model.hamiltonian import Hamiltonian
@@ -27,6 +27,7 @@ from magsearch.parallel.ranks import Ranks
 from magsearch.runs import record, textures
 from magsearch.runs.launch import Launch, claim, command_line, expect_exists, expect_free, expect_room
 from magsearch.search.archipelago import Archipelago, owners
+from magsearch.search.budget import Budget, allowed
 from magsearch.search.island import State
 from magsearch.search.memory import footprint
 from magsearch.search.stopping import Reason
@@ -160,6 +161,7 @@ class Run:
         except ValueError as error:  # the same on all ranks
             raise InputError(str(error), given.path, everywhere=True) from None
         path, settings = self.search.evaluator.path, self.search.settings
+        ranks.watch = self.search.interruption.look
         self.size = footprint(given.hamiltonian, path, settings, ranks.size, type(launch.device))
         ranks.on_all(lambda: expect_room(self.size.least, launch.device))
         self.layout = ranks.broadcast(ranks.gather(self._own_line()))
@@ -193,7 +195,8 @@ class Run:
         search, hamiltonian = self.start.given.search, self.start.given.hamiltonian
         if self.bound is None and search.bound is not False:
             asked = search.bound is True or search.gap is not None
-            self.bound, why = self.ranks.on_first(lambda: bound_of(hamiltonian, asked))
+            budget = Budget(allowed(search.bound_seconds, search.seconds), self.search.interruption.watch)
+            self.bound, why = self.ranks.on_first(lambda: bound_of(hamiltonian, asked, budget))
             if why:
                 self.launch.note(f"no lower bound: {why}")
         if self.bound is not None:
@@ -237,6 +240,8 @@ class Run:
             self.launch.write_or_warn(self.store)
             return self.launch.signalled()
         assert search.stopped is not None
+        if search.overdue:
+            self.launch.note(f"polish: elites without {search.overdue}")
         self.store(search.stopped)
         return search.stopped
 
@@ -244,8 +249,7 @@ class Run:
         """Replace the file by the present state; ``stopped`` says why the run ended, None while it is under way."""
         begin = time.monotonic()
         try:
-            with self.ranks.writing():
-                self._store(stopped)
+            self._store(stopped)
         finally:
             took = time.monotonic() - begin
             self.writing += took
@@ -299,11 +303,15 @@ class Run:
         return len(self.search.elites) if limit is None else max(1, int(1e6 * limit / self.size.elite))
 
 
-def bound_of(hamiltonian: Hamiltonian, asked: bool) -> tuple[Bound | None, str]:
+def bound_of(hamiltonian: Hamiltonian, asked: bool, budget: Budget) -> tuple[Bound | None, str]:
     """Return the lower bound of the energy, or why there is none."""
     try:
         if asked or takes_seconds(hamiltonian):
-            return lower_bound(hamiltonian), ""
+            return lower_bound(hamiltonian, watch=budget), ""
         return None, "it would take long; search.bound=true asks for it all the same"
+    except Interrupted:  # the search stops for it before its first generation
+        return None, "interrupted"
+    except Overdue:
+        return None, f"stopped after its budget of {budget.seconds:g} s (search.bound_seconds)"
     except Exception as error:  # whatever it is, a search does not fail because of it
         return None, " ".join(f"{type(error).__name__}: {error}".split())

@@ -196,8 +196,7 @@ class ScanRun:
             )  # fmt: skip
             storage.write_scan(self.out, state)
 
-        with self.ranks.writing():
-            self.ranks.on_first(write)
+        self.ranks.on_first(write)
 
     def _report(self, line: str) -> None:
         """Print a line, on the first rank of every team."""

@@ -157,6 +157,8 @@ class Scan:
         except ValueError as error:
             raise InputError(f"at {describe(column.settings)}: {error}", self.given.path) from None
         search.run()
+        if search.overdue:
+            self.report(f"note       polish: elites without {search.overdue}")
         minima = lowest(
             Minimum.of(
                 at.hamiltonian.lattice,

@@ -24,19 +24,20 @@ from numpy.typing import NDArray
 from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator
 from magsearch.engine.path import Path
-from magsearch.errors import Interrupted
+from magsearch.errors import Interrupted, Overdue
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.observables.fingerprint import distinct
 from magsearch.observables.invariants import charges
 from magsearch.operators.crystal import Crystal
 from magsearch.parallel.interruption import Interruption
 from magsearch.parallel.ranks import Pending, Ranks
+from magsearch.search.budget import Budget, allowed
 from magsearch.search.candidate import GIVEN, Candidate, compact, given, on_host
 from magsearch.search.history import History, migrations
 from magsearch.search.island import ROUNDING, Generation, GeneticTunneling, Island, State
 from magsearch.search.lockstep import together
 from magsearch.search.migration import Migrants, Migration, Role
-from magsearch.search.polishing import converged, polish
+from magsearch.search.polishing import converged, stages
 from magsearch.search.stopping import Checkpoints, Proven, Reason, Stop, best
 
 
@@ -61,6 +62,7 @@ class Archipelago:
     islands         those that this rank owns
     stopped         why the search has ended; None while it is under way
     elites          best distinct minima in double precision, once it has ended
+    overdue         what they lack, in words, where their refinement has taken the time that it may take; on rank 0
     elapsed         seconds
     waited          [rank] seconds, for other ranks
     """
@@ -99,6 +101,7 @@ class Archipelago:
         self.n_generations, self.elapsed, self.due = 0, 0.0, False
         self.stopped: Reason | None = None
         self.elites: list[Candidate] = []
+        self.overdue = ""
         self.waited = np.zeros(self.ranks.size)
         self._lag = min(1, len(self.settings) - 1)  # generations
         self._migrants = Migrants(self.ranks, self.owners, device, hamiltonian.lattice, self.migration.elites)
@@ -340,10 +343,17 @@ class Archipelago:
         finalists = self._best(lambda island: found[island.number])
         polished: list[Candidate] | None = None
         if self.ranks.rank == 0:
-            pool = Island(self.crystal, self.evaluator, self.settings[0], watch=self.interruption.watch)
+            seconds = allowed(self.stop.polish_seconds, self.elapsed)
+            budget = Budget(seconds, self.interruption.watch)
+            pool, lacking = Island(self.crystal, self.evaluator, self.settings[0], watch=budget), ""
             pool.merge(finalists)
-            with suppress(Interrupted):
-                polished = polish(pool)
+            try:
+                for stage in stages(pool):
+                    polished, lacking = stage
+            except Overdue:
+                self.overdue = f"{lacking}: stopped after its budget of {seconds:g} s (search.polish_seconds)"
+            except Interrupted:
+                polished = None
         polished = self.ranks.broadcast(polished)
         if polished is None:
             raise Interrupted

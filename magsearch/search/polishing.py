@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -36,17 +36,30 @@ def polish(island: Island) -> list[Candidate]:
     Those that do not converge are relaxed with ``FLAT``. Minima are compared spin by spin, whereas ``distinct``
     compares fingerprints. Saddle points are displaced along the unstable mode.
     """
+    *_, (elites, _) = stages(island)
+    return elites
+
+
+def stages(island: Island) -> Iterator[tuple[list[Candidate], str]]:
+    """Yield the elites as ``polish`` has them so far, and what they lack, in words, for when time is short."""
     precise = _precise(island)
-    minima = Minima(precise, 1e-6 * island.evaluator.stiffness)
+    minima = Minima(precise, 1e-6 * island.evaluator.stiffness, island.watch)
     chosen = {id(candidate): candidate for candidate in island.elites + island.rough}
-    polished, _ = island.relaxed(_doubled(island, list(chosen.values())), island.settings.polish, precise, refined=True)
+    whole = _doubled(island, list(chosen.values()))
+    yield whole[: len(island.elites)], "energies in double precision, stability and degeneracies"
+    polished, _ = island.relaxed(whole, island.settings.polish, precise, refined=True)
     best = _distinct_by_spins(island, polished, minima)[: island.settings.elites]
+    yield best, "stability and degeneracies"
     moving = [candidate for candidate in best if not candidate.refined]
     if moving:
-        converged, _ = island.relaxed(moving, FLAT, precise, refined=True)
-        best = _distinct_by_spins(island, [*(candidate for candidate in best if candidate.refined), *converged], minima)
+        again, _ = island.relaxed(moving, FLAT, precise, refined=True)
+        best = _distinct_by_spins(island, [*(candidate for candidate in best if candidate.refined), *again], minima)
+        yield best, "stability and degeneracies"
     elites = _settled(island, best, minima)[: island.settings.elites]
-    return [replace(one, degeneracy=minima.degeneracy(one.spins, one.stability)) for one in elites]
+    for place, one in enumerate(elites):
+        yield elites, "degeneracies"
+        elites[place] = replace(one, degeneracy=minima.degeneracy(one.spins, one.stability))
+    yield elites, ""
 
 
 def _precise(island: Island) -> Evaluator:

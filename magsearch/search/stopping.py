@@ -145,6 +145,7 @@ class Stop:
 
     generations   maximum number
     seconds       maximum wall time; None: no limit
+    polish_seconds  maximum wall time of the refinement of the elites after it; None: as ``budget.allowed`` says
     window        generations over which the elites' energies must not vary (Xu et al. 2023)
     deviation     meV per site, largest standard deviation of an elite's energy that counts as not varying;
                   None: 1e-7 of the stiffest coupling
@@ -159,6 +160,14 @@ class Stop:
         metadata={
             "doc": "Maximum wall time; the elites are refined once more after it.", "unit": "s", "default": "no limit",
             "gt": 0, "later": True,
+        },
+    )  # fmt: skip
+    polish_seconds: float | None = field(
+        default=None,
+        metadata={
+            "doc": "Maximum time of the last refinement of the elites, their stability and degeneracy: what is there "
+            "then is stored.", "unit": "s", "default": "a tenth of the search's time, at least 60 s", "gt": 0,
+            "later": True,
         },
     )  # fmt: skip
     window: int = field(

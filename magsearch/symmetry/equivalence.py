@@ -8,7 +8,7 @@ spin rotation follows from its singular values (Kabsch, Acta Cryst. A 32, 922 (1
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,9 +26,13 @@ ALONE = 0.5  # radians, where one spin alone differs: however many others there 
 
 @dataclass(frozen=True, eq=False)
 class Equivalence:
-    """Textures [site, 3] of one Hamiltonian modulo its symmetries."""
+    """Textures [site, 3] of one Hamiltonian modulo its symmetries.
+
+    watch   called repeatedly; an exception that it raises ends a computation
+    """
 
     hamiltonian: Hamiltonian
+    watch: Callable[[], None] = lambda: None
 
     @property
     def close(self) -> float:
@@ -38,7 +42,7 @@ class Equivalence:
     @cached_property
     def group(self) -> SpinGroup:
         """Symmetries of the Hamiltonian."""
-        return spin_group(self.hamiltonian)
+        return spin_group(self.hamiltonian, watch=self.watch)
 
     def images(self, texture: ArrayLike, other: ArrayLike) -> Iterator[NDArray[np.float64]]:
         """Yield, for each operation of the group, the copy of a texture that overlaps most with another one, [site, 3].
@@ -124,6 +128,7 @@ class Equivalence:
             number, turn = np.repeat(np.arange(len(turns)), list(map(len, turns))), np.concatenate(turns)
             for k in range(0, len(turn), some):
                 of, by = number[k : k + some], turn[k : k + some]
+                self.watch()
                 yield first + of, by, M[of] @ by.swapaxes(1, 2)[:, None, None, None]
 
     def _largest(self, M: NDArray[np.float64], least: float = -np.inf) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -8,7 +8,7 @@ which are: what differs by one of them need not be tried again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -101,13 +101,13 @@ def operations(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> list[Operat
 
 
 def space_operations(
-    hamiltonian: Hamiltonian, tolerance: float = 1e-3
+    hamiltonian: Hamiltonian, tolerance: float = 1e-3, watch: Callable[[], None] = lambda: None
 ) -> tuple[NDArray[np.int64], Iterator[SpaceOperation]]:
     """Return the translations within the cell that are symmetries, and the isometries modulo these.
 
     The first are the sites [translation, site] that each site's spin comes from, the identity first. The second map
     cell, box and basis onto themselves, whatever the couplings; the identity first. Every other isometry is one of
-    these followed by a translation, and a symmetry with the same turns of the spins.
+    these followed by a translation, and a symmetry with the same turns of the spins. ``watch`` is called repeatedly.
     """
     lattice = hamiltonian.lattice
     identity = SpaceOperation(
@@ -121,6 +121,7 @@ def space_operations(
     isometries = list(_isometries(lattice, axes, tolerance))
     images: list[NDArray[np.int64]] = []
     for _, R in isometries:
+        watch()
         images.append(places.images(R))
         if sum(map(len, images)) * (lattice.atoms + len(hamiltonian.bonds)) > WORK:
             # a large cell that repeats within itself has too many operations: those that keep the anchor are a subgroup
@@ -128,6 +129,7 @@ def space_operations(
             break
     alike, moved = [identity.image], [within[0]]  # by each translation
     for first in next(some for (_, R), some in zip(isometries, images, strict=True) if _is_identity(R)):
+        watch()
         found = places.mapped(np.eye(3), int(first)) if first != places.anchor else None
         shift = SpaceOperation(identity.R, identity.W, *found) if found else identity
         sites = shift.sites(lattice) if found and keeps_energy(shift, [np.eye(3)], hamiltonian, tolerance)[0] else None

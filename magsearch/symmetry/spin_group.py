@@ -8,7 +8,7 @@ rotated at the same time. Operations on sites and spins together form a spin-spa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -41,19 +41,26 @@ class SpinGroup:
         return sum(len(turns) for _, turns in self.maps)
 
 
-def spin_group(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> SpinGroup:
+def spin_group(
+    hamiltonian: Hamiltonian, tolerance: float = 1e-3, watch: Callable[[], None] = lambda: None
+) -> SpinGroup:
     """Return the symmetries of a Hamiltonian; with disorder, sites stay where they are.
 
     tolerance  allowed mismatch where sites are exchanged, as for ``symmetry.operations``
+    watch      called repeatedly
     """
     lattice, axes = hamiltonian.lattice, any_angle(hamiltonian)
-    within, isometries = space_operations(hamiltonian, tolerance)
-    spaces = list(isometries)
+    within, isometries = space_operations(hamiltonian, tolerance, watch)
+    spaces = []
+    for space in isometries:
+        watch()
+        spaces.append(space)
     alone = _alone(hamiltonian, spaces[0], axes)
     distinct = {(space.P.round(6) + 0.0).tobytes(): space.P for space in spaces}
     tried = [sign * P for P in distinct.values() for sign in (1, -1)]
     found: dict[bytes, tuple[NDArray[np.int64], dict[bytes, NDArray[np.float64]]]] = {}
     for space in spaces:
+        watch()
         sites = space.sites(lattice)
         turn = None if sites is None else _turn(space, tried, hamiltonian, tolerance)
         if sites is not None and turn is not None:
