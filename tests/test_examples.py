@@ -129,8 +129,9 @@ def test_8_the_champion_is_the_same_on_any_number_of_processes():
     mpiexec = shutil.which("mpiexec", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     if mpiexec is None:
         pytest.skip("no mpiexec on this machine")
-    arguments = [sys.executable, ROOT / "examples" / "8_islands.py", "inputs/square-bloch.toml", 8]
-    alone, together = lines(*arguments), lines(mpiexec, "-n", 2, *arguments)
+    arguments = ("8_islands.py", "inputs/square-bloch.toml", 8)
+    program = ROOT / "examples" / arguments[0]
+    alone, together = example(*arguments), lines(mpiexec, "-n", 2, sys.executable, program, *arguments[1:])
     assert alone == together
     assert len(alone) == 5
 
