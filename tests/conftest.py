@@ -56,9 +56,14 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Thin out products of parameters, and leave the simulated GPU to the tests that are chosen for it."""
-    for item in items:
-        mark = item.get_closest_marker("spread")
-        if mark and sum(item.callspec.indices.values()) % mark.args[0]:  # every value of a parameter is left
+    known: dict[tuple[Any, str], dict[int, int]] = {}  # the values of each parameter of a test, numbered
+
+    def numbers(item: Any) -> list[int]:
+        each = [(known.setdefault((item.function, name), {}), id(v)) for name, v in item.callspec.params.items()]
+        return [values.setdefault(value, len(values)) for values, value in each]
+
+    for item in items:  # a sum that has a given remainder leaves every value of every parameter
+        if (mark := item.get_closest_marker("spread")) and sum(numbers(item)) % mark.args[0]:
             item.add_marker(pytest.mark.slow)
     if os.environ.get("STANDIN") == "all":
         return

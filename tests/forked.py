@@ -91,8 +91,13 @@ class Command:
         return code, texts[0], texts[1]
 
 
-def carry_out(arguments: Sequence[object], prepare: Callable[[], object] = lambda: None) -> NoReturn:
-    """Run a command in a fork, whose standard streams are in place, and end the fork; ``prepare`` is called before."""
+def carry_out(
+    arguments: Sequence[object], prepare: Callable[[], object] = lambda: None, work: Callable[[], object] = main
+) -> NoReturn:
+    """Run a command, or other ``work``, in a fork whose standard streams are in place, and end the fork.
+
+    prepare   called before
+    """
     code = FOREIGN
     try:
         gc.freeze()  # files of the parent are not closed here: their numbers may be those of other files by then
@@ -104,7 +109,7 @@ def carry_out(arguments: Sequence[object], prepare: Callable[[], object] = lambd
         sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
         prepare()
         try:
-            main()
+            work()
             code = 0
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import runpy
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 from forked import carry_out, preload
+
+from magsearch.cli import main
 
 COMMAND = [sys.executable, "-c", "from magsearch.cli import main; main()"]
 CLOCKS = {"history/seconds"}  # what two equal runs do not share
@@ -90,20 +95,40 @@ def launcher(ranks: int) -> list[str]:
 def start(*arguments: Any, ranks: int = 0, **how: Any) -> subprocess.Popen[str]:
     """Start magsearch in the background on ``ranks`` ranks; 0: without MPI. Its two output streams are one.
 
-    A process without MPI, in the environment of this one, is a fork that has everything imported.
+    Without MPI it is a fork of this process, which has everything imported; it calls ``prepare`` first, if given.
     """
     piped: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, **how}
-    if not ranks and "env" not in how:
-        preload()
-        return subprocess.Popen(["magsearch"], preexec_fn=lambda: _alone(arguments), **piped)
+    if not ranks:
+        return _forked(arguments, main, piped)
     piped["env"] = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", **how.get("env", {})}
     return subprocess.Popen([*launcher(ranks), *COMMAND, *map(str, arguments)], **piped)
 
 
-def _alone(arguments: tuple[Any, ...]) -> NoReturn:
-    """Carry out a command in place of the program that Popen would start."""
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # the parent waits for the last of these
-    carry_out(arguments)
+def script(path: Path, *arguments: Any, where: Path) -> str:
+    """What a program prints that runs in a folder, in a fork of this process."""
+    piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": where}
+    process = _forked(arguments, lambda: runpy.run_path(str(path), run_name="__main__"), piped)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return out
+
+
+def _forked(arguments: tuple[Any, ...], work: Callable[[], object], how: dict[str, Any]) -> subprocess.Popen[str]:
+    """Start work in a fork: it takes the place of the program that Popen would start."""
+    preload()
+    env, first = how.pop("env", {}), how.pop("prepare", lambda: None)
+
+    def prepare() -> None:
+        first()
+        os.environ.update(env)
+        sys.path[:0] = [folder for folder in env.get("PYTHONPATH", "").split(os.pathsep) if folder not in sys.path]
+        importlib.invalidate_caches()
+
+    def instead() -> None:
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # Popen waits for the last of these
+        carry_out(arguments, prepare, work)
+
+    return subprocess.Popen(["magsearch"], preexec_fn=instead, **how)
 
 
 def done(*arguments: Any, ranks: int = 0, code: int | None = 0, seconds: float = 120, **how: Any) -> str:

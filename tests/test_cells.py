@@ -278,7 +278,7 @@ J = -1.0
 
 [search]
 cells = "auto"
-sites = 30
+sites = 12
 generations = 2
 replicas = 8
 """
@@ -290,7 +290,7 @@ def test_a_run_goes_on_in_the_box_that_won_on_any_number_of_ranks(tmp_path):
     model.write_text(MODEL)
     files = [tmp_path / f"{ranks}.h5" for ranks in (0, 2)]
     for out, ranks in zip(files, (0, 2), strict=True):
-        assert "of all supercells of up to 30 sites" in done("run", model, "-o", out, ranks=ranks)
+        assert "of all supercells of up to 12 sites" in done("run", model, "-o", out, ranks=ranks)
     assert not differences(*files)
     found = storage.read(files[0])
     assert found.elites[0].energy / found.hamiltonian.n_spins == pytest.approx(-1.5, abs=1e-9)

@@ -99,11 +99,11 @@ def test_info_numbers_shells_as_an_input_does(toml, capsys):
     assert [one["D"][1] for one in shells] == pytest.approx([0.4, 0.0])
 
 
-def test_run_as_json_prints_json_alone_and_the_log_to_stderr(toml):
-    done = magsearch("run", toml, "--json", "-o", toml.with_name("out.h5"), "--device", "cpu")
-    result = json.loads(done.stdout)
-    assert result == json.loads(magsearch("show", toml.with_name("out.h5"), "--json").stdout)
-    assert "generation    1" in done.stderr
+def test_run_as_json_prints_json_alone_and_the_log_to_stderr(toml, capsys):
+    code, out, log = here(capsys, "run", toml, "--json", "-o", toml.with_name("out.h5"), "--device", "cpu")
+    assert code == 0
+    assert json.loads(out) == json.loads(printed(capsys, "show", toml.with_name("out.h5"), "--json"))
+    assert "generation    1" in log
 
 
 def test_settings_on_the_command_line_are_stored(toml, capsys):

@@ -13,6 +13,7 @@ import nbformat
 import numpy as np
 import pytest
 from nbclient import NotebookClient
+from processes import done, script
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
@@ -31,7 +32,7 @@ def lines(*command: object) -> list[str]:
 
 
 def example(name: str, *arguments: object) -> list[str]:
-    return lines(sys.executable, ROOT / "examples" / name, *arguments)
+    return script(ROOT / "examples" / name, *arguments, where=ROOT).splitlines()
 
 
 def numbers(line: str) -> list[float]:
@@ -55,9 +56,8 @@ def test_1_the_field_unwinds_the_spiral():
 
 def test_2_reads_what_a_run_wrote(tmp_path):
     run = tmp_path / "run.h5"
-    magsearch = [sys.executable, "-c", "from magsearch.cli import main; main()"]
     small = ["--set", "model.size=[8,8,1]", "--set", "search.generations=1", "--set", "search.replicas=8"]
-    lines(*magsearch, "run", "inputs/square-bloch.toml", "-o", run, *small)
+    done("run", "inputs/square-bloch.toml", "-o", run, *small, cwd=ROOT)
     said = example("2_read_a_run.py", run)
     assert "1 generation" in said[0]
     assert any(line.startswith("elite 0: -") for line in said)
@@ -74,11 +74,9 @@ def test_3_every_method_finds_about_the_same_energy():
 
 def test_4_the_field_makes_skyrmions_and_then_a_ferromagnet(tmp_path):
     scan = tmp_path / "field.h5"
-    magsearch = [sys.executable, "-c", "from magsearch.cli import main; main()"]
     small = ["model.size=[12,12,1]", "scan.field=[0.3,1.4,3.6]", "search.generations=3", "search.replicas=16"]
-    lines(
-        *magsearch, "scan", "inputs/square-bloch.toml", "-o", scan, *(word for key in small for word in ("--set", key))
-    )
+    chosen = (word for key in small for word in ("--set", key))
+    done("scan", "inputs/square-bloch.toml", "-o", scan, *chosen, cwd=ROOT)
     *points, first, second = example("4_field_scan.py", scan)
     assert [line[9:30].strip() for line in points] == ["spiral", "skyrmion lattice", "ferromagnet"]
     field, energy, charge = numbers(points[1][:8] + points[1][30:])[:3]
@@ -131,8 +129,9 @@ def test_8_the_champion_is_the_same_on_any_number_of_processes():
     mpiexec = shutil.which("mpiexec", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     if mpiexec is None:
         pytest.skip("no mpiexec on this machine")
-    arguments = [sys.executable, ROOT / "examples" / "8_islands.py", "inputs/square-bloch.toml", 8]
-    alone, together = lines(*arguments), lines(mpiexec, "-n", 2, *arguments)
+    arguments = ("8_islands.py", "inputs/square-bloch.toml", 8)
+    program = ROOT / "examples" / arguments[0]
+    alone, together = example(*arguments), lines(mpiexec, "-n", 2, sys.executable, program, *arguments[1:])
     assert alone == together
     assert len(alone) == 5
 
@@ -173,9 +172,7 @@ def test_10_every_cell_of_the_tutorial_runs_and_shows_what_it_promises():
 
 @pytest.mark.parametrize("name", [pytest.param("1_ground_state.py", marks=pytest.mark.slow), "8_islands.py"])
 def test_examples_run_in_any_folder(name, tmp_path):
-    command = [sys.executable, ROOT / "examples" / name, *(("12",) if name.startswith("1") else (SMALL, "8"))]
-    done = subprocess.run([str(part) for part in command], cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    script(ROOT / "examples" / name, *(("12",) if name.startswith("1") else (SMALL, "8")), where=tmp_path)
     assert os.listdir(tmp_path) == []
 
 

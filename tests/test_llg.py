@@ -208,7 +208,7 @@ def test_its_error_is_of_first_order_in_the_step(device):
     assert left < 5 * np.hypot(2 * deviation[1], deviation[0]) + 0.1 * abs(long.mean() - exact)
 
 
-@pytest.mark.parametrize("damping", [inf, 0.5])
+@pytest.mark.parametrize("damping", [pytest.param(inf, marks=pytest.mark.slow), 0.5])
 def test_two_coupled_spins_in_a_field(device, damping):
     """One spin integrated out: Z = int exp(b z) sinh|J s + b e_z| / |J s + b e_z| dz, all over kT."""
     J, b = 2.0, 1.5 * MU_B * 12.0

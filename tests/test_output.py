@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 from command import MODEL, here, refused, stopped
-from processes import COMMAND, DATA, WRITERS, done, start
+from processes import DATA, WRITERS, done, start
 
 from magsearch import InputError, output
 
 OVERWRITE = ("run", "scan", "convert")
+ALIKE = ("p.png", "p.svg", "sr.html")  # pictures and pages are also written in p.pdf, v.png and r.html
+EVERY = [pytest.param(name, marks=[pytest.mark.slow] * (name in ALIKE)) for name in WRITERS]
 
 
 @pytest.fixture
@@ -39,7 +41,12 @@ def full(*_: Any) -> None:
 
 @pytest.mark.parametrize(
     ("name", "function"),
-    [*((name, "write") for name in WRITERS), ("r.html", "fsync"), ("v.vtu", "replace"), ("c.ucf", "replace")],
+    [
+        *(pytest.param(*each.values, "write", marks=each.marks) for each in EVERY),
+        ("r.html", "fsync"),
+        ("v.vtu", "replace"),
+        ("c.ucf", "replace"),
+    ],
 )
 def test_full_disk_is_one_line_and_leaves_the_old_file(name, function, folder, capsys, monkeypatch):
     (folder / name).write_bytes(b"old")
@@ -60,18 +67,15 @@ def test_a_disk_that_takes_a_few_bytes_only(name, folder):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
-    ended = subprocess.run(
-        [*COMMAND, *command(name)], cwd=folder, preexec_fn=limited, capture_output=True, text=True, timeout=100
-    )
-    assert ended.returncode == 2, ended.stderr
-    assert ended.stderr.splitlines()[-1].startswith(f"magsearch: {name}: cannot be written: ")
+    told = done(*command(name), cwd=folder, prepare=limited, code=2)
+    assert told.splitlines()[-1].startswith(f"magsearch: {name}: cannot be written: ")
     assert os.listdir(folder) == ["model.toml"]
 
 
 # -- what is not a file ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_pipe_is_refused_and_stays(name, folder, capsys):
     os.mkfifo(folder / name)
     assert "is a pipe" in stopped(capsys, *command(name))
@@ -84,7 +88,7 @@ def test_devices_and_folders_are_refused(folder):
             output.write({Path(place): "text"})
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_symbolic_link_is_written_through(name, folder, capsys):
     (folder / "elsewhere").mkdir()
     aim = folder / "elsewhere" / f"aim{Path(name).suffix}"

@@ -72,7 +72,7 @@ def show(browser: Any) -> Iterator[Any]:
     tab.close()
 
 
-def test_the_slider_changes_the_picture(show, tmp_path):
+def test_the_slider_changes_the_picture_and_the_pointer_shows_values(show, tmp_path):
     run = record(MODELS["triangular_j1_j3"])
     report.write(run, tmp_path / "report.html")
     tab = show(tmp_path / "report.html")
@@ -87,11 +87,6 @@ def test_the_slider_changes_the_picture(show, tmp_path):
     assert shown.startswith(f"elite 2: {run.elites[2].energy / run.hamiltonian.n_spins:.8f} meV")
     colours = tab.evaluate("[...Bokeh.documents[0].get_model_by_name('texture').renderers[0].data_source.data.sz]")
     assert np.allclose(colours, run.elites[2].spins[:, 2], atol=1e-6)
-
-
-def test_values_are_shown_under_the_pointer(show, tmp_path):
-    report.write(record(MODELS["square_bloch"]), tmp_path / "report.html")
-    tab = show(tmp_path / "report.html")
     box = tab.locator(".bk-Figure").nth(0).bounding_box()
     tab.mouse.move(box["x"] + 0.52 * box["width"], box["y"] + 0.47 * box["height"])
     tab.get_by_text("spin (x, y, z)").first.wait_for(timeout=5000)
