@@ -46,7 +46,8 @@ SAMPLES: dict[str, list[Any]] = {  # two values in range, where the type alone d
     "reference.doi": [["10.1103/PhysRev.70.954"], []],
 }
 DIRECT = {  # keys that the code reads off the table, without another object
-    "search.bound", "search.bound_seconds", "search.path", "search.cells", "search.sites", "storage.gather", "storage.limit",
+    "search.bound", "search.bound_seconds", "search.path", "search.cells", "search.sites",
+    "storage.gather", "storage.limit",
     *(f"{table}.{key}" for table in ("scan", "reference") for key in TABLES[table].KEYS),
 }  # fmt: skip
 KEYS = [(t, key) for t in document.every() if not t.PATH.startswith(("model", "scan.*")) for key in t.KEYS.values()]
