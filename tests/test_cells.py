@@ -13,6 +13,7 @@ from processes import differences, done
 import magsearch as ms
 from magsearch import storage
 from magsearch.model.lattice import Lattice
+from magsearch.search.supercells.enumeration import small_supercells
 from magsearch.search.supercells.race import Race
 from magsearch.search.supercells.ranking import ranked, soft_modes
 from magsearch.search.supercells.supercell import Supercell, compact, diagonalized, hermite, own_supercell, supercells
@@ -122,6 +123,14 @@ def test_compact_vectors_cannot_be_shortened():
             assert abs(v[i] @ v[j]) <= 0.501 * min(v[i] @ v[i], v[j] @ v[j])
     H = np.array([[7, 1, 0], [30, 5, 0], [0, 0, 1]])
     assert Supercell(crystal, H).key == Supercell(crystal, compact(H, crystal.lattice.cell, (0, 1))).key
+
+
+def test_small_supercells_are_those_that_no_symmetry_maps_onto_each_other():
+    """Sublattices of the triangular lattice, up to rotations and reflections: OEIS A003051."""
+    lattice = Lattice.named("triangular", (2, 5, 1))
+    crystal = ms.Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0)))
+    volumes = [one.cells for one in small_supercells(crystal, 12)]
+    assert [volumes.count(cells) for cells in range(1, 13)] == [1, 1, 2, 3, 2, 3, 3, 5, 4, 4, 3, 8]
 
 
 # -- textures in supercells --------------------------------------------------------------------------------------------

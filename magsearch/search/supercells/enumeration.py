@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.search.supercells.supercell import Supercell, hermite, manageable, supercells
+from magsearch.search.supercells.supercell import Supercell, free_axes, hermite, manageable, supercells
 from magsearch.symmetry.space_group import keeps_energy, space_operations
 
 TOLERANCE = 1e-3  # of the largest coupling: allowed mismatch of a symmetry
@@ -18,14 +18,16 @@ def small_supercells(hamiltonian: Hamiltonian, sites: int) -> Iterator[Supercell
 
     Those that copies side by side cannot make compact are left out.
     """
-    cell = hamiltonian.with_size((1, 1, 1))
+    free = free_axes(hamiltonian)
+    a, b, c = (1 if axis in free else n for axis, n in enumerate(hamiltonian.lattice.size))
+    cell = hamiltonian.with_size((a, b, c))
     spaces = [
         space
         for space in space_operations(cell, TOLERANCE)[1]
         if keeps_energy(space, [space.P, -space.P], cell, TOLERANCE).any()
     ]
     seen: set[tuple[int, ...]] = set()
-    for cells in range(1, min(sites, SMALL) // hamiltonian.lattice.atoms + 1):
+    for cells in range(1, min(sites, SMALL) // cell.lattice.sites + 1):
         if len(seen) >= MANY:
             return
         for H in supercells(hamiltonian, cells):
