@@ -39,8 +39,8 @@ SAMPLES: dict[str, list[Any]] = {  # two values in range, where the type alone d
     "scan.axes": [{"search.seed": [3, 4]}, {"search.seed": [5]}],
 }
 DIRECT = {  # keys that the code reads off the table, without another object
-    "search.bound", "search.bound_seconds", "search.path", "search.cells", "search.sites", "storage.gather", "storage.limit",
-    *(f"scan.{key}" for key in TABLES["scan"].KEYS),
+    "search.bound", "search.bound_seconds", "search.path", "search.cells", "search.sites", "storage.gather",
+    "storage.limit", *(f"scan.{key}" for key in TABLES["scan"].KEYS),
 }  # fmt: skip
 KEYS = [(t, key) for t in document.every() if not t.PATH.startswith(("model", "scan.*")) for key in t.KEYS.values()]
 EVERY = pytest.mark.parametrize(("table", "key"), KEYS, ids=[f"{table.PATH}.{key.name}" for table, key in KEYS])
