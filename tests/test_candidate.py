@@ -142,10 +142,10 @@ def test_a_new_property_is_one_line_of_one_file(tmp_path):
 
 
 def test_documentation_names_every_stored_property():
-    page = (Path(__file__).parents[1] / "docs" / "storage.md").read_text()
+    page = (Path(__file__).parents[1] / "docs" / "datasets.md").read_text()
     for place, group in ((Place.ELITES, "/elites"), (Place.CHECKPOINT, "/checkpoint")):
-        row = next(line for line in page.splitlines() if line.startswith(f"| `{group}`"))
-        named = set(re.findall(r"`(\w+)`", row))
+        table = page.split(f"\n## {group}\n")[1].split("\n## ")[0]
+        named = set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE))
         assert {column.name for column in records.columns(Candidate, place)} <= named
 
 
