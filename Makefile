@@ -56,10 +56,10 @@ gpu: $(VENV)/tested
 wheel:
 	$(PYTHON) packaging/wheel.py
 
-# run-time dependencies only
+# run-time dependencies only; Python compiles what it imports
 $(VENV)/installed: $(SOURCES)
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable .
+	$(BIN)/pip install --quiet --no-compile --editable .
 	touch $@
 
 # magsearch is installed already: pip adds the packages of an extra without another build
@@ -68,7 +68,7 @@ $(VENV)/linters: EXTRA = dev
 $(VENV)/documented: EXTRA = docs
 $(VENV)/linters: $(VENV)/tested
 $(VENV)/tested $(VENV)/linters $(VENV)/documented: $(VENV)/installed
-	$(BIN)/pip install --quiet 'magsearch[$(EXTRA)]'
+	$(BIN)/pip install --quiet --no-compile 'magsearch[$(EXTRA)]'
 	touch $@
 
 clean:

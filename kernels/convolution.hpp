@@ -17,6 +17,23 @@
 
 namespace convolution {
 
+// The waves of a line, `step` registers apart ...
+template <typename V>
+struct Line {
+    wave<V>* at;
+    long long step;
+    DEVICE wave<V> get(int k) const { return at[k * step]; }
+    DEVICE void put(int k, wave<V> v) const { at[k * step] = v; }
+};
+// ... or `step` numbers apart, with real and imaginary parts in two blocks of replicas.
+template <typename V, typename real>
+struct Blocks {
+    real *re, *im;
+    long long step;
+    DEVICE wave<V> get(int k) const { return {*(const V*)(re + k * step), *(const V*)(im + k * step)}; }
+    DEVICE void put(int k, wave<V> v) const { *(V*)(re + k * step) = v.re, *(V*)(im + k * step) = v.im; }
+};
+
 // One pass of Stockham's self-sorting transform: sub-transforms of length p at stride s.
 template <int p, typename V, typename real, int sign, typename In, typename Out>
 DEVICE void stage(int length, int s, Roots<real, sign> w, In in, Out out) {
@@ -24,10 +41,10 @@ DEVICE void stage(int length, int s, Roots<real, sign> w, In in, Out out) {
     for (int j = 0; j < m; ++j)
         for (int q = 0; q < s; ++q) {
             wave<V> a[p];
-            for (int k = 0; k < p; ++k) a[k] = in(q + s * (j + m * k));
+            for (int k = 0; k < p; ++k) a[k] = in.get(q + s * (j + m * k));
             butterfly<sign, real>(a);
-            out(q + s * p * j, a[0]);
-            for (int t = 1; t < p; ++t) out(q + s * (p * j + t), w.times(j * t * s, a[t]));
+            out.put(q + s * p * j, a[0]);
+            for (int t = 1; t < p; ++t) out.put(q + s * (p * j + t), w.times(j * t * s, a[t]));
         }
 }
 // the same for any other prime p
@@ -39,9 +56,23 @@ DEVICE void any_stage(int p, int length, int s, Roots<real, sign> w, In in, Out 
             for (int t = 0; t < p; ++t) {
                 wave<V> sum{};
                 for (int k = 0; k < p; ++k)
-                    sum = sum + w.times((int)((long long)t * k % p * (w.n / p)), in(q + s * (j + m * k)));
-                out(q + s * (p * j + t), w.times(j * t * s, sum));
+                    sum = sum + w.times((int)((long long)t * k % p * (w.n / p)), in.get(q + s * (j + m * k)));
+                out.put(q + s * (p * j + t), w.times(j * t * s, sum));
             }
+}
+// the pass for p, compiled once for all transforms
+template <typename V, typename real, int sign, typename In, typename Out>
+__attribute__((noinline)) void pass(int p, int length, int s, Roots<real, sign> w, In in, Out out) {
+    if (p == 4)
+        stage<4, V>(length, s, w, in, out);
+    else if (p == 5)
+        stage<5, V>(length, s, w, in, out);
+    else if (p == 3)
+        stage<3, V>(length, s, w, in, out);
+    else if (p == 2)
+        stage<2, V>(length, s, w, in, out);
+    else
+        any_stage<V>(p, length, s, w, in, out);
 }
 
 inline std::vector<int> factors(int n) {
@@ -53,42 +84,27 @@ inline std::vector<int> factors(int n) {
     return found;
 }
 
-// out(k) = sum_x in(x) exp(sign 2 pi i k x / n); `room` holds 2 n waves
+// out_k = sum_x in_x exp(sign 2 pi i k x / n); `room` holds 2 n waves
 template <typename V, typename real, int sign, typename In, typename Out>
 DEVICE void transform(const std::vector<int>& primes, Roots<real, sign> w, wave<V>* room, In in, Out out) {
     const int count = (int)primes.size(), n = w.n;
-    if (count == 0) return out(0, in(0));
+    if (count == 0) return out.put(0, in.get(0));
     if (count == 1 && n > 5) {  // in and out may be one place, and any_stage reads after it has written
-        for (int k = 0; k < n; ++k) room[k] = in(k);
-        return any_stage<V>(n, n, 1, w, [room](int k) { return room[k]; }, out);
+        for (int k = 0; k < n; ++k) room[k] = in.get(k);
+        return pass<V>(n, n, 1, w, Line<V>{room, 1}, out);
     }
     int length = n, s = 1;
     for (int f = 0; f < count; ++f) {
         const int p = primes[f];
-        const wave<V>* from = room + (f % 2 ? 0 : n);
-        wave<V>* to = room + (f % 2 ? n : 0);
-        const auto pass = [&](auto source, auto sink) {
-            if (p == 4)
-                stage<4, V>(length, s, w, source, sink);
-            else if (p == 5)
-                stage<5, V>(length, s, w, source, sink);
-            else if (p == 3)
-                stage<3, V>(length, s, w, source, sink);
-            else if (p == 2)
-                stage<2, V>(length, s, w, source, sink);
-            else
-                any_stage<V>(p, length, s, w, source, sink);
-        };
-        const auto stored = [from](int k) { return from[k]; };
-        const auto keep = [to](int k, wave<V> v) { to[k] = v; };
+        const Line<V> from{room + (f % 2 ? 0 : n), 1}, to{room + (f % 2 ? n : 0), 1};
         if (f == 0 && count == 1)
-            pass(in, out);
+            pass<V>(p, length, s, w, in, out);
         else if (f == 0)
-            pass(in, keep);
+            pass<V>(p, length, s, w, in, to);
         else if (f == count - 1)
-            pass(stored, out);
+            pass<V>(p, length, s, w, from, out);
         else
-            pass(stored, keep);
+            pass<V>(p, length, s, w, from, to);
         length /= p, s *= p;
     }
 }
@@ -100,13 +116,12 @@ struct Axis {
     std::vector<int> primes;
 };
 
-// Where register v of site-component k of a pair of blocks stands: real part at re + k * width, imaginary at im + k *
-// width.
+// The field of a register of replicas of two blocks. Site-component k has its real part at re + k * width and its
+// imaginary part at im + k * width.
 template <typename V, typename real>
 void one_pair(const real* re, const real* im, real* re_out, real* im_out, const real* J, wave<V>* scratch,
               const Axis<real>& X, const Axis<real>& Y, const Axis<real>& Z, int size) {
     const int n1 = X.n, n2 = Y.n, n3 = Z.n, most = n1 > n2 ? (n1 > n3 ? n1 : n3) : (n2 > n3 ? n2 : n3);
-    const auto at = [](const real* p) { return *(const V*)p; };
     const Axis<real>& last = n3 > 1 ? Z : Y;  // the axis that is transformed, multiplied and transformed back at once
     const long long step = (long long)n1 * size * (n3 > 1 ? n2 : 1);
 #pragma omp parallel
@@ -117,32 +132,24 @@ void one_pair(const real* re, const real* im, real* re_out, real* im_out, const 
 #pragma omp for schedule(static)
         for (int row = 0; row < n2 * n3; ++row)
             for (int c = 0; c < size; ++c) {
-                const long long k0 = (long long)row * n1 * size + c;
-                transform<V>(
-                    X.primes, x, room.data(),
-                    [=](int k) { return wave<V>{at(re + (k0 + k * size) * width), at(im + (k0 + k * size) * width)}; },
-                    [=](int k, wave<V> v) { scratch[k0 + k * size] = v; });
+                const long long k0 = (long long)row * n1 * size + c, at = k0 * width;
+                const Blocks<V, const real> spins{re + at, im + at, size * width};
+                transform<V>(X.primes, x, room.data(), spins, Line<V>{scratch + k0, size});
             }
         const auto along_y = [&](auto w) {
 #pragma omp for collapse(2) schedule(static)
             for (int z = 0; z < n3; ++z)
                 for (int xc = 0; xc < n1 * size; ++xc) {
-                    wave<V>* line = scratch + (long long)z * n2 * n1 * size + xc;
-                    transform<V>(
-                        Y.primes, w, room.data(), [=](int k) { return line[(long long)k * n1 * size]; },
-                        [=](int k, wave<V> v) { line[(long long)k * n1 * size] = v; });
+                    const Line<V> line{scratch + (long long)z * n2 * n1 * size + xc, n1 * size};
+                    transform<V>(Y.primes, w, room.data(), line, line);
                 }
         };
         if (n3 > 1) along_y(y);
 #pragma omp for schedule(static)
         for (int line = 0; line < (int)(step / size); ++line) {
             wave<V>* here = scratch + (long long)line * size;
-            for (int c = 0; c < size; ++c) {
-                wave<V>* into = column.data() + c;
-                transform<V>(
-                    last.primes, l, room.data(), [=](int k) { return here[k * step + c]; },
-                    [=](int k, wave<V> v) { into[k * size] = v; });
-            }
+            for (int c = 0; c < size; ++c)
+                transform<V>(last.primes, l, room.data(), Line<V>{here + c, step}, Line<V>{column.data() + c, size});
             for (int k = 0; k < last.n; ++k) {
                 const real* j = J + 2 * (k * (step / size) + line) * size * size;
                 wave<V>* v = column.data() + (long long)k * size;
@@ -154,24 +161,17 @@ void one_pair(const real* re, const real* im, real* re_out, real* im_out, const 
                 }
                 for (int a = 0; a < size; ++a) v[a] = product[a];
             }
-            for (int c = 0; c < size; ++c) {
-                const wave<V>* from = column.data() + c;
-                transform<V>(
-                    last.primes, l_back, room.data(), [=](int k) { return from[k * size]; },
-                    [=](int k, wave<V> v) { here[k * step + c] = v; });
-            }
+            for (int c = 0; c < size; ++c)
+                transform<V>(last.primes, l_back, room.data(), Line<V>{column.data() + c, size},
+                             Line<V>{here + c, step});
         }
         if (n3 > 1) along_y(y_back);
 #pragma omp for schedule(static)
         for (int row = 0; row < n2 * n3; ++row)
             for (int c = 0; c < size; ++c) {
-                const long long k0 = (long long)row * n1 * size + c;
-                transform<V>(
-                    X.primes, x_back, room.data(), [=](int k) { return scratch[k0 + k * size]; },
-                    [=](int k, wave<V> v) {
-                        *(V*)(re_out + (k0 + k * size) * width) = v.re;
-                        *(V*)(im_out + (k0 + k * size) * width) = v.im;
-                    });
+                const long long k0 = (long long)row * n1 * size + c, at = k0 * width;
+                const Blocks<V, real> field{re_out + at, im_out + at, size * width};
+                transform<V>(X.primes, x_back, room.data(), Line<V>{scratch + k0, size}, field);
             }
     }
 }

@@ -1,5 +1,5 @@
 // A thread that ends the process soon after a signal, also while a library keeps Python from running.
-#include <nanobind/nanobind.h>
+#include <Python.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -9,8 +9,6 @@
 #include <chrono>
 #include <string>
 #include <thread>
-
-namespace nb = nanobind;
 
 constexpr int AGAIN = 75;      // exit code of what stopped early and can be resumed (EX_TEMPFAIL of sysexits.h)
 constexpr double GRACE = 0.8;  // seconds after which a signal that nobody looks at ends the process
@@ -52,14 +50,28 @@ static void watch(int pipe, bool launched) {
     }
 }
 
-NB_MODULE(_watchdog, m) {
-    m.def("start", [](int pipe, bool launched) {
-        noticed = false;
-        sigset_t every, before;  // signals are for the other threads: one in a system call must wake up
-        sigfillset(&every);
-        pthread_sigmask(SIG_SETMASK, &every, &before);
-        std::thread(watch, pipe, launched).detach();
-        pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    });
-    m.def("notice", [] { noticed = true; });
+// start(pipe, launched): signals come as numbers through the pipe; `launched`: by a launcher, which may send each twice
+static PyObject* start(PyObject*, PyObject* arguments) {
+    int pipe, launched;
+    if (!PyArg_ParseTuple(arguments, "ip:start", &pipe, &launched)) return nullptr;
+    noticed = false;
+    sigset_t every, before;  // signals are for the other threads: one in a system call must wake up
+    sigfillset(&every);
+    pthread_sigmask(SIG_SETMASK, &every, &before);
+    std::thread(watch, pipe, (bool)launched).detach();
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return Py_NewRef(Py_None);
+}
+
+static PyObject* notice(PyObject*, PyObject*) {
+    noticed = true;
+    return Py_NewRef(Py_None);
+}
+
+PyMODINIT_FUNC PyInit__watchdog() {
+    static PyMethodDef methods[] = {{"start", start, METH_VARARGS, "Start the thread."},
+                                    {"notice", notice, METH_NOARGS, "Say that the program has looked for signals."},
+                                    {}};
+    static PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_watchdog", "A thread that obeys signals.", -1, methods};
+    return PyModule_Create(&definition);
 }

@@ -74,7 +74,7 @@ class Cpu(Device):
 
     def _scalar(self, kernel: str, place: int, kind: np.dtype, value: Any) -> Any:
         if type(value) is int or (type(value) is float and kind.kind == "f"):
-            return value  # nanobind takes Python's own numbers, and refuses those that are too large
+            return value  # the kernel takes Python's own numbers, and refuses those that are too large
         return super()._scalar(kernel, place, kind, value).item()
 
     def _bound(self, name: str, arguments: list[Any], blocks: int, replicas: int) -> Launch:

@@ -25,7 +25,6 @@ class PyMagsearch(PythonPackage, CudaPackage):
     depends_on("ninja", type="build")
     depends_on("python@3.11:", type=("build", "run"))
     depends_on("py-scikit-build-core@0.10:", type="build")
-    depends_on("py-nanobind@2.2:", type="build")
 
     depends_on("py-numpy@1.26:", type="run")
     depends_on("py-scipy@1.11:", type="run")
