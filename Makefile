@@ -11,8 +11,10 @@ demo: $(VENV)/installed
 	$(BIN)/magsearch run inputs/pdfeir111.toml -o out/demo.h5 --overwrite
 	$(BIN)/magsearch plot out/demo.h5 -o out/demo.png
 
-# by name: xdist would begin with the files of most tests, and end with those of the longest
+# Programs that the tests start find compiled files of Python, also where PYTHONDONTWRITEBYTECODE is set.
+# By name: xdist would begin with the files of most tests, and end with those of the longest
 test: $(VENV)/tested
+	$(BIN)/python -m compileall -q -j 0 magsearch
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-everywhere: $(VENV)/tested
@@ -62,14 +64,15 @@ $(VENV)/installed: $(SOURCES)
 	$(BIN)/pip install --quiet --no-compile --editable .
 	touch $@
 
-# magsearch is installed already: pip adds the packages of an extra without another build
+# magsearch is installed already: pip adds the packages of an extra without another build. Python files are compiled on all cores;
+# some packages have files for other versions of Python.
 $(VENV)/tested: EXTRA = test
 $(VENV)/linters: EXTRA = dev
 $(VENV)/documented: EXTRA = docs
 $(VENV)/linters: $(VENV)/tested
 $(VENV)/tested $(VENV)/linters $(VENV)/documented: $(VENV)/installed
 	$(BIN)/pip install --quiet --no-compile 'magsearch[$(EXTRA)]'
-	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true # as pip does, on all cores; some packages have files for other versions
+	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 	touch $@
 
 clean:
