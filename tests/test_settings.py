@@ -42,7 +42,7 @@ SAMPLES: dict[str, list[Any]] = {  # two values in range, where the type alone d
     "islands.own": [[{"islands": [0], "seed": 5}], [{"islands": [0], "seed": 6}]],
     "islands.own.islands": [[2], [1]],
     "scan.axes": [{"search.seed": [3, 4]}, {"search.seed": [5]}],
-    **{f"reference.{key}": ["one text", "another"] for key in ("source", "state", "formula")},
+    **{f"reference.{key}": ["some words", "others"] for key in ("source", "state", "formula")},
     "reference.doi": [["10.1103/PhysRev.70.954"], []],
 }
 DIRECT = {  # keys that the code reads off the table, without another object

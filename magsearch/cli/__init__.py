@@ -28,7 +28,7 @@ COMMANDS = {  # name: its module, and the first paragraph of its docstring, whic
     "phases": ("phases", "Draw the phase diagram of a scan and list its transitions."),
     "report": ("report", "Write an interactive HTML report of a run or a scan."),
     "view": ("view", "Show a texture in three dimensions."),
-    "atlas": ("atlas", "Search models of the literature and compare with their known ground states."),
+    "atlas": ("atlas", "Search literature models and compare with known ground states."),
     "device": ("device", "List the devices of this machine and test them."),
     "info": ("info", "Summarise an input: lattice, couplings, soft modes, memory."),
     "cells": ("cells", "List supercells commensurate with the softest modes of J(q)."),

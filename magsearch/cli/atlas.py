@@ -31,7 +31,7 @@ def atlas(
     settings: Settings = None,
     as_json: Json = False,
 ) -> None:
-    """Search models of the literature and compare with their known ground states.
+    """Search literature models and compare with known ground states.
 
     The atlas has models whose ground states are known; a file of your own joins it by a [reference] table. The exit
     code is 1 if a known energy was missed.

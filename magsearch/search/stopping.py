@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
-from magsearch.bounds.bound import Bound
 from magsearch.search.history import History
 
 NEAR = 1e-5  # of the stiffest coupling per site: distance from the bound at which the champion is tested for a proof
+
+
+class LowerBound(Protocol):
+    """A lower bound of the energy, as ``bounds.bound.Bound``, which reading an input need not import."""
+
+    def gap(self, energy_per_site: float) -> float:
+        """Return the distance of an energy from the bound, meV per site."""
+
+    def reached(self, energy_per_site: float) -> bool:
+        """Return whether an energy (meV per site) is proven to be the lowest possible."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +209,7 @@ class Stop:
             "default": "all elites, or a proven champion", "ge": 1, "later": True,
         },
     )  # fmt: skip
-    bound: Bound | None = None
+    bound: LowerBound | None = None
 
     def reason(self, history: History, generations: int, known: int, stiffness: float) -> Reason | None:
         """Return why a search ends; None if it continues.
