@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 import tomllib
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from command import here, printed, refused
 from numpy.typing import NDArray
+from processes import start
 from scipy.optimize import minimize_scalar
 from scipy.special import k0, zeta
 
@@ -248,6 +251,26 @@ def test_a_search_is_compared_with_what_is_known(capsys, tmp_path):
     assert "1 of 1" in lines["cuboctahedron"]
     assert "equals the lower bound" in lines["cuboctahedron"]
     assert {path.name for path in out.glob("*.h5")} == {"own-1.h5", "cuboctahedron-1.h5"}
+
+
+def test_a_signal_ends_all_searches(tmp_path):
+    long = [
+        argument
+        for setting in ("generations=100000", "window=100000", "minima=2")
+        for argument in ("--set", f"search.{setting}")
+    ]
+    atlas_of_two = start("atlas", "okubo-spiral", "c60", "--jobs", 2, "-o", tmp_path, *long)
+    children = Path(f"/proc/{atlas_of_two.pid}/task/{atlas_of_two.pid}/children")
+    patience = time.monotonic() + 60
+    while len(list(tmp_path.glob("*.h5"))) < 2 and time.monotonic() < patience:
+        time.sleep(0.05)
+    searches = children.read_text().split()
+    assert len(searches) == 2
+    atlas_of_two.terminate()
+    said = atlas_of_two.communicate(timeout=30)[0]
+    assert atlas_of_two.returncode == 75
+    assert "SIGTERM: 0 of 2 searches ended" in said
+    assert not any(Path(f"/proc/{search}").exists() for search in searches)
 
 
 def test_an_energy_below_a_formula_is_impossible(tmp_path):

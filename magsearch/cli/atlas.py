@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -16,6 +17,8 @@ from rich.table import Table
 from magsearch.cli.arguments import Json, Settings
 from magsearch.console import model as console_of
 from magsearch.errors import InputError
+from magsearch.parallel.ranks import AGAIN
+from magsearch.parallel.signals import Signals
 from magsearch.runs import atlas as runs
 from magsearch.runs.atlas import GOOD, Model, Outcome, Verdict
 
@@ -34,7 +37,7 @@ def atlas(
     """Search literature models and compare with known ground states.
 
     The atlas has models whose ground states are known; a file of your own joins it by a [reference] table. The exit
-    code is 1 if a known energy was missed.
+    code is 1 if a known energy was missed, 75 after SIGTERM, SIGUSR1 or Ctrl-C.
     """
     chosen = runs.models(names or ())
     console = console_of.console()
@@ -46,14 +49,18 @@ def atlas(
     except OSError as error:
         raise InputError(str(error.strerror), out) from None
     outcomes: list[Outcome] = []
-    for outcome in runs.searches(chosen, seeds, jobs, out, settings or ()):
-        outcomes.append(outcome)
-        if not as_json:
-            console.print(_line(outcome), soft_wrap=True)
+    with Signals() as signals:
+        for outcome in runs.searches(chosen, seeds, jobs, out, settings or (), signals):
+            outcomes.append(outcome)
+            if not as_json:
+                console.print(_line(outcome), soft_wrap=True)
     if as_json:
         print(json.dumps([_result(one) for one in outcomes], indent=1))
     else:
-        _table(console, chosen, outcomes)
+        _table(console, [one for one in chosen if any(outcome.model is one for outcome in outcomes)], outcomes)
+    if signals():
+        print(f"magsearch: {signals.name}: {len(outcomes)} of {len(chosen) * seeds} searches ended", file=sys.stderr)
+        raise typer.Exit(AGAIN)
     raise typer.Exit(0 if all(outcome.verdict in GOOD for outcome in outcomes) else 1)
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +22,7 @@ from magsearch.config.input import Input
 from magsearch.errors import InputError, unknown
 from magsearch.storage.summary import certificate
 
+INTERVAL = 0.05  # seconds between queries of searches that have ended
 PACKAGE = Path(magsearch.__file__).parent
 FOLDERS = (PACKAGE / "atlas", PACKAGE.parent / "inputs" / "atlas")  # of an installed package, and of a clone
 TOLERANCE = 1e-6  # of the stiffest coupling, per site: an energy this close to the known one is the same
@@ -140,28 +143,52 @@ def models(names: Sequence[str] = ()) -> list[Model]:
     return [Model(name, config.read(path)) for name, path in chosen.items()]
 
 
-def searches(chosen: Sequence[Model], seeds: int, jobs: int, out: Path, settings: Sequence[str]) -> Iterator[Outcome]:
-    """Search every model with ``seeds`` seeds, ``jobs`` searches at a time; yield the outcomes in the models' order.
+def searches(
+    chosen: Sequence[Model], seeds: int, jobs: int, out: Path, settings: Sequence[str], stop: Callable[[], bool]
+) -> Iterator[Outcome]:
+    """Search every model with ``seeds`` seeds, ``jobs`` searches at a time; yield the outcomes as they end.
 
     out        folder of the files NAME-SEED.h5, which must exist
     settings   further ``key=value`` settings of every search
+    stop       asked repeatedly; once it is true, no search begins, and those under way are told to end
     """
-    tasks = [(model, seed) for model in chosen for seed in range(1, seeds + 1)]
-    with ThreadPoolExecutor(jobs) as pool:
-        yield from pool.map(lambda task: _searched(task[0], task[1], out, settings), tasks)
-
-
-def _searched(model: Model, seed: int, out: Path, settings: Sequence[str]) -> Outcome:
-    """Search a model in a process of its own."""
-    file = out / f"{model.name}-{seed}.h5"
-    own = [f"search.seed={seed}", f"search.seconds={model.given.reference.seconds}", *settings]
-    sets = [argument for one in own for argument in ("--set", one)]
-    command = [sys.executable, "-m", "magsearch", "run", str(model.given.path), "-o", str(file), "--overwrite", *sets]
-    ended = subprocess.run(command, capture_output=True, text=True)
-    if ended.returncode:
-        said = (ended.stderr.strip() or f"exit code {ended.returncode}").splitlines()
-        return Outcome(model, seed, file, None, said[-1])
+    tasks = deque((model, seed) for model in chosen for seed in range(1, seeds + 1))
+    running: list[_Search] = []
     try:
-        return Outcome(model, seed, file, storage.read(file))
-    except InputError as error:
-        return Outcome(model, seed, file, None, str(error))
+        while (tasks or running) and not stop():
+            while tasks and len(running) < jobs:
+                running.append(_Search(*tasks.popleft(), out, settings))
+            for search in [one for one in running if one.process.poll() is not None]:
+                running.remove(search)
+                yield search.outcome()
+            time.sleep(INTERVAL)
+    finally:
+        for search in running:
+            search.process.terminate()
+        for search in running:
+            search.process.wait()  # it obeys within a second
+
+
+class _Search:
+    """A search of a model in a process of its own."""
+
+    def __init__(self, model: Model, seed: int, out: Path, settings: Sequence[str]) -> None:
+        self.model, self.seed, self.file = model, seed, out / f"{model.name}-{seed}.h5"
+        own = [f"search.seed={seed}", f"search.seconds={model.given.reference.seconds}", *settings]
+        sets = [argument for one in own for argument in ("--set", one)]
+        command = [sys.executable, "-m", "magsearch", "run", str(model.given.path), "-o", str(self.file), "--overwrite"]
+        self.said = tempfile.TemporaryFile()  # noqa: SIM115  closed with the search
+        self.process = subprocess.Popen([*command, *sets], stdout=subprocess.DEVNULL, stderr=self.said)
+
+    def outcome(self) -> Outcome:
+        """Return the outcome of a search that has ended."""
+        with self.said as errors:
+            errors.seek(0)
+            said = errors.read().decode(errors="replace").strip()
+        if self.process.returncode:
+            why = (said or f"exit code {self.process.returncode}").splitlines()[-1]
+            return Outcome(self.model, self.seed, self.file, None, why)
+        try:
+            return Outcome(self.model, self.seed, self.file, storage.read(self.file))
+        except InputError as error:
+            return Outcome(self.model, self.seed, self.file, None, str(error))
