@@ -62,6 +62,6 @@ def test_a_run_continues_without_a_bound_and_stores_elites_that_are_not_refined(
     whole = storage.read(sound)
     assert stored.stopped is not None
     assert stored.bound is None
-    assert stored.elites[0].energy == pytest.approx(whole.elites[0].energy, rel=1e-5)
+    assert stored.elites[0].energy == pytest.approx(whole.elites[0].energy, rel=1e-3)
     assert stored.elites[0].degeneracy is None
     assert whole.elites[0].degeneracy is not None
