@@ -109,7 +109,7 @@ def test_a_run_does_without_a_bound(capsys, toml, monkeypatch):
             if why == "long":
                 patched.setattr(batch, "takes_seconds", lambda hamiltonian: False)
             if why == "wrong":
-                patched.setattr(batch, "lower_bound", lambda hamiltonian: 1 / 0)
+                patched.setattr(batch, "lower_bound", lambda hamiltonian, watch: 1 / 0)
             settings = [why] if "=" in why else []
             out = toml.with_suffix(".h5")
             printed_text = printed(

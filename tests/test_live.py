@@ -114,7 +114,7 @@ def test_a_file_that_is_away_for_a_moment_is_waited_for(tmp_path):
         time.sleep(0.05)
         write(path, 2, Stored("done"))
 
-    for seen in looks(path, 0.01):
+    for seen in looks(path, 0.1):
         counts.append(len(seen.history))
         if len(counts) == 1:
             os.unlink(path)

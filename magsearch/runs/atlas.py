@@ -150,7 +150,7 @@ def searches(
 
     out        folder of the files NAME-SEED.h5, which must exist
     settings   further ``key=value`` settings of every search
-    stop       asked repeatedly; once it is true, no search begins, and those under way are told to end
+    stop       asked repeatedly; once it is true, no search begins, and those under way are ended
     """
     tasks = deque((model, seed) for model in chosen for seed in range(1, seeds + 1))
     running: list[_Search] = []

@@ -155,12 +155,12 @@ class Stop:
 
     generations   maximum number
     seconds       maximum wall time; None: no limit
-    polish_seconds  maximum wall time of the refinement of the elites after it; None: as ``budget.allowed`` says
     window        generations over which the elites' energies must not vary (Xu et al. 2023)
     deviation     meV per site, largest standard deviation of an elite's energy that counts as not varying;
                   None: 1e-7 of the stiffest coupling
     gap           meV per site above ``bound``: a best energy that is no higher ends the search; None: none does
     minima        how many of the best must not vary; None: all elites, unless the champion is proven before
+    polish_seconds  maximum wall time of the refinement of the elites at the end; None: as ``budget.allowed`` says
     bound         lower bound of the energy, if there is one
     """
 
@@ -170,14 +170,6 @@ class Stop:
         metadata={
             "doc": "Maximum wall time; the elites are refined once more after it.", "unit": "s", "default": "no limit",
             "gt": 0, "later": True,
-        },
-    )  # fmt: skip
-    polish_seconds: float | None = field(
-        default=None,
-        metadata={
-            "doc": "Maximum time of the last refinement of the elites, their stability and degeneracy: what is there "
-            "then is stored.", "unit": "s", "default": "a tenth of the search's time, at least 60 s", "gt": 0,
-            "later": True,
         },
     )  # fmt: skip
     window: int = field(
@@ -207,6 +199,14 @@ class Stop:
             "doc": "Number of the best minima whose energies must not vary over the window. One: only the champion "
             "counts. Two or more: a champion that is proven to be a ground state does not end the search before.",
             "default": "all elites, or a proven champion", "ge": 1, "later": True,
+        },
+    )  # fmt: skip
+    polish_seconds: float | None = field(
+        default=None,
+        metadata={
+            "doc": "Maximum time of the last refinement of the elites, their stability and degeneracy: what is there "
+            "then is stored.", "unit": "s", "default": "a tenth of the search's time, at least 60 s", "gt": 0,
+            "later": True,
         },
     )  # fmt: skip
     bound: LowerBound | None = None
