@@ -62,6 +62,7 @@ VARIABLES = {
     "HDF5_USE_FILE_LOCKING": ["TRUE", "FALSE", "x"],
     "HDF5_DISABLE_VERSION_CHECK": ["0", "2"],
 }
+ENDLESS = ("view", "watch", "atlas")  # these wait for something, or search for an hour
 LINES = {  # what works in a sound environment
     "info": ["info", "in.toml"],
     "run": ["run", "in.toml", "-o", "new.h5", "--overwrite"],
@@ -73,6 +74,7 @@ LINES = {  # what works in a sound environment
     "convert": ["convert", "in.toml", "new.cfg", "--overwrite"],
     "phases": ["phases", "scan.h5", "--json"],
     "device": ["device"],
+    "atlas": ["atlas", "--list"],
 }
 
 
@@ -104,7 +106,7 @@ def arguments(seconds: float, seed: int, most: int = 10**9) -> Tally:
         while time.monotonic() - begun < seconds and tally.trials < most:
             if tally.trials % 20 == 0:
                 _place(folder)
-            command = chance.choice([name for name in COMMANDS if name not in ("view", "watch")])
+            command = chance.choice([name for name in COMMANDS if name not in ENDLESS])
             line = [command, *(LINES[command][1:] if command in LINES and chance.random() < 0.6 else [])]
             for _ in range(chance.randint(0, 4)):
                 flag, word = chance.choice(FLAGS), chance.choice(WORDS)
