@@ -177,7 +177,7 @@ def test_scan_that_is_killed_again_and_again_ends_as_if_nothing_had_been(alone, 
 
 @pytest.mark.parametrize(
     ("ranks", "moment"),
-    [(0, "field (0, 0, 13) T: "), pytest.param(2, "field (0, 0, 6) T, 4 K", marks=pytest.mark.slow)],
+    [(0, "field (0, 0, 13) T: "), pytest.param(2, " T, 4 K", marks=pytest.mark.slow)],
 )
 def test_signal_stops_a_scan_which_goes_on(alone, moment, ranks, tmp_path):
     """What is found but not joined yet is in parts beside the file; show knows of it."""
@@ -185,7 +185,7 @@ def test_signal_stops_a_scan_which_goes_on(alone, moment, ranks, tmp_path):
     scan = start("scan", alone, "-o", out, ranks=ranks)
     assert scan.stdout is not None
     for line in scan.stdout:
-        if line.startswith(moment):
+        if moment in line:
             break
     known = storage.read_scan(out)
     scan.send_signal(signal.SIGUSR1)
