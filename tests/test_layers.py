@@ -44,7 +44,7 @@ SOURCES = {
 
 
 def called(node: ast.expr) -> str:
-    """The last name of what is called or tested."""
+    """Return the name of a function that is called, or of a class that is tested, without its modules."""
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 

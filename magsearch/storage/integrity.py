@@ -1,7 +1,8 @@
 """Whether what a file holds is what magsearch wrote: a checksum of every group and dataset, and no foreign content.
 
 The checksum of a dataset covers its name, type, shape, values and attributes, except those of HDF5's dimension scales;
-that of a group its name, its attributes and the names of what is in it. It is the attribute ``checksum`` of both.
+that of a group covers its name, its attributes and the names of its members. Both are stored as the attribute
+``checksum``.
 """
 
 from __future__ import annotations
