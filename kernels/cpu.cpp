@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "advance.cuh"
+#include "breeding.cuh"
 #include "convolution.hpp"
 #include "heatbath.cuh"
 #include "hessian.cuh"
