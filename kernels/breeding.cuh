@@ -2,6 +2,7 @@
 // `width` sites along x, since y ends at 65535 blocks.
 #pragma once
 #include "noise.cuh"
+#include "padding.cuh"
 
 // Each spin from the chosen one of `count` parents [replica, parent, site, 3], after a symmetry of each: a translation
 // by `shift` cells [replica, parent, 3] after one of the operations, with its source of every site, came_from
@@ -15,11 +16,11 @@ KERNEL splice_textures(const real* __restrict__ parents, const int* __restrict__
     FOR_EACH (b, stretches * replicas, n, width) {
         const int k = b / stretches, first = b % stretches * width + n;
         for (int i = first; i < first + lanes<real> && i < sites; ++i) {
-            const int parent = k * count + chosen[(long long)k * sites + i], cell = i / atoms, row = cell / n1;
-            int x = cell % n1 - shift[3 * parent], y = row % n2 - shift[3 * parent + 1],
-                z = row / n2 - shift[3 * parent + 2];
-            x += x < 0 ? n1 : 0, y += y < 0 ? n2 : 0, z += z < 0 ? n3 : 0;
-            const int before = ((z * n2 + y) * n1 + x) * atoms + i % atoms;
+            const int parent = k * count + chosen[(long long)k * sites + i];
+            Place at = place_of(i, atoms, n1, n2);
+            at.x -= shift[3 * parent], at.y -= shift[3 * parent + 1], at.z -= shift[3 * parent + 2];
+            at.x += at.x < 0 ? n1 : 0, at.y += at.y < 0 ? n2 : 0, at.z += at.z < 0 ? n3 : 0;
+            const int before = site_at(at, atoms, n1, n2);
             const int from = came_from[(long long)operation[parent] * sites + before];
             const real* s = parents + ((long long)parent * sites + from) * 3;
             const real* turn = matrices + 9 * operation[parent];

@@ -22,6 +22,7 @@
 #include "philox.cuh"
 #include "products.cuh"
 #include "textures.cuh"
+#include "waves.cuh"
 
 // -- signatures -----------------------------------------------------------------------------------------------------
 

@@ -298,6 +298,22 @@ class Crystal:
         )
         return self.over_cells(mul, np.complex64, *(xp.exp(1j * angle[:, a, None] * x) for a, x in enumerate(along)))
 
+    def add_waves(self, textures: Any, index: NDArray[Any], amplitude: Any) -> None:
+        """Add sum_w Re[u_w exp(2 pi i sum_a k_a x_a / n_a)] to the spins in cell x of textures, in place.
+
+        textures    [replica, site, 3] on the device
+        index       k [replica, wave, 3], whole numbers
+        amplitude   u [replica, wave, atom * 3], complex, of the host or the device
+        """
+        xp, size, u = self.xp, self.lattice.size, self.device.array(amplitude, np.complex64)
+        angles = self.device.array(2 * np.pi * index / size, np.float64)
+        along = xp.concatenate([xp.exp(1j * angles[..., a, None] * xp.arange(n)) for a, n in enumerate(size)], axis=2)
+        self.device.launch(
+            "add_waves", np.float32, textures, along.astype(np.complex64).view(np.float32), u.view(np.float32), *size,
+            3 * self.lattice.atoms, index.shape[1], len(textures),
+            blocks=-(-self.lattice.cells // self.device.width) * len(textures), replicas=self.device.width,
+        )  # fmt: skip
+
     def sites_at(self, x: Any, y: Any, z: Any) -> Any:
         """Return the sites in the cells at coordinates x, y and z [replica, n] (host or device), [replica, site]."""
         n1, n2, _ = self.lattice.size

@@ -126,8 +126,5 @@ class ExchangeWave:
         amplitude = xp.take_along_axis(other, place[:, None, None], axis=2)[..., 0]  # [replica, atom * 3]
         wave = crystal.device.host(place)
         factor = crystal.column(np.where(spectrum.paired[wave], 2.0, 1.0) / lattice.cells)
-        phase = crystal.phases(spectrum.index[:, wave].T / lattice.size)
-        cells = child.reshape(len(child), lattice.cells, -1)
-        arrays.add_outer(cells, phase.real, amplitude.real * factor)
-        arrays.add_outer(cells, phase.imag, -amplitude.imag * factor)
+        crystal.add_waves(child, spectrum.index[:, wave].T[:, None], (amplitude * factor)[:, None])
         return child
