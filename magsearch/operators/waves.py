@@ -260,10 +260,11 @@ class _StrongWaves:
         turn = turn.reshape(len(turn), lattice.atoms, 1, *lattice.grid)
         # Re sum_w z_w (turn^w - 1), z_w twice the waves k > 0 with this w: the real part stands for - k
         change = xp.zeros((len(turn), lattice.atoms, 3, *lattice.grid), dtype=np.complex64)
-        still = xp.zeros(change.shape, dtype=np.float32)
+        still, padded = xp.zeros(change.shape, dtype=np.float32), xp.zeros_like(change)
+        kept = xp.moveaxis(padded, place, -1)[..., : winding.shape[1]]
         for w in range(int(winding.max()), 0, -1):
-            waves = modes * device.array(2 * (winding == w).reshape(over_k), np.float32)
-            waves = device.ifft(waves, s=(n,), axes=(place,))
+            kept[...] = xp.moveaxis(modes * device.array(2 * (winding == w).reshape(over_k), np.float32), place, -1)
+            waves = device.ifft(padded, axes=(place,))
             still += waves.real
             change += waves
             change *= turn
