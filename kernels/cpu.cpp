@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "advance.cuh"
+#include "breeding.cuh"
 #include "convolution.hpp"
 #include "heatbath.cuh"
 #include "hessian.cuh"
@@ -21,6 +22,7 @@
 #include "philox.cuh"
 #include "products.cuh"
 #include "textures.cuh"
+#include "waves.cuh"
 
 // -- signatures -----------------------------------------------------------------------------------------------------
 

@@ -154,16 +154,24 @@ class Draws:
 
     def noise(self, device: NoiseMaker, sites: int) -> Any:
         """Return standard normal numbers made on a device, float32 [replica, site, 3]."""
-        self._may_draw()
         noise = device.xp.empty((len(self), sites, 3), dtype=np.float32)
+        counters = self.counters(device)
         if noise.size:
             stretches = -(-sites // device.width)
             device.launch(
-                "draw_normals", np.float32, noise, device.array(self.numbers, np.uint32), self._call,
-                *self._blocks.key, sites, len(self), blocks=stretches * len(self), replicas=device.width,
+                "draw_normals", np.float32, noise, *counters, sites, len(self),
+                blocks=stretches * len(self), replicas=device.width,
             )  # fmt: skip
-        self._call += 1
         return noise
+
+    def counters(self, device: NoiseMaker) -> tuple[Any, int, int, int]:
+        """Return what a kernel needs to draw numbers by site: numbers of the replicas on a device, a call, and a key.
+
+        Each call has numbers of its own.
+        """
+        self._may_draw()
+        self._call += 1
+        return device.array(self.numbers, np.uint32), self._call - 1, *self._blocks.key
 
     def _taken(self, size: Shape) -> NDArray[np.float64]:
         """Return the next uniform numbers of each replica, [replica, *size]."""

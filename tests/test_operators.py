@@ -617,10 +617,10 @@ def plaquettes(phase: np.ndarray) -> np.ndarray:
 def test_vortices_wind_around_their_points_only_and_go_around_the_torus(edges):
     at = (np.indices((40, 40)).reshape(2, -1)[::-1] + 0.0) / 40  # [2, place], the first edge fastest
     plus, minus = np.stack([rng(seed).random((2, 2)) for seed in range(8)], axis=1)
-    factor = vortices(np, edges, at, plus, minus)
+    factor = vortices(Cpu(), edges, at, plus, minus)
     assert_allclose(np.abs(factor), 1)
     for around in ((1.0, 0.0), (0.0, 1.0)):
-        assert_allclose(vortices(np, edges, at + np.reshape(around, (2, 1)), plus, minus), factor, atol=1e-5)
+        assert_allclose(vortices(Cpu(), edges, at + np.reshape(around, (2, 1)), plus, minus), factor, atol=1e-5)
     for replica in range(8):
         turns = plaquettes(np.angle(factor[replica]).reshape(40, 40))
         expected = np.zeros((40, 40), dtype=int)
@@ -632,7 +632,7 @@ def test_vortices_wind_around_their_points_only_and_go_around_the_torus(edges):
 def test_vortices_are_finite_in_a_box_of_any_shape():
     at = rng().random((2, 100)).astype(np.float32)
     for aspect in (1e-2, 1.0, 1e2, 1e4):
-        factor = vortices(np, np.diag([1.0, aspect, 1.0])[:2], at, at.T[:1], at.T[1:2])
+        factor = vortices(Cpu(), np.diag([1.0, aspect, 1.0])[:2], at, at.T[:1], at.T[1:2])
         assert_allclose(np.abs(factor), 1, atol=1e-5)
 
 
@@ -645,7 +645,7 @@ def test_vortices_are_harmonic():
 
     def angle(where: np.ndarray) -> np.ndarray:
         place = (where @ np.linalg.inv(edges[:, :2])).T
-        return np.angle(vortices(np, edges, place, plus[None], minus[None])[0])
+        return np.angle(vortices(Cpu(), edges, place, plus[None], minus[None])[0])
 
     centre = angle(places)
     around = [angle(places + h * np.array(d)) for d in ((1, 0), (-1, 0), (0, 1), (0, -1))]

@@ -29,15 +29,6 @@ def multiplied(xp: Any, values: Any, factors: Any) -> Any:
     return product
 
 
-def add_outer(values: Any, factors: Any, columns: Any) -> None:
-    """Add factors [replica, row] times columns [replica, column] to values [replica, row, column]."""
-    if not _by_columns(values):
-        values += factors[..., None] * columns[:, None]
-        return
-    for column in range(values.shape[-1]):
-        values[..., column] += factors * columns[:, column, None]
-
-
 def where(xp: Any, inside: Any, a: Any, b: Any) -> Any:
     """Return a where inside [...], else b; both [..., column] or broadcast to it."""
     if not _by_columns(b):

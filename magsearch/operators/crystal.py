@@ -19,7 +19,6 @@ from magsearch.engine.device import Device
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.triangulation import triangles
-from magsearch.operators.arrays import gathered, turned
 from magsearch.operators.spectrum import Spectrum
 from magsearch.randomness import Draws
 from magsearch.symmetry.space_group import Operation, operations
@@ -182,6 +181,11 @@ class Crystal:
         return self.device.array(self.hamiltonian.occupied, np.bool_)
 
     @cached_property
+    def occupation(self) -> Any:
+        """``occupied`` for kernels, 0 or 1."""
+        return self.device.array(self.hamiltonian.occupied, np.int32)
+
+    @cached_property
     def spectrum(self) -> Spectrum:
         """Fourier transforms of textures."""
         return Spectrum(self.device, self.lattice)
@@ -294,6 +298,22 @@ class Crystal:
         )
         return self.over_cells(mul, np.complex64, *(xp.exp(1j * angle[:, a, None] * x) for a, x in enumerate(along)))
 
+    def add_waves(self, textures: Any, index: NDArray[Any], amplitude: Any) -> None:
+        """Add sum_w Re[u_w exp(2 pi i sum_a k_a x_a / n_a)] to the spins in cell x of textures, in place.
+
+        textures    [replica, site, 3] on the device
+        index       k [replica, wave, 3], whole numbers
+        amplitude   u [replica, wave, atom * 3], complex, of the host or the device
+        """
+        xp, size, u = self.xp, self.lattice.size, self.device.array(amplitude, np.complex64)
+        angles = self.device.array(2 * np.pi * index / size, np.float64)
+        along = xp.concatenate([xp.exp(1j * angles[..., a, None] * xp.arange(n)) for a, n in enumerate(size)], axis=2)
+        self.device.launch(
+            "add_waves", np.float32, textures, along.astype(np.complex64).view(np.float32), u.view(np.float32), *size,
+            3 * self.lattice.atoms, index.shape[1], len(textures),
+            blocks=-(-self.lattice.cells // self.device.width) * len(textures), replicas=self.device.width,
+        )  # fmt: skip
+
     def sites_at(self, x: Any, y: Any, z: Any) -> Any:
         """Return the sites in the cells at coordinates x, y and z [replica, n] (host or device), [replica, site]."""
         n1, n2, _ = self.lattice.size
@@ -311,53 +331,55 @@ class Crystal:
     # -- symmetries ----------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _matrices(self) -> NDArray[np.float64]:
-        return np.stack([operation.matrix for operation in self.operations])
+    def _matrices(self) -> Any:
+        return self.device.array([operation.matrix for operation in self.operations], np.float32)
 
     @cached_property
     def _came_from(self) -> Any:
-        sites = np.concatenate([operation.sites for operation in self.operations])
-        return self.device.array(sites, np.int64)  # [operation * site]
+        return self.device.array([operation.sites for operation in self.operations], np.int32)
 
-    def motions(self, parents: Any, draws: Draws) -> tuple[Any, Any]:
-        """Apply random symmetries: lattice translations and, half of the time, a point-group operation.
+    def spliced(self, parents: Any, chosen: Any, draws: Draws) -> Any:
+        """Return textures [replica, site, 3] with each spin from a chosen parent, all parents moved by symmetries.
 
-        Return the parents [replica, parent, site, 3] with their spins turned, and the sites from which those of the
-        moved parents are to be read, [replica, parent, site]. Models with per-site couplings or vacancies have no
-        symmetry.
+        Each symmetry is a random lattice translation after, half of the time, a random point-group operation. Models
+        with per-site couplings or vacancies have none.
+
+        parents   [replica, parent, site, 3]
+        chosen    [replica, site] on the device, the number of a parent
         """
-        lattice, (replicas, count, sites, _) = self.lattice, parents.shape
-        if not self.hamiltonian.uniform:
-            return parents, self.xp.zeros((replicas, count, 1), dtype=np.int64) + self.xp.arange(sites)
-        u = draws.uniform(size=(count, 5)).reshape(-1, 5)
-        shift = (u[:, :3] * lattice.size).astype(np.int64) * lattice.periodic
-        index = self.moved_from(shift)
-        number = np.where(u[:, 3] < 0.5, (u[:, 4] * len(self.operations)).astype(np.int64), 0)
-        if len(self.operations) > 1:
-            index = self._came_from.take(index + self.column(sites * number, np.int64))
-            parents = self._turned(parents.reshape(-1, sites, 3), number).reshape(parents.shape)
-        return parents, index.reshape(replicas, count, sites)
+        return self._moved(parents, chosen, *self._symmetries(parents.shape[1], draws))
 
-    def _turned(self, textures: Any, number: NDArray[np.int64]) -> Any:
-        """Return the textures [texture, site, 3] with their spins turned by the operations of these numbers."""
-        turning = np.flatnonzero((self._matrices != np.eye(3)).any(axis=(1, 2))[number])
-        if len(turning):
-            some = self.device.array(turning, np.int64)
-            matrices = self.device.array(self._matrices[number[turning]], np.float32)
-            textures = textures.copy()
-            textures[some] = turned(self.xp, textures[some], matrices)
-        return textures
+    def moved(self, parents: Any, draws: Draws) -> Any:
+        """Return the parents [replica, parent, site, 3], each moved by a random symmetry; see ``spliced``."""
+        (replicas, count, sites, _), symmetries = parents.shape, self._symmetries(parents.shape[1], draws)
+        apart = parents.reshape(replicas * count, 1, sites, 3)
+        return self._moved(apart, self._first(len(apart)), *symmetries).reshape(parents.shape)
 
     def images(self, texture: Any) -> Any:
         """Return a texture [site, 3] under each operation, [operation, site, 3]."""
         count, sites = len(self.operations), self.lattice.sites
-        copies = self.xp.empty((count, sites, 3), dtype=texture.dtype)
-        copies[...] = texture
-        return gathered(self.xp, self._turned(copies, np.arange(count)), self._came_from.reshape(count, sites))
+        copies = self.xp.broadcast_to(texture, (count, 1, sites, 3))
+        return self._moved(copies, self._first(count), np.zeros((count, 3)), np.arange(count))
 
-    def moved(self, parents: Any, draws: Draws) -> Any:
-        """Return the parents [replica, parent, site, 3], each moved by a random symmetry; see ``motions``."""
-        turned_, index = self.motions(parents, draws)
-        sites = self.lattice.sites
-        moved = gathered(self.xp, turned_.reshape(-1, sites, 3), index.reshape(-1, sites))
-        return moved.reshape(parents.shape)
+    def _first(self, replicas: int) -> Any:
+        return self.xp.zeros((replicas, self.lattice.sites), dtype=np.int32)
+
+    def _symmetries(self, count: int, draws: Draws) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return random translations in cells, [replica, count, 3], and numbers of operations, [replica, count]."""
+        if not self.hamiltonian.uniform:
+            return np.zeros((len(draws), count, 3), dtype=np.int64), np.zeros((len(draws), count), dtype=np.int64)
+        u, size = draws.uniform(size=(count, 5)), self.lattice.size
+        number = np.where(u[..., 3] < 0.5, (u[..., 4] * len(self.operations)).astype(np.int64), 0)
+        return (u[..., :3] * size).astype(np.int64) * self.lattice.periodic, number
+
+    def _moved(self, parents: Any, chosen: Any, shift: NDArray[Any], operation: NDArray[np.int64]) -> Any:
+        """Return textures [replica, site, 3] of chosen parents, moved by an operation and then by ``shift`` cells."""
+        device, lattice, (replicas, count, sites, _) = self.device, self.lattice, parents.shape
+        children = self.xp.empty((replicas, sites, 3), dtype=np.float32)
+        device.launch(
+            "splice_textures", np.float32, device.array(parents, np.float32), device.array(chosen, np.int32),
+            device.array(shift, np.int32), device.array(operation, np.int32), self._came_from, self._matrices, children,
+            *lattice.size, lattice.atoms, count, replicas,
+            blocks=-(-sites // device.width) * replicas, replicas=device.width,
+        )  # fmt: skip
+        return children

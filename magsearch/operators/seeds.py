@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.model.sphere import unit
-from magsearch.operators import arrays
 from magsearch.operators.crystal import Crystal
 from magsearch.randomness import Draws
 
@@ -62,12 +61,7 @@ class SoftWaves:
 
         texture = draws.noise(crystal.device, lattice.sites)
         texture *= crystal.device.array(noise[:, None, None], np.float32)
-        cells = texture.reshape(len(draws), lattice.cells, -1)
-        for wave in range(MOST):
-            phase = crystal.phases(crystal.waves.index[chosen[:, wave]] / lattice.size)
-            real, imaginary = amplitude[:, wave].real, -amplitude[:, wave].imag
-            arrays.add_outer(cells, phase.real, crystal.device.array(real, np.float32))
-            arrays.add_outer(cells, phase.imag, crystal.device.array(imaginary, np.float32))
+        crystal.add_waves(texture, crystal.waves.index[chosen], amplitude)
         return texture + crystal.device.array(mean[:, None], np.float32)
 
 

@@ -15,15 +15,6 @@ from magsearch.operators.crystal import Crystal
 from magsearch.randomness import Draws
 
 
-def _spliced(crystal: Crystal, parents: Any, draws: Draws, *inside: Any) -> Any:
-    """Return textures of the first parents, of another one inside each mask [replica, site] in turn; all moved."""
-    turned, index = crystal.motions(parents, draws)
-    source = index[:, 0]
-    for other, mask in enumerate(inside, start=1):
-        source = crystal.xp.where(mask, index[:, other] + other * crystal.lattice.sites, source)
-    return arrays.gathered(crystal.xp, turned, source)
-
-
 def _beyond(crystal: Crystal, axis: Any, start: Any) -> Any:
     """Return how far each site lies beyond a place along an axis of the box, [replica, site], 0 to 1 around the box.
 
@@ -44,7 +35,7 @@ class StripeSplice:
         axes = np.array(crystal.extended or [0])
         beyond = _beyond(crystal, axes[draws.integers(0, len(axes))], draws.uniform())
         inside = beyond < crystal.column(draws.uniform(0.15, 0.5))
-        return _spliced(crystal, parents, draws, inside)
+        return crystal.spliced(parents, inside, draws)
 
 
 @dataclass(frozen=True)
@@ -59,9 +50,9 @@ class QuadrantSplice:
         axes, start = np.array(crystal.extended or [0])[axes], draws.uniform(size=2)
         one = _beyond(crystal, axes[:, 0], start[:, 0]) < 0.5
         if axes.shape[1] == 1:
-            return _spliced(crystal, parents, draws, one)
+            return crystal.spliced(parents, one, draws)
         other = _beyond(crystal, axes[:, 1], start[:, 1]) < 0.5
-        return _spliced(crystal, parents, draws, ~one & other, one & ~other, one & other)
+        return crystal.spliced(parents, one + 2 * other, draws)
 
 
 @dataclass(frozen=True)
@@ -78,7 +69,7 @@ class PatchSplice:
     def __call__(self, crystal: Crystal, parents: Any, draws: Draws) -> Any:
         """Return one parent with a disk of the other."""
         inside = crystal.patch(draws, self.smallest * crystal.extent, self.largest * crystal.extent)
-        return _spliced(crystal, parents, draws, inside)
+        return crystal.spliced(parents, inside, draws)
 
 
 @dataclass(frozen=True)
@@ -135,8 +126,5 @@ class ExchangeWave:
         amplitude = xp.take_along_axis(other, place[:, None, None], axis=2)[..., 0]  # [replica, atom * 3]
         wave = crystal.device.host(place)
         factor = crystal.column(np.where(spectrum.paired[wave], 2.0, 1.0) / lattice.cells)
-        phase = crystal.phases(spectrum.index[:, wave].T / lattice.size)
-        cells = child.reshape(len(child), lattice.cells, -1)
-        arrays.add_outer(cells, phase.real, amplitude.real * factor)
-        arrays.add_outer(cells, phase.imag, -amplitude.imag * factor)
+        crystal.add_waves(child, spectrum.index[:, wave].T[:, None], (amplitude * factor)[:, None])
         return child

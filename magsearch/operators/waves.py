@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import cmath
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from magsearch.engine.device import Device
 from magsearch.operators import arrays
 from magsearch.operators.crystal import Crystal
 from magsearch.randomness import Draws
@@ -136,14 +137,14 @@ class InsertDislocations:
         for pair in sorted(set(map(tuple, axes.tolist()))):
             some = np.flatnonzero((axes == pair).all(axis=1))
             place = [crystal.places[axis] for axis in pair]
-            turns = vortices(xp, lattice.box[list(pair)], place, plus[some], minus[some])
+            turns = vortices(crystal.device, lattice.box[list(pair)], place, plus[some], minus[some])
             turn[crystal.device.array(some, np.int64)] = turns
         turn = xp.where(crystal.column(wave.uniform, np.bool_), np.complex64(1), turn)
         return wave.phase_shifted(turn)
 
 
-def vortices(xp: Any, edges: NDArray[Any], place: Any, plus: NDArray[Any], minus: NDArray[Any]) -> Any:
-    """Return exp(i angle), [replica, place], of a harmonic angle on the torus.
+def vortices(device: Device, edges: NDArray[Any], place: Sequence[Any], plus: NDArray[Any], minus: NDArray[Any]) -> Any:
+    """Return exp(i angle), complex [replica, place] on a device, of a harmonic angle on the torus.
 
     The angle winds by 2 pi around one point and by - 2 pi around another. It is the argument of
     theta_1(z - a) / theta_1(z - b), z in units of the first edge, tau the second edge (Whittaker & Watson, A Course of
@@ -152,32 +153,21 @@ def vortices(xp: Any, edges: NDArray[Any], place: Any, plus: NDArray[Any], minus
 
     edges         [2, 3] of the torus; the series converges fast if the second is not the shorter one
     place         two arrays [place] of the device, in units of the edges
-    plus, minus   [replica, 2] of the host in units of the edges, the two points
+    plus, minus   [replica, 2] of the host in units of the edges, from 0 to 1: the two points
     """
     first, second = edges
     tau = complex(first @ second, float(np.linalg.norm(np.cross(first, second)))) / float(first @ first)
-    real = place[0].dtype
-
-    def theta(point: NDArray[Any]) -> Any:
-        """theta_1 over a positive number that would overflow in long boxes; it is odd: z in the upper half plane."""
-        x, y = (of - xp.asarray(own[:, None], dtype=real) for of, own in zip(place, point.T, strict=True))
-        sign = xp.where(y < 0, real.type(-1), real.type(1))
-        x, y = np.pi * sign * (x + tau.real * y), 2 * np.pi * tau.imag * sign * y
-        half = xp.cos(x) + 1j * xp.sin(x)
-        around = half * half  # exp(2 pi i Re z)
-        down = around * xp.exp(-y)
-        up = around.conj() * (cmath.exp(2j * np.pi * tau.real) * xp.exp(y - 2 * np.pi * tau.imag))
-        value = half.conj() * sign * (1 - down)
-        for n in range(1, 3 + int(1.5 / tau.imag)):
-            value *= (1 - cmath.exp(2j * np.pi * n * tau) * down) * (1 - cmath.exp(2j * np.pi * (n - 1) * tau) * up)
-        return value
-
-    ratio = theta(plus) * theta(minus).conj()
-    slope = -2 * np.pi * ((plus - minus) @ [1, tau]).real
-    linear = place[1] * xp.asarray(slope[:, None], dtype=real)
-    ratio *= xp.cos(linear) + 1j * xp.sin(linear)
-    length = xp.abs(ratio)
-    return xp.where(length > 0, ratio / xp.where(length > 0, length, real.type(1)), ratio.dtype.type(1))
+    x, y = (device.xp.ascontiguousarray(values) for values in place)
+    factors = 2 + int(1.5 / tau.imag)
+    nome = np.exp(2j * np.pi * tau * np.arange(factors + 1))
+    points = np.column_stack([plus, minus, -((plus - minus) @ [1, tau]).real])
+    phases = device.xp.empty((len(points), len(x), 2), dtype=x.dtype)
+    device.launch(
+        "wind_phases", x.dtype, phases, x, y, device.array(points, x.dtype), device.array(nome.view(float), x.dtype),
+        tau.real, tau.imag, factors, len(x), len(points),
+        blocks=-(-len(x) // device.width) * len(points), replicas=device.width,
+    )  # fmt: skip
+    return phases.view(np.result_type(x.dtype, np.complex64))[..., 0]
 
 
 def _atoms(crystal: Crystal) -> NDArray[np.float64]:
@@ -268,13 +258,17 @@ class _StrongWaves:
         over_k[place] = winding.shape[1]
         turn = xp.ascontiguousarray(turn.reshape(len(turn), -1, lattice.atoms).swapaxes(1, 2))
         turn = turn.reshape(len(turn), lattice.atoms, 1, *lattice.grid)
-        change, power = xp.zeros((len(turn), lattice.atoms, 3, *lattice.grid), dtype=np.float32), turn
-        for w in range(1, int(winding.max()) + 1):
-            wave = modes * device.array((winding == w).reshape(over_k), np.float32)
-            change += device.irfft(wave, s=(n,), axes=(place,)) * (power.real - 1)
-            change += device.irfft(wave * np.complex64(1j), s=(n,), axes=(place,)) * power.imag
-            power = power * turn
-        return self.crystal.spectrum.textures(change.reshape(len(textures), 3 * lattice.atoms, -1))
+        # Re sum_w z_w (turn^w - 1), z_w twice the waves k > 0 with this w: the real part stands for - k
+        change = xp.zeros((len(turn), lattice.atoms, 3, *lattice.grid), dtype=np.complex64)
+        still, padded = xp.zeros(change.shape, dtype=np.float32), xp.zeros_like(change)
+        kept = xp.moveaxis(padded, place, -1)[..., : winding.shape[1]]
+        for w in range(int(winding.max()), 0, -1):
+            kept[...] = xp.moveaxis(modes * device.array(2 * (winding == w).reshape(over_k), np.float32), place, -1)
+            waves = device.ifft(padded, axes=(place,))
+            still += waves.real
+            change += waves
+            change *= turn
+        return self.crystal.spectrum.textures((change.real - still).reshape(len(textures), 3 * lattice.atoms, -1))
 
 
 def _strong_waves(crystal: Crystal, textures: Any, draws: Draws) -> _StrongWaves:

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.operators import Mixture, arrays
+from magsearch.operators import Mixture
 from magsearch.operators.crystal import Crystal
 from magsearch.randomness import Consumer, Draws
 from magsearch.search.alignment import Alignment
 from magsearch.search.candidate import Candidate
 from magsearch.search.selection import Selection
 
-SMALLEST = np.finfo(np.float32).tiny  # square of a spin that is normalised
+SHORTEST = float(np.sqrt(np.finfo(np.float32).tiny))  # length of a spin that has a direction
 
 
 @dataclass(frozen=True)
@@ -94,17 +94,8 @@ def portions(crystal: Crystal, replicas: NDArray[np.int64]) -> list[NDArray[np.i
 
 def put_on_sphere(crystal: Crystal, textures: Any, draws: Draws) -> None:
     """Normalise the spins of textures [replica, site, 3] in place: random ones where zero, none at vacancies."""
-    for replicas in portions(crystal, np.arange(len(textures))):
-        some = slice(replicas[0], replicas[-1] + 1)
-        textures[some] = _on_sphere(crystal, textures[some], draws[replicas])
-
-
-def _on_sphere(crystal: Crystal, textures: Any, draws: Draws) -> Any:
-    xp, occupied = crystal.xp, crystal.occupied
-    x, y, z = (textures[..., k] for k in range(3))
-    square = x * x + y * y + z * z
-    if float(square.min()) == 0 and bool((empty := (square == 0) & occupied).any()):
-        filled = arrays.where(xp, empty, draws.noise(crystal.device, crystal.lattice.sites), textures)
-        return _on_sphere(crystal, filled, draws)
-    scale = occupied / xp.sqrt(xp.maximum(square, SMALLEST))
-    return arrays.multiplied(xp, textures, scale)
+    device, sites = crystal.device, crystal.lattice.sites
+    device.launch(
+        "put_on_sphere", np.float32, textures, crystal.occupation, *draws.counters(device), SHORTEST, sites,
+        len(textures), blocks=-(-sites // device.width) * len(textures), replicas=device.width,
+    )  # fmt: skip

@@ -1,0 +1,54 @@
+// Offspring as textures [replica, site, 3]: neighbouring threads, or lanes, are sites. The grid counts stretches of
+// `width` sites along x, since y ends at 65535 blocks.
+#pragma once
+#include "noise.cuh"
+#include "padding.cuh"
+
+// Each spin from the chosen one of `count` parents [replica, parent, site, 3], after a symmetry of each: a translation
+// by `shift` cells [replica, parent, 3] after one of the operations, with its source of every site, came_from
+// [operation, site], and its matrix [operation, 3, 3].
+template <typename real>
+KERNEL splice_textures(const real* __restrict__ parents, const int* __restrict__ chosen, const int* __restrict__ shift,
+                       const int* __restrict__ operation, const int* __restrict__ came_from,
+                       const real* __restrict__ matrices, real* __restrict__ children, int n1, int n2, int n3,
+                       int atoms, int count, int replicas) {
+    const int sites = n1 * n2 * n3 * atoms, stretches = (sites + width - 1) / width;
+    FOR_EACH (b, stretches * replicas, n, width) {
+        const int k = b / stretches, first = b % stretches * width + n;
+        for (int i = first; i < first + lanes<real> && i < sites; ++i) {
+            const int parent = k * count + chosen[(long long)k * sites + i];
+            Place at = place_of(i, atoms, n1, n2);
+            at.x -= shift[3 * parent], at.y -= shift[3 * parent + 1], at.z -= shift[3 * parent + 2];
+            at.x += at.x < 0 ? n1 : 0, at.y += at.y < 0 ? n2 : 0, at.z += at.z < 0 ? n3 : 0;
+            const int before = site_at(at, atoms, n1, n2);
+            const int from = came_from[(long long)operation[parent] * sites + before];
+            const real* s = parents + ((long long)parent * sites + from) * 3;
+            const real* turn = matrices + 9 * operation[parent];
+            real* child = children + ((long long)k * sites + i) * 3;
+            for (int a = 0; a < 3; ++a) child[a] = turn[3 * a] * s[0] + turn[3 * a + 1] * s[1] + turn[3 * a + 2] * s[2];
+        }
+    }
+}
+
+// Unit spins in place: random ones where a spin is shorter than `shortest`, none where no site is occupied [site].
+// The random numbers are those of draw_normals.
+template <typename real>
+KERNEL put_on_sphere(real* __restrict__ textures, const int* __restrict__ occupied, const uint32* __restrict__ number,
+                     uint32 call, uint32 key0, uint32 key1, real shortest, int sites, int replicas) {
+    const int stretches = (sites + width - 1) / width;
+    FOR_EACH (b, stretches * replicas, n, width) {
+        const int k = b / stretches, first = b % stretches * width + n;
+        for (int i = first; i < first + lanes<real> && i < sites; ++i) {
+            real* s = textures + ((long long)k * sites + i) * 3;
+            real square = s[0] * s[0] + s[1] * s[1] + s[2] * s[2];
+            if (square < shortest * shortest && occupied[i]) {
+                const word<real> zero{};
+                const auto drawn = normal<real>(zero + (uint32)i, zero + number[k], zero + call, key0, key1);
+                s[0] = element<real>(drawn.x, 0), s[1] = element<real>(drawn.y, 0), s[2] = element<real>(drawn.z, 0);
+                square = s[0] * s[0] + s[1] * s[1] + s[2] * s[2];
+            }
+            const real scale = occupied[i] ? 1 / root(square) : real(0);
+            for (int a = 0; a < 3; ++a) s[a] *= scale;
+        }
+    }
+}
