@@ -29,6 +29,7 @@ LAYERS = (
     ("runs",),
     ("scan",),
     ("report",),
+    ("study",),
     ("cli",),
 )
 FILES = {*LAYERS[0], *LAYERS[1]}  # the only modules that lie flat

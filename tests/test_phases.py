@@ -39,10 +39,10 @@ def cycloid(lattice: Lattice, index: tuple[int, int, int], up: float) -> np.ndar
     return unit(np.stack([np.sin(angle), 0 * angle, np.cos(angle) + up], axis=1))
 
 
-def skyrmions(lattice: Lattice, up: float = 0.3) -> np.ndarray:
-    """Three cycloids whose q add up to zero: cores down in an up background."""
+def skyrmions(lattice: Lattice, up: float = 0.3, n: int = 3) -> np.ndarray:
+    """Three cycloids of n periods whose q add up to zero: cores down in an up background."""
     s = np.zeros((lattice.sites, 3))
-    for index in ((3, 0, 0), (-3, 3, 0), (0, -3, 0)):
+    for index in ((n, 0, 0), (-n, n, 0), (0, -n, 0)):
         angle = phase(lattice, *index)
         q = (np.array(index) / lattice.size) @ lattice.reciprocal
         s += np.sin(angle)[:, None] * unit(q) - np.cos(angle)[:, None] * np.array([0, 0, 1])
@@ -144,6 +144,21 @@ def test_a_perfect_skyrmion_lattice_has_one_skyrmion_in_every_cell():
     assert p.charge == pytest.approx(-9)
     assert p.density == pytest.approx(1, abs=1e-6)
     assert p.together == 3
+
+
+@pytest.mark.parametrize("size", [7, 8, 24])
+@pytest.mark.parametrize("n", [1, 2])
+def test_the_smallest_box_of_a_lattice_has_the_name_of_the_lattice(size, n):
+    """All waves are neighbours on the grid of the box there."""
+    if n * 6 <= size:
+        hexagonal = Lattice.named("triangular", (size, size, 1))
+        p = portrait(hexagonal, spectrum(hexagonal, skyrmions(hexagonal, n=n)), (0, 0, 1))
+        assert (label(p), p.together) == ("skyrmion lattice", 3)
+    square = Lattice.named("square", (size, size, 1))
+    one, other = phase(square, n, 0, 0), phase(square, 0, n, 0)
+    double = unit(np.stack([np.cos(one), np.cos(other), np.ones(square.sites)], axis=1))
+    assert label(portrait(square, spectrum(square, double))) == "multi-q"
+    assert label(portrait(square, spectrum(square, spiral(square, (n, 0, 0))))) == "spiral"
 
 
 def test_multiples_of_a_wave_are_overtones():

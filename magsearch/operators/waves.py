@@ -252,7 +252,7 @@ class _StrongWaves:
     def _change(self, axis: int, textures: Any, periods: NDArray[np.float64], turn: Any) -> Any:
         """Return by how much textures whose strong waves have periods along one axis change, [replica, site, 3]."""
         xp, lattice, device = self.crystal.xp, self.crystal.lattice, self.crystal.device
-        place, n = 5 - axis, lattice.size[axis]
+        place = 5 - axis
         modes, winding = self._along(axis, textures, periods)
         over_k = [len(textures), 1, 1, 1, 1, 1]
         over_k[place] = winding.shape[1]

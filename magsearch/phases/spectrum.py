@@ -16,6 +16,7 @@ from magsearch.observables.topological_charge import SMOOTH, likeness, topologic
 
 ARMS = 6  # maximum number of waves in a portrait
 BREADTH = 0.2  # of |q|: Fourier components within this radius belong to one wave, as domains broaden peaks
+APART = 0.9  # of |q|: the waves of a hexagonal or square lattice are |q| or more apart, also in the smallest box
 FAINT = 0.02  # smallest weight of a wave
 
 
@@ -168,7 +169,7 @@ def portrait(
 def _near(lattice: Lattice, k: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return which Fourier components lie around wave vector number k and around its opposite, [cell] each."""
     index, length = lattice.coordinates, wave_numbers(lattice)
-    radius = max(1.01 * length[1:].min(initial=np.inf), BREADTH * length[k])
+    radius = min(max(1.01 * length[1:].min(initial=np.inf), BREADTH * length[k]), APART * length[k])
     here, there = (length[_cell(lattice, index - sign * index[k])] <= radius for sign in (1, -1))
     return here, there
 

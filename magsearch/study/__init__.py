@@ -1,0 +1,1 @@
+"""Unattended studies of a model: a sequence of commands whose results lie in one folder."""

@@ -1,0 +1,26 @@
+"""Key figures of a study: a flat table of names and values, one row of a high-throughput table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Results = Mapping[str, Any]
+
+
+def figures(results: Results) -> dict[str, Any]:
+    """Return the key figures of what the steps of a study have printed; None where a step has not found one."""
+    run, bound = results.get("run") or {}, results.get("bound") or {}
+    champion, proof = run.get("champion") or {}, run.get("bound") or {}
+    return {
+        "energy_per_site_meV": champion.get("energy_per_site"),
+        "phase": champion.get("label"),
+        "topological_charge": champion.get("charge"),
+        "magnetization": champion.get("magnetization"),
+        "sites": run.get("sites"),
+        "gap_meV": proof.get("gap"),
+        "proven": proof.get("tight"),
+        "crystal_bound_meV": (bound.get("crystal") or {}).get("bound_per_site"),
+        "stopped": run.get("stopped"),
+        "warnings": len((results.get("check") or {}).get("findings") or ()),
+    }

@@ -1,0 +1,66 @@
+"""The page of a study: key figures, pictures, steps and files, in one HTML file without scripts."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from magsearch import output
+from magsearch.formatting import html
+from magsearch.report.page import STYLE, grid, table
+from magsearch.study.figures import figures
+from magsearch.study.steps import STEPS
+from magsearch.study.study import Study
+
+PAGE = "index.html"
+MINE = ("study.json", "summary.json", PAGE)
+
+
+def write(study: Study, version: str) -> Path:
+    """Write the page of a study into its folder and return its name. Raises InputError if it cannot be written."""
+    name = html(study.source.name)
+    found = {key.replace("_", " "): said(value) for key, value in figures(study.results()).items() if value is not None}
+    rows = (
+        (step.name, step.purpose, str(one.state), f"{one.seconds:.1f} s" if one.seconds else "", one.why)
+        for step in STEPS
+        if (one := study.outcomes.get(step.name)) is not None
+    )
+    body = [
+        f"<h1>{name}</h1>", f'<p class="quiet">magsearch {html(version)}, magsearch study</p>',
+        "<h2>Result</h2>", table(found),
+        *pictures(study.folder),
+        "<h2>Steps</h2>", grid(("step", "", "state", "time", ""), rows, (3,)),
+        "<h2>Files</h2>", f"<ul>{''.join(files(study.folder))}</ul>",
+    ]  # fmt: skip
+    head = f'<meta charset="utf-8"><title>{name}</title><link rel="icon" href="data:,"><style>{STYLE}</style>'
+    text = "\n".join(["<!doctype html>", f'<html lang="en"><head>{head}</head><body>', *body, "</body></html>"])
+    output.write({study.folder / PAGE: text + "\n"})
+    return study.folder / PAGE
+
+
+def said(value: Any) -> str:
+    """Return a figure as text."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    if isinstance(value, list):
+        return ", ".join(map(said, value))
+    return str(value)
+
+
+def pictures(folder: Path) -> Iterator[str]:
+    """Yield the pictures of a folder as HTML, part of the page."""
+    for path in sorted(folder.glob("*.png")):
+        image = base64.b64encode(path.read_bytes()).decode()
+        name = html(path.stem)
+        yield f'<h2>{name.capitalize()}</h2><img src="data:image/png;base64,{image}" alt="{name}">'
+
+
+def files(folder: Path) -> Iterator[str]:
+    """Yield the files of a folder as HTML, but for those of the study itself and messages."""
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.suffix not in (".log", ".new") and path.name not in MINE and path.name[0] != ".":
+            yield f'<li><a href="{html(path.name)}">{html(path.name)}</a></li>'

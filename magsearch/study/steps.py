@@ -1,0 +1,54 @@
+"""The steps of a study, each a command of magsearch that can also be given by hand in the study's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+RUN, TC = "run.h5", "tc.h5"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a study.
+
+    name       command of magsearch; what it prints is kept in NAME.json, or NAME.txt, and its messages in NAME.log
+    arguments  of the command; {input} stands for the input file
+    purpose    what it is for, in a few words
+    input      whether the command reads the input, so that --set goes to it; the others read the run
+    file       that the command resumes after it was stopped, if the file is there
+    good       exit codes after which it is done
+    prints     JSON with --json
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    purpose: str
+    input: bool = False
+    file: str = ""
+    good: tuple[int, ...] = (0,)
+    prints: bool = True
+
+    def command(self, source: str, settings: Sequence[str], resumes: bool) -> list[str]:
+        """Return the arguments of magsearch.
+
+        source    the input file
+        settings  ``key=value`` of the input
+        resumes   whether ``file`` is resumed, which has the settings
+        """
+        if resumes:
+            command = [self.name, "--resume", self.file]
+        else:
+            command = [self.name, *(argument.format(input=source) for argument in self.arguments)]
+            command += [word for setting in (settings if self.input else ()) for word in ("--set", setting)]
+        return [*command, "--json"] if self.prints else command
+
+
+STEPS = (
+    Step("check", ("{input}",), "what the input leaves out, and what looks wrong", input=True, good=(0, 1)),
+    Step("run", ("{input}", "-o", RUN), "search for the ground state", input=True, file=RUN),
+    Step("cells", (RUN,), "supercells commensurate with the softest modes"),
+    Step("bound", (RUN, "--energy", RUN), "lower bound of the energy, also of the infinite crystal"),
+    Step("plot", (RUN, "-o", "texture.png"), "picture of the ground state", prints=False),
+    Step("report", (RUN, "-o", "report.html"), "interactive report of the search", prints=False),
+)

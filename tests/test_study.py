@@ -1,0 +1,135 @@
+"""Studies: their steps, files and exit codes, and that nothing is done twice or lost when they are stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from command import MODEL, here, printed, refused
+from processes import COMMAND
+
+from magsearch import storage
+from magsearch.study import study as driver
+from magsearch.study.figures import figures
+from magsearch.study.steps import STEPS, Step
+
+FEW = [word for step in STEPS if step.name not in ("check", "run") for word in ("--skip", step.name)]
+LONG = MODEL.replace("generations = 2", "generations = 100000\nwindow = 100000").replace("seconds = 60", "seconds = 8")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "model.toml"
+    path.write_text(MODEL)
+    return path
+
+
+def state(folder: Path) -> dict[str, str]:
+    return {name: one["state"] for name, one in json.loads((folder / "summary.json").read_text())["steps"].items()}
+
+
+def test_a_study_has_its_figures_files_and_page_and_is_done_once(model, tmp_path, capsys):
+    out = tmp_path / "study"
+    said = json.loads(printed(capsys, "study", model, "-o", out, "--json", *FEW))
+    record = storage.read(out / "run.h5")
+    champion = record.elites[0]
+    assert said["figures"]["energy_per_site_meV"] == champion.energy / record.hamiltonian.n_spins
+    assert said["figures"]["phase"] == champion.phase
+    assert said == json.loads((out / "summary.json").read_text())
+    assert said["results"]["check"]["read"]["size"] == [6, 5, 1]
+    page = (out / "index.html").read_text()
+    assert champion.phase in page
+    assert 'href="run.h5"' in page
+    assert (out / "run.log").exists()
+    before = (out / "run.h5").stat().st_mtime_ns
+    again = printed(capsys, "study", model, "-o", out, *FEW)  # what is done is not done again
+    assert (out / "run.h5").stat().st_mtime_ns == before
+    assert "search for the ground state" not in again
+    assert "index.html" in again
+
+
+def test_another_input_does_not_go_into_the_folder_of_a_study(model, tmp_path, capsys):
+    out = tmp_path / "study"
+    printed(capsys, "study", model, "-o", out, "--skip", "run", *FEW)
+    before = (out / "study.json").read_bytes()
+    assert "other contents or settings" in refused(capsys, "study", model, "-o", out, "--set", "model.field=1")
+    assert (out / "study.json").read_bytes() == before
+    (out / "study.json").write_text("[]")
+    assert "cannot be read" in refused(capsys, "study", model, "-o", out)
+
+
+def test_a_step_that_fails_is_told_and_the_others_go_on(model, tmp_path, capsys, monkeypatch):
+    wrong = Step("bound", ("missing.h5",), "lower bound")
+    monkeypatch.setattr(driver, "STEPS", (wrong, *(step for step in STEPS if step.name == "check")))
+    code, out, _ = here(capsys, "study", model, "-o", tmp_path / "study")
+    assert code == 1
+    assert state(tmp_path / "study") == {"bound": "failed", "check": "done"}
+    assert "missing.h5" in out
+
+
+def test_a_step_ends_with_its_budget_and_can_have_more(tmp_path, capsys, monkeypatch):
+    (tmp_path / "long.toml").write_text(LONG.replace("seconds = 8\n", ""))
+    endless = Step("run", ("{input}", "-o", "run.h5"), "search", input=True, file="run.h5")
+    monkeypatch.setattr(driver, "STEPS", (endless,))
+    code, _, _ = here(capsys, "study", tmp_path / "long.toml", "-o", tmp_path / "study", "--budget", "0.5")
+    assert code == 0
+    assert "0.5 seconds" in json.loads((tmp_path / "study" / "run.json").read_text())["stopped"]
+
+
+def test_options_that_make_no_sense_are_refused(model, tmp_path, capsys):
+    assert "--skip" in refused(capsys, "study", model, "--skip", "rum")
+    assert "--budget" in refused(capsys, "study", model, "--budget", "0")
+    (tmp_path / "file").write_text("")
+    refused(capsys, "study", model, "-o", tmp_path / "file")
+    assert (tmp_path / "file").read_text() == ""
+
+
+def test_the_commands_of_a_study_are_listed(model, tmp_path, capsys):
+    listed = printed(capsys, "study", model, "-o", tmp_path / "study", "--list").splitlines()
+    assert len(listed) == len(STEPS)
+    assert all(line.startswith("magsearch ") for line in listed)
+    assert not (tmp_path / "study").exists()
+
+
+def test_figures_are_there_without_results():
+    found = figures({})
+    assert set(found.values()) == {None, 0}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_study_that_is_stopped_goes_on_where_it_was(number, tmp_path):
+    """Nothing keeps running, the file of the run is good, and the same command ends the study."""
+    path, out = tmp_path / "model.toml", tmp_path / "study"
+    path.write_text(LONG)
+    command = [*COMMAND, "study", str(path), "-o", str(out), *FEW]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not (out / "run.h5").exists():
+            time.sleep(0.02)
+            assert process.poll() is None
+        process.send_signal(number)
+        begin = time.monotonic()
+        assert process.wait(30) == (75 if number == signal.SIGTERM else -signal.SIGKILL)
+    while alive(out):
+        time.sleep(0.02)
+        assert time.monotonic() - begin < 30
+    generations = len(storage.read(out / "run.h5").history)
+    assert subprocess.run(command, capture_output=True, timeout=120).returncode == 0
+    assert state(out)["run"] == "done"
+    assert len(storage.read(out / "run.h5").history) > generations
+
+
+def alive(folder: Path) -> bool:
+    """Whether a process works in a folder."""
+    for process in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            if Path(os.readlink(process)) == folder.resolve():
+                return True
+        except OSError:
+            continue
+    return False
