@@ -41,7 +41,8 @@ SANITIZERS = (
         "libasan.so",
         {"ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0", "UBSAN_OPTIONS": "print_stacktrace=1"},
         tuple(
-            f"tests/test_{name}.py" for name in ("device", "evaluator", "heatbath", "hessian", "minimizers", "standin")
+            f"tests/test_{name}.py"
+            for name in ("device", "evaluator", "heatbath", "hessian", "minimizers", "operators", "standin")
         ),
         "simulated or meet",
     ),
