@@ -67,9 +67,7 @@ def _print(console: Console, hamiltonian: Hamiltonian, found: SymmetryTable) -> 
     console.print(f"crystal    {count(lattice.atoms, 'magnetic atom')} in a cell{others}", soft_wrap=True)
     operations = count(found.group.order, "operation")
     console.print(f"symmetry   {name}point group {found.point_group}, {operations} of a cell", soft_wrap=True)
-    console.print(
-        "energy     - s_i.J s_j for every pair, - s.A s for every atom, Stevens operators as in [[model.stevens]]"
-    )
+    console.print("energy     - s_i.J s_j for every pair, - s.A s for every atom, + c O(k,q) for Stevens operators")
     for site in found.sites:
         console.print()
         _print_site(console, hamiltonian, site)
@@ -86,7 +84,7 @@ def _print_site(console: Console, hamiltonian: Hamiltonian, site: Site) -> None:
     console.print(f"atom {site.atom}     {lattice.species[site.atom]} at {place} angstrom{same}", soft_wrap=True)
     console.print(f"           site symmetry {site.group}")
     _print_matrix(console, "A", allowed.letters(site.anisotropy))
-    terms = [f"c{number}*({text})" for number, text in enumerate(site.sums, start=1)]
+    terms = [f"c{number} ({text})" for number, text in enumerate(site.sums, start=1)]
     console.print(f"           Stevens operators: {' + '.join(terms) or 'none'}", soft_wrap=True)
 
 
@@ -108,6 +106,4 @@ def _print_matrix(console: Console, name: str, rows: list[list[str]]) -> None:
     width = [max(len(row[column]) for row in rows) for column in range(3)]
     for number, row in enumerate(rows):
         text = "  ".join(one.rjust(w) for one, w in zip(row, width, strict=True))
-        console.print(
-            f"           {name if number == 1 else ' '} {'=' if number == 1 else ' '} [ {text} ]", soft_wrap=True
-        )
+        console.print(f"           {f'{name} =' if number == 1 else '   '} [ {text} ]", soft_wrap=True)

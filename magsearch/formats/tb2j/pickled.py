@@ -189,17 +189,19 @@ def hamiltonian(stored: Mapping[str, Any], file: TextFile) -> Hamiltonian:
     if file.choices.jprime:
         B = [EV * float(np.real(split[key][1])) for key in listed]
         others = (SpinProducts.biquadratic(keys[:, 0], keys[:, 1], keys[:, 2:], B),)  # every ordered pair is listed
-    numbers = np.asarray(atoms.arrays["numbers"])[sites]
+    numbers = np.asarray(atoms.arrays["numbers"])
+    positions = np.asarray(atoms.arrays["positions"], dtype=np.float64)
     return assemble(
         path,
         np.asarray(cell, dtype=np.float64).reshape(3, 3),
-        np.asarray(atoms.arrays["positions"], dtype=np.float64)[sites],
+        positions[sites],
         Bonds(keys[:, 0], keys[:, 1], keys[:, 2:], 2 * J),
-        species=[SYMBOLS[int(number)] for number in numbers],
+        species=[SYMBOLS[int(number)] for number in numbers[sites]],
         moments=np.linalg.norm(spinat[sites], axis=1),
         anisotropy=_single_ion(stored, len(sites)),
         notes=notes,
         others=others,
+        nonmagnetic=[(SYMBOLS[int(numbers[k])], positions[k]) for k in np.flatnonzero(index_spin < 0)],
     )
 
 

@@ -351,7 +351,7 @@ def _lattice(model: Model, source: Source) -> Lattice:
     periodic = None if model.periodic is None else (model.periodic[0], model.periodic[1], model.periodic[2])
     if (model.lattice is None) == (model.cell is None):
         names = ", ".join(NAMED)
-        raise source.error(("lattice",), f"expected either cell, or structure, or lattice, one of {names}")
+        raise source.error(("lattice",), f"expected either cell or lattice, one of {names}, or a structure")
     if model.lattice is not None:
         if model.lattice not in NAMED:
             raise source.error(("lattice",), unknown("lattice", model.lattice, NAMED))
