@@ -17,7 +17,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from magsearch.errors import InputError, printable
-from magsearch.formats import objects, toml
+from magsearch.formats import objects, structure, toml
 from magsearch.formats.spins import KINDS, kind_of, read_spins, write_restart, write_spins
 from magsearch.formats.tb2j import pickled
 from magsearch.formats.text_file import Choices, TextFile
@@ -115,6 +115,9 @@ def opened(path: str | Path) -> ModelFile:
     for known in FORMATS:
         if known.recognises(file.path, file.text):
             return ModelFile(file, known)
+    if structure.kind_by_name(file.path):
+        told = f'expected structure = "{file.path.name}" in the [model] table of a .toml (docs/formats.md)'
+        raise InputError(f"is a crystal structure, without couplings; {told}", path)
     names = "; ".join(known.NAME for known in FORMATS)
     raise InputError(f"is not a model in a supported format; expected one of: {names}", path)
 

@@ -89,7 +89,7 @@ def read(path: Path) -> Structure:
         import ase.io
     except ImportError:
         raise InputError("structures are read by ASE: pip install 'magsearch[structure]'", path) from None
-    kind = next((kind for pattern, kind in KINDS if re.search(pattern, path.name.lower())), None)
+    kind = kind_by_name(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -103,11 +103,15 @@ def read(path: Path) -> Structure:
     except InputError:
         raise
     except Exception as error:  # a broken file can raise anything in ASE
-        told = str(error) or type(error).__name__
+        told = str(error)
         ours = isinstance(error, ValueError) and told.startswith(("has ", "is empty"))
-        raise InputError(
-            told if ours else f"cannot be read as a structure ({kind or 'by ASE'}): {told}", path
-        ) from None
+        what = f"cannot be read as a structure ({kind or 'by ASE'}){f': {told}' if told else ''}"
+        raise InputError(told if ours else what, path) from None
+
+
+def kind_by_name(path: Path) -> str | None:
+    """Return the format that the name of a structure file tells: cif, extxyz, vasp, or None."""
+    return next((kind for pattern, kind in KINDS if re.search(pattern, path.name.lower())), None)
 
 
 def of_atoms(atoms: Any) -> Structure:

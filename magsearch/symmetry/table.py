@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -183,5 +184,7 @@ def _name(lattice: Lattice, moments: NDArray[np.float64], tolerance: float) -> s
     numbers = np.unique(np.array(crystal.species), return_inverse=True)[1].reshape(-1) + 1
     near = tolerance * float(np.linalg.norm(crystal.cell, axis=1).min())
     fractions = crystal.basis @ np.linalg.inv(crystal.cell)
-    found = spglib.get_spacegroup((crystal.cell.tolist(), fractions.tolist(), numbers.tolist()), near)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its ways to report errors
+        found = spglib.get_spacegroup((crystal.cell.tolist(), fractions.tolist(), numbers.tolist()), near)
     return str(found) if found else ""
