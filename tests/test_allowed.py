@@ -21,6 +21,7 @@ from magsearch.symmetry.point_groups import KINDS, point_group
 from magsearch.symmetry.space_group import operations
 from magsearch.symmetry.table import symmetry_table
 
+pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")
 ROOT = Path(__file__).parent.parent
 X, Y, Z = (np.diag(np.where(np.arange(3) == axis, -1.0, 1.0)) for axis in range(3))  # mirrors normal to x, y, z
 # sites of Sunny's pyrochlore, in a cubic cell

@@ -1,4 +1,4 @@
-"""What symmetry allows: the form of a coupling matrix on a bond, and of the anisotropy of an atom.
+"""Forms that symmetry allows: of the coupling matrix of a bond, and of the anisotropy of an atom.
 
 An operation that leaves a bond in its place requires R J R^T = J, or J^T where it exchanges the ends. The mean over the
 operations projects on the allowed matrices, because they are a group; Moriya's rules (Phys. Rev. 120, 91 (1960)) are
@@ -19,7 +19,7 @@ from magsearch.model.terms.forms import monomials, stevens
 
 ZERO = 1e-4  # elements of rotations of a crystal that is symmetric within the tolerance of its positions
 SIMPLE = 1e-6  # distance from a fraction, or the root of one
-ORDER = ((0, 0), (1, 1), (2, 2), (1, 2), (2, 0), (0, 1))  # elements that give letters their order and signs
+PRIORITY = ((0, 0), (1, 1), (2, 2), (1, 2), (2, 0), (0, 1))  # elements that give letters their order and signs
 LARGEST = 60  # factor that makes the coefficients of Stevens operators whole
 
 
@@ -52,9 +52,9 @@ def basis(R: ArrayLike, turned: ArrayLike) -> NDArray[np.float64]:
         matrices = []
         for row in echelon(part.T):
             matrix = row.reshape(3, 3)
-            first = next(place for place in ORDER if abs(matrix[place]) > ZERO)
+            first = next(place for place in PRIORITY if abs(matrix[place]) > ZERO)
             scaled = matrix * np.sign(matrix[first]) / np.abs(matrix).max()
-            matrices.append((ORDER.index(first), np.where(np.abs(scaled) > ZERO, scaled, 0.0)))
+            matrices.append((PRIORITY.index(first), np.where(np.abs(scaled) > ZERO, scaled, 0.0)))
         found += [matrix for _, matrix in sorted(matrices, key=lambda one: one[0])]
     return np.array(found).reshape(-1, 3, 3)
 

@@ -24,7 +24,7 @@ DEGREES = (2, 4, 6)
 
 @dataclass(frozen=True, eq=False)
 class Site:
-    """What symmetry allows on an atom.
+    """Anisotropy that symmetry allows on an atom.
 
     atom         of the basis
     equivalent   [atom] the atoms that symmetry makes of it, itself among them
@@ -51,7 +51,7 @@ class Site:
 
 @dataclass(frozen=True, eq=False)
 class BondForm:
-    """What symmetry allows on the bonds of an orbit.
+    """Coupling that symmetry allows on the bonds of an orbit.
 
     orbit     its bonds, the representative first
     distance  angstrom
@@ -77,7 +77,7 @@ class BondForm:
 
 @dataclass(frozen=True, eq=False)
 class SymmetryTable:
-    """What the space group of a crystal allows.
+    """Anisotropies and couplings that the space group of a crystal allows.
 
     name  symbol and number of the space group; empty where spglib is missing, or the crystal is not three-dimensional
     """
