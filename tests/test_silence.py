@@ -15,6 +15,7 @@ import numpy as np
 import oracle
 import pytest
 from small_files import spirit, tb2j, vampire
+from small_files.grogu import FULL as GROGU
 from small_files.uppasd import CHAIN, write
 
 from magsearch import config, formats
@@ -334,6 +335,20 @@ CASES = {
     ),
     "VAMPIRE: couplings unlike those of TB2J's exchange.out in the folder above": Case(
         below_tb2j(1.0), "2 of 2 couplings differ from those of .*exchange.out.*is 3 0.5 .* here and 6 1 .* there"
+    ),
+    "GROGU: pairs in one direction": Case(
+        text(
+            "one.magnopy.txt",
+            re.sub(r"1Co\(l:2\) 0Fe\(l:2\) 0 1 .*\nMatrix\n(.*\n){3}-+\n", "", GROGU.replace("pairs 6", "pairs 5")),
+        ),
+        "1 pairs are listed in one direction",
+        True,
+    ),
+    "GROGU: no convention": Case(
+        text("one.magnopy.txt", GROGU, "Hamiltonian convention", "Hamiltonian"), "no convention: that of GROGU is used"
+    ),
+    "GROGU: sites without a spin": Case(
+        text("one.magnopy.txt", GROGU, "2.500 0.800", "2.500 None"), "1 sites have no spin: their moments are 1 mu_B"
     ),
     "TOML: what a structure holds, and what symmetry makes of bonds": Case(
         crystal(), "1 listed bonds are 3 of a cell by 12 operations", True
