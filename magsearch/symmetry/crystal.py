@@ -107,11 +107,14 @@ def crystal_group(
 
     tolerance  allowed mismatch of positions and cell vectors, as a fraction of the shortest cell vector
 
-    Raises ValueError for a cell of too many equal atoms.
+    Raises ValueError for a cell of too many equal atoms, and for one that is far too long or oblique.
     """
     atoms, axes = lattice.atoms, extended(lattice, bonds)
     crystal = whole_crystal(lattice, moments)
     basis = crystal.basis
+    reach = np.linalg.norm(crystal.cell[axes], axis=1).max(initial=0.0) / crystal.heights[axes]
+    if not np.prod(2 * np.ceil(reach) + 1) <= WORK:
+        raise ValueError("the cell vectors are too different in length, or too oblique, to look for symmetry")
     places = Places(Hamiltonian(crystal, Bonds.none()), axes, tolerance)
     found: list[tuple[NDArray[Any], ...]] = []
     for W, R in isometries(crystal, axes, tolerance):

@@ -44,7 +44,7 @@ from magsearch.model.notes import Note
 from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.onsite import OnsiteEntries
 from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, StevensOperator, UniaxialAnisotropy
-from magsearch.symmetry.crystal import CrystalGroup, crystal_group
+from magsearch.symmetry.crystal import CrystalGroup, crystal_group, extended
 from magsearch.symmetry.orbits import Forbidden, expanded_anisotropy
 from magsearch.symmetry.point_groups import point_group
 from magsearch.units import JOULE, MRY
@@ -326,11 +326,16 @@ def _symmetry(
     """Return what makes the space group of the crystal, given bonds that say along which axes it extends."""
     tolerance = model.symmetry.tolerance if isinstance(model.symmetry, Symmetry) else Symmetry().tolerance
 
+    known: dict[tuple[int, ...], CrystalGroup] = {}
+
     def group(bonds: Bonds) -> CrystalGroup:
+        axes = tuple(extended(lattice, bonds))
         try:
-            return crystal_group(lattice, moments, bonds, tolerance)
+            if axes not in known:
+                known[axes] = crystal_group(lattice, moments, bonds, tolerance)
         except ValueError as error:
             raise source.error(("symmetry",), str(error)) from None
+        return known[axes]
 
     return group
 
