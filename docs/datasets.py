@@ -23,6 +23,7 @@ MODEL = """\
 cell = [[3.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 3.0]]
 size = [4, 4, 1]
 periodic = [true, true, false]
+nonmagnetic = [{position = [0.5, 0.5, 0.5]}]
 
 [[model.exchange]]
 J = 1.0

@@ -48,6 +48,7 @@ MODULES = {  # the public names, and where they are
     "search.stopping": ("Checkpoints", "Stop"),
     "search.topology": ("Complete", "Isolated", "RandomGraph", "Ring", "Torus"),
     "symmetry.equivalence": ("Equivalence",),
+    "symmetry.table": ("symmetry_table",),
     "thermal.heat_bath": ("HeatBath",),
     "thermal.stochastic_llg": ("StochasticLLG",),
 }

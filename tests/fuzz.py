@@ -30,7 +30,7 @@ import numpy as np
 from forked import Tally
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from small_files import ovf, spirit, tb2j, uppasd, vampire
+from small_files import grogu, ovf, spirit, structures, tb2j, uppasd, vampire
 
 from magsearch import formats
 from magsearch.errors import InputError
@@ -178,6 +178,7 @@ def _vampire(kind: str, value: str) -> Files:
     return _files(cell__UCF=ucf, cell__mat=vampire.MAT, input=vampire.INPUT)
 
 
+STRUCTURED = re.sub("matrix = .*", "J = 0.5", structures.MODEL)
 SEEDS: dict[str, list[Files]] = {
     "toml": [_files(in__toml=TOML), _files(in__toml=NAMED)],
     "uppasd": [
@@ -207,6 +208,19 @@ SEEDS: dict[str, list[Files]] = {
     "input": [
         dict(reversed(_vampire("normalised-vectorial", "1 2 3").items())),
         _files(input="create:single-spin\nmaterial:file = m.mat\n", m__mat="material:atomic-spin-moment = 1 !muB\n"),
+    ],
+    "grogu": [_files(two__magnopy__txt=grogu.FULL)],
+    "structure": [
+        _files(
+            in__toml=re.sub("matrix = .*", "J = 0.5", structures.MODEL).replace("POSCAR", name),
+            **{name.replace(".", "__"): content},
+        )
+        for name, content in {
+            "POSCAR": structures.POSCAR,
+            "a.cif": structures.CIF,
+            "a.mcif": structures.MCIF.replace("Mn", "Fe"),
+            "a.xyz": structures.EXTXYZ,
+        }.items()
     ],
     "ovf": [
         {"m.ovf": ovf.file(ovf.text(ovf.ROWS))},

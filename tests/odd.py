@@ -70,6 +70,7 @@ LINES = {  # what works in a sound environment
     "plot": ["plot", "run.h5", "-o", "new.png"],
     "report": ["report", "run.h5", "-o", "new.html"],
     "bound": ["bound", "in.toml"],
+    "symmetry": ["symmetry", "in.toml"],
     "energy": ["energy", "in.toml", "--spins", "random"],
     "convert": ["convert", "in.toml", "new.cfg", "--overwrite"],
     "phases": ["phases", "scan.h5", "--json"],

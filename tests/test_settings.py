@@ -212,7 +212,12 @@ MODEL_SAMPLES = {
         "stevens": [{"k": 2, "q": 1, "B": 1.0}],
         "biquadratic": [{"B": 2.0}], "biquadratic_bond": [{"i": 0, "j": 1, "B": 2.0}],
         "four_spin": [{"K": 2.0, "sites": RHOMBUS}], "chirality": [{"T": 2.0, "sites": RHOMBUS[:3]}],
+        "structure": "slanted.vasp", "magnetic": [{"atoms": "Fe1"}], "symmetry": False,
+        "nonmagnetic": [{"position": [0.5, 0.25, 0.25]}],
     },
+    "model.magnetic": {"atoms": "O", "moment": 3.0},
+    "model.nonmagnetic": {"position": [0.5, 0.25, 0.25], "species": "O"},
+    "model.symmetry": {"tolerance": 0.1},
     "model.biquadratic": {"B": 3.0, "shell": 2, "between": ["A", "B"]},
     "model.biquadratic_bond": {"i": 1, "j": 1, "B": 3.0, "cells": [3, 0, 0]},
     "model.four_spin": {"K": 3.0, "sites": RHOMBUS[::-1], "form": "ring"},
@@ -239,6 +244,7 @@ MODEL_SAMPLES = {
 CRYSTAL: dict[str, Any] = {
     "size": [4, 4, 1], "cell": [[3**0.5, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 4.0]],
     "basis": [{"position": [0.0, 0.0, 0.0]}, {"position": [0.5, 0.5, 0.0], "species": "B"}],
+    "nonmagnetic": [{"position": [0.5, 0.25, 0.5]}],
     "exchange": [{"J": 1.0}], "dmi": [{"D": 0.5, "direction": "neel"}],
     "two_ion": [{"A": 0.5}], "kitaev": [{"K": 0.5, "Gamma": 0.25}],
     "bond": [{"i": 0, "j": 0, "cells": [2, 1, 0], "J": 0.7}],
@@ -248,17 +254,34 @@ CRYSTAL: dict[str, Any] = {
     "four_spin": [{"K": 0.4, "sites": RHOMBUS}], "chirality": [{"T": 0.1, "sites": RHOMBUS[:3]}],
 }  # fmt: skip
 
+STRUCTURED: dict[str, Any] = {
+    "size": [4, 4, 4], "structure": "POSCAR", "magnetic": [{"atoms": "Fe"}], "symmetry": {},
+    "bond": [{"i": 0, "j": 0, "cells": cells, "J": 0.7} for cells in ([1, 0, 0], [1, 1, 0])],
+}  # fmt: skip
+POSCAR = "FeO\n1.0\n3 0 0\n0 3.1 0\n0 0 {c}\nFe O\n1 1\nDirect\n0 0 0\n0.5 0.5 0.5\n"
+
 
 def crystal(tmp_path: Path, table: dict[str, Any]) -> list[Any]:
     """All numbers of a Hamiltonian."""
     path = tmp_path / "model.toml"
+    (tmp_path / "POSCAR").write_text(POSCAR.format(c=5))
+    (tmp_path / "slanted.vasp").write_text(POSCAR.format(c=4))
     path.write_text("[model]\n" + "".join(f"{key} = {toml(value)}\n" for key, value in table.items()))
     h = formats.read(path)
     lattice, bonds = h.lattice, h.bonds
     listed = [lattice.cell, lattice.basis, bonds.i, bonds.j, bonds.offset, bonds.J, h.moments]
     for term in h.products:
         listed += [term.atoms, term.cells, term.constants]
-    rest = [lattice.size, lattice.periodic, lattice.species, h.field, h.anisotropy, h.vacancies, h.dipole]
+    rest = [
+        lattice.size,
+        lattice.periodic,
+        lattice.species,
+        lattice.nonmagnetic,
+        h.field,
+        h.anisotropy,
+        h.vacancies,
+        h.dipole,
+    ]
     return [[array.tolist() for array in listed], *rest]
 
 
@@ -267,7 +290,13 @@ def test_every_key_of_the_model_changes_the_hamiltonian(tmp_path, table):
     samples = MODEL_SAMPLES[table.PATH]
     assert set(samples) == set(table.KEYS) - {"title"}
     for key, value in samples.items():
-        changed = json.loads(json.dumps(CRYSTAL))
+        whole = (
+            key in ("structure", "magnetic", "symmetry")
+            if table is Model
+            else table.PATH in ("model.magnetic", "model.symmetry")
+        )
+        usual = STRUCTURED if whole else CRYSTAL
+        changed = json.loads(json.dumps(usual))
         if table is Model:
             changed[key] = value
         else:
@@ -280,7 +309,7 @@ def test_every_key_of_the_model_changes_the_hamiltonian(tmp_path, table):
         if key in ("lattice", "basis"):
             for bound in ("bond", "biquadratic_bond", "four_spin", "chirality"):
                 del changed[bound]
-        assert crystal(tmp_path, changed) != crystal(tmp_path, CRYSTAL), key
+        assert crystal(tmp_path, changed) != crystal(tmp_path, usual), key
 
 
 @pytest.mark.parametrize("table", list(document.every()), ids=lambda t: t.PATH)

@@ -15,6 +15,7 @@ import numpy as np
 import oracle
 import pytest
 from small_files import spirit, tb2j, vampire
+from small_files.grogu import FULL as GROGU
 from small_files.uppasd import CHAIN, write
 
 from magsearch import config, formats
@@ -37,6 +38,21 @@ class Case:
     told: str
     harmless: bool = False
     choices: dict[str, object] = field(default_factory=dict)
+
+
+XYZ = """\
+3
+Lattice="3 0 0 -1.5 2.598076211 0 0 0 5" Properties=species:S:1:pos:R:3:initial_magmoms:R:1 pbc="T T T"
+Fe 0 0 0 2.0
+I 0 1.732050807 1 0
+I 1.5 0.866025404 4 0
+"""
+
+
+def crystal(magnetic: str = '[[model.magnetic]]\natoms = "Fe"\n', D: str = "[0, 0, 0]") -> Callable[[Path], Path]:
+    bond = f"[[model.bond]]\ni = 0\nj = 0\ncells = [1, 0, 0]\nJ = 1.0\nD = {D}\n"
+    model = '[model]\nstructure = "fe.xyz"\nsize = [4, 4, 4]\nsymmetry = true\n'
+    return text("model.toml", model + magnetic + bond, **{"fe.xyz": XYZ})
 
 
 def uppasd(more: str = "", **files: str) -> Callable[[Path], Path]:
@@ -319,6 +335,29 @@ CASES = {
     ),
     "VAMPIRE: couplings unlike those of TB2J's exchange.out in the folder above": Case(
         below_tb2j(1.0), "2 of 2 couplings differ from those of .*exchange.out.*is 3 0.5 .* here and 6 1 .* there"
+    ),
+    "GROGU: pairs in one direction": Case(
+        text(
+            "one.magnopy.txt",
+            re.sub(r"1Co\(l:2\) 0Fe\(l:2\) 0 1 .*\nMatrix\n(.*\n){3}-+\n", "", GROGU.replace("pairs 6", "pairs 5")),
+        ),
+        "1 pairs are listed in one direction",
+        True,
+    ),
+    "GROGU: no convention": Case(
+        text("one.magnopy.txt", GROGU, "Hamiltonian convention", "Hamiltonian"), "no convention: that of GROGU is used"
+    ),
+    "GROGU: sites without a spin": Case(
+        text("one.magnopy.txt", GROGU, "2.500 0.800", "2.500 None"), "1 sites have no spin: their moments are 1 mu_B"
+    ),
+    "TOML: what a structure holds, and what symmetry makes of bonds": Case(
+        crystal(), "1 listed bonds are 3 of a cell by 12 operations", True
+    ),
+    "TOML: a structure without `[[model.magnetic]]`": Case(
+        crystal(magnetic=""), r"magnetic are atoms of fe.xyz with moments above 0.3 mu_B, 1 of them"
+    ),
+    "TOML: parts of the size of rounding that symmetry forbids": Case(
+        crystal(D="[0, 0, 1e-5]"), r"symmetry forbids up to 1.0e-05 of 1 couplings \(rounding\), which is left out"
     ),
     "VAMPIRE: a .ucf alone": Case(cell("", ""), "a .ucf has no boundaries and no field: all axes are periodic"),
     "VAMPIRE: the constant of the cubic term": Case(

@@ -33,6 +33,7 @@ COMMANDS = {  # name: its module, and the first paragraph of its docstring, whic
     "device": ("device", "List the devices of this machine and test them."),
     "info": ("info", "Summarise an input: lattice, couplings, soft modes, memory."),
     "cells": ("cells", "List supercells commensurate with the softest modes of J(q)."),
+    "symmetry": ("symmetry", "Print which couplings and anisotropies symmetry allows."),
     "energy": ("energy", "Compute the energy of a texture, in total and by term."),
     "bound": ("bound", "Compute a rigorous lower bound of the energy per site."),
     "sample": ("sample", "Compute thermal averages with statistical errors."),

@@ -24,7 +24,8 @@ InputFile = Annotated[
     Path,
     typer.Argument(
         metavar="INPUT",
-        help="Model: .toml, inpsd.dat (UppASD), .out (TB2J), .cfg (Spirit), .ucf or input (VAMPIRE); or OUT.h5.",
+        help="Model: .toml, inpsd.dat (UppASD), .out (TB2J), .cfg (Spirit), .ucf or input (VAMPIRE), .magnopy.txt "
+        "(GROGU); or OUT.h5.",
     ),
 ]
 RunFile = Annotated[Path, typer.Argument(metavar="OUT.h5", help="File of a run.")]

@@ -20,7 +20,7 @@ from magsearch.errors import InputError, SettingError, unknown
 from magsearch.formats.build import too_large
 from magsearch.formats.table import is_index
 from magsearch.formats.text_file import Choices
-from magsearch.formats.toml.model import Dipoles, Model, dipoles
+from magsearch.formats.toml.model import Dipoles, Model, dipoles, self_contained
 from magsearch.formats.toml.model import hamiltonian as hamiltonian_of
 from magsearch.formats.toml.source import Source
 from magsearch.formats.toml.table import Table
@@ -42,7 +42,7 @@ CHOICES = tuple(field.name for field in fields(Choices))
 class Input:
     """An input with the settings that overrule it.
 
-    model    its [model] table; None for other formats
+    model    its [model] table, with the crystal in the place of a structure file; None for other formats
     format   NAME of the file's format; empty where a run is resumed, which does not read it
     """
 
@@ -96,7 +96,7 @@ def _with_changes(made: Input, given: Mapping[str, dict[str, Any]], changes: dic
         refuse_notes(made.hamiltonian, made.path)
     elif strict is not False:
         raise InputError(f"model.strict is {strict!r}; expected true or false", "--set")
-    return made
+    return made if made.model is None else replace(made, model=self_contained(made.model, made.text, made.path))
 
 
 def _refuse_senseless(hamiltonian: Hamiltonian, path: Path) -> None:

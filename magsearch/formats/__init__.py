@@ -8,6 +8,7 @@ this order, those first that look for a signature which no other format has. A n
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from magsearch.errors import InputError, printable
-from magsearch.formats import toml
+from magsearch.formats import objects, structure, toml
 from magsearch.formats.spins import KINDS, kind_of, read_spins, write_restart, write_spins
 from magsearch.formats.tb2j import pickled
 from magsearch.formats.text_file import Choices, TextFile
@@ -31,6 +32,7 @@ __all__ = [
     "Choices",
     "Format",
     "ModelFile",
+    "crystal",
     "kind_of",
     "opened",
     "read",
@@ -113,13 +115,28 @@ def opened(path: str | Path) -> ModelFile:
     for known in FORMATS:
         if known.recognises(file.path, file.text):
             return ModelFile(file, known)
+    if structure.kind_by_name(file.path):
+        told = f'expected structure = "{file.path.name}" in the [model] table of a .toml (docs/formats.md)'
+        raise InputError(f"is a crystal structure, without couplings; {told}", path)
     names = "; ".join(known.NAME for known in FORMATS)
     raise InputError(f"is not a model in a supported format; expected one of: {names}", path)
 
 
-def read(path: str | Path, **choices: Any) -> Hamiltonian:
-    """Return the Hamiltonian in a file of any of the FORMATS, as ``ModelFile.hamiltonian`` does.
+def crystal(path: str | Path, magnetic: Sequence[str]) -> Hamiltonian:
+    """Return the crystal in a structure file without couplings; ``magnetic`` names elements or labels of sites.
 
-    choices  fields of ``Choices``: unpickle, unmerged, unfolded
+    InputError for a file that is no structure, and for names that it does not have.
     """
-    return opened(path).hamiltonian(Choices(**choices))
+    return objects.crystal(Path(path), magnetic)
+
+
+def read(model: Any, **keys: Any) -> Hamiltonian:
+    """Return the Hamiltonian in a file of any of the FORMATS, as ``ModelFile.hamiltonian`` does, or of an object.
+
+    model  name of a file; ase.Atoms or pymatgen's Structure; SpinIO of TB2J
+    keys   of a structure: those of a [model] table (size, magnetic, exchange, symmetry, ...); of others: fields of
+           ``Choices``: unpickle, unmerged, jprime, unfolded
+    """
+    if isinstance(model, str | Path):
+        return opened(model).hamiltonian(Choices(**keys))
+    return objects.read(model, keys)

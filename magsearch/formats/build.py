@@ -35,16 +35,18 @@ def assemble(
     field: Sequence[float] = (0.0, 0.0, 0.0),
     notes: Sequence[str] = (),
     others: Sequence[Term] = (),
+    nonmagnetic: Sequence[tuple[str, ArrayLike]] = (),
 ) -> Hamiltonian:
     """Build the Hamiltonian of a file; without a size it gets ``default_size`` and a note about it.
 
-    cell     [3, 3] rows, angstrom
-    basis    [atom, 3] Cartesian, angstrom
-    size     cells along each axis
-    species  label of each atom
-    moments  Bohr magnetons, one for all atoms or [atom]
-    field    tesla
-    others   terms besides couplings, anisotropy and field
+    cell         [3, 3] rows, angstrom
+    basis        [atom, 3] Cartesian, angstrom
+    size         cells along each axis
+    species      label of each atom
+    moments      Bohr magnetons, one for all atoms or [atom]
+    field        tesla
+    others       terms besides couplings, anisotropy and field
+    nonmagnetic  label and Cartesian position [3], angstrom, of each atom without a spin
 
     Raises InputError, with the path, for inconsistent or invalid values.
     """
@@ -55,7 +57,9 @@ def assemble(
         said.append(Note(assumed, about="size"))
     try:
         too_large(box, len(np.atleast_2d(basis)))
-        lattice = Lattice(np.asarray(cell), np.asarray(basis), box, periodic, tuple(species))
+        places = [np.asarray(place, dtype=np.float64).tolist() for _, place in nonmagnetic]
+        named = tuple((name, (x, y, z)) for (name, _), (x, y, z) in zip(nonmagnetic, places, strict=True))
+        lattice = Lattice(np.asarray(cell), np.asarray(basis), box, periodic, tuple(species), named)
         x, y, z = field
         return Hamiltonian(
             lattice, bonds, np.asarray(moments, dtype=np.float64), tuple(anisotropy), (x, y, z),

@@ -16,6 +16,7 @@ from magsearch.config.input import Input
 from magsearch.config.search import SearchTable
 from magsearch.engine.device import Device
 from magsearch.errors import InputError, Interrupted
+from magsearch.formats.objects import IN_PYTHON, plain
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.parallel.ranks import Ranks, launched
 from magsearch.parallel.signals import Signals
@@ -26,7 +27,6 @@ from magsearch.runs.run import Beginning, Run
 from magsearch.runs.run import resume as resumed
 from magsearch.search.stopping import Reason, Signalled
 
-IN_PYTHON = Path("(Python)")  # what stands for the input file of a model that was made in Python
 Table = Mapping[str, Any]
 Start = TypeVar("Start")
 Outcome = TypeVar("Outcome")
@@ -98,7 +98,7 @@ def resume(
 
     Raises InputError if the run cannot be resumed, or a setting not changed; signals are handled as by ``search``.
     """
-    changed = [f"search.{key}={json.dumps(_plain(value))}" for key, value in settings.items() if value is not None]
+    changed = [f"search.{key}={json.dumps(plain(value))}" for key, value in settings.items() if value is not None]
     return carry_out_in_python(lambda held: resumed(Path(path), changed, held), _run, device, ranks, progress)
 
 
@@ -143,20 +143,11 @@ def input_of(model: Hamiltonian | str | Path, tables: Mapping[str, Table], what:
     Raises InputError, which names the key, for wrong settings of the function ``what``.
     """
     given = Input(IN_PYTHON, "", model, SearchTable()) if isinstance(model, Hamiltonian) else config.read(model)
-    dotted = {f"{name}.{key}": _plain(v) for name, keys in tables.items() for key, v in keys.items() if v is not None}
+    dotted = {f"{name}.{key}": plain(v) for name, keys in tables.items() for key, v in keys.items() if v is not None}
     try:
         return config.varied(given, dotted) if dotted else given
     except InputError as error:
         raise InputError(error.message, f"{what}()") from None
-
-
-def _plain(value: Any) -> Any:
-    """Return a setting without NumPy's types."""
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _textures(one: ArrayLike | str, hamiltonian: Hamiltonian) -> Sequence[NDArray[Any]]:
@@ -171,5 +162,5 @@ def _textures(one: ArrayLike | str, hamiltonian: Hamiltonian) -> Sequence[NDArra
 
 def call(tables: Mapping[str, Table], what: str = "search") -> str:
     """Return the call of a function as it is stored in place of a command line."""
-    given = {name: {k: _plain(v) for k, v in keys.items() if v is not None} for name, keys in tables.items()}
+    given = {name: {k: plain(v) for k, v in keys.items() if v is not None} for name, keys in tables.items()}
     return f"magsearch.{what}({', '.join(f'{name}={keys}' for name, keys in given.items() if keys)})"

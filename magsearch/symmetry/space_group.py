@@ -118,17 +118,17 @@ def space_operations(
         return within, iter([identity])
     axes = [axis for axis in range(3) if lattice.size[axis] > 1 or hamiltonian.crossed[axis]]
     places = Places(hamiltonian, axes, tolerance)
-    isometries = list(_isometries(lattice, axes, tolerance))
+    linear = list(isometries(lattice, axes, tolerance))
     images: list[NDArray[np.int64]] = []
-    for _, R in isometries:
+    for _, R in linear:
         watch()
         images.append(places.images(R))
         if sum(map(len, images)) * (lattice.atoms + len(hamiltonian.bonds)) > WORK:
             # a large cell that repeats within itself has too many operations: those that keep the anchor are a subgroup
-            images = [np.array([places.anchor])] * len(isometries)
+            images = [np.array([places.anchor])] * len(linear)
             break
     alike, moved = [identity.image], [within[0]]  # by each translation
-    for first in next(some for (_, R), some in zip(isometries, images, strict=True) if _is_identity(R)):
+    for first in next(some for (_, R), some in zip(linear, images, strict=True) if _is_identity(R)):
         watch()
         found = places.mapped(np.eye(3), int(first)) if first != places.anchor else None
         shift = SpaceOperation(identity.R, identity.W, *found) if found else identity
@@ -136,14 +136,14 @@ def space_operations(
         if sites is not None:
             alike.append(shift.image)
             moved.append(sites)
-    return np.array(moved), _modulo(identity, places, np.array(alike), isometries, images)
+    return np.array(moved), _modulo(identity, places, np.array(alike), linear, images)
 
 
 def _modulo(
     identity: SpaceOperation,
     places: Places,
     alike: NDArray[np.int64],
-    isometries: list[tuple[NDArray[np.int64], NDArray[np.float64]]],
+    linear: list[tuple[NDArray[np.int64], NDArray[np.float64]]],
     images: list[NDArray[np.int64]],
 ) -> Iterator[SpaceOperation]:
     """Yield the identity, then an isometry for each set of images of the anchor that translations join.
@@ -151,7 +151,7 @@ def _modulo(
     alike  [translation, atom] where each translation within the cell takes the atoms
     """
     yield identity
-    for (W, R), candidates in zip(isometries, images, strict=True):
+    for (W, R), candidates in zip(linear, images, strict=True):
         seen = set(alike[:, places.anchor].tolist()) if _is_identity(R) else set[int]()
         for first in candidates.tolist():
             if first not in seen:
@@ -246,7 +246,7 @@ class Places:
         return image, np.rint((moved - basis[image]) @ self.inverse).astype(np.int64)
 
 
-def _isometries(
+def isometries(
     lattice: Lattice, axes: list[int], tolerance: float
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
     """W and R of every linear map of the cell vectors along ``axes`` onto lattice vectors that keeps all lengths.

@@ -115,6 +115,7 @@ def read(file: TextFile) -> Hamiltonian:
         anisotropy=anisotropy,
         notes=notes,
         others=others,
+        nonmagnetic=[(name.rstrip("0123456789"), atoms[name].position) for name in quiet],
     )
 
 

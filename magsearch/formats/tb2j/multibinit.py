@@ -35,6 +35,7 @@ COUPLINGS = (
     ("spin_dmi_list", "spin_dmi_term", 3, dmi_matrix),
     ("spin_bilinear_list", "spin_bilinear_term", 9, lambda J: J.reshape(-1, 3, 3)),
 )
+QUIET = ("0", "-1")  # index_spin of atoms without a spin
 KNOWN = {"unit_cell", "atom", "description", "spin_uniaxial_sia_list", "spin_sia_tensor_list"}
 DEEPEST = 20  # elements within each other
 KNOWN |= {name for name, *_ in COUPLINGS}
@@ -80,9 +81,8 @@ def read(file: TextFile) -> Hamiltonian:
     if not len(bonds):
         raise InputError("has no couplings; expected spin_exchange_list", path)
     notes += _unused(root, path)
-    return assemble(
-        path, cell, places, bonds, moments=moments, anisotropy=_single_ion(root, len(atoms), path), notes=notes
-    )
+    anisotropy, others = _single_ion(root, len(atoms), path), _nonmagnetic(root, path)
+    return assemble(path, cell, places, bonds, moments=moments, anisotropy=anisotropy, notes=notes, nonmagnetic=others)
 
 
 def _unused(root: Element, path: Path) -> list[str]:
@@ -99,7 +99,7 @@ def _unused(root: Element, path: Path) -> list[str]:
             if count.text.strip() != str(len(terms)):
                 told = f"<nterms> is {count.text.strip()[:20]}, but the list has {len(terms)} terms, which are read"
                 notes.append(f"{path}:{count.line}: {told}")
-    quiet = [atom for atom in root.all("atom") if atom.attributes.get("index_spin", "").strip() in ("0", "-1")]
+    quiet = [atom for atom in root.all("atom") if atom.attributes.get("index_spin", "").strip() in QUIET]
     if quiet:
         told = f"{path}: {len(quiet)} atoms without spin are left out, for example that of line {quiet[0].line}"
         notes.append(Note(told, harmless=True))
@@ -188,13 +188,23 @@ def _spins(root: Element, path: Path) -> list[tuple[list[float], list[float]]]:
             continue
         if index in found:
             raise InputError(f"a second atom has index_spin {index}", path, atom.line)
-        position = _one(atom, "position", path)
-        length = _unit(position, LENGTHS, "bohrradius", path)
         moment = _numbers(_one(atom, "spinat", path), 3, path)
-        found[index] = ([length * x for x in _numbers(position, 3, path)], moment)
+        found[index] = (_position(atom, path), moment)
     if not found or max(found) != len(found):
         raise InputError(f"index_spin of the atoms are {sorted(found)}; expected 1, 2, 3, ...", path, root.line)
     return [found[index] for index in sorted(found)]
+
+
+def _nonmagnetic(root: Element, path: Path) -> list[tuple[str, list[float]]]:
+    """Return the mass, as a label, and the position (angstrom) of every atom without a spin."""
+    quiet = [atom for atom in root.all("atom") if atom.attributes.get("index_spin", "").strip() in QUIET]
+    return [(f"mass {atom.attributes.get('mass', 'unknown')}", _position(atom, path)) for atom in quiet]
+
+
+def _position(atom: Element, path: Path) -> list[float]:
+    position = _one(atom, "position", path)
+    length = _unit(position, LENGTHS, "bohrradius", path)
+    return [length * x for x in _numbers(position, 3, path)]
 
 
 def _couplings(listed: Element, term: str, count: int, matrix: object, atoms: int, path: Path) -> Bonds:

@@ -11,6 +11,7 @@ import pickle
 import pickletools
 import re
 from collections import OrderedDict, defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ def read(file: TextFile) -> Hamiltonian:
     except Exception as error:  # a broken pickle can raise anything
         raise InputError(f"cannot be unpickled: {error or type(error).__name__}", path) from None
     try:
-        return _hamiltonian(stored, file)
+        return hamiltonian(stored, file)
     except InputError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
@@ -142,7 +143,11 @@ def read(file: TextFile) -> Hamiltonian:
         raise InputError(f"is not a pickle of TB2J: {told}", path) from None
 
 
-def _hamiltonian(stored: dict[str, Any], file: TextFile) -> Hamiltonian:
+def hamiltonian(stored: Mapping[str, Any], file: TextFile) -> Hamiltonian:
+    """Return the Hamiltonian of TB2J's SpinIO by its attributes; ``file`` stands for the place they are from.
+
+    Raises InputError, or the errors of wrong keys, types and values, for other attributes.
+    """
     path = file.path
     atoms, index_spin = stored["atoms"], np.asarray(stored["index_spin"], dtype=np.int64)
     cell = atoms._cellobj.array if hasattr(atoms, "_cellobj") else atoms._cell
@@ -184,17 +189,19 @@ def _hamiltonian(stored: dict[str, Any], file: TextFile) -> Hamiltonian:
     if file.choices.jprime:
         B = [EV * float(np.real(split[key][1])) for key in listed]
         others = (SpinProducts.biquadratic(keys[:, 0], keys[:, 1], keys[:, 2:], B),)  # every ordered pair is listed
-    numbers = np.asarray(atoms.arrays["numbers"])[sites]
+    numbers = np.asarray(atoms.arrays["numbers"])
+    positions = np.asarray(atoms.arrays["positions"], dtype=np.float64)
     return assemble(
         path,
         np.asarray(cell, dtype=np.float64).reshape(3, 3),
-        np.asarray(atoms.arrays["positions"], dtype=np.float64)[sites],
+        positions[sites],
         Bonds(keys[:, 0], keys[:, 1], keys[:, 2:], 2 * J),
-        species=[SYMBOLS[int(number)] for number in numbers],
+        species=[SYMBOLS[int(number)] for number in numbers[sites]],
         moments=np.linalg.norm(spinat[sites], axis=1),
         anisotropy=_single_ion(stored, len(sites)),
         notes=notes,
         others=others,
+        nonmagnetic=[(SYMBOLS[int(numbers[k])], positions[k]) for k in np.flatnonzero(index_spin < 0)],
     )
 
 
@@ -211,7 +218,7 @@ def _complex(path: Path, given: list[NDArray[Any]], listed: list[Any]) -> list[s
     ]
 
 
-def _single_ion(stored: dict[str, Any], spins: int) -> list[UniaxialAnisotropy]:
+def _single_ion(stored: Mapping[str, Any], spins: int) -> list[UniaxialAnisotropy]:
     """Return the single-ion anisotropy of each spin, from the matrix A or, before TB2J 0.9.13, from K with its axis."""
     terms: list[UniaxialAnisotropy] = []
     for spin, A in (stored.get("sia_tensor") or {}).items():

@@ -5,7 +5,7 @@ Couplings have the convention of model/hamiltonian.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -19,11 +19,14 @@ from magsearch.formats.toml.table import Table
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.products import SpinProducts
+from magsearch.symmetry.crystal import CrystalGroup
+from magsearch.symmetry.orbits import Forbidden, expanded
 
 SHELLS = 1000  # far beyond couplings that anyone has; the search for them is not for free
 
 Vector = Annotated[list[float], Len(3, 3)]
 Matrix = Annotated[list[Vector], Len(3, 3)]
+Group = Callable[[Bonds], CrystalGroup] | None
 Numbers = float | Annotated[list[float], Len(1)]
 Pair = Annotated[list[str], Len(2, 2)]
 SHELL: dict[str, Any] = {"doc": "Shell of neighbours, from 1; of a list of values, the shell of the first.", "ge": 1}
@@ -236,10 +239,14 @@ def products(
     lattice: Lattice,
     source: Source,
     unit: float,
+    symmetry: Group = None,
 ) -> tuple[SpinProducts, ...]:
-    """Return the products of spins that the tables ask for; ``unit`` is that of the file in meV."""
+    """Return the products of spins that the tables ask for; ``unit`` is that of the file in meV.
+
+    Pairs are expanded by symmetry as by ``of_pairs``, clusters are not.
+    """
     shells = of_shells("biquadratic", biquadratic, lattice, source)
-    pairs = of_pairs("biquadratic_bond", biquadratic_bond, lattice, source)
+    pairs, _ = of_pairs("biquadratic_bond", biquadratic_bond, lattice, source, symmetry)
     found = [
         SpinProducts.biquadratic(b.i, b.j, b.offset, unit / 2 * b.J[:, 0, 0], b.source)  # both directions are listed
         for b in (shells, pairs)
@@ -289,10 +296,15 @@ def of_shells(
     return bonds
 
 
-def of_pairs(name: str, entries: Sequence[Bond | BiquadraticBond], lattice: Lattice, source: Source) -> Bonds:
-    """Return the couplings of listed pairs in the unit of the file, both directions; ``name`` is that of their table.
+def of_pairs(
+    name: str, entries: Sequence[Bond | BiquadraticBond], lattice: Lattice, source: Source, symmetry: Group = None
+) -> tuple[Bonds, list[str]]:
+    """Return the couplings of listed pairs in the unit of the file, both directions, and notes.
 
-    InputError for atoms that do not exist, a site with itself, and pairs that are given twice.
+    name      of their table
+    symmetry  makes the space group of the crystal from the pairs, where it is to expand them
+
+    InputError for atoms that do not exist, a site with itself, pairs that are given twice, and what symmetry forbids.
     """
     listed: set[tuple[int, ...]] = set()
     for k, bond in enumerate(entries):
@@ -304,6 +316,14 @@ def of_pairs(name: str, entries: Sequence[Bond | BiquadraticBond], lattice: Latt
             raise source.error((name, k), "this pair is listed before; expected each once, its reverse is added")
         listed |= {(bond.i, bond.j, *bond.cells), (bond.j, bond.i, *(-n for n in bond.cells))}
     if not entries:
-        return Bonds.none()
+        return Bonds.none(), []
     i, j, cells = [b.i for b in entries], [b.j for b in entries], [b.cells for b in entries]
-    return Bonds.pairs(i, j, np.array([bond.coupling for bond in entries]), cells)
+    J = np.array([bond.coupling for bond in entries])
+    if symmetry is None:
+        return Bonds.pairs(i, j, J, cells), []
+    where = tuple(source.label((name, k)) for k in range(len(entries)))
+    given = Bonds(np.array(i), np.array(j), np.array(cells), J, where)
+    try:
+        return expanded(symmetry(given), given)
+    except Forbidden as error:
+        raise source.error((name, error.number), str(error)) from None

@@ -6,16 +6,18 @@ Couplings have the convention of model/hamiltonian.py.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Len
+from numpy.typing import NDArray
 
 from magsearch.errors import InputError, SettingError, unknown
 from magsearch.formats.build import too_large
+from magsearch.formats.structure import Structure
 from magsearch.formats.toml.couplings import (
     DMI,
     Biquadratic,
@@ -33,13 +35,18 @@ from magsearch.formats.toml.couplings import (
     products,
 )
 from magsearch.formats.toml.source import Source
+from magsearch.formats.toml.structure import Magnetic, Nonmagnetic, Symmetry, embedded, of_structure
 from magsearch.formats.toml.table import Table
 from magsearch.model.bonds import BondError, Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import NAMED, Lattice
+from magsearch.model.notes import Note
 from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.onsite import OnsiteEntries
 from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, StevensOperator, UniaxialAnisotropy
+from magsearch.symmetry.crystal import CrystalGroup, crystal_group, extended
+from magsearch.symmetry.orbits import Forbidden, expanded_anisotropy
+from magsearch.symmetry.point_groups import point_group
 from magsearch.units import JOULE, MRY
 
 UNITS = {"meV": 1.0, "mRy": MRY, "J": JOULE}
@@ -145,6 +152,27 @@ class Model(Table, path="model"):
     basis: Annotated[list[Atom], Len(1)] | None = dataclasses.field(
         default=None, metadata={"doc": "The atoms of the unit cell.", "default": "one atom at the origin"}
     )
+    structure: str | None = dataclasses.field(
+        default=None,
+        metadata={
+            "doc": "File of the crystal, instead of `cell` and `basis`: POSCAR, CIF, mCIF, extended XYZ; relative to "
+            "the input.",
+            "default": "none",
+        },
+    )
+    magnetic: list[Magnetic] = dataclasses.field(
+        default_factory=list, metadata={"doc": "Magnetic atoms of the structure, see [[model.magnetic]]."}
+    )
+    nonmagnetic: list[Nonmagnetic] = dataclasses.field(
+        default_factory=list, metadata={"doc": "Atoms without a spin, see [[model.nonmagnetic]]."}
+    )
+    symmetry: bool | Symmetry = dataclasses.field(
+        default=False,
+        metadata={
+            "doc": "Whether bonds and anisotropies that are given once hold for all equivalent ones, see "
+            "[model.symmetry]."
+        },
+    )
     constant: float = dataclasses.field(default=1.0, metadata={"doc": "Lattice constant.", "unit": "angstrom", "gt": 0})
     cartesian: bool = dataclasses.field(
         default=False,
@@ -212,12 +240,36 @@ def hamiltonian(table: dict[str, Any], text: str, path: str | Path) -> Hamiltoni
     """
     source = Source(path, text, "model")
     model = source.read(Model, table)
+    if model.structure is not None:
+        whole, notes = embedded(table, model.structure, model.magnetic, source)
+        return _hamiltonian(source.read(Model, whole), notes, source)
+    if model.magnetic:
+        raise source.error(("magnetic",), "chooses atoms of a structure; expected model.structure with it")
+    return _hamiltonian(model, [], source)
+
+
+def hamiltonian_of_structure(table: dict[str, Any], found: Structure, name: str, path: Path) -> Hamiltonian:
+    """Return the Hamiltonian of a structure with the other keys of a [model] table. InputError as ``hamiltonian``."""
+    source = Source(path, "", "model")
+    model = source.read(Model, table)
+    if model.structure is not None:
+        raise source.error(("structure",), "the structure is given; expected no file")
+    whole, notes = of_structure(table, found, name, model.magnetic, source)
+    return _hamiltonian(source.read(Model, whole), notes, source)
+
+
+def _hamiltonian(model: Model, notes: list[str], source: Source) -> Hamiltonian:
     lattice = _lattice(model, source)
+    atoms = model.basis or [ORIGIN] * lattice.atoms
+    moments = np.array([atom.moment or model.moment for atom in atoms])
+    symmetry = None if model.symmetry is False else _symmetry(model, lattice, moments, source)
     unit = UNITS[model.unit]
     bonds = Bonds.none()
     for name in ("exchange", "dmi", "two_ion", "kitaev"):
         bonds += of_shells(name, getattr(model, name), lattice, source)
-    bonds += of_pairs("bond", model.bond, lattice, source)
+    listed, rounded = of_pairs("bond", model.bond, lattice, source, symmetry)
+    bonds += listed
+    notes += rounded
     onsite: list[tuple[str, Sequence[Uniaxial | Cubic | Stevens]]] = [
         ("anisotropy", model.anisotropy), ("cubic", model.cubic), ("stevens", model.stevens)
     ]  # fmt: skip
@@ -230,25 +282,69 @@ def hamiltonian(table: dict[str, Any], text: str, path: str | Path) -> Hamiltoni
             except ValueError as error:
                 raise source.error((name, k), str(error)) from None
     clusters = products(
-        model.biquadratic, model.biquadratic_bond, model.four_spin, model.chirality, lattice, source, unit
+        model.biquadratic, model.biquadratic_bond, model.four_spin, model.chirality, lattice, source, unit, symmetry
     )
-    atoms = model.basis or [ORIGIN] * lattice.atoms
+    anisotropy = tuple(term.term(unit) for _, terms in onsite for term in terms)
+    if symmetry is not None:
+        group = symmetry(bonds)
+        places = [(name, k) for name, terms in onsite for k in range(len(terms))]
+        try:
+            anisotropy = expanded_anisotropy(group, anisotropy)
+        except Forbidden as error:
+            raise source.error(places[error.number], str(error)) from None
+        notes.append(_expanded(model, group, listed, source))
     x, y, z = model.field if isinstance(model.field, list) else (0.0, 0.0, model.field)
     try:
         return Hamiltonian(
             lattice=lattice,
             bonds=bonds.with_matrices(unit * bonds.J),
-            moments=np.array([atom.moment or model.moment for atom in atoms]),
-            anisotropy=tuple(term.term(unit) for _, terms in onsite for term in terms),
+            moments=moments,
+            anisotropy=anisotropy,
             field=(x, y, z),
             vacancies=tuple(model.vacancies),
+            notes=tuple(notes),
             others=(*clusters, *dipoles(model.dipole)),
         )
     except SettingError as error:
         raise source.about(error) from None
     except ValueError as error:
         told = isinstance(error, BondError) and error.source != ""  # the message says where it was read
-        raise InputError(str(error), None if told else path) from None
+        raise InputError(str(error), None if told else source.path) from None
+
+
+def self_contained(table: dict[str, Any], text: str, path: str | Path) -> dict[str, Any]:
+    """Return a [model] table with the crystal itself in the place of its file. InputError as for ``hamiltonian``."""
+    source = Source(path, text, "model")
+    if "structure" not in table or (model := source.read(Model, table)).structure is None:
+        return table
+    return embedded(table, model.structure, model.magnetic, source)[0]
+
+
+def _symmetry(
+    model: Model, lattice: Lattice, moments: NDArray[np.float64], source: Source
+) -> Callable[[Bonds], CrystalGroup]:
+    """Return what makes the space group of the crystal, given bonds that say along which axes it extends."""
+    tolerance = model.symmetry.tolerance if isinstance(model.symmetry, Symmetry) else Symmetry().tolerance
+
+    known: dict[tuple[int, ...], CrystalGroup] = {}
+
+    def group(bonds: Bonds) -> CrystalGroup:
+        axes = tuple(extended(lattice, bonds))
+        try:
+            if axes not in known:
+                known[axes] = crystal_group(lattice, moments, bonds, tolerance)
+        except ValueError as error:
+            raise source.error(("symmetry",), str(error)) from None
+        return known[axes]
+
+    return group
+
+
+def _expanded(model: Model, group: CrystalGroup, listed: Bonds, source: Source) -> Note:
+    """Return the note that says what symmetry did."""
+    told = f"{source.path}: {len(model.bond)} listed bonds are {len(listed) // 2} of a cell by {group.order} operations"
+    clusters = "; four_spin and chirality hold as they are listed" if model.four_spin or model.chirality else ""
+    return Note(f"{told} (point group {point_group(group.R)}){clusters}", harmless=True)
 
 
 def _chosen(atoms: Sequence[int] | None) -> tuple[int, ...] | None:
@@ -259,20 +355,37 @@ def _lattice(model: Model, source: Source) -> Lattice:
     size = (model.size[0], model.size[1], model.size[2])
     periodic = None if model.periodic is None else (model.periodic[0], model.periodic[1], model.periodic[2])
     if (model.lattice is None) == (model.cell is None):
-        raise source.error(("lattice",), f"expected either cell or lattice, one of {', '.join(NAMED)}")
+        names = ", ".join(NAMED)
+        raise source.error(("lattice",), f"expected either cell or lattice, one of {names}, or a structure")
     if model.lattice is not None:
         if model.lattice not in NAMED:
             raise source.error(("lattice",), unknown("lattice", model.lattice, NAMED))
         if model.basis is not None:
             raise source.error(("basis",), f"lattice '{model.lattice}' has its own basis; expected cell with basis")
         _fits(size, len(NAMED[model.lattice][1]), source)
-        return Lattice.named(model.lattice, size, model.constant, periodic)
+        lattice = Lattice.named(model.lattice, size, model.constant, periodic)
+        return _surrounded(lattice, model, lattice.cell, source)
     cell = model.constant * np.array(model.cell)
     atoms = model.basis or [ORIGIN]
     _fits(size, len(atoms), source)
     positions = np.array([atom.position for atom in atoms]) @ (model.constant * np.eye(3) if model.cartesian else cell)
     try:
-        return Lattice(cell, positions, size, periodic or (True, True, True), tuple(atom.species for atom in atoms))
+        species = tuple(atom.species for atom in atoms)
+        lattice = Lattice(cell, positions, size, periodic or (True, True, True), species)
+    except SettingError as error:
+        raise source.about(error) from None
+    return _surrounded(lattice, model, cell, source)
+
+
+def _surrounded(lattice: Lattice, model: Model, cell: NDArray[np.float64], source: Source) -> Lattice:
+    """Return a lattice with the nonmagnetic atoms of the crystal."""
+    if not model.nonmagnetic:
+        return lattice
+    unit = model.constant * np.eye(3) if model.cartesian else cell
+    places = (np.array([atom.position for atom in model.nonmagnetic]) @ unit).tolist()
+    others = tuple((atom.species, (x, y, z)) for atom, (x, y, z) in zip(model.nonmagnetic, places, strict=True))
+    try:
+        return dataclasses.replace(lattice, nonmagnetic=others)
     except SettingError as error:
         raise source.about(error) from None
 

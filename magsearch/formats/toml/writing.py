@@ -30,6 +30,8 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
     for position, species, moment in zip(lattice.basis, lattice.species, expression.moments, strict=True):
         lines += ["", "[[model.basis]]", f"position = {_list(position)}", f"species = {_string(species)}"]
         lines.append(f"moment = {number(moment)}  # Bohr magnetons")
+    for species, position in lattice.nonmagnetic:
+        lines += ["", "[[model.nonmagnetic]]", f"position = {_list(position)}", f"species = {_string(species)}"]
     pairs = expression.pairs
     J, D, rest = expression.parts(pairs.J)
     for k in range(len(pairs)):

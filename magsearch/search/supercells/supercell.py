@@ -87,7 +87,7 @@ class Supercell:
         size, Q = self.diagonal
         old, bonds = self.crystal.lattice, self.crystal.bonds
         inverse = np.rint(np.linalg.inv(Q)).astype(np.int64)
-        lattice = Lattice(Q @ old.cell, old.basis, size, old.periodic, old.species)
+        lattice = Lattice(Q @ old.cell, old.basis, size, old.periodic, old.species, old.nonmagnetic)
         others = tuple(
             term.in_cells(inverse) if isinstance(term, SpinProducts) else term for term in self.crystal.others
         )

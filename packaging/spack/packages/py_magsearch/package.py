@@ -17,6 +17,7 @@ class PyMagsearch(PythonPackage, CudaPackage):
     variant("mpi", default=True, description="Islands on several processes")
     variant("sdp", default=False, description="Bounds of unit cells by moments (Clarabel)")
     variant("refine", default=False, description="Scans that choose their points by Gaussian processes")
+    variant("structure", default=False, description="Crystal structures from files, names of space groups")
     variant("report", default=False, description="Interactive HTML reports")
     variant("view", default=False, description="Textures in three dimensions")
 
@@ -38,6 +39,8 @@ class PyMagsearch(PythonPackage, CudaPackage):
     depends_on("py-mpi4py@4:", type="run", when="+mpi")
     depends_on("py-clarabel@0.10:", type="run", when="+sdp")
     depends_on("py-scikit-learn@1.3:", type="run", when="+refine")
+    depends_on("py-ase@3.22:", type="run", when="+structure")
+    depends_on("py-spglib@2.1:", type="run", when="+structure")
     depends_on("py-bokeh@3.4:", type="run", when="+report")
     depends_on("py-pyvista@0.44:", type="run", when="+view")
 
