@@ -22,6 +22,7 @@ MODULES = {  # the public names, and where they are
     "engine.choice": ("choose",),
     "engine.evaluator": ("Evaluator",),
     "errors": ("InputError",),
+    "export.structure": ("MagneticStructure", "magnetic_structure"),
     "formats": ("read", "read_spins"),
     "model.bonds": ("Bonds", "dmi_matrix", "exchange_matrix"),
     "model.hamiltonian": ("Hamiltonian",),

@@ -25,7 +25,7 @@ LAYERS = (
     ("minima", "phases"),
     ("search",),
     ("config", "storage"),
-    ("console", "plots", "checks"),
+    ("console", "plots", "checks", "export"),
     ("runs",),
     ("scan",),
     ("report",),
