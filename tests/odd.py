@@ -72,6 +72,7 @@ LINES = {  # what works in a sound environment
     "bound": ["bound", "in.toml"],
     "energy": ["energy", "in.toml", "--spins", "random"],
     "convert": ["convert", "in.toml", "new.cfg", "--overwrite"],
+    "export": ["export", "run.h5", "--format", "mcif", "-o", "new.mcif", "--overwrite"],
     "phases": ["phases", "scan.h5", "--json"],
     "device": ["device"],
     "atlas": ["atlas", "--list"],

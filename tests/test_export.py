@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import magsearch, printed
+from command import printed, refused
 from models import bloch, exchange, shell_bonds, tensor
 
 from magsearch import formats
@@ -135,6 +135,26 @@ def test_noise_and_orientation_do_not_change_the_group(name):
     assert 1e-5 < found.group.found <= 1e-3, "the tolerance that it needs"
     assert 1e-5 < found.group.moments < 1e-3
     assert found.group.others[0][1] != found.group.symbol
+
+
+@pytest.mark.parametrize(
+    ("build", "number"), [(pyrochlore, "227.131"), (nickel_oxide, "167.108"), (ferromagnet, "123.345")]
+)
+def test_a_free_orientation_is_brought_to_the_most_symmetric_one(build, number):
+    """NiO along [1 1 1] is R_I-3c; MnO and FeO have it (MAGNDATA 1.31)."""
+    pytest.importorskip("spglib")
+    model, spins = build()
+    free = Hamiltonian(model.lattice, model.bonds, model.moments)
+    R = np.linalg.qr(np.random.default_rng(4).normal(size=(3, 3)))[0]
+    turned = spins @ (R * np.linalg.det(R)).T
+    assert magnetic_structure(free, turned).group.number != number
+    found = magnetic_structure(free, turned, align=True)
+    assert found.group.number == number
+    assert np.allclose(found.texture, turned @ found.rotation.T)
+    assert np.linalg.det(found.rotation) == pytest.approx(1)
+    assert np.isclose(*found.energies)
+    with pytest.raises(InputError, match="align: the model has the term 'anisotropy', which fixes"):
+        magnetic_structure(Hamiltonian(model.lattice, model.bonds, 1.0, EASY), turned, align=True)
 
 
 def test_the_zigzag_has_translations_with_time_reversal():
@@ -570,8 +590,8 @@ def test_export_of_a_run(tmp_path, capsys, monkeypatch):
         (["--tolerance", "0"], "tolerance: is 0; expected a number between 0 and 1"),
     ],
 )
-def test_wrong_arguments_of_export(tmp_path, arguments, message):
+def test_wrong_arguments_of_export(tmp_path, capsys, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "old.mcif").write_text("mine")
-    done = magsearch("export", DATA / "finished.h5", *arguments, code=2, where=tmp_path)
-    assert message in done.stderr
+    assert message in refused(capsys, "export", DATA / "finished.h5", *arguments)
     assert (tmp_path / "old.mcif").read_text() == "mine"

@@ -44,7 +44,13 @@ def export(
     elements: Annotated[
         str | None, typer.Option(metavar="LABEL=ELEMENT,...", help="Elements of the species: A=Fe or Fe1=Fe,Fe2=Fe.")
     ] = None,
-    model: Annotated[Path | None, typer.Option(metavar="INPUT", help="Model of a texture that is no run.")] = None,
+    align: Annotated[
+        bool,
+        typer.Option("--align", help="Rotate all spins to the orientation with the most symmetries, if it is free."),
+    ] = False,
+    model: Annotated[
+        Path | None, typer.Option(metavar="INPUT", help="Model of a texture that is not in a run.")
+    ] = None,
     settings: Settings = None,
     strict: Strict = False,
     overwrite: Annotated[bool, typer.Option(help="Replace existing files.")] = False,
@@ -64,7 +70,8 @@ def export(
         raise InputError("says nothing of the lattice of its spins; give the model they belong to with --model", source)
     targets = _targets(kinds, out, path)
     hamiltonian = read_input(model or path, settings, strict).hamiltonian
-    found = magnetic_structure(hamiltonian, texture_of(source, hamiltonian), cell, tolerance, _elements(elements))
+    texture = texture_of(source, hamiltonian)
+    found = magnetic_structure(hamiltonian, texture, cell, tolerance, _elements(elements), align)
     files = write(found, targets, overwrite)
     if as_json:
         print(json.dumps(found.as_json() | {"files": [str(file) for file in files]}, indent=1))

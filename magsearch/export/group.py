@@ -72,33 +72,92 @@ class MagneticGroup:
         return f"{self.symbol} (BNS {self.number}, UNI {self.uni}, type {self.kind})"
 
 
-def magnetic_group(cell: MagneticCell) -> MagneticGroup:
-    """Return the magnetic space group of a cell at its tolerance.
+@dataclass(frozen=True, eq=False)
+class Crystal:
+    """The operations of the crystal of a magnetic cell without its moments, as far as its couplings have them.
 
-    Raises InputError without spglib, and ValueError for a cell that is too large.
+    P       [operation, 3, 3] matrix by which each turns axial vectors
+    images  [operation, atom] where it takes each atom
     """
+
+    P: NDArray[np.float64]
+    images: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, cell: MagneticCell) -> Crystal:
+        """Return those of a cell. Raises InputError without spglib, and ValueError for a cell that is too large."""
+        near = cell.tolerance * _nearest(cell)
+        data = _asked(_spglib(cell).get_symmetry, (cell.cell, cell.fractions, _species(cell)), symprec=near)
+        every = () if data is None else zip(data["rotations"], data["translations"], strict=True)
+        listed = [MagneticOperation(np.array(W), np.array(w), 1) for W, w in every]
+        kept = [operation for operation in listed if _keeps_couplings(cell, operation, {})]
+        R = np.array([_rotation(cell, operation) for operation in kept])
+        P = np.linalg.det(R).round()[:, None, None] * R
+        return cls(P, np.array([_images(cell, operation)[0] for operation in kept]))
+
+    @property
+    def axes(self) -> NDArray[np.float64]:
+        """Axes of rotations and normals of mirrors, Cartesian unit vectors, [axis, 3]; x, y, z where there is none."""
+        found: list[NDArray[np.float64]] = []
+        for P in self.P:
+            axis = axis_of(P)
+            if np.abs(P - np.eye(3)).max() > 1e-6 and all(abs(axis @ other) < 1 - 1e-6 for other in found):
+                found.append(axis)
+        return np.array(found) if found else np.eye(3)
+
+    def symmetries(self, spins: NDArray[np.float64], tolerance: float) -> int:
+        """Return how many operations leave spins [atom, 3] as they are, counted with and without time reversal."""
+        there = spins[self.images]  # [operation, atom, 3]
+        moved = spins @ self.P.swapaxes(1, 2)
+        return int(
+            sum((np.linalg.norm(sign * moved - there, axis=2).max(axis=1) <= tolerance).sum() for sign in (1, -1))
+        )
+
+
+def axis_of(P: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the unit vector that a proper rotation [3, 3] leaves as it is."""
+    return np.asarray(np.linalg.svd(P - np.eye(3))[2][2])
+
+
+def _spglib(cell: MagneticCell) -> Any:
     try:
         import spglib
     except ImportError:
         raise InputError("needs spglib: pip install 'magsearch[export]'", "magnetic space group") from None
     if len(cell.atoms) > LARGEST:
         raise ValueError(f"not looked for in a cell of {len(cell.atoms)} atoms; at most {LARGEST}")
-    species = np.unique(np.array(cell.labels), return_inverse=True)[1].reshape(-1)
-    structure = (cell.cell, cell.fractions, species, cell.vectors)
+    return spglib
+
+
+def _species(cell: MagneticCell) -> NDArray[np.int64]:
+    return np.unique(np.array(cell.labels), return_inverse=True)[1].reshape(-1)
+
+
+def magnetic_group(cell: MagneticCell) -> MagneticGroup:
+    """Return the magnetic space group of a cell at its tolerance.
+
+    Raises InputError without spglib, and ValueError for a cell that is too large.
+    """
+    spglib = _spglib(cell)
+    structure = (cell.cell, cell.fractions, _species(cell), cell.vectors)
     near, largest, kept = _nearest(cell), float(cell.moments.max()), dict[bytes, bool]()
-    tried: list[tuple[float, Any, list[MagneticOperation]]] = []
+    tried: list[tuple[float, int, list[MagneticOperation]]] = []
     for tolerance in sorted({*TOLERANCES, cell.tolerance}):
-        data = _dataset(structure, tolerance * near, tolerance * largest)
+        data = _asked(
+            spglib.get_magnetic_symmetry_dataset,
+            structure,
+            is_axial=True,
+            symprec=tolerance * near,
+            mag_symprec=tolerance * largest,
+        )
         if data is None:
             continue
         every = zip(data.rotations, data.translations, data.time_reversals, strict=True)
         operations = [MagneticOperation(np.array(W), np.array(w), -1 if time else 1) for W, w, time in every]
-        operations = [
-            operation for operation in operations if _keeps_couplings(cell, operation, tolerance * near, kept)
-        ]
+        operations = [operation for operation in operations if _keeps_couplings(cell, operation, kept)]
         uni = data.uni_number
         if len(operations) < len(data.rotations):
-            uni = _identified(cell, operations, tolerance * near)
+            uni = _identified(spglib, cell, operations, tolerance * near)
         if uni is not None:
             tried.append((tolerance, int(uni), operations))
     at = max((k for k, (tolerance, _, _) in enumerate(tried) if tolerance <= cell.tolerance), default=None)
@@ -124,16 +183,8 @@ def magnetic_group(cell: MagneticCell) -> MagneticGroup:
     )
 
 
-def _dataset(structure: Any, near: float, moment: float) -> Any:
-    import spglib
-
-    return _asked(spglib.get_magnetic_symmetry_dataset, structure, is_axial=True, symprec=near, mag_symprec=moment)
-
-
-def _identified(cell: MagneticCell, operations: list[MagneticOperation], near: float) -> int | None:
+def _identified(spglib: Any, cell: MagneticCell, operations: list[MagneticOperation], near: float) -> int | None:
     """Return the UNI number of the group of some operations; None if spglib does not recognise it."""
-    import spglib
-
     W, w = np.array([o.W for o in operations], dtype=np.intc), np.array([o.w for o in operations])
     time = np.array([o.time < 0 for o in operations], dtype=np.intc)
     kind = _asked(spglib.get_magnetic_spacegroup_type_from_symmetry, W, w, time, cell.cell, near)
@@ -189,7 +240,7 @@ def _deviations(cell: MagneticCell, operation: MagneticOperation) -> tuple[float
     return distance, float(np.linalg.norm(moved - cell.vectors[image], axis=1).max())
 
 
-def _keeps_couplings(cell: MagneticCell, operation: MagneticOperation, near: float, kept: dict[bytes, bool]) -> bool:
+def _keeps_couplings(cell: MagneticCell, operation: MagneticOperation, kept: dict[bytes, bool]) -> bool:
     """Return whether an operation leaves all couplings and anisotropies as they are, remembered in ``kept``.
 
     Dipoles are invariant under all isometries; the field is not part of the crystal. A model whose cells differ tells

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from magsearch.errors import InputError
 from magsearch.export.cell import TOLERANCE, MagneticCell, magnetic_cell
 from magsearch.export.group import MagneticGroup, magnetic_group
+from magsearch.export.orientation import aligned
 from magsearch.export.waves import PropagationVector, propagation_vectors
 from magsearch.formats.elements import SYMBOLS
 from magsearch.formatting import html_table, text_table
@@ -32,12 +33,14 @@ class MagneticStructure:
     cell      the cell that files hold
     elements  chemical symbol of each species of the model; species that are no element stay as they are
     assumed   species whose element was read off their label
+    rotation  [3, 3] by which all spins of the search were rotated; the identity unless ``align`` was asked for
     """
 
     texture: NDArray[np.float64]
     cell: MagneticCell
     elements: Mapping[str, str]
     assumed: tuple[str, ...]
+    rotation: NDArray[np.float64]
 
     @property
     def model(self) -> Hamiltonian:
@@ -62,15 +65,17 @@ class MagneticStructure:
     @cached_property
     def dimension(self) -> str:
         """Whether the spins are collinear, coplanar or noncoplanar."""
-        s = self.cell.spins
-        values = np.linalg.svd(s, compute_uv=False) / np.sqrt(len(s))
-        rank = int((values > FLAT * values[0]).sum())
-        return {1: "collinear", 2: "coplanar"}.get(rank, "noncoplanar")
+        return dimension(self.cell.spins)
 
     @property
     def spin_orbit(self) -> bool:
         """Whether a term of the model ties the spins to the lattice."""
         return any(term.spin_orbit for term in self.model.terms)
+
+    @property
+    def turned(self) -> bool:
+        """Whether all spins were rotated."""
+        return bool(np.abs(self.rotation - np.eye(3)).max() > 0)
 
     @cached_property
     def energies(self) -> tuple[float, float]:
@@ -87,13 +92,20 @@ class MagneticStructure:
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
-        """What a user has to know of the files."""
+        """Notes on the files for users."""
         found, lattice = list[str](), self.model.lattice
         if not self.spin_orbit:
             found.append(
                 "no term of the model ties the spins to the lattice: a rotation of all spins costs no energy, so that "
                 "their orientation is arbitrary, and with it the magnetic space group; the spin space group is larger"
+                + (
+                    ""
+                    if self.turned or any(self.model.field)
+                    else "; --align takes the orientation with the most symmetries"
+                )
             )
+        if self.turned:
+            found.append("all spins were rotated together, to the orientation with the most symmetries")
         for label in dict.fromkeys(lattice.species):
             if self.elements[label] not in SYMBOLS[1:]:
                 found.append(f"species '{label}' is no element; --elements {label}=Fe names one")
@@ -152,7 +164,8 @@ class MagneticStructure:
                 for arm in self.propagation_vectors
             ],
             "group": group, "no_group": told,
-            "spins": self.dimension, "spin_orbit": self.spin_orbit, "elements": dict(self.elements),
+            "spins": self.dimension, "spin_orbit": self.spin_orbit, "rotation": self.rotation.tolist(),
+            "elements": dict(self.elements),
             "energy_per_site": before, "energy_per_site_of_cell": after, "notes": list(self.notes),
         }  # fmt: skip
 
@@ -208,14 +221,17 @@ def magnetic_structure(
     cell: str = "magnetic",
     tolerance: float = TOLERANCE,
     elements: Mapping[str, str] | None = None,
+    align: bool = False,
 ) -> MagneticStructure:
     """Return the magnetic structure of a texture [site, 3].
 
     cell        "magnetic", the smallest one after which the texture repeats, or "box"
     tolerance   deviation of spins that count as equal; fraction of distances and moments for the magnetic space group
     elements    chemical symbol by species of the model
+    align       rotate all spins to the orientation with the most symmetries; for models that leave it arbitrary
 
-    Raises InputError for a cell that is neither, for species that do not exist and for a texture without spins.
+    Raises InputError for a cell that is neither, for species that do not exist, for a texture without spins, and for
+    ``align`` where spin-orbit terms or a field fix the orientation, or without spglib.
     """
     if cell not in CELLS:
         raise InputError(f"is {cell!r}; expected {' or '.join(CELLS)}", "cell")
@@ -239,4 +255,21 @@ def magnetic_structure(
         found = magnetic_cell(model, spins, tolerance, cell == "box")
     except ValueError as error:
         raise InputError(str(error), "texture") from None
-    return MagneticStructure(np.asarray(spins, dtype=np.float64), found, named, tuple(assumed))
+    texture, R = np.asarray(spins, dtype=np.float64), np.eye(3)
+    if align:
+        fixed = next((term.name for term in model.terms if term.spin_orbit), "field" if any(model.field) else None)
+        if fixed:
+            raise InputError(f"the model has the term '{fixed}', which fixes the orientation of the spins", "align")
+        try:
+            R = aligned(found, dimension(found.spins), tolerance)
+        except ValueError as error:
+            raise error if isinstance(error, InputError) else InputError(str(error), "align") from None
+        texture, found = texture @ R.T, replace(found, spins=found.spins @ R.T)
+    return MagneticStructure(texture, found, named, tuple(assumed), R)
+
+
+def dimension(spins: NDArray[np.float64]) -> str:
+    """Return whether spins [atom, 3] are collinear, coplanar or noncoplanar."""
+    values = np.linalg.svd(spins, compute_uv=False)
+    rank = int((values > FLAT * values[0]).sum())
+    return {1: "collinear", 2: "coplanar"}.get(rank, "noncoplanar")

@@ -101,6 +101,7 @@ class Result:
         cell: str = "magnetic",
         tolerance: float = TOLERANCE,
         elements: Mapping[str, str] | None = None,
+        align: bool = False,
         overwrite: bool = False,
     ) -> MagneticStructure:
         """Return a texture as a magnetic structure, and write it to a file if one is named.
@@ -110,12 +111,13 @@ class Result:
         cell        "magnetic", the smallest cell after which the texture repeats, or "box"
         tolerance   deviation of spins that count as equal, fraction of their length
         elements    chemical symbol by species of the model
+        align       rotate all spins to the orientation with the most symmetries; for models that leave it arbitrary
 
         The structure prints cell, propagation vectors and magnetic space group. Raises InputError for what cannot be
         written, and for a file that exists unless it may be overwritten. Under mpiexec, rank 0 writes.
         """
         texture = elite_in(self.record, self.file or Path("result"), elite).spins
-        found = magnetic_structure(self.model, texture, cell, tolerance, elements)
+        found = magnetic_structure(self.model, texture, cell, tolerance, elements, align)
         if path is not None and is_first_rank():
             write(found, [(format or format_of(Path(path)), Path(path))], overwrite)
         return found

@@ -81,7 +81,7 @@ def _cell(path: Path, comment: str, count: int, lattice: Lattice) -> NDArray[np.
     match = re.search(r"lattice=\"([^\"]*)\"", comment, re.IGNORECASE)
     if not match:
         raise InputError(
-            f'has {count} sites; the lattice has {lattice.sites}, and there is no Lattice="..." of a smaller cell',
+            f'has {count} sites; the lattice has {lattice.sites}, expected as many, or Lattice="..." of a smaller cell',
             path,
             1,
         )
