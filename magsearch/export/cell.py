@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -67,6 +68,13 @@ class MagneticCell:
         places = (lattice.basis[self.atoms] + self.cells @ lattice.cell) @ np.linalg.inv(self.cell)
         folded = places - np.floor(places + INSIDE)
         return np.where(np.abs(folded) < 1e-14, 0.0, folded)
+
+    @cached_property
+    def tree(self) -> Any:
+        """Atoms by their places in vectors of the cell, folded: a ``scipy.spatial.KDTree``."""
+        from scipy.spatial import KDTree
+
+        return KDTree(self.fractions % 1.0 % 1.0, boxsize=1.0)  # twice: a tiny negative number becomes 1, then 0
 
     @property
     def positions(self) -> NDArray[np.float64]:

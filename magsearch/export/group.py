@@ -218,10 +218,7 @@ def _images(cell: MagneticCell, operation: MagneticOperation) -> tuple[NDArray[n
     """Return the atom [atom] and the cell [atom, 3] that each atom is mapped to, and the largest distance, angstrom."""
     x = cell.fractions
     moved = x @ operation.W.T + operation.w
-    image = np.empty(len(x), dtype=np.int64)
-    for k, place in enumerate(moved):
-        apart = place - x
-        image[k] = np.linalg.norm((apart - np.rint(apart)) @ cell.cell, axis=1).argmin()
+    image = np.asarray(cell.tree.query(moved % 1.0 % 1.0)[1], dtype=np.int64)
     cells = np.rint(moved - x[image])
     return image, cells.astype(np.int64), float(np.linalg.norm((moved - x[image] - cells) @ cell.cell, axis=1).max())
 
