@@ -81,11 +81,13 @@ class Shell:
 class Lattice:
     """A crystal of ``size`` cells, periodic or open along each axis.
 
-    cell      [3, 3]     rows are the cell vectors, angstrom
-    basis     [atom, 3]  Cartesian positions inside the cell, angstrom
-    size      (n1, n2, n3)
-    periodic  one flag for each axis
-    species   one label for each atom of the basis
+    cell         [3, 3]     rows are the cell vectors, angstrom
+    basis        [atom, 3]  Cartesian positions inside the cell, angstrom
+    size         (n1, n2, n3)
+    periodic     one flag for each axis
+    species      one label for each atom of the basis
+    nonmagnetic  the other atoms of the crystal, each a label and its Cartesian position in angstrom: they have no
+                 energy, but belong to the symmetry of the crystal
     """
 
     cell: NDArray[np.float64]
@@ -93,6 +95,7 @@ class Lattice:
     size: tuple[int, int, int]
     periodic: tuple[bool, bool, bool] = (True, True, True)
     species: tuple[str, ...] = ()
+    nonmagnetic: tuple[tuple[str, tuple[float, float, float]], ...] = ()
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
@@ -110,12 +113,19 @@ class Lattice:
             raise SettingError("cell", f"the cell vectors {self.cell.tolist()} do not span a volume")
         if len(self.species) != self.atoms:
             raise SettingError("basis", f"{len(self.species)} species for {self.atoms} atoms of the basis")
-        fractions = self.basis @ np.linalg.inv(self.cell) % 1.0 % 1.0  # twice: a tiny negative number becomes 1, then 0
-        if self.atoms > 1:
+        others = np.array([r for _, r in self.nonmagnetic], dtype=np.float64).reshape(-1, 3)
+        if not np.isfinite(others).all():
+            raise SettingError("nonmagnetic", "positions of nonmagnetic atoms must be finite numbers")
+        places = np.concatenate([self.basis, others])
+        fractions = places @ np.linalg.inv(self.cell) % 1.0 % 1.0  # twice: a tiny negative number becomes 1, then 0
+        if len(places) > 1:
             from scipy.spatial import KDTree
 
             for one, other in KDTree(fractions, boxsize=1.0).query_pairs(SAME_PLACE):
-                raise SettingError("basis", f"atoms {one} and {other} of the basis are at the same place")
+                if max(one, other) < self.atoms:
+                    raise SettingError("basis", f"atoms {one} and {other} of the basis are at the same place")
+                told = f"nonmagnetic atom {max(one, other) - self.atoms} is where another atom is"
+                raise SettingError("nonmagnetic", told)
 
     @classmethod
     def named(

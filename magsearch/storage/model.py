@@ -55,6 +55,10 @@ def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
         model.attrs["dipole"] = json.dumps(asdict(hamiltonian.dipole))
     dataset(model, "cell", lattice.cell, "angstrom", "vector, xyz", "cell vectors")
     dataset(model, "basis", lattice.basis, "angstrom", "atom, xyz", "positions of the atoms in the cell")
+    if lattice.nonmagnetic:
+        model.attrs["nonmagnetic_species"] = texts(name for name, _ in lattice.nonmagnetic)
+        others = np.array([place for _, place in lattice.nonmagnetic])
+        dataset(model, "nonmagnetic", others, "angstrom", "atom, xyz", "positions of the other atoms of the crystal")
     dataset(model, "positions", lattice.positions, "angstrom", "site, xyz", "positions of the sites")
     dataset(model, "moments", hamiltonian.moments, "Bohr magneton", "atom or site", "moments")
     dataset(model, "field", np.array(hamiltonian.field), "tesla", "xyz", "magnetic field")
@@ -102,8 +106,14 @@ def read(model: h5py.Group) -> Hamiltonian:
 
     attrs = model.attrs
     dipoles = (Dipole(tuple(json.loads(attrs["dipole"])["demagnetising"])),) if "dipole" in attrs else ()
+    named, places = attrs.get("nonmagnetic_species", ()), model["nonmagnetic"][()] if "nonmagnetic" in model else ()
     lattice = Lattice(
-        model["cell"][()], model["basis"][()], tuple(attrs["size"]), tuple(attrs["periodic"]), tuple(attrs["species"])
+        model["cell"][()],
+        model["basis"][()],
+        tuple(attrs["size"]),
+        tuple(attrs["periodic"]),
+        tuple(attrs["species"]),
+        tuple((str(name), (float(x), float(y), float(z))) for name, (x, y, z) in zip(named, places, strict=True)),
     )
     unit_bonds = bonds("bonds")
     return Hamiltonian(
