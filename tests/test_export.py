@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+import warnings
 from fractions import Fraction
 from pathlib import Path
 
@@ -174,9 +176,59 @@ def test_couplings_tell_atoms_apart_that_positions_do_not():
     assert magnetic_structure(model, spins).group.kind == "III"
 
 
+def fluoride() -> tuple[Hamiltonian, np.ndarray]:
+    """MnF2 with its fluorine and couplings that do not tell where it is."""
+    cell = np.diag([4.87, 4.87, 3.31])
+    places = np.array([[0.305, 0.305, 0], [0.695, 0.695, 0], [0.195, 0.805, 0.5], [0.805, 0.195, 0.5]]) @ cell
+    lattice = Lattice(
+        cell, np.array([[0, 0, 0], [0.5, 0.5, 0.5]]) @ cell, (2, 2, 2), species=("Mn", "Mn"),
+        nonmagnetic=tuple(("F", tuple(place)) for place in places.tolist()),
+    )  # fmt: skip
+    bonds = shell_bonds(lattice, exchange(-0.1), exchange(-1.0))
+    up = np.array([[0, 0, 1.0], [0, 0, -1.0]])
+    return Hamiltonian(lattice, bonds, 5.0, EASY), np.tile(up, (lattice.cells, 1))
+
+
+def test_atoms_without_a_moment_belong_to_the_group_and_to_the_files(tmp_path):
+    pytest.importorskip("spglib")
+    model, spins = fluoride()
+    found = magnetic_structure(model, spins)
+    assert (found.group.number, found.symbols) == ("136.499", ("Mn", "Mn", "F", "F", "F", "F"))
+    assert not any("magnetic atoms alone" in note for note in found.notes)
+    for kind in ("mcif", "xyz"):
+        assert np.allclose(formats.read_spins(written(tmp_path, found, kind), model.lattice), spins)
+    assert written(tmp_path, found, "poscar").read_text().splitlines()[5:7] == ["Mn F", "2 4"]
+    assert len(numbers_in((tmp_path / "state.incar").read_text().split("MAGMOM =")[1].split("#")[0])) == 18
+    assert written(tmp_path, found, "siesta").read_text().split("InitSpin\n")[1].count("\n") == 2
+    assert "natom 6" in written(tmp_path, found, "abinit").read_text()
+    assert (
+        len(numbers_in(re.search(r"mommtfix\n(.*?)\n\n", written(tmp_path, found, "elk").read_text(), re.S)[1])) == 10
+    )
+    assert written(tmp_path, found, "qe").read_text().count("starting_magnetization") == 2
+    assert sunny_energy(written(tmp_path, found, "sunny").read_text()) == pytest.approx(found.energies[0], abs=1e-10)
+    assert spinw_energy(written(tmp_path, found, "spinw").read_text()) == pytest.approx(found.energies[0], abs=1e-8)
+
+
+def test_the_group_of_a_box_is_that_of_its_magnetic_cell():
+    pytest.importorskip("spglib")
+    model, spins = rutile()
+    found = magnetic_structure(model, spins, "box")
+    assert (found.cell.volume, found.group.number) == (8, "136.499")
+
+
+def test_without_spglib_everything_else_is_there(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "spglib", None)
+    model, spins = rutile()
+    found = magnetic_structure(model, spins)
+    assert "needs spglib: pip install 'magsearch[export]'" in found.rows()["group"]
+    assert found.as_json()["group"] is None
+    assert "needs spglib" in written(tmp_path, found, "mcif").read_text()
+
+
 def test_symbols_are_those_of_the_uni_numbers():
     spglib = pytest.importorskip("spglib")
     assert len(SYMBOLS) == 1651
+    warnings.simplefilter("ignore", DeprecationWarning)
     for uni, symbol in enumerate(SYMBOLS, 1):
         kind = spglib.get_magnetic_spacegroup_type(uni)
         assert {1: "'" not in symbol and "_" not in symbol[:2], 2: symbol.endswith("1'"), 4: symbol[1] == "_"}.get(

@@ -20,6 +20,7 @@ from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.sphere import unit
+from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.products import SpinProducts
 from magsearch.search.supercells.supercell import compact, hermite
 
@@ -32,9 +33,11 @@ INSIDE = 1e-6  # of a cell vector: places this close to the next cell are in it
 class MagneticCell:
     """The atoms of a cell after which a texture repeats, in the frame of the model.
 
+    Labels, positions and moment vectors are those of all atoms, the magnetic ones first; the rest is of magnetic atoms.
+
     model       Hamiltonian of the texture
     H           [3, 3] vectors of the cell in vectors of the chemical cell, rows; right-handed
-    atoms       [atom] atom of the chemical cell
+    atoms       [atom] atom of the basis of the chemical cell
     cells       [atom, 3] chemical cell in which it is
     spins       [atom, 3] unit vectors, the mean of all spins of the box that the cell repeats
     moments     [atom] Bohr magnetons
@@ -63,9 +66,12 @@ class MagneticCell:
 
     @cached_property
     def fractions(self) -> NDArray[np.float64]:
-        """Positions in vectors of the cell, [atom, 3], from 0 to 1."""
+        """Positions in vectors of the cell, [magnetic and nonmagnetic atom, 3], from 0 to 1."""
         lattice = self.model.lattice
-        places = (lattice.basis[self.atoms] + self.cells @ lattice.cell) @ np.linalg.inv(self.cell)
+        others = np.array([place for _, place in lattice.nonmagnetic]).reshape(-1, 3)
+        homes = self.homes @ lattice.cell
+        cartesian = [lattice.basis[self.atoms] + self.cells @ lattice.cell, (homes[:, None] + others).reshape(-1, 3)]
+        places = np.concatenate(cartesian) @ np.linalg.inv(self.cell)
         folded = places - np.floor(places + INSIDE)
         return np.where(np.abs(folded) < 1e-14, 0.0, folded)
 
@@ -78,18 +84,26 @@ class MagneticCell:
 
     @property
     def positions(self) -> NDArray[np.float64]:
-        """Cartesian positions inside the cell, [atom, 3] angstrom."""
+        """Cartesian positions inside the cell, [magnetic and nonmagnetic atom, 3] angstrom."""
         return np.asarray(self.fractions @ self.cell)
 
     @property
     def vectors(self) -> NDArray[np.float64]:
-        """Magnetic moments, Cartesian, [atom, 3] Bohr magnetons."""
-        return np.asarray(self.spins * self.moments[:, None])
+        """Magnetic moments, Cartesian, [magnetic and nonmagnetic atom, 3] Bohr magnetons."""
+        return np.concatenate([self.spins * self.moments[:, None], np.zeros((len(self.labels) - len(self.atoms), 3))])
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Species of the model, [atom]."""
-        return tuple(self.model.lattice.species[atom] for atom in self.atoms.tolist())
+        """Species of the model, [magnetic and nonmagnetic atom]."""
+        lattice = self.model.lattice
+        others = tuple(label for label, _ in lattice.nonmagnetic) * len(self.homes)
+        return (*(lattice.species[atom] for atom in self.atoms.tolist()), *others)
+
+    @cached_property
+    def homes(self) -> NDArray[np.int64]:
+        """Chemical cells of which this one consists, [cell, 3]."""
+        size = np.diag(hermite(self.H)).tolist()
+        return np.indices((size[0], size[1], size[2])).reshape(3, -1).T
 
     @property
     def whole(self) -> bool:
@@ -118,12 +132,22 @@ class MagneticCell:
         )
         positions = lattice.basis[self.atoms] + self.cells @ lattice.cell
         return Hamiltonian(
-            Lattice(self.cell, positions, (1, 1, 1), lattice.periodic, self.labels),
+            Lattice(self.cell, positions, (1, 1, 1), lattice.periodic, self.labels[: len(self.atoms)]),
             _joined(ends),
             moments=self.moments,
             anisotropy=anisotropy,
             others=tuple(self._product(term) if isinstance(term, SpinProducts) else term for term in model.others),
         )
+
+    @cached_property
+    def invariant(self) -> Hamiltonian:
+        """The part of ``hamiltonian`` that tells of the symmetry of the crystal.
+
+        Dipoles are invariant under all isometries; couplings across open edges do not exist.
+        """
+        model = self.hamiltonian
+        others = tuple(term for term in model.others if not isinstance(term, Dipole))
+        return replace(model, bonds=model.present, others=others)
 
     @cached_property
     def _numbers(self) -> NDArray[np.int64]:
@@ -143,11 +167,10 @@ class MagneticCell:
 
     def _product(self, term: SpinProducts) -> SpinProducts:
         """Return products of spins for every chemical cell of this one."""
-        homes = self.cells[np.unique(folded(self.cells, self.H), return_index=True)[1]]
-        cells = (term.cells[:, None] + homes[:, None]).reshape(-1, 3)  # [cluster * home * ijkl, 3]
-        atoms = np.repeat(term.atoms[:, None], len(homes), axis=1).reshape(-1)
+        cells = (term.cells[:, None] + self.homes[:, None]).reshape(-1, 3)  # [cluster * home * ijkl, 3]
+        atoms = np.repeat(term.atoms[:, None], len(self.homes), axis=1).reshape(-1)
         numbers, images = self.repeated(atoms, cells)
-        constants = np.repeat(term.constants, len(homes), axis=0)
+        constants = np.repeat(term.constants, len(self.homes), axis=0)
         return replace(
             term, atoms=numbers.reshape(-1, 4), cells=images.reshape(-1, 4, 3), constants=constants, source=()
         )

@@ -76,11 +76,13 @@ def espresso(structure: MagneticStructure, path: Path) -> Texts:
             names.append(f"{symbol}{sum(s == symbol for s, _ in keys)}")
         kinds.append(kind)
     system = [
-        "ibrav = 0", f"nat = {len(cell.atoms)}", f"ntyp = {len(keys)}", "noncolin = .true.",
+        "ibrav = 0", f"nat = {len(cell.labels)}", f"ntyp = {len(keys)}", "noncolin = .true.",
         f"lspinorb = .{str(structure.spin_orbit).lower()}.",
     ]  # fmt: skip
     for k, (_, moment) in enumerate(keys, 1):
         size, theta, phi = _polar(moment)
+        if not size:
+            continue
         told = "" if size >= 1 else "  ! mu_B; divide by the number of valence electrons"
         system += [
             f"starting_magnetization({k}) = {size:.6f}{told}",
@@ -109,7 +111,7 @@ def siesta(structure: MagneticStructure, path: Path) -> Texts:
     kinds = list(dict.fromkeys(structure.symbols))
     lines = [
         "# magnetic cell by magsearch",
-        f"NumberOfAtoms {len(cell.atoms)}",
+        f"NumberOfAtoms {len(cell.labels)}",
         f"NumberOfSpecies {len(kinds)}",
         "%block ChemicalSpeciesLabel",
         *(f"  {k} {_number(symbol, path)} {symbol}" for k, symbol in enumerate(kinds, 1)),
@@ -127,7 +129,11 @@ def siesta(structure: MagneticStructure, path: Path) -> Texts:
         "%endblock AtomicCoordinatesAndAtomicSpecies",
         f"Spin {'spin-orbit' if structure.spin_orbit else 'non-collinear'}",
         "%block DM.InitSpin",
-        *("  {} {:.6f} {:.8f} {:.8f}".format(k, *_polar(moment)) for k, moment in enumerate(cell.vectors, 1)),
+        *(
+            "  {} {:.6f} {:.8f} {:.8f}".format(k, *_polar(moment))
+            for k, moment in enumerate(cell.vectors, 1)
+            if moment.any()
+        ),
         "%endblock DM.InitSpin",
     ]
     return {path: "\n".join(lines) + "\n"}
@@ -139,7 +145,7 @@ def abinit(structure: MagneticStructure, path: Path) -> Texts:
     kinds = list(dict.fromkeys(structure.symbols))
     lines = [
         "# magnetic cell by magsearch",
-        f"natom {len(cell.atoms)}",
+        f"natom {len(cell.labels)}",
         f"ntypat {len(kinds)}",
         "znucl " + " ".join(str(_number(symbol, path)) for symbol in kinds),
         "typat " + " ".join(str(kinds.index(symbol) + 1) for symbol in structure.symbols),
@@ -170,7 +176,8 @@ def elk(structure: MagneticStructure, path: Path) -> Texts:
         atoms += [f"  '{symbol}.in'", f"  {count}"]
         for k, atom in enumerate(order[first : first + count].tolist(), 1):
             atoms.append(f"  {_row(cell.fractions[atom], 12)}  0.0 0.0 0.0")
-            moments.append(f"  {kind} {k} {_row(cell.vectors[atom], 8)}")
+            if cell.vectors[atom].any():
+                moments.append(f"  {kind} {k} {_row(cell.vectors[atom], 8)}")
         first += count
     lines = [
         "! magnetic cell by magsearch",

@@ -10,7 +10,7 @@ positions, and of the largest moment, for moments.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,6 @@ from magsearch.errors import InputError
 from magsearch.export.bns import SYMBOLS
 from magsearch.export.cell import MagneticCell
 from magsearch.model.lattice import shortest
-from magsearch.model.terms.dipole import Dipole
 from magsearch.symmetry.space_group import SpaceOperation, keeps_energy
 
 TOLERANCES = tuple(float(f"{digit}e-{power}") for power in range(6, 0, -1) for digit in (1, 3))  # 1e-6, 3e-6, ... 0.3
@@ -93,7 +92,7 @@ class Crystal:
         kept = [operation for operation in listed if _keeps_couplings(cell, operation, {})]
         R = np.array([_rotation(cell, operation) for operation in kept])
         P = np.linalg.det(R).round()[:, None, None] * R
-        return cls(P, np.array([_images(cell, operation)[0] for operation in kept]))
+        return cls(P, np.array([_images(cell, operation)[0][: len(cell.atoms)] for operation in kept]))
 
     @property
     def axes(self) -> NDArray[np.float64]:
@@ -124,13 +123,15 @@ def _spglib(cell: MagneticCell) -> Any:
         import spglib
     except ImportError:
         raise InputError("needs spglib: pip install 'magsearch[export]'", "magnetic space group") from None
-    if len(cell.atoms) > LARGEST:
-        raise ValueError(f"not looked for in a cell of {len(cell.atoms)} atoms; at most {LARGEST}")
+    if len(cell.labels) > LARGEST:
+        raise ValueError(f"not looked for in a cell of {len(cell.labels)} atoms; at most {LARGEST}")
     return spglib
 
 
 def _species(cell: MagneticCell) -> NDArray[np.int64]:
-    return np.unique(np.array(cell.labels), return_inverse=True)[1].reshape(-1)
+    """Return a number for each label of magnetic atoms, and for each of the others, [magnetic and nonmagnetic atom]."""
+    names = [f"{k < len(cell.atoms)} {label}" for k, label in enumerate(cell.labels)]
+    return np.unique(names, return_inverse=True)[1].reshape(-1)
 
 
 def magnetic_group(cell: MagneticCell) -> MagneticGroup:
@@ -240,23 +241,22 @@ def _deviations(cell: MagneticCell, operation: MagneticOperation) -> tuple[float
 def _keeps_couplings(cell: MagneticCell, operation: MagneticOperation, kept: dict[bytes, bool]) -> bool:
     """Return whether an operation leaves all couplings and anisotropies as they are, remembered in ``kept``.
 
-    Dipoles are invariant under all isometries; the field is not part of the crystal. A model whose cells differ tells
-    no more of its symmetry.
+    The field is not part of the crystal. A model whose cells differ tells no more of its symmetry.
     """
     if not cell.model.uniform:
         return True
     key = operation.W.tobytes() + (operation.w * 1e3).round().astype(np.int64).tobytes() + bytes([operation.time > 0])
     if key not in kept:
         image, cells, _ = _images(cell, operation)
-        model = cell.hamiltonian
-        bare = replace(
-            model, bonds=model.present, others=tuple(term for term in model.others if not isinstance(term, Dipole))
-        )
+        image, cells = image[: len(cell.atoms)], cells[: len(cell.atoms)]
+        model = cell.invariant
         # positions of the Hamiltonian are not folded: atom k is at fractions[k] + shift[k]
-        shift = np.rint(model.lattice.basis @ np.linalg.inv(model.lattice.cell) - cell.fractions).astype(np.int64)
-        moved = cells + shift @ operation.W.T - shift[image]
-        R = _rotation(cell, operation)
-        space = SpaceOperation(R, operation.W.T.astype(np.int64), image, moved)
-        complete = len(np.unique(image)) == len(image)
-        kept[key] = complete and bool(keeps_energy(space, [operation.time * space.P], bare, COUPLINGS)[0])
+        apart = model.lattice.basis @ np.linalg.inv(model.lattice.cell) - cell.fractions[: len(cell.atoms)]
+        shift = np.rint(apart).astype(np.int64)
+        complete = len(np.unique(image)) == len(image) and bool((image < len(cell.atoms)).all())
+        if complete:
+            moved = cells + shift @ operation.W.T - shift[image]
+            space = SpaceOperation(_rotation(cell, operation), operation.W.T.astype(np.int64), image, moved)
+            complete = bool(keeps_energy(space, [operation.time * space.P], model, COUPLINGS)[0])
+        kept[key] = complete
     return kept[key]

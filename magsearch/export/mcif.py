@@ -73,6 +73,7 @@ def texts(structure: MagneticStructure, path: Path) -> Texts:
         *(
             f"{label} " + " ".join(f"{m + 0.0:.12f}" for m in moment)
             for label, moment in zip(labels, (components.round(12) + 0.0).tolist(), strict=True)
+            if any(moment)
         ),
     ]
     return {path: "\n".join(lines) + "\n"}

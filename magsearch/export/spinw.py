@@ -47,7 +47,7 @@ def texts(structure: MagneticStructure, path: Path) -> Texts:
         "model = spinw;",
         f"model.genlattice('lat_const', {_row(lengths[:3])}, 'angled', {_row(lengths[3:])});",
         "positions = " + _table(crystal.fractions),
-        "labels = {" + ", ".join(f"'{s}{k}'" for k, s in enumerate(structure.symbols, 1)) + "};",
+        "labels = {" + ", ".join(f"'{s}{k}'" for k, s in enumerate(structure.symbols[: len(cell.atoms)], 1)) + "};",
         "for k = 1:size(positions, 1)",
         "    model.addatom('r', positions(k,:)', 'S', 1, 'label', labels{k});",
         "end",

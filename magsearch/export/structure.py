@@ -17,7 +17,7 @@ from magsearch.export.group import MagneticGroup, magnetic_group
 from magsearch.export.orientation import aligned
 from magsearch.export.waves import PropagationVector, propagation_vectors
 from magsearch.formats.elements import SYMBOLS
-from magsearch.formatting import html_table, text_table
+from magsearch.formatting import count, html_table, text_table
 from magsearch.model.hamiltonian import Hamiltonian
 
 CELLS = ("magnetic", "box")
@@ -53,9 +53,14 @@ class MagneticStructure:
         return propagation_vectors(self.model.lattice, self.texture)
 
     @cached_property
+    def smallest(self) -> MagneticCell:
+        """Smallest cell after which the texture repeats, whatever the files hold."""
+        return magnetic_cell(self.model, self.texture, self.cell.tolerance)
+
+    @cached_property
     def group(self) -> MagneticGroup:
         """Magnetic space group. Raises InputError without spglib, and ValueError where it is not found."""
-        return magnetic_group(self.cell)
+        return magnetic_group(self.smallest)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -106,16 +111,17 @@ class MagneticStructure:
             )
         if self.turned:
             found.append("all spins were rotated together, to the orientation with the most symmetries")
-        for label in dict.fromkeys(lattice.species):
+        for label in self.elements:
             if self.elements[label] not in SYMBOLS[1:]:
                 found.append(f"species '{label}' is no element; --elements {label}=Fe names one")
         if self.assumed:
             told = ", ".join(f"{label} is {self.elements[label]}" for label in self.assumed)
             found.append(f"assumed from the labels: {told}; --elements names others")
-        found.append(
-            "the model has the magnetic atoms alone: add the others to the files before a calculation; couplings stand "
-            "for them in the search for the magnetic space group"
-        )
+        if not lattice.nonmagnetic:
+            found.append(
+                "the model has the magnetic atoms alone: add the others to the files before a calculation; couplings "
+                "stand for them in the search for the magnetic space group"
+            )
         nearest = float(np.linalg.norm(lattice.cell, axis=1).min())
         if lattice.atoms > 1:
             from scipy.spatial import KDTree
@@ -153,8 +159,9 @@ class MagneticStructure:
             }  # fmt: skip
         return {
             "cell": {
-                "matrix": cell.H.tolist(), "vectors": cell.cell.tolist(), "atoms": len(cell.atoms),
-                "cells": cell.volume, "is_box": cell.whole, "tolerance": cell.tolerance, "deviation": cell.deviation,
+                "matrix": cell.H.tolist(), "vectors": cell.cell.tolist(), "atoms": len(cell.labels),
+                "magnetic_atoms": len(cell.atoms), "cells": cell.volume, "is_box": cell.whole,
+                "tolerance": cell.tolerance, "deviation": cell.deviation,
             },
             "propagation_vectors": [
                 {
@@ -173,10 +180,13 @@ class MagneticStructure:
         """Return what a structure prints, by name."""
         cell = self.cell
         vectors = ", ".join(str(tuple(row)) for row in cell.H.tolist())
+        more = len(cell.labels) - len(cell.atoms)
+        others = f" and {more} other" if more else ""
         whose = " (the box)" if cell.whole else ""
         before, after = self.energies
         found = {
-            "cell": f"{len(cell.atoms)} atoms, {cell.volume} chemical cells{whose}, repeating after {vectors}",
+            "cell": f"{len(cell.atoms)} magnetic{others} atoms, {count(cell.volume, 'chemical cell')}{whose}",
+            "vectors": f"{vectors} in those of the chemical cell",
             "repeats": f"to {cell.deviation:.1e} of a spin (tolerance {cell.tolerance:g}); energy {after:.10f} meV per "
             f"site, that of the texture {before:.10f}",
             "spins": self.dimension,
@@ -237,7 +247,8 @@ def magnetic_structure(
         raise InputError(f"is {cell!r}; expected {' or '.join(CELLS)}", "cell")
     if not 0 < tolerance < 1:
         raise InputError(f"is {tolerance:g}; expected a number between 0 and 1", "tolerance")
-    labels = tuple(dict.fromkeys(model.lattice.species))
+    lattice = model.lattice
+    labels = tuple(dict.fromkeys((*lattice.species, *(label for label, _ in lattice.nonmagnetic))))
     named = dict(elements or {})
     for label, symbol in named.items():
         if label not in labels:

@@ -30,7 +30,7 @@ def texts(structure: MagneticStructure, path: Path) -> Texts:
     if layered or not structure.model.uniform:  # the edges of a film are those of the magnetic cell
         crystal = classical_model(cell.hamiltonian, "Sunny")
         shape, atoms, cells = np.eye(3, dtype=np.int64), np.arange(len(cell.atoms)), np.zeros_like(cell.cells)
-        labels: tuple[str, ...] = structure.symbols
+        labels: tuple[str, ...] = structure.symbols[: len(cell.atoms)]
     else:
         crystal = classical_model(structure.model, "Sunny")
         shape, atoms, cells = crystal.sign * cell.H, cell.atoms, crystal.sign * cell.cells + crystal.folds[cell.atoms]
