@@ -58,6 +58,7 @@ def commands(path: Path, scan: bool) -> list[list[str]]:
         return [*every, ["phases", str(path), "-o", str(out / "o.png")], ["phases", str(path), "--json"]]
     return [
         *every, ["plot", str(path), "-o", str(out / "o.png")], ["show", str(path), "--minima"],
+        ["export", str(path), "-o", str(out / "o.mcif"), "--overwrite"],
         ["run", "--resume", str(path), "--set", "search.generations=4"],
     ]  # fmt: skip
 

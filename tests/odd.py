@@ -73,6 +73,7 @@ LINES = {  # what works in a sound environment
     "symmetry": ["symmetry", "in.toml"],
     "energy": ["energy", "in.toml", "--spins", "random"],
     "convert": ["convert", "in.toml", "new.cfg", "--overwrite"],
+    "export": ["export", "run.h5", "--format", "mcif", "-o", "new.mcif", "--overwrite"],
     "phases": ["phases", "scan.h5", "--json"],
     "device": ["device"],
     "atlas": ["atlas", "--list"],

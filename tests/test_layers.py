@@ -26,7 +26,7 @@ LAYERS = (
     ("minima", "phases"),
     ("search",),
     ("config", "storage"),
-    ("console", "plots", "checks"),
+    ("console", "plots", "checks", "export"),
     ("runs",),
     ("scan",),
     ("report",),

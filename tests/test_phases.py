@@ -72,9 +72,85 @@ CHEQUERS = Lattice(np.eye(3), [[0, 0, 0], [0.5, 0.5, 0]], (12, 12, 1), (True, Tr
 KAGOME = Lattice.named("kagome", (8, 8, 1))
 CHAIN = Lattice.named("chain", (24, 1, 1))
 CUBIC = Lattice.named("cubic", (4, 4, 12))
+SMALL_KAGOME = Lattice.named("kagome", (6, 4, 1))
+HONEYCOMB = Lattice.named("honeycomb", (8, 6, 1))
+BOX = Lattice.named("cubic", (8, 8, 8))
+BILAYER = Lattice(TRIANGULAR.cell, [[0, 0, 0], [0, 0, 1.0]], (24, 24, 1), (True, True, False))
 THIRDS = tuple((np.cos(a), np.sin(a), 0.0) for a in 2 * np.pi / 3 * np.arange(3))
 
+
+def four_atoms(lattice: Lattice, size: tuple[int, int, int]) -> Lattice:
+    """A honeycomb in rectangular cells of four atoms."""
+    a = lattice.cell
+    cell = np.array([a[0], a[0] + 2 * a[1], a[2]])
+    basis = np.vstack([lattice.basis, lattice.basis + (a[0] + a[1])])
+    return Lattice(cell, basis, size, (True, True, False))
+
+
+def signs(lattice: Lattice, q: tuple[float, float, float], second: float) -> np.ndarray:
+    """Up and down by a wave with 2 q = G; the second atom of the honeycomb times a sign."""
+    cell = np.cos(2 * np.pi * lattice.coordinates @ np.array(q)).round()
+    return (cell[:, None] * np.array([1.0, second])).reshape(-1, 1) * np.array([0, 0.6, 0.8])
+
+
+def honeycomb_order(lattice: Lattice, parallel: int) -> np.ndarray:
+    """Rows along the first vector of the honeycomb: two of three neighbours parallel (zigzag), or one (stripy)."""
+    up = signs(lattice, (0, 0.5, 0), 1.0)
+    found = {}
+    for s in (up, signs(lattice, (0, 0.5, 0), -1.0)):
+        i, j, offset = (getattr(lattice.shells(1)[0], name) for name in ("i", "j", "offset"))
+        own = [
+            float(s[a] @ s[lattice.neighbours(n)[0] * 2 + b]) for a, b, n in zip(i, j, offset, strict=True) if a == 0
+        ]
+        found[sum(value > 0 for value in own)] = s
+    return found[parallel]
+
+
+def square_skyrmions(lattice: Lattice) -> np.ndarray:
+    """A square lattice of skyrmions: cores down in an up background."""
+    s = np.zeros((lattice.sites, 3))
+    for index, along in (((2, 0, 0), (1, 0, 0)), ((0, 2, 0), (0, 1, 0))):
+        angle = phase(lattice, *index)
+        s += np.sin(angle)[:, None] * np.array(along) - np.cos(angle)[:, None] * np.array([0, 0, 1])
+    return unit(s + np.array([0, 0, 0.4]))
+
+
+def three_sublattices(lattice: Lattice) -> np.ndarray:
+    """Skyrmions of a triangular lattice that are rotated by 120 degrees from one to the next of three sublattices."""
+    angle = 2 * np.pi / 3 * (lattice.coordinates.sum(axis=1) % 3)
+    c, s, m = np.cos(angle), np.sin(angle), skyrmions(lattice, 0.5)
+    return np.stack([c * m[:, 0] - s * m[:, 1], s * m[:, 0] + c * m[:, 1], m[:, 2]], axis=1)
+
+
+def cuboctahedron(lattice: Lattice) -> np.ndarray:
+    """The twelve directions of a cuboctahedron on kagome (Messio, Lhuillier & Misguich, Phys. Rev. B 83, 184401)."""
+    x, y, _ = lattice.coordinates.T
+    e = np.stack([(-1.0) ** x, (-1.0) ** y, (-1.0) ** (x + y)], axis=1)
+    return unit(np.stack([e * [0, 1, 1], e * [1, 0, 1], e * [1, 1, 0]], axis=1)).reshape(-1, 3)
+
+
+def three_helices(lattice: Lattice) -> np.ndarray:
+    """The cubic hedgehog lattice of MnGe: three helices, whose sum vanishes at points."""
+    a, b, c = (phase(lattice, *index) + 0.4 for index in np.eye(3, dtype=int))
+    return unit(np.stack([np.cos(c) + np.sin(b), np.cos(a) + np.sin(c), np.cos(b) + np.sin(a)], axis=1))
+
+
+def chequered(lattice: Lattice, s: np.ndarray) -> np.ndarray:
+    return s * (-1.0) ** lattice.coordinates.sum(axis=1)[:, None]
+
+
 KNOWN = {
+    "zigzag": (HONEYCOMB, honeycomb_order(HONEYCOMB, 2)),
+    "stripy": (HONEYCOMB, honeycomb_order(HONEYCOMB, 1)),
+    "canted antiferromagnet": (SQUARE, unit(chequered(SQUARE, np.tile([1.0, 0, 0], (576, 1))) + np.array([0, 0, 0.3]))),
+    "canted antiferromagnet of two sublattices": (CHEQUERS, uniform(CHEQUERS, (1, 0, 0.3), (-1, 0, 0.3))),
+    "antiferromagnetic skyrmion lattice": (SQUARE, chequered(SQUARE, square_skyrmions(SQUARE))),
+    "antiferromagnetic skyrmion lattice of three sublattices": (TRIANGULAR, three_sublattices(TRIANGULAR)),
+    "antiferromagnetic skyrmion lattice of a bilayer": (
+        BILAYER, np.stack([skyrmions(TRIANGULAR), -skyrmions(TRIANGULAR)], axis=1).reshape(-1, 3),
+    ),
+    "cuboc": (SMALL_KAGOME, cuboctahedron(SMALL_KAGOME)),
+    "hedgehog lattice": (BOX, three_helices(BOX)),
     "ferromagnet": (SQUARE, uniform(SQUARE, (0.3, -1, 2))),
     "canted ferromagnet": (CHEQUERS, uniform(CHEQUERS, (0.3, 0, 1), (-0.3, 0, 1))),
     "spiral": (SQUARE, spiral(SQUARE, (3, 0, 0))),
@@ -108,6 +184,44 @@ def test_textures_have_the_names_that_textbooks_give_them(name):
     lattice, s = KNOWN[name]
     expected = max((rule.name for rule in RULES if rule.name in name), key=len)
     assert label(portrait(lattice, spectrum(lattice, s))) == expected
+
+
+def other_cells(lattice: Lattice) -> Lattice:
+    """The same crystal turned, with its first vector reversed and the second one sheared."""
+    R = np.linalg.qr(np.random.default_rng(8).normal(size=(3, 3)))[0]
+    return Lattice(lattice.cell @ R.T, lattice.basis @ R.T, lattice.size, lattice.periodic)
+
+
+NEW = [
+    name
+    for name in KNOWN
+    if name.split(" of ")[0]
+    in {"zigzag", "stripy", "canted antiferromagnet", "antiferromagnetic skyrmion lattice", "cuboc", "hedgehog lattice"}
+]
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_noise_and_orientation_leave_the_name(name):
+    lattice, s = KNOWN[name]
+    rng = np.random.default_rng(3)
+    R = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    noisy = unit(s @ (R * np.linalg.det(R)).T + rng.normal(scale=0.08, size=s.shape))
+    for crystal in (lattice, other_cells(lattice)):
+        expected = max((rule.name for rule in RULES if rule.name in name), key=len)
+        assert label(portrait(crystal, spectrum(crystal, noisy))) == expected
+
+
+@pytest.mark.parametrize(("name", "parallel"), [("zigzag", 2), ("stripy", 1)])
+def test_rows_of_a_honeycomb_have_their_names_in_rectangular_cells(name, parallel):
+    """There q is zero, or a multiple of what it was."""
+    s = honeycomb_order(HONEYCOMB, parallel)
+    crystal = four_atoms(HONEYCOMB, (8, 3, 1))
+    inverse = np.linalg.inv(HONEYCOMB.cell * np.array(HONEYCOMB.size)[:, None])
+    own, places = HONEYCOMB.positions @ inverse, crystal.positions @ inverse
+    apart = places[:, None] - own
+    site = np.linalg.norm(apart - np.rint(apart), axis=2).argmin(axis=1)
+    assert sorted(site) == list(range(HONEYCOMB.sites))
+    assert label(portrait(crystal, spectrum(crystal, s[site]))) == name
 
 
 def test_every_rule_says_what_it_asks_for():

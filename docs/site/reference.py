@@ -11,7 +11,7 @@ from magsearch.cli import COMMANDS, load
 TOPICS = {  # of the API: title and the modules whose public names it has
     "Searching": ("runs.api", "runs.result", "scan.api"),
     "Models and files": ("formats", "model.", "errors"),
-    "Textures": ("observables.", "symmetry."),
+    "Textures": ("observables.", "symmetry.", "export."),
     "Methods": ("relaxation.", "thermal."),
     "Islands": ("search.",),
     "Devices and processes": ("engine.", "parallel."),

@@ -38,6 +38,7 @@ COMMANDS = {  # name: its module, and the first paragraph of its docstring, whic
     "bound": ("bound", "Compute a rigorous lower bound of the energy per site."),
     "sample": ("sample", "Compute thermal averages with statistical errors."),
     "convert": ("convert", "Write a model or a texture in the format of another code."),
+    "export": ("export", "Write a texture as a magnetic structure for other codes."),
 }
 PLAIN: dict[str, Any] = {"rich_markup_mode": None}  # brackets in help texts are text: [storage] is a table of the input
 

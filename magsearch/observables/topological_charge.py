@@ -19,11 +19,20 @@ def charge_density(lattice: Lattice, spins: ArrayLike) -> NDArray[np.float64]:
     from its tangent (Van Oosterom & Strackee, IEEE Trans. Biomed. Eng. 30, 125 (1983)). Triangles with a vacancy carry
     none, nor do those whose solid angle is undefined, as in a collinear antiferromagnet.
     """
-    s = np.asarray(spins, dtype=np.float64)
-    length = np.linalg.norm(s, axis=-1, keepdims=True)
-    s = s / np.where(length > 0, length, 1)  # float32 spins are not unit vectors: the charge would not be an integer
-    a, b, c = np.moveaxis(s[..., triangles(lattice), :], -2, 0)
-    occupied = (length[..., 0] > 0)[..., triangles(lattice)].all(axis=-1)
+    a, b, c = np.moveaxis(np.asarray(spins, dtype=np.float64)[..., triangles(lattice), :], -2, 0)
+    return solid_angles(a, b, c)
+
+
+def solid_angles(a: ArrayLike, b: ArrayLike, c: ArrayLike) -> NDArray[np.float64]:
+    """Return the signed solid angles between three spins, [..., 3] each, over 4 pi, [...].
+
+    Zero for a triangle with a vacancy, and where it is undefined, at its branch point.
+    """
+    corners = [np.asarray(corner, dtype=np.float64) for corner in (a, b, c)]
+    lengths = [np.linalg.norm(corner, axis=-1, keepdims=True) for corner in corners]
+    # float32 spins are not unit vectors: the charge would not be an integer
+    a, b, c = (corner / np.where(length > 0, length, 1) for corner, length in zip(corners, lengths, strict=True))
+    occupied = np.all([length[..., 0] > 0 for length in lengths], axis=0)
     volume = np.einsum("...x,...x", a, np.cross(b, c))
     overlap = np.einsum("...x,...x", a, b) + np.einsum("...x,...x", b, c) + np.einsum("...x,...x", c, a)
     defined = occupied & (np.hypot(volume, 1 + overlap) > EXCEPTIONAL)

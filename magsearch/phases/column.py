@@ -220,6 +220,11 @@ def _figures(portrait: Portrait) -> dict[str, Any]:
         "skyrmions_per_cell": portrait.density,
         "staggered": portrait.staggered,
         "waves_together": portrait.together,
+        "chirality": portrait.chirality,
+        "nearest_neighbours": portrait.bonded,
+        "sublattices": portrait.sublattices,
+        "skyrmions_per_cell_of_a_sublattice": portrait.opposed,
+        "hedgehogs_per_site": portrait.hedgehogs,
         "waves": [
             {"q": list(arm.q), "weight": arm.weight, "sharp": arm.sharp, "circular": arm.circular}
             for arm in portrait.arms

@@ -22,7 +22,17 @@ class Rule:
     holds: Callable[[Portrait], bool]
 
 
+def _compensated(p: Portrait) -> bool:
+    """Return whether collinear spins alternate without a mean spin, each with three nearest neighbours."""
+    return p.antiparallel and p.linear > 0.9 and p.uniform < 0.01 and p.coordination == 3
+
+
 RULES = (
+    Rule(
+        "hedgehog lattice",
+        "several Bragg peaks coexist, with hedgehogs and antihedgehogs between cells of three dimensions",
+        lambda p: p.crystalline and p.together > 1.5 and p.hedgehogs > 0,
+    ),
     Rule(
         "isolated skyrmions",
         "a minimum with a topological charge whose mean spin has more than twice the weight of its waves",
@@ -34,6 +44,17 @@ RULES = (
         lambda p: p.crystalline and p.together > 1.5 and p.density > 0.5,
     ),
     Rule(
+        "antiferromagnetic skyrmion lattice",
+        "several magnetic sublattices, on each of which Bragg peaks coexist, with a topological charge above one half "
+        "per cell of their lattice",
+        lambda p: p.sublattices > 1 and p.opposed > 0.5,
+    ),
+    Rule(
+        "canted antiferromagnet",
+        "spins that alternate along a line, with a mean spin across it",
+        lambda p: p.antiparallel and p.line > 0.9 and 0.01 < p.uniform < 0.75 and p.leaning < 0.25,
+    ),
+    Rule(
         "ferromagnet",
         "no Bragg peak, equal sublattices, and a mean spin above one half",
         lambda p: not p.crystalline and p.uniform > max(0.25, p.staggered),
@@ -42,6 +63,16 @@ RULES = (
         "skyrmion liquid",
         "a thermal state without Bragg peaks, with a topological charge above half that of a skyrmion lattice",
         lambda p: p.kelvin > 0 and not p.crystalline and p.density > 0.5,
+    ),
+    Rule(
+        "zigzag",
+        "collinear spins that compensate each other, each parallel to two of three nearest neighbours",
+        lambda p: _compensated(p) and abs(p.bonded - p.linear / 3) < 0.15,
+    ),
+    Rule(
+        "stripy",
+        "collinear spins that compensate each other, each parallel to one of three nearest neighbours",
+        lambda p: _compensated(p) and abs(p.bonded + p.linear / 3) < 0.15,
     ),
     Rule(
         "antiferromagnet",
@@ -64,6 +95,17 @@ RULES = (
         lambda p: p.kelvin > 0 and not p.crystalline,
     ),
     Rule("disordered", "a minimum of the energy without Bragg peaks", lambda p: not p.crystalline),
+    Rule(
+        "cuboc",
+        "three Bragg peaks whose 2 q are reciprocal lattice vectors, on three atoms with spins in all directions",
+        lambda p: (
+            2.5 < p.together < 3.5
+            and p.atoms == 3
+            and p.extent > 0.2
+            and p.uniform < 0.01
+            and all(arm.order == 2 for arm in p.arms[:3])
+        ),
+    ),
     Rule("multi-q", "several Bragg peaks coexist", lambda p: p.together > 1.5),
     Rule(
         "antiferromagnet",

@@ -8,16 +8,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch.model.lattice import Lattice
+from magsearch.model.lattice import Lattice, shortest
 from magsearch.model.reciprocal import wave_numbers, wave_vectors
 from magsearch.model.triangulation import plane_axes, plane_frame, sheets
+from magsearch.observables.neighbours import chirality, coordination, nearest_correlation
 from magsearch.observables.structure_factor import sublattice_modes
+from magsearch.observables.sublattice_charge import SublatticeCharges, sublattice_charges
+from magsearch.observables.three_d import hedgehogs
 from magsearch.observables.topological_charge import SMOOTH, likeness, topological_charge
 
 ARMS = 6  # maximum number of waves in a portrait
 BREADTH = 0.2  # of |q|: Fourier components within this radius belong to one wave, as domains broaden peaks
 APART = 0.9  # of |q|: the waves of a hexagonal or square lattice are |q| or more apart, also in the smallest box
 FAINT = 0.02  # smallest weight of a wave
+SHARP = 0.15  # part of a wave that is at exactly q in a minimum
+AROUND = np.array([[h, k] for h in (-1, 0, 1) for k in (-1, 0, 1)])
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,17 @@ class Portrait:
     density         |charge| per cell of a triangular lattice with the arms' (rms) wave number; 0 if undefined
     together        number of waves that coexist in one texture; spiral domains that alternate in time count as one
     arms            waves, heaviest first
+    linear          largest principal value of the mean s s^T: 1 if all spins lie along one line
+    extent          smallest one: 0 if all lie in one plane, 1/3 if they have all directions alike
+    line            collinearity of the spins' deviations from the mean spin, as ``linear``
+    leaning         cos^2 of the angle between the mean spin and the line of these deviations
+    bonded          mean s_i . s_j of nearest neighbours
+    coordination    nearest neighbours of a site
+    atoms           atoms of the basis
+    chirality       mean s_i . (s_j x s_k) of triangles of neighbours
+    sublattices     magnetic sublattices of a plane on which neighbours are alike; 0 if there is one, or none
+    opposed         mean |charge| of a sublattice per cell of a triangular lattice with the wave number of its texture
+    hedgehogs       hedgehogs and antihedgehogs per site
     """
 
     kelvin: float
@@ -68,6 +84,17 @@ class Portrait:
     density: float
     together: float
     arms: tuple[Arm, ...]
+    linear: float = 0.0
+    extent: float = 0.0
+    line: float = 0.0
+    leaning: float = 0.0
+    bonded: float = 0.0
+    coordination: float = 0.0
+    atoms: int = 1
+    chirality: float = 0.0
+    sublattices: float = 0.0
+    opposed: float = 0.0
+    hedgehogs: float = 0.0
 
     @property
     def uniform(self) -> float:
@@ -80,6 +107,12 @@ class Portrait:
         return float(sum(arm.weight for arm in self.arms))
 
     @property
+    def antiparallel(self) -> bool:
+        """Whether spins alternate: opposed sublattices of one cell, or one Bragg peak whose 2 q is a lattice vector."""
+        one = self.crystalline and self.together < 1.5 and self.arms[0].order == 2
+        return one or self.staggered > max(0.25, self.modulated)
+
+    @property
     def tilt(self) -> float:
         """Cosine of the angle between the mean spin and the rotation axis of the heaviest wave."""
         return float(np.dot(self.magnetization, self.arms[0].axis)) / max(self.uniform**0.5, 1e-300)
@@ -87,7 +120,7 @@ class Portrait:
     @property
     def crystalline(self) -> bool:
         """Whether the heaviest wave has a Bragg peak above its surroundings; thermal states need a sharper one."""
-        sharp = 0.15 if self.kelvin == 0 else 0.4
+        sharp = SHARP if self.kelvin == 0 else 0.4
         return any(arm.sharp > sharp and (self.kelvin == 0 or arm.weight > 0.05) for arm in self.arms[:1])
 
 
@@ -102,6 +135,8 @@ class Spectrum:
     charge      topological charge
     alike       mean s_i . s_j between neighbours of a plane
     together    number of coexisting waves, without overtones and those below a quarter of the heaviest
+    square      [3, 3] mean s s^T
+    bonded, chirality, sublattices, opposed, hedgehogs as in ``Portrait``
     """
 
     weight: NDArray[np.float64]
@@ -111,6 +146,12 @@ class Spectrum:
     charge: float
     alike: float
     together: float
+    square: NDArray[np.float64]
+    bonded: float
+    chirality: float
+    sublattices: float
+    opposed: float
+    hedgehogs: float
 
     def __add__(self, other: Spectrum) -> Spectrum:
         return Spectrum(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
@@ -134,9 +175,20 @@ def spectrum(lattice: Lattice, spins: ArrayLike) -> Spectrum:
         charge=float(topological_charge(lattice, s)),
         alike=likeness(lattice, s),
         together=0.0,
+        square=s.T @ s / count,
+        bonded=nearest_correlation(lattice, s),
+        chirality=chirality(lattice, s),
+        sublattices=0.0,
+        opposed=0.0,
+        hedgehogs=float(np.abs(hedgehogs(lattice, s)).sum()) / count,
     )
     arms = _arms(lattice, found)
-    return replace(found, together=sum(not arm.overtone and arm.weight >= arms[0].weight / 4 for arm in arms))
+    smooth = lattice.atoms == 1 and found.alike > SMOOTH  # one sublattice
+    charges = None if smooth else sublattice_charges(lattice, s)
+    if charges is not None:
+        per_cell = _per_sublattice_cell(lattice, found, charges)
+        found = replace(found, sublattices=float(charges.count), opposed=per_cell)
+    return replace(found, together=float(_coexisting(arms)))
 
 
 def portrait(
@@ -163,7 +215,30 @@ def portrait(
         density=abs(measured.charge) / _lattice_cells(lattice, arms) if meant else 0.0,
         together=measured.together,
         arms=arms,
+        **_directions(measured),
+        bonded=measured.bonded,
+        coordination=coordination(lattice),
+        atoms=lattice.atoms,
+        chirality=measured.chirality,
+        sublattices=measured.sublattices,
+        opposed=measured.opposed,
+        hedgehogs=measured.hedgehogs,
     )
+
+
+def _directions(measured: Spectrum) -> dict[str, float]:
+    """Return how spins, and their deviations from the mean spin, are distributed over directions."""
+    total = max(float(np.trace(measured.square)), 1e-300)
+    values = np.linalg.eigvalsh(measured.square) / total
+    apart = measured.square - np.outer(measured.spin, measured.spin)
+    own, axes = np.linalg.eigh(apart)
+    strength = max(float(np.linalg.norm(measured.spin)), 1e-300)
+    return {
+        "linear": float(values[-1]),
+        "extent": float(values[0]),
+        "line": float(own[-1] / max(own.sum(), 1e-300)),
+        "leaning": float((axes[:, -1] @ measured.spin / strength) ** 2),
+    }
 
 
 def _near(lattice: Lattice, k: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -215,6 +290,11 @@ def _cell(lattice: Lattice, index: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(x + lattice.size[0] * (y + lattice.size[1] * z))
 
 
+def _coexisting(arms: Sequence[Arm]) -> int:
+    """Return the number of waves without overtones and those below a quarter of the heaviest."""
+    return sum(not arm.overtone and arm.weight >= arms[0].weight / 4 for arm in arms)
+
+
 def _lattice_cells(lattice: Lattice, arms: Sequence[Arm]) -> float:
     """Return the number of cells of a triangular lattice with the arms' wave number, of area 8 pi^2 / (sqrt(3) q^2)."""
     first, second = plane_axes(lattice)
@@ -223,3 +303,28 @@ def _lattice_cells(lattice: Lattice, arms: Sequence[Arm]) -> float:
     q = np.array([arm.q for arm in arms]) @ plane_frame(lattice)[:2].T
     square = np.average((q**2).sum(axis=1), weights=[arm.weight for arm in arms])
     return float(area * np.sqrt(3) * max(square, 1e-300) / (8 * np.pi**2))
+
+
+def _per_sublattice_cell(lattice: Lattice, measured: Spectrum, charges: SublatticeCharges) -> float:
+    """Return the mean |charge| of a magnetic sublattice per cell of the lattice that its waves form.
+
+    The waves are those of the texture folded into the Brillouin zone of a sublattice. 0 if fewer than two sharp ones
+    coexist there, and for a charge that is none.
+    """
+    axes = list(plane_axes(lattice))
+    vectors = shortest(charges.H @ lattice.cell[axes])[0]
+    dual = 2 * np.pi * np.linalg.pinv(vectors).T  # reciprocal vectors of the sublattice, rows
+    q = wave_vectors(lattice).reshape(-1, 3)
+    near = np.rint(q @ vectors.T / (2 * np.pi))
+    choices = q[:, None] - (near[:, None] + AROUND) @ dual  # [cell, choice, 3]
+    lengths = np.linalg.norm(choices @ plane_frame(lattice)[:2].T, axis=2).round(9)
+    folded = choices[np.arange(len(q)), lengths.argmin(axis=1)]
+    index = np.rint(folded @ lattice.cell.T / (2 * np.pi) * np.array(lattice.size)).astype(np.int64)
+    cell = _cell(lattice, np.where(np.array(lattice.size) > 1, index, 0))
+    weight, turning = np.zeros_like(measured.weight), np.zeros_like(measured.turning)
+    np.add.at(weight, cell, measured.weight)
+    np.add.at(turning, cell, measured.turning)
+    arms = _arms(lattice, replace(measured, weight=weight, turning=turning))
+    if charges.typical < 0.5 or _coexisting(arms) < 2 or arms[0].sharp <= SHARP:
+        return 0.0
+    return charges.typical * len(sheets(lattice)) / _lattice_cells(lattice, arms)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 from magsearch import storage
 from magsearch.bounds.bound import Bound
 from magsearch.errors import InputError, unknown
+from magsearch.export.cell import TOLERANCE
+from magsearch.export.structure import MagneticStructure, magnetic_structure
+from magsearch.export.writing import format_of, write
 from magsearch.formatting import fixed, html_table, text_table, vector
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.parallel.ranks import is_first_rank
@@ -88,6 +92,35 @@ class Result:
             if self.file is not None and self.record.resumable:
                 populations = storage.read_states(self.file)
             storage.write(out, self.record, populations)
+
+    def export(
+        self,
+        path: str | Path | None = None,
+        format: str | None = None,
+        elite: int = 0,
+        cell: str = "magnetic",
+        tolerance: float = TOLERANCE,
+        elements: Mapping[str, str] | None = None,
+        align: bool = False,
+        overwrite: bool = False,
+    ) -> MagneticStructure:
+        """Return a texture as a magnetic structure, and write it to a file if one is named.
+
+        format      mcif, poscar, qe, siesta, abinit, elk, xyz, sunny or spinw; by default that of the file's name
+        elite       which one; 0 is the champion
+        cell        "magnetic", the smallest cell after which the texture repeats, or "box"
+        tolerance   deviation of spins that count as equal, fraction of their length
+        elements    chemical symbol by species of the model
+        align       rotate all spins to the orientation with the most symmetries; for models that leave it arbitrary
+
+        The structure prints cell, propagation vectors and magnetic space group. Raises InputError for what cannot be
+        written, and for a file that exists unless it may be overwritten. Under mpiexec, rank 0 writes.
+        """
+        texture = elite_in(self.record, self.file or Path("result"), elite).spins
+        found = magnetic_structure(self.model, texture, cell, tolerance, elements, align)
+        if path is not None and is_first_rank():
+            write(found, [(format or format_of(Path(path)), Path(path))], overwrite)
+        return found
 
     def to_xarray(self) -> Any:
         """Return elites, history and positions as an ``xarray.Dataset`` with dimensions, units and descriptions.

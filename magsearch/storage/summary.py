@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from magsearch.formatting import fixed
+from magsearch.model.lattice import Lattice
+from magsearch.observables.neighbours import chirality
+from magsearch.observables.sublattice_charge import sublattice_charges
+from magsearch.observables.three_d import hedgehogs, hopf_index
 from magsearch.observables.topological_charge import rough
 from magsearch.search.candidate import Candidate
 from magsearch.search.discovery import discovery
@@ -22,6 +27,7 @@ def summary(record: Record) -> dict[str, Any]:
     elites, history = [described(elite, record.hamiltonian.n_spins) for elite in record.elites], record.history
     return {
         "champion": elites[0] if elites else None,
+        "topology": topology(record.hamiltonian.lattice, record.elites[0].spins) if elites else None,
         "bound": certificate(record),
         "discovery": discovered(record),
         "elites": elites,
@@ -39,6 +45,19 @@ def summary(record: Record) -> dict[str, Any]:
         "version": record.version,
         "created": record.created,
         "damaged": list(record.damaged),
+    }
+
+
+def topology(lattice: Lattice, spins: NDArray[Any]) -> dict[str, Any]:
+    """Return the topological figures of a texture [site, 3] beside its charge; None for what is undefined."""
+    charges, found, hopf = sublattice_charges(lattice, spins), hedgehogs(lattice, spins), hopf_index(lattice, spins)
+    return {
+        "sublattices": None if charges is None else charges.count,
+        "charges": None if charges is None else charges.charge.tolist(),  # [layer, atom, part]
+        "hedgehogs": int((found > 0).sum()),
+        "antihedgehogs": int((found < 0).sum()),
+        "hopf_index": hopf if np.isfinite(hopf) else None,
+        "chirality": chirality(lattice, spins),
     }
 
 

@@ -11,6 +11,7 @@ Results = Mapping[str, Any]
 def figures(results: Results) -> dict[str, Any]:
     """Return the key figures of what the steps of a study have printed; None where a step has not found one."""
     run, bound = results.get("run") or {}, results.get("bound") or {}
+    magnetic = results.get("export") or {}
     champion, proof = run.get("champion") or {}, run.get("bound") or {}
     return {
         "energy_per_site_meV": champion.get("energy_per_site"),
@@ -18,6 +19,10 @@ def figures(results: Results) -> dict[str, Any]:
         "topological_charge": champion.get("charge"),
         "magnetization": champion.get("magnetization"),
         "sites": run.get("sites"),
+        "magnetic_space_group": (magnetic.get("group") or {}).get("symbol"),
+        "propagation_vectors": [arm["q"] for arm in magnetic.get("propagation_vectors", ()) if not arm["harmonic"]]
+        if magnetic
+        else None,
         "gap_meV": proof.get("gap"),
         "proven": proof.get("tight"),
         "crystal_bound_meV": (bound.get("crystal") or {}).get("bound_per_site"),

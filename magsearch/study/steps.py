@@ -49,6 +49,11 @@ STEPS = (
     Step("run", ("{input}", "-o", RUN), "search for the ground state", input=True, file=RUN),
     Step("cells", (RUN,), "supercells commensurate with the softest modes"),
     Step("bound", (RUN, "--energy", RUN), "lower bound of the energy, also of the infinite crystal"),
+    Step(
+        "export",
+        (RUN, "--format", "mcif", "--format", "poscar", "--format", "xyz", "--overwrite"),
+        "magnetic cell, propagation vectors and magnetic space group; files for other codes",
+    ),
     Step("plot", (RUN, "-o", "texture.png"), "picture of the ground state", prints=False),
     Step("report", (RUN, "-o", "report.html"), "interactive report of the search", prints=False),
 )

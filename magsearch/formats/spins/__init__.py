@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from magsearch import output
 from magsearch.errors import InputError
-from magsearch.formats.spins import ovf, restart, xyz
+from magsearch.formats.spins import mcif, ovf, restart, xyz
 from magsearch.formats.table import read_bytes
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
@@ -55,6 +55,8 @@ def _read(path: Path, lattice: Lattice) -> NDArray[np.float64]:
         return ovf.read(path, lattice)
     if xyz.recognises(begin):
         return xyz.read(path, lattice)
+    if mcif.recognises(begin):
+        return mcif.read(path, lattice)
     spins = restart.read(path, lattice)
     return spins if len(spins) != lattice.sites else lattice.displaced(spins, -lattice.folded)
 

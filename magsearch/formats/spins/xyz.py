@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
@@ -16,11 +17,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from magsearch.errors import InputError
 from magsearch.formats.elements import SYMBOLS
+from magsearch.formats.spins.tiling import NEAR, tiled
 from magsearch.formats.table import numbers, read_text
 from magsearch.model.lattice import Lattice
 
 COLUMNS = ("initial_magmoms", "magmoms", "magmom", "moments", "moment", "spins", "spin", "s", "vector_field")
-NEAR = 0.01  # largest distance of a position from its site, in units of the shortest distance between sites
 
 
 def recognises(begin: bytes) -> bool:
@@ -36,12 +37,14 @@ def recognises(begin: bytes) -> bool:
 def read(path: Path, lattice: Lattice) -> NDArray[np.float64]:
     """Read the directions [site, 3] of the moments of the first frame; zero for zero moments.
 
-    Raises InputError, with file and line, for invalid files and for positions that differ from those of the lattice.
+    A file of another number of sites is that of a smaller cell, Lattice=, of which the box is a multiple. Raises
+    InputError, with file and line, for invalid files and for positions that differ from those of the lattice.
     """
     lines = read_text(path).splitlines()
     count = int(lines[0])
-    if count != lattice.sites:
-        raise InputError(f"has {count} sites; the lattice has {lattice.sites}", path, 1)
+    if not count:
+        raise InputError("has no sites", path, 1)
+    cell = None if count == lattice.sites else _cell(path, lines[1], count, lattice)
     columns = _columns(path, lines[1])
     width = max(first + size for first, size in columns.values())
     name = next((name for name in COLUMNS if name in columns), None)
@@ -64,9 +67,31 @@ def read(path: Path, lattice: Lattice) -> NDArray[np.float64]:
     if more:
         warnings.warn(f"{path}: {more} lines follow the first frame of {count} sites, which is read", stacklevel=4)
     length = np.linalg.norm(moments, axis=1, keepdims=True)
+    directions = moments / np.where(length > 0, length, 1.0)
+    if cell is not None:
+        magnetic = length[:, 0] > 0
+        return tiled(path, lattice, cell, positions[magnetic], directions[magnetic])
     spins = np.empty_like(moments)
-    spins[_sites(path, positions, lattice)] = moments / np.where(length > 0, length, 1.0)
+    spins[_sites(path, positions, lattice)] = directions
     return spins
+
+
+def _cell(path: Path, comment: str, count: int, lattice: Lattice) -> NDArray[np.float64]:
+    """Return the cell of a file with fewer sites than the lattice, from Lattice="..." in the comment line."""
+    match = re.search(r"lattice=\"([^\"]*)\"", comment, re.IGNORECASE)
+    if not match:
+        raise InputError(
+            f'has {count} sites; the lattice has {lattice.sites}, expected as many, or Lattice="..." of a smaller cell',
+            path,
+            1,
+        )
+    tokens = match[1].split()
+    if len(tokens) != 9:
+        raise InputError(f"Lattice= has {len(tokens)} numbers; expected 9", path, 2)
+    cell = np.array(numbers(tokens, [f"Lattice {k}" for k in range(9)], path, 2)).reshape(3, 3)
+    if not abs(np.linalg.det(cell)) > 1e-12 * np.linalg.norm(cell, axis=1).prod():
+        raise InputError("the vectors of Lattice= do not span a volume", path, 2)
+    return cell
 
 
 def _columns(path: Path, comment: str) -> dict[str, tuple[int, int]]:
@@ -119,13 +144,23 @@ def _sites(path: Path, positions: NDArray[np.float64], lattice: Lattice) -> NDAr
 
 def text(spins: ArrayLike, lattice: Lattice, moments: ArrayLike) -> str:
     """Return the text of an extended XYZ file with spins [site, 3] and moments [site] in Bohr magnetons."""
-    box = " ".join(f"{x:.16g}" for x in (lattice.cell * np.array(lattice.size)[:, None]).ravel())
-    flags = " ".join("T" if p else "F" for p in lattice.periodic)
     symbols = [label if label in SYMBOLS else "X" for label in lattice.species] * lattice.cells
     vectors = np.asarray(spins) * np.asarray(moments)[:, None]
+    cell = lattice.cell * np.array(lattice.size)[:, None]
+    return atoms_text(cell, lattice.periodic, symbols, lattice.positions, vectors)
+
+
+def atoms_text(
+    cell: ArrayLike, periodic: Sequence[bool], symbols: Sequence[str], positions: ArrayLike, moments: ArrayLike
+) -> str:
+    """Return the text of an extended XYZ file of a cell [3, 3] with positions and moments [atom, 3]."""
+    box = " ".join(f"{x:.16g}" for x in np.ravel(cell))
+    flags = " ".join("T" if p else "F" for p in periodic)
     rows = (
-        f"{symbol:2s}" + "".join(f" {x:.16g}" for x in (*position, *vector))
-        for symbol, position, vector in zip(symbols, lattice.positions.tolist(), vectors.tolist(), strict=True)
+        f"{symbol:2s}" + "".join(f" {x:.16g}" for x in (*position, *moment))
+        for symbol, position, moment in zip(
+            symbols, np.asarray(positions).tolist(), np.asarray(moments).tolist(), strict=True
+        )
     )
     properties = "species:S:1:pos:R:3:initial_magmoms:R:3"
-    return "\n".join([str(lattice.sites), f'Lattice="{box}" Properties={properties} pbc="{flags}"', *rows]) + "\n"
+    return "\n".join([str(len(symbols)), f'Lattice="{box}" Properties={properties} pbc="{flags}"', *rows]) + "\n"
