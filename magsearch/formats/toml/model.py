@@ -34,6 +34,7 @@ from magsearch.formats.toml.couplings import (
 )
 from magsearch.formats.toml.source import Source
 from magsearch.formats.toml.table import Table
+from magsearch.formats.toml.waves import WaveVector, waves
 from magsearch.model.bonds import BondError, Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import NAMED, Lattice
@@ -188,6 +189,9 @@ class Model(Table, path="model"):
     chirality: list[Chirality] = dataclasses.field(
         default_factory=list, metadata={"doc": "Scalar chiralities, see [[model.chirality]]."}
     )
+    q: list[WaveVector] = dataclasses.field(
+        default_factory=list, metadata={"doc": "Couplings at wave vectors, see [[model.q]]."}
+    )
     anisotropy: list[Uniaxial] = dataclasses.field(
         default_factory=list, metadata={"doc": "Uniaxial anisotropies, see [[model.anisotropy]]."}
     )
@@ -232,6 +236,7 @@ def hamiltonian(table: dict[str, Any], text: str, path: str | Path) -> Hamiltoni
     clusters = products(
         model.biquadratic, model.biquadratic_bond, model.four_spin, model.chirality, lattice, source, unit
     )
+    at_waves = waves(model.q, lattice, source, unit)
     atoms = model.basis or [ORIGIN] * lattice.atoms
     x, y, z = model.field if isinstance(model.field, list) else (0.0, 0.0, model.field)
     try:
@@ -242,7 +247,7 @@ def hamiltonian(table: dict[str, Any], text: str, path: str | Path) -> Hamiltoni
             anisotropy=tuple(term.term(unit) for _, terms in onsite for term in terms),
             field=(x, y, z),
             vacancies=tuple(model.vacancies),
-            others=(*clusters, *dipoles(model.dipole)),
+            others=(*clusters, *at_waves, *dipoles(model.dipole)),
         )
     except SettingError as error:
         raise source.about(error) from None
