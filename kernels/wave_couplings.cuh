@@ -52,9 +52,9 @@ DEVICE void put3(real* p, vec<double> v) {
     p[0] = (real)v.x, p[width] = (real)v.y, p[2 * width] = (real)v.z;
 }
 
-// U and V of every wave, fields [block, 2 wave, 3, width], from the sums of the spins, [wave, WAVE_SUMS, replica]; where
-// `varied`, their change as all spins move along vectors with the sums `moving`. To E = - 1/2 sum_i s_i . b_i of these
-// fields `energy` [replica] is to be added.
+// U and V of every wave, fields [block, 2 wave, 3, width], from the sums of the spins, [wave, WAVE_SUMS, replica];
+// where `varied`, their change as all spins move along vectors with the sums `moving`. To E = - 1/2 sum_i s_i . b_i of
+// these fields `energy` [replica] is to be added.
 template <typename real>
 KERNEL wave_fields(const double* __restrict__ sums, int varied, const double* __restrict__ moving,
                    const double* __restrict__ table, int waves, int spins, real* __restrict__ fields,
@@ -70,7 +70,8 @@ KERNEL wave_fields(const double* __restrict__ sums, int varied, const double* __
             const double X = (dot(C, AC) + dot(S, AS)) / spins, four = 2 * p[WAVE_K] / spins, J = p[WAVE_J] - four * X;
             vec<double> U, V;
             if (varied) {
-                const auto c = three(moving + at, replicas), s = three(moving + at + (long long)SINES * replicas, replicas);
+                const auto c = three(moving + at, replicas),
+                           s = three(moving + at + (long long)SINES * replicas, replicas);
                 const double more = four * 2 * (dot(c, AC) + dot(s, AS)) / spins;
                 U = J * times(A, c) - cross(s, D) - more * AC;
                 V = J * times(A, s) - cross(D, c) - more * AS;
@@ -108,8 +109,7 @@ KERNEL spread_waves(const real* __restrict__ fields, const real* __restrict__ ph
 // Adds what fields do not tell of the energy to the sums [chunk, SUMS, replica] of an evaluation.
 template <typename real>
 KERNEL add_wave_energy(const double* __restrict__ energy, double* __restrict__ sums, int replicas) {
-    FOR_EACH_REPLICA (r, replicas)
-        sums[(long long)ENERGY * replicas + r] += energy[r];
+    FOR_EACH_REPLICA (r, replicas) sums[(long long)ENERGY * replicas + r] += energy[r];
 }
 
 // The sums of the waves as update_spins_with_waves keeps them, held [block, 2 wave, 3, width]: C, then S.
@@ -160,8 +160,8 @@ struct Waves {
             const vec<lane<real>> D{lane<real>{} + constant(w, WAVE_D), lane<real>{} + constant(w, WAVE_D + 1),
                                     lane<real>{} + constant(w, WAVE_D + 2)};
             const lane<real> J = constant(w, WAVE_J) - 2 * constant(w, WAVE_K) / spins / spins * without(w);
-            h = h + real(4) / spins * (J * along(w) - phase[2 * w] * cross(sines(w), D) -
-                                       phase[2 * w + 1] * cross(D, cosines(w)));
+            h = h + real(4) / spins *
+                        (J * along(w) - phase[2 * w] * cross(sines(w), D) - phase[2 * w + 1] * cross(D, cosines(w)));
         }
         return h;
     }
@@ -207,8 +207,7 @@ KERNEL update_spins_with_waves(
             const int i = order[n];
             real* here = mine + (long long)i * 3 * width;
             const auto s = load3(here);
-            const Waves<real> others{table, waves, count, phase_of(phases, waves, i, 0),
-                                     held + place(0, r, 2 * waves)};
+            const Waves<real> others{table, waves, count, phase_of(phases, waves, i, 0), held + place(0, r, 2 * waves)};
             others.add(-1, s);
             auto h = bilinear(every, neighbour, coupling, matrices, start[i], start[i + 1]) +
                      sweep.terms.row(i)[MOMENT] * B + others.field();

@@ -212,6 +212,11 @@ MODEL_SAMPLES = {
         "stevens": [{"k": 2, "q": 1, "B": 1.0}],
         "biquadratic": [{"B": 2.0}], "biquadratic_bond": [{"i": 0, "j": 1, "B": 2.0}],
         "four_spin": [{"K": 2.0, "sites": RHOMBUS}], "chirality": [{"T": 2.0, "sites": RHOMBUS[:3]}],
+        "q": [{"Q": [0.5, 0.0, 0.0], "J": 2.0}],
+    },
+    "model.q": {
+        "Q": [0.0, 0.25, 0.0], "J": 3.0, "K": 0.5, "matrix": [[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 3.0]],
+        "D": [1.0, 2.0, 3.0], "star": 4, "axis": [1.0, 1.0, 0.0],
     },
     "model.biquadratic": {"B": 3.0, "shell": 2, "between": ["A", "B"]},
     "model.biquadratic_bond": {"i": 1, "j": 1, "B": 3.0, "cells": [3, 0, 0]},
@@ -246,6 +251,7 @@ CRYSTAL: dict[str, Any] = {
     "dipole": {"demagnetising": [0.0, 0.0, 0.0]},
     "biquadratic": [{"B": 0.3}], "biquadratic_bond": [{"i": 0, "j": 0, "cells": [2, 1, 0], "B": 0.2}],
     "four_spin": [{"K": 0.4, "sites": RHOMBUS}], "chirality": [{"T": 0.1, "sites": RHOMBUS[:3]}],
+    "q": [{"Q": [0.5, 0.25, 0.0], "J": 1.0, "star": 2}],
 }  # fmt: skip
 
 
@@ -258,6 +264,8 @@ def crystal(tmp_path: Path, table: dict[str, Any]) -> list[Any]:
     listed = [lattice.cell, lattice.basis, bonds.i, bonds.j, bonds.offset, bonds.J, h.moments]
     for term in h.products:
         listed += [term.atoms, term.cells, term.constants]
+    if h.waves is not None:
+        listed += [h.waves.q, h.waves.J, h.waves.K, h.waves.A, h.waves.D]
     rest = [lattice.size, lattice.periodic, lattice.species, h.field, h.anisotropy, h.vacancies, h.dipole]
     return [[array.tolist() for array in listed], *rest]
 

@@ -21,7 +21,8 @@ Wave = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]  # Q
 class WaveVector(Table, path="model.q"):
     """Couplings at a wave vector, or at all of a star, `[[model.q]]`; one of Q and -Q stands for both.
 
-    The energy is 2 [- J X - i D . (S_Q x S_-Q) + K X^2 / N] with X = S_Q . A S_-Q and S_Q = N^-1/2 sum_i s_i exp(-i Q.r).
+    The energy is 2 [- J X - i D . (S_Q x S_-Q) + K X^2 / N] with X = S_Q . A S_-Q and
+    S_Q = N^-1/2 sum_i s_i exp(-i Q.r).
     """
 
     Q: Vector = field(
@@ -82,7 +83,7 @@ def _star(entry: WaveVector, lattice: Lattice) -> list[Wave]:
         R = np.eye(3) + np.sin(angle) * across + (1 - np.cos(angle)) * across @ across
         R = np.where(np.abs(2 * R - np.rint(2 * R)) < EXACT, np.rint(2 * R) / 2, R)
         q = np.round(lattice.cell @ R @ inverse @ np.array(entry.Q), 12) + 0.0
-        turned = A if (A == A[0, 0] * np.eye(3)).all() else R @ A @ R.T
+        turned = A if np.array_equal(A, A[0, 0] * np.eye(3)) else R @ A @ R.T
         turned = np.where(A == A.T, 0.5 * (turned + turned.T), turned)
         for other, there, vector in found:
             same = [bool((np.abs(d - np.rint(d)) < EXACT).all()) for d in (q - other, q + other)]

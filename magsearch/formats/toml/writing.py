@@ -61,8 +61,8 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
         for operator in terms.stevens:
             lines += ["", "[[model.stevens]]", f"k = {operator.k}", f"q = {operator.q}"]
             lines += [f"B = {number(operator.B)}  # meV", f"axes = {_list(operator.axes)}", f"atoms = [{atom}]"]
-    if (term := hamiltonian.waves) is not None:
-        for Q, J_Q, K, A, D_Q in zip(term.q, term.J, term.K, term.A, term.D, strict=True):
+    if (waves := hamiltonian.waves) is not None:
+        for Q, J_Q, K, A, D_Q in zip(waves.q, waves.J, waves.K, waves.A, waves.D, strict=True):
             lines += ["", "[[model.q]]", f"Q = {_list(Q)}", f"J = {number(J_Q)}  # meV", f"K = {number(K)}"]
             lines += [f"matrix = {_list(A)}", f"D = {_list(D_Q)}"]
     if hamiltonian.dipole is not None:

@@ -24,7 +24,7 @@ from magsearch.model.terms.onsite import OnsiteEntries
 from magsearch.model.terms.term import Below, Sites, Space
 
 CLOSE = 1e-6  # of a reciprocal vector: wave vectors that differ less are one
-LONGEST = 1000  # cells: periods that an error names
+LONGEST = 200  # cells: periods that an error names
 ROUNDING = 1e-13  # of the couplings: bound of what sums over pairs round
 HALVINGS = 60  # of the interval in which a multiplier lies
 
@@ -63,7 +63,7 @@ class WaveCouplings:
 
     @property
     def _isotropic(self) -> bool:
-        return bool((self.A == self.A[:, :1, :1] * np.eye(3)).all())
+        return np.array_equal(self.A, self.A[:, :1, :1] * np.eye(3))
 
     @property
     def linear_in_spin(self) -> bool:
