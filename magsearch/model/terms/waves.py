@@ -83,7 +83,7 @@ class WaveCouplings:
         """Raise BondError for numbers that are not finite, and wave vectors that do not fit or are listed twice."""
         numbers = np.concatenate([part.reshape(len(self), -1) for part in (self.q, self.J, self.K, self.A, self.D)], 1)
         self._refuse(~np.isfinite(numbers).all(axis=1), "the numbers must be finite")
-        self._refuse((self.A != self.A.swapaxes(1, 2)).any(axis=(1, 2)), "the matrix must be symmetric")
+        self._refuse((self.A.swapaxes(1, 2) != self.A).any(axis=(1, 2)), "the matrix must be symmetric")
         lattice = sites.lattice
         size, periodic = np.array(lattice.size), np.array(lattice.periodic)
         wrong = (np.abs(self.q * size - np.rint(self.q * size)) > CLOSE * size) & periodic
@@ -133,7 +133,7 @@ class WaveCouplings:
         return np.where(sites.occupied[:, None, None], np.stack([np.cos(turns), np.sin(turns)], axis=2), 0.0)
 
     def energies(self, sites: Sites, spins: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the energy of every site, [..., site] meV: half of - s.b of its bilinear part, a quarter of the other."""
+        """Return - s.b / 2 of the bilinear part and - s.b / 4 of the other, [..., site] meV."""
         s, waves, n = np.asarray(spins, dtype=np.float64), self.waves(sites), max(int(sites.occupied.sum()), 1)
         C, S = np.einsum("iwp,...ix->p...wx", waves, s)
         AC, AS = (np.einsum("wxy,...wy->...wx", self.A, part) for part in (C, S))
