@@ -27,6 +27,7 @@ from magsearch.model.terms.products import SpinProducts
 from magsearch.model.terms.term import UnsupportedTerm
 from magsearch.model.terms.waves import WaveCouplings
 from magsearch.observables.energy_density import energy_density
+from magsearch.observables.topological_charge import topological_charge
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import relax
 from magsearch.search.supercells.supercell import own_supercell
@@ -195,6 +196,22 @@ def test_one_q_without_k_and_two_with_it():
             assert bound.per_site == pytest.approx(-1 + K / 2, abs=1e-9)
         if K < 0:
             assert_allclose(np.sort(weight), [0, 0.5], atol=1e-6)
+
+
+@pytest.mark.parametrize(("B", "charge"), [(0.0, 2), (10.4, 1)])
+def test_skyrmions_of_an_itinerant_magnet(B, charge):
+    """Three Q of length pi / 3 on the triangular lattice, K = J / 2, in three cells (PRB 95, 224424 (2017))."""
+    lattice = Lattice.named("triangular", (12, 12, 1))
+    q = np.array([[2, -1, 0], [1, 1, 0], [-1, 2, 0]]) / 12
+    assert_allclose(np.linalg.norm(q @ lattice.reciprocal, axis=1), np.pi / 3)
+    model = Hamiltonian(lattice, Bonds.none(), field=(0, 0, B), others=(coupled(q, 1.0, 0.5),))
+    found = relax(LBFGS(), Evaluator(model, Cpu(), np.float64), oracle.random_textures(model, 64))
+    s = found.textures[int(found.energy.argmin())]
+    assert abs(topological_charge(lattice, s)) == pytest.approx(3 * charge, abs=1e-6)
+    weight = [np.linalg.norm(S) ** 2 for *_, S in oracle.waves(model, s)]
+    assert_allclose(weight, weight[0], rtol=1e-4)
+    gap = found.energy.min() / model.n_spins - lower_bound(model).per_site
+    assert 0 <= gap < 0.04
 
 
 def test_symmetries_leave_the_energy():

@@ -34,10 +34,10 @@ class WaveCouplings:
     """The couplings at wave vectors Q, of all spins alike.
 
     q       [wave, 3] reciprocal vectors: the phase of an atom is 2 pi q . f with f its position in cell vectors
-    J       [wave] meV; the largest is that of the spirals that are lowest
+    J       [wave] meV; positive for waves of Q
     K       [wave] meV; positive for states of several Q
     A       [wave, 3, 3] symmetric, dimensionless: anisotropy of both
-    D       [wave, 3] meV; spirals that turn from Q.r on by D, seen against D, are lowest
+    D       [wave, 3] meV; spirals e1 cos Q.r - e2 sin Q.r with e1 x e2 along D are lowest
     source  where each was read, for error messages; may be empty
     """
 
