@@ -29,23 +29,27 @@ nonmagnetic = [{position = [0.5, 0.5, 0.5]}]
 J = 1.0
 shell = 1
 """
-PRODUCT = """
+MORE = """
 [[model.biquadratic]]
 B = 0.1
 shell = 1
+
+[[model.q]]
+Q = [0.5, 0.0, 0.0]
+J = 1.0
 """
 SETTINGS = {"generations": 2, "replicas": 4, "progress": False, "seed": 1}
 
 
 def files(folder: Path) -> Iterator[Path]:
     """Make a run and a scan, and yield their paths."""
-    source, product = folder / "model.toml", folder / "product.toml"
+    source, more = folder / "model.toml", folder / "more.toml"
     source.write_text(MODEL)
-    product.write_text(MODEL + PRODUCT)
+    more.write_text(MODEL + MORE)
     run, scan = folder / "run.h5", folder / "scan.h5"
     ms.search(source, store=run, islands=2, bound=True, **SETTINGS)
     yield run
-    ms.scan(product, store=scan, field=[0, 1], temperature=[0, 1], search={"generations": 1}, progress=False)
+    ms.scan(more, store=scan, field=[0, 1], temperature=[0, 1], search={"generations": 1}, progress=False)
     yield scan
 
 

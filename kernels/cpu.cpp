@@ -22,6 +22,7 @@
 #include "philox.cuh"
 #include "products.cuh"
 #include "textures.cuh"
+#include "wave_couplings.cuh"
 #include "waves.cuh"
 
 // -- signatures -----------------------------------------------------------------------------------------------------

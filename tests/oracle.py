@@ -92,7 +92,23 @@ def energies(hamiltonian: Hamiltonian, s: np.ndarray) -> dict[str, np.ndarray]:
         i, j, k, l = (s[..., n, :] for n in sites)  # noqa: E741
         others[name] -= a * dot(i, j) * dot(k, l) + b * dot(j, k) * dot(l, i) + c * dot(i, k) * dot(j, l)
         others[name] -= t * dot(i, np.cross(j, k))
+    if hamiltonian.waves is not None:
+        others["wave_vectors"] = 0.0
+        for _, J, K, A, D, S in waves(hamiltonian, s):
+            X = np.einsum("...a,ab,...b->...", S, A, S.conj()).real
+            dmi_part = (1j * np.cross(S, S.conj()) @ D).real
+            others["wave_vectors"] = others["wave_vectors"] + 2 * (-J * X - dmi_part + K / hamiltonian.n_spins * X**2)
     return {"exchange": exchange, "dmi": dmi, "anisotropy": anisotropy, "zeeman": zeeman, **others}
+
+
+def waves(hamiltonian: Hamiltonian, s: np.ndarray) -> list[tuple]:
+    """For each wave vector exp(i Q.r) [site], J, K, A, D and S_Q [..., 3]."""
+    lattice, term, found = hamiltonian.lattice, hamiltonian.waves, []
+    for q, J, K, A, D in zip(term.q, term.J, term.K, term.A, term.D, strict=True):
+        phase = np.exp(1j * lattice.positions @ (2 * np.pi * np.linalg.inv(lattice.cell) @ q))
+        S = np.einsum("i,...ia->...a", phase.conj(), s) / hamiltonian.n_spins**0.5
+        found.append((phase, J, K, A, D, S))
+    return found
 
 
 def stevens(k: int, q: int, s: np.ndarray) -> np.ndarray:
@@ -149,6 +165,12 @@ def field(hamiltonian: Hamiltonian, s: np.ndarray) -> np.ndarray:
         b[..., sites[0], :] += T * np.cross(j, k)
         b[..., sites[1], :] += T * np.cross(k, i)
         b[..., sites[2], :] += T * np.cross(i, j)
+    for phase, J, K, A, D, S in waves(hamiltonian, s) if hamiltonian.waves else ():
+        N = hamiltonian.n_spins
+        X = np.einsum("...a,ab,...b->...", S, A, S.conj()).real[..., None]
+        # S_-Q changes by exp(i Q.r) N^-1/2, S_Q by its conjugate
+        turned = (J - 2 * K / N * X) * (S @ A) + 1j * np.cross(D, S)
+        b += 4 * N**-0.5 * (phase[:, None] * turned[..., None, :]).real
     for term in hamiltonian.anisotropy:
         acts = sites_of(hamiltonian, term.atoms)[:, None]
         if isinstance(term, UniaxialAnisotropy):

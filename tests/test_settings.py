@@ -214,6 +214,11 @@ MODEL_SAMPLES = {
         "four_spin": [{"K": 2.0, "sites": RHOMBUS}], "chirality": [{"T": 2.0, "sites": RHOMBUS[:3]}],
         "structure": "slanted.vasp", "magnetic": [{"atoms": "Fe1"}], "symmetry": False,
         "nonmagnetic": [{"position": [0.5, 0.25, 0.25]}],
+        "q": [{"Q": [0.5, 0.0, 0.0], "J": 2.0}],
+    },
+    "model.q": {
+        "Q": [0.0, 0.25, 0.0], "J": 3.0, "K": 0.5, "matrix": [[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 3.0]],
+        "D": [1.0, 2.0, 3.0], "star": 1, "axis": [0.0, 0.0, 1.0],
     },
     "model.magnetic": {"atoms": "O", "moment": 3.0},
     "model.nonmagnetic": {"position": [0.5, 0.25, 0.25], "species": "O"},
@@ -252,6 +257,7 @@ CRYSTAL: dict[str, Any] = {
     "dipole": {"demagnetising": [0.0, 0.0, 0.0]},
     "biquadratic": [{"B": 0.3}], "biquadratic_bond": [{"i": 0, "j": 0, "cells": [2, 1, 0], "B": 0.2}],
     "four_spin": [{"K": 0.4, "sites": RHOMBUS}], "chirality": [{"T": 0.1, "sites": RHOMBUS[:3]}],
+    "q": [{"Q": [0.25, 0.25, 0.0], "J": 1.0, "star": 2, "axis": [1.0, 0.0, 0.0]}],
 }  # fmt: skip
 
 STRUCTURED: dict[str, Any] = {
@@ -272,6 +278,8 @@ def crystal(tmp_path: Path, table: dict[str, Any]) -> list[Any]:
     listed = [lattice.cell, lattice.basis, bonds.i, bonds.j, bonds.offset, bonds.J, h.moments]
     for term in h.products:
         listed += [term.atoms, term.cells, term.constants]
+    if h.waves is not None:
+        listed += [h.waves.q, h.waves.J, h.waves.K, h.waves.A, h.waves.D]
     rest = [
         lattice.size,
         lattice.periodic,
@@ -306,6 +314,8 @@ def test_every_key_of_the_model_changes_the_hamiltonian(tmp_path, table):
             del changed["cell"], changed["basis"]
         if key in ("lattice", "cell", "basis", "cartesian", "position"):  # other bonds
             del changed["kitaev"]
+        if key in ("lattice", "size"):
+            del changed["q"]
         if key in ("lattice", "basis"):
             for bound in ("bond", "biquadratic_bond", "four_spin", "chirality"):
                 del changed[bound]

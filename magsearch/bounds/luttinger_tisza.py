@@ -52,6 +52,12 @@ def lower_bound(
             "the lower bound of the infinite crystal",
             "its J(q) is not a finite sum of waves; there is a bound of the box",
         )
+    if of == "crystal" and hamiltonian.waves is not None:
+        raise UnsupportedTerm(
+            hamiltonian.waves,
+            "the lower bound of the infinite crystal",
+            "its waves are those of the box; there is a bound of the box",
+        )
     form = quadratic_form(hamiltonian)
     if not 1 / LARGEST < form.scale < LARGEST:
         raise ValueError(

@@ -179,7 +179,7 @@ def in_space(form: QuadraticForm, field: ArrayLike) -> QuadraticForm:
 def _axes(hamiltonian: Hamiltonian) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return which axes couplings cross, and which of these are open: the layers along them are spins of one cell."""
     crossed = (hamiltonian.bonds.offset != 0).any(axis=0)
-    if hamiltonian.dipole is not None:
+    if hamiltonian.joined:
         crossed = crossed | (np.array(hamiltonian.lattice.size) > 1)
     return crossed, crossed & ~np.array(hamiltonian.lattice.periodic)
 
@@ -188,7 +188,7 @@ def bonds_of_cell(hamiltonian: Hamiltonian) -> float:
     """Estimate the number of bonds of the model's quadratic form, without building it."""
     layers = np.where(_axes(hamiltonian)[1], hamiltonian.lattice.size, 1).prod()
     spins = layers * hamiltonian.lattice.atoms if hamiltonian.uniform else hamiltonian.n_spins
-    return float(spins * (hamiltonian.coordination + (hamiltonian.n_spins if hamiltonian.dipole else 0)))
+    return float(spins * (hamiltonian.coordination + (hamiltonian.n_spins if hamiltonian.joined else 0)))
 
 
 def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
@@ -197,8 +197,11 @@ def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
     Each term gives a form that is never above it (``Term.relaxed_below``); UnsupportedTerm is raised where one cannot.
     """
     lattice, below, dipole = hamiltonian.lattice, _below(hamiltonian), hamiltonian.dipole
+    waves = hamiltonian.waves
     if hamiltonian.uniform:
         bonds = hamiltonian.bonds if dipole is None else hamiltonian.bonds + dipole.bonds(hamiltonian)
+        if waves is not None:
+            bonds = bonds + waves.bonds(hamiltonian)
         crossed, folded = _axes(hamiltonian)
         slab = replace(lattice, size=tuple(np.where(folded, lattice.size, 1).tolist()))
         there = np.stack([slab.neighbours(offset) for offset in bonds.offset]) if len(bonds) else np.empty((0, 1), int)
@@ -215,6 +218,9 @@ def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
         if dipole is not None:
             one, other, row, matrices = dipole.on_sites(hamiltonian)
             i, j, J = np.concatenate([i, one]), np.concatenate([j, other]), np.concatenate([J, matrices[row]])
+        if waves is not None:
+            one, other, matrices = waves.on_sites(hamiltonian)
+            i, j, J = np.concatenate([i, one]), np.concatenate([j, other]), np.concatenate([J, matrices])
         i, j = spin_of[i], spin_of[j]
         offset = np.zeros((len(i), 3), dtype=np.int64)
     spins = int(spin_of.max(initial=-1)) + 1

@@ -81,6 +81,8 @@ def bound(
     result["crystal"] = None
     if hamiltonian.dipole is not None:
         rows["crystal"] = "no bound: term dipole"
+    elif hamiltonian.waves is not None:
+        rows["crystal"] = "no bound: term wave_vectors"
     elif quadratic_form(hamiltonian).dimension:
         crystal = _bound(hamiltonian, "crystal", moments, input_file)
         wave = spiral(hamiltonian, crystal)

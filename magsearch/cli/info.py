@@ -40,6 +40,7 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
         "bonds_per_site": hamiltonian.coordination,
         "range": hamiltonian.reach,
         "dipoles": hamiltonian.dipole.summary(lattice) if hamiltonian.dipole else None,
+        "wave_vectors": len(hamiltonian.waves) if hamiltonian.waves else 0,
         "clusters_of_cell": {term.name: len(term) for term in hamiltonian.products},
         "field": list(hamiltonian.field),
         "path": evaluator.path,

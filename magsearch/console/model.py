@@ -61,6 +61,8 @@ def summary(console: Console, hamiltonian: Hamiltonian) -> None:
     )
     if hamiltonian.dipole is not None:
         console.print(f"dipoles    {hamiltonian.dipole.summary(lattice)}", soft_wrap=True)
+    if hamiltonian.waves is not None:
+        console.print(f"waves      couplings at {count(len(hamiltonian.waves), 'wave vector')}", soft_wrap=True)
     for term in hamiltonian.products:
         console.print(f"clusters   {len(term)} of {term.name} in a cell", soft_wrap=True)
     console.print(

@@ -23,6 +23,7 @@ from magsearch.engine.onsite_table import OnsiteTable
 from magsearch.engine.path import Path, choose_path, cost, padded
 from magsearch.engine.product_lists import ProductLists
 from magsearch.engine.sweep_order import SweepPlan
+from magsearch.engine.wave_table import WaveTable
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.units import MU_B
 
@@ -62,6 +63,8 @@ class Evaluator:
         self.chunks = -(-self.sites // device.chunk)
         self.onsite = OnsiteTable.of(hamiltonian, "the evaluator").on(device, self.real)
         self.products = bool(hamiltonian.products)
+        waves = hamiltonian.waves
+        self.waves = None if waves is None else WaveTable.of(waves, hamiltonian, device, self.real)
 
     @property
     def convolves(self) -> bool:
@@ -73,7 +76,7 @@ class Evaluator:
         """Origin of the bilinear field, as kernels number it."""
         if self.path == "fourier":
             return SOURCE["CONVOLUTION"]
-        return SOURCE["BOTH"] if self.convolves else SOURCE["LIST"]
+        return SOURCE["LIST"] if self.waves is None and not self.convolves else SOURCE["BOTH"]
 
     @property
     def stiffness(self) -> float:
@@ -148,13 +151,14 @@ class Evaluator:
         spins, other, force [block, site, 3, width]; ``other`` is what the force is multiplied with in the sum OVERLAP.
         """
         # a convolution may be read where the force is written, unless that holds what the force is multiplied with
-        convolve, field = self.bilinear(spins, None if other is force else force)
+        convolve, field, left = self.bilinear(spins, None if other is force else force)
         evaluate = self.bind(
             "evaluate_with_products" if self.products else "evaluate",
             spins, self.source, field, *self._couplings, *self.onsite, zeeman,
             other, force, sums, self.sites, self.device.chunk, self.replicas(spins),
         )  # fmt: skip
-        return self.device.chain(*convolve, evaluate)
+        rest = [] if self.waves is None else [self.waves.energy(left, sums)]
+        return self.device.chain(*convolve, evaluate, *rest)
 
     def advance_and_evaluate(
         self, spins: Any, force: Any, step: Any, zeeman: Any, next_spins: Any, next_force: Any, sums: Any
@@ -172,14 +176,16 @@ class Evaluator:
 
     def fields(self, spins: Any, zeeman: Any) -> Any:
         """Return b = -dE/ds on the device, meV, [block, site, 3, width] as the spins."""
-        return self._fields(spins, zeeman, self.onsite, self.products)
+        return self._fields(spins, zeeman, self.onsite, every=True)
 
-    def _fields(self, spins: Any, zeeman: Any, onsite: tuple[Any, Any], products: bool) -> Any:
-        out = self.device.xp.empty_like(spins)
-        convolve, bilinear = self.bilinear(spins)
+    def _fields(self, spins: Any, zeeman: Any, onsite: tuple[Any, Any], every: bool) -> Any:
+        """Return the fields of all terms, or those of bonds and dipoles and of ``onsite`` alone."""
+        out, products = self.device.xp.empty_like(spins), every and self.products
+        source = self.source if every or self.convolves else SOURCE["LIST"]
+        convolve, bilinear, _ = self.bilinear(spins, waves=every)
         field = self.bind(
             "field_with_products" if products else "field",
-            spins, self.source, bilinear, *(self._couplings if products else self._neighbours), *onsite,
+            spins, source, bilinear, *(self._couplings if products else self._neighbours), *onsite,
             zeeman, out, self.sites, self.device.chunk, self.replicas(spins),
         )  # fmt: skip
         self.device.chain(*convolve, field)()
@@ -190,7 +196,7 @@ class Evaluator:
 
         held [block, site, width]: s . b of every spin; sums [chunk, replica]. See kernels/hessian.cuh.
         """
-        convolve, bilinear = self.bilinear(vectors)
+        convolve, bilinear, _ = self.bilinear(vectors, at=spins)
         product = self.bind(
             "hessian_with_products" if self.products else "hessian_product",
             spins, held, vectors, self.source, bilinear, *self._couplings, *self.onsite,
@@ -198,18 +204,29 @@ class Evaluator:
         )  # fmt: skip
         return self.device.chain(*convolve, product)
 
-    def bilinear(self, spins: Any, into: Any = None) -> tuple[list[Launch], Any]:
+    def bilinear(
+        self, spins: Any, into: Any = None, at: Any = None, waves: bool = True
+    ) -> tuple[list[Launch], Any, Any]:
         """Return launches that prepare the bilinear field of ``spins``, and the array that kernels read it from.
 
         On the direct path nothing, and the spins themselves: the kernel sums over neighbours; dipoles come from a
-        convolution all the same. ``into`` is where a convolution may write; None: an array of its own.
+        convolution all the same. ``into`` is where a convolution may write; None: an array of its own. The field of
+        couplings at wave vectors is added, or, where ``at`` is given, its change as spins that are there move along
+        ``spins``. The third result is what - 1/2 sum s . b lacks of the energy, [replica], or None.
         """
-        if not self.convolves:
-            return [], spins
+        if not self.convolves and (self.waves is None or not waves):
+            return [], spins, None
         field = self.device.xp.empty_like(spins) if into is None else into
-        if self.path == "direct":
-            return self._dipole_field(spins, field), field
-        return [self.convolution(spins, self.modes, field)], field
+        launches: list[Launch] = []
+        if self.path == "fourier":
+            launches = [self.convolution(spins, self.modes, field)]
+        elif self.convolves:
+            launches = self._dipole_field(spins, field)
+        if self.waves is None or not waves:
+            return launches, field, None
+        of, moving = (spins, None) if at is None else (at, spins)
+        more, left = self.waves.field(of, moving, field, bool(launches))
+        return [*launches, *more], field, left
 
     def _dipole_field(self, spins: Any, field: Any) -> list[Launch]:
         """Return launches for the field of all dipoles, convolved on a lattice without open edges."""
@@ -237,8 +254,11 @@ class Evaluator:
 
     @cached_property
     def lines(self) -> LinePlan | None:
-        """Lines of cells that a GPU transforms in shared memory; None on a CPU, with clusters, and where cuFFT does."""
-        if self.path == "direct" or not self.device.together or self.products:
+        """Lines of cells that a GPU transforms in shared memory.
+
+        None on a CPU, with clusters or couplings at wave vectors, and where cuFFT does.
+        """
+        if self.path == "direct" or not self.device.together or self.products or self.waves is not None:
             return None
         lattice = self.hamiltonian.lattice
         return LinePlan.of(lattice.size, lattice.atoms, self.real, self.device)
@@ -346,10 +366,10 @@ class Evaluator:
         return self._like(textures, out)
 
     def coupling_field(self, textures: Any) -> NDArray[Any]:
-        """Return sum_j J_ij s_j of textures [replica, site, 3] or [site, 3], meV, same shape."""
+        """Return sum_j J_ij s_j of bonds and dipoles, for textures [replica, site, 3] or [site, 3], meV, same shape."""
         spins = self.spins(textures)
         nothing = OnsiteTable.zero(self.sites).on(self.device, self.real)
-        out = self._fields(spins, self.zeeman((0.0, 0.0, 0.0), self.replicas(spins)), nothing, products=False)
+        out = self._fields(spins, self.zeeman((0.0, 0.0, 0.0), self.replicas(spins)), nothing, every=False)
         return self._like(textures, out)
 
     def _like(self, textures: Any, spins: Any) -> NDArray[Any]:

@@ -79,6 +79,12 @@ class SweepOrder:
             colour.append(len(lengths))
         return cls(np.concatenate(sites), np.concatenate([[0], np.cumsum(lengths)]), np.array(colour))
 
+    @classmethod
+    def one_by_one(cls, occupied: NDArray[np.bool_]) -> SweepOrder:
+        """Return the order in which all sites are one part."""
+        sites = np.flatnonzero(occupied)
+        return cls(sites, np.array([0, len(sites)]), np.array([0, 1]))
+
     @property
     def width(self) -> int:
         """Largest number of parts of a colour."""
@@ -89,8 +95,9 @@ class SweepOrder:
 class SweepPlan:
     """A Hamiltonian on a device, as a kernel that updates spins reads it.
 
-    kernel   "update_spins", or the one for models with clusters
-    model    arguments: start, neighbour, coupling, matrices, those of ``ProductLists``, if any, and of ``OnsiteTable``
+    kernel   "update_spins", or the one for models with clusters or couplings at wave vectors
+    model    arguments: start, neighbour, coupling, matrices, those of ``ProductLists``, if the kernel reads any, and of
+             ``OnsiteTable``
     order    arguments: sites, part
     colour   [colour + 1] first part of each colour
     width    parts of the largest colour
@@ -98,7 +105,8 @@ class SweepPlan:
     spins    updates of a sweep
     long     whether sites have many bonds, which warps of a GPU share
 
-    A bond between a site and its own periodic image is not linear in its spin: it counts as anisotropy.
+    A bond between a site and its own periodic image is not linear in its spin: it counts as anisotropy. Couplings at
+    wave vectors join all spins: then a sweep has one part, all sites in turn.
     """
 
     kernel: str
@@ -120,20 +128,25 @@ class SweepPlan:
         table = OnsiteTable.of(hamiltonian, "the heat bath")
         if own.any():
             table = table.with_quadratic(0.5 * own)
-        known = hamiltonian.products
+        waves = hamiltonian.waves
+        known = hamiltonian.products if waves is None else (*hamiltonian.products, waves)
         if table.linear and not all(term.linear_in_spin for term in hamiltonian.terms if term not in known):
             nonlinear = next(term for term in hamiltonian.terms if not term.linear_in_spin and term not in known)
             raise UnsupportedTerm(nonlinear, "the heat bath", "it is not linear in a spin, and no kernel computes it")
         products = ProductLists.of(hamiltonian) if known else None
-        order = SweepOrder.of(neighbours, device.stretch, hamiltonian.occupied, products)
+        if waves is None:
+            order = SweepOrder.of(neighbours, device.stretch, hamiltonian.occupied, products)
+        else:
+            order = SweepOrder.one_by_one(hamiltonian.occupied)
         clusters = () if products is None else products.on(device, real)
+        alone = "update_spins" if products is None else "update_spins_with_products"
         return cls(
-            "update_spins" if products is None else "update_spins_with_products",
+            alone if waves is None else "update_spins_with_waves",
             (*neighbours.on(device, real), *clusters, *table.on(device, real)),
             (device.array(order.sites, np.int32), device.array(order.part, np.int32)),
             order.colour,
             order.width,
-            table.linear and (products is None or products.linear),
+            table.linear and (products is None or products.linear) and (waves is None or waves.linear_in_spin),
             len(order.sites),
             products is None and bool(np.diff(neighbours.start).max() >= LONG),
         )

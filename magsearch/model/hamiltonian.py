@@ -4,6 +4,7 @@
            + sum_i Kc (x^2 y^2 + y^2 z^2 + z^2 x^2)_i + sum_i B_kq O_k^q(s_i) - mu_B sum_i m_i B . s_i
            - sum_pairs B_ij (s_i . s_j)^2 - sum_clusters [K_ijkl (s_i . s_j)(s_k . s_l) + T_ijk s_i . (s_j x s_k)]
            - 1/2 sum_ij m_i m_j s_i . T_ij s_j,    T_ij = mu_0 mu_B^2 / 4 pi sum_R (3 r r - r^2) / r^5
+           + 2 sum_Q [- J_Q X_Q - i D_Q . (S_Q x S_-Q) + K_Q / N X_Q^2],    X_Q = S_Q . A_Q S_-Q
 
     J_ij = J 1 + [antisymmetric: s_i . J_ij s_j = D . (s_i x s_j)] + [symmetric, traceless],   J_ji = J_ij^T
 
@@ -12,7 +13,8 @@ an easy axis, Kc > 0 makes the cube axes easy. O_k^q are Stevens operators in th
 (``magsearch.model.terms.forms``). |s_i| = 1; moments m_i in Bohr magnetons, couplings in meV, fields in tesla. Every
 pair of B_ij and every cluster of K_ijkl and T_ijk counts once; B > 0 makes spins collinear. The last sum is the
 dipole-dipole interaction of all moments: r = r_j - r_i + R in angstrom without r = 0; R are the periods of the box
-along its periodic axes (``magsearch.model.terms.dipole``). The field that a spin feels is b_i = -dE/ds_i, meV.
+along its periodic axes (``magsearch.model.terms.dipole``). S_Q = N^-1/2 sum_i s_i exp(-i Q.r_i) of all N spins; the
+sum has one of Q and -Q (``magsearch.model.terms.waves``). The field that a spin feels is b_i = -dE/ds_i, meV.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.products import SpinProducts
 from magsearch.model.terms.single_ion import Anisotropy, SingleIon
 from magsearch.model.terms.term import Term
+from magsearch.model.terms.waves import WaveCouplings
 from magsearch.model.terms.zeeman import Zeeman
 
 DENSE = 10**6  # most numbers of J by vectors between cells that are not stored as a sparse matrix
@@ -119,6 +122,16 @@ class Hamiltonian:
         """The terms that are products of spins of several sites."""
         return tuple(term for term in self.others if isinstance(term, SpinProducts))
 
+    @cached_property
+    def waves(self) -> WaveCouplings | None:
+        """Couplings at wave vectors, if they are one of the terms."""
+        return next((term for term in self.others if isinstance(term, WaveCouplings)), None)
+
+    @property
+    def joined(self) -> bool:
+        """Whether some term couples all spins of the box with one another."""
+        return self.dipole is not None or self.waves is not None
+
     @property
     def uniform(self) -> bool:
         """Whether every cell is like every other, apart from open edges."""
@@ -198,9 +211,9 @@ class Hamiltonian:
 
     @cached_property
     def edged(self) -> bool:
-        """Whether open edges cut some of the couplings, dipoles included, that exist elsewhere in the box."""
+        """Whether open edges cut some of the couplings that exist elsewhere in the box, those of all spins included."""
         open_axes = ~np.array(self.lattice.periodic)
-        layers = self.dipole is not None and (np.array(self.lattice.size)[open_axes] > 1).any()
+        layers = self.joined and (np.array(self.lattice.size)[open_axes] > 1).any()
         return bool(layers or (self.present.offset[:, open_axes] != 0).any())
 
     @cached_property
@@ -208,13 +221,13 @@ class Hamiltonian:
         """Axes along which couplings join cells, [3]."""
         offsets = [self.present.offset, *(term.offsets for term in self.products)]
         axes = np.asarray((np.concatenate(offsets) != 0).any(axis=0))
-        if self.dipole is None:
+        if not self.joined:
             return axes
         return axes | np.array(self.lattice.periodic) | (np.array(self.lattice.size) > 1)
 
     @cached_property
     def coordination(self) -> float:
-        """Average number of couplings of a spin, without dipoles."""
+        """Average number of couplings of a spin, without dipoles and those at wave vectors."""
         if not self.uniform:
             return len(self.directed) / max(self.n_spins, 1)
         return float(self._cells_with(self.bonds.offset).sum()) / self.lattice.sites
@@ -290,6 +303,8 @@ class Hamiltonian:
         J[:, a, :, b] = blocks.swapaxes(0, 1)
         if self.dipole is not None:
             J += self.dipole.fourier(self, q)
+        if self.waves is not None:
+            J += self.waves.fourier(self, q)
         return J.reshape(len(q), 3 * atoms, 3 * atoms)
 
     def fourier_blocks(self, q: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.complex128]]:
@@ -335,6 +350,7 @@ class Hamiltonian:
         return {
             "lattice": f"{size} cells ({edges}), {lattice.atoms} in the basis, {lattice.sites} sites",
             "couplings": f"{self.coordination:.4g} per site" + (", dipoles" if self.dipole else ""),
+            **({"wave vectors": f"{len(self.waves)}"} if self.waves else {}),
             **{term.name: f"{len(term)} clusters of a cell" for term in self.products},
             "moments": f"{low:.4g} mu_B" if low == high else f"{low:.4g} to {high:.4g} mu_B",
             "field": f"{vector(self.field)} T",

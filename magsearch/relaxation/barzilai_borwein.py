@@ -119,7 +119,7 @@ class BarzilaiBorwein:
 
 def fused(hamiltonian: Hamiltonian, path: Path, device: Device | type[Device]) -> bool:
     """Return whether a step and the evaluation that follows it are one launch."""
-    listed = path == "direct" and hamiltonian.dipole is None and not hamiltonian.products
+    listed = path == "direct" and hamiltonian.dipole is None and not hamiltonian.products and hamiltonian.waves is None
     return device.together and listed and hamiltonian.coordination <= FEW
 
 

@@ -63,6 +63,8 @@ def footprint(
     if hamiltonian.dipole is not None:
         couplings += prod(padded(lattice)) * (3 * lattice.atoms) ** 2 * 8 * 2  # tensors, and J(q) of dipoles alone
     couplings += 64 * sum(len(term) for term in hamiltonian.products) * lattice.cells  # an entry for each of four sites
+    if hamiltonian.waves is not None:
+        couplings += 8 * len(hamiltonian.waves) * lattice.sites  # cos and sin at every site
     of = [replica(hamiltonian, path, island.minimizer, device) for island in islands]
     batches = [-(-island.replicas // device.width) * device.width * of[k] for k, island in enumerate(islands)]
     candidates, largest = np.zeros(ranks), 0
@@ -92,4 +94,8 @@ def replica(hamiltonian: Hamiltonian, path: Path, minimizer: Minimizer | Method,
     )
     if hamiltonian.dipole is not None and path == "direct":
         arrays += 1 + 2 * -(-prod(padded(hamiltonian.lattice)) // hamiltonian.lattice.cells)
-    return 3 * 4 * sites * arrays + 8 * (len(SUM) - 1) * (-(-sites // device.chunk) + 1) + 8 * STATE["STATES"]
+    waves = 0 if hamiltonian.waves is None else len(hamiltonian.waves)
+    if waves and path == "direct" and hamiltonian.dipole is None:
+        arrays += 1  # their field
+    sums = 8 * 6 * waves * (-(-sites // device.chunk) + 1)
+    return 3 * 4 * sites * arrays + sums + 8 * (len(SUM) - 1) * (-(-sites // device.chunk) + 1) + 8 * STATE["STATES"]

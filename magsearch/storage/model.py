@@ -17,6 +17,7 @@ from magsearch.model.terms import single_ion
 from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.products import SpinProducts
 from magsearch.model.terms.term import UnsupportedTerm
+from magsearch.model.terms.waves import WaveCouplings
 from magsearch.model.triangulation import inside, triangles
 from magsearch.storage.files import dataset, texts
 
@@ -34,9 +35,9 @@ def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
     """Write the lattice and all terms. UnsupportedTerm for a term that ``read`` could not make again."""
     lattice = hamiltonian.lattice
     for other in hamiltonian.others:
-        if not isinstance(other, Dipole | SpinProducts):
+        if not isinstance(other, Dipole | SpinProducts | WaveCouplings):
             raise UnsupportedTerm(
-                other, "storage", "files hold couplings, products, anisotropies, dipoles and the field"
+                other, "storage", "files hold couplings, products, waves, anisotropies, dipoles and the field"
             )
     for anisotropy in hamiltonian.anisotropy:
         if type(anisotropy) is not ANISOTROPIES.get(type(anisotropy).__name__):
@@ -82,6 +83,13 @@ def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
         dataset(group, "atoms", term.atoms, "", "cluster, ijkl", "atoms")
         dataset(group, "cells", term.cells, "cells", "cluster, ijkl, vector", "cells of the atoms")
         dataset(group, "constants", term.constants, "meV", "cluster, abct", "constants a, b, c, t")
+    if (waves := hamiltonian.waves) is not None:
+        group = model.create_group("wave_vectors")
+        dataset(group, "q", waves.q, "reciprocal vectors", "wave, vector", "wave vectors Q, one of Q and -Q")
+        dataset(group, "J", waves.J, "meV", "wave", "bilinear couplings")
+        dataset(group, "K", waves.K, "meV", "wave", "biquadratic couplings")
+        dataset(group, "A", waves.A, "", "wave, xyz, xyz", "anisotropy of both")
+        dataset(group, "D", waves.D, "meV", "wave, xyz", "Dzyaloshinskii-Moriya vectors")
 
 
 def drawn(lattice: Lattice) -> NDArray[np.int64]:
@@ -104,6 +112,11 @@ def read(model: h5py.Group) -> Hamiltonian:
         group = model[f"products/{number}"]
         return SpinProducts(group.attrs["name"], *(group[part][()] for part in ("atoms", "cells", "constants")))
 
+    def waves() -> tuple[WaveCouplings, ...]:
+        if "wave_vectors" not in model:
+            return ()
+        return (WaveCouplings(*(model["wave_vectors"][part][()] for part in ("q", "J", "K", "A", "D"))),)
+
     attrs = model.attrs
     dipoles = (Dipole(tuple(json.loads(attrs["dipole"])["demagnetising"])),) if "dipole" in attrs else ()
     named, places = attrs.get("nonmagnetic_species", ()), model["nonmagnetic"][()] if "nonmagnetic" in model else ()
@@ -125,7 +138,7 @@ def read(model: h5py.Group) -> Hamiltonian:
         site_bonds=bonds("site_bonds"),
         vacancies=tuple(model["vacancies"][()]),
         notes=tuple(attrs["notes"]),
-        others=(*map(products, range(len(model.get("products", ())))), *dipoles),
+        others=(*map(products, range(len(model.get("products", ())))), *waves(), *dipoles),
     )
 
 

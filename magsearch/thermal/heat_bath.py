@@ -7,7 +7,8 @@ The energy of one spin, its neighbours held, is - h.s plus its anisotropy. The h
 exp(h.s / kT), which is exact; anisotropy is a Metropolis test on top. Once kT < K^2 / |h| that test rejects nearly all:
 the spins that would pass it lie off h. So where there is anisotropy every update ends with a Metropolis step in a cone,
 whose width adapts to an acceptance of one half; it costs little, since h is there already. Over-relaxation reflects s
-at h.
+at h. With couplings at wave vectors all spins of a replica are updated one after the other, and the sums S_Q follow
+every one: what is not linear in s (K, anisotropy) is a Metropolis test, and nothing is approximated.
 """
 
 from __future__ import annotations
@@ -84,10 +85,13 @@ def sweeping(motion: Motion, kinds: int) -> tuple[Launch, Any]:
     # without tethers, arrays of the same kind stand for what is not read
     held = (1, motion.blocked["anchor"], flat["pull"]) if "pull" in flat else (0, motion.zeeman, flat["kT"])
 
+    waves = evaluator.waves
+    gather, more = ([], ()) if waves is None else waves.held(motion.blocked["spins"])
+
     def update(first: int, last: int) -> Launch:
         arguments = (
             motion.blocked["spins"], *plan.model, motion.zeeman, *plan.order, first, last, *held, flat["kT"],
-            flat["cone"], flat["awake"], flat["number"], flat["turn"], *motion.key, kinds, sums, evaluator.sites,
+            flat["cone"], flat["awake"], flat["number"], flat["turn"], *motion.key, kinds, sums, *more, evaluator.sites,
         )  # fmt: skip
         if not (plan.long and evaluator.device.together):
             return motion.bind(plan.kernel, *arguments, blocks=last - first)
@@ -97,7 +101,7 @@ def sweeping(motion: Motion, kinds: int) -> tuple[Launch, Any]:
     parts = [update(first, last) for first, last in pairwise(plan.colour.tolist())]
     clear = motion.bind("zero_sums", sums, plan.width * quantities, blocks=plan.width * quantities)
     reduce, reduced = evaluator.reduction(sums, quantities, -1)
-    return motion.chain(clear, *parts, reduce), reduced
+    return motion.chain(clear, *gather, *parts, reduce), reduced
 
 
 def sweep(motion: Motion, kinds: int, draw: int) -> Any:

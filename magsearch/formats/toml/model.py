@@ -37,6 +37,7 @@ from magsearch.formats.toml.couplings import (
 from magsearch.formats.toml.source import Source
 from magsearch.formats.toml.structure import Magnetic, Nonmagnetic, Symmetry, embedded, of_structure
 from magsearch.formats.toml.table import Table
+from magsearch.formats.toml.waves import WaveVector, waves
 from magsearch.model.bonds import BondError, Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import NAMED, Lattice
@@ -216,6 +217,9 @@ class Model(Table, path="model"):
     chirality: list[Chirality] = dataclasses.field(
         default_factory=list, metadata={"doc": "Scalar chiralities, see [[model.chirality]]."}
     )
+    q: list[WaveVector] = dataclasses.field(
+        default_factory=list, metadata={"doc": "Couplings at wave vectors, see [[model.q]]."}
+    )
     anisotropy: list[Uniaxial] = dataclasses.field(
         default_factory=list, metadata={"doc": "Uniaxial anisotropies, see [[model.anisotropy]]."}
     )
@@ -293,6 +297,7 @@ def _hamiltonian(model: Model, notes: list[str], source: Source) -> Hamiltonian:
         except Forbidden as error:
             raise source.error(places[error.number], str(error)) from None
         notes.append(_expanded(model, group, listed, source))
+    at_waves = waves(model.q, lattice, source, unit)
     x, y, z = model.field if isinstance(model.field, list) else (0.0, 0.0, model.field)
     try:
         return Hamiltonian(
@@ -303,7 +308,7 @@ def _hamiltonian(model: Model, notes: list[str], source: Source) -> Hamiltonian:
             field=(x, y, z),
             vacancies=tuple(model.vacancies),
             notes=tuple(notes),
-            others=(*clusters, *dipoles(model.dipole)),
+            others=(*clusters, *at_waves, *dipoles(model.dipole)),
         )
     except SettingError as error:
         raise source.about(error) from None

@@ -11,11 +11,13 @@ from magsearch.formats.expression import Expression, number
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.products import PAIRINGS, SpinProducts
+from magsearch.model.terms.waves import WaveCouplings
 
 
 def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[str]]:
     """Return one file, with all digits."""
-    expression = Expression.of(hamiltonian, "TOML", vacancies=True, others=(Dipole, SpinProducts), stevens=True)
+    others = (Dipole, SpinProducts, WaveCouplings)
+    expression = Expression.of(hamiltonian, "TOML", vacancies=True, others=others, stevens=True)
     hamiltonian, lattice = expression.hamiltonian, hamiltonian.lattice
     lines = [
         "[model]",
@@ -61,6 +63,10 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
         for operator in terms.stevens:
             lines += ["", "[[model.stevens]]", f"k = {operator.k}", f"q = {operator.q}"]
             lines += [f"B = {number(operator.B)}  # meV", f"axes = {_list(operator.axes)}", f"atoms = [{atom}]"]
+    if (waves := hamiltonian.waves) is not None:
+        for Q, J_Q, K, A, D_Q in zip(waves.q, waves.J, waves.K, waves.A, waves.D, strict=True):
+            lines += ["", "[[model.q]]", f"Q = {_list(Q)}", f"J = {number(J_Q)}  # meV", f"K = {number(K)}"]
+            lines += [f"matrix = {_list(A)}", f"D = {_list(D_Q)}"]
     if hamiltonian.dipole is not None:
         lines += ["", "[model.dipole]", f"demagnetising = {_list(hamiltonian.dipole.demagnetising)}"]
     return {path: "\n".join(lines) + "\n"}, []

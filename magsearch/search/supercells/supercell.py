@@ -23,6 +23,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import SAME_PLACE, Lattice, shortest
 from magsearch.model.sphere import unit
 from magsearch.model.terms.products import SpinProducts
+from magsearch.model.terms.waves import WaveCouplings
 
 Whole = NDArray[np.int64]
 LARGEST = 20_000  # sites in copies of a supercell side by side that are to be compact
@@ -36,6 +37,8 @@ def free_axes(hamiltonian: Hamiltonian) -> tuple[int, ...]:
     """
     if not hamiltonian.uniform:
         raise ValueError("with vacancies, per-site couplings or per-site moments the supercell cannot be chosen")
+    if hamiltonian.waves is not None:
+        raise ValueError("couplings at wave vectors fit few boxes: the supercell cannot be chosen, give size")
     periodic, crossed = hamiltonian.lattice.periodic, hamiltonian.crossed
     axes = tuple(axis for axis in range(3) if periodic[axis] and crossed[axis])
     if not axes:
@@ -89,7 +92,8 @@ class Supercell:
         inverse = np.rint(np.linalg.inv(Q)).astype(np.int64)
         lattice = Lattice(Q @ old.cell, old.basis, size, old.periodic, old.species, old.nonmagnetic)
         others = tuple(
-            term.in_cells(inverse) if isinstance(term, SpinProducts) else term for term in self.crystal.others
+            term.in_cells(inverse) if isinstance(term, SpinProducts | WaveCouplings) else term
+            for term in self.crystal.others
         )
         return replace(
             self.crystal, lattice=lattice, bonds=replace(bonds, offset=bonds.offset @ inverse), others=others
