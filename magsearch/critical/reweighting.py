@@ -1,0 +1,137 @@
+"""Averages at any temperature from measurements at several: multiple histograms.
+
+Ferrenberg & Swendsen, Phys. Rev. Lett. 63, 1195 (1989). With N_k measurements at 1 / kT = b_k, a measurement n of energy
+E_n has at 1 / kT = b the weight
+
+    w_n(b) = exp(-b E_n) / sum_k N_k exp(f_k - b_k E_n),    exp(-f_k) = sum_n w_n(b_k).
+
+The f_k are found from a histogram of the energies; the weights are those of the measurements themselves. Errors come
+from blocks of successive measurements of a ladder: resampled sets of blocks (bootstrap) give everything that follows
+again, and its standard deviation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from magsearch.critical.series import Series
+from magsearch.units import K_B
+
+BINS = 2000  # of the histogram of energies
+BLOCKS = 8  # of each ladder of a round
+CLOSE = 1e-8  # change of the f_k at which they have converged
+MOST = 2000  # iterations
+RESAMPLED = 100  # sets of blocks
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """Averages of one box over temperature; the first set is that of all blocks, the others are resampled.
+
+    kelvin          [temperature]
+    spins           N
+    energy          [set, temperature] meV per spin
+    specific_heat   [set, temperature] k_B per spin, N (<e^2> - <e>^2) / (kT)^2
+    order           [set, temperature] <m>
+    susceptibility  [set, temperature] per spin, 1/meV: N (<m^2> - <m>^2) / kT
+    binder          [set, temperature] 1 - <m^4> / 3 <m^2>^2
+    length          [set, temperature] correlation length over the edge of the box, (<m^2> / <m_d^2> - 1)^1/2 / 2 pi
+    """
+
+    kelvin: NDArray[np.float64]
+    spins: int
+    energy: NDArray[np.float64]
+    specific_heat: NDArray[np.float64]
+    order: NDArray[np.float64]
+    susceptibility: NDArray[np.float64]
+    binder: NDArray[np.float64]
+    length: NDArray[np.float64]
+
+
+def curves(
+    rounds: Sequence[Series],
+    spins: int,
+    kelvin: NDArray[np.float64],
+    random: np.random.Generator,
+    watch: Callable[[], None] = lambda: None,
+) -> Curves:
+    """Return averages at temperatures ``kelvin`` from all rounds of one box."""
+    beta = np.concatenate([1 / (K_B * series.kelvin) for series in rounds])
+    counts = np.concatenate([np.full(len(s.kelvin), s.energy.shape[0] * s.sweeps, dtype=float) for s in rounds])
+    middle = float(np.mean(np.concatenate([series.energy.ravel() for series in rounds])))
+    free = free_energies(np.concatenate([s.energy.ravel() for s in rounds]) - middle, beta, counts, watch)
+    log_counts, at = np.log(counts) + free, 1 / (K_B * kelvin)
+    totals = []  # [block][quantity, temperature]
+    highest = np.full(len(at), -np.inf)
+    for series in rounds:
+        for ladder in range(len(series.energy)):
+            parts = min(BLOCKS, series.sweeps)
+            for own in np.array_split(np.arange(series.sweeps), parts):
+                watch()
+                energy, order, beside = (
+                    getattr(series, name)[ladder, own].ravel() for name in ("energy", "order", "beside")
+                )
+                energy = energy - middle
+                shared = logsumexp(log_counts - np.outer(energy, beta), axis=1)
+                logs = -np.outer(energy, at) - shared[:, None]
+                top = logs.max(axis=0)
+                values = np.stack([np.ones_like(energy), energy, energy**2, np.sqrt(order), order, order**2, beside])
+                totals.append((top, values @ np.exp(logs - top)))
+                highest = np.maximum(highest, top)
+    sums = np.array([total * np.exp(top - highest) for top, total in totals])  # [block, quantity, temperature]
+    chosen = np.vstack([np.ones(len(sums)), random.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), RESAMPLED)])
+    mean = np.tensordot(chosen, sums, axes=1)
+    mean = mean[:, 1:] / mean[:, :1]
+    energy, square, order, order2, order4, beside = mean.swapaxes(0, 1)
+    kT = K_B * kelvin
+    with np.errstate(invalid="ignore", divide="ignore"):
+        length = np.sqrt(np.maximum(order2 / beside - 1, 0)) / (2 * np.pi)
+    return Curves(
+        kelvin=kelvin,
+        spins=spins,
+        energy=(energy + middle) / spins,
+        specific_heat=(square - energy**2) / (spins * kT**2),
+        order=order,
+        susceptibility=spins * (order2 - order**2) / kT,
+        binder=1 - order4 / (3 * order2**2),
+        length=length,
+    )
+
+
+def free_energies(
+    energy: NDArray[np.float64],
+    beta: NDArray[np.float64],
+    counts: NDArray[np.float64],
+    watch: Callable[[], None] = lambda: None,
+) -> NDArray[np.float64]:
+    """Return f_k of the histograms, the first zero.
+
+    energy  of all measurements, meV
+    beta    [histogram] 1/meV
+    counts  [histogram] measurements
+    """
+    low, high = float(energy.min()), float(energy.max())
+    if high <= low:
+        return np.asarray((beta - beta[0]) * low)
+    bin_of = np.minimum(((energy - low) / (high - low) * BINS).astype(np.int64), BINS - 1)
+    filled, place = np.unique(bin_of, return_inverse=True)
+    number = np.bincount(place).astype(float)
+    level = np.bincount(place, energy) / number
+    free, powers, log_number = beta * level.mean(), -np.outer(beta, level), np.log(number)
+    for step in range(MOST):
+        if step % 20 == 0:
+            watch()
+        shared = logsumexp((np.log(counts) + free)[:, None] + powers, axis=0)
+        new = -logsumexp(powers + (log_number - shared), axis=1)
+        new -= new[0]
+        change = np.abs(new - free).max()
+        free = new
+        if change < CLOSE * max(1.0, float(np.abs(new).max())):
+            break
+    del filled
+    return np.asarray(free)
