@@ -24,6 +24,7 @@ LAYERS = (
     ("thermal", "operators", "bounds"),
     ("minima", "phases"),
     ("search",),
+    ("critical",),
     ("config", "storage"),
     ("console", "plots", "checks"),
     ("runs",),

@@ -172,13 +172,13 @@ def _spanned(
     images: NDArray[np.complex128], axes: NDArray[np.float64], double: bool, least: float
 ) -> NDArray[np.complex128]:
     """Return orthonormal vectors [vector, atom, 3] that span images [image, atom, 3] and their continuous rotations."""
+    groups: list[NDArray[np.complex128]]
     if len(axes) == 3:
         groups = [np.eye(3, dtype=np.complex128)]
     elif len(axes) == 1:
         e1, e2 = np.linalg.svd(axes[:1])[2][1:]
-        around = [np.array([e1, e2]) + 0j] if not double else [np.array([e1 + sign * 1j * e2]) / math.sqrt(2)
-                                                                for sign in (1, -1)]  # fmt: skip
-        groups = [axes[:1] + 0j, *around]
+        turning = [np.array([e1 + sign * 1j * e2]) / math.sqrt(2) for sign in (1, -1)]
+        groups = [axes[:1].astype(complex), *(turning if double else [np.array([e1, e2], dtype=complex)])]
     else:
         found = _basis(images.reshape(len(images), -1), least)
         return found.reshape(len(found), -1, 3)

@@ -14,8 +14,7 @@ from magsearch.search.supercells.race import Best, Race
 from magsearch.search.supercells.supercell import Supercell, free_axes, own_supercell, side_by_side
 
 SITES = 200  # maximum number of sites per supercell of the default search
-SPINS = {1: (64, 128, 256), 2: (144, 576, 2304), 3: (512, 1728, 4096)}  # of the default boxes, by dimension
-SMALLEST = 4  # copies of a cell with one atom along an axis, below which a box says little of a transition
+SPINS = {1: (64, 128, 256), 2: (144, 400, 1024), 3: (512, 1728, 4096)}  # of the default boxes, by dimension
 
 
 @dataclass(frozen=True, eq=False)

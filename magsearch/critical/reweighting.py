@@ -1,7 +1,7 @@
 """Averages at any temperature from measurements at several: multiple histograms.
 
-Ferrenberg & Swendsen, Phys. Rev. Lett. 63, 1195 (1989). With N_k measurements at 1 / kT = b_k, a measurement n of energy
-E_n has at 1 / kT = b the weight
+Ferrenberg & Swendsen, Phys. Rev. Lett. 63, 1195 (1989). With N_k measurements at 1 / kT = b_k, a measurement n of
+energy E_n has at 1 / kT = b the weight
 
     w_n(b) = exp(-b E_n) / sum_k N_k exp(f_k - b_k E_n),    exp(-f_k) = sum_n w_n(b_k).
 
@@ -33,6 +33,8 @@ RESAMPLED = 100  # sets of blocks
 class Curves:
     """Averages of one box over temperature; the first set is that of all blocks, the others are resampled.
 
+    nan at temperatures below and above those at which it was sampled.
+
     kelvin          [temperature]
     spins           N
     energy          [set, temperature] meV per spin
@@ -62,7 +64,7 @@ def curves(
 ) -> Curves:
     """Return averages at temperatures ``kelvin`` from all rounds of one box."""
     beta = np.concatenate([1 / (K_B * series.kelvin) for series in rounds])
-    counts = np.concatenate([np.full(len(s.kelvin), s.energy.shape[0] * s.sweeps, dtype=float) for s in rounds])
+    counts = np.concatenate([np.full(len(s.kelvin), s.energy.shape[0] * s.measurements, dtype=float) for s in rounds])
     middle = float(np.mean(np.concatenate([series.energy.ravel() for series in rounds])))
     free = free_energies(np.concatenate([s.energy.ravel() for s in rounds]) - middle, beta, counts, watch)
     log_counts, at = np.log(counts) + free, 1 / (K_B * kelvin)
@@ -70,8 +72,8 @@ def curves(
     highest = np.full(len(at), -np.inf)
     for series in rounds:
         for ladder in range(len(series.energy)):
-            parts = min(BLOCKS, series.sweeps)
-            for own in np.array_split(np.arange(series.sweeps), parts):
+            parts = min(BLOCKS, series.measurements)
+            for own in np.array_split(np.arange(series.measurements), parts):
                 watch()
                 energy, order, beside = (
                     getattr(series, name)[ladder, own].ravel() for name in ("energy", "order", "beside")
@@ -84,9 +86,13 @@ def curves(
                 totals.append((top, values @ np.exp(logs - top)))
                 highest = np.maximum(highest, top)
     sums = np.array([total * np.exp(top - highest) for top, total in totals])  # [block, quantity, temperature]
-    chosen = np.vstack([np.ones(len(sums)), random.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), RESAMPLED)])
+    chosen = np.vstack(
+        [np.ones(len(sums)), random.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), RESAMPLED)]
+    )
     mean = np.tensordot(chosen, sums, axes=1)
     mean = mean[:, 1:] / mean[:, :1]
+    low, high = (extreme(series.kelvin[end] for series in rounds) for extreme, end in ((min, 0), (max, -1)))
+    mean[..., (kelvin < low) | (kelvin > high)] = np.nan
     energy, square, order, order2, order4, beside = mean.swapaxes(0, 1)
     kT = K_B * kelvin
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -119,7 +125,7 @@ def free_energies(
     if high <= low:
         return np.asarray((beta - beta[0]) * low)
     bin_of = np.minimum(((energy - low) / (high - low) * BINS).astype(np.int64), BINS - 1)
-    filled, place = np.unique(bin_of, return_inverse=True)
+    place = np.unique(bin_of, return_inverse=True)[1]
     number = np.bincount(place).astype(float)
     level = np.bincount(place, energy) / number
     free, powers, log_number = beta * level.mean(), -np.outer(beta, level), np.log(number)
@@ -133,5 +139,4 @@ def free_energies(
         free = new
         if change < CLOSE * max(1.0, float(np.abs(new).max())):
             break
-    del filled
     return np.asarray(free)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.critical.ordered import Ordered
 from magsearch.critical.order_parameter import OrderParameter
+from magsearch.critical.ordered import Ordered
 from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator
 from magsearch.randomness import Consumer, derived, key
@@ -18,16 +18,17 @@ from magsearch.relaxation.motion import Motion
 from magsearch.thermal.parallel_tempering import ParallelTempering
 
 REFLECTIONS = 3  # over-relaxation sweeps after each heat-bath sweep
+EVERY = 2  # sweeps from one measurement, and exchange of temperatures, to the next
 
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """Measurements after every sweep of ladders that share their temperatures.
+    """Measurements after every ``EVERY`` sweeps of ladders that share their temperatures.
 
     kelvin    [rung], rising
-    energy    [ladder, sweep, rung] meV, of the whole box
-    order     [ladder, sweep, rung] square of the order parameter
-    beside    [ladder, sweep, rung] the same at the wave vectors beside it; nan where it is not measured
+    energy    [ladder, measurement, rung] meV, of the whole box
+    order     [ladder, measurement, rung] square of the order parameter
+    beside    [ladder, measurement, rung] the same at the wave vectors beside it; nan where it is not measured
     accepted  [rung - 1] fraction of accepted exchanges of neighbouring rungs
     """
 
@@ -38,15 +39,17 @@ class Series:
     accepted: NDArray[np.float64]
 
     @property
-    def sweeps(self) -> int:
-        """Number of sweeps of each ladder."""
+    def measurements(self) -> int:
+        """Number of measurements of each ladder and rung."""
         return int(self.energy.shape[1])
 
 
 def joined(parts: list[Series]) -> Series:
     """Return ladders of the same temperatures as one series."""
-    arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in ("energy", "order", "beside"))
-    return Series(parts[0].kelvin, *arrays, np.mean([part.accepted for part in parts], axis=0))
+    energy, order, beside = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("energy", "order", "beside")
+    )
+    return Series(parts[0].kelvin, energy, order, beside, np.mean([part.accepted for part in parts], axis=0))
 
 
 class Sampler:
@@ -102,20 +105,23 @@ class Sampler:
         batch = np.broadcast_to(first, (len(kelvin), evaluator.sites, 3))
         own = derived(key(self.seed, Consumer.SAMPLING, ladder, turn), Consumer.START, self.sizes[place])
         motion = Motion.start(evaluator, batch, key=own)
-        method = ParallelTempering(sweeps=warmup + sweeps, reflections=REFLECTIONS, ladder=tuple(kelvin.tolist()))
-        energy, order = np.empty((2, sweeps, len(kelvin)))
-        beside = np.full((sweeps, len(kelvin)), np.nan)
+        before, count = -(-warmup // EVERY), -(-sweeps // EVERY)
+        method = ParallelTempering(
+            sweeps=(before + count) * EVERY, every=EVERY, reflections=REFLECTIONS, ladder=tuple(kelvin.tolist())
+        )
+        energy, order = np.empty((2, count, len(kelvin)))
+        beside = np.full((count, len(kelvin)), np.nan)
         accepted = np.zeros((2, len(kelvin) - 1))
-        for step, rungs in enumerate(method.climb(motion, len(kelvin), watch, warmup)):
+        for step, rungs in enumerate(method.climb(motion, len(kelvin), watch, before * EVERY)):
             replica = rungs.replica[0]
-            if step < warmup:
+            if step < before:
                 continue
             tried = ~np.isnan(rungs.accepted)
             accepted += [np.nan_to_num(rungs.accepted), tried]
-            energy[step - warmup] = rungs.energy[0]
-            order[step - warmup] = self._squares(motion, here)[replica]
+            energy[step - before] = rungs.energy[0]
+            order[step - before] = self._squares(motion, here)[replica]
             if len(there):
-                beside[step - warmup] = self._squares(motion, there)[replica]
+                beside[step - before] = self._squares(motion, there)[replica]
         last = self.device.host(motion.textures())[replica].astype(np.float32)
         with np.errstate(invalid="ignore"):
             share = accepted[0] / accepted[1]

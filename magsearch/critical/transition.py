@@ -84,9 +84,7 @@ def transition(sizes: Sequence[int], every: Sequence[Curves]) -> Transition:
     return Transition(kelvin, error, tuple(found), peaks)
 
 
-def _crossing(
-    kind: str, sizes: tuple[int, int], small: Curves, large: Curves
-) -> tuple[Crossing, NDArray[np.float64]]:
+def _crossing(kind: str, sizes: tuple[int, int], small: Curves, large: Curves) -> tuple[Crossing, NDArray[np.float64]]:
     """Return a crossing, and those of the resampled curves [set]; nan where they do not cross."""
     kelvin, low, high = small.kelvin, getattr(small, kind), getattr(large, kind)
     above = high - low  # positive in the ordered state
@@ -138,7 +136,8 @@ def _joined(
 
 
 def _peak(kind: str, size: int, own: Curves) -> Peak:
-    values, kelvin = getattr(own, kind), own.kelvin
+    inside = np.isfinite(own.energy[0])
+    values, kelvin = getattr(own, kind)[:, inside], own.kelvin[inside]
     places = np.array([_top(kelvin, one) for one in values])
     top = int(values[0].argmax())
     return Peak(

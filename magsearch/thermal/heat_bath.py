@@ -141,7 +141,7 @@ class HeatBath:
 
 
 def stepping(motion: Motion, window: int = RESUM, reflections: int = 0, adapting: bool = True) -> Sequence[Launch]:
-    """Bind sweeps of every replica that is awake: heat bath (and cones and reversals, with anisotropy), then reflections.
+    """Bind sweeps of every replica that is awake: heat bath (cones and reversals with anisotropy), then reflections.
 
     The energy of a replica is updated by the changes of a sweep, and summed over all sites every ``window`` sweeps. The
     widths of cones change only while ``adapting``.
