@@ -17,15 +17,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.integrate import cumulative_trapezoid
 from scipy.special import logsumexp
 
 from magsearch.critical.series import Series
 from magsearch.units import K_B
 
-BINS = 2000  # of the histogram of energies
+BINS = 4000  # of the histogram of energies
 BLOCKS = 8  # of each ladder of a round
-CLOSE = 1e-8  # change of the f_k at which they have converged
-MOST = 2000  # iterations
+CLOSE = 1e-7  # change of the f_k at which they have converged
+LONGEST = 2.0  # change of the f_k in one iteration
+MOST = 100  # iterations
 RESAMPLED = 100  # sets of blocks
 
 
@@ -64,9 +66,10 @@ def curves(
 ) -> Curves:
     """Return averages at temperatures ``kelvin`` from all rounds of one box."""
     beta = np.concatenate([1 / (K_B * series.kelvin) for series in rounds])
-    counts = np.concatenate([np.full(len(s.kelvin), s.energy.shape[0] * s.measurements, dtype=float) for s in rounds])
     middle = float(np.mean(np.concatenate([series.energy.ravel() for series in rounds])))
-    free = free_energies(np.concatenate([s.energy.ravel() for s in rounds]) - middle, beta, counts, watch)
+    histograms = [own for s in rounds for own in np.moveaxis(s.energy - middle, -1, 0).reshape(len(s.kelvin), -1)]
+    counts = np.array([float(len(own)) for own in histograms])
+    free = free_energies(histograms, beta, watch)
     log_counts, at = np.log(counts) + free, 1 / (K_B * kelvin)
     totals = []  # [block][quantity, temperature]
     highest = np.full(len(at), -np.inf)
@@ -110,33 +113,34 @@ def curves(
 
 
 def free_energies(
-    energy: NDArray[np.float64],
-    beta: NDArray[np.float64],
-    counts: NDArray[np.float64],
-    watch: Callable[[], None] = lambda: None,
+    energy: Sequence[NDArray[np.float64]], beta: NDArray[np.float64], watch: Callable[[], None] = lambda: None
 ) -> NDArray[np.float64]:
-    """Return f_k of the histograms, the first zero.
+    """Return f_k of histograms, the first zero.
 
-    energy  of all measurements, meV
+    Thermodynamic integration, then Newton's method: the f_k minimise a convex function (Shirts & Chodera, J. Chem.
+    Phys. 129, 124105 (2008)).
+
+    energy  [histogram][measurement] meV
     beta    [histogram] 1/meV
-    counts  [histogram] measurements
     """
-    low, high = float(energy.min()), float(energy.max())
-    if high <= low:
-        return np.asarray((beta - beta[0]) * low)
-    bin_of = np.minimum(((energy - low) / (high - low) * BINS).astype(np.int64), BINS - 1)
+    every, counts = np.concatenate(energy), np.array([float(len(own)) for own in energy])
+    order = np.argsort(beta)
+    free = np.zeros(len(beta))
+    free[order] = cumulative_trapezoid([energy[k].mean() for k in order], beta[order], initial=0.0)
+    low, high = float(every.min()), float(every.max())
+    bin_of = np.minimum(((every - low) / max(high - low, 1e-300) * BINS).astype(np.int64), BINS - 1)
     place = np.unique(bin_of, return_inverse=True)[1]
     number = np.bincount(place).astype(float)
-    level = np.bincount(place, energy) / number
-    free, powers, log_number = beta * level.mean(), -np.outer(beta, level), np.log(number)
-    for step in range(MOST):
-        if step % 20 == 0:
-            watch()
-        shared = logsumexp((np.log(counts) + free)[:, None] + powers, axis=0)
-        new = -logsumexp(powers + (log_number - shared), axis=1)
-        new -= new[0]
-        change = np.abs(new - free).max()
-        free = new
-        if change < CLOSE * max(1.0, float(np.abs(new).max())):
+    powers = -np.outer(beta, np.bincount(place, every) / number)  # [histogram, bin]
+    for _ in range(MOST):
+        watch()
+        logs = (np.log(counts) + free)[:, None] + powers
+        share = np.exp(logs - logsumexp(logs, axis=0))
+        here = share @ number
+        hessian = np.diag(here) - (share * number) @ share.T
+        step = np.append(0.0, np.linalg.lstsq(hessian[1:, 1:], (counts - here)[1:], rcond=1e-12)[0])
+        longest = float(np.abs(step).max())
+        free = free + step * min(1.0, LONGEST / max(longest, 1e-300))
+        if longest < CLOSE:
             break
-    return np.asarray(free)
+    return np.asarray(free - free[0])

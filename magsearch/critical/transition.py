@@ -90,25 +90,24 @@ def _crossing(kind: str, sizes: tuple[int, int], small: Curves, large: Curves) -
     above = high - low  # positive in the ordered state
     spread = above[1:].std(axis=0)
     ordered, disordered = above[0] > SURE * spread, above[0] < -SURE * spread
-    first = _root(kelvin, above[0], None)
     none = Crossing(kind, sizes, None, np.nan, np.nan), np.full(len(above) - 1, np.nan)
-    if np.isnan(first) or not ordered[kelvin < first].any() or not disordered[kelvin > first].any():
+    sure = [r for r in _roots(kelvin, above[0]) if ordered[kelvin < r].any() and disordered[kelvin > r].any()]
+    if not sure:
         return none
-    every = np.array([_root(kelvin, one, first) for one in above[1:]])
+    first = sure[-1]
+    resampled = [_roots(kelvin, one) for one in above[1:]]
+    every = np.array([r[np.abs(r - first).argmin()] if len(r) else np.nan for r in resampled])
     if np.isfinite(every).mean() < ENOUGH:
         return none
     value = float(np.interp(first, kelvin, low[0]))
     return Crossing(kind, sizes, float(first), float(np.nanstd(every)), value), every
 
 
-def _root(kelvin: NDArray[np.float64], values: NDArray[np.float64], near: float | None) -> float:
-    """Return where values fall through zero, nearest to a temperature; None: the highest. nan where they do not."""
+def _roots(kelvin: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return where values fall through zero, rising."""
     falls = np.flatnonzero((values[:-1] > 0) & (values[1:] <= 0))
-    if not len(falls):
-        return np.nan
     part = values[falls] / (values[falls] - values[falls + 1])
-    roots = kelvin[falls] + part * (kelvin[falls + 1] - kelvin[falls])
-    return float(roots[-1] if near is None else roots[np.abs(roots - near).argmin()])
+    return np.asarray(kelvin[falls] + part * (kelvin[falls + 1] - kelvin[falls]))
 
 
 def _joined(
