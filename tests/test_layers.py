@@ -24,7 +24,7 @@ LAYERS = (
     ("thermal", "operators", "bounds"),
     ("minima", "phases"),
     ("search",),
-    ("critical",),
+    ("critical", "hysteresis"),
     ("config", "storage"),
     ("console", "plots", "checks"),
     ("runs",),

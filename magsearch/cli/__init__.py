@@ -37,6 +37,7 @@ COMMANDS = {  # name: its module, and the first paragraph of its docstring, whic
     "bound": ("bound", "Compute a rigorous lower bound of the energy per site."),
     "sample": ("sample", "Compute thermal averages with statistical errors."),
     "tc": ("tc", "Find the transition temperature of a model."),
+    "loop": ("loop", "Follow a hysteresis loop through a cycle of the field."),
     "convert": ("convert", "Write a model or a texture in the format of another code."),
 }
 PLAIN: dict[str, Any] = {"rich_markup_mode": None}  # brackets in help texts are text: [storage] is a table of the input
