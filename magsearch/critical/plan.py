@@ -21,7 +21,7 @@ from magsearch.units import K_B
 
 RUNGS = 16  # temperatures of a window
 SCANNED = 48  # temperatures of the scan
-SCAN = 800  # sweeps of the scan, measured ones
+SCAN = 800  # most measured sweeps of the scan
 HIGH, LOW = 1.15, 0.05  # ends of the scan, of the mean-field temperature
 LOW_RANDOM = 0.5  # lower end, of the random-phase temperature, where there is one
 WIDTH = {1: 0.2, 2: 0.15, 3: 0.10}  # half the width of the smallest box's window, relative, by dimension
@@ -114,7 +114,8 @@ def following(
     """
     if not rounds or found is None:
         kelvin = np.geomspace(*ends, SCANNED)
-        return Next(dict.fromkeys((0, 1), kelvin), SCAN, SCAN // 2, False)
+        sweeps = min(SCAN, settings.sweeps)
+        return Next(dict.fromkeys((0, 1), kelvin), sweeps, sweeps // 2, False)
     known = found.transition
     if found.scan:
         if known.kelvin is None:

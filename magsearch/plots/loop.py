@@ -33,7 +33,7 @@ def loop(path: str | Path, record: LoopRecord) -> None:
             axes.plot(fields[:half], moment[:half], color=colour, lw=1.1, label=label)
             axes.plot(fields[half - 1 :], moment[half - 1 :], color=colour, lw=1.1, ls="--")
         axes.set(xlabel="field (T)", ylabel="moment along the field ($\\mu_B$ per spin)")
-        axes.legend(frameon=False, loc="upper left")
+        figure.legend(frameon=False, loc="outside lower center", ncols=2)
         if unit is not None:
             right = axes.secondary_yaxis(
                 "right",
