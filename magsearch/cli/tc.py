@@ -46,7 +46,7 @@ def tc(
         int | None, typer.Option(min=1, help="Largest number of rounds after the scan. Default: 6.")
     ] = None,
     precision: Annotated[
-        float | None, typer.Option(help="Relative error at which the search ends. Default: 0.001.")
+        float | None, typer.Option(help="Relative error at which the search ends. Default: 0.002.")
     ] = None,
     ladders: Annotated[
         int | None, typer.Option(min=1, help="Independent ladders of temperatures of every box. Default: 2.")

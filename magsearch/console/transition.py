@@ -21,7 +21,7 @@ ARMS = 6  # waves that are printed
 
 
 class Speaker(Protocol):
-    """How a run prints lines."""
+    """Printer of lines: a run's ``Launch``."""
 
     def say(self, line: str) -> None:
         """Print a line."""

@@ -1,4 +1,4 @@
-"""What is sampled next: first all temperatures in the two smallest boxes, then windows about the crossing in all boxes.
+"""The rounds of a search for a transition: first all temperatures in the two smallest boxes, then windows about the crossing in all boxes.
 
 A plan is a function of what has been measured, so that a search for a transition resumes from any round.
 """
@@ -44,21 +44,21 @@ class Settings:
     sizes: tuple[int, ...]
     sweeps: int
     rounds: int = 6
-    precision: float = 0.001
+    precision: float = 0.002
     ladders: int = 2
     seed: int = 1
 
 
 @dataclass(frozen=True, eq=False)
 class Round:
-    """What was measured in one round: a series for each box that took part, by its number."""
+    """Measurements of one round: a series for each box that took part, by its number."""
 
     series: dict[int, Series]
 
 
 @dataclass(frozen=True, eq=False)
 class Next:
-    """What is to be sampled: temperatures [rung] of each box by its number; whether its textures are continued."""
+    """Instructions for a round: temperatures [rung] of each box by its number; whether its textures are continued."""
 
     kelvin: dict[int, NDArray[np.float64]]
     sweeps: int
@@ -68,7 +68,7 @@ class Next:
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """What the rounds say so far. ``scan``: of the scan alone."""
+    """Curves of the rounds so far and the transition in them. ``scan``: of the scan alone."""
 
     sizes: tuple[int, ...]
     curves: tuple[Curves, ...]

@@ -16,6 +16,7 @@ from magsearch.engine.evaluator import Evaluator
 from magsearch.randomness import Consumer, derived, key
 from magsearch.relaxation.motion import Motion
 from magsearch.thermal.parallel_tempering import ParallelTempering
+from magsearch.thermal.sampling import squares
 
 REFLECTIONS = 3  # over-relaxation sweeps after each heat-bath sweep
 EVERY = 2  # sweeps from one measurement, and exchange of temperatures, to the next
@@ -119,17 +120,10 @@ class Sampler:
             tried = ~np.isnan(rungs.accepted)
             accepted += [np.nan_to_num(rungs.accepted), tried]
             energy[step - before] = rungs.energy[0]
-            order[step - before] = self._squares(motion, here)[replica]
+            order[step - before] = squares(motion, here)[replica]
             if len(there):
-                beside[step - before] = self._squares(motion, there)[replica]
+                beside[step - before] = squares(motion, there)[replica]
         last = self.device.host(motion.textures())[replica].astype(np.float32)
         with np.errstate(invalid="ignore"):
             share = accepted[0] / accepted[1]
         return Series(np.asarray(kelvin), energy[None], order[None], beside[None], share), last
-
-    def _squares(self, motion: Motion, rows: Any) -> NDArray[np.float64]:
-        """Return the sum of the squared products of every replica with rows [row, site 3], [replica]."""
-        spins = motion.spins
-        amplitudes = self.device.xp.matmul(rows, spins.reshape(len(spins), -1, spins.shape[-1]))  # [block, row, width]
-        squares = self.device.host((amplitudes.astype(np.float64) ** 2).sum(axis=1))
-        return np.asarray(squares.reshape(-1)[: motion.count], dtype=np.float64)

@@ -58,7 +58,7 @@ class Peak:
 
 @dataclass(frozen=True, eq=False)
 class Transition:
-    """What the curves say. kelvin None: no transition was found.
+    """Transition temperature, crossings and peaks. kelvin None: no transition was found.
 
     error   standard error with corrections of finite size, kelvin
     """

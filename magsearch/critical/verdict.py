@@ -1,4 +1,4 @@
-"""What a search for a transition has found, in words and as JSON values."""
+"""The result of a search for a transition in words and as JSON values."""
 
 from __future__ import annotations
 

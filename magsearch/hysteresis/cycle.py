@@ -95,7 +95,7 @@ class Switching:
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """How far a cycle has come.
+    """Course of a cycle of the field up to its last step.
 
     moment      [replica, step, 3] Bohr magnetons per spin
     energy      [replica, step] meV per spin, the field's included

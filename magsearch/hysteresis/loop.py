@@ -1,4 +1,4 @@
-"""What a cycle of the field shows: coercivity, remanence, saturation, loss, and the units of its magnetisation."""
+"""Figures of a hysteresis loop: coercivity, remanence, saturation, loss, and the units of its magnetisation."""
 
 from __future__ import annotations
 
