@@ -116,7 +116,7 @@ def _unit(given: str) -> tuple[float, float, float]:
 
 def _report(launch: Launch, current: runs.LoopRun, out: Path, plot: Path | None, reason: Reason, as_json: bool) -> None:
     stored = current.record
-    if stored.course.done:
+    if reason.ended:  # a signal leaves no time to draw
         from magsearch.plots.loop import loop as draw
 
         image = plot or out.with_suffix(".png")

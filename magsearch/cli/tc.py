@@ -130,7 +130,7 @@ def _report(
 ) -> None:
     stored, parameter = current.record, current.parameter
     found = stored.analysis
-    if found is not None:
+    if found is not None and reason.ended:  # a signal leaves no time to draw
         from magsearch.plots.transition import transition as draw
 
         image = plot or out.with_suffix(".png")

@@ -1,4 +1,4 @@
-"""The rounds of a search for a transition: first all temperatures in the two smallest boxes, then windows about the crossing in all boxes.
+"""Rounds of a search for a transition: a scan of the two smallest boxes, then windows about the crossing in all boxes.
 
 A plan is a function of what has been measured, so that a search for a transition resumes from any round.
 """
