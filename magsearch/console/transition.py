@@ -83,6 +83,9 @@ def show(console: Console, record: TransitionRecord, parameter: OrderParameter, 
         if sweeps and 2 * time * LONG > sweeps * record.plan.ladders * max(1, len(record.rounds) - 1):
             console.print(f"note        errors can be trusted from about {2 * LONG * time:.0f} sweeps on: --sweeps",
                           style="yellow", soft_wrap=True)  # fmt: skip
+    console.print(
+        "peaks       of susceptibility lie above T_c and come down as boxes grow; of specific heat, on either side"
+    )
     console.print(f"verdict     {words(found, why)}", soft_wrap=True)
     if known.kelvin is not None and not why:
         console.print(f"T_c         {_kelvin(known.kelvin, known.error)}", soft_wrap=True)

@@ -23,6 +23,7 @@ from magsearch.critical.plan import SWEEPS, Analysis, Next, Round, Settings, ana
 from magsearch.critical.series import Sampler, Series, joined
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError, Interrupted
+from magsearch.limits import memory
 from magsearch.parallel.interruption import Interruption
 from magsearch.runs import record
 from magsearch.runs.launch import Launch, claim, command_line, expect_exists, expect_free
@@ -30,6 +31,7 @@ from magsearch.search.stopping import Reason
 from magsearch.storage.transition import TransitionRecord, read_transition, write_transition
 
 T = TypeVar("T")
+BYTES_OF_SPIN = 2000  # of a box: replicas of a ladder, rows of the order parameter, neighbours
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,17 @@ def resume(out: Path, plan: dict[str, Any], held: ExitStack) -> Beginning:
     return Beginning(out, before=again)
 
 
+def expect_memory(sampler: Sampler) -> None:
+    """Raise InputError if the largest box does not fit into the memory of this process, before it is made."""
+    spins = max(box.sites for box in sampler.boxes)
+    needed, most = BYTES_OF_SPIN * spins, memory()
+    if needed > most:
+        raise InputError(
+            f"a box of {spins} spins takes about {needed / 1e9:.3g} GB; this process may use {most / 1e9:.3g} GB",
+            "--sizes",
+        )
+
+
 class TransitionRun:
     """A search for a transition temperature under way on all ranks; rank 0 analyses and keeps the file.
 
@@ -122,17 +135,19 @@ class TransitionRun:
         self.launch, self.ranks, self.out, self.begun = launch, launch.ranks, start.out, time.monotonic()
         self.interruption = Interruption(self.ranks, launch.signals)
         self.ranks.watch = self.interruption.look
+        place = start.out if start.given is None else start.given.path
         if start.given is not None:
             model.describe(launch.console, start.given.hamiltonian)
-        found = self._together(lambda: self._new(start) if start.before is None else start.before, start.out)
+        found = self._together(lambda: self._new(start) if start.before is None else start.before, place)
         self.record, self.before = found, found.seconds
         try:
             self.parameter = OrderParameter.of(found.ordered)
         except ValueError as error:
-            raise InputError(str(error), start.out, everywhere=True) from None
+            raise InputError(str(error), place, everywhere=True) from None
         plan, ordered = found.plan, found.ordered
         self.sampler = Sampler(ordered, self.parameter, plan.sizes, launch.device, plan.seed)
         self.dimension = len(ordered.axes)
+        self.ranks.on_all(lambda: expect_memory(self.sampler))
         told.describe(launch, found, self.parameter)
         if found.rounds:
             launch.say(f"resuming   after {len(found.rounds)} rounds, {found.seconds:.1f} s")
