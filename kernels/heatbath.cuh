@@ -9,11 +9,12 @@ enum Move {
     HEATBATH,    // drawn anew from exp(h.s / kT), h being the field of the terms linear in s
     CONE,        // Metropolis: uniform in a cone about where it is
     REFLECTION,  // microcanonical: reflected at h
+    REVERSAL,    // Metropolis: s -> -s, over the barrier of an easy axis
     MOVES
 };
 
 // What a sweep sums over the spins. Python reads these names from here.
-enum SweepSum { CHANGE, SX, SY, SZ, ACCEPTED, ACCEPTED_CONES, ACCEPTED_REFLECTIONS, SWEEP_SUMS };
+enum SweepSum { CHANGE, SX, SY, SZ, ACCEPTED, ACCEPTED_CONES, ACCEPTED_REFLECTIONS, ACCEPTED_REVERSALS, SWEEP_SUMS };
 
 // 1 - cos of the angle to h, drawn from exp(a cos) by inversion of its distribution; a = 1 / t = |h| / kT, u uniform.
 // Where a is small and rounding spoils the logarithm: the first cumulants of the same formula.
@@ -113,16 +114,19 @@ struct Sweep {
                 next = inclined<real>(felt, inclination<real>(beta * square * inverse, temperature * inverse, u), x);
             else if (m == CONE)
                 next = inclined<real>(s, width_of_cone * u, x);
-            else
+            else if (m == REFLECTION)
                 next = 2 * dot(s, felt) * felt - s;
+            else
+                next = vec<lane<real>>{-s.x, -s.y, -s.z};
             next = trimmed(next);
             const lane<real> felt_change = -dot(h, next - s);
             auto yes = moving > 0;
             lane<real> cost = felt_change;
-            if (!linear || m == CONE) {
+            const bool metropolis = m == CONE || m == REVERSAL;
+            if (!linear || metropolis) {
                 const lane<real> other = own(next) - own(s);
                 cost = felt_change + other;
-                const lane<real> against = m == CONE ? cost : other;  // the rest is in the proposal already
+                const lane<real> against = metropolis ? cost : other;  // the rest is in the proposal already
                 const lane<real> rise = beta * where(against > 0, against, one * 0);
                 yes = yes & (uniform<real>(random.v[2]) <= decay<real>(rise));
             }

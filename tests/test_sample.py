@@ -73,6 +73,12 @@ def test_a_paramagnet_follows_langevin(magsearch, paramagnet):
     assert known(found["specific_heat"], 1 - (x / np.sinh(x)) ** 2)
     for mean, error, exact in zip(*found["magnetization"].values(), (0, 0.6 * L, 0.8 * L), strict=True):
         assert abs(mean - exact) < 3.5 * error
+    # components along and across the field: <m^2> = L^2 + (2 L / x + 1 - 2 L / x - L^2) / N
+    assert found["order"]["mean"] == pytest.approx(
+        np.sqrt(L**2 + (1 - L**2) / 36), abs=5 * found["order"]["error"] + 2e-3
+    )
+    assert found["binder"]["mean"] == pytest.approx(2 / 3, abs=0.02)
+    assert found["correlation_length"] is None
     assert abs(found["charge"]["mean"]) <= 4 * found["charge"]["error"]
     assert found["correlation"] == pytest.approx(1, abs=0.2), "sweeps of free spins do not remember"
 
@@ -94,13 +100,30 @@ def test_several_temperatures_ride_in_one_batch(magsearch, tmp_path):
     assert magsearch(*arguments[:-1], 6).stdout != done.stdout
 
 
+def test_a_neel_state_fluctuates_as_a_ferromagnet_does(magsearch, tmp_path):
+    """s -> -s on one sublattice turns one into the other; by its own order parameter each is as the other."""
+    seen = []
+    for sign in (1, -1):
+        path, state = tmp_path / f"{sign}.toml", tmp_path / f"{sign}.npy"
+        path.write_text(f"[model]\nlattice = 'square'\nsize = [6, 6, 1]\n[[model.exchange]]\nJ = {sign}.0\n")
+        site = np.arange(36)
+        np.save(state, np.outer(float(sign) ** (site % 6 + site // 6), [0.0, 0.0, 1.0]))
+        done = magsearch("sample", path, "--temperature", 9, "--sweeps", 500, "--json", "--order", state)
+        assert done.returncode == 0, done.stderr
+        seen.append(json.loads(done.stdout))
+    for name in ("order", "susceptibility", "binder", "correlation_length"):
+        one, other = (found[name] for found in seen)
+        assert abs(one["mean"] - other["mean"]) < 4 * np.hypot(one["error"], other["error"]), name
+    assert 0.3 < seen[0]["correlation_length"]["mean"] < 1
+
+
 def test_the_table_shows_every_temperature(magsearch, paramagnet):
     done = magsearch("sample", paramagnet, "--temperature", "4,40", "--sweeps", 50, "--chains", 2, "--warmup", 10)
     assert done.returncode == 0
     assert "2 temperatures x 2 chains, 10 + 50 sweeps" in done.stdout
     assert "energy (meV/spin)" in done.stdout
     rows = [line.split() for line in done.stdout.splitlines() if line.split()[:1] in (["4"], ["40"])]
-    assert [len(row) for row in rows] == [8, 8]
+    assert [len(row) for row in rows] == [8, 8, 4, 4], "averages, then fluctuations"
 
 
 def test_slow_measurements_are_pointed_out(magsearch, tmp_path):

@@ -37,6 +37,8 @@ COMMANDS = {  # name: its module, and the first paragraph of its docstring, whic
     "energy": ("energy", "Compute the energy of a texture, in total and by term."),
     "bound": ("bound", "Compute a rigorous lower bound of the energy per site."),
     "sample": ("sample", "Compute thermal averages with statistical errors."),
+    "tc": ("tc", "Find the transition temperature of a model."),
+    "loop": ("loop", "Follow a hysteresis loop through a cycle of the field."),
     "convert": ("convert", "Write a model or a texture in the format of another code."),
     "export": ("export", "Write a texture as a magnetic structure for other codes."),
 }

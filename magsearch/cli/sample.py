@@ -8,16 +8,20 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 from rich.box import SIMPLE
 from rich.table import Table
 
 from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, Strict, device_named, read_input, texture_of
 from magsearch.console import model
 from magsearch.engine.evaluator import Evaluator
-from magsearch.errors import InputError
+from magsearch.errors import InputError, visible
 from magsearch.formats.table import number
 from magsearch.formatting import with_error
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.randomness import Consumer, key
+from magsearch.search.supercells.supercell import own_supercell
+from magsearch.thermal.fluctuations import Fluctuations, fluctuations
 from magsearch.thermal.sampling import Averages, averages, chains_for
 from magsearch.thermal.sampling import sample as measure
 
@@ -43,6 +47,13 @@ def sample(
         str | None,
         typer.Option(help="Initial texture, replacing the cooling: a file as for energy --spins, or OUT.h5[:elite]."),
     ] = None,
+    order: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Ordered state: its order parameter takes the place of the magnetisation. As for energy --spins.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 1,
     settings: Settings = None,
     strict: Strict = False,
@@ -51,7 +62,8 @@ def sample(
 ) -> None:
     """Compute thermal averages with statistical errors.
 
-    Averages energy, specific heat, magnetisation and topological charge.
+    Averages energy, specific heat, magnetisation and topological charge; the order parameter with its susceptibility,
+    Binder cumulant and correlation length.
     """
     kelvin = temperatures(temperature)
     given = read_input(input_file, settings, strict)
@@ -69,7 +81,9 @@ def sample(
         "of over-relaxation",
     )
     random = key(seed, Consumer.SAMPLING)
-    found = averages(measure(evaluator, kelvin, sweeps, warmup, chains, random, reflections, texture))
+    rows = _rows(given.hamiltonian, order) if order else None
+    trajectory = measure(evaluator, kelvin, sweeps, warmup, chains, random, reflections, texture, rows=rows)
+    found, ordered = averages(trajectory), fluctuations(trajectory)
     for point in found:
         if (slow := slowest(point)) * 50 > sweeps:
             console.print(
@@ -78,10 +92,23 @@ def sample(
                 style="yellow",
             )
     if as_json:
-        points = [as_dict(point, sweeps) for point in found]
+        points = [as_dict(point, sweeps) | order_of(own) for point, own in zip(found, ordered, strict=True)]
         print(json.dumps(points[0] if len(points) == 1 else {"points": points, "sweeps": sweeps}, indent=1))
     else:
         console.print(table(found))
+        console.print(order_table(ordered, "magnetisation" if order is None else f"order parameter of {order}"))
+
+
+def _rows(hamiltonian: Hamiltonian, name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the rows of the order parameter of a state in the box of a model. Raises InputError if it has none."""
+    from magsearch.critical.order_parameter import OrderParameter
+    from magsearch.critical.ordered import from_texture
+
+    try:
+        ordered = from_texture(hamiltonian, texture_of(name, hamiltonian), 0.0)
+        return OrderParameter.of(ordered).rows(own_supercell(hamiltonian))
+    except ValueError as error:
+        raise InputError(str(error), "--order") from None
 
 
 def temperatures(given: str) -> list[float]:
@@ -118,6 +145,27 @@ def as_dict(point: Averages, sweeps: int) -> dict[str, Any]:
         "correlation": 2 * slowest(point),
         "sweeps": sweeps,
     }
+
+
+def order_of(point: Fluctuations) -> dict[str, Any]:
+    """Return fluctuations as JSON values: susceptibility in 1/meV per spin, correlation length in edges of the box."""
+    return {
+        "order": point.order.as_json(),
+        "susceptibility": point.susceptibility.as_json(),
+        "binder": point.binder.as_json(),
+        "correlation_length": None if point.length is None else point.length.as_json(),
+    }
+
+
+def order_table(found: list[Fluctuations], title: str) -> Table:
+    """Return a table of the fluctuations with one row for each temperature."""
+    made = Table(box=SIMPLE, title=visible(title), title_justify="left")
+    for name in ("T (K)", "order", "susceptibility (1/meV)", "Binder cumulant", "correlation length / edge"):
+        made.add_column(name, justify="right", no_wrap=True)
+    for point in found:
+        every = (point.order, point.susceptibility, point.binder, point.length)
+        made.add_row(f"{point.kelvin:g}", *(with_error(e.mean, e.error) if e else "" for e in every))
+    return made
 
 
 def table(found: list[Averages]) -> Table:

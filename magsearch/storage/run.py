@@ -135,6 +135,10 @@ def read(path: str | Path) -> Record:
 def _expect_run(file: h5py.File, path: str | Path) -> None:
     if "columns" in file:
         raise InputError("is a scan, not a run; magsearch show, phases and report read it", path)
+    if "transition" in file:
+        raise InputError("is a search for a transition temperature, not a run; magsearch tc --resume reads it", path)
+    if "loop" in file:
+        raise InputError("is a hysteresis loop, not a run; magsearch loop --resume reads it", path)
 
 
 def glance(path: str | Path) -> Glance:

@@ -6,8 +6,9 @@ that has a temperature (annealing and tempering in this package, ``magsearch sam
 The energy of one spin, its neighbours held, is - h.s plus its anisotropy. The heat bath draws s anew from
 exp(h.s / kT), which is exact; anisotropy is a Metropolis test on top. Once kT < K^2 / |h| that test rejects nearly all:
 the spins that would pass it lie off h. So where there is anisotropy every update ends with a Metropolis step in a cone,
-whose width adapts to an acceptance of one half; it costs little, since h is there already. Over-relaxation reflects s
-at h. With couplings at wave vectors all spins of a replica are updated one after the other, and the sums S_Q follow
+whose width adapts to an acceptance of one half; it costs little, since h is there already. A reversal, s -> -s, takes
+it over the barrier of an easy axis (mixed moves: Hinzke & Nowak, Phys. Rev. B 58, 265 (1998)). Over-relaxation reflects
+s at h. With couplings at wave vectors all spins of a replica are updated one after the other, and the sums S_Q follow
 every one: what is not linear in s (K, anisotropy) is a Metropolis test, and nothing is approximated.
 """
 
@@ -144,13 +145,13 @@ class HeatBath:
 
 
 def stepping(motion: Motion, window: int = RESUM, reflections: int = 0, adapting: bool = True) -> Sequence[Launch]:
-    """Bind sweeps of every replica that is awake: heat bath (and cones, with anisotropy), then reflections.
+    """Bind sweeps of every replica that is awake: heat bath (cones and reversals with anisotropy), then reflections.
 
     The energy of a replica is updated by the changes of a sweep, and summed over all sites every ``window`` sweeps. The
     widths of cones change only while ``adapting``.
     """
     evaluator, flat, plan = motion.evaluator, motion.flat, motion.evaluator.sweep_plan
-    kinds = moves("HEATBATH", "CONE") if not plan.linear else moves("HEATBATH")
+    kinds = moves("HEATBATH") if plan.linear else moves("HEATBATH", "CONE", "REVERSAL")
     evaluate, summed = motion.evaluation("force")
 
     def then(update: Launch, swept: Any, kinds: int, last: bool, exact: bool) -> list[Launch]:

@@ -31,6 +31,8 @@ class Trajectory:
     spin     [temperature, sweep, chain, 3]     mean spin
     charge   [temperature, measurement, chain]  topological charge; no measurements without a plane of spins
     spins    sites that carry a spin
+    order    [temperature, sweep, chain]        square of the order parameter; None: not measured
+    beside   [temperature, sweep, chain]        the same at the wave vectors beside it; None: not measured
     """
 
     kelvin: NDArray[np.float64]
@@ -38,6 +40,8 @@ class Trajectory:
     spin: NDArray[np.float64]
     charge: NDArray[np.float64]
     spins: int
+    order: NDArray[np.float64] | None = None
+    beside: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ def sample(
     reflections: int = 1,
     textures: NDArray[Any] | None = None,
     watch: Watch = lambda: None,
+    rows: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
 ) -> Trajectory:
     """Measure ``chains`` independent replicas at every temperature after each of ``sweeps`` sweeps.
 
@@ -77,6 +82,8 @@ def sample(
     reflections   over-relaxation sweeps with each of them
     textures      [site, 3] of all replicas, or [replica, site, 3], temperature by temperature, to start from instead of
                   random spins; there is no cooling then
+    rows          [row, site 3] twice: the squares of their products with a texture add up to the square of an order
+                  parameter, and to that beside it (``magsearch.critical.order_parameter``)
     """
     temperatures = np.asarray(kelvin, dtype=np.float64)
     every = np.repeat(temperatures, chains)
@@ -97,11 +104,15 @@ def sample(
     sweep = bath(motion, reflections, adapting=False)
     flat = bool(len(triangles(evaluator.hamiltonian.lattice)))
     energy, spin, charge = np.empty((sweeps, len(every))), np.empty((sweeps, len(every), 3)), []
+    measured_rows = [evaluator.device.array(each, np.float32) for each in rows or () if len(each)]
+    squares_of = np.empty((len(measured_rows), sweeps, len(every)))
     for k in range(sweeps):
         watch()
         sweep.run()
         state = evaluator.device.host(motion.flat["state"])[:, : len(every)]
         energy[k], spin[k] = state[STATE["ENERGY_NOW"]], state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1].T
+        for which, each in enumerate(measured_rows):
+            squares_of[which, k] = squares(motion, each)
         if flat and (k + 1) % max(1, sweeps // CHARGES) == 0:
             charge.append(charges(motion))
     spin *= evaluator.sites / evaluator.hamiltonian.n_spins
@@ -111,9 +122,18 @@ def sample(
         return np.moveaxis(split, 1, 0)
 
     measured = by_temperature(np.array(charge).reshape(len(charge), len(every)))
+    orders = [by_temperature(each) for each in squares_of] + [None, None]
     return Trajectory(
-        temperatures, by_temperature(energy), by_temperature(spin), measured, evaluator.hamiltonian.n_spins
+        temperatures, by_temperature(energy), by_temperature(spin), measured, evaluator.hamiltonian.n_spins, *orders[:2]
     )
+
+
+def squares(motion: Motion, rows: Any) -> NDArray[np.float64]:
+    """Return the sum of the squared products of every replica with rows [row, site 3] of the device, [replica]."""
+    device, spins = motion.evaluator.device, motion.spins
+    amplitudes = device.xp.matmul(rows, spins.reshape(len(spins), -1, spins.shape[-1]))  # [block, row, width]
+    found = device.host((amplitudes.astype(np.float64) ** 2).sum(axis=1))
+    return np.asarray(found.reshape(-1)[: motion.count], dtype=np.float64)
 
 
 def charges(motion: Motion) -> NDArray[np.float64]:

@@ -1,0 +1,146 @@
+"""The command ``magsearch tc``."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from magsearch.cli.arguments import DeviceName, Json, Settings, Strict, named_after, read_input, texture_of
+from magsearch.config import ENDINGS
+from magsearch.console import transition as told
+from magsearch.critical.verdict import forbidden, summary
+from magsearch.errors import InputError, Interrupted
+from magsearch.formats.table import is_index
+from magsearch.parallel.ranks import launched
+from magsearch.parallel.signals import Signals
+from magsearch.plots import SUFFIXES
+from magsearch.runs import transition as runs
+from magsearch.runs.launch import Launch, carry_out, exit_code
+from magsearch.search.stopping import Reason
+
+
+def tc(
+    input_file: Annotated[
+        Path | None,
+        typer.Argument(metavar="INPUT", help="Model in any format of docs/formats.md, or OUT.h5 with its champion."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="File of the results. Default: the name of INPUT with -tc.h5.")
+    ] = None,
+    sizes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="L[,L...]",
+            help="Sizes of the boxes, in compact boxes of the ground state's cell. Default: by the number of spins.",
+        ),
+    ] = None,
+    sweeps: Annotated[
+        int | None, typer.Option(min=100, help="Measured sweeps of a round. Default: 4000, or 10000 below 3D.")
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="Largest number of rounds after the scan. Default: 6.")
+    ] = None,
+    precision: Annotated[
+        float | None, typer.Option(help="Relative error at which the search ends. Default: 0.002.")
+    ] = None,
+    ladders: Annotated[
+        int | None, typer.Option(min=1, help="Independent ladders of temperatures of every box. Default: 2.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Random seed. Default: 1.")] = None,
+    ground_state: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Ground state: a texture as for energy --spins, or OUT.h5[:elite]."),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="IMAGE", help="Picture: .png, .pdf or .svg. Default: beside OUT, .png.")
+    ] = None,
+    settings: Settings = None,
+    strict: Strict = False,
+    device: DeviceName = "auto",
+    resume: Annotated[
+        Path | None, typer.Option(metavar="TC.h5", help="Resume a stopped search, instead of INPUT.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Find the transition temperature of a model.
+
+    Boxes of several sizes are sampled by parallel tempering; their Binder cumulants and correlation lengths cross at
+    the transition. The order parameter is that of the ground state, whatever its wave vectors. Under mpiexec or srun,
+    the ladders are divided among the ranks. SIGTERM, SIGUSR1 and Ctrl-C end a search with exit code 75; --resume
+    continues it.
+    """
+    if plot is not None and plot.suffix.lower() not in SUFFIXES:
+        raise InputError(f"unsupported image format '{plot.suffix}'; expected {', '.join(SUFFIXES)}", plot)
+    if precision is not None and not 0 < precision < 1:
+        raise InputError(f"is {precision}; expected a number between 0 and 1", "--precision")
+    plan = {
+        "sizes": _sizes(sizes), "sweeps": sweeps, "rounds": rounds, "precision": precision, "ladders": ladders,
+        "seed": seed,
+    }  # fmt: skip
+
+    def begin(held: ExitStack) -> runs.Beginning:
+        besides = bool(out or overwrite or ground_state or settings or strict)
+        name = named_after(input_file, resume, besides, "search for a transition temperature")
+        if resume is not None:
+            return runs.resume(resume, plan, held)
+        assert input_file is not None
+        given = read_input(input_file, settings, strict)
+        if not given.hamiltonian.uniform:
+            raise InputError("has disorder: boxes of other sizes cannot be made of it", input_file)
+        state = ground_state or (str(input_file) if input_file.suffix in ENDINGS else None)
+        texture = texture_of(state, given.hamiltonian) if state else None
+        return runs.begin(given, out or Path(f"{name}-tc.h5"), plan, texture, overwrite, held)
+
+    def work(launch: Launch, start: runs.Beginning) -> Reason:
+        try:
+            current = runs.TransitionRun(launch, start)
+        except Interrupted:
+            launch.say("stopped before the first round: nothing is stored yet, start again")
+            return launch.signalled()
+        reason = current.go()
+        if launch.ranks.rank == 0:
+            _report(launch, current, start.out, plot, reason, as_json)
+        return reason
+
+    signals = Signals(enforced=True)
+    reason = carry_out(begin, work, device, launched(), signals, stderr=as_json)
+    signals.ignore()
+    raise typer.Exit(exit_code(reason))
+
+
+def _sizes(given: str | None) -> tuple[int, ...] | None:
+    """Return the sizes of a list. Raises InputError unless they are two or more rising whole numbers."""
+    if given is None:
+        return None
+    parts = [part.strip() for part in given.split(",")]
+    sizes = tuple(int(part) for part in parts) if all(map(is_index, parts)) else ()
+    if len(sizes) < 2 or sizes[0] < 1 or any(b <= a for a, b in pairwise(sizes)):
+        raise InputError(f"{given!r} are no sizes; expected two or more rising whole numbers", "--sizes")
+    return sizes
+
+
+def _report(
+    launch: Launch, current: runs.TransitionRun, out: Path, plot: Path | None, reason: Reason, as_json: bool
+) -> None:
+    stored, parameter = current.record, current.parameter
+    found = stored.analysis
+    if found is not None and reason.ended:  # a signal leaves no time to draw
+        from magsearch.plots.transition import transition as draw
+
+        image = plot or out.with_suffix(".png")
+        draw(image, found, Path(stored.input_path).name, not forbidden(stored.ordered, parameter))
+        if not as_json:
+            told.show(launch.console, stored, parameter, found)
+        launch.say(f"picture    {image}")
+    if as_json:
+        values = summary(stored.ordered, parameter, stored.estimate, list(stored.rounds), found)
+        print(json.dumps({**values, "stopped": str(reason), "seconds": stored.seconds, "file": str(out)}, indent=1))
+    launch.say(f"stored     {out}")
+    if not reason.ended:
+        launch.say(f"{reason} after {len(stored.rounds)} rounds; resume with: magsearch tc --resume {out}")

@@ -1,0 +1,36 @@
+"""A hysteresis loop on the terminal."""
+
+from __future__ import annotations
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from magsearch.formatting import vector
+from magsearch.hysteresis.loop import ampere_per_metre, loops
+from magsearch.storage.loop import LoopRecord
+
+
+def show(console: Console, record: LoopRecord) -> None:
+    """Print coercivity, remanence, saturation and loss of every replica, and its switching fields."""
+    cycle, course = record.cycle, record.course
+    if not course.done:
+        return
+    table = Table(box=SIMPLE)
+    for name in ("direction", "coercivity (T)", "bias (T)", "remanence (mu_B)", "saturation (mu_B)", "loss (meV)",
+                 "switching fields (T)"):  # fmt: skip
+        table.add_column(name, justify="left" if name[0] in "d" else "right", no_wrap=name != "switching fields (T)")
+    for replica, loop in enumerate(loops(cycle, course)):
+        fields = [(one.before + one.after) / 2 for one in course.switchings if one.replica == replica]
+        table.add_row(
+            vector(cycle.axes[replica], 3), _number(loop.coercivity), _number(loop.bias), _number(loop.remanent[0]),
+            _number(loop.saturated[0]), _number(loop.loss), " ".join(f"{field:.5g}" for field in fields) or "none",
+        )  # fmt: skip
+    console.print(table)
+    unit = ampere_per_metre(record.hamiltonian)
+    if unit is not None:
+        console.print(f"units      1 mu_B per spin is {unit:.5g} A/m", soft_wrap=True)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.5g}"

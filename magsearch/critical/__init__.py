@@ -1,0 +1,1 @@
+"""Transition temperatures: order parameter of a ground state, sampling in several boxes, reweighting, crossings."""

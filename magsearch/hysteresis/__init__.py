@@ -1,0 +1,1 @@
+"""Hysteresis loops: metastable states followed through a cycle of the field."""

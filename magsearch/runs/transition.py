@@ -1,0 +1,281 @@
+"""The search for a transition temperature from its input to its file, on any number of ranks, begun or resumed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.config.input import Input
+from magsearch.console import model
+from magsearch.console import transition as told
+from magsearch.critical.estimates import estimates
+from magsearch.critical.order_parameter import OrderParameter
+from magsearch.critical.ordered import from_texture, searched
+from magsearch.critical.plan import SWEEPS, Analysis, Next, Round, Settings, analysis, following, range_of
+from magsearch.critical.series import Sampler, Series, joined
+from magsearch.engine.evaluator import Evaluator
+from magsearch.errors import InputError, Interrupted
+from magsearch.limits import memory
+from magsearch.parallel.interruption import Interruption
+from magsearch.runs import record
+from magsearch.runs.launch import Launch, claim, command_line, expect_exists, expect_free
+from magsearch.search.stopping import Reason
+from magsearch.storage.transition import TransitionRecord, read_transition, write_transition
+
+T = TypeVar("T")
+BYTES_OF_SPIN = 2000  # of a box: replicas of a ladder, rows of the order parameter, neighbours
+
+
+@dataclass(frozen=True)
+class Precise(Reason):
+    """The relative error that was asked for is reached."""
+
+    precision: float
+    code = "precise"
+
+    def __str__(self) -> str:
+        return f"relative error below {self.precision:g}"
+
+
+@dataclass(frozen=True)
+class RoundsSpent(Reason):
+    """The rounds that were allowed have been spent."""
+
+    rounds: int
+    code = "rounds-spent"
+
+    def __str__(self) -> str:
+        return f"{self.rounds} rounds done"
+
+
+@dataclass(frozen=True)
+class NothingFound(Reason):
+    """The scan shows no transition."""
+
+    code = "no-transition"
+
+    def __str__(self) -> str:
+        return "no transition in the scan"
+
+
+@dataclass(frozen=True, eq=False)
+class Beginning:
+    """The start of a search for a transition temperature.
+
+    out      its file
+    given    the input; None: it resumes
+    plan     settings that were given: None where they are the default
+    texture  [site, 3] of the ground state; None: it is searched
+    before   what the file holds
+    """
+
+    out: Path
+    given: Input | None = None
+    plan: dict[str, Any] | None = None
+    texture: NDArray[np.float64] | None = None
+    before: TransitionRecord | None = None
+
+
+def begin(
+    given: Input,
+    out: Path,
+    plan: dict[str, Any],
+    texture: NDArray[np.float64] | None,
+    overwrite: bool,
+    held: ExitStack,
+) -> Beginning:
+    """Return the start of a new search; its file is claimed until ``held`` closes. Raises InputError if it exists."""
+    claim(held, out)
+    expect_free(out, overwrite, "search")
+    return Beginning(out, given, plan, texture)
+
+
+def resume(out: Path, plan: dict[str, Any], held: ExitStack) -> Beginning:
+    """Return the start of a search that resumes from its file. Raises InputError if it cannot."""
+    expect_exists(out)
+    claim(held, out)
+    before = read_transition(out)
+    changed = {name: value for name, value in plan.items() if value is not None}
+    fixed = [name for name in ("sizes", "ladders", "seed") if name in changed]
+    if fixed:
+        raise InputError(f"cannot be changed when a search is resumed: {', '.join(fixed)}", out)
+    again = replace(before, plan=replace(before.plan, **changed), command=command_line(before.command), stopped=None)
+    return Beginning(out, before=again)
+
+
+def expect_memory(sampler: Sampler) -> None:
+    """Raise InputError if the largest box does not fit into the memory of this process, before it is made."""
+    spins = max(box.sites for box in sampler.boxes)
+    needed, most = BYTES_OF_SPIN * spins, memory()
+    if needed > most:
+        raise InputError(
+            f"a box of {spins} spins takes about {needed / 1e9:.3g} GB; this process may use {most / 1e9:.3g} GB",
+            "--sizes",
+        )
+
+
+class TransitionRun:
+    """A search for a transition temperature under way on all ranks; rank 0 analyses and keeps the file.
+
+    record      on rank 0: what has been found
+    parameter   the order parameter
+
+    Raises InputError for what has no transition temperature, Interrupted if a rank is signalled before it begins.
+    """
+
+    def __init__(self, launch: Launch, start: Beginning):
+        self.launch, self.ranks, self.out, self.begun = launch, launch.ranks, start.out, time.monotonic()
+        self.interruption = Interruption(self.ranks, launch.signals)
+        self.ranks.watch = self.interruption.look
+        place = start.out if start.given is None else start.given.path
+        if start.given is not None:
+            model.describe(launch.console, start.given.hamiltonian)
+        found = self._together(lambda: self._new(start) if start.before is None else start.before, place)
+        self.record, self.before = found, found.seconds
+        try:
+            self.parameter = OrderParameter.of(found.ordered)
+        except ValueError as error:
+            raise InputError(str(error), place, everywhere=True) from None
+        plan, ordered = found.plan, found.ordered
+        self.sampler = Sampler(ordered, self.parameter, plan.sizes, launch.device, plan.seed)
+        self.dimension = len(ordered.axes)
+        self.ranks.on_all(lambda: expect_memory(self.sampler))
+        told.describe(launch, found, self.parameter)
+        if found.rounds:
+            launch.say(f"resuming   after {len(found.rounds)} rounds, {found.seconds:.1f} s")
+            launch.resumed(found.version)
+
+    def _together(self, work: Callable[[], T], place: Path) -> T:
+        """Do work on rank 0 and return its result on all ranks; Interrupted and InputError are raised on all."""
+
+        def watched() -> tuple[T | None, bool]:
+            try:
+                return work(), False
+            except Interrupted:
+                return None, True
+            except ValueError as error:
+                raise InputError(str(error), place) from None
+
+        result, interrupted = self.ranks.on_first(watched)
+        if interrupted or result is None:
+            raise Interrupted
+        return result
+
+    def _new(self, start: Beginning) -> TransitionRecord:
+        given, watch = start.given, self.interruption.watch
+        assert given is not None
+        assert start.plan is not None
+        hamiltonian = given.hamiltonian
+        chosen = {name: value for name, value in start.plan.items() if value is not None}
+        seed = chosen.get("seed", Settings.seed)
+        if start.texture is None:
+            self.launch.say("searching  the ground state, in supercells of all shapes")
+            ordered = searched(hamiltonian, self.launch.device, seed, watch)
+        else:
+            energies = Evaluator(hamiltonian, self.launch.device, np.float64).energies(start.texture)
+            ordered = from_texture(hamiltonian, start.texture, float(energies[0]) / hamiltonian.n_spins)
+        sizes = chosen.pop("sizes", None) or ordered.default_sizes()
+        sweeps = chosen.pop("sweeps", SWEEPS[len(ordered.axes)])
+        new = TransitionRecord(
+            ordered=ordered, plan=Settings(sizes=sizes, sweeps=sweeps, **chosen),
+            estimate=estimates(hamiltonian, watch), input_path=str(given.path), input_text=given.text,
+            settings=given.as_json(), device=self.launch.device.description, created=record.now(),
+            version=version("magsearch"), command=command_line(),
+        )  # fmt: skip
+        write_transition(start.out, new)  # an unwritable place is known now
+        return new
+
+    def go(self) -> Reason:
+        """Sample until the temperature is known; return why it ended. Raises InputError if the file cannot be written.
+
+        An interrupted round is lost; all others are in the file.
+        """
+        try:
+            found = self._analysed() if self.record.rounds else None
+            while step := self.ranks.broadcast(self._next(found) if self.ranks.rank == 0 else None):
+                self._round(step)
+                found = self._analysed()
+                self._store(found, None)
+                if self.ranks.rank == 0 and found is not None:
+                    told.progress(self.launch, self.record, found)
+        except Interrupted:
+            return self.launch.signalled()
+        reason = self.ranks.broadcast(self._reason(found))
+        self._store(found, reason)
+        return reason
+
+    def _next(self, found: Analysis | None) -> Next | None:
+        own = self.record
+        ends = range_of(own.estimate, own.ordered.crystal)
+        return following(own.rounds, found, own.plan, ends, self.dimension)
+
+    def _reason(self, found: Analysis | None) -> Reason:
+        plan = self.record.plan
+        if found is None or found.scan:
+            return NothingFound()
+        known = found.transition
+        if known.kelvin is not None and known.error < plan.precision * known.kelvin:
+            return Precise(plan.precision)
+        return RoundsSpent(plan.rounds)
+
+    def _analysed(self) -> Analysis | None:
+        """Return the analysis of all rounds, on rank 0."""
+        spins = [self.sampler.spins(place) for place in range(len(self.record.plan.sizes))]
+        own = self.record
+        kept: list[Analysis] = []
+
+        def work() -> bool:
+            kept.append(analysis(own.rounds, spins, own.plan, self.interruption.watch))
+            return True
+
+        self._together(work, self.out)
+        return kept[0] if kept else None
+
+    def _round(self, step: Next) -> None:
+        """Sample one round: ladders of all boxes, divided among the ranks, the largest boxes first."""
+        own, ranks = self.record, self.ranks
+        tasks = [(place, ladder) for place in sorted(step.kelvin, reverse=True) for ladder in range(own.plan.ladders)]
+        turn = ranks.broadcast(len(own.rounds))
+        begin = [
+            {task: own.textures[task[0]][task[1]] if step.continued else None for task in tasks[rank :: ranks.size]}
+            for rank in range(ranks.size)
+        ] if ranks.rank == 0 else []  # fmt: skip
+        mine = ranks.scatter(begin)
+        done: dict[tuple[int, int], tuple[Series, NDArray[np.float32]]] = {}
+        complete = True
+        try:
+            for (place, ladder), textures in mine.items():
+                done[place, ladder] = self.sampler.run(
+                    place, ladder, turn, step.kelvin[place], step.sweeps, step.warmup, textures,
+                    self.interruption.watch,
+                )  # fmt: skip
+        except Interrupted:
+            complete = False
+        parts = ranks.gather((complete, done))
+        if ranks.broadcast(not all(whole for whole, _ in parts)):
+            raise Interrupted
+        every = {task: result for _, part in parts for task, result in part.items()}
+        if ranks.rank == 0:
+            ladders = range(own.plan.ladders)
+            series = {place: joined([every[place, k][0] for k in ladders]) for place in sorted(step.kelvin)}
+            textures_of = {place: np.array([every[place, k][1] for k in ladders]) for place in sorted(step.kelvin)}
+            self.record = replace(own, rounds=(*own.rounds, Round(series)), textures=textures_of)
+
+    def _store(self, found: Analysis | None, reason: Reason | None) -> None:
+        def write() -> None:
+            seconds = self.before + time.monotonic() - self.begun
+            self.record = replace(self.record, analysis=found, stopped=reason, seconds=seconds)
+            if reason is None:
+                self.launch.write_or_warn(lambda: write_transition(self.out, self.record))
+            else:
+                write_transition(self.out, self.record)
+
+        self.ranks.on_first(write)
