@@ -1,8 +1,8 @@
 """Geodesic nudged elastic band with climbing images, of many paths at once: every image is a replica of the engine.
 
 Bessarab, Uzdin & Jonsson, Comput. Phys. Commun. 196, 335 (2015); tangents of Henkelman & Jonsson, J. Chem. Phys. 113,
-9978 (2000); climbing images of Henkelman, Uberuaga & Jonsson, J. Chem. Phys. 113, 9901 (2000). A band moves by FIRE,
-with one clock for all of its images: Bitzek et al., Phys. Rev. Lett. 97, 170201 (2006).
+9978 (2000); climbing images of Henkelman, Uberuaga & Jonsson, J. Chem. Phys. 113, 9901 (2000). Images move by velocity
+projection, which keeps what costs no energy, such as translations of a skyrmion, from drifting.
 
 Arrays of spins are [block, site, 3, width], as the kernels have them; the images of a band are consecutive columns, the
 first and the last of which are at rest. Numbers of a column are [block, width].
@@ -21,8 +21,7 @@ from magsearch.engine.evaluator import SUM, Evaluator
 
 LOOK = 20  # iterations between two polls of the forces
 SPRING = 0.1  # stiffness of the springs, of that of the energy
-START, LONGEST = 0.3, 1.0  # first and longest time step, 1 / sqrt(stiffness)
-DAMPED = 0.1  # FIRE: share of the velocity that is turned towards the force
+STEP = 0.8  # time step, 1 / sqrt(stiffness)
 TURN = 0.3  # radians, largest rotation of a spin in a step
 
 
@@ -32,14 +31,14 @@ class Bands:
 
     images     of a band, both ends included
     steps      largest number of iterations
-    climbing   number of iterations after which the highest images climb
-    force      largest force on climbing images at which a band has converged, of the stiffest coupling; on the others
+    climbing   number of iterations after which the highest image climbs
+    force      largest force on the climbing image at which a band has converged, of the stiffest coupling; on the others
                ten times as much
     """
 
     images: int = 16
-    steps: int = 400
-    climbing: int = 60
+    steps: int = 200
+    climbing: int = 40
     force: float = 1e-3
 
     def __post_init__(self) -> None:
@@ -109,10 +108,7 @@ class _Band:
         inside = np.zeros(self.columns)
         inside[: self.count * self.images] = np.tile(np.r_[0.0, np.ones(self.images - 2), 0.0], self.count)
         self.inside = device.array(inside.reshape(self.shape), np.float64)
-        unit = evaluator.stiffness**-0.5
-        self.step = xp.full(self.count, START * unit)
-        self.mixing = xp.full(self.count, DAMPED)
-        self.downhill = xp.zeros(self.count)
+        self.step = STEP * evaluator.stiffness**-0.5
 
     def run(self, watch: Callable[[], None]) -> Relaxed:
         """Move the bands until all have converged, and measure them."""
@@ -161,7 +157,8 @@ class _Band:
         tangent -= (tangent * s).sum(axis=2, keepdims=True) * s
         length = xp.sqrt((tangent * tangent).sum(axis=(1, 2)))
         along = (self.force * tangent).sum(axis=(1, 2)) / xp.maximum(length * length, 1e-300)
-        climbing = (up <= 0) & (down >= 0) & (self.inside > 0) & climb
+        raised = xp.where(self.inside > 0, energy, -xp.inf)
+        climbing = (up <= 0) & (down >= 0) & (raised >= self._highest(raised)) & climb
         apart = spring * self.evaluator.stiffness * (xp.sqrt(ahead2) - behind) / xp.maximum(length, 1e-150)
         share = xp.where(climbing, -2 * along, apart - along) * self.inside
         tangent *= _wide(share)
@@ -169,39 +166,24 @@ class _Band:
         return tangent, climbing, ahead2
 
     def _move(self, force: Any) -> None:
-        """Move every band by a step of FIRE along the forces."""
-        xp, v, s = self.evaluator.device.xp, self.velocity, self.spins
-        unit = self.evaluator.stiffness**-0.5
-        power, speed2, force2 = (self._by_band((a * b).sum(axis=(1, 2))) for a, b in ((force, v), (v, v), (force, force)))
-        going = power >= 0
-        self.downhill = xp.where(going, self.downhill + 1, 0.0)
-        faster = self.downhill > 5
-        keep = xp.where(going, 1 - self.mixing, 0.0)
-        turned = xp.where(going, self.mixing * xp.sqrt(speed2 / xp.maximum(force2, 1e-300)), 0.0)
-        self.step = xp.where(faster, xp.minimum(self.step * 1.1, LONGEST * unit), self.step)
-        self.step = xp.where(going, self.step, xp.maximum(0.5 * self.step, 0.02 * unit))
-        self.mixing = xp.where(going, xp.where(faster, 0.99 * self.mixing, self.mixing), DAMPED)
-        v *= self._by_column(keep)
-        force *= self._by_column(turned + self.step)
-        v += force
-        largest = self._by_band(xp.sqrt((v * v).sum(axis=2).max(axis=1)), largest=True) * self.step
-        v *= self._by_column(xp.minimum(1.0, TURN / xp.maximum(largest, 1e-300)))
-        s += v * self._by_column(self.step)
+        """Move every image by a step of velocity projection: velocity that is not along its force is forgotten."""
+        xp, s = self.evaluator.device.xp, self.spins
+        force2 = (force * force).sum(axis=(1, 2))
+        power = (self.velocity * force).sum(axis=(1, 2))
+        kept = xp.maximum(power, 0.0) / xp.maximum(force2, 1e-300)
+        self.velocity = force * _wide(kept + self.step)
+        largest = xp.sqrt((self.velocity * self.velocity).sum(axis=2).max(axis=1)) * self.step
+        self.velocity *= _wide(xp.minimum(1.0, TURN / xp.maximum(largest, 1e-300)))
+        s += self.velocity * self.step
         norm = xp.sqrt((s * s).sum(axis=2, keepdims=True))
         s /= xp.where(norm > 0, norm, 1.0)
-        v -= (v * s).sum(axis=2, keepdims=True) * s
 
-    def _by_band(self, values: Any, largest: bool = False) -> Any:
-        """Return the sums, or maxima, of numbers of columns over the images of each band, [band]."""
-        own = values.reshape(-1)[: self.count * self.images].reshape(self.count, self.images)
-        return own.max(axis=1) if largest else own.sum(axis=1)
-
-    def _by_column(self, values: Any) -> Any:
-        """Return numbers of bands [band] as factors of spins; zero for padding."""
-        xp = self.evaluator.device.xp
-        every = xp.zeros(self.columns)
-        every[: self.count * self.images] = xp.repeat(values, self.images)
-        return _wide(every.reshape(self.shape))
+    def _highest(self, values: Any) -> Any:
+        """Return the largest of numbers of columns [block, width] over the images of each band, by column."""
+        xp, n = self.evaluator.device.xp, self.count * self.images
+        every = xp.full(self.columns, xp.inf)
+        every[:n] = xp.repeat(values.reshape(-1)[:n].reshape(self.count, self.images).max(axis=1), self.images)
+        return every.reshape(self.shape)
 
 
 def _wide(values: Any) -> Any:
