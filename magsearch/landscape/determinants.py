@@ -17,7 +17,7 @@ from magsearch.model.sphere import frames
 from magsearch.randomness import Consumer, stream
 
 EXACT = 4096  # largest number of spins whose Hessian is factorised
-COPIES = 6  # matrices that a factorisation holds at a time
+COPIES = 4  # matrices that a factorisation holds at a time
 PROBES, STEPS, SOFTEST = 16, 80, 4  # of the stochastic estimate
 
 
@@ -44,85 +44,92 @@ def is_exact(evaluator: Evaluator) -> bool:
 
 
 def exact(
-    evaluator: Evaluator, texture: NDArray[np.float64], zero_modes: NDArray[np.float64], watch: Callable[[], None]
+    evaluator: Evaluator,
+    texture: NDArray[np.float64],
+    zero_modes: NDArray[np.float64],
+    falling: NDArray[np.float64] | None,
+    watch: Callable[[], None],
 ) -> Determinant:
-    """Return the determinant by the factorisation of Bunch and Kaufman, which has the inertia of the matrix.
+    """Return the determinant by Cholesky's factorisation, which proves the number of negative eigenvalues.
 
-    The matrix is bordered by the zero modes [mode, site, 3], orthonormal: the determinant of [[H, U], [U^T, 0]] is that
-    of H on the complement of U up to its sign, and has as many negative eigenvalues more as U has columns.
+    The matrix is H' = H + c (U U^T + e e^T), positive definite if nothing else is soft, with the zero modes U and the
+    negative mode e. With W = (U, sqrt(c) e), K = diag(0, 1) - W^T H'^-1 W has the determinant of H on the complement of
+    U, over that of H', up to its sign; and as many negative eigenvalues as H there and U has columns, together: both
+    are Schur complements of one bordered matrix (Haynsworth, Linear Algebra Appl. 1, 73 (1968)).
+
+    zero_modes   [mode, site, 3] orthonormal
+    falling      [site, 3] of length 1, the negative mode; None at a minimum
+
+    Raises ValueError where other modes are not positive.
     """
     from scipy.linalg import lapack
 
-    H = matrix(evaluator, texture, watch=watch)
-    size, count = len(H), len(zero_modes)
-    if count:
-        where = np.flatnonzero(evaluator.hamiltonian.occupied)
-        U = (zero_modes[:, where, None] * frames(texture)[where]).sum(axis=3).reshape(count, size)
-        border = evaluator.stiffness
-        H = np.block([[H, border * U.T], [border * U, np.zeros((count, count))]])
+    H, where = matrix(evaluator, texture, watch=watch), np.flatnonzero(evaluator.hamiltonian.occupied)
     watch()
-    work, _ = lapack.dsytrf_lwork(len(H), lower=1)
-    factor, pivots, failed = lapack.dsytrf(H, lower=1, lwork=int(work), overwrite_a=1)
-    if failed > 0:
-        raise ValueError("a zero mode of the Hessian has not been recognised")
-    diagonal, below = np.diagonal(factor), np.append(np.diagonal(factor, -1), 0.0)
-    log, negative, k = 0.0, 0, 0
-    while k < len(H):
-        if pivots[k] > 0:
-            log += np.log(abs(diagonal[k]))
-            negative += diagonal[k] < 0
-            k += 1
-        else:
-            block = diagonal[k] * diagonal[k + 1] - below[k] ** 2
-            log += np.log(abs(block))
-            negative += 1 if block < 0 else 2 * (diagonal[k] < 0)
-            k += 2
-    log -= 2 * count * np.log(evaluator.stiffness)
-    return Determinant(float(log), int(negative) - count, size - count, True)
+    size, count, c = len(H), len(zero_modes), 4 * evaluator.stiffness
+    soft = [*zero_modes, *([falling] if falling is not None else [])]
+    W = np.zeros((size, len(soft)))
+    for k, mode in enumerate(soft):
+        W[:, k] = (mode[where, None] * frames(texture)[where]).sum(axis=2).ravel()
+        H += c * np.outer(W[:, k], W[:, k])
+    factor, failed = lapack.dpotrf(H, lower=0, overwrite_a=1, clean=0)
+    if failed:
+        raise ValueError("the texture has more negative modes than one, or zero modes that are not recognised")
+    log, negative = 2 * float(np.log(np.diagonal(factor)).sum()), 0
+    if soft:
+        W[:, count:] *= c**0.5
+        K = -W.T @ lapack.dpotrs(factor, W, lower=0)[0]
+        K[count:, count:] += np.eye(len(soft) - count)
+        values = np.linalg.eigvalsh(K)
+        log += float(np.log(np.abs(values)).sum())
+        negative = int((values < 0).sum()) - count
+    return Determinant(log, negative, size - count, True)
 
 
 def estimated(
-    evaluator: Evaluator,
-    textures: NDArray[np.float64],
-    zero_modes: list[NDArray[np.float64]],
-    watch: Callable[[], None],
-    seed: int = 0,
-) -> tuple[list[Determinant], NDArray[np.float64]]:
-    """Return determinants by stochastic Lanczos quadrature, and ln |det| by probe, [probe, replica].
+    evaluator: Evaluator, texture: NDArray[np.float64], zero_modes: NDArray[np.float64], watch: Callable[[], None]
+) -> tuple[Determinant, NDArray[np.float64]]:
+    """Return the determinant by stochastic Lanczos quadrature, and ln |det| by each probe, [probe].
 
     Ubaru, Chen & Saad, SIAM J. Matrix Anal. Appl. 38, 1075 (2017). The softest modes are computed by themselves. All
     textures share the random vectors, so that the noise cancels in differences of similar textures.
 
-    zero_modes   of each texture, [mode, site, 3], orthonormal
+    zero_modes   [mode, site, 3] orthonormal
     """
-    count, spins = len(textures), evaluator.hamiltonian.n_spins
+    textures, tiny = texture[None], modes.zero(evaluator)
     soft = modes.softest(evaluator, textures, SOFTEST, watch=watch)
-    tiny = modes.zero(evaluator)
-    most = max(len(zero) for zero in zero_modes)
-    left_out = np.zeros((most + SOFTEST, *textures.shape))
-    known = np.zeros((count, SOFTEST), dtype=bool)
-    for k, zero in enumerate(zero_modes):
-        left_out[: len(zero), k] = zero
-        for number in range(SOFTEST):
-            v = soft.vectors[k, number]
-            inside = (flat(zero) @ v.ravel() if len(zero) else np.zeros(0)) ** 2
-            resolved = soft.residuals[k, number] <= modes.CLOSE * abs(soft.values[k, number]) + tiny
-            known[k, number] = resolved and inside.sum() < 0.5
-            if known[k, number]:
-                v = v - (flat(zero).T @ (flat(zero) @ v.ravel())).reshape(v.shape) if len(zero) else v
-                left_out[most + number, k] = v / np.linalg.norm(v)
-    dimension = np.array([2 * spins - len(zero) for zero in zero_modes])
-    counted = dimension - known.sum(axis=1)
-    apart = np.where(known, np.log(np.maximum(np.abs(np.nan_to_num(soft.values)), tiny)), 0.0).sum(axis=1)
+    resolved = soft.residuals[0] <= modes.CLOSE * np.abs(soft.values[0]) + tiny
+    apart, values = list(zero_modes), []
+    for value, vector in zip(soft.values[0][resolved], soft.vectors[0][resolved], strict=True):
+        left = vector - sum((float((zero * vector).sum()) * zero for zero in zero_modes), np.zeros_like(vector))
+        if (left**2).sum() > 0.5:
+            apart.append(left / np.linalg.norm(left))
+            values.append(float(value))
+    dimension = 2 * evaluator.hamiltonian.n_spins - len(zero_modes)
+    known = float(np.log(np.maximum(np.abs(values), tiny)).sum())
     hessian, logs = Hessian(evaluator, textures), []
+    left_out = np.array(apart)[:, None] if apart else None
     for probe in range(PROBES):
-        start = stream(seed, Consumer.PATHS, replica=1 + probe).normal(size=textures.shape[1:])
+        start = stream(0, Consumer.PATHS, replica=1 + probe).normal(size=texture.shape)
         recursion = Lanczos(hessian, start, STEPS, left_out)
         recursion.run(STEPS, watch)
-        logs.append(apart + counted * recursion.average(lambda h: np.log(np.maximum(np.abs(h), tiny))))
-    probes = np.array(logs)
-    negative = (np.where(known, soft.values, 0.0) < -tiny).sum(axis=1)
-    found = [
-        Determinant(float(probes[:, k].mean()), int(negative[k]), int(dimension[k]), False) for k in range(count)
-    ]
-    return found, probes
+        average = recursion.average(lambda h: np.log(np.maximum(np.abs(h), tiny)))[0]
+        logs.append(known + (dimension - len(values)) * average)
+    negative = int((np.array(values) < -tiny).sum())
+    return Determinant(float(np.mean(logs)), negative, dimension, False), np.array(logs)
+
+
+def determinant(
+    evaluator: Evaluator,
+    texture: NDArray[np.float64],
+    zero_modes: NDArray[np.float64],
+    falling: NDArray[np.float64] | None,
+    watch: Callable[[], None],
+) -> tuple[Determinant, NDArray[np.float64]]:
+    """Return the determinant of a stationary texture, and estimates of ln |det| [probe] if it is not exact.
+
+    Arguments as for ``exact``. Raises ValueError where modes are not positive that should be.
+    """
+    if is_exact(evaluator):
+        return exact(evaluator, texture, zero_modes, falling, watch), np.zeros(0)
+    return estimated(evaluator, texture, zero_modes, watch)

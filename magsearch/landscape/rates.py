@@ -15,7 +15,7 @@ the linearised Landau-Lifshitz-Gilbert equation grows at S: Langer, Ann. Phys. 5
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.engine.evaluator import Evaluator
-from magsearch.landscape.determinants import Determinant, estimated, exact, is_exact
+from magsearch.landscape.determinants import Determinant, determinant
 from magsearch.minima import modes
 from magsearch.minima.degeneracy import moved
 from magsearch.minima.harmonic import orbit
@@ -47,6 +47,7 @@ class State:
     volume        of the orbit on which they move the texture
     copies        number of orbits that symmetries make of it
     determinant   of the Hessian without the zero modes
+    probes        [probe] estimates of ln |det| with the same random vectors for all textures; none where it is exact
     """
 
     spins: NDArray[np.float64]
@@ -55,6 +56,7 @@ class State:
     volume: float
     copies: int
     determinant: Determinant
+    probes: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Rates:
 
     evaluator     in double precision
     equivalence   symmetries of the Hamiltonian
-    kelvin        temperature
+    kelvin        lowest temperature: a texture slides if no barrier matters even there
     damping       Gilbert's; None: harmonic transition-state theory, which does not depend on it
     watch         called repeatedly; an exception that it raises ends a computation
     """
@@ -95,40 +97,34 @@ class Rates:
     damping: float | None = None
     watch: Callable[[], None] = lambda: None
 
-    def states(self, textures: Sequence[NDArray[np.float64]]) -> tuple[list[State], NDArray[np.float64]]:
-        """Return stationary textures [site, 3] with their determinants, and estimates of ln |det| [probe, texture].
+    def state(self, texture: NDArray[np.float64], falling: NDArray[np.float64] | None = None) -> State:
+        """Return a stationary texture [site, 3] with its determinant.
 
-        Without probes where determinants are exact.
+        falling   [site, 3] of length 1, the negative mode of a saddle point
+
+        Raises ValueError for a texture that has other modes that are not positive.
         """
-        s = np.array(textures)
-        energies = self.evaluator.energies(s)
-        rotations = modes.rotations(Hessian(self.evaluator, s), s)
-        free = [self._free(texture, rotations[:, k]) for k, texture in enumerate(s)]
-        zero = [modes for modes, *_ in free]
-        probes = np.zeros((0, len(s)))
-        if is_exact(self.evaluator):
-            determinants = [exact(self.evaluator, *pair, self.watch) for pair in zip(s, zero, strict=True)]
-        else:
-            determinants, probes = estimated(self.evaluator, s, zero, self.watch)
-        return [
-            State(texture, float(energy), *one, of)
-            for texture, energy, one, of in zip(s, energies, free, determinants, strict=True)
-        ], probes
+        s = np.asarray(texture, dtype=np.float64)
+        zero, volume, copies = self._free(s, modes.rotations(Hessian(self.evaluator, s[None]), s[None])[:, 0])
+        of, probes = determinant(self.evaluator, s, zero, falling, self.watch)
+        if of.negative != (falling is not None):
+            raise ValueError(f"the Hessian has {of.negative} negative modes")
+        return State(s, float(self.evaluator.energies(s[None])[0]), zero, volume, copies, of, probes)
 
     def rate(
         self,
+        kelvin: float,
         minimum: State,
         saddle: State,
         mode: NDArray[np.float64],
         sides: int = 1,
-        probes: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
     ) -> Rate:
-        """Return the rate out of a minimum through all copies of a saddle point with this negative mode [site, 3].
+        """Return the rate at a temperature out of a minimum through all copies of a saddle point.
 
+        mode     [site, 3], the negative mode of the saddle point
         sides    2 where both sides of the saddle point are copies of the minimum, else 1
-        probes   estimates of ln |det| of both, [probe]
         """
-        kT = K_B * self.kelvin
+        kT = K_B * kelvin
         log = 0.5 * (minimum.determinant.log - saddle.determinant.log)
         kept = len(minimum.zero_modes) - len(saddle.zero_modes)
         velocity = self.crossing(saddle.spins, mode) if self.damping is None else self.growth(saddle.spins)
@@ -137,9 +133,9 @@ class Rates:
         log += np.log(saddle.volume / minimum.volume) + 0.5 * kept * np.log(2 * np.pi * kT)
         prefactor = sides * saddle.copies / minimum.copies * velocity / (2 * np.pi) * np.exp(log)
         error = 0.0
-        if probes is not None and len(probes[0]) > 1:
-            error = 0.5 * float(np.std(probes[0] - probes[1], ddof=1)) / len(probes[0]) ** 0.5
-        return Rate(self.kelvin, float(prefactor), saddle.energy - minimum.energy, error)
+        if len(minimum.probes):
+            error = 0.5 * float(np.std(minimum.probes - saddle.probes, ddof=1)) / len(minimum.probes) ** 0.5
+        return Rate(kelvin, float(prefactor), saddle.energy - minimum.energy, error)
 
     def crossing(self, saddle: NDArray[np.float64], mode: NDArray[np.float64]) -> float:
         """Return sqrt(w . H w) of a saddle point [site, 3], sqrt(meV) / (meV s)."""
