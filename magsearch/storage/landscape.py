@@ -29,7 +29,7 @@ def write(group: h5py.Group, landscape: Landscape) -> None:
     spins(above, "mode", [one.mode for one in saddles], "saddle", "1", "negative mode, of length 1")
     dataset(above, "energy", [one.energy for one in saddles], "meV", "saddle", "energy")
     dataset(above, "torque", [one.torque for one in saddles], "meV", "saddle", "largest |s x b|")
-    modes = np.array([one.modes for one in saddles]).reshape(len(saddles), -1)
+    modes = np.array([one.modes for one in saddles]) if saddles else np.zeros((0, 0))
     dataset(above, "modes", modes, "meV", "saddle, mode", "softest eigenvalues of the Hessian, without rotations")
     ends = np.array([one.ends for one in saddles], dtype=np.int64).reshape(-1, 2)
     dataset(above, "ends", ends, "", "saddle, side", "minima that relaxation reaches from both sides")
