@@ -32,7 +32,7 @@ class Bands:
     images     of a band, both ends included
     steps      largest number of iterations
     climbing   number of iterations after which the highest image climbs
-    force      largest force on the climbing image at which a band has converged, of the stiffest coupling; on the others
+    force      largest force on the climbing image at which a band has converged, of the stiffest coupling; on others
                ten times as much
     """
 
@@ -83,7 +83,9 @@ def relax(
     together = max(together, whole)
     parts = [_Band(bands, evaluator, paths[k : k + together]).run(watch) for k in range(0, count, together)]
     return Relaxed(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("paths", "energies", "lengths")),
+        np.concatenate([part.paths for part in parts]),
+        np.concatenate([part.energies for part in parts]),
+        np.concatenate([part.lengths for part in parts]),
         sum(part.evaluations for part in parts),
     )
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from magsearch.engine.evaluator import Evaluator
 from magsearch.limits import memory
 from magsearch.minima import modes
-from magsearch.minima.hessian import Hessian, flat, matrix
+from magsearch.minima.hessian import Hessian, matrix
 from magsearch.minima.lanczos import Lanczos
 from magsearch.model.sphere import frames
 from magsearch.randomness import Consumer, stream

@@ -24,7 +24,7 @@ from magsearch.relaxation.relax import relax
 
 TORQUE = 1e-9  # of the stiffest coupling, at which a saddle point has converged
 ACCEPTED = 1e-6  # of the stiffest coupling, above which it is none
-STEPS = 60  # largest number of Newton steps
+STEPS = 30  # largest number of Newton steps
 CONJUGATE = 300  # largest number of products with the Hessian in a step
 TURN = 0.25  # radians, largest rotation of a spin in a step
 SOFTEST = 4  # modes by which a saddle point is judged
@@ -167,14 +167,19 @@ def _newton(
     angle = xp.sqrt((x * x).sum(axis=2, keepdims=True))
     fit = xp.minimum(1.0, TURN / xp.maximum(angle.max(axis=1, keepdims=True), 1e-300))
     angle, x = angle * fit, x * fit
-    moved = xp.cos(angle) * hessian.spins + xp.where(angle > 0, xp.sin(angle) / xp.where(angle > 0, angle, 1.0), 1.0) * x
+    moved = (
+        xp.cos(angle) * hessian.spins + xp.where(angle > 0, xp.sin(angle) / xp.where(angle > 0, angle, 1.0), 1.0) * x
+    )
     norm = xp.sqrt((moved * moved).sum(axis=2, keepdims=True))
     moved /= xp.where(norm > 0, norm, 1.0)
     return np.asarray(device.host(evaluator.textures(moved))[: len(s)])
 
 
 def descents(
-    evaluator: Evaluator, saddles: list[Stationary], watch: Callable[[], None] = lambda: None, effort: Effort | None = None
+    evaluator: Evaluator,
+    saddles: list[Stationary],
+    watch: Callable[[], None] = lambda: None,
+    effort: Effort | None = None,
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Return the two textures [site, 3] that relaxation reaches from each saddle point along its negative mode."""
     starts = []

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from magsearch import storage
+from magsearch.engine.choice import choose
 from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
@@ -43,11 +44,11 @@ class Exploration:
 
 
 def landscape(
-    path: Path,
-    settings: Exploration,
-    device: Device,
-    watch: Callable[[], None],
-    say: Callable[[str], None],
+    path: str | Path,
+    settings: Exploration | None = None,
+    device: Device | None = None,
+    watch: Callable[[], None] = lambda: None,
+    say: Callable[[str], None] = lambda line: None,
     again: bool = False,
 ) -> storage.Record:
     """Explore the landscape of a run, and store it in its file; return the record with it.
@@ -56,8 +57,10 @@ def landscape(
     what is known has been stored. Raises InputError for a run without minima, a damaged file, and one that cannot be
     written.
 
-    say   receives a line of progress or a note
+    device   on which to evaluate; None: the best there is
+    say      receives a line of progress or a note
     """
+    path, settings = Path(path), settings or Exploration()
     with ExitStack() as held:
         claim(held, path)
         record = storage.read(path)
@@ -74,10 +77,8 @@ def landscape(
             storage.write(path, record, populations)
             written = time.monotonic()
 
-        evaluator = Evaluator(record.hamiltonian, device, np.float64)
-        explorer = Explorer(
-            evaluator, Bands(settings.images), settings.neighbours, settings.most, watch=watch, say=say
-        )
+        evaluator = Evaluator(record.hamiltonian, device or choose(), np.float64)
+        explorer = Explorer(evaluator, Bands(settings.images), settings.neighbours, settings.most, watch=watch, say=say)
         found = None if again else record.landscape
         latest = found
         try:
