@@ -227,7 +227,7 @@ class Rates:
 
 
 def velocity(lattice: Lattice, texture: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """Return the change of a texture [site, 3] by a translation along an axis, per cell, by Fourier series; tangential."""
+    """Return the tangential change of a texture [site, 3] per cell of a translation, by Fourier series."""
     n = lattice.size[axis]
     k = np.fft.fftfreq(n)
     if n % 2 == 0:
