@@ -75,7 +75,8 @@ def skyrmion(evaluator: Evaluator, radius: float = 5.0) -> np.ndarray:
 def saddle_between(evaluator: Evaluator, start: np.ndarray, end: np.ndarray, images: int = 9) -> saddles.Stationary:
     path, _ = paths.geodesic(start, end, images)
     band = bands.relax(Bands(images), evaluator, path[None])
-    (found,) = saddles.follow(evaluator, band.paths[0, band.peaks(0)[:1]])
+    top = band.peaks(0)[0]
+    (found,) = saddles.follow(evaluator, band.paths[0, top][None], band.tangent(0, top)[None])
     assert found is not None
     return found
 
@@ -207,7 +208,7 @@ def test_every_machine_relaxes_the_same_band(device):
     np.testing.assert_allclose(found[1].energies[1], found[1].energies[0, ::-1], atol=1e-9)
     guess = found[0].paths[:1, 3]
     steps = [
-        saddles._newton(Evaluator(model, on, np.float64), guess, np.ones(1), lambda: None, saddles.Effort())
+        saddles.newton(Evaluator(model, on, np.float64), guess, guess, np.ones(1), lambda: None, saddles.Effort())[0]
         for on in (Cpu(), device)
     ]
     np.testing.assert_allclose(steps[1], steps[0], atol=1e-7)
@@ -244,7 +245,8 @@ def test_the_rate_of_a_skyrmion_does_not_depend_on_the_size_of_the_box():
         path = paths.shrunk(evaluator.hamiltonian, s, end, 12)
         assert path is not None
         band = bands.relax(Bands(12), evaluator, path[None])
-        (saddle,) = saddles.follow(evaluator, band.paths[0, band.peaks(0)[:1]])
+        top = band.peaks(0)[0]
+        (saddle,) = saddles.follow(evaluator, band.paths[0, top][None], band.tangent(0, top)[None])
         assert saddle is not None
         theory = Rates(evaluator, Equivalence(evaluator.hamiltonian), 5.0)
         well, top = theory.state(s), theory.state(saddle.spins, saddle.mode)

@@ -67,6 +67,10 @@ class Relaxed:
         found = [k for k in range(1, len(e) - 1) if e[k] > e[k - 1] and e[k] >= e[k + 1]]
         return sorted(found, key=lambda k: -e[k])
 
+    def tangent(self, band: int, image: int) -> NDArray[np.float64]:
+        """Return the direction of a band at an image inside, [site, 3], not normalised."""
+        return np.asarray(self.paths[band, image + 1] - self.paths[band, image - 1])
+
 
 def relax(
     bands: Bands, evaluator: Evaluator, paths: NDArray[np.float64], watch: Callable[[], None] = lambda: None

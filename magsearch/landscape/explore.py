@@ -120,11 +120,13 @@ class Explorer:
         nearest = self.minima.equivalence.nearest
         initial = np.array([self.initial(textures[i], nearest(textures[j], textures[i])) for i, j in pairs])
         relaxed = bands.relax(self.bands, self.evaluator, initial, self.watch)
-        guesses = [(pair, relaxed.paths[k, image]) for k, pair in enumerate(pairs) for image in relaxed.peaks(k)[:2]]
+        peaks = [(k, image) for k in range(len(pairs)) for image in relaxed.peaks(k)[:2]]
         effort = Effort()
         found: list[Stationary | None] = []
-        if guesses:
-            found = saddles.follow(self.evaluator, np.array([guess for _, guess in guesses]), self.watch, effort)
+        if peaks:
+            guesses = np.array([relaxed.paths[peak] for peak in peaks])
+            along = np.array([relaxed.tangent(*peak) for peak in peaks])
+            found = saddles.follow(self.evaluator, guesses, along, self.watch, effort)
         stationary = [one for one in found if one is not None]
         ends = saddles.descents(self.evaluator, stationary, self.watch, effort)
         for saddle, sides in zip(stationary, ends, strict=True):

@@ -28,6 +28,7 @@ STEPS = 30  # largest number of Newton steps
 CONJUGATE = 300  # largest number of products with the Hessian in a step
 TURN = 0.25  # radians, largest rotation of a spin in a step
 SOFTEST = 4  # modes by which a saddle point is judged
+LANCZOS = 20  # steps for the mode that is followed, from where it was before
 PUSHES = 3  # largest number of times that a stationary point with several negative modes is displaced
 DESCENT = LBFGS(Convergence(steps=6000, variance=None), longest_turn=0.1)
 
@@ -63,18 +64,21 @@ class Effort:
 def follow(
     evaluator: Evaluator,
     guesses: NDArray[np.float64],
+    along: NDArray[np.float64],
     watch: Callable[[], None] = lambda: None,
     effort: Effort | None = None,
 ) -> list[Stationary | None]:
     """Return the saddle point that each guess [replica, site, 3] leads to; None where none has been reached.
 
     Points with several negative modes are displaced along the second one and followed again.
+
+    along   [replica, site, 3], about the modes along which the energy is to rise: tangents of paths
     """
     effort = effort or Effort()
     found: list[Stationary | None] = [None] * len(guesses)
-    s, own = np.array(guesses, dtype=np.float64), list(range(len(guesses)))
+    s, v, own = np.array(guesses, dtype=np.float64), np.array(along, dtype=np.float64), list(range(len(guesses)))
     for attempt in range(PUSHES + 1):
-        s, torque = _stationary(evaluator, s, watch, effort)
+        s, torque = _stationary(evaluator, s, v, watch, effort)
         soft = modes.softest(evaluator, s, SOFTEST, watch=watch)
         energies, tiny = evaluator.energies(s), modes.zero(evaluator)
         again = []
@@ -86,20 +90,25 @@ def follow(
                     s[k], float(energies[k]), float(torque[k]), values, soft.vectors[k, 0], negative
                 )
             elif negative > 1 and attempt < PUSHES:
-                along = soft.vectors[k, 1]
-                along = along / np.linalg.norm(along, axis=1).max()
-                again.append((replica, pushed(s[k], along)[0]))
+                second = soft.vectors[k, 1]
+                second = second / np.linalg.norm(second, axis=1).max()
+                again.append((replica, pushed(s[k], second)[0], soft.vectors[k, 0]))
         if not again:
             break
-        own, s = [replica for replica, _ in again], np.array([texture for _, texture in again])
+        own = [replica for replica, *_ in again]
+        s, v = (np.array([one[place] for one in again]) for place in (1, 2))
     return found
 
 
 def _stationary(
-    evaluator: Evaluator, s: NDArray[np.float64], watch: Callable[[], None], effort: Effort
+    evaluator: Evaluator,
+    s: NDArray[np.float64],
+    along: NDArray[np.float64],
+    watch: Callable[[], None],
+    effort: Effort,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return textures after eigenvector following, and their largest torques in meV."""
-    s, torque = s.copy(), np.full(len(s), np.inf)
+    s, v, torque = s.copy(), along.copy(), np.full(len(s), np.inf)
     moving = np.arange(len(s))
     for _ in range(STEPS):
         watch()
@@ -109,29 +118,31 @@ def _stationary(
         moving = moving[torque[moving] > TORQUE * evaluator.stiffness]
         if not len(moving):
             break
-        s[moving] = _newton(evaluator, s[moving], torque[moving], watch, effort)
+        s[moving], v[moving] = newton(evaluator, s[moving], v[moving], torque[moving], watch, effort)
     return s, torque
 
 
-def _newton(
+def newton(
     evaluator: Evaluator,
     s: NDArray[np.float64],
+    along: NDArray[np.float64],
     torque: NDArray[np.float64],
     watch: Callable[[], None],
     effort: Effort,
-) -> NDArray[np.float64]:
-    """Return textures [replica, site, 3] after one step."""
-    soft = modes.softest(evaluator, s, 1, watch=watch)
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return textures [replica, site, 3] after one step, and the modes along which the energy was to rise.
+
+    along    modes of the previous step, or tangents of paths
+    torque   [replica] meV, largest
+    """
     hessian, xp, device = Hessian(evaluator, s), evaluator.device.xp, evaluator.device
     replicas = hessian.replicas
     shape = (len(hessian.spins), device.width)
     zeeman = evaluator.zeeman(evaluator.hamiltonian.field, replicas)
     force = evaluator.fields(hessian.spins, zeeman)
     force -= (force * hessian.spins).sum(axis=2, keepdims=True) * hessian.spins
-    mode = hessian.tangents(soft.vectors[:, 0])
-    padded = np.append(soft.values[:, 0], np.full(replicas - len(s), soft.values[0, 0]))
-    value = device.array(np.where(np.isfinite(padded), padded, 0.0).reshape(shape), np.float64)
-    raised = _wide(2 * xp.maximum(-value, 0.0))  # makes the softest mode positive
+    mode, value = _softest(hessian, s, along, effort)
+    raised = 2 * xp.maximum(-value, 0.0)  # makes the softest mode positive
     r = force - 2 * _dot(force, mode) * mode
     x, p = xp.zeros_like(r), r.copy()
     product = xp.empty_like(p)
@@ -172,7 +183,50 @@ def _newton(
     )
     norm = xp.sqrt((moved * moved).sum(axis=2, keepdims=True))
     moved /= xp.where(norm > 0, norm, 1.0)
-    return np.asarray(device.host(evaluator.textures(moved))[: len(s)])
+    after, modes_now = (np.asarray(device.host(evaluator.textures(of))[: len(s)]) for of in (moved, mode))
+    return after, modes_now
+
+
+def _softest(hessian: Hessian, s: NDArray[np.float64], along: NDArray[np.float64], effort: Effort) -> tuple[Any, Any]:
+    """Return the softest modes [block, site, 3, width] in the Krylov spaces of ``along``, and their eigenvalues.
+
+    Small systems are diagonalised. The eigenvalues broadcast over spins.
+    """
+    evaluator, xp, device = hessian.evaluator, hessian.evaluator.device.xp, hessian.evaluator.device
+    shape = (len(hessian.spins), device.width)
+    if evaluator.hamiltonian.n_spins <= modes.DENSE:
+        soft = modes.softest(evaluator, s, 1)
+        values = np.append(soft.values[:, 0], np.full(hessian.replicas - len(s), soft.values[0, 0]))
+        return hessian.tangents(soft.vectors[:, 0]), _wide(device.array(values.reshape(shape), np.float64))
+    q = hessian.tangents(along)
+    q /= xp.sqrt(_dot(q, q))
+    product, basis, far = xp.empty_like(q), [], 1e3 * evaluator.stiffness
+    multiply, _ = hessian.product(q, product)
+    T = np.zeros((hessian.replicas, LANCZOS, LANCZOS))
+    going = np.ones(hessian.replicas, dtype=bool)
+    for step in range(LANCZOS):
+        multiply()
+        effort.products += len(s)
+        basis.append(q.copy())
+        diagonal = _dot(q, product)
+        T[:, step, step] = np.where(going, device.host(diagonal).ravel(), far)
+        following = product - diagonal * q
+        for vector in basis[-2:]:
+            following -= _dot(following, vector) * vector
+        length = xp.sqrt(_dot(following, following))
+        host = device.host(length).ravel()
+        going &= host > 1e-10 * evaluator.stiffness  # the Krylov space is exhausted
+        if step + 1 < LANCZOS:
+            T[:, step, step + 1] = T[:, step + 1, step] = np.where(going, host, 0.0)
+        q[...] = following / xp.maximum(length, 1e-300)
+    values, weights = np.linalg.eigh(T)
+    lowest = device.array(weights[:, :, 0].T.reshape(LANCZOS, *shape), np.float64)
+    mode = xp.zeros_like(q)
+    for vector, weight in zip(basis, lowest, strict=True):
+        mode += _wide(weight) * vector
+    mode -= (mode * hessian.spins).sum(axis=2, keepdims=True) * hessian.spins
+    mode /= xp.sqrt(_dot(mode, mode))
+    return mode, _wide(device.array(values[:, 0].reshape(shape), np.float64))
 
 
 def descents(
