@@ -48,6 +48,7 @@ def files(folder: Path) -> Iterator[Path]:
     more.write_text(MODEL + MORE)
     run, scan = folder / "run.h5", folder / "scan.h5"
     ms.search(source, store=run, islands=2, bound=True, **SETTINGS)
+    ms.landscape(run)
     yield run
     ms.scan(more, store=scan, field=[0, 1], temperature=[0, 1], search={"generations": 1}, progress=False)
     yield scan

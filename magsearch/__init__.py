@@ -44,6 +44,7 @@ MODULES = {  # the public names, and where they are
     "relaxation.relax": ("relax",),
     "relaxation.velocity_projection": ("VelocityProjection",),
     "runs.api": ("load", "resume", "search"),
+    "runs.landscape": ("Exploration", "landscape"),
     "runs.result": ("Result",),
     "scan.api": ("scan",),
     "search.archipelago": ("Archipelago",),

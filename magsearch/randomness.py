@@ -33,6 +33,7 @@ class Consumer(IntEnum):
     FITNESS = 20
     FILLING = 21
     SCREENING = 22
+    PATHS = 23
 
 
 def stream(

@@ -2,6 +2,7 @@
 
 MU_B = 5.7883818060e-2  # meV / T
 K_B = 8.617333262e-2  # meV / K
+HBAR = 6.582119569e-13  # meV s
 MRY = 13.605693122994  # meV
 JOULE = 1 / 1.602176634e-22  # meV
 BOHR = 0.529177210903  # angstrom

@@ -24,7 +24,7 @@ from magsearch.engine.device import Device
 from magsearch.model.hamiltonian import Hamiltonian
 
 # Modules whose tests of ``device`` also run on the simulated GPU; STANDIN=all in the environment adds every other one
-SIMULATED = {"test_seats", "test_heatbath", "test_hessian", "test_minimizers", "test_preconditioner"}
+SIMULATED = {"test_landscape", "test_seats", "test_heatbath", "test_hessian", "test_minimizers", "test_preconditioner"}
 DEVICES = ["cpu", *(["cuda"] if find_spec("cupy") else []), "simulated"]
 LONG = {  # of their tests, those that take long there
     "test_energy_falls_and_spins_stay_on_the_sphere", "test_second_order_minimisers_do_not_mind_soft_modes",

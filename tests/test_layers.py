@@ -24,7 +24,7 @@ LAYERS = (
     ("observables", "relaxation"),
     ("thermal", "operators", "bounds"),
     ("minima", "phases"),
-    ("search",),
+    ("search", "landscape"),
     ("critical", "hysteresis"),
     ("config", "storage"),
     ("console", "plots", "checks", "export"),

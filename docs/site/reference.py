@@ -10,6 +10,7 @@ from magsearch.cli import COMMANDS, load
 
 TOPICS = {  # of the API: title and the modules whose public names it has
     "Searching": ("runs.api", "runs.result", "scan.api"),
+    "Barriers": ("runs.landscape",),
     "Models and files": ("formats", "model.", "errors"),
     "Textures": ("observables.", "symmetry.", "export."),
     "Methods": ("relaxation.", "thermal."),

@@ -11,6 +11,7 @@ Matrix Manifolds, Princeton 2008, chapter 5). It is symmetric, in meV, and has t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from magsearch.engine.evaluator import Evaluator
 from magsearch.engine.graph import Launch
 from magsearch.model.sphere import frames
+
+AT_ONCE = 2_000_000  # sites of all vectors that are multiplied at a time
 
 
 class Hessian:
@@ -63,17 +66,37 @@ class Hessian:
 def dense(evaluator: Evaluator, texture: ArrayLike, tesla: Any = None) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """Return the Hessian of one texture [site, 3] as a matrix, and the basis of tangent vectors.
 
-    The matrix is [2 spins, 2 spins] in meV, the basis [2 spins, site, 3]. The vectors of the basis are multiplied as
-    replicas, all at once.
+    The matrix is [2 spins, 2 spins] in meV, the basis [2 spins, site, 3].
     """
     s = np.asarray(texture, dtype=np.float64)
     where = np.flatnonzero(evaluator.hamiltonian.occupied)
     pairs = np.zeros((len(where), 2, evaluator.sites, 3))
     pairs[np.arange(len(where)), :, where] = frames(s)[where]
-    basis = pairs.reshape(-1, evaluator.sites, 3)
-    image = Hessian(evaluator, np.broadcast_to(s, basis.shape), tesla)(basis).astype(np.float64)
-    H = flat(basis) @ flat(image).T
-    return 0.5 * (H + H.T), basis
+    return matrix(evaluator, s, tesla), pairs.reshape(-1, evaluator.sites, 3)
+
+
+def matrix(
+    evaluator: Evaluator, texture: ArrayLike, tesla: Any = None, watch: Callable[[], None] = lambda: None
+) -> NDArray[np.float64]:
+    """Return the Hessian of one texture [site, 3] in the ``frames`` of its spins, [2 spins, 2 spins] in meV.
+
+    Basis vectors are multiplied as replicas, as many at once as ``AT_ONCE`` allows; ``watch`` is called in between.
+    """
+    s = np.asarray(texture, dtype=np.float64)
+    where = np.flatnonzero(evaluator.hamiltonian.occupied)
+    axes = frames(s)[where]  # [spin, 2, 3]
+    size, width = 2 * len(where), evaluator.device.width
+    some = min(size, max(1, AT_ONCE // (evaluator.sites * width)) * width)
+    hessian = Hessian(evaluator, np.broadcast_to(s, (some, *s.shape)), tesla)
+    H = np.empty((size, size))
+    for first in range(0, size, some):
+        watch()
+        row = np.arange(first, min(first + some, size))
+        vectors = np.zeros((some, *s.shape))
+        vectors[row - first, where[row // 2]] = axes[row // 2, row % 2]
+        image = hessian(vectors)[: len(row), where]  # [vector, spin, 3]
+        H[row] = (image[:, :, None] * axes).sum(axis=3).reshape(len(row), size)
+    return 0.5 * (H + H.T)
 
 
 def flat(vectors: NDArray[Any]) -> NDArray[Any]:

@@ -122,8 +122,6 @@ class Lanczos:
 
     def ritz(self, count: int, relative: float, absolute: float) -> Ritz:
         """Return the lowest ``count`` distinct Ritz values with residuals below relative |value| + absolute (meV)."""
-        from scipy.linalg import eigh_tridiagonal
-
         diagonal, off_diagonal = self.matrices()
         replicas = diagonal.shape[1]
         values, residuals = np.full((count, replicas), np.nan), np.full((count, replicas), np.inf)
@@ -132,9 +130,7 @@ class Lanczos:
             alpha, beta = self._before_breakdown(diagonal[:, r], off_diagonal[:, r])
             n = len(alpha)
             several = min(n, 4 * count + n // 20)  # ghosts among them
-            found, y = eigh_tridiagonal(
-                alpha, beta[1:-1], select="i", select_range=(0, several - 1), lapack_driver="stemr"
-            )
+            found, y = _lowest(alpha, beta[1:-1], several)
             error = beta[-1] * np.abs(y[-1])
             near = np.flatnonzero(error <= relative * np.abs(found) + absolute)
             apart = 1e-6 * max(np.abs(alpha).max(), beta[1:].max())
@@ -175,6 +171,23 @@ class Lanczos:
         assert self._gathered is not None
         every = [evaluator.device.host(evaluator.textures(v)[:count]) for v in self._gathered]
         return np.stack(every).astype(np.float64)
+
+
+def _lowest(
+    diagonal: NDArray[np.float64], off_diagonal: NDArray[np.float64], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the lowest eigenvalues [count] of a tridiagonal matrix and their vectors [row, count].
+
+    By relatively robust representations, or by bisection where these do not converge, which ghosts may cause.
+    """
+    from scipy.linalg import eigh_tridiagonal
+
+    some = {"select": "i", "select_range": (0, count - 1)}
+    try:
+        found, y = eigh_tridiagonal(diagonal, off_diagonal, lapack_driver="stemr", **some)
+    except np.linalg.LinAlgError:
+        found, y = eigh_tridiagonal(diagonal, off_diagonal, lapack_driver="stebz", **some)
+    return found, y
 
 
 def _repetitions(

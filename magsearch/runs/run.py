@@ -151,6 +151,7 @@ class Run:
         given = start.given
         self.launch, self.ranks, self.start, self.out, self.writing = launch, ranks, start, start.out, 0.0
         self.bound: Bound | None = start.before.bound if start.before else None
+        self.landscape = start.before.landscape if start.before else None
         self.record: storage.Record | None = None
         self.populations: storage.Populations | storage.Parts | None = None
         try:
@@ -267,7 +268,8 @@ class Run:
         def write() -> None:
             state = record.record(
                 self.start.given, search, elites, stopped, created=self.start.created, command=self.start.command,
-                layout=tuple(self.layout), writing=self.writing, bound=self.bound, resumable=populations is not None,
+                layout=tuple(self.layout), writing=self.writing, bound=self.bound, landscape=self.landscape,
+                resumable=populations is not None,
             )  # fmt: skip
             out = self.out
             if out is not None:

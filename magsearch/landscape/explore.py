@@ -1,0 +1,208 @@
+"""Exploration of a landscape: pairs of minima, paths between them, saddle points, and the minima where these lead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.engine.evaluator import Evaluator
+from magsearch.landscape import bands, paths, saddles
+from magsearch.landscape.bands import Bands
+from magsearch.landscape.landscape import Landscape, Minimum, Saddle, Transition
+from magsearch.landscape.rates import Rates, State
+from magsearch.landscape.saddles import Effort, Stationary
+from magsearch.minima.degeneracy import Minima
+from magsearch.observables.fingerprint import fingerprint
+from magsearch.observables.topological_charge import topological_charge
+from magsearch.phases.rules import label
+from magsearch.phases.spectrum import portrait, spectrum
+from magsearch.relaxation.convergence import Convergence
+from magsearch.relaxation.lbfgs import LBFGS
+from magsearch.relaxation.relax import relax
+
+SAME = 1e-6  # of the stiffest coupling, per site: energies of one minimum agree so far
+TIGHT = LBFGS(Convergence(steps=6000, variance=None))
+
+
+@dataclass(eq=False)
+class Explorer:
+    """Exploration of the landscape of one Hamiltonian.
+
+    evaluator    in double precision
+    bands        settings of the elastic bands
+    neighbours   number of nearest minima that each one is connected with; groups of minima without a path between
+                 them are connected as well
+    most         largest number of minima
+    together     largest number of pairs that are relaxed at a time
+    watch        called repeatedly, may raise
+    say          receives a line when something is worth a note
+    """
+
+    evaluator: Evaluator
+    bands: Bands = field(default_factory=Bands)
+    neighbours: int = 2
+    most: int = 64
+    together: int = 8
+    watch: Callable[[], None] = lambda: None
+    say: Callable[[str], None] = lambda line: None
+    _near: dict[tuple[int, int], float] = field(default_factory=dict)
+
+    @cached_property
+    def minima(self) -> Minima:
+        """Comparison of textures."""
+        return Minima(self.evaluator, SAME * self.evaluator.stiffness, self.watch)
+
+    def begin(self, textures: NDArray[np.float64]) -> Landscape:
+        """Return a landscape of the distinct minima that textures [replica, site, 3] relax to, lowest first."""
+        relaxed = relax(TIGHT, self.evaluator, textures, watch=self.watch)
+        found = np.asarray(relaxed.textures)
+        landscape = Landscape(())
+        for k in np.argsort(relaxed.energy, kind="stable"):
+            landscape, _ = self._placed(landscape, found[k])
+        return replace(landscape, evaluations=relaxed.evaluations)
+
+    def explore(self, landscape: Landscape) -> Iterator[Landscape]:
+        """Yield the landscape after every batch of paths, until no pair is left."""
+        while pairs := self.pairs(landscape)[: self.together]:
+            landscape = self.connected(landscape, pairs)
+            yield landscape
+
+    def pairs(self, landscape: Landscape) -> list[tuple[int, int]]:
+        """Return the pairs of minima between which paths are to be relaxed next, nearest first."""
+        count, tried = len(landscape.minima), set(landscape.tried)
+        for i in range(count):
+            for j in range(i + 1, count):
+                if (i, j) not in self._near:
+                    self.watch()
+                    one, other = landscape.minima[i].spins, landscape.minima[j].spins
+                    self._near[i, j] = self.minima.equivalence.distance(other, one)
+        wanted = set()
+        for i in range(count):
+            near = sorted((self._near[min(i, j), max(i, j)], j) for j in range(count) if j != i)
+            wanted |= {(min(i, j), max(i, j)) for _, j in near[: self.neighbours]}
+        left = wanted - tried
+        if not left:
+            groups = landscape.components()
+            between = [
+                (i, j)
+                for a, one in enumerate(groups)
+                for other in groups[a + 1 :]
+                for i, j in ((min(i, j), max(i, j)) for i in one for j in other)
+                if (i, j) not in tried
+            ]
+            nearest = sorted(between, key=lambda pair: self._near[pair])
+            left = set(nearest[: max(1, len(groups) - 1)]) if between else set()
+        return sorted(left, key=lambda pair: self._near[pair])
+
+    def initial(self, start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the initial path [image, site, 3] with the lower maximum: the geodesic, or shrinking either texture.
+
+        Notes antiparallel spins, whose plane of rotation is drawn.
+        """
+        images, hamiltonian = self.bands.images, self.evaluator.hamiltonian
+        straight, antiparallel = paths.geodesic(start, end, images)
+        collapse, growth = paths.shrunk(hamiltonian, start, end, images), paths.shrunk(hamiltonian, end, start, images)
+        tried = [straight, *([collapse] if collapse is not None else [])]
+        tried += [growth[::-1]] if growth is not None else []
+        highest = [self.evaluator.energies(path).max() for path in tried]
+        best = int(np.argmin(highest))
+        if best == 0 and antiparallel:
+            self.say(f"{antiparallel} spins of two minima are antiparallel: they turn in planes that are drawn")
+        return tried[best]
+
+    def connected(self, landscape: Landscape, pairs: list[tuple[int, int]]) -> Landscape:
+        """Return the landscape with the saddle points on the paths between pairs of minima, and what these lead to."""
+        textures = [minimum.spins for minimum in landscape.minima]
+        nearest = self.minima.equivalence.nearest
+        initial = np.array([self.initial(textures[i], nearest(textures[j], textures[i])) for i, j in pairs])
+        relaxed = bands.relax(self.bands, self.evaluator, initial, self.watch)
+        peaks = [(k, image) for k in range(len(pairs)) for image in relaxed.peaks(k)[:2]]
+        effort = Effort()
+        found: list[Stationary | None] = []
+        if peaks:
+            guesses = np.array([relaxed.paths[peak] for peak in peaks])
+            along = np.array([relaxed.tangent(*peak) for peak in peaks])
+            found = saddles.follow(self.evaluator, guesses, along, self.watch, effort)
+        stationary = [one for one in found if one is not None]
+        ends = saddles.descents(self.evaluator, stationary, self.watch, effort)
+        for saddle, sides in zip(stationary, ends, strict=True):
+            landscape = self._with(landscape, saddle, sides)
+        known = np.isfinite(landscape.passes())
+        for i, j in pairs:
+            if not known[i, j]:
+                self.say(f"no path yet between minima {i} and {j}")
+        return replace(
+            landscape,
+            tried=(*landscape.tried, *pairs),
+            evaluations=landscape.evaluations + relaxed.evaluations + effort.forces + effort.products,
+        )
+
+    def _with(
+        self, landscape: Landscape, saddle: Stationary, sides: tuple[NDArray[np.float64], NDArray[np.float64]]
+    ) -> Landscape:
+        """Return the landscape with a saddle point, unless a symmetric copy of it is there."""
+        self.watch()
+        numbers = []
+        for texture in sides:
+            landscape, number = self._placed(landscape, texture)
+            numbers.append(number)
+        if -1 in numbers:
+            return landscape
+        ends = (min(numbers), max(numbers))
+        same = self.minima.tolerance * self.evaluator.hamiltonian.n_spins
+        for other in landscape.saddles:
+            near = abs(other.energy - saddle.energy) <= same and other.ends == ends
+            if near and self.minima.equivalence.same(saddle.spins, other.spins):
+                return landscape
+        one = Saddle(saddle.spins, saddle.energy, saddle.torque, saddle.modes, saddle.mode, ends)
+        return replace(landscape, saddles=(*landscape.saddles, one))
+
+    def _placed(self, landscape: Landscape, texture: NDArray[np.float64]) -> tuple[Landscape, int]:
+        """Return the landscape with a minimum, and its number; -1 where there are too many already."""
+        self.watch()
+        hamiltonian = self.evaluator.hamiltonian
+        energy = float(self.evaluator.energies(texture[None])[0])
+        known = fingerprint(hamiltonian.lattice, texture, energy)
+        for number, other in enumerate(landscape.minima):
+            others = fingerprint(hamiltonian.lattice, other.spins, other.energy)
+            if self.minima.one(texture, known, other.spins, others):
+                return landscape, number
+        if len(landscape.minima) >= self.most:
+            self.say(f"more than {self.most} minima: others are left out")
+            return landscape, -1
+        charge = float(topological_charge(hamiltonian.lattice, texture))
+        phase = label(portrait(hamiltonian.lattice, spectrum(hamiltonian.lattice, texture), hamiltonian.field))
+        new = Minimum(texture, energy, charge, phase)
+        return replace(landscape, minima=(*landscape.minima, new)), len(landscape.minima)
+
+    def rates(self, landscape: Landscape, kelvins: tuple[float, ...], damping: float | None = None) -> Landscape:
+        """Return the landscape with the rates through all of its saddle points at some temperatures.
+
+        A minimum or saddle point whose Hessian has other modes that are not positive is left out, with a note.
+        """
+        theory = Rates(self.evaluator, self.minima.equivalence, min(kelvins), damping, self.watch)
+
+        def state(name: str, spins: NDArray[np.float64], mode: NDArray[np.float64] | None = None) -> State | None:
+            try:
+                return theory.state(spins, mode)
+            except ValueError as error:
+                self.say(f"no rates for {name}: {error}")
+                return None
+
+        ends = sorted({end for saddle in landscape.saddles for end in saddle.ends})
+        wells = {k: state(f"minimum {k}", landscape.minima[k].spins) for k in ends}
+        found = []
+        for number, saddle in enumerate(landscape.saddles):
+            top = state(f"saddle {number}", saddle.spins, saddle.mode)
+            for start, end in sorted({saddle.ends, saddle.ends[::-1]}):
+                well = wells[start]
+                if well is None or top is None:
+                    continue
+                for kelvin in kelvins:
+                    rate = theory.rate(kelvin, well, top, saddle.mode, 2 if start == end else 1)
+                    found.append(Transition(start, end, number, kelvin, rate.prefactor, rate.error, rate.per_second))
+        return replace(landscape, transitions=tuple(found))

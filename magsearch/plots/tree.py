@@ -1,0 +1,77 @@
+"""Disconnectivity graph of a landscape, with textures at its leaves.
+
+Becker & Karplus, J. Chem. Phys. 106, 1495 (1997).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from magsearch.formatting import fixed
+from magsearch.landscape.landscape import Branch, Landscape, trees
+from magsearch.model.lattice import Lattice
+from magsearch.plots.pages import page, plain
+from magsearch.plots.textures import texture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LEAF = 1.0  # inches between two leaves
+SHOWN = 12  # largest number of leaves with pictures; more would not be legible
+
+
+def tree(axes: Axes, landscape: Landscape) -> list[int]:
+    """Draw the disconnectivity trees over energies in meV above the lowest minimum; return the leaves, left to right.
+
+    Vertical lines end at the energies of minima, horizontal lines are the lowest saddle points that join them.
+    """
+    lowest = min(one.energy for one in landscape.minima)
+    roots = trees(landscape)
+    leaves = [leaf for root in roots for leaf in root.leaves]
+    place = {leaf: float(k) for k, leaf in enumerate(leaves)}
+    highest = max([one.energy for one in landscape.minima] + [one.energy for one in landscape.saddles]) - lowest
+    above = 1.08 * highest or 1.0
+
+    def drawn(branch: Branch, top: float) -> float:
+        energy = branch.energy - lowest
+        if branch.minimum is not None:
+            x = place[branch.minimum]
+        else:
+            ends = [drawn(below, energy) for below in branch.branches]
+            x = sum(ends) / len(ends)
+            axes.plot([min(ends), max(ends)], [energy, energy], color="black", linewidth=1)
+        axes.plot([x, x], [energy, top], color="black", linewidth=1, solid_capstyle="butt")
+        return x
+
+    for root in roots:
+        drawn(root, above)
+    axes.set(xlim=(-0.5, len(leaves) - 0.5), ylim=(-0.05 * above, above), ylabel="energy above the lowest (meV)")
+    axes.set_xticks([])
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    return leaves
+
+
+def page_of(lattice: Lattice, landscape: Landscape, title: str, path: str | Path) -> None:
+    """Write the disconnectivity graph, with numbers, charges and small pictures of the textures at its leaves.
+
+    Raises ValueError for a suffix other than .png, .pdf and .svg.
+    """
+    count = len(landscape.minima)
+    pictured = count <= SHOWN
+    width = float(np.clip(0.9 + LEAF * count if pictured else 0.9 + 0.3 * count, 3.6, 16.0))
+    with page(path, width, 5.0 if pictured else 3.8, f"disconnectivity graph of {plain(title)}") as figure:
+        grid = figure.add_gridspec(2, count, height_ratios=(3, 1)) if pictured else figure.add_gridspec(1, 1)
+        leaves = tree(figure.add_subplot(grid[0, :]), landscape)
+        for k, leaf in enumerate(leaves):
+            one = landscape.minima[leaf]
+            words = f"{leaf}\nQ = {fixed(one.charge, 1)}"
+            if not pictured:
+                figure.axes[0].annotate(str(leaf), (k, 0), (0, -10), textcoords="offset points", ha="center")
+                continue
+            panel = figure.add_subplot(grid[1, k])
+            texture(panel, lattice, one.spins, wheel=False)
+            panel.set(xlabel=words, ylabel="", xticks=[], yticks=[], title="")
+            panel.spines[:].set_visible(False)

@@ -1,0 +1,150 @@
+"""The landscape of a run: explored from its elites, stored in its file, resumed from there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from magsearch import storage
+from magsearch.engine.choice import choose
+from magsearch.engine.device import Device
+from magsearch.engine.evaluator import Evaluator
+from magsearch.errors import InputError
+from magsearch.landscape.bands import Bands
+from magsearch.landscape.explore import Explorer
+from magsearch.landscape.landscape import Landscape
+from magsearch.runs.launch import claim
+
+BETWEEN = 30.0  # seconds between two times that the file is written, at least
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """Settings of an exploration.
+
+    minima       largest number of elites that it begins with
+    neighbours   number of nearest minima that each one is connected with
+    most         largest number of minima
+    images       of a band
+    kelvins      temperatures of the rates; none: barriers alone
+    damping      Gilbert's; None: harmonic transition-state theory
+    """
+
+    minima: int = 16
+    neighbours: int = 2
+    most: int = 64
+    images: int = 16
+    kelvins: tuple[float, ...] = ()
+    damping: float | None = None
+
+
+def landscape(
+    path: str | Path,
+    settings: Exploration | None = None,
+    device: Device | None = None,
+    watch: Callable[[], None] = lambda: None,
+    say: Callable[[str], None] = lambda line: None,
+    again: bool = False,
+) -> storage.Record:
+    """Explore the landscape of a run, and store it in its file; return the record with it.
+
+    A landscape that is there is continued; ``again`` explores anew. What ``watch`` raises ends the exploration after
+    what is known has been stored. Raises InputError for a run without minima, a damaged file, and one that cannot be
+    written.
+
+    device   on which to evaluate; None: the best there is
+    say      receives a line of progress or a note
+    """
+    path, settings = Path(path), settings or Exploration()
+    with ExitStack() as held:
+        claim(held, path)
+        record = storage.read(path)
+        if record.damaged:
+            raise InputError(f"is damaged: {record.damaged[0]}", path)
+        if not record.elites:
+            raise InputError("has no elites yet", path)
+        populations = storage.read_states(path) if record.resumable else None
+        written = time.monotonic()
+
+        def store(found: Landscape) -> None:
+            nonlocal record, written
+            record = replace(record, landscape=found)
+            storage.write(path, record, populations)
+            written = time.monotonic()
+
+        evaluator = Evaluator(record.hamiltonian, device or choose(), np.float64)
+        explorer = Explorer(evaluator, Bands(settings.images), settings.neighbours, settings.most, watch=watch, say=say)
+        found = None if again else record.landscape
+        latest = found
+        try:
+            if found is None:
+                found = explorer.begin(np.array([elite.spins for elite in record.elites[: settings.minima]]))
+                say(f"{len(found.minima)} distinct minima of {len(record.elites[: settings.minima])} elites")
+            latest = found
+            for latest in explorer.explore(found):
+                say(progress(latest))
+                if time.monotonic() - written > BETWEEN:
+                    store(latest)
+            if settings.kelvins:
+                latest = explorer.rates(latest, settings.kelvins, settings.damping)
+        finally:
+            if latest is not None and latest is not record.landscape:
+                store(latest)
+        return record
+
+
+def progress(landscape: Landscape) -> str:
+    """Return the state of an exploration in a line."""
+    groups = len(landscape.components())
+    apart = "all joined" if groups == 1 else f"{groups} groups without a path between them"
+    return (
+        f"{len(landscape.tried)} pairs, {len(landscape.minima)} minima, {len(landscape.saddles)} saddle points, {apart}"
+    )
+
+
+def summary(record: storage.Record) -> dict[str, object]:
+    """Return the landscape of a record as plain values; energies in meV, of the whole texture."""
+    found = record.landscape
+    assert found is not None
+    lowest = min(one.energy for one in found.minima)
+    barriers = found.barriers()
+    return {
+        "minima": [
+            {
+                "number": k,
+                "energy": one.energy,
+                "above": one.energy - lowest,
+                "charge": one.charge,
+                "label": one.label,
+                "escape": None if (out := found.escape(k)) is None else {"barrier": out[0], "saddle": out[1]},
+                "lifetimes": {f"{kelvin:g}": found.lifetime(k, kelvin) for kelvin in found.kelvins},
+            }
+            for k, one in enumerate(found.minima)
+        ],
+        "saddles": [
+            {
+                "number": k,
+                "energy": one.energy,
+                "above": one.energy - lowest,
+                "torque": one.torque,
+                "modes": [value for value in one.modes.tolist() if np.isfinite(value)],
+                "ends": list(one.ends),
+            }
+            for k, one in enumerate(found.saddles)
+        ],
+        "barriers": [[value if np.isfinite(value) else None for value in row] for row in barriers.tolist()],
+        "rates": [one.__dict__ for one in found.transitions],
+        "components": _plain(found.components()),
+        "evaluations": found.evaluations,
+        "sites": record.hamiltonian.lattice.sites,
+        "field": list(record.hamiltonian.field),
+    }
+
+
+def _plain(groups: Sequence[Sequence[int]]) -> list[list[int]]:
+    return [list(map(int, group)) for group in groups]

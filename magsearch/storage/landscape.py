@@ -1,0 +1,72 @@
+"""/landscape: minima, saddle points and rates that ``magsearch landscape`` finds."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+
+from magsearch.landscape.landscape import Landscape, Minimum, Saddle, Transition
+from magsearch.storage.files import COMPRESSED, dataset, texts, words
+
+
+def write(group: h5py.Group, landscape: Landscape) -> None:
+    """Write a landscape into /landscape of a run.h5."""
+    minima, saddles, rates = landscape.minima, landscape.saddles, landscape.transitions
+    group.attrs["evaluations"] = landscape.evaluations
+    sites = len(minima[0].spins) if minima else 0
+
+    def spins(of: h5py.Group, name: str, arrays: list[np.ndarray], axis: str, unit: str, about: str) -> None:
+        values = np.array(arrays, dtype=np.float64).reshape(-1, sites, 3)
+        dataset(of, name, values, unit, f"{axis}, site, xyz", about, **(COMPRESSED if values.size else {}))
+
+    below = group.create_group("minima")
+    spins(below, "spins", [one.spins for one in minima], "minimum", "1", "unit vectors")
+    dataset(below, "energy", [one.energy for one in minima], "meV", "minimum", "energy")
+    dataset(below, "charge", [one.charge for one in minima], "1", "minimum", "topological charge")
+    dataset(below, "label", texts(one.label for one in minima), "", "minimum", "phase by rule")
+    above = group.create_group("saddles")
+    spins(above, "spins", [one.spins for one in saddles], "saddle", "1", "unit vectors")
+    spins(above, "mode", [one.mode for one in saddles], "saddle", "1", "negative mode, of length 1")
+    dataset(above, "energy", [one.energy for one in saddles], "meV", "saddle", "energy")
+    dataset(above, "torque", [one.torque for one in saddles], "meV", "saddle", "largest |s x b|")
+    modes = np.array([one.modes for one in saddles]) if saddles else np.zeros((0, 0))
+    dataset(above, "modes", modes, "meV", "saddle, mode", "softest eigenvalues of the Hessian, without rotations")
+    ends = np.array([one.ends for one in saddles], dtype=np.int64).reshape(-1, 2)
+    dataset(above, "ends", ends, "", "saddle, side", "minima that relaxation reaches from both sides")
+    tried = np.array(landscape.tried, dtype=np.int64).reshape(-1, 2)
+    dataset(group, "tried", tried, "", "pair, end", "minima between which paths were relaxed")
+    about = "lowest barrier from one minimum to another; inf where no path is known"
+    dataset(group, "barriers", landscape.barriers(), "meV", "from, to", about)
+    flow = group.create_group("rates")
+    for name, axis in (("start", "start"), ("end", "end"), ("saddle", "saddle")):
+        numbers = np.array([getattr(one, name) for one in rates], dtype=np.int64)
+        dataset(flow, name, numbers, "", "transition", f"number of the {axis}")
+    for name, unit, about in (
+        ("kelvin", "K", "temperature"),
+        ("prefactor", "1/s", "rate without the exponential of the barrier"),
+        ("error", "1", "standard error of ln(prefactor)"),
+        ("per_second", "1/s", "rate"),
+    ):
+        dataset(flow, name, [getattr(one, name) for one in rates], unit, "transition", about)
+
+
+def read(group: h5py.Group) -> Landscape:
+    """Return the landscape in /landscape of a run.h5."""
+    below, above, flow = group["minima"], group["saddles"], group["rates"]
+    minima = zip(
+        below["spins"][()], below["energy"][()].tolist(), below["charge"][()].tolist(), words(below["label"][()]),
+        strict=True,
+    )  # fmt: skip
+    saddles = zip(
+        above["spins"][()], above["energy"][()].tolist(), above["torque"][()].tolist(), above["modes"][()],
+        above["mode"][()], map(tuple, above["ends"][()].tolist()), strict=True,
+    )  # fmt: skip
+    names = ("start", "end", "saddle", "kelvin", "prefactor", "error", "per_second")
+    rates = zip(*(flow[name][()].tolist() for name in names), strict=True)
+    return Landscape(
+        tuple(Minimum(*one) for one in minima),
+        tuple(Saddle(*one) for one in saddles),
+        tuple(map(tuple, group["tried"][()].tolist())),
+        tuple(Transition(*one) for one in rates),
+        int(group.attrs["evaluations"]),
+    )

@@ -1,0 +1,296 @@
+"""Paths, saddle points and rates: answers on paper, laws that hold for every saddle point, and the graph of minima."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import printed
+from models import bloch, exchange, shell_bonds
+
+from magsearch import storage
+from magsearch.engine.cpu import Cpu
+from magsearch.engine.evaluator import Evaluator
+from magsearch.landscape import bands, paths, saddles
+from magsearch.landscape.bands import Bands
+from magsearch.landscape.determinants import estimated, exact
+from magsearch.landscape.explore import TIGHT, Explorer
+from magsearch.landscape.landscape import Landscape, Minimum, Saddle, trees
+from magsearch.landscape.rates import Rates
+from magsearch.minima.hessian import dense
+from magsearch.model.bonds import Bonds, exchange_matrix
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.lattice import Lattice
+from magsearch.model.terms.single_ion import UniaxialAnisotropy
+from magsearch.observables.topological_charge import topological_charge
+from magsearch.relaxation.relax import relax
+from magsearch.symmetry.equivalence import Equivalence
+from magsearch.units import HBAR, K_B, MU_B
+
+UP = np.array([0.0, 0.0, 1.0])
+DATA = Path(__file__).parent / "data"
+
+
+def precise(model: Hamiltonian) -> Evaluator:
+    return Evaluator(model, Cpu(), np.float64)
+
+
+def one_spin(*easy: UniaxialAnisotropy) -> Hamiltonian:
+    return Hamiltonian(Lattice.cluster([[0, 0, 0]]), Bonds.none(), 3.0, easy)
+
+
+def pair(J: float, K: float) -> Hamiltonian:
+    bond = Bonds.pairs(np.array([0]), np.array([1]), exchange_matrix(np.array([J])))
+    lattice = Lattice.cluster([[0, 0, 0], [1, 0, 0]])
+    return Hamiltonian(lattice, Bonds.none(), 2.0, (UniaxialAnisotropy(K),), site_bonds=bond)
+
+
+def chiral(size: int) -> Hamiltonian:
+    """A skyrmion of Bloch type in a field that aligns the rest."""
+    lattice = Lattice.named("square", (size, size, 1))
+    return Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, 0.9)), 1.0, field=(0, 0, 0.55 / MU_B))
+
+
+def skyrmion(evaluator: Evaluator, radius: float = 5.0) -> np.ndarray:
+    """The skyrmion that a seed relaxes to."""
+    lattice = evaluator.hamiltonian.lattice
+    middle = lattice.positions.mean(axis=0) + np.array([0.1, 0.07, 0.0])
+    x, y, _ = (lattice.positions - middle).T
+    theta, phi = np.pi * np.clip(1 - np.hypot(x, y) / radius, 0, 1), np.arctan2(y, x)
+    found = []
+    for helicity in (np.pi / 2, -np.pi / 2):
+        angle = phi + helicity
+        s = np.stack([np.sin(theta) * np.cos(angle), np.sin(theta) * np.sin(angle), np.cos(theta)], axis=1)
+        found.append(s)
+    relaxed = relax(TIGHT, evaluator, np.array(found))
+    kept = [k for k in range(2) if abs(topological_charge(lattice, relaxed.textures[k])) > 0.5]
+    assert kept
+    return np.asarray(relaxed.textures[min(kept, key=lambda k: relaxed.energy[k])])
+
+
+def saddle_between(evaluator: Evaluator, start: np.ndarray, end: np.ndarray, images: int = 9) -> saddles.Stationary:
+    path, _ = paths.geodesic(start, end, images)
+    band = bands.relax(Bands(images), evaluator, path[None])
+    top = band.peaks(0)[0]
+    (found,) = saddles.follow(evaluator, band.paths[0, top][None], band.tangent(0, top)[None])
+    assert found is not None
+    return found
+
+
+# -- on paper ------------------------------------------------------------------------------------------------------
+
+
+def test_lifetime_of_one_uniaxial_spin_is_browns():
+    """Brown, Phys. Rev. 130, 1677 (1963): a well loses 2 K g' a / (1 + a^2) sqrt(s / pi) exp(-s), s = K/kT."""
+    K, kelvin, damping = 2.0, 2.0, 0.3
+    model = one_spin(UniaxialAnisotropy(K))
+    saddle = saddle_between(precise(model), UP[None], -UP[None])
+    theory = Rates(precise(model), Equivalence(model), kelvin, damping)
+    rate = theory.rate(kelvin, theory.state(UP[None]), theory.state(saddle.spins, saddle.mode), saddle.mode, sides=2)
+    s, gyration = K / (K_B * kelvin), 2.0 / (HBAR * 3.0)
+    brown = 2 * K * gyration * damping / (1 + damping**2) * np.sqrt(s / np.pi) * np.exp(-s)
+    assert rate.barrier == pytest.approx(K, abs=1e-8)
+    assert rate.per_second == pytest.approx(brown, rel=1e-8)
+
+
+def test_without_damping_a_uniaxial_spin_never_leaves():
+    """Precession about the axis does not change the energy."""
+    model = one_spin(UniaxialAnisotropy(2.0))
+    saddle = saddle_between(precise(model), UP[None], -UP[None])
+    theory = Rates(precise(model), Equivalence(model), 2.0)
+    rate = theory.rate(2.0, theory.state(UP[None]), theory.state(saddle.spins, saddle.mode), saddle.mode, sides=2)
+    assert rate.per_second < 1e-4
+
+
+@pytest.mark.parametrize("damping", [None, 1e-9])
+def test_rate_of_a_biaxial_spin(damping):
+    """2 saddle points at +-y: 2 (g' / 2 pi) sqrt(h1 h2) exp(-K/kT), h = 2 K, 2 K + 2 K'; Langer's limit is the same."""
+    K, hard, kelvin = 2.0, 0.7, 3.0
+    model = one_spin(UniaxialAnisotropy(K), UniaxialAnisotropy(-hard, (1, 0, 0)))
+    saddle = saddle_between(precise(model), UP[None], -UP[None])
+    assert abs(saddle.spins[0, 1]) == pytest.approx(1, abs=1e-12)
+    theory = Rates(precise(model), Equivalence(model), kelvin, damping)
+    rate = theory.rate(kelvin, theory.state(UP[None]), theory.state(saddle.spins, saddle.mode), saddle.mode, sides=2)
+    frequency = 2.0 / (HBAR * 3.0) * np.sqrt(2 * K * (2 * K + 2 * hard)) / (2 * np.pi)
+    assert rate.per_second == pytest.approx(2 * frequency * np.exp(-K / (K_B * kelvin)), rel=1e-8)
+
+
+def test_two_spins_turn_one_after_the_other():
+    """Of E = -J s.s' - K (z^2 + z'^2), J < K, the saddle point has the spins at a right angle, and energy -K."""
+    J, K = 0.6, 1.7
+    model = pair(J, K)
+    saddle = saddle_between(precise(model), np.array([UP, UP]), np.array([UP, -UP]), 11)
+    assert saddle.energy == pytest.approx(-K, abs=1e-8)
+    assert saddle.spins[0] @ saddle.spins[1] == pytest.approx(0, abs=1e-8)
+    angle = np.arccos(np.clip(saddle.spins[:, 2], -1, 1))
+    assert np.abs(np.sin(2 * angle)) == pytest.approx(J / K, abs=1e-8)
+
+
+def test_two_spins_turn_together_with_a_damped_rate_on_paper():
+    """J > K: eigenvalues 2 K and 2 K + 2 J, both twice, at the minimum; -2 K, 2 J - 2 K, 2 J, 0 at the saddle."""
+    J, K, kelvin, damping = 4.0, 1.5, 4.0, 0.2
+    model = pair(J, K)
+    start = np.array([UP, UP])
+    saddle = saddle_between(precise(model), start, -start)
+    theory = Rates(precise(model), Equivalence(model), kelvin, damping)
+    top, kT, g = theory.state(saddle.spins, saddle.mode), K_B * kelvin, 2.0 / (HBAR * 2.0)
+    rate = theory.rate(kelvin, theory.state(start), top, saddle.mode, sides=2)
+    growth = g * damping / (1 + damping**2) * 2 * K
+    ratio = np.sqrt((2 * K * (2 * K + 2 * J)) ** 2 / (2 * K * (2 * J - 2 * K) * 2 * J))
+    expected = growth / (2 * np.pi) * ratio * 2 * np.pi * 2**0.5 / np.sqrt(2 * np.pi * kT) * np.exp(-2 * K / kT)
+    assert top.determinant.negative == 1
+    assert rate.per_second == pytest.approx(expected, rel=1e-8)
+
+
+# -- paths ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_geodesic_has_equal_steps_and_its_ends():
+    rng = np.random.default_rng(1)
+    start, end = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in rng.normal(size=(2, 20, 3)))
+    end[3] = -start[3]
+    path, antiparallel = paths.geodesic(start, end, 7)
+    assert antiparallel == 1
+    np.testing.assert_array_equal(path[[0, -1]], [start, end])
+    np.testing.assert_allclose(np.linalg.norm(path, axis=2), 1, atol=1e-14)
+    turned = [np.arccos(np.clip((a * b).sum(axis=1), -1, 1)) for a, b in pairwise(path)]
+    np.testing.assert_allclose(turned, np.broadcast_to(turned[0], (6, 20)), atol=1e-7)
+    np.testing.assert_allclose(6 * turned[0], np.arccos(np.clip((start * end).sum(axis=1), -1, 1)), atol=1e-6)
+
+
+def test_a_skyrmion_shrinks_about_its_centre():
+    evaluator = precise(chiral(14))
+    lattice, s = evaluator.hamiltonian.lattice, skyrmion(evaluator)
+    end = np.tile(UP, (lattice.sites, 1))
+    path = paths.shrunk(evaluator.hamiltonian, s, end, 12)
+    assert path is not None
+    np.testing.assert_allclose(paths.centre(lattice, s, end)[:2], lattice.positions.mean(axis=0)[:2], atol=1.0)
+    up = path[:, :, 2].mean(axis=1)
+    assert (np.diff(up) > -1e-12).all()
+    assert paths.shrunk(evaluator.hamiltonian, -end, end, 5) is None, "no centre"
+
+
+# -- saddle points -------------------------------------------------------------------------------------------------
+
+
+def test_the_collapse_of_a_skyrmion_is_a_saddle_point_between_the_two():
+    evaluator = precise(chiral(14))
+    model, s = evaluator.hamiltonian, skyrmion(evaluator)
+    explorer = Explorer(evaluator)
+    *_, landscape = explorer.explore(explorer.begin(np.array([s, np.tile(UP, (model.lattice.sites, 1))])))
+    assert len(landscape.minima) == 2
+    assert landscape.components() == [[0, 1]]
+    saddle = min(landscape.saddles, key=lambda saddle: saddle.energy)
+    assert saddle.ends == (0, 1)
+    assert saddle.torque < 1e-6 * evaluator.stiffness
+    values = np.linalg.eigvalsh(dense(evaluator, saddle.spins)[0])
+    assert (values < 0).sum() == 1
+    assert saddle.modes[0] == pytest.approx(values[0], abs=1e-8)
+    barriers = landscape.barriers()
+    higher, lower = (0, 1) if landscape.minima[0].energy > landscape.minima[1].energy else (1, 0)
+    assert 0 < barriers[higher, lower] < barriers[lower, higher]
+    assert barriers[0, 1] + landscape.minima[0].energy == pytest.approx(saddle.energy, abs=1e-9)
+    assert landscape.escape(0) == (barriers[0, 1], landscape.saddles.index(saddle))
+
+
+def test_every_machine_relaxes_the_same_band(device):
+    model = chiral(6)
+    rng = np.random.default_rng(3)
+    path, _ = paths.geodesic(*(v / np.linalg.norm(v, axis=1, keepdims=True) for v in rng.normal(size=(2, 36, 3))), 7)
+    path = np.array([path, path[::-1]])
+    found = [bands.relax(Bands(7, 5, 2), Evaluator(model, on, np.float64), path) for on in (Cpu(), device)]
+    np.testing.assert_allclose(found[1].paths, found[0].paths, atol=1e-9)
+    np.testing.assert_allclose(found[1].energies, found[0].energies, atol=1e-9)
+    np.testing.assert_allclose(found[1].energies[1], found[1].energies[0, ::-1], atol=1e-9)
+    guess = found[0].paths[:1, 3]
+    steps = [
+        saddles.newton(Evaluator(model, on, np.float64), guess, guess, np.ones(1), lambda: None, saddles.Effort())[0]
+        for on in (Cpu(), device)
+    ]
+    np.testing.assert_allclose(steps[1], steps[0], atol=1e-7)
+
+
+# -- determinants --------------------------------------------------------------------------------------------------
+
+
+def test_determinants_are_products_of_eigenvalues():
+    """Of a texture with a global rotation as zero mode and a negative mode, and the stochastic estimate."""
+    lattice = Lattice.named("square", (5, 4, 1))
+    model = Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0)), anisotropy=(UniaxialAnisotropy(0.2),))
+    evaluator = precise(model)
+    s = np.tile((1.0, 0.0, 0.0), (20, 1))  # across the easy axis: uniform rotation towards it, and about it
+    about, towards = (np.tile(v, (20, 1)) / 20**0.5 for v in ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
+    values = np.linalg.eigvalsh(dense(evaluator, s)[0])
+    kept = values[np.abs(values) > 1e-9]
+    found = exact(evaluator, s, about[None], towards, lambda: None)
+    assert (found.negative, found.dimension) == (1, 39)
+    assert found.log == pytest.approx(np.log(np.abs(kept)).sum(), rel=1e-10)
+    with pytest.raises(ValueError, match="more negative modes"):
+        exact(evaluator, s, about[None], None, lambda: None)
+    rough, probes = estimated(evaluator, s, about[None], lambda: None)
+    assert rough.negative == 1
+    assert rough.log == pytest.approx(found.log, abs=4 * probes.std() / len(probes) ** 0.5 + 1e-6)
+
+
+@pytest.mark.slow
+def test_the_rate_of_a_skyrmion_does_not_depend_on_the_size_of_the_box():
+    rates = []
+    for size in (14, 20):
+        evaluator = precise(chiral(size))
+        s, end = skyrmion(evaluator), np.tile(UP, (size * size, 1))
+        path = paths.shrunk(evaluator.hamiltonian, s, end, 12)
+        assert path is not None
+        band = bands.relax(Bands(12), evaluator, path[None])
+        top = band.peaks(0)[0]
+        (saddle,) = saddles.follow(evaluator, band.paths[0, top][None], band.tangent(0, top)[None])
+        assert saddle is not None
+        theory = Rates(evaluator, Equivalence(evaluator.hamiltonian), 5.0)
+        well, top = theory.state(s), theory.state(saddle.spins, saddle.mode)
+        rates.append(theory.rate(5.0, well, top, saddle.mode).per_second)
+    assert rates[1] == pytest.approx(rates[0], rel=0.05)
+
+
+# -- the graph -----------------------------------------------------------------------------------------------------
+
+
+def graph(energies: list[float], joins: list[tuple[int, int, float]]) -> Landscape:
+    spins, mode = np.zeros((1, 3)), np.zeros((1, 3))
+    minima = tuple(Minimum(spins, e, 0.0, "") for e in energies)
+    return Landscape(minima, tuple(Saddle(spins, e, 0.0, np.zeros(1), mode, (i, j)) for i, j, e in joins))
+
+
+def test_the_lowest_of_all_paths_counts():
+    """0 - 2 is 5 high directly, but 4 by way of 1; 3 is on its own."""
+    found = graph([0.0, 1.0, 2.0, 0.5], [(0, 2, 5.0), (0, 1, 4.0), (1, 2, 3.0)])
+    np.testing.assert_array_equal(found.passes()[:3, :3], [[0, 4, 4], [4, 1, 3], [4, 3, 2]])
+    assert np.isinf(found.passes()[3, :3]).all()
+    assert found.barriers()[2, 0] == 2.0
+    assert found.components() == [[0, 1, 2], [3]]
+    roots = trees(found)
+    assert [root.leaves for root in roots] == [(0, 1, 2), (3,)]
+    assert roots[0].energy == 4.0
+    assert roots[0].branches[1].energy == 3.0
+
+
+# -- the command ---------------------------------------------------------------------------------------------------
+
+
+def test_the_command_stores_what_it_finds_and_continues(tmp_path, capsys):
+    run = tmp_path / "run.h5"
+    shutil.copy(DATA / "finished.h5", run)
+    before = storage.read(run)
+    line = ("landscape", run, "--minima", "2", "--json", "--temperature", "5", "-o", tmp_path / "tree.png")
+    found = json.loads(printed(capsys, *map(str, line)))
+    stored = storage.read(run)
+    assert stored.landscape is not None
+    assert len(stored.landscape.minima) == len(found["minima"])
+    assert (tmp_path / "tree.png").stat().st_size > 1000
+    assert stored.elites[0].energy == before.elites[0].energy
+    energies = [one.energy for one in stored.landscape.minima]
+    np.testing.assert_allclose(precise(stored.hamiltonian).energies(stored.landscape.minima[0].spins), energies[0])
+    again = json.loads(printed(capsys, *map(str, line)))
+    assert again == found, "nothing is left to do"
