@@ -23,7 +23,7 @@ LAYERS = (
     ("observables", "relaxation"),
     ("thermal", "operators", "bounds"),
     ("minima", "phases"),
-    ("search",),
+    ("search", "magnons"),
     ("config", "storage"),
     ("console", "plots", "checks"),
     ("runs",),

@@ -36,6 +36,7 @@ COMMANDS = {  # name: its module, and the first paragraph of its docstring, whic
     "energy": ("energy", "Compute the energy of a texture, in total and by term."),
     "bound": ("bound", "Compute a rigorous lower bound of the energy per site."),
     "sample": ("sample", "Compute thermal averages with statistical errors."),
+    "magnons": ("magnons", "Compute magnon bands and neutron intensities of a minimum."),
     "convert": ("convert", "Write a model or a texture in the format of another code."),
 }
 PLAIN: dict[str, Any] = {"rich_markup_mode": None}  # brackets in help texts are text: [storage] is a table of the input

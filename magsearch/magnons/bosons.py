@@ -2,10 +2,11 @@
 
     H = 1/2 sum_q Psi^+ H(q) Psi,    Psi = (a_q, a^+_-q),    Psi = M (b_q, b^+_-q),    M^+ H M = diag(w_q, w_-q)
 
-with M g M^+ = g = diag(1, -1): Colpa, Physica A 93, 327 (1978). He factorises H = F^+ F by Cholesky's method, which needs
-a positive definite matrix. Goldstone modes make H singular, so that F is taken from its eigenvalues h and eigenvectors
-here, as h^1/2 V^+; these also tell whether H is positive. Eigenvalues below ``FLOOR`` of the largest one are raised to
-it: a Goldstone mode has about ``FLOOR``^1/2 of the highest frequency instead of zero, and its intensity is finite.
+with M g M^+ = g = diag(1, -1): Colpa, Physica A 93, 327 (1978). He factorises H = F^+ F by Cholesky's method, which
+needs a positive definite matrix. Goldstone modes make H singular, so that F is taken from its eigenvalues h and
+eigenvectors V here, as h^1/2 V^+; these also tell whether H is positive. Eigenvalues below ``FLOOR`` of the largest one
+are raised to it: the energy of a Goldstone mode is at most about FLOOR^1/2 of the highest one instead of zero, and its
+intensity is finite.
 """
 
 from __future__ import annotations

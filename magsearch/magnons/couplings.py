@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 
 from magsearch.model.ewald import Ewald
 from magsearch.model.hamiltonian import Hamiltonian
@@ -187,7 +187,10 @@ class Couplings:
     @cached_property
     def clusters(self) -> Clusters:
         """Products of several spins."""
-        lattice, found = self.cell.lattice, [(np.empty((0, 4), np.int64), np.empty((0, 4, 3), np.int64), np.empty((0, 4)))]
+        lattice, found = (
+            self.cell.lattice,
+            [(np.empty((0, 4), np.int64), np.empty((0, 4, 3), np.int64), np.empty((0, 4)))],
+        )
         for term in self.hamiltonian.products:
             first = term.cells - term.cells[:, :1]
             there, T = self._reached(self.cell.cells[:, None, None] + first)  # [cell, cluster, 4]
@@ -248,8 +251,13 @@ class Couplings:
         first = -MU_B * self.moments[:, None] * np.array(self.hamiltonian.field)
         return float((first * s).sum()), first, np.zeros((len(s), 3, 3))
 
-    def _products(self, g: NDArray[np.float64], slope: NDArray[np.float64], blocks: list[Blocks]) -> tuple[float, float]:
-        """Add the derivatives of products of spins to a gradient, a slope and blocks; return two parts of the energy."""
+    def _products(
+        self, g: NDArray[np.float64], slope: NDArray[np.float64], blocks: list[Blocks]
+    ) -> tuple[float, float]:
+        """Add the derivatives of products of spins to a gradient, a slope and blocks; return the energy.
+
+        It has two parts: products of four spins, and chiralities.
+        """
         clusters, four, three = self.clusters, 0.0, 0.0
         if not len(clusters.i):
             return four, three
@@ -326,8 +334,10 @@ class Couplings:
         return np.asarray(np.einsum("iux,ix->iu", self.frames, self.gradient))
 
     @cached_property
-    def _by_vector(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], sparse.csr_array]:
+    def _by_vector(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Any]:
         """Vectors between cells [vector, 3], ends of the coupled pairs, their blocks [4 pairs, vector] in meV."""
+        from scipy import sparse
+
         blocks = self._expanded[1]
         i, j, T, M = (np.concatenate(part) for part in zip(*blocks, strict=True))
         here = np.arange(self.n_spins)
@@ -354,8 +364,8 @@ class Couplings:
         if self.hamiltonian.dipole is not None:
             J = self._dipoles(q @ self.cell.lattice.reciprocal)
             K -= np.einsum("iux,qixjy,jvy->qiujv", self.frames, J, self.frames, optimize=True)
-        K = K.reshape(len(q), 2 * N, 2 * N)
-        return np.asarray(0.5 * (K + K.conj().swapaxes(1, 2)))
+        square = K.reshape(len(q), 2 * N, 2 * N)
+        return np.asarray(0.5 * (square + square.conj().swapaxes(1, 2)))
 
 
 def _cross(v: NDArray[np.float64]) -> NDArray[np.float64]:

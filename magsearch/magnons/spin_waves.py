@@ -29,7 +29,7 @@ from magsearch.errors import InputError
 from magsearch.magnons.bosons import bogoliubov
 from magsearch.magnons.couplings import Couplings
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.symmetry.magnetic_cell import MagneticCell, magnetic_cell, rotations, spiral_cell
+from magsearch.symmetry.magnetic_cell import MagneticCell, magnetic_cell, spiral_cell
 
 MEV_PER_THZ = 4.135667696923859  # h in meV / THz, CODATA 2018
 WORKING = 2**27  # bytes of matrices in a batch of wave vectors
@@ -59,12 +59,6 @@ class Bands:
     intensities: NDArray[np.float64]
     amplitudes: NDArray[np.complex128]
 
-    def joined(self, other: Bands) -> Bands:
-        """Return the bands at the wave vectors of both."""
-        return Bands(
-            *(np.concatenate([getattr(self, name), getattr(other, name)]) for name in self.__dataclass_fields__)
-        )
-
 
 @dataclass(frozen=True)
 class ZeroModes:
@@ -93,11 +87,11 @@ class SpinWaves:
     def about(cls, hamiltonian: Hamiltonian, texture: ArrayLike, g: float = 2.0, spiral: bool = False) -> SpinWaves:
         """Return the spin-wave theory about a texture [site, 3], in the smallest cell after which it repeats.
 
-        The texture is relaxed within that cell by Newton's method, which moves spins by rounding where it has converged.
+        The texture is relaxed within that cell by Newton's method, which moves spins by rounding if it has converged.
 
         g        of all moments: their spins are S = m / g
-        spiral   use the smallest cell after which the texture repeats turned about an axis, in the infinite crystal: the
-                 angle per cell is relaxed too, so that the spiral may be incommensurate
+        spiral   use the smallest cell after which the texture repeats turned about an axis, in the infinite crystal:
+                 the angle per cell is relaxed too, so that the spiral may be incommensurate
 
         Raises NotAMinimum if it is no stationary state, ValueError for ``spiral`` where the model or the texture has no
         such axis, UnsupportedTerm for a term whose second derivatives are not known.
@@ -197,13 +191,11 @@ class SpinWaves:
         watch         called often; an exception that it raises ends the computation
         """
         q = np.asarray(q, dtype=np.float64).reshape(-1, 3)
-        found = None
+        found = []
         for part in self.batches(q):
             watch()
-            one = self._bands(part, form_factor)
-            found = one if found is None else found.joined(one)
-        assert found is not None
-        return found
+            found.append(self._bands(part, form_factor))
+        return Bands(*(np.concatenate([getattr(part, name) for part in found]) for name in Bands.__dataclass_fields__))
 
     def _bands(
         self, q: NDArray[np.float64], form_factor: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None
@@ -236,7 +228,8 @@ class SpinWaves:
         cross = np.cross(n, np.eye(3)).T
         plane = np.eye(3) - np.outer(n, n)
         return [
-            (k, 0.5 * (plane - 1j * cross)), (-k, 0.5 * (plane + 1j * cross)), (np.zeros(3), np.outer(n, n) + 0j),
+            (k, np.asarray(0.5 * (plane - 1j * cross))), (-k, np.asarray(0.5 * (plane + 1j * cross))),
+            (np.zeros(3), np.outer(n, n).astype(np.complex128)),
         ]  # fmt: skip
 
     def zero_modes(self) -> ZeroModes:
@@ -280,7 +273,7 @@ def relaxed(couplings: Couplings, turning: bool = False) -> Couplings:
         if size <= 1e-14 * scale:
             return couplings
         H = _curvature(couplings, turning)
-        step = -np.linalg.lstsq(H, force, rcond=1e-9)[0]
+        step = np.asarray(-np.linalg.lstsq(H, force, rcond=1e-9)[0], dtype=np.float64)
         new = couplings.displaced(step[: 2 * N].reshape(N, 2))
         if turning:
             new = new.turned(new.cell.turns + step[2 * N :])

@@ -173,7 +173,9 @@ def hermite(vectors: NDArray[np.int64]) -> NDArray[np.int64]:
         while sum(row[column] != 0 for row in rows) > 1:
             rows.sort(key=lambda row: (row[column] == 0, abs(row[column])))
             first = rows[0]
-            rows[1:] = [[x - row[column] // first[column] * p for x, p in zip(row, first, strict=True)] for row in rows[1:]]
+            rows[1:] = [
+                [x - row[column] // first[column] * p for x, p in zip(row, first, strict=True)] for row in rows[1:]
+            ]
             rows = [row for row in rows if any(row)]
         pivot = next(row for row in rows if row[column])
         rows.remove(pivot)
