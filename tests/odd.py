@@ -32,7 +32,7 @@ WORDS = [
 FLAGS = [
     "-o", "--out", "--set", "--device", "--resume", "--overwrite", "--seeds", "--json", "--strict", "--help", "-h",
     "--version", "--spins", "--energy", "--minima", "--every", "--elite", "--share", "--format",
-    "--what", "--sites", "--temperature", "--sweeps", "--unknown", "-x", "--top", "--cell", "--port", "--serve",
+    "--what", "--sites", "--temperature", "--sweeps", "--path", "--mesh", "--powder", "--spiral", "--ion", "--width", "--unknown", "-x", "--top", "--cell", "--port", "--serve",
 ]  # fmt: skip
 VARIABLES = {
     "OMP_NUM_THREADS": ["", "0", "-1", "x", "1.5", "1,2", "9" * 50, "2", "٣", "64"],
@@ -70,6 +70,7 @@ LINES = {  # what works in a sound environment
     "plot": ["plot", "run.h5", "-o", "new.png"],
     "report": ["report", "run.h5", "-o", "new.html"],
     "bound": ["bound", "in.toml"],
+    "magnons": ["magnons", "run.h5", "--points", "20"],
     "energy": ["energy", "in.toml", "--spins", "random"],
     "convert": ["convert", "in.toml", "new.cfg", "--overwrite"],
     "phases": ["phases", "scan.h5", "--json"],

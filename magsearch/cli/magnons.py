@@ -27,6 +27,7 @@ from magsearch.runs.textures import elite_in
 from magsearch.storage import summary
 
 MATRICES = 8  # of a wave vector, at once in memory
+LARGEST = 10**7  # wave vectors of a mesh
 
 
 def magnons(
@@ -39,7 +40,7 @@ def magnons(
             "crystal, '0,0,0;1/2,0,0'. Default: the usual path of the lattice.",
         ),
     ] = None,
-    points: Annotated[int, typer.Option(min=2, help="Number of wave vectors along the path.")] = 300,
+    points: Annotated[int, typer.Option(min=2, max=10**6, help="Number of wave vectors along the path.")] = 300,
     mesh: Annotated[
         tuple[int, int, int] | None, typer.Option(metavar="N N N", help="Mesh of wave vectors for a density of states.")
     ] = None,
@@ -77,8 +78,11 @@ def magnons(
     _expect_positive(g, "--g")
     _expect_positive(width, "--width")
     _expect_positive(powder, "--powder")
-    if mesh is not None and min(mesh) < 1:
-        raise InputError(f"is {' '.join(map(str, mesh))}; expected three whole numbers of at least 1", "--mesh")
+    if mesh is not None and not (min(mesh) >= 1 and math.prod(mesh) <= LARGEST):
+        raise InputError(
+            f"is {' '.join(map(str, mesh))}; expected whole numbers of at least 1, {LARGEST} wave vectors at most",
+            "--mesh",
+        )
     ions = _ions(ion or [])
     stored = storage.read(run_file)
     texture = elite_in(stored, run_file, elite)
@@ -105,12 +109,13 @@ def magnons(
         raise
     except ValueError as error:
         raise InputError(str(error), run_file) from None
+    if out is not None:
+        _draw(found, stored, out)
     if as_json:
         print(json.dumps(as_dict(found, waves), indent=1))
     else:
         model.table_of(console, _rows(found, waves))
     if out is not None:
-        _draw(found, stored, out)
         say(out, err=as_json)
     storage.store_magnons(run_file, found)
     signals.ignore()
@@ -214,7 +219,7 @@ def _draw(found: Spectrum, stored: storage.Record, out: Path) -> None:
 
     where = f"{Path(stored.input_path).name}, B = {vector(stored.hamiltonian.field, 2)} T"
     try:
-        draw(out, found, f"magnons of {where}: {summary.caption(stored, found.elite)}")
+        draw(out, found, f"magnons of {where}\n{summary.caption(stored, found.elite)}")
     except InputError:
         raise
     except ValueError as error:

@@ -20,7 +20,7 @@ WIDTH = 0.02  # of the highest energy: width of the lines where none is given
 ABOVE = 4.0  # widths beyond the highest energy where spectra end
 GRID = 400  # energies of a spectrum
 LENGTHS = 60  # of q in an average over directions
-DIRECTIONS = 200  # of q
+DIRECTIONS = 600  # of q
 FormFactor = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
