@@ -32,7 +32,8 @@ WORDS = [
 FLAGS = [
     "-o", "--out", "--set", "--device", "--resume", "--overwrite", "--seeds", "--json", "--strict", "--help", "-h",
     "--version", "--spins", "--energy", "--minima", "--every", "--elite", "--share", "--format",
-    "--what", "--sites", "--temperature", "--sweeps", "--path", "--mesh", "--powder", "--spiral", "--ion", "--width", "--unknown", "-x", "--top", "--cell", "--port", "--serve",
+    "--what", "--sites", "--temperature", "--sweeps", "--unknown", "-x", "--top", "--cell", "--port", "--serve",
+    "--path", "--mesh", "--powder", "--spiral", "--ion", "--width",
 ]  # fmt: skip
 VARIABLES = {
     "OMP_NUM_THREADS": ["", "0", "-1", "x", "1.5", "1,2", "9" * 50, "2", "٣", "64"],

@@ -40,6 +40,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run.h5"
 
 
+@pytest.fixture(autouse=True)
+def _coarse(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("magsearch.magnons.spectrum.DIRECTIONS", 20)
+    monkeypatch.setattr("magsearch.magnons.spectrum.LENGTHS", 5)
+
+
 @pytest.fixture
 def run(finished: Path, tmp_path: Path) -> Path:
     shutil.copy(finished, tmp_path / "run.h5")

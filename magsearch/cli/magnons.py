@@ -56,7 +56,9 @@ def magnons(
         ),
     ] = False,
     elite: Annotated[int, typer.Option(help="Number of the elite; 0 is the champion.")] = 0,
-    g: Annotated[float, typer.Option("--g", help="g factor: moments of m Bohr magnetons are spins S = m / g.")] = 2.0,
+    g: Annotated[
+        float, typer.Option("--g", help="The g factor: moments of m Bohr magnetons are spins S = m / g.")
+    ] = 2.0,
     ion: Annotated[
         list[str] | None,
         typer.Option(

@@ -24,12 +24,12 @@ class Bosons(NamedTuple):
 
     energies   [q, mode] in the unit of the form, lowest first
     modes      [q, 2 modes, mode]: Psi = sum of ``modes`` b_q + terms with b^+_-q
-    lowest     [q] lowest eigenvalue of the form
+    stiffness  [q, 2 modes] eigenvalues of the form, lowest first
     """
 
     energies: NDArray[np.float64]
     modes: NDArray[np.complex128]
-    lowest: NDArray[np.float64]
+    stiffness: NDArray[np.float64]
 
 
 def bogoliubov(H: NDArray[np.complex128]) -> Bosons:
@@ -43,4 +43,4 @@ def bogoliubov(H: NDArray[np.complex128]) -> Bosons:
     energies, U = energies[:, n:], U[:, :, n:]  # n are positive, by the inertia of g
     energies = np.maximum(energies, 0.0)
     modes = (V / np.sqrt(kept)[:, None, :]) @ (U * np.sqrt(energies)[:, None, :])
-    return Bosons(energies, modes, h[:, 0])
+    return Bosons(energies, modes, h)

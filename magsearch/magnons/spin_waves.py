@@ -34,7 +34,7 @@ from magsearch.symmetry.magnetic_cell import MagneticCell, magnetic_cell, spiral
 MEV_PER_THZ = 4.135667696923859  # h in meV / THz, CODATA 2018
 WORKING = 2**27  # bytes of matrices in a batch of wave vectors
 ZERO = 1e-7  # of the largest eigenvalue of K(0): smaller ones are zero modes
-UNSTABLE = 1e-6  # of the largest eigenvalue of K(q): lower ones are negative
+UNSTABLE = 1e-6  # of the largest eigenvalue of H(q): below minus this, one is negative
 FARTHEST = 0.1  # radians that a spin may move to the minimum of the magnetic cell
 STEPS = 50  # of Newton's method
 
@@ -145,12 +145,11 @@ class SpinWaves:
 
         Raises NotAMinimum where the energy falls along a wave.
         """
-        H = self.bosonic(q)
-        energies, modes, lowest = bogoliubov(H)
-        scale = np.abs(H).max(axis=(1, 2), initial=0.0) * 2
-        worst = int((lowest / np.maximum(scale, 1e-300)).argmin())
-        if lowest[worst] < -UNSTABLE * scale[worst]:
-            raise NotAMinimum(self._why(q[worst], float(lowest[worst])))
+        energies, modes, stiffness = bogoliubov(self.bosonic(q))
+        relative = stiffness[:, 0] / np.maximum(np.abs(stiffness).max(axis=1), 1e-300)
+        worst = int(relative.argmin())
+        if relative[worst] < -UNSTABLE:
+            raise NotAMinimum(self._why(q[worst], float(stiffness[worst, 0])))
         a = modes.reshape(len(q), 2, self.n_spins, -1)
         moment = self.g * np.sqrt(self.S)
         return energies, np.asarray(np.einsum("ua,qaim,i->qium", self._W, a, moment, optimize=True))
