@@ -12,6 +12,7 @@ TOPICS = {  # of the API: title and the modules whose public names it has
     "Searching": ("runs.api", "runs.result", "scan.api"),
     "Models and files": ("formats", "model.", "errors"),
     "Textures": ("observables.", "symmetry."),
+    "Spin waves": ("magnons.",),
     "Methods": ("relaxation.", "thermal."),
     "Islands": ("search.",),
     "Devices and processes": ("engine.", "parallel."),
