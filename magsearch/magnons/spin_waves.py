@@ -35,6 +35,8 @@ MEV_PER_THZ = 4.135667696923859  # h in meV / THz, CODATA 2018
 WORKING = 2**27  # bytes of matrices in a batch of wave vectors
 ZERO = 1e-7  # of the largest eigenvalue of K(0): smaller ones are zero modes
 UNSTABLE = 1e-6  # of the largest eigenvalue of H(q): below minus this, one is negative
+SOFT = 1e-6  # of the stiffest coupling: modes that are much softer are not moved along to the minimum
+TORQUE = 1e-6  # of the stiffest coupling, at a minimum
 FARTHEST = 0.1  # radians that a spin may move to the minimum of the magnetic cell
 STEPS = 50  # of Newton's method
 
@@ -145,25 +147,24 @@ class SpinWaves:
 
         Raises NotAMinimum where the energy falls along a wave.
         """
-        energies, modes, stiffness = bogoliubov(self.bosonic(q))
-        relative = stiffness[:, 0] / np.maximum(np.abs(stiffness).max(axis=1), 1e-300)
-        worst = int(relative.argmin())
-        if relative[worst] < -UNSTABLE:
-            raise NotAMinimum(self._why(q[worst], float(stiffness[worst, 0])))
+        energies, modes, lowest = bogoliubov(self.bosonic(q))
+        worst = int(lowest.argmin())
+        if lowest[worst] < -UNSTABLE:
+            raise NotAMinimum(self._why(q[worst], float(lowest[worst])))
         a = modes.reshape(len(q), 2, self.n_spins, -1)
         moment = self.g * np.sqrt(self.S)
         return energies, np.asarray(np.einsum("ua,qaim,i->qium", self._W, a, moment, optimize=True))
 
     def _why(self, q: NDArray[np.float64], lowest: float) -> str:
-        """Return why a texture with a negative eigenvalue at q is no minimum."""
+        """Return why a texture is no minimum; ``lowest``: negative eigenvalue of H(q) as a fraction of the largest."""
         where = f"q = ({', '.join(f'{x:.4g}' for x in q)})"
+        falls = f"lowers the energy (H(q) has an eigenvalue of {lowest:.2g} of its largest one)"
         fits = np.abs(q * self.cell.lattice.size - np.rint(q * self.cell.lattice.size)).max() < 1e-6
         if fits or self.cell.turns.any():
-            return f"the texture is not a minimum: a wave with {where} lowers the energy ({lowest:.3g} meV)"
+            return f"the texture is not a minimum: a wave with {where} {falls}"
         return (
             f"the texture is a minimum of its box, not of the infinite crystal: a wave with {where}, which does not fit"
-            f" into the box, lowers the energy ({lowest:.3g} meV); --spiral relaxes the period of a spiral, magsearch "
-            "cells lists boxes that fit better"
+            f" into the box, {falls}; magsearch cells lists boxes that fit better, --spiral relaxes a spiral's period"
         )
 
     def energies(self, q: ArrayLike, watch: Callable[[], None] = lambda: None) -> NDArray[np.float64]:
@@ -271,8 +272,8 @@ def relaxed(couplings: Couplings, turning: bool = False) -> Couplings:
         size = float(np.abs(force).max(initial=0.0))
         if size <= 1e-14 * scale:
             return couplings
-        H = _curvature(couplings, turning)
-        step = np.asarray(-np.linalg.lstsq(H, force, rcond=1e-9)[0], dtype=np.float64)
+        h, u = np.linalg.eigh(_curvature(couplings, turning))
+        step = np.asarray(-u @ (h / (h**2 + (SOFT * scale) ** 2) * (u.T @ force)), dtype=np.float64)
         new = couplings.displaced(step[: 2 * N].reshape(N, 2))
         if turning:
             new = new.turned(new.cell.turns + step[2 * N :])
@@ -284,7 +285,7 @@ def relaxed(couplings: Couplings, turning: bool = False) -> Couplings:
             break
         couplings = best = new
     size = float(np.abs(_slopes(best, turning)).max(initial=0.0))
-    if size > 1e-7 * scale:
+    if size > TORQUE * scale:
         raise NotAMinimum(f"the texture is not a minimum: its largest torque is {size:.2g} meV; relax it first")
     return best
 
