@@ -15,6 +15,7 @@ from scipy.linalg import expm
 from magsearch import config
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
+from magsearch.magnons.cell import MagneticCell, magnetic_cell, spiral_cell
 from magsearch.magnons.couplings import Couplings
 from magsearch.magnons.form_factors import J0, form_factor
 from magsearch.magnons.path import path_of, special_points
@@ -31,7 +32,6 @@ from magsearch.model.terms.single_ion import CubicAnisotropy, StevensOperator, U
 from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.relax import relax
 from magsearch.relaxation.step_control import Fixed
-from magsearch.symmetry.magnetic_cell import MagneticCell, hermite, magnetic_cell, spiral_cell
 from magsearch.thermal.stochastic_llg import StochasticLLG
 from magsearch.units import DIPOLE, MU_B
 
@@ -123,7 +123,7 @@ def test_triangular_antiferromagnet(spiral):
     waves = SpinWaves.about(h, waved(h.lattice, (1 / 3, 1 / 3, 0)), spiral=spiral)
     assert waves.n_spins == (1 if spiral else 3)
     expected = np.sort(np.stack([w(p) for p in shifted], axis=1), axis=1)
-    assert_allclose(waves.bands(q).energies, expected, rtol=1e-10)
+    assert_allclose(np.sort(waves.bands(q).energies, axis=1), expected, rtol=1e-10)
 
 
 def honeycomb(D: float) -> Hamiltonian:
@@ -230,9 +230,10 @@ def test_langasite_as_an_incommensurate_spiral():
         2.37155695274281, 2.21507666401705, 0.118744173882554, 0.0547564956435423,
     ]  # fmt: skip
     bands, order = waves.bands(OTHER_HAND), np.argsort(energies)
-    assert_allclose(bands.energies[0], np.array(energies)[order], atol=1e-3)
-    assert_allclose(bands.intensities[0] / 4, np.array(intensities)[order], atol=2e-3)
-    goldstone = waves.bands([waves.cell.k, -waves.cell.k]).energies[:, 0]
+    own = np.argsort(bands.energies[0])
+    assert_allclose(bands.energies[0, own], np.array(energies)[order], atol=1e-3)
+    assert_allclose(bands.intensities[0, own] / 4, np.array(intensities)[order], atol=2e-3)
+    goldstone = waves.bands([waves.cell.k, -waves.cell.k]).energies.min(axis=1)
     assert_allclose(goldstone, 0, atol=1e-5)
 
 
@@ -442,20 +443,6 @@ def test_the_smallest_cell_of_a_texture():
     one = spiral_cell(h, waved(lattice, (0.5, 1 / 3, 0)))
     assert len(one.cells) == 1
     assert_allclose(np.abs(one.k), [0.5, 1 / 3, 0], atol=1e-12)
-
-
-def test_hermite_normal_form_spans_the_same_lattice():
-    random = np.random.default_rng(0)
-    for _ in range(20):
-        vectors = random.integers(-5, 6, size=(3, 3))
-        if abs(round(np.linalg.det(vectors))) == 0:
-            continue
-        H = hermite(np.concatenate([vectors, vectors[:1] + vectors[1:2]]))
-        assert (np.tril(H, -1) == 0).all()
-        assert (np.diag(H) > 0).all()
-        ratio = vectors @ np.linalg.inv(H)
-        assert_allclose(ratio, ratio.round(), atol=1e-9)
-        assert round(np.linalg.det(H)) == abs(round(np.linalg.det(vectors)))
 
 
 # -- intensities -------------------------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from numpy.testing import assert_allclose
 
 import magsearch as ms
 from magsearch import storage
-from magsearch.errors import InputError
 
 TRIANGULAR = """
 [model]
@@ -59,7 +58,7 @@ def test_what_is_printed_is_what_is_stored(run, capsys):
     assert found["labels"] == ["G", "M", "K", "G"]
     assert (found["zero_modes"], found["gapless"], found["spins"]) == (3, 3, 3)
     assert_allclose(np.max(found["energies"]), 3 * 1.125**0.5, rtol=1e-2)
-    kept = storage.read_magnons(run)
+    kept = storage.read(run).magnons
     assert_allclose(kept.energies, found["energies"], rtol=0)
     assert_allclose(kept.density.states, found["density"]["states"], rtol=0)
     assert_allclose(kept.powder.intensities, found["powder"]["intensities"], rtol=0)
@@ -72,7 +71,7 @@ def test_what_is_printed_is_what_is_stored(run, capsys):
 def test_a_second_time_takes_the_place_of_the_first(run, capsys):
     printed(capsys, "magnons", run, "--points", 10, "--mesh", 2, 2, 1)
     printed(capsys, "magnons", run, "--points", 10, "--path", "0,0,0;1/2,0,0", "--spiral")
-    kept = storage.read_magnons(run)
+    kept = storage.read(run).magnons
     assert kept.density is None
     assert_allclose(np.abs(kept.k), [1 / 3, 1 / 3, 0], atol=1e-9)
     assert kept.energies.shape == (10, 3)
@@ -89,9 +88,17 @@ def test_damage_is_seen(run, capsys):
     printed(capsys, "magnons", run, "--points", 10)
     with h5py.File(run, "r+") as file:
         file["magnons/energies"][0, 0] += 1
-    with pytest.raises(InputError, match="damaged"):
-        storage.read_magnons(run)
-    assert not storage.read(run).damaged  # the rest is intact
+    stored = storage.read(run)
+    assert stored.magnons is None
+    assert len(stored.damaged) == 1, "the rest is intact"
+    assert stored.damaged[0].startswith("magnons")
+
+
+def test_a_run_that_is_written_again_keeps_them(run, capsys):
+    printed(capsys, "magnons", run, "--points", 10)
+    stored = storage.read(run)
+    storage.write(run, stored)
+    assert_allclose(storage.read(run).magnons.energies, stored.magnons.energies, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +125,7 @@ def test_what_makes_no_sense_is_refused(run, capsys, options, message):
     code, _, err = here(capsys, "magnons", run, *options)
     assert code == 2
     assert message in err
-    assert storage.read_magnons(run) is None
+    assert storage.read(run).magnons is None
 
 
 def test_what_is_not_a_run_is_refused(tmp_path, capsys):

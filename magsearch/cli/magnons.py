@@ -24,7 +24,6 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.parallel.ranks import AGAIN
 from magsearch.parallel.signals import Signals
 from magsearch.runs.textures import elite_in
-from magsearch.storage import summary
 
 MATRICES = 8  # of a wave vector, at once in memory
 LARGEST = 10**7  # wave vectors of a mesh
@@ -219,9 +218,12 @@ def as_dict(found: Spectrum, waves: SpinWaves) -> dict[str, Any]:
 def _draw(found: Spectrum, stored: storage.Record, out: Path) -> None:
     from magsearch.plots.magnons import magnons as draw
 
-    where = f"{Path(stored.input_path).name}, B = {vector(stored.hamiltonian.field, 2)} T"
+    name = f"magnons of {Path(stored.input_path).name}" + (f", elite {found.elite}" if found.elite else "")
+    state = f"B = {vector(stored.hamiltonian.field, 2)} T, {found.energy_per_site:.6f} meV per site"
+    if found.k is not None:
+        state += f", k = {vector(found.k)}"
     try:
-        draw(out, found, f"magnons of {where}\n{summary.caption(stored, found.elite)}")
+        draw(out, found, f"{name}\n{state}")
     except InputError:
         raise
     except ValueError as error:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from magsearch.magnons.cell import MagneticCell, rotations
 from magsearch.model.ewald import Ewald
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.sphere import frames
@@ -28,7 +29,6 @@ from magsearch.model.terms.products import PAIRINGS, SpinProducts
 from magsearch.model.terms.single_ion import SingleIon
 from magsearch.model.terms.term import UnsupportedTerm
 from magsearch.model.terms.zeeman import Zeeman
-from magsearch.symmetry.magnetic_cell import MagneticCell, rotations
 from magsearch.units import DIPOLE, MU_B
 
 Blocks = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]

@@ -27,9 +27,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from magsearch.errors import InputError
 from magsearch.magnons.bosons import bogoliubov
+from magsearch.magnons.cell import MagneticCell, magnetic_cell, spiral_cell
 from magsearch.magnons.couplings import Couplings
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.symmetry.magnetic_cell import MagneticCell, magnetic_cell, spiral_cell
 
 MEV_PER_THZ = 4.135667696923859  # h in meV / THz, CODATA 2018
 WORKING = 2**27  # bytes of matrices in a batch of wave vectors
@@ -50,7 +50,8 @@ class Bands:
     """Spin waves at wave vectors.
 
     q            [q, 3] in reciprocal vectors of the crystal
-    energies     [q, band] meV: of every spin of the magnetic cell, times three in the frame of a spiral
+    energies     [q, band] meV: of every spin of the magnetic cell, lowest first; of a spiral those at q - k, then those
+                 at q + k, and at q
     intensities  [q, band] mu_B^2 per cell of the crystal: one-magnon scattering of neutrons, sum over components of
                  moments perpendicular to q
     amplitudes   [q, band, 3] mu_B: <0| M_q |magnon>, per square root of the cells of the crystal
@@ -215,9 +216,6 @@ class SpinWaves:
             parts.append((energies, amplitude @ projected.T))
         energies = np.concatenate([part[0] for part in parts], axis=1)
         amplitudes = np.concatenate([part[1] for part in parts], axis=1) / np.sqrt(len(cell.cells))
-        order = np.argsort(energies, axis=1, kind="stable")
-        energies = np.take_along_axis(energies, order, axis=1)
-        amplitudes = np.take_along_axis(amplitudes, order[..., None], axis=1)
         return Bands(q, energies, perpendicular(amplitudes, Q), amplitudes)
 
     def _branches(self) -> list[tuple[NDArray[np.float64], NDArray[np.complex128]]]:

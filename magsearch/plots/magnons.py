@@ -52,11 +52,11 @@ def bands(axes: Axes, spectrum: Spectrum) -> None:
     norm = LogNorm(top * 10.0**-DECADES, top, clip=True)
     drawn = LineCollection(list(lines[shown]), array=value[shown], cmap="viridis_r", norm=norm, linewidths=1.2)
     axes.add_collection(drawn)
-    merged = dict[float, list[str]]()
-    for corner, label in zip(path.corners, path.labels, strict=True):
-        names = merged.setdefault(round(float(path.distance[corner]), 9), [])
-        if not names or names[-1] != label:
-            names.append(label)
+    merged = dict[float, list[str]]()  # labels at each distance: two at a break
+    for at, label in zip(path.distance[path.corners].tolist(), path.labels, strict=True):
+        there = merged.setdefault(at, [])
+        if label not in there:
+            there.append(label)
     for at in merged:
         axes.axvline(at, color="0.8", linewidth=0.5, zorder=0)
     names = ["|".join(labels).replace("G", "Γ") for labels in merged.values()]
@@ -75,7 +75,7 @@ def density(axes: Axes, spectrum: Spectrum) -> None:
     assert spectrum.density is not None
     axes.fill_betweenx(spectrum.density.energies, spectrum.density.states, color="0.75", linewidth=0)
     axes.plot(spectrum.density.states, spectrum.density.energies, color="0.2", linewidth=0.8)
-    axes.set(xlabel="states (1/meV per spin)", yticklabels=[], xlim=(0, None))
+    axes.set(xlabel="states\n(1/meV per spin)", yticklabels=[], xlim=(0, None))
     axes.locator_params(axis="x", nbins=3)
     axes.spines[["top", "right"]].set_visible(False)
 

@@ -10,7 +10,7 @@ import h5py
 
 from magsearch.magnons.path import Path
 from magsearch.magnons.spectrum import Density, Powder, Spectrum
-from magsearch.storage.files import amended, checked, dataset, opened, texts, words
+from magsearch.storage.files import amended, dataset, texts, words
 
 GROUP = "magnons"
 
@@ -18,16 +18,11 @@ GROUP = "magnons"
 def store_magnons(path: str | File, spectrum: Spectrum) -> None:
     """Put a spectrum into the file of its run, in the place of one that is there. InputError where that fails."""
     with amended(File(path), GROUP) as group:
-        _write(group, spectrum)
+        write(group, spectrum)
 
 
-def read_magnons(path: str | File) -> Spectrum | None:
-    """Return the spectrum in the file of a run; None if there is none. InputError for a damaged one."""
-    with opened(File(path)) as file:
-        return _read(checked(file, GROUP)) if GROUP in file else None
-
-
-def _write(group: h5py.Group, spectrum: Spectrum) -> None:
+def write(group: h5py.Group, spectrum: Spectrum) -> None:
+    """Write a spectrum into /magnons of a run.h5."""
     path = spectrum.path
     group.attrs.update(
         elite=spectrum.elite, g=spectrum.g, energy_per_site=spectrum.energy_per_site, labels=texts(path.labels),
@@ -56,7 +51,8 @@ def _write(group: h5py.Group, spectrum: Spectrum) -> None:
         dataset(part, "intensities", powder.intensities, "Bohr magneton^2 / meV", "length, energy", about)
 
 
-def _read(group: h5py.Group) -> Spectrum:
+def read(group: h5py.Group) -> Spectrum:
+    """Return the spectrum in /magnons of a run.h5."""
     attrs, density, powder = group.attrs, group.get("density"), group.get("powder")
     mesh: Any = () if density is None else tuple(int(n) for n in density.attrs["mesh"])
     return Spectrum(

@@ -16,6 +16,7 @@ from magsearch.bounds.bound import Bound
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.device import Device
 from magsearch.errors import InputError
+from magsearch.magnons.spectrum import Spectrum
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.observables.topological_charge import charge_density
@@ -24,7 +25,7 @@ from magsearch.search.history import History
 from magsearch.search.island import State
 from magsearch.search.records import Place, columns
 from magsearch.search.stopping import Reason
-from magsearch.storage import bound, checkpoint, history, model, provenance, xdmf
+from magsearch.storage import bound, checkpoint, history, magnons, model, provenance, xdmf
 from magsearch.storage.files import COMPRESSED, checked, dataset, is_sealed, opened, replaced, texts, words
 from magsearch.storage.labelled import composed, required
 
@@ -50,6 +51,7 @@ class Record:
     writing: float = 0.0  # seconds that rank 0 spent on files
     resumable: bool = False
     bound: Bound | None = None  # of the energy in the box; None where none was computed
+    magnons: Spectrum | None = None  # about an elite; None where none were computed
     damaged: tuple[str, ...] = ()  # parts of the file that are not what was written, and are left out
 
 
@@ -182,6 +184,8 @@ def _write(file: h5py.File, record: Record) -> None:
     model.write(file.create_group("model"), record.hamiltonian)
     if record.bound is not None:
         bound.write(file.create_group("bound"), record.bound)
+    if record.magnons is not None:
+        magnons.write(file.create_group(magnons.GROUP), record.magnons)
     history.write(file.create_group("history"), record.history)
     _write_elites(file.create_group("elites"), record)
     _write_charges(file["elites"], record)
@@ -254,6 +258,7 @@ def _read(file: h5py.File) -> Record:
         writing=float(attrs["writing"]),
         resumable="checkpoint" in file,
         bound=intact("bound", bound.read, None) if "bound" in file else None,
+        magnons=intact(magnons.GROUP, magnons.read, None) if magnons.GROUP in file else None,
         damaged=tuple(damaged),
     )
 

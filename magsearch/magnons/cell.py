@@ -12,6 +12,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from magsearch.bounds.periods import periods
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.sphere import unit
@@ -107,7 +108,7 @@ def _repeated(
     shifts, angles = np.zeros((1, 3), dtype=np.int64), np.zeros(1)
     if hamiltonian.uniform:
         shifts, angles = _translations(lattice, s, axis, turning, tolerance)
-    vectors = hermite(np.concatenate([shifts, np.diag(size)]))
+    vectors = periods(np.concatenate([shifts, np.diag(size)]))
     turns = np.zeros(3)
     for k in range(3):
         same = np.flatnonzero((shifts == vectors[k] % np.where(periodic, size, size + 1)).all(axis=1))
@@ -161,26 +162,3 @@ def rotations(axis: NDArray[np.float64], angles: NDArray[np.float64]) -> NDArray
     cross = np.cross(axis, np.eye(3)).T
     c, s = np.cos(angles)[..., None, None], np.sin(angles)[..., None, None]
     return np.asarray(c * np.eye(3) + s * cross + (1 - c) * np.outer(axis, axis))
-
-
-def hermite(vectors: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the basis [3, 3] in Hermite normal form of the lattice that integer vectors [n, 3] span in full.
-
-    Cohen, A Course in Computational Algebraic Number Theory (1993), section 2.4.
-    """
-    rows, basis = [list(map(int, row)) for row in vectors if row.any()], []
-    for column in range(3):
-        while sum(row[column] != 0 for row in rows) > 1:
-            rows.sort(key=lambda row: (row[column] == 0, abs(row[column])))
-            first = rows[0]
-            rows[1:] = [
-                [x - row[column] // first[column] * p for x, p in zip(row, first, strict=True)] for row in rows[1:]
-            ]
-            rows = [row for row in rows if any(row)]
-        pivot = next(row for row in rows if row[column])
-        rows.remove(pivot)
-        basis.append([x if pivot[column] > 0 else -x for x in pivot])
-        for n in range(column):
-            times = basis[n][column] // basis[column][column]
-            basis[n] = [x - times * p for x, p in zip(basis[n], basis[column], strict=True)]
-    return np.array(basis, dtype=np.int64)
