@@ -19,7 +19,7 @@ from magsearch.magnons.cell import MagneticCell, magnetic_cell, spiral_cell
 from magsearch.magnons.couplings import Couplings
 from magsearch.magnons.form_factors import J0, form_factor
 from magsearch.magnons.path import path_of, special_points
-from magsearch.magnons.spectrum import broadened, density, powder
+from magsearch.magnons.spectrum import broadened, density, form_factors, powder
 from magsearch.magnons.spin_waves import NotAMinimum, SpinWaves
 from magsearch.minima import modes
 from magsearch.minima.hessian import Hessian, dense
@@ -493,6 +493,14 @@ def test_form_factors():
     for ion in J0:
         assert form_factor(ion, 0.0) == pytest.approx(1.0, abs=0.01), ion
         assert 0 < form_factor(ion, 2.0) < 1, ion
+
+
+def test_intensities_fall_as_the_square_of_the_form_factor():
+    h = model("cubic", (1, 1, 1), 1.0)
+    waves, q = SpinWaves.about(h, uniform(h.lattice)), q_points()
+    factor = form_factors(waves, {"A": "Fe3"})
+    expected = waves.bands(q).intensities * form_factor("Fe3", 2 * np.pi * np.linalg.norm(q, axis=1))[:, None] ** 2
+    assert_allclose(waves.bands(q, factor).intensities, expected, rtol=1e-10)
 
 
 # -- paths -------------------------------------------------------------------------------------------------------------

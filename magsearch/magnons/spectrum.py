@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 from magsearch.errors import InputError, unknown
 from magsearch.magnons.form_factors import form_factor
 from magsearch.magnons.path import Path
-from magsearch.magnons.spin_waves import SpinWaves
+
+if TYPE_CHECKING:
+    from magsearch.magnons.spin_waves import SpinWaves
 
 WIDTH = 0.02  # of the highest energy: width of the lines where none is given
 ABOVE = 4.0  # widths beyond the highest energy where spectra end
