@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 import magsearch as ms
+from magsearch import storage
+from magsearch.magnons.spectrum import Spectrum
 
 HEAD = """\
 # Datasets of runs and scans
@@ -49,9 +53,18 @@ def files(folder: Path) -> Iterator[Path]:
     run, scan = folder / "run.h5", folder / "scan.h5"
     ms.search(source, store=run, islands=2, bound=True, **SETTINGS)
     ms.landscape(run)
+    storage.store_magnons(run, spin_waves(run))
     yield run
     ms.scan(more, store=scan, field=[0, 1], temperature=[0, 1], search={"generations": 1}, progress=False)
     yield scan
+
+
+def spin_waves(run: Path) -> Spectrum:
+    """Return spin waves of the champion, with all that there can be."""
+    stored = storage.read(run)
+    waves = ms.SpinWaves.about(stored.hamiltonian, stored.elites[0].spins)
+    found = ms.spectrum(waves, ms.path_of("G-X", stored.hamiltonian.lattice, 10, 2), (2, 2, 1), 1.0)
+    return replace(found, k=np.zeros(3))  # as of a spiral
 
 
 def groups(path: Path) -> dict[str, dict[str, tuple[str, str, str]]]:

@@ -33,6 +33,7 @@ FLAGS = [
     "-o", "--out", "--set", "--device", "--resume", "--overwrite", "--seeds", "--json", "--strict", "--help", "-h",
     "--version", "--spins", "--energy", "--minima", "--every", "--elite", "--share", "--format",
     "--what", "--sites", "--temperature", "--sweeps", "--unknown", "-x", "--top", "--cell", "--port", "--serve",
+    "--path", "--mesh", "--powder", "--spiral", "--ion", "--width",
 ]  # fmt: skip
 VARIABLES = {
     "OMP_NUM_THREADS": ["", "0", "-1", "x", "1.5", "1,2", "9" * 50, "2", "٣", "64"],
@@ -72,6 +73,7 @@ LINES = {  # what works in a sound environment
     "bound": ["bound", "in.toml"],
     "symmetry": ["symmetry", "in.toml"],
     "loop": ["loop", "in.toml", "--field", "-1", "1", "3", "-o", "new.h5", "--overwrite"],
+    "magnons": ["magnons", "run.h5", "--points", "20"],
     "energy": ["energy", "in.toml", "--spins", "random"],
     "convert": ["convert", "in.toml", "new.cfg", "--overwrite"],
     "export": ["export", "run.h5", "--format", "mcif", "-o", "new.mcif", "--overwrite"],

@@ -24,7 +24,7 @@ LAYERS = (
     ("observables", "relaxation"),
     ("thermal", "operators", "bounds"),
     ("minima", "phases"),
-    ("search", "landscape"),
+    ("search", "landscape", "magnons"),
     ("critical", "hysteresis"),
     ("config", "storage"),
     ("console", "plots", "checks", "export"),

@@ -13,6 +13,7 @@ TOPICS = {  # of the API: title and the modules whose public names it has
     "Barriers": ("runs.landscape",),
     "Models and files": ("formats", "model.", "errors"),
     "Textures": ("observables.", "symmetry.", "export."),
+    "Spin waves": ("magnons.",),
     "Methods": ("relaxation.", "thermal."),
     "Islands": ("search.",),
     "Devices and processes": ("engine.", "parallel."),

@@ -40,6 +40,7 @@ COMMANDS = {  # name: its module, and the first paragraph of its docstring, whic
     "sample": ("sample", "Compute thermal averages with statistical errors."),
     "tc": ("tc", "Find the transition temperature of a model."),
     "loop": ("loop", "Follow a hysteresis loop through a cycle of the field."),
+    "magnons": ("magnons", "Compute magnon bands and neutron intensities of a minimum."),
     "convert": ("convert", "Write a model or a texture in the format of another code."),
     "export": ("export", "Write a texture as a magnetic structure for other codes."),
 }

@@ -6,6 +6,7 @@ after it was killed. Units and axis names are attributes.
 
 from magsearch.storage.checkpoint import write_part
 from magsearch.storage.files import SCHEMA
+from magsearch.storage.magnons import store_magnons
 from magsearch.storage.run import (
     Glance,
     Parts,
@@ -22,5 +23,6 @@ from magsearch.storage.scan import ScanRecord, is_scan, read_scan, write_column,
 
 __all__ = [
     "SCHEMA", "Glance", "Parts", "Populations", "Record", "ScanRecord", "glance", "in_parts", "is_scan",
-    "labelled_run", "read", "read_scan", "read_states", "write", "write_column", "write_part", "write_scan",
+    "labelled_run", "read", "read_scan", "read_states", "store_magnons", "write", "write_column",
+    "write_part", "write_scan",
 ]  # fmt: skip

@@ -41,6 +41,29 @@ def replaced(path: Path, beside: Callable[[h5py.File], Mapping[Path, str]] | Non
 
 
 @contextmanager
+def amended(path: Path, name: str) -> Iterator[h5py.Group]:
+    """Open a new group of a file of magsearch for writing, in the place of one of that name; the rest stays as it is.
+
+    The file is replaced as a whole, as by ``replaced``. Raises InputError where that fails, where another process is
+    writing the file, and for one that is not of magsearch.
+    """
+    with output.claimed(path):
+        with opened(path):
+            memory = BytesIO(output.target(path).read_bytes())
+        with h5py.File(memory, "r+", libver=("v110", "v110")) as file:
+            sealed = is_sealed(file)
+            if name in file:
+                del file[name]
+            group = file.create_group(name)
+            yield group
+            attach_scales(group)
+            if sealed:
+                seal(group)
+                seal(file, alone=True)  # parts that are damaged stay recognisable
+        output.write({path: bytes(memory.getbuffer())})
+
+
+@contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
     """Open a file of magsearch for reading; nothing of it has been checked but that it is of magsearch alone.
 

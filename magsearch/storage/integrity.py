@@ -26,9 +26,12 @@ class Damaged(InputError):
     """Error of a file whose content is not what was written."""
 
 
-def seal(file: h5py.File) -> None:
-    """Give every group and dataset of a file its checksum."""
-    for item in _items(file):
+def seal(group: h5py.Group, alone: bool = False) -> None:
+    """Give a group, or a file, and all that is in it their checksums.
+
+    alone   leave out what is in the group
+    """
+    for item in [group] if alone else _items(group):
         item.attrs[NAME] = _checksum(item)
 
 

@@ -17,6 +17,7 @@ from magsearch.engine.cpu import Cpu
 from magsearch.engine.device import Device
 from magsearch.errors import InputError
 from magsearch.landscape.landscape import Landscape
+from magsearch.magnons.spectrum import Spectrum
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.observables.topological_charge import charge_density
@@ -25,7 +26,7 @@ from magsearch.search.history import History
 from magsearch.search.island import State
 from magsearch.search.records import Place, columns
 from magsearch.search.stopping import Reason
-from magsearch.storage import bound, checkpoint, history, landscape, model, provenance, xdmf
+from magsearch.storage import bound, checkpoint, history, landscape, magnons, model, provenance, xdmf
 from magsearch.storage.files import COMPRESSED, checked, dataset, is_sealed, opened, replaced, texts, words
 from magsearch.storage.labelled import composed, required
 
@@ -52,6 +53,7 @@ class Record:
     resumable: bool = False
     bound: Bound | None = None  # of the energy in the box; None where none was computed
     landscape: Landscape | None = None  # between the minima; None where none was explored
+    magnons: Spectrum | None = None  # about an elite; None where none were computed
     damaged: tuple[str, ...] = ()  # parts of the file that are not what was written, and are left out
 
 
@@ -190,6 +192,8 @@ def _write(file: h5py.File, record: Record) -> None:
         bound.write(file.create_group("bound"), record.bound)
     if record.landscape is not None:
         landscape.write(file.create_group("landscape"), record.landscape)
+    if record.magnons is not None:
+        magnons.write(file.create_group(magnons.GROUP), record.magnons)
     history.write(file.create_group("history"), record.history)
     _write_elites(file.create_group("elites"), record)
     _write_charges(file["elites"], record)
@@ -263,6 +267,7 @@ def _read(file: h5py.File) -> Record:
         resumable="checkpoint" in file,
         bound=intact("bound", bound.read, None) if "bound" in file else None,
         landscape=intact("landscape", landscape.read, None) if "landscape" in file else None,
+        magnons=intact(magnons.GROUP, magnons.read, None) if magnons.GROUP in file else None,
         damaged=tuple(damaged),
     )
 
