@@ -25,7 +25,7 @@ from magsearch.study.steps import STEPS, Step
 
 STATE = "study.json"
 INTERVAL = 0.05  # seconds between looks at a process
-GRACE = 10.0  # seconds after which a process that was told to stop is killed
+GRACE = 10.0  # seconds after which a process that was signalled is killed
 BOX = "size"  # what a note is about if a file has no box
 
 
