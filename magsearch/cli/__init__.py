@@ -21,7 +21,7 @@ COMMANDS = {  # name: its module, and the first paragraph of its docstring, whic
     "new": ("new", "Write an example input with comments, as a start for your own."),
     "check": ("check", "Check an input for what is left out or looks wrong."),
     "run": ("run", "Search for the ground state of a model."),
-    "study": ("study", "Study a model unattended: search, bound, structure, pictures, page."),
+    "study": ("study", "Study a model unattended, step by step, into a folder."),
     "watch": ("watch", "Follow a run or a scan through its file until it ends."),
     "scan": ("scan", "Search a model over fields, temperatures or other settings."),
     "show": ("results", "Print what a run or a scan has found so far."),

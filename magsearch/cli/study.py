@@ -48,7 +48,7 @@ def study(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Study a model unattended: search, bound, structure, pictures, page.
+    """Study a model unattended, step by step, into a folder.
 
     Each step is a command of magsearch, run in FOLDER. summary.json has the key figures and what the steps print,
     index.html shows them. The same command continues a study that was stopped, and repeats what failed. The exit code

@@ -30,7 +30,7 @@ BOX = "size"  # what a note is about if a file has no box
 
 
 class State(StrEnum):
-    """What has become of a step."""
+    """Outcome of a step."""
 
     DONE = "done"
     STOPPED = "stopped"  # by the budget; its file holds what there was
