@@ -179,6 +179,44 @@ def _vampire(kind: str, value: str) -> Files:
 
 
 STRUCTURED = re.sub("matrix = .*", "J = 0.5", structures.MODEL)
+SMALL_XYZ = """\
+1
+Lattice="1 0 0 0 1 0 0 0 1" Properties=species:S:1:pos:R:3:magmoms:R:3 pbc="T T F"
+Fe 0 0 0 0 0 2.0
+"""
+MCIF = """\
+# one atom, the second by an operation
+data_s
+_parent_space_group.child_transform_Pp_abc  'a,2b,c;0,0,0'
+_cell_length_a 1.00(1)
+_cell_length_b 2
+_cell_length_c 1
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_some_text
+;
+several lines
+;
+loop_
+_space_group_symop_magn_operation.id
+_space_group_symop_magn_operation.xyz
+1 x,y,z,+1
+2 'x, y+1/2, z, -1'
+loop_
+_atom_site_label
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Fe1 0 0 0
+loop_
+_atom_site_moment.label
+_atom_site_moment.crystalaxis_x
+_atom_site_moment.crystalaxis_y
+_atom_site_moment.crystalaxis_z
+Fe1 0.5 -1.0 2.0
+"""
+
 SEEDS: dict[str, list[Files]] = {
     "toml": [_files(in__toml=TOML), _files(in__toml=NAMED)],
     "uppasd": [
@@ -228,11 +266,12 @@ SEEDS: dict[str, list[Files]] = {
         {"m.ovf": ovf.file(ovf.binary(ovf.ROWS, 4), "Binary 4")},
         {"m.ovf": ovf.file(ovf.binary(ovf.ROWS, 8), "Binary 8", mesh="irregular")},
     ],
-    "xyz": [_files(s__xyz=XYZ)],
+    "xyz": [_files(s__xyz=XYZ), _files(s__xyz=SMALL_XYZ)],
+    "mcif": [_files(s__mcif=MCIF)],
     "restart": [_files(restart__a__out=RESTART)],
     "npy": [{"s.npy": _npy()}],
 }
-SPINS = ("ovf", "xyz", "restart", "npy")
+SPINS = ("ovf", "xyz", "mcif", "restart", "npy")
 
 # -- damages -----------------------------------------------------------------------------------------------------------
 

@@ -405,7 +405,7 @@ Mn1 0.0 0.0 5.0
         (("Mn1 0.0", "Fe1 0.0"), r"mcif:\d+: a moment of Fe1, which is no atom"),
         (("moment.label", "moments.label"), "has no loop with _atom_site_moment_label"),
         (("Mn1 Mn 0.0", "Mn1 Mn 0.2"), "no site is at"),
-        (("Mn1 Mn 0.0", "Mn1 Mn zero"), r"mcif:\d+: _atom_site_fract_x is not a number in zero"),
+        (("Mn1 Mn 0.0", "Mn1 Mn zero"), r"mcif:\d+: _atom_site_fract_x is 'zero0*'; expected a number"),
         (("Mn1 Mn 0.0", "Mn1 Mn"), r"mcif:\d+: the loop of _atom_site_label has"),
     ],
 )

@@ -193,7 +193,7 @@ class MagneticStructure:
         }
         for k, arm in enumerate(self.propagation_vectors):
             step = " ".join(f"{part:.3g}" for part in arm.resolution)
-            doubt = f"; the box holds one period only, neighbours +-({step}) do not fit" if arm.box_only else ""
+            doubt = f"; the box holds one period only: uncertain by ({step})" if arm.box_only else ""
             kind = ", harmonic" if arm.harmonic else ""
             found[f"q{k + 1}"] = f"{arm} r.l.u., weight {arm.weight:.4f}{kind}{doubt}"
         try:

@@ -16,12 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from magsearch.errors import InputError
 from magsearch.formats.spins.tiling import tiled
-from magsearch.formats.table import number, read_text
+from magsearch.formats.table import number, read_text, sensible
 from magsearch.model.lattice import Lattice
 
 TRANSFORM = "_parent_space_group_child_transform_pp_abc"
 OPERATIONS, CENTERINGS = "_space_group_symop_magn_operation_xyz", "_space_group_symop_magn_centering_xyz"
 SAME = 1e-3  # relative difference of lengths, and of angles in radians, of equal cells; of places of one atom in a cell
+LARGEST = 1e4  # coefficient in a transformation or an operation
 TOKEN = re.compile(r"'((?:[^']|'(?=\S))*)'|\"((?:[^\"]|\"(?=\S))*)\"|(\S+)")
 
 
@@ -117,8 +118,6 @@ def read(path: Path, lattice: Lattice) -> NDArray[np.float64]:
         moments[label] = moment / np.linalg.norm(cell, axis=1)  # in cell vectors
     places, vectors = _expanded(path, block, fractions, np.array([moments[label] for label in labels]))
     magnetic = (vectors != 0).any(axis=1)
-    if not magnetic.any():
-        raise InputError("has no moments", path)
     found = tiled(path, lattice, cell, places[magnetic] @ cell, vectors[magnetic] @ cell)
     length = np.linalg.norm(found, axis=1, keepdims=True)
     return found / np.where(length > 0, length, 1.0)
@@ -131,10 +130,15 @@ def _column(path: Path, block: Block, tag: str) -> list[str]:
 
 
 def _numbers(path: Path, block: Block, tag: str, texts: list[str]) -> list[float]:
-    try:
-        return [number(re.sub(r"\(\d+\)$", "", text)) for text in texts]
-    except ValueError:
-        raise InputError(f"{tag} is not a number in {' '.join(texts[:9])}", path, block.lines[tag]) from None
+    found = []
+    for text in texts:
+        try:
+            found.append(number(re.sub(r"\(\d+\)$", "", text)))
+        except ValueError:
+            found.append(np.nan)
+        if not sensible(found[-1]):
+            raise InputError(f"{tag} is {text!r}; expected a number", path, block.lines[tag])
+    return found
 
 
 def _vectors(path: Path, block: Block, tag: str, axes: str) -> NDArray[np.float64]:
@@ -152,6 +156,10 @@ def _cell(path: Path, block: Block, lattice: Lattice) -> NDArray[np.float64]:
         if tag not in block.values:
             raise InputError(f"has no {tag}; expected lengths and angles of the cell", path)
     given = np.array([_numbers(path, block, tag, [block.values[tag]])[0] for tag in tags])
+    if not (given > 0).all():
+        raise InputError(
+            f"has the cell {' '.join(f'{x:g}' for x in given)}; expected positive lengths and angles", path
+        )
 
     def alike(cell: NDArray[np.float64]) -> bool:
         own = parameters(cell)
@@ -180,9 +188,11 @@ def combination(path: Path, text: str, line: int | None = None) -> NDArray[np.fl
     """Return vectors in rows from text such as 'a+b,-a+b,2c;0,0,0'. Raises InputError for other texts."""
     vectors, _, origin = text.partition(";")
     rows = [_linear(part, "abc") for part in vectors.split(",")]
-    if len(rows) != 3 or None in rows or any(shift.strip() not in ("0", "") for shift in origin.split(",")):
+    whole = len(rows) == 3 and None not in rows and all(shift.strip() in ("0", "") for shift in origin.split(","))
+    matrix = np.array(rows if whole else np.zeros((3, 4)), dtype=np.float64)[:, :3]
+    if not (np.abs(matrix) <= LARGEST).all() or abs(np.linalg.det(matrix)) < SAME:
         raise InputError(f"{text!r} is not understood; expected, for example, 'a+b,-a+b,2c;0,0,0'", path, line)
-    return np.array(rows, dtype=np.float64)[:, :3]
+    return matrix
 
 
 def _linear(text: str, names: str) -> list[float] | None:
@@ -226,11 +236,12 @@ def _expanded(
 def _operation(path: Path, block: Block, tag: str, text: str) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
     parts = text.split(",")
     rows = [_linear(part, "xyz") for part in parts[:3]]
-    if len(parts) != 4 or None in rows or parts[3].strip() not in ("1", "+1", "-1"):
+    whole = len(parts) == 4 and None not in rows and parts[3].strip() in ("1", "+1", "-1")
+    matrix = np.array(rows if whole else np.zeros((3, 4)), dtype=np.float64)
+    if not (np.abs(matrix) <= LARGEST).all() or abs(abs(np.linalg.det(matrix[:, :3])) - 1) > SAME:
         raise InputError(
             f"{text!r} is no magnetic operation; expected, for example, -x,y,z+1/2,-1", path, block.lines[tag]
         )
-    matrix = np.array(rows, dtype=np.float64)
     return matrix[:, :3], matrix[:, 3], int(parts[3])
 
 

@@ -27,10 +27,13 @@ def tiled(
     positions  [atom, 3] Cartesian, angstrom
     vectors    [atom, 3]
 
-    Raises InputError where the box is not a multiple of the cell, or an atom of the cell stands on no site.
+    Raises InputError without atoms, where the box is not a multiple of the cell, and where an atom of the cell stands on
+    no site.
     """
     from scipy.spatial import KDTree
 
+    if not len(positions):
+        raise InputError("has no moments", path)
     inverse = np.linalg.inv(cell)
     times = lattice.box @ inverse
     if np.abs(times - np.rint(times)).max() > WHOLE:

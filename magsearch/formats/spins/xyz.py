@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from magsearch.errors import InputError
 from magsearch.formats.elements import SYMBOLS
 from magsearch.formats.spins.tiling import NEAR, tiled
-from magsearch.formats.table import numbers, read_text
+from magsearch.formats.table import numbers, read_text, sensible
 from magsearch.model.lattice import Lattice
 
 COLUMNS = ("initial_magmoms", "magmoms", "magmom", "moments", "moment", "spins", "spin", "s", "vector_field")
@@ -89,7 +89,7 @@ def _cell(path: Path, comment: str, count: int, lattice: Lattice) -> NDArray[np.
     if len(tokens) != 9:
         raise InputError(f"Lattice= has {len(tokens)} numbers; expected 9", path, 2)
     cell = np.array(numbers(tokens, [f"Lattice {k}" for k in range(9)], path, 2)).reshape(3, 3)
-    if not abs(np.linalg.det(cell)) > 1e-12 * np.linalg.norm(cell, axis=1).prod():
+    if not sensible(cell).all() or not abs(np.linalg.det(cell)) > 1e-12 * np.linalg.norm(cell, axis=1).prod():
         raise InputError("the vectors of Lattice= do not span a volume", path, 2)
     return cell
 
