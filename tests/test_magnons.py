@@ -420,6 +420,13 @@ def test_a_minimum_of_a_box_that_is_too_small_is_refused():
     assert spiral.energies(q_points(20)).min() > 0
 
 
+def test_a_cell_that_does_not_fit_into_memory_is_refused(monkeypatch):
+    h = everything((3, 2, 2))
+    monkeypatch.setattr("magsearch.magnons.spin_waves.memory", lambda: 10_000)
+    with pytest.raises(ValueError, match="repeats after 24 spins"):
+        SpinWaves.about(h, oracle.random_textures(h, 1)[0])
+
+
 def test_a_spiral_needs_an_axis():
     h = model("chain", (4, 1, 1), 1.0)
     with pytest.raises(ValueError, match="collinear"):

@@ -16,7 +16,6 @@ from magsearch.cli.streams import say
 from magsearch.console import model
 from magsearch.errors import InputError, Interrupted
 from magsearch.formatting import vector
-from magsearch.limits import memory
 from magsearch.magnons.path import path_of
 from magsearch.magnons.spectrum import Spectrum, spectrum
 from magsearch.magnons.spin_waves import MEV_PER_THZ, NotAMinimum, SpinWaves
@@ -25,7 +24,6 @@ from magsearch.parallel.ranks import AGAIN
 from magsearch.parallel.signals import Signals
 from magsearch.runs.textures import elite_in
 
-MATRICES = 8  # of a wave vector, at once in memory
 LARGEST = 10**7  # wave vectors of a mesh
 
 
@@ -97,7 +95,6 @@ def magnons(
 
     try:
         waves = SpinWaves.about(hamiltonian, texture.spins, g, spiral)
-        _expect_room(waves, run_file)
         bent = path_of(path, hamiltonian.lattice, points, _dimension(hamiltonian))
         with console.status(f"magnons of {waves.n_spins} spins at {len(bent.q)} wave vectors"):
             found = spectrum(waves, bent, mesh, powder, ions, width, elite, watch)
@@ -142,16 +139,6 @@ def _dimension(hamiltonian: Hamiltonian) -> int:
     """Return along how many of the first axes magnons move: 1, 2 or 3."""
     moving = np.flatnonzero(hamiltonian.crossed & np.array(hamiltonian.lattice.periodic))
     return int(moving.max(initial=0)) + 1
-
-
-def _expect_room(waves: SpinWaves, path: Path) -> None:
-    """Raise InputError where the matrices of a wave vector do not fit into memory."""
-    needed, most = MATRICES * 16 * (2 * waves.n_spins) ** 2, memory()
-    if needed > most:
-        raise InputError(
-            f"the texture repeats after {waves.n_spins} spins: spin waves need {needed / 1e9:.3g} GB, this process may "
-            f"use {most / 1e9:.3g} GB", path,
-        )  # fmt: skip
 
 
 def _rows(found: Spectrum, waves: SpinWaves) -> dict[str, str]:

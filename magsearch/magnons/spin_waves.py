@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from magsearch.errors import InputError
+from magsearch.limits import memory
 from magsearch.magnons.bosons import bogoliubov
 from magsearch.magnons.cell import MagneticCell, magnetic_cell, spiral_cell
 from magsearch.magnons.couplings import Couplings
@@ -33,6 +34,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 
 MEV_PER_THZ = 4.135667696923859  # h in meV / THz, CODATA 2018
 WORKING = 2**27  # bytes of matrices in a batch of wave vectors
+MATRICES = 8  # of one wave vector that are in memory at once
 ZERO = 1e-7  # of the largest eigenvalue of K(0): smaller ones are zero modes
 UNSTABLE = 1e-6  # of the largest eigenvalue of H(q): below minus this, one is negative
 SOFT = 1e-6  # of the stiffest coupling: modes that are much softer are not moved along to the minimum
@@ -97,12 +99,20 @@ class SpinWaves:
                  the angle per cell is relaxed too, so that the spiral may be incommensurate
 
         Raises NotAMinimum if it is no stationary state, ValueError for ``spiral`` where the model or the texture has no
-        such axis, UnsupportedTerm for a term whose second derivatives are not known.
+        such axis and for a magnetic cell whose matrices do not fit into memory, UnsupportedTerm for a term whose second
+        derivatives are not known.
         """
         if not g > 0:
             raise ValueError(f"g is {g:g}; expected a positive number")
         cell = (spiral_cell if spiral else magnetic_cell)(hamiltonian, texture)
-        couplings = relaxed(Couplings.of(hamiltonian, cell), spiral)
+        couplings = Couplings.of(hamiltonian, cell)
+        needed, most = MATRICES * 16 * (2 * couplings.n_spins) ** 2, memory()
+        if needed > most:
+            raise ValueError(
+                f"the texture repeats after {couplings.n_spins} spins: spin waves need {needed / 1e9:.3g} GB, this "
+                f"process may use {most / 1e9:.3g} GB"
+            )
+        couplings = relaxed(couplings, spiral)
         return cls(couplings, np.full(couplings.n_spins, float(g)))
 
     @property
