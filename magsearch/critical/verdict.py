@@ -40,7 +40,8 @@ def forbidden(ordered: Ordered, parameter: OrderParameter) -> str:
         return (
             "in two dimensions no continuous symmetry is broken at any temperature above zero, as this ground state "
             "would (Mermin & Wagner, Phys. Rev. Lett. 17, 1133 (1966)): without anisotropy there is no transition to "
-            "it, an easy plane can have one of Berezinskii, Kosterlitz and Thouless, without order"
+            "it; an easy plane can have one of Berezinskii, Kosterlitz and Thouless, without order, and discrete "
+            "symmetries (chirality, the choice among waves) can break by themselves, which this does not measure"
         )
     return ""
 
