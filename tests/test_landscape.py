@@ -15,7 +15,7 @@ from models import bloch, exchange, shell_bonds
 from magsearch import storage
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
-from magsearch.landscape import bands, paths, saddles
+from magsearch.landscape import bands, catalogue, paths, saddles
 from magsearch.landscape.bands import Bands
 from magsearch.landscape.determinants import estimated, exact
 from magsearch.landscape.explore import TIGHT, Explorer
@@ -294,3 +294,30 @@ def test_the_command_stores_what_it_finds_and_continues(tmp_path, capsys):
     np.testing.assert_allclose(precise(stored.hamiltonian).energies(stored.landscape.minima[0].spins), energies[0])
     again = json.loads(printed(capsys, *map(str, line)))
     assert again == found, "nothing is left to do"
+
+
+def test_the_catalogue_holds_both_senses_and_what_it_began_with(tmp_path, capsys):
+    """A skyrmion and the uniform texture of the chiral magnet; the landscape begins with them."""
+    toml, run = tmp_path / "model.toml", tmp_path / "catalogue.h5"
+    toml.write_text(
+        '[model]\nlattice = "square"\nsize = [14, 14, 1]\nfield = 9.5\n'
+        '[[model.exchange]]\nJ = 1.0\n[[model.dmi]]\nshell = 1\nD = 0.9\ndirection = "bloch"\n'
+    )
+    line = ("textures", toml, "-o", run, "--charges", "0,-1", "--seeds", "6", "--json")
+    found = json.loads(printed(capsys, *map(str, line)))
+    charges = [round(elite["charge"], 9) for elite in found["elites"]]
+    assert set(charges) == {0, -1}
+    assert all(elite["stability"] != "saddle" for elite in found["elites"])
+    record = storage.read(run)
+    evaluator = precise(record.hamiltonian)
+    for elite in record.elites:
+        assert elite.energy == pytest.approx(evaluator.energies(elite.spins)[0])
+        assert elite.torque < 1e-6 * evaluator.stiffness
+
+
+@pytest.mark.parametrize("charge", [-3, -2, -1, 1, 2, 3])
+def test_seeds_have_the_charge_that_is_asked_for(charge):
+    model = chiral(40)
+    for up in (UP, -UP):
+        textures = catalogue.seeds(model, np.tile(up, (1600, 1)), charge, 4, 9.0, 1)
+        np.testing.assert_allclose(topological_charge(model.lattice, textures), charge, atol=1e-9)
