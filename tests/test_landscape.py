@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +13,7 @@ from models import bloch, exchange, shell_bonds
 from magsearch import storage
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
-from magsearch.landscape import bands, paths, saddles
+from magsearch.landscape import bands, catalogue, paths, saddles
 from magsearch.landscape.bands import Bands
 from magsearch.landscape.determinants import estimated, exact
 from magsearch.landscape.explore import TIGHT, Explorer
@@ -32,7 +30,6 @@ from magsearch.symmetry.equivalence import Equivalence
 from magsearch.units import HBAR, K_B, MU_B
 
 UP = np.array([0.0, 0.0, 1.0])
-DATA = Path(__file__).parent / "data"
 
 
 def precise(model: Hamiltonian) -> Evaluator:
@@ -279,18 +276,44 @@ def test_the_lowest_of_all_paths_counts():
 # -- the command ---------------------------------------------------------------------------------------------------
 
 
-def test_the_command_stores_what_it_finds_and_continues(tmp_path, capsys):
-    run = tmp_path / "run.h5"
-    shutil.copy(DATA / "finished.h5", run)
-    before = storage.read(run)
-    line = ("landscape", run, "--minima", "2", "--json", "--temperature", "5", "-o", tmp_path / "tree.png")
+def test_a_catalogue_and_its_landscape_are_stored_and_continued(tmp_path, capsys):
+    """A skyrmion and the uniform texture of the chiral magnet, and the collapse between them."""
+    toml, run = tmp_path / "model.toml", tmp_path / "catalogue.h5"
+    toml.write_text(
+        '[model]\nlattice = "square"\nsize = [14, 14, 1]\nfield = 9.5\n'
+        '[[model.exchange]]\nJ = 1.0\n[[model.dmi]]\nshell = 1\nD = 0.9\ndirection = "bloch"\n'
+    )
+    line = ("textures", toml, "-o", run, "--charges", "0,-1", "--seeds", "3", "--json")
     found = json.loads(printed(capsys, *map(str, line)))
-    stored = storage.read(run)
-    assert stored.landscape is not None
-    assert len(stored.landscape.minima) == len(found["minima"])
-    assert (tmp_path / "tree.png").stat().st_size > 1000
-    assert stored.elites[0].energy == before.elites[0].energy
-    energies = [one.energy for one in stored.landscape.minima]
-    np.testing.assert_allclose(precise(stored.hamiltonian).energies(stored.landscape.minima[0].spins), energies[0])
+    charges = [round(elite["charge"], 9) for elite in found["elites"]]
+    assert set(charges) == {0, -1}
+    assert all(elite["stability"] != "saddle" for elite in found["elites"])
+    record = storage.read(run)
+    evaluator = precise(record.hamiltonian)
+    for elite in record.elites:
+        assert elite.energy == pytest.approx(evaluator.energies(elite.spins)[0])
+        assert elite.torque < 1e-6 * evaluator.stiffness
+    picture = tmp_path / "tree.png"
+    line = ("landscape", run, "--json", "--temperature", "20", "--minima", "2", "-o", picture)
+    found = json.loads(printed(capsys, *map(str, line)))
+    stored = storage.read(run).landscape
+    assert stored is not None
+    assert picture.stat().st_size > 1000
+    assert sorted(one["charge"] for one in found["minima"]) == pytest.approx([-1, 0])
+    assert found["barriers"][1][0] == pytest.approx(
+        min(stored.saddles, key=lambda s: s.energy).energy - stored.minima[1].energy
+    )
+    out, back = (next(r for r in found["rates"] if (r["start"], r["end"]) == pair) for pair in ((0, 1), (1, 0)))
+    assert out["saddle"] == back["saddle"]
+    assert 0 < found["minima"][1]["lifetimes"]["20"] < 1 / (0.99 * back["per_second"])
     again = json.loads(printed(capsys, *map(str, line)))
     assert again == found, "nothing is left to do"
+    assert len(storage.read(run).elites) == len(record.elites)
+
+
+@pytest.mark.parametrize("charge", [-3, -2, -1, 1, 2, 3])
+def test_seeds_have_the_charge_that_is_asked_for(charge):
+    model = chiral(40)
+    for up in (UP, -UP):
+        textures = catalogue.seeds(model, np.tile(up, (1600, 1)), charge, 4, 9.0, 1)
+        np.testing.assert_allclose(topological_charge(model.lattice, textures), charge, atol=1e-9)

@@ -27,6 +27,7 @@ COMMANDS = {  # name: its module, and the first paragraph of its docstring, whic
     "show": ("results", "Print what a run or a scan has found so far."),
     "plot": ("results", "Draw a run: textures, structure factors, energies, progress."),
     "phases": ("phases", "Draw the phase diagram of a scan and list its transitions."),
+    "textures": ("textures", "List the metastable textures of a model by topological charge."),
     "landscape": ("landscape", "Find barriers and lifetimes of the minima of a run."),
     "report": ("report", "Write an interactive HTML report of a run or a scan."),
     "view": ("view", "Show a texture in three dimensions."),

@@ -51,7 +51,8 @@ def show(console: Console, landscape: Landscape) -> None:
         softest = ", ".join(f"{value:.3g}" for value in saddle.modes[:3])
         between = f"{saddle.ends[0]} and {saddle.ends[1]}"
         made.add_row(str(k), f"{saddle.energy - lowest:.4f}", between, softest, f"{saddle.torque:.1e}")
-    console.print(made)
+    if landscape.saddles:
+        console.print(made)
     console.print(
         "energies above the lowest minimum and barriers are those of the whole texture; the barrier is the lowest one "
         "out of a minimum",

@@ -62,7 +62,7 @@ class Explorer:
         found = np.asarray(relaxed.textures)
         landscape = Landscape(())
         for k in np.argsort(relaxed.energy, kind="stable"):
-            landscape, _ = self._placed(landscape, found[k])
+            landscape, _ = self.placed(landscape, found[k])
         return replace(landscape, evaluations=relaxed.evaluations)
 
     def explore(self, landscape: Landscape) -> Iterator[Landscape]:
@@ -148,7 +148,7 @@ class Explorer:
         self.watch()
         numbers = []
         for texture in sides:
-            landscape, number = self._placed(landscape, texture)
+            landscape, number = self.placed(landscape, texture)
             numbers.append(number)
         if -1 in numbers:
             return landscape
@@ -161,7 +161,7 @@ class Explorer:
         one = Saddle(saddle.spins, saddle.energy, saddle.torque, saddle.modes, saddle.mode, ends)
         return replace(landscape, saddles=(*landscape.saddles, one))
 
-    def _placed(self, landscape: Landscape, texture: NDArray[np.float64]) -> tuple[Landscape, int]:
+    def placed(self, landscape: Landscape, texture: NDArray[np.float64]) -> tuple[Landscape, int]:
         """Return the landscape with a minimum, and its number; -1 where there are too many already."""
         self.watch()
         hamiltonian = self.evaluator.hamiltonian
