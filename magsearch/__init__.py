@@ -28,6 +28,7 @@ MODULES = {  # the public names, and where they are
     "model.lattice": ("Lattice",),
     "model.terms.dipole": ("Dipole",),
     "model.terms.single_ion": ("CubicAnisotropy", "StevensOperator", "UniaxialAnisotropy"),
+    "model.terms.waves": ("WaveCouplings",),
     "observables.magnetization": ("magnetization",),
     "observables.structure_factor": ("structure_factor",),
     "observables.topological_charge": ("topological_charge",),
