@@ -32,6 +32,7 @@ MODULES = {  # the public names, and where they are
     "model.lattice": ("Lattice",),
     "model.terms.dipole": ("Dipole",),
     "model.terms.single_ion": ("CubicAnisotropy", "StevensOperator", "UniaxialAnisotropy"),
+    "model.terms.waves": ("WaveCouplings",),
     "observables.magnetization": ("magnetization",),
     "observables.neighbours": ("chirality", "nearest_correlation"),
     "observables.structure_factor": ("structure_factor",),

@@ -11,6 +11,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.products import SpinProducts
 from magsearch.model.terms.single_ion import CubicAnisotropy, StevensOperator, UniaxialAnisotropy
+from magsearch.model.terms.waves import WaveCouplings
 
 GOLDEN = (1 + np.sqrt(5)) / 2
 
@@ -200,11 +201,21 @@ def clusters_of_spins() -> Hamiltonian:
     return Hamiltonian(lattice, shell_bonds(lattice, bloch(0.7, 0.2)), 1.3, easy, (2.0, 0.0, 5.0), others=terms)
 
 
+def coupled_waves() -> Hamiltonian:
+    """Couplings at wave vectors, one of which is its own opposite, of two atoms; anisotropy."""
+    lattice = Lattice.named("honeycomb", (4, 3, 1), 3.0)
+    A = [np.eye(3), [[1.0, 0.2, 0.0], [0.2, 0.5, 0.0], [0.0, 0.0, 1.5]], np.diag([0.5, 0.5, 1.0])]
+    q, D = [[0.25, 0, 0], [0.25, 1 / 3, 0], [0.5, 0, 0]], [[0.0, 0.0, 0.2], [0.1, -0.1, 0.0], [0.0, 0.0, 0.0]]
+    waves = WaveCouplings(np.array(q), np.array([1.0, 0.6, 0.4]), np.array([0.4, -0.2, 0.3]), np.array(A), np.array(D))
+    easy = (UniaxialAnisotropy(0.3, (0.2, 1.0, 0.4)),)
+    return Hamiltonian(lattice, shell_bonds(lattice, bloch(0.3, 0.1)), 1.3, easy, (2.0, 0.0, 5.0), others=(waves,))
+
+
 MODELS: dict[str, Hamiltonian] = {
     make.__name__: make()
     for make in (
         square_bloch, triangular_j1_j3, kagome_tensor, honeycomb_dmi, cubic_easy_axes, fcc_every_anisotropy,
         several_axes, prime_box, large_film, open_film, single_layer, open_chain, left_handed, one_cell,
-        box_within_range, disordered, icosahedron, clusters_of_spins,
+        box_within_range, disordered, icosahedron, clusters_of_spins, coupled_waves,
     )
 }  # fmt: skip

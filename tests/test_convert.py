@@ -72,6 +72,7 @@ REFUSED = {
     "anisotropies": {"tb2j": "fourth order", "spirit": "fourth order", "vampire": "fourth order"},
     "several_axes": dict.fromkeys(TARGETS.keys() - {"toml"}, "vacancies"),
     "clusters_of_spins": dict.fromkeys(TARGETS.keys() - {"toml"}, "the term 'biquadratic'"),
+    "coupled_waves": dict.fromkeys(TARGETS.keys() - {"toml"}, "the term 'wave_vectors'"),
     "disordered": dict.fromkeys(TARGETS, "vacancies") | {"toml": "differ from cell to cell"},
 }  # fmt: skip
 
