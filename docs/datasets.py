@@ -42,7 +42,7 @@ def files(folder: Path) -> Iterator[Path]:
     source.write_text(MODEL)
     product.write_text(MODEL + PRODUCT)
     run, scan = folder / "run.h5", folder / "scan.h5"
-    ms.search(source, store=run, islands=2, bound=True, **SETTINGS)
+    ms.search(source, store=run, islands=2, bound=True, checkpoints={"textures": 1}, **SETTINGS)
     yield run
     ms.scan(product, store=scan, field=[0, 1], temperature=[0, 1], search={"generations": 1}, progress=False)
     yield scan

@@ -92,7 +92,7 @@ def shortened(shown: str) -> str:
     name, *words = text.split()
     more = {} if "--resume" in words else dict(MORE.get(name, {}))
     if name in ("run", "scan"):
-        more |= {"model.size": SIZES[word] for word in words if word in SIZES}
+        more |= next(({"model.size": size} for word, size in SIZES.items() if word in words), {})
     given = {word.partition("=")[0] for word in words}
     return " ".join([text, *(f"--set {key}={value}" for key, value in more.items() if key not in given)])
 

@@ -20,7 +20,8 @@ def record(
     """Return the record of a search on rank 0, with its elites measured.
 
     stopped   why the search ended; None while it is under way
-    run       fields of the record that a search does not know: created, command, layout, writing, bound, resumable
+    run       fields of the record that a search does not know: created, command, layout, writing, bound, resumable,
+              textures
     """
     return Record(
         hamiltonian=given.hamiltonian,
