@@ -51,7 +51,7 @@ def files(folder: Path) -> Iterator[Path]:
     source.write_text(MODEL)
     more.write_text(MODEL + MORE)
     run, scan = folder / "run.h5", folder / "scan.h5"
-    ms.search(source, store=run, islands=2, bound=True, **SETTINGS)
+    ms.search(source, store=run, islands=2, bound=True, checkpoints={"textures": 1}, **SETTINGS)
     ms.landscape(run)
     storage.store_magnons(run, spin_waves(run))
     yield run

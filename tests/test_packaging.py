@@ -75,6 +75,15 @@ def test_containers_install_extras_that_exist(project):
             assert set(extras.split(",")) <= set(project["optional-dependencies"]), path.name
 
 
+@pytest.mark.parametrize("name", ["magsearch-cpu.def", "magsearch-cuda.def"])
+def test_an_apptainer_image_copies_what_the_build_reads(name, project):
+    copied = re.findall(r"^    (\S+) /source/\1$", (PACKAGING / "containers" / name).read_text(), re.MULTILINE)
+    installed = re.findall(r"DIRECTORY (\S+) DESTINATION", (ROOT / "CMakeLists.txt").read_text())
+    compiled = re.findall(r"CMAKE_SOURCE_DIR}/(\w+)/", (ROOT / "CMakeLists.txt").read_text())
+    needed = {"pyproject.toml", "CMakeLists.txt", project["readme"], *project["license-files"], "magsearch"}
+    assert needed | {path.split("/")[0] for path in (*installed, *compiled)} == set(copied)
+
+
 def test_a_wheel_has_kernels_for_the_instruction_sets_that_the_processor_may_choose():
     from magsearch.engine.cpu import INSTRUCTION_SETS
 

@@ -1,48 +1,20 @@
-"""The parts of the documentation site (`make site`), and the commands that the pages show."""
+"""The parts of the documentation site (`make site`); test_pages.py runs the commands that its pages show."""
 
 from __future__ import annotations
 
 import re
 import runpy
-import shlex
-from pathlib import Path
 
 import pytest
+from pages import ROOT, SITE
 
-from magsearch.cli import COMMANDS, load
+from magsearch.cli import COMMANDS
 
-ROOT = Path(__file__).parent.parent
-SITE = ROOT / "docs" / "site"
 pytestmark = pytest.mark.skipif(not SITE.exists(), reason="the docs are not installed")
-PAGES = sorted(
-    [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), SITE / "index.md", *ROOT.glob("examples/slurm/*.sh")]
-)
 
 
 def part(name: str) -> dict:
     return runpy.run_path(str(SITE / f"{name}.py"))
-
-
-def commands(page: Path) -> list[list[str]]:
-    """Words of every line of a page that runs magsearch, from the command on."""
-    lines = re.sub(r"\\\n", " ", page.read_text()).splitlines()
-    found = (re.match(r"(?: {4,}| *(?:srun|mpiexec) (?:\S+ )*?)magsearch ([a-z].*)", line) for line in lines)
-    return [shlex.split(line[1], comments=True) for line in found if line]
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_command_of_a_page_has_the_options_that_the_page_gives_it(page):
-    for name, *words in commands(page):
-        assert name in COMMANDS, f"magsearch {name}"
-        known = {spelling for option in load(name).params for spelling in (*option.opts, *option.secondary_opts)}
-        for word in words:
-            if word.startswith("-") and word[1:2].isalpha() | word.startswith("--"):
-                assert word.partition("=")[0] in known | {"--help", "-h"}, f"magsearch {name} {word}"
-
-
-def test_commands_are_found_in_pages():
-    assert ["run", "inpsd.dat", "-o", "run.h5"] in commands(ROOT / "docs" / "commands.md")
-    assert sum(len(commands(page)) for page in PAGES) > 50
 
 
 def test_every_public_name_and_every_command_has_a_place_in_the_reference():

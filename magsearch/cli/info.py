@@ -32,6 +32,7 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
     islands = given.islands.islands(given.search)
     size = footprint(hamiltonian, evaluator.path, islands)
     on_gpu = footprint(hamiltonian, given.search.path or choose_path(hamiltonian, Cuda), islands, device=Cuda)
+    textures = given.storage.snapshots().count(given.search.stop().generations)
     result: dict[str, Any] = {
         "size": list(lattice.size),
         "periodic": list(lattice.periodic),
@@ -50,6 +51,7 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
         "bytes_on_gpu": on_gpu.device,
         "bytes_on_host": size.host,
         "bytes_of_checkpoint": size.checkpoint,
+        "bytes_of_textures": textures * size.texture,
         "notes": list(hamiltonian.remarks),
     }
     mixtures = {operator for island in islands for operator, _ in (*island.seeds, *island.operators)}
@@ -88,7 +90,7 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
         )
     if "charge" in result:
         console.print(f"charge     topological charge is the {result['charge']}", soft_wrap=True)
-    model.memory(console, size, on_gpu, len(islands))
+    model.memory(console, size, on_gpu, len(islands), textures)
     if result["host_operators"]:
         console.print(f"on host    {', '.join(result['host_operators'])}")
     console.print(f"format     {given.format}")

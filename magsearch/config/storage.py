@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import field
 
 from magsearch.formats.toml.table import Table
+from magsearch.search.snapshots import Snapshots
 from magsearch.search.stopping import Checkpoints
 
 
-class StorageTable(Table, path="storage", of=[Checkpoints]):
-    """Checkpoints of a run, and the size of its file ([storage.md](storage.md))."""
+class StorageTable(Table, path="storage", of=[Checkpoints, Snapshots]):
+    """Checkpoints of a run, textures over its generations, and the size of its file ([storage.md](storage.md))."""
 
     gather: float = field(
         default=1000.0,
@@ -23,7 +24,7 @@ class StorageTable(Table, path="storage", of=[Checkpoints]):
         default=None,
         metadata={
             "doc": "Largest size of the file of a finished run: first the state to resume from is left out, then the "
-            "textures of the worst elites.",
+            "textures over the generations, then those of the worst elites.",
             "unit": "MB", "default": "no limit", "gt": 0, "later": True,
         },
     )  # fmt: skip
@@ -31,3 +32,7 @@ class StorageTable(Table, path="storage", of=[Checkpoints]):
     def checkpoints(self) -> Checkpoints:
         """Return when the state of a run is written."""
         return self.make(Checkpoints)
+
+    def snapshots(self) -> Snapshots:
+        """Return after which generations the champion's texture is kept."""
+        return self.make(Snapshots)

@@ -148,8 +148,11 @@ def path_line(hamiltonian: Hamiltonian, path: str, device: Device) -> str:
     return f"{path} ({why}{'' if path == choose_path(hamiltonian, device) else '; overruled'})"
 
 
-def memory(console: Console, size: Footprint, on_gpu: Footprint, islands: int) -> None:
-    """Print the memory and the disk space that a run on one rank needs, on a CPU and on a GPU."""
+def memory(console: Console, size: Footprint, on_gpu: Footprint, islands: int, textures: int) -> None:
+    """Print the memory and the disk space that a run on one rank needs, on a CPU and on a GPU.
+
+    textures   number of those over the generations that are kept at most
+    """
     replica, device, gpu_replica, gpu = map(megabytes, (size.replica, size.device, on_gpu.replica, on_gpu.device))
     where = (
         f"{replica} per replica, {device} in all; on a GPU {gpu_replica} per replica, {gpu} in all, and "
@@ -157,6 +160,8 @@ def memory(console: Console, size: Footprint, on_gpu: Footprint, islands: int) -
     )
     console.print(f"memory     {where} ({count(islands, 'island')} on one rank)", soft_wrap=True)
     stored = f"{megabytes(size.checkpoint)} while it runs, {megabytes(size.elite)} for every elite"
+    if textures:
+        stored += f", {megabytes(textures * size.texture)} for {count(textures, 'texture')} over the generations"
     console.print(f"file       {stored}", soft_wrap=True)
 
 

@@ -21,7 +21,7 @@ def record(
 
     stopped   why the search ended; None while it is under way
     run       fields of the record that a search does not know: created, command, layout, writing, bound,
-              landscape, resumable
+              landscape, resumable, textures
     """
     return Record(
         hamiltonian=given.hamiltonian,

@@ -22,6 +22,7 @@ from magsearch.runs.launch import claim, expect_free
 from magsearch.runs.textures import elite_in
 from magsearch.search.candidate import Candidate
 from magsearch.search.history import History
+from magsearch.search.snapshots import Snapshot
 from magsearch.search.stopping import Reason
 from magsearch.storage.summary import caption, certificate
 
@@ -48,6 +49,11 @@ class Result:
     def elites(self) -> tuple[Candidate, ...]:
         """Best distinct minima, best first."""
         return self.record.elites
+
+    @property
+    def textures(self) -> tuple[Snapshot, ...]:
+        """Champions after some generations, as [storage] textures asks for, earliest first."""
+        return self.record.textures
 
     @property
     def model(self) -> Hamiltonian:

@@ -158,6 +158,7 @@ class Run:
             self.search = Archipelago(
                 given.hamiltonian, launch.device, given.islands.islands(given.search), given.islands.migration(),
                 given.search.stop(), given.storage.checkpoints(), given.search.path, ranks, launch.signals, start.seeds,
+                given.storage.snapshots(),
             )  # fmt: skip
         except ValueError as error:  # the same on all ranks
             raise InputError(str(error), given.path, everywhere=True) from None
@@ -214,7 +215,7 @@ class Run:
         else:
             ranks.on_first(lambda: every.update(storage.read_states(out, device=self.launch.device)))
             states = ranks.scatter([{i: every[i] for i in mine} for mine in own] if ranks.rank == 0 else [])
-        self.search.resume(states, before.history, before.seconds)
+        self.search.resume(states, before.history, before.seconds, before.textures)
         self.launch.say(f"resuming   after {len(before.history)} generations, {before.seconds:.1f} s")
         self.launch.resumed(before.version)
         if before.device != self.search.device.description:
@@ -262,14 +263,16 @@ class Run:
         elites = search.elites or best
         if stopped is None or self._worth_keeping(stopped, len(elites)):
             populations = self._populations()
+        textures = search.textures
         if stopped is not None:
+            textures = textures if self._within(len(elites), len(textures)) else ()
             elites = elites[: self._affordable()]
 
         def write() -> None:
             state = record.record(
                 self.start.given, search, elites, stopped, created=self.start.created, command=self.start.command,
                 layout=tuple(self.layout), writing=self.writing, bound=self.bound, landscape=self.landscape,
-                resumable=populations is not None,
+                resumable=populations is not None, textures=textures,
             )  # fmt: skip
             out = self.out
             if out is not None:
@@ -295,9 +298,13 @@ class Run:
 
     def _worth_keeping(self, stopped: Reason, elites: int) -> bool:
         """Return whether a run that has ended can be extended and its populations are within the limit."""
+        return stopped.extensible and self._within(elites, len(self.search.textures), self.size.checkpoint)
+
+    def _within(self, elites: int, textures: int, populations: int = 0) -> bool:
+        """Return whether elites, textures over the generations and bytes of populations are within the limit."""
         limit = self.start.given.storage.limit
-        within = limit is None or self.size.checkpoint + elites * self.size.elite <= 1e6 * limit
-        return stopped.extensible and within
+        needed = populations + elites * self.size.elite + textures * self.size.texture
+        return limit is None or needed <= 1e6 * limit
 
     def _affordable(self) -> int:
         """Return how many elites the limit allows, at least one."""

@@ -28,6 +28,7 @@ from magsearch.errors import Interrupted, Overdue
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.observables.fingerprint import distinct
 from magsearch.observables.invariants import charges
+from magsearch.observables.topological_charge import topological_charge
 from magsearch.operators.crystal import Crystal
 from magsearch.parallel.interruption import Interruption
 from magsearch.parallel.ranks import Pending, Ranks
@@ -38,6 +39,7 @@ from magsearch.search.island import ROUNDING, Generation, GeneticTunneling, Isla
 from magsearch.search.lockstep import together
 from magsearch.search.migration import Migrants, Migration, Role
 from magsearch.search.polishing import converged, stages
+from magsearch.search.snapshots import Snapshot, Snapshots
 from magsearch.search.stopping import Checkpoints, Proven, Reason, Stop, best
 
 
@@ -54,12 +56,14 @@ class Archipelago:
     ranks         processes among which the islands are divided
     signalled     polled: whether a signal asks this rank to stop
     seeds         textures [site, 3] of the first generation, dealt to the islands in turn
+    snapshots     after which generations the champion's texture is kept
 
     Attributes between generations, the same on all ranks but for ``islands``:
 
     n_generations   done so far
     history         of all islands; a generation behind where several islands run, complete when ``due`` or ``stopped``
     islands         those that this rank owns
+    textures        of the champion after some generations, on rank 0
     stopped         why the search has ended; None while it is under way
     elites          best distinct minima in double precision, once it has ended
     overdue         what they lack, in words, where their refinement has taken the time that it may take; on rank 0
@@ -79,13 +83,14 @@ class Archipelago:
         ranks: Ranks | None = None,
         signalled: Callable[[], bool] = lambda: False,
         seeds: Sequence[NDArray[Any]] = (),
+        snapshots: Snapshots | None = None,
     ):
         every = islands or GeneticTunneling()
         self.settings = (every,) if isinstance(every, GeneticTunneling) else tuple(every)
         self.hamiltonian, self.device, self.ranks = hamiltonian, device, ranks or Ranks()
         self.interruption = Interruption(self.ranks, signalled)
         self.migration, self.stop = migration or Migration(), stop or Stop()
-        self.checkpoints = checkpoints or Checkpoints()
+        self.checkpoints, self.snapshots = checkpoints or Checkpoints(), snapshots or Snapshots()
         self.evaluator = Evaluator(hamiltonian, device, np.float32, path)
         self.crystal = Crystal(hamiltonian, device)
         self.owners = owners(len(self.settings), self.ranks.size)
@@ -101,6 +106,7 @@ class Archipelago:
         self.n_generations, self.elapsed, self.due = 0, 0.0, False
         self.stopped: Reason | None = None
         self.elites: list[Candidate] = []
+        self.textures: tuple[Snapshot, ...] = ()
         self.overdue = ""
         self.waited = np.zeros(self.ranks.size)
         self._lag = min(1, len(self.settings) - 1)  # generations
@@ -141,12 +147,15 @@ class Archipelago:
         """Energy, meV per site, within which two minima of the search may be the same."""
         return 1e-6 * self.evaluator.stiffness
 
-    def resume(self, states: Mapping[int, State], history: History, elapsed: float) -> None:
-        """Resume a search from its states (by island, at least those of this rank), its history and its wall time."""
+    def resume(
+        self, states: Mapping[int, State], history: History, elapsed: float, textures: Sequence[Snapshot] = ()
+    ) -> None:
+        """Resume a search from its states (by island, at least those of this rank), history, wall time and textures."""
         for island in self.islands:
             island.state = states[island.number].moved(compact, self.device)
         self.history, self.elapsed, self.n_generations = history, elapsed, len(history)
         self._states, self._wanted = {self.n_generations: self._present}, [False] * self.n_generations
+        self.textures = tuple(textures)
         self._arrivals = history.migrations.tolist() if self.ranks.rank == 0 else []
         self._decide()
 
@@ -188,8 +197,11 @@ class Archipelago:
             self._collect()
         self._decide()
         provable = not self.stopped and self._provable
-        if self._status is not None and (self.stopped or self.due or provable):
+        pictured = self.snapshots.due(self.n_generations)
+        if self._status is not None and (self.stopped or self.due or provable or pictured):
             self._collect()
+        if pictured:
+            self._picture()
         if provable:
             self.stopped = self._proof()
 
@@ -301,12 +313,22 @@ class Archipelago:
         self.history.migrations = migrations(arrival for log in logs for arrival in log)
         return self._best(lambda island: island.elites)
 
-    def _best(self, offered: Callable[[Island], list[Candidate]]) -> list[Candidate]:
-        """Return the best distinct candidates that islands offer, on rank 0; only their textures travel."""
+    def _picture(self) -> None:
+        """Keep the texture of the champion, on rank 0. Collective; no rank can give up the generation any more."""
+        for champion in self._best(lambda island: island.elites[:1], 1):
+            charge = float(topological_charge(self.hamiltonian.lattice, champion.spins))
+            one = Snapshot(self.n_generations, np.array(champion.spins), champion.energy, charge)
+            self.textures = self.snapshots.kept((*self.textures, one), self.n_generations)
+
+    def _best(self, offered: Callable[[Island], list[Candidate]], most: int | None = None) -> list[Candidate]:
+        """Return the best distinct candidates that islands offer, on rank 0; only their textures travel.
+
+        most   how many; None: as many as there are elites
+        """
         offers = {(i.number, place): c for i in self.islands for place, c in enumerate(offered(i))}
         prints = self.ranks.gather([(c.worth, key, c.fingerprint) for key, c in offers.items()])
         ranked = sorted((offer for rank in prints for offer in rank), key=lambda offer: offer[:2])
-        kept = distinct([fingerprint for *_, fingerprint in ranked], self.tolerance)[: self.history.elites]
+        kept = distinct([fingerprint for *_, fingerprint in ranked], self.tolerance)[: most or self.history.elites]
         chosen = self.ranks.broadcast([ranked[place][1] for place in kept])
         own = [key for key in chosen if key in offers]
         parts = self.ranks.gather(dict(zip(own, on_host(self.device, [offers[key] for key in own]), strict=True)))

@@ -33,6 +33,7 @@ class Footprint:
     host         of a rank, where the device has a memory of its own: one island, while it is stored
     checkpoint   populations in the file of a run under way
     elite        one of those in that file, before compression
+    texture      one of those over the generations, in that file before compression and in the memory of rank 0
     """
 
     replica: int
@@ -41,6 +42,7 @@ class Footprint:
     host: int
     checkpoint: int
     elite: int
+    texture: int
 
 
 def footprint(
@@ -82,6 +84,7 @@ def footprint(
         host=max(island.replicas for island in islands) * texture,
         checkpoint=sum(island.replicas for island in islands) * record_type(lattice.sites).itemsize,
         elite=2 * texture,
+        texture=texture,
     )
 
 

@@ -25,8 +25,9 @@ from magsearch.search.candidate import Candidate, axis_sizes, restored
 from magsearch.search.history import History
 from magsearch.search.island import State
 from magsearch.search.records import Place, columns
+from magsearch.search.snapshots import Snapshot
 from magsearch.search.stopping import Reason
-from magsearch.storage import bound, checkpoint, history, landscape, magnons, model, provenance, xdmf
+from magsearch.storage import bound, checkpoint, history, landscape, magnons, model, provenance, snapshots, xdmf
 from magsearch.storage.files import COMPRESSED, checked, dataset, is_sealed, opened, replaced, texts, words
 from magsearch.storage.labelled import composed, required
 
@@ -54,6 +55,7 @@ class Record:
     bound: Bound | None = None  # of the energy in the box; None where none was computed
     landscape: Landscape | None = None  # between the minima; None where none was explored
     magnons: Spectrum | None = None  # about an elite; None where none were computed
+    textures: tuple[Snapshot, ...] = ()  # champions after some generations, earliest first
     damaged: tuple[str, ...] = ()  # parts of the file that are not what was written, and are left out
 
 
@@ -83,14 +85,14 @@ SITES_PER_CHUNK = 65536
 
 
 def write(path: str | Path, record: Record, populations: Populations | Parts | None = None) -> None:
-    """Replace the file as a whole, and the .xdmf beside it that shows it to viewers.
+    """Replace the file as a whole, and the .xdmf beside it that show it to viewers.
 
     Raises InputError where it cannot be written; a previous file is then intact.
 
     populations   of all islands, or the parts in which they are; None: the run cannot resume from this file
     """
     path, sites = output.target(path), record.hamiltonian.lattice.sites
-    with replaced(path, lambda file: xdmf.beside(path, file["model"], "elites", _frames(file["elites"]))) as file:
+    with replaced(path, lambda file: _described(path, file)) as file:
         _write(file, record)
         if populations is not None:
             group = file.create_group("checkpoint")
@@ -99,6 +101,8 @@ def write(path: str | Path, record: Record, populations: Populations | Parts | N
                 checkpoint.join_parts(group, populations.parts, populations.islands, sites)
             else:
                 checkpoint.write_states(group, populations, sites)
+    if not record.textures:
+        xdmf.generations(path).unlink(missing_ok=True)  # of a run that was overwritten: ``expect_ours`` has seen it
     kept = [name for name, _ in populations.parts] if isinstance(populations, Parts) else []
     checkpoint.sweep_parts(path, kept)
 
@@ -118,6 +122,11 @@ def labelled_run(record: Record) -> Any:
     found = {**elites, **{f"history_{name}" if name in elites else name: of for name, of in past.items()}}
     # an elite has a generation and an island as properties
     found |= {f"elite_{name}": found.pop(name) for name in ("generation", "island") if name in elites}
+    if record.textures:
+        stored = composed(("textures", lambda group: snapshots.write(group, record.textures, record.hamiltonian)))
+        for name, (axes, values, described) in stored.items():  # their generations are not those of the history
+            own = ["textures_generation" if axis == "generation" else axis for axis in axes]
+            found[f"textures_{name}"] = (own, values, described)
     lattice = record.hamiltonian.lattice
     places = {
         "position": (["site", "xyz"], lattice.positions, {"units": "angstrom", "long_name": "positions of the sites"}),
@@ -197,6 +206,8 @@ def _write(file: h5py.File, record: Record) -> None:
     history.write(file.create_group("history"), record.history)
     _write_elites(file.create_group("elites"), record)
     _write_charges(file["elites"], record)
+    if record.textures:
+        snapshots.write(file.create_group("textures"), record.textures, record.hamiltonian)
 
 
 def _write_elites(group: h5py.Group, record: Record) -> None:
@@ -235,6 +246,15 @@ def _write_charges(group: h5py.Group, record: Record) -> None:
         )
 
 
+def _described(path: Path, file: h5py.File) -> Mapping[Path, str]:
+    """Return the texts that describe a run to viewers, by path."""
+    texts = xdmf.beside(path, file["model"], "elites", _frames(file["elites"]))
+    if "textures" not in file:
+        return texts
+    frames = snapshots.frames(file["textures"])
+    return texts | xdmf.beside(path, file["model"], "generations", frames, xdmf.generations(path))
+
+
 def _frames(elites: h5py.Group) -> Iterator[xdmf.Frame]:
     """Yield the elites as viewers show them."""
     titled = [column for column in columns(Candidate, Place.ELITES) if column.title]
@@ -268,6 +288,7 @@ def _read(file: h5py.File) -> Record:
         bound=intact("bound", bound.read, None) if "bound" in file else None,
         landscape=intact("landscape", landscape.read, None) if "landscape" in file else None,
         magnons=intact(magnons.GROUP, magnons.read, None) if magnons.GROUP in file else None,
+        textures=intact("textures", snapshots.read, ()) if "textures" in file else (),
         damaged=tuple(damaged),
     )
 

@@ -2,7 +2,8 @@
 
 XDMF is used rather than VTKHDF: viewers of any age read it, and it refers to the arrays of the file without copies. It
 is written for version 2 of the format ("XDMF Reader" in ParaView). Textures are its time steps: the elites of a run,
-best first, or the points of a scan. Shapes and precisions are those of the datasets.
+best first, or the points of a scan; those of a second file are generations of a run. Shapes and precisions are those of
+the datasets.
 """
 
 from __future__ import annotations
@@ -47,16 +48,24 @@ class Frame:
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
-def beside(path: Path, model: h5py.Group, name: str, frames: Iterable[Frame]) -> Mapping[Path, str]:
-    """Return the text that describes a file, by its path: run.xdmf for run.h5.
+def beside(
+    path: Path, model: h5py.Group, name: str, frames: Iterable[Frame], place: Path | None = None
+) -> dict[Path, str]:
+    """Return the text that describes a file, by its path.
 
     model   group of the file with the sites' positions and the triangles between them
     name    name of the frames
+    place   path of the text; None: run.xdmf for run.h5
     """
     steps = "".join(_step(model, path.name, frame) for frame in frames)
     collection = f'<Grid Name="{escape(name)}" GridType="Collection" CollectionType="Temporal">\n{steps}</Grid>\n'
     text = f'{_head(path)}<Xdmf Version="2.0">\n<Domain>\n{collection}</Domain>\n</Xdmf>\n'
-    return {path.with_suffix(".xdmf"): text}
+    return {place or path.with_suffix(".xdmf"): text}
+
+
+def generations(path: Path) -> Path:
+    """Return the name of what describes the textures over the generations of a run: run.generations.xdmf."""
+    return path.with_suffix(".generations.xdmf")
 
 
 def _head(path: Path) -> str:
@@ -65,8 +74,13 @@ def _head(path: Path) -> str:
 
 
 def expect_ours(path: Path) -> None:
-    """Raise InputError if the name of what describes a file belongs to something else."""
-    place, head = path.with_suffix(".xdmf"), _head(path).encode("utf-8", "surrogateescape")
+    """Raise InputError if one of the names of what describes a file belongs to something else."""
+    for place in (path.with_suffix(".xdmf"), generations(path)):
+        _expect_ours(path, place)
+
+
+def _expect_ours(path: Path, place: Path) -> None:
+    head = _head(path).encode("utf-8", "surrogateescape")
     if not place.exists() and not place.is_symlink():
         return
     try:

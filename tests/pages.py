@@ -1,0 +1,59 @@
+"""The pages of the documentation site, and the commands of magsearch that they show."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from pathlib import Path
+from string import Template
+
+from magsearch.cli import COMMANDS
+
+ROOT = Path(__file__).parent.parent
+SITE = ROOT / "docs" / "site"
+PAGES = sorted(
+    [
+        *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+        *(ROOT / "docs").glob("*.md"), *ROOT.glob("packaging/*.md"), *ROOT.glob("benchmarks/*.md"),
+        SITE / "index.md", *ROOT.glob("examples/*.py"), *ROOT.glob("examples/slurm/*.sh"),
+    ]
+)  # fmt: skip
+NAMED = re.compile(rf"\bmagsearch(?::\S+|-c\S+\.sif)? ((?:{'|'.join(COMMANDS)})\b.*)")  # also an image of containers
+SHELL = {"SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_TASK_COUNT": "1", "field": "0.5", "input": "model.toml"}
+
+
+def code(page: Path) -> list[tuple[str, bool]]:
+    """Lines of code of a page, and whether each stands within a sentence or a table, where a name may stand alone."""
+    text = page.read_text().replace("\\\n", " ")
+    if page.suffix == ".py":
+        text = ast.get_docstring(ast.parse(text)) or ""
+    if page.suffix != ".md":
+        return [(line, "`" in line) for line in text.splitlines() if "`magsearch" not in line]
+    found, prose, fenced = list[tuple[str, bool]](), list[str](), False
+    for line in text.splitlines():
+        if line.lstrip().startswith("```"):
+            fenced = not fenced
+        elif fenced or line.startswith("    "):
+            found.append((line, False))
+        else:
+            prose.append(line)
+    spans = re.findall(r"`([^`]+)`", "\n".join(prose))
+    if page.name == "commands.md":  # the table of commands
+        spans += [f"magsearch {row}" for row in re.findall(r"^\| `([^`]+)`", "\n".join(prose), re.MULTILINE)]
+    return found + [(" ".join(span.split()), True) for span in spans]
+
+
+def commands(page: Path) -> list[tuple[str, ...]]:
+    """Words of every command of magsearch on a page, from its name on; the name alone in a sentence is none."""
+    found = []
+    for line, inline in code(page):
+        if line.lstrip().startswith("#"):
+            continue
+        if match := NAMED.search(line):
+            shown = re.sub(r"\s&(\s.*)?$", "", match[1])  # in the background
+            out = "scan.h5" if shown.startswith("scan") else "run.h5"
+            words = shlex.split(Template(shown).safe_substitute(SHELL, out=out), comments=True)
+            if (len(words) > 1 or not inline) and words[-1] != "...":
+                found.append(tuple(words))
+    return found

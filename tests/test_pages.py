@@ -1,0 +1,184 @@
+"""Every command that the pages of the site show runs, in a folder that has the files it names.
+
+A page that names a new file needs a line in ``made`` below; a command that takes long, smaller words in ``SMALLER`` or
+settings in ``MORE``. Commands behind mpiexec, srun and containers are run in this process, and those of mpiexec in
+two processes too: what they find does not depend on that.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from contextlib import nullcontext
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import ended
+from pages import PAGES, ROOT, SITE, commands
+from processes import done
+from simulated import stand_in
+
+from magsearch.cli import COMMANDS
+
+pytestmark = pytest.mark.skipif(not SITE.exists(), reason="the docs are not installed")
+
+MODEL = """\
+[model]
+lattice = "square"
+size = [6, 4, 1]
+moment = 2.0
+field = 1.0
+
+[[model.exchange]]
+J = [1.0, -0.4]
+
+[[model.dmi]]
+D = 0.8
+direction = "bloch"
+
+[search]
+generations = 2
+replicas = 6
+elites = 3
+minima = 3
+"""
+PARTS = {  # of a command in a sentence, which are none by themselves; and what needs a display
+    "show --json", "sample --json", "run --seeds FILE", "run ... | head", "atlas [NAME...]", "atlas --jobs 2",
+    "plot --what texture|structure|charge|elites|generations|operators|migrations", "view run.h5",
+}  # fmt: skip
+NAMES = {  # what stands for a file or a number
+    "--spins FILE": "--spins run.h5", "INPUT": "model.toml", "FILE": "model.toml", "FROM TO": "model.toml model.cfg",
+    "NAME": "cuboctahedron", "RUN.h5": "run.h5", "OUT.h5": "run.h5", "model.field=B": "model.field=2.7",
+    "model.field=[0,0,B]": "model.field=2.7", "search.modes=M": "search.modes=4", "search.seed=N": "search.seed=3",
+}  # fmt: skip
+SMALLER = {  # supercells, searches and samples of pages, as they are run here
+    "model.size=[16,16,1]": "model.size=[4,4,1]", "model.size=[24,24,1]": "model.size=[4,4,1]",
+    "model.size=[34,34,1]": "model.size=[6,6,1]", "model.size=[48,48,1]": "model.size=[6,6,1]",
+    "model.size=[96,96,1]": "model.size=[6,6,1]", "search.replicas=32": "search.replicas=6",
+    "search.replicas=16": "search.replicas=6", "search.generations=400": "search.generations=3", "5000": "40",
+    "scan.field=[0.3,0.9,1.4,2.1,2.8,3.1,3.6]": "scan.field=[0.3,3.6]", "scan.field=[0,1,2,3]": "scan.field=[0,3]",
+    "scan.field=[[0,0,0.7],[0,0,2.7],[0,0,3.7]]": "scan.field=[[0,0,0.7],[0,0,3.7]]",
+    "scan.field={first=0.0,last=4.0,count=9}": "scan.field={first=0.0,last=4.0,count=2}",
+    "scan.temperature=[0,10,20,40,60,80,100,120,140,160]": "scan.temperature=[0,160]",
+    "scan.temperature=[0,20,60]": "scan.temperature=[0,60]", "scan.sweeps=300": "scan.sweeps=20",
+    "scan.warmup=200": "scan.warmup=10", "rucl3 c60": "cuboctahedron",
+}  # fmt: skip
+SEARCH = {"generations": 2, "replicas": 6, "elites": 3, "minima": 3, "bound_seconds": 0.2, "sites": 48}
+MORE: dict[str, dict[str, Any]] = {  # settings that a command has in addition, unless the page sets them
+    "run": {f"search.{key}": value for key, value in SEARCH.items()},
+    "scan": {f"search.{key}": value for key, value in SEARCH.items()}
+    | {"scan.field": "[0,3]", "scan.sweeps": 20, "scan.warmup": 10, "scan.rungs": 8},
+    "atlas": {"search.replicas": 8},
+}
+SIZES = {"inputs/fe-ir111.toml": "[6,6,1]", "inputs/square-bloch.toml": "[6,6,1]", "exchange.out": "[4,4,1]"}
+FOUND = {"check": {0, 1}, "atlas": {0, 1}}  # exit codes of commands that ran, other than 0
+SLOW = re.compile(r"^device|^atlas c|fe-ir111|inputs/pdfeir111|cuda|cells=auto")
+WRITES = {"new": 0, "convert": 1}  # which of the words after the command is a file that it writes
+
+
+def replaced(text: str, words: Mapping[str, str]) -> str:
+    """Replace whole words of a command."""
+    for word, other in words.items():
+        text = re.sub(rf"(?<=\s){re.escape(word)}(?=\s|$)", lambda _, other=other: other, text)
+    return text
+
+
+def shortened(shown: str) -> str:
+    """Return a command of a page with smaller numbers, and with more settings."""
+    text = replaced(replaced(shown, NAMES), SMALLER)
+    name, *words = text.split()
+    more = {} if "--resume" in words else dict(MORE.get(name, {}))
+    if name in ("run", "scan"):
+        more |= next(({"model.size": size} for word, size in SIZES.items() if word in words), {})
+    given = {word.partition("=")[0] for word in words}
+    return " ".join([text, *(f"--set {key}={value}" for key, value in more.items() if key not in given)])
+
+
+SHOWN = sorted({" ".join(words) for page in PAGES for words in commands(page)} - PARTS)
+RUN = {shortened(shown): shown for shown in SHOWN}  # several commands may be one when they are shortened
+# of those that differ in their settings or their input alone, the one with most settings is run every time
+VARIED = re.compile(r" --set \S+|(?<!convert) (model\.toml|inpsd\.dat|input\.cfg|\S*exchange\.out|inputs/\S+)")
+FAST = {VARIED.sub("", run): run for run in sorted(RUN, key=lambda run: run.count("--set"))}.values()
+
+
+def written(shown: str) -> list[str]:
+    """Names of the files that a command writes."""
+    name, *words = shown.split()
+    found = [after for word, after in pairwise(words) if word == "-o"]
+    return found + ([words[WRITES[name]]] if name in WRITES else [])
+
+
+def placed(made: Path, folder: Path, run: str) -> None:
+    """Make a folder with the files that a command may read, and without those that it writes."""
+    shutil.copytree(made, folder, dirs_exist_ok=True)
+    for name in written(run):
+        (folder / name).unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all files that pages name, of one small model: textures of one file fit to the others."""
+    folder = tmp_path_factory.mktemp("pages")
+    (folder / "model.toml").write_text(MODEL)
+    (folder / "own.toml").write_text(MODEL + "[reference]\nenergy = -2.0473\nknown = 'best found'\n")
+    for name in ("docs", "examples", "inputs", "out"):
+        (folder / name).mkdir()
+    for name in ("fe-ir111", "pdfeir111", "square-bloch"):
+        shutil.copy(ROOT / "inputs" / f"{name}.toml", folder / "inputs")
+    shutil.copytree(ROOT / "inputs" / "pdfeir111", folder / "inputs" / "pdfeir111")
+    for name in ("exchange.out", "examples/5_exchange.out"):
+        shutil.copy(ROOT / "examples" / "5_exchange.out", folder / name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for line in (
+            "run model.toml -o run.h5 --set search.seed=1",
+            "scan model.toml -o scan.h5 --set scan.field=[0,1,3]",
+            "convert model.toml inpsd.dat",
+            "convert model.toml input.cfg",
+            "convert run.h5:0 restart.run.out",
+            "convert run.h5:0 champion.ovf",
+        ):
+            assert ended(*line.split()) == 0, line
+    shutil.copy(folder / "scan.h5", folder / "out" / "field.h5")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(run, id=shown, marks=[pytest.mark.slow] * (run not in FAST or bool(SLOW.search(run))))
+        for run, shown in RUN.items()
+    ],
+)
+def test_a_command_of_a_page_runs(run, made, tmp_path, monkeypatch, capsys):
+    placed(made, tmp_path, run)
+    monkeypatch.chdir(tmp_path)
+    with stand_in() if "cuda" in run else nullcontext():
+        code = ended(*run.split())
+    assert code in FOUND.get(run.split()[0], {0}), f"magsearch {run}\n{capsys.readouterr().err}"
+    for name in written(run):
+        assert Path(name).exists(), name
+
+
+def test_a_search_of_a_page_runs_under_mpiexec(made, tmp_path, monkeypatch):
+    run = shortened("run model.toml -o run.h5 --set islands.count=4")
+    assert run in RUN
+    placed(made, tmp_path, run)
+    monkeypatch.chdir(tmp_path)
+    done(*run.split(), ranks=2)
+    assert Path("run.h5").exists()
+
+
+def test_parts_of_commands_are_on_a_page():
+    assert {" ".join(words) for page in PAGES for words in commands(page)} >= PARTS
+
+
+def test_commands_are_found_in_code_sentences_and_tables():
+    assert ("run", "inpsd.dat", "-o", "run.h5") in commands(ROOT / "docs" / "commands.md")
+    assert ("watch", "run.h5") in commands(ROOT / "docs" / "clusters.md")
+    assert ("run", "model.toml", "-o", "run.h5", "--device", "cuda") in commands(ROOT / "docs" / "install.md")
+    assert ("run", "--resume", "run.h5") in commands(ROOT / "examples" / "slurm" / "islands.sh")
+    assert {name for shown in SHOWN for name in shown.split()[:1]} == set(COMMANDS)
