@@ -27,8 +27,8 @@ def tiled(
     positions  [atom, 3] Cartesian, angstrom
     vectors    [atom, 3]
 
-    Raises InputError without atoms, where the box is not a multiple of the cell, and where an atom of the cell stands on
-    no site.
+    Raises InputError without atoms, where the box is not a multiple of the cell, and where an atom of the cell is on no
+    site.
     """
     from scipy.spatial import KDTree
 
