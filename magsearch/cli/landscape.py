@@ -74,7 +74,9 @@ def landscape(
             )
     except Interrupted:
         signals.ignore()
-        console.print(f"{signals.name}: what is known is stored; the same command continues", soft_wrap=True)
+        console.print(
+            f"{signals.name}: what is known is stored; continue with: magsearch landscape {run_file}", soft_wrap=True
+        )
         raise typer.Exit(AGAIN) from None
     signals.ignore()
     found = record.landscape

@@ -15,6 +15,7 @@ from magsearch.engine.choice import choose
 from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
+from magsearch.formatting import count
 from magsearch.landscape.bands import Bands
 from magsearch.landscape.explore import Explorer
 from magsearch.landscape.landscape import Landscape
@@ -82,9 +83,13 @@ def landscape(
         found = None if again else record.landscape
         latest = found
         try:
+            elites = record.elites[: settings.minima]
+            fresh = explorer.begin(np.array([elite.spins for elite in elites]))
             if found is None:
-                found = explorer.begin(np.array([elite.spins for elite in record.elites[: settings.minima]]))
-                say(f"{len(found.minima)} distinct minima of {len(record.elites[: settings.minima])} elites")
+                found = fresh
+            for minimum in fresh.minima:  # a run that was resumed has others than before
+                found, _ = explorer.placed(found, minimum.spins)
+            say(f"{len(fresh.minima)} distinct minima of {count(len(elites), 'elite')}")
             latest = found
             for latest in explorer.explore(found):
                 say(progress(latest))
