@@ -10,7 +10,7 @@ R. Ozawa & Y. Motome, Phys. Rev. B 95, 224424 (2017).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 from typing import Any, ClassVar
@@ -74,10 +74,6 @@ class WaveCouplings:
     def spin_orbit(self) -> bool:
         """Whether some A is more than a number, or some D is not zero."""
         return not self._isotropic or bool(self.D.any())
-
-    def in_cells(self, change: NDArray[np.int64]) -> WaveCouplings:
-        """Return the term in other cell vectors: a cell n becomes n @ ``change``."""
-        return replace(self, q=np.linalg.solve(change.astype(float), self.q.T).T)
 
     def check(self, sites: Sites) -> None:
         """Raise BondError for numbers that are not finite, and wave vectors that do not fit or are listed twice."""
