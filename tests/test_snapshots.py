@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from processes import MODEL as LARGE
 from processes import differences, done, start
+from viewers import array, read
 
 import magsearch as ms
 from magsearch.errors import InputError
@@ -104,8 +105,6 @@ def test_the_limit_leaves_them_out_before_elites(kept, tmp_path):
 
 def test_generations_are_the_time_steps_of_viewers(kept):
     pytest.importorskip("vtkmodules.vtkIOXdmf2", reason="no VTK to read with: pip install vtk")
-    from test_xdmf import array, read
-
     for one in ms.load(kept).textures:
         (grid,) = read(kept.with_suffix(".generations.xdmf"), one.generation)
         assert_allclose(array(grid.GetPointData(), "spin"), one.spins)

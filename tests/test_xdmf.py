@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -13,6 +12,7 @@ from models import MODELS
 from numpy.testing import assert_allclose, assert_array_equal
 from records import stored
 from scans import FIELDS, grown, heated, scan
+from viewers import array, points, read
 
 from magsearch import storage
 from magsearch.engine.cpu import Cpu
@@ -23,7 +23,7 @@ from magsearch.observables.topological_charge import charge_density, topological
 from magsearch.phases.column import Minimum
 from magsearch.storage import Record
 
-vtk = pytest.importorskip("vtkmodules.vtkIOXdmf2", reason="no VTK to read with: pip install vtk")
+pytest.importorskip("vtkmodules.vtkIOXdmf2", reason="no VTK to read with: pip install vtk")
 
 
 def record(hamiltonian: Hamiltonian, elites: int = 3, real: Any = np.float64) -> Record:
@@ -36,45 +36,6 @@ def record(hamiltonian: Hamiltonian, elites: int = 3, real: Any = np.float64) ->
             for e in made.elites
         ),
     )
-
-
-def read(path: Path, elite: int) -> list[Any]:
-    """The grids of one elite, as VTK's reader makes them; failing where it complains."""
-    from vtkmodules.util.misc import calldata_type  # noqa: F401  loads the wrappers
-    from vtkmodules.vtkCommonDataModel import vtkCompositeDataSet
-
-    reader, said = vtk.vtkXdmfReader(), []
-    reader.AddObserver("ErrorEvent", lambda *_: said.append("error"))
-    reader.SetFileName(str(path))
-    reader.UpdateInformation()
-    information = reader.GetOutputInformation(0)
-    executive = reader.GetExecutive()
-    times = information.Get(executive.TIME_STEPS())
-    assert elite in times
-    information.Set(executive.UPDATE_TIME_STEP(), float(elite))
-    reader.Update()
-    assert not said
-    output, grids = reader.GetOutputDataObject(0), []
-    if not isinstance(output, vtkCompositeDataSet):
-        return [output]
-    iterator = output.NewIterator()
-    while not iterator.IsDoneWithTraversal():
-        grids.append(iterator.GetCurrentDataObject())
-        iterator.GoToNextItem()
-    return grids
-
-
-def points(grid: Any) -> np.ndarray:
-    from vtkmodules.util.numpy_support import vtk_to_numpy
-
-    return vtk_to_numpy(grid.GetPoints().GetData()).copy()
-
-
-def array(data: Any, name: str) -> np.ndarray:
-    from vtkmodules.util.numpy_support import vtk_to_numpy
-
-    assert data.GetArray(name) is not None, name
-    return vtk_to_numpy(data.GetArray(name)).copy()
 
 
 @pytest.mark.parametrize("real", [np.float32, np.float64])
