@@ -6,6 +6,7 @@ import json
 import re
 import sys
 import warnings
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from magsearch.model.lattice import Lattice
 from magsearch.model.sphere import unit
 from magsearch.model.terms.products import SpinProducts
 from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
+from magsearch.model.terms.waves import WaveCouplings
 
 DATA = Path(__file__).parent / "data"
 EASY = (UniaxialAnisotropy(0.1),)
@@ -585,6 +587,18 @@ def test_moments_of_other_codes(tmp_path, kind):
         near = np.linalg.norm(apart - np.rint(apart), axis=1)
         assert near.min() < 1e-9
         assert np.allclose(moment, cell.vectors[near.argmin()], atol=1e-5)
+
+
+def test_couplings_at_wave_vectors_do_not_hinder_files_and_have_no_group(tmp_path):
+    pytest.importorskip("spglib")
+    model, spins = triangular()
+    waves = WaveCouplings([[1 / 3, 1 / 3, 0]], [0.1], [0.0], np.eye(3)[None], np.zeros((1, 3)))
+    found = magnetic_structure(replace(model, others=(waves,)), spins)
+    assert "cannot handle the term 'wave_vectors'" in found.rows()["group"]
+    assert np.isclose(*found.energies)
+    assert np.allclose(formats.read_spins(written(tmp_path, found, "mcif"), model.lattice), spins)
+    with pytest.raises(InputError, match="Sunny cannot handle the term 'wave_vectors'"):
+        written(tmp_path, found, "sunny")
 
 
 def test_elements_are_read_off_labels_or_named(tmp_path):

@@ -140,6 +140,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "convert model.toml input.cfg",
             "convert run.h5:0 restart.run.out",
             "convert run.h5:0 champion.ovf",
+            "export run.h5 -o state.mcif",
         ):
             assert ended(*line.split()) == 0, line
     shutil.copy(folder / "scan.h5", folder / "out" / "field.h5")

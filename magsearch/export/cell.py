@@ -22,6 +22,7 @@ from magsearch.model.lattice import Lattice
 from magsearch.model.sphere import unit
 from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.products import SpinProducts
+from magsearch.model.terms.term import Term, UnsupportedTerm
 from magsearch.search.supercells.supercell import compact, hermite
 
 Ends = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]  # i, j, offset, J of bonds
@@ -114,7 +115,8 @@ class MagneticCell:
     def hamiltonian(self) -> Hamiltonian:
         """The model in this cell as its unit cell, without field: size (1, 1, 1), atoms in the order of ``atoms``.
 
-        Raises ValueError for models with vacancies, per-site couplings or per-site moments, whose cells differ.
+        Raises ValueError for models with vacancies, per-site couplings or per-site moments, whose cells differ, and
+        UnsupportedTerm for couplings at wave vectors, which need not fit into this cell.
         """
         model, lattice = self.model, self.model.lattice
         if not model.uniform:
@@ -136,7 +138,7 @@ class MagneticCell:
             _joined(ends),
             moments=self.moments,
             anisotropy=anisotropy,
-            others=tuple(self._product(term) if isinstance(term, SpinProducts) else term for term in model.others),
+            others=tuple(map(self._other, model.others)),
         )
 
     @cached_property
@@ -164,6 +166,13 @@ class MagneticCell:
         numbers = self._numbers[np.asarray(atoms), folded(np.asarray(cells), self.H)]
         images = (np.asarray(cells) - self.cells[numbers]) @ np.linalg.inv(self.H)
         return numbers, np.rint(images).astype(np.int64)
+
+    def _other(self, term: Term) -> Term:
+        if isinstance(term, SpinProducts):
+            return self._product(term)
+        if not isinstance(term, Dipole):
+            raise UnsupportedTerm(term, "the magnetic cell", "it need not fit there")
+        return term
 
     def _product(self, term: SpinProducts) -> SpinProducts:
         """Return products of spins for every chemical cell of this one."""

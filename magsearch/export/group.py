@@ -9,6 +9,7 @@ positions, and of the largest moment, for moments.
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -119,6 +120,7 @@ def axis_of(P: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _spglib(cell: MagneticCell) -> Any:
+    os.environ.setdefault("SPGLIB_WARNING", "OFF")  # else it prints why a tolerance does not suit it
     try:
         import spglib
     except ImportError:

@@ -182,10 +182,11 @@ class MagneticStructure:
         vectors = ", ".join(str(tuple(row)) for row in cell.H.tolist())
         more = len(cell.labels) - len(cell.atoms)
         others = f" and {more} other" if more else ""
+        atoms = "atom" if len(cell.labels) == 1 else "atoms"
         whose = " (the box)" if cell.whole else ""
         before, after = self.energies
         found = {
-            "cell": f"{len(cell.atoms)} magnetic{others} atoms, {count(cell.volume, 'chemical cell')}{whose}",
+            "cell": f"{len(cell.atoms)} magnetic{others} {atoms}, {count(cell.volume, 'chemical cell')}{whose}",
             "vectors": f"{vectors} in those of the chemical cell",
             "repeats": f"to {cell.deviation:.1e} of a spin (tolerance {cell.tolerance:g}); energy {after:.10f} meV per "
             f"site, that of the texture {before:.10f}",
