@@ -50,7 +50,8 @@ PARTS = {  # of a command in a sentence, which are none by themselves; and what 
     "plot --what texture|structure|charge|elites|generations|operators|migrations", "view run.h5",
 }  # fmt: skip
 NAMES = {  # what stands for a file or a number
-    "--spins FILE": "--spins run.h5", "INPUT": "model.toml", "FILE": "model.toml", "FROM TO": "model.toml model.cfg",
+    "--spins FILE": "--spins run.h5", "MIN MAX STEPS": "-1 1 3",
+    "INPUT": "model.toml", "FILE": "model.toml", "FROM TO": "model.toml model.cfg",
     "NAME": "cuboctahedron", "RUN.h5": "run.h5", "OUT.h5": "run.h5", "model.field=B": "model.field=2.7",
     "model.field=[0,0,B]": "model.field=2.7", "search.modes=M": "search.modes=4", "search.seed=N": "search.seed=3",
 }  # fmt: skip
@@ -65,6 +66,8 @@ SMALLER = {  # supercells, searches and samples of pages, as they are run here
     "scan.temperature=[0,10,20,40,60,80,100,120,140,160]": "scan.temperature=[0,160]",
     "scan.temperature=[0,20,60]": "scan.temperature=[0,60]", "scan.sweeps=300": "scan.sweeps=20",
     "scan.warmup=200": "scan.warmup=10", "rucl3 c60": "cuboctahedron",
+    "-5 5 101": "-5 5 3", "-12 12 97": "-12 12 3", "-3 3 61": "-3 3 3", "--refine 8": "--refine 1", "500": "8",
+    "8,16,24": "1,2",
 }  # fmt: skip
 SEARCH = {"generations": 2, "replicas": 6, "elites": 3, "minima": 3, "bound_seconds": 0.2, "sites": 48}
 MORE: dict[str, dict[str, Any]] = {  # settings that a command has in addition, unless the page sets them
@@ -72,6 +75,9 @@ MORE: dict[str, dict[str, Any]] = {  # settings that a command has in addition, 
     "scan": {f"search.{key}": value for key, value in SEARCH.items()}
     | {"scan.field": "[0,3]", "scan.sweeps": 20, "scan.warmup": 10, "scan.rungs": 8},
     "atlas": {"search.replicas": 8},
+}
+OPTIONS: dict[str, dict[str, Any]] = {  # the same for options
+    "tc": {"--sizes": "1,2", "--sweeps": 100, "--rounds": 1, "--ladders": 1, "--ground-state": "run.h5"},
 }
 SIZES = {"inputs/fe-ir111.toml": "[6,6,1]", "inputs/square-bloch.toml": "[6,6,1]", "exchange.out": "[4,4,1]"}
 FOUND = {"check": {0, 1}, "atlas": {0, 1}}  # exit codes of commands that ran, other than 0
@@ -94,7 +100,9 @@ def shortened(shown: str) -> str:
     if name in ("run", "scan"):
         more |= next(({"model.size": size} for word, size in SIZES.items() if word in words), {})
     given = {word.partition("=")[0] for word in words}
-    return " ".join([text, *(f"--set {key}={value}" for key, value in more.items() if key not in given)])
+    options = {} if "--resume" in words else OPTIONS.get(name, {})
+    added = [f"--set {key}={value}" for key, value in more.items() if key not in given]
+    return " ".join([text, *added, *(f"{key} {value}" for key, value in options.items() if key not in given)])
 
 
 SHOWN = sorted({" ".join(words) for page in PAGES for words in commands(page)} - PARTS)
@@ -108,6 +116,8 @@ def written(shown: str) -> list[str]:
     """Names of the files that a command writes."""
     name, *words = shown.split()
     found = [after for word, after in pairwise(words) if word == "-o"]
+    if name in ("tc", "loop") and not {"-o", "--resume", "inpsd.dat"} & set(words):
+        found.append(f"{Path(words[0]).stem}-{name}.h5")
     return found + ([words[WRITES[name]]] if name in WRITES else [])
 
 
@@ -141,6 +151,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "convert run.h5:0 restart.run.out",
             "convert run.h5:0 champion.ovf",
             "export run.h5 -o state.mcif",
+            shortened("tc model.toml"),
         ):
             assert ended(*line.split()) == 0, line
     shutil.copy(folder / "scan.h5", folder / "out" / "field.h5")
