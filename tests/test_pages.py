@@ -145,6 +145,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         for line in (
             "run model.toml -o run.h5 --set search.seed=1",
+            "textures model.toml -o new.h5 --charges 0 --seeds 1",
             "scan model.toml -o scan.h5 --set scan.field=[0,1,3]",
             "convert model.toml inpsd.dat",
             "convert model.toml input.cfg",

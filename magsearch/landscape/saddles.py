@@ -24,7 +24,7 @@ from magsearch.relaxation.relax import relax
 
 TORQUE = 1e-9  # of the stiffest coupling, at which a saddle point has converged
 ACCEPTED = 1e-6  # of the stiffest coupling, above which it is none
-STEPS = 30  # largest number of Newton steps
+STEPS = 60  # largest number of Newton steps
 CONJUGATE = 300  # largest number of products with the Hessian in a step
 TURN = 0.25  # radians, largest rotation of a spin in a step
 SOFTEST = 4  # modes by which a saddle point is judged
