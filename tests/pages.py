@@ -19,7 +19,9 @@ PAGES = sorted(
         SITE / "index.md", *ROOT.glob("examples/*.py"), *ROOT.glob("examples/slurm/*.sh"),
     ]
 )  # fmt: skip
-NAMED = re.compile(rf"\bmagsearch(?::\S+|-c\S+\.sif)? ((?:{'|'.join(COMMANDS)})\b.*)")  # also an image of containers
+NAMED = re.compile(
+    rf"(?<!`)\bmagsearch(?::\S+|-c\S+\.sif)? ((?:{'|'.join(COMMANDS)})\b.*)"
+)  # also an image of containers
 SHELL = {"SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_TASK_COUNT": "1", "field": "0.5", "input": "model.toml"}
 
 
@@ -34,7 +36,7 @@ def code(page: Path) -> list[tuple[str, bool]]:
     for line in text.splitlines():
         if line.lstrip().startswith("```"):
             fenced = not fenced
-        elif fenced or line.startswith("    "):
+        elif fenced or (line.startswith("    ") and "`" not in line):  # else a paragraph of a list
             found.append((line, False))
         else:
             prose.append(line)

@@ -25,6 +25,7 @@ from magsearch.study.study import Outcome, State, Study
 
 NAMES = tuple(step.name for step in STEPS)
 SUMMARY = "summary.json"
+LONG = ("magnons",)  # steps whose bands would fill the summary; magnons.json has them
 
 
 def study(
@@ -52,7 +53,7 @@ def study(
 
     Each step is a command of magsearch, run in FOLDER. summary.json has the key figures and what the steps print,
     index.html shows them. The same command continues a study that was stopped, and repeats what failed. The exit code
-    is 0 if all steps are done, 1 if one failed, 75 after SIGTERM, SIGUSR1 or Ctrl-C.
+    is 0 if all steps are done or do not apply to the model, 1 if one failed, 75 after SIGTERM, SIGUSR1 or Ctrl-C.
     """
     for name in skip or ():
         if name not in NAMES:
@@ -105,7 +106,7 @@ def study(
 
 
 def summarised(made: Study) -> dict[str, object]:
-    """Return what summary.json holds: key figures, outcomes of the steps, and what they have printed."""
+    """Return what summary.json holds: key figures, outcomes of the steps, and what they have printed but for ``LONG``."""
     results = made.results()
     return {
         "input": str(made.source),
@@ -116,5 +117,5 @@ def summarised(made: Study) -> dict[str, object]:
             name: {"state": str(one.state), "seconds": one.seconds, "why": one.why}
             for name, one in made.outcomes.items()
         },
-        "results": results,
+        "results": {name: said for name, said in results.items() if name not in LONG},
     }

@@ -11,7 +11,8 @@ Results = Mapping[str, Any]
 def figures(results: Results) -> dict[str, Any]:
     """Return the key figures of what the steps of a study have printed; None where a step has not found one."""
     run, bound = results.get("run") or {}, results.get("bound") or {}
-    magnetic = results.get("export") or {}
+    magnetic, tc = results.get("export") or {}, (results.get("tc") or {}).get("transition") or {}
+    magnons, landscape = results.get("magnons") or {}, results.get("landscape") or {}
     champion, proof = run.get("champion") or {}, run.get("bound") or {}
     return {
         "energy_per_site_meV": champion.get("energy_per_site"),
@@ -26,6 +27,14 @@ def figures(results: Results) -> dict[str, Any]:
         "gap_meV": proof.get("gap"),
         "proven": proof.get("tight"),
         "crystal_bound_meV": (bound.get("crystal") or {}).get("bound_per_site"),
+        "tc_K": tc.get("kelvin"),
+        "tc_error_K": tc.get("error"),
+        "tc_verdict": (results.get("tc") or {}).get("verdict"),
+        "lowest_magnon_meV": min((min(bands) for bands in magnons.get("energies", ())), default=None),
+        "magnons_gapless": magnons.get("gapless"),
+        "barrier_meV": next(
+            (one["escape"]["barrier"] for one in landscape.get("minima", ())[:1] if one["escape"]), None
+        ),
         "stopped": run.get("stopped"),
         "warnings": len((results.get("check") or {}).get("findings") or ()),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-RUN, TC = "run.h5", "tc.h5"
+RUN, TC = "run.h5", "tc.h5"  # in the folder of a study
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,15 @@ STEPS = (
     Step("run", ("{input}", "-o", RUN), "search for the ground state", input=True, file=RUN),
     Step("cells", (RUN,), "supercells commensurate with the softest modes"),
     Step("bound", (RUN, "--energy", RUN), "lower bound of the energy, also of the infinite crystal"),
+    Step("symmetry", (RUN,), "couplings and anisotropies that the space group allows"),
     Step(
         "export",
         (RUN, "--format", "mcif", "--format", "poscar", "--format", "xyz", "--overwrite"),
         "magnetic cell, propagation vectors and magnetic space group; files for other codes",
     ),
+    Step("magnons", (RUN, "-o", "magnons.png"), "magnon bands of the ground state"),
+    Step("landscape", (RUN, "-o", "landscape.png"), "barriers between the minima"),
+    Step("tc", (RUN, "-o", TC), "transition temperature", file=TC),
     Step("plot", (RUN, "-o", "texture.png"), "picture of the ground state", prints=False),
     Step("report", (RUN, "-o", "report.html"), "interactive report of the search", prints=False),
 )

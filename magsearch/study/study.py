@@ -25,6 +25,7 @@ from magsearch.study.steps import STEPS, Step
 
 STATE = "study.json"
 INTERVAL = 0.05  # seconds between looks at a process
+REFUSAL = 2  # exit code of a command that cannot do what it is asked for
 GRACE = 10.0  # seconds after which a process that was signalled is killed
 BOX = "size"  # what a note is about if a file has no box
 
@@ -35,6 +36,7 @@ class State(StrEnum):
     DONE = "done"
     STOPPED = "stopped"  # by the budget; its file holds what there was
     SKIPPED = "skipped"
+    REFUSED = "refused"  # the command does not apply to this model, or lacks a package
     FAILED = "failed"
 
 
@@ -162,7 +164,8 @@ class Study:
             if code == AGAIN:
                 os.replace(f"{printed}.new", printed)
             return Outcome(State.STOPPED, seconds, f"stopped after {self.budget:g} s (--budget)")
-        return Outcome(State.FAILED, seconds, self._last_line(step, code))
+        refused = code == REFUSAL and not step.input
+        return Outcome(State.REFUSED if refused else State.FAILED, seconds, self._last_line(step, code))
 
     def _last_line(self, step: Step, code: int) -> str:
         lines = (self.folder / f"{step.name}.log").read_text(errors="replace").strip().splitlines()
