@@ -106,7 +106,7 @@ def study(
 
 
 def summarised(made: Study) -> dict[str, object]:
-    """Return what summary.json holds: key figures, outcomes of the steps, and what they have printed but for ``LONG``."""
+    """Return what summary.json holds: key figures, outcomes of the steps, and what they printed but for ``LONG``."""
     results = made.results()
     return {
         "input": str(made.source),
