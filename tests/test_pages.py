@@ -158,6 +158,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "convert model.toml input.cfg",
             "convert run.h5:0 restart.run.out",
             "convert run.h5:0 champion.ovf",
+            "export run.h5:0 --format mcif -o state.mcif",
             shortened("textures model.toml -o new.h5"),
             shortened("run spiral.toml -o spiral.h5"),
         ):

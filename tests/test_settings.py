@@ -125,7 +125,13 @@ def file(tmp_path: Path, text: str, model: str = MODEL) -> Path:
 def objects(given: config.Input) -> list[Any]:
     """What the settings of a run become."""
     islands = given.islands.islands(given.search)
-    return [islands, given.search.stop(), given.islands.migration(), given.storage.checkpoints()]
+    return [
+        islands,
+        given.search.stop(),
+        given.islands.migration(),
+        given.storage.checkpoints(),
+        given.storage.snapshots(),
+    ]
 
 
 def leaves(value: Any) -> Iterator[Any]:
