@@ -64,12 +64,17 @@ def test_another_input_does_not_go_into_the_folder_of_a_study(model, tmp_path, c
 
 
 def test_a_step_that_fails_is_told_and_the_others_go_on(model, tmp_path, capsys, monkeypatch):
-    wrong = Step("bound", ("missing.h5",), "lower bound")
-    monkeypatch.setattr(driver, "STEPS", (wrong, *(step for step in STEPS if step.name == "check")))
-    code, out, _ = here(capsys, "study", model, "-o", tmp_path / "study")
-    assert code == 1
-    assert state(tmp_path / "study") == {"bound": "failed", "check": "done"}
+    """A command that says why it cannot be used is no failure; the steps that read the input must succeed."""
+    refused = Step("bound", ("missing.h5",), "lower bound")
+    wrong = Step("run", ("missing.toml",), "search", input=True)
+    monkeypatch.setattr(driver, "STEPS", (refused, *(step for step in STEPS if step.name == "check")))
+    code, out, _ = here(capsys, "study", model, "-o", tmp_path / "one")
+    assert (code, state(tmp_path / "one")) == (0, {"bound": "refused", "check": "done"})
     assert "missing.h5" in out
+    monkeypatch.setattr(driver, "STEPS", (wrong,))
+    code, out, _ = here(capsys, "study", model, "-o", tmp_path / "other")
+    assert (code, state(tmp_path / "other")) == (1, {"run": "failed"})
+    assert "missing.toml" in out
 
 
 def test_a_step_ends_with_its_budget_and_can_have_more(tmp_path, capsys, monkeypatch):

@@ -1,6 +1,6 @@
 """A study as a job of jobflow, for FireWorks, jobflow-remote or atomate2: its output is the table of key figures.
 
-    python study_job.py model.toml
+python study_job.py model.toml
 """
 
 from __future__ import annotations

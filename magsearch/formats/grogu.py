@@ -29,7 +29,7 @@ from magsearch.model.notes import Note
 __all__ = ["CONVENTIONS", "NAME", "ORDER", "read", "recognises"]
 
 NAME = "GROGU and magnopy, text"
-ORDER = 3
+ORDER = 4
 CONVENTIONS = """\
 E = c21 sum_i s_i.A s_i + c22 sum s_i.J s_j with the factors, spins and counting that the file states (GROGU: 1, 1/2,
 unit spins, each pair twice): the coupling of a pair is - 2 c22 x J (counted once: - c22 x J), the anisotropy - c21 x A;

@@ -25,7 +25,7 @@ from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, Uniaxi
 __all__ = ["CONVENTIONS", "NAME", "ORDER", "read", "recognises"]
 
 NAME = "Spirit, cfg"
-ORDER = 6
+ORDER = 7
 HALF, EDGE = 0.5, np.sqrt(0.75)
 # as Spirit 2.2 places its sites; the vectors are in units of the lattice constant
 BRAVAIS = {

@@ -30,7 +30,7 @@ from magsearch.units import MRY, MU_B
 __all__ = ["CONVENTIONS", "NAME", "ORDER", "read", "recognises"]
 
 NAME = "UppASD, inpsd.dat"
-ORDER = 7
+ORDER = 8
 BOND = ("i", "j", "rx", "ry", "rz")
 TENSOR = tuple(f"J{a}{b}" for a in "xyz" for b in "xyz")
 

@@ -23,7 +23,7 @@ from magsearch.model.terms.dipole import Dipole
 __all__ = ["CONVENTIONS", "NAME", "files", "read", "recognises"]
 
 NAME = "VAMPIRE, input file"
-ORDER = 4
+ORDER = 5
 AXES = "xyz"
 SHAPES = {"cube", "cylinder", "ellipsoid", "sphere", "truncated-octahedron", "tear-drop", "faceted-particle", "cone"}
 SHAPES |= {"bubble", "particle-array", "hexagonal-particle-array", "voronoi-film", "grains", "granular-film", "ellipse"}

@@ -15,7 +15,7 @@ from magsearch.model.notes import Note
 __all__ = ["CONVENTIONS", "NAME", "ORDER", "read", "recognises"]
 
 NAME = "VAMPIRE, unit cell file"
-ORDER = 5
+ORDER = 6
 
 
 def read(file: TextFile) -> Hamiltonian:
