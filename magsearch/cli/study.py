@@ -96,7 +96,7 @@ def study(
     else:
         for name, value in figures(made.results()).items():
             if value is not None:
-                lines.print(f"{name:24s} {page.said(value)}", soft_wrap=True)
+                lines.print(f"{page.named(name):24s} {page.said(value)}", soft_wrap=True)
         lines.print(f"page       {shown}", soft_wrap=True)
         lines.print(f"summary    {place / SUMMARY}", soft_wrap=True)
     if not ended:

@@ -15,13 +15,16 @@ from magsearch.study.steps import STEPS
 from magsearch.study.study import Study
 
 PAGE = "index.html"
+UNITS = ("meV", "K")
+ORDER = {"texture": 0, "magnons": 1, "tc": 2, "landscape": 3}  # of the pictures
+WIDE = "img { max-width: 100%; height: auto; max-height: 42em }"
 MINE = ("study.json", "summary.json", PAGE)
 
 
 def write(study: Study, version: str) -> Path:
     """Write the page of a study into its folder and return its name. Raises InputError if it cannot be written."""
     name = html(study.source.name)
-    found = {key.replace("_", " "): said(value) for key, value in figures(study.results()).items() if value is not None}
+    found = {named(key): said(value) for key, value in figures(study.results()).items() if value is not None}
     rows = (
         (step.name, step.purpose, str(one.state), f"{one.seconds:.1f} s" if one.seconds else "", one.why)
         for step in STEPS
@@ -34,18 +37,24 @@ def write(study: Study, version: str) -> Path:
         "<h2>Steps</h2>", grid(("step", "", "state", "time", ""), rows, (3,)),
         "<h2>Files</h2>", f"<ul>{''.join(files(study.folder))}</ul>",
     ]  # fmt: skip
-    head = f'<meta charset="utf-8"><title>{name}</title><link rel="icon" href="data:,"><style>{STYLE}</style>'
+    head = f'<meta charset="utf-8"><title>{name}</title><link rel="icon" href="data:,"><style>{STYLE}{WIDE}</style>'
     text = "\n".join(["<!doctype html>", f'<html lang="en"><head>{head}</head><body>', *body, "</body></html>"])
     output.write({study.folder / PAGE: text + "\n"})
     return study.folder / PAGE
 
 
+def named(key: str) -> str:
+    """Return the name of a figure with its unit: energy per site (meV)."""
+    name, _, unit = key.rpartition("_")
+    return f"{name.replace('_', ' ')} ({unit})" if unit in UNITS else key.replace("_", " ")
+
+
 def said(value: Any) -> str:
-    """Return a figure as text."""
+    """Return a figure as text; numbers to eight decimals."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.10g}"
+        return f"{round(value, 8) + 0.0:.10g}"
     if isinstance(value, list):
         return ", ".join(map(said, value))
     return str(value)
@@ -53,7 +62,7 @@ def said(value: Any) -> str:
 
 def pictures(folder: Path) -> Iterator[str]:
     """Yield the pictures of a folder as HTML, part of the page."""
-    for path in sorted(folder.glob("*.png")):
+    for path in sorted(folder.glob("*.png"), key=lambda path: ORDER.get(path.stem, len(ORDER))):
         image = base64.b64encode(path.read_bytes()).decode()
         name = html(path.stem)
         yield f'<h2>{name.capitalize()}</h2><img src="data:image/png;base64,{image}" alt="{name}">'
