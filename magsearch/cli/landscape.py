@@ -42,7 +42,7 @@ def landscape(
     ] = 2,
     most: Annotated[int, typer.Option(min=1, help="Largest number of minima, with those met on the way.")] = 64,
     images: Annotated[int, typer.Option(min=3, help="Number of images of a path, with both ends.")] = 16,
-    again: Annotated[bool, typer.Option("--again", help="Explore anew, replacing what the file holds.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Discard the stored landscape and start over.")] = False,
     device: DeviceName = "auto",
     as_json: Json = False,
 ) -> None:

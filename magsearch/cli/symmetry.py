@@ -24,7 +24,7 @@ def symmetry(
     cutoff: Annotated[
         float | None, typer.Option(metavar="R", min=0.0, help="List bonds up to this length in angstrom.")
     ] = None,
-    shells: Annotated[int, typer.Option(min=1, max=100, help="List bonds of so many shells of neighbours.")] = SHELLS,
+    shells: Annotated[int, typer.Option(min=1, max=100, help="Number of shells of neighbours to list.")] = SHELLS,
     magnetic: Annotated[
         list[str] | None,
         typer.Option(

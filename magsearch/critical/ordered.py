@@ -51,7 +51,7 @@ class Ordered:
         return int(self.copies.prod()) * self.supercell.sites
 
     def box(self, size: int) -> Supercell:
-        """Return the box of a size: so many times ``copies`` along each of ``axes``."""
+        """Return the box of a size: ``copies`` of the ground state's cell, multiplied by ``size`` along ``axes``."""
         times = self.copies
         times[list(self.axes)] *= size
         return self.supercell.tiled(times)

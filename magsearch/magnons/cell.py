@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from magsearch.bounds.periods import periods
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
-from magsearch.model.sphere import unit
+from magsearch.model.sphere import rotations, unit
 from magsearch.symmetry.spin_group import any_angle
 
 ALIKE = 1e-3  # largest distance of two spins that count as equal
@@ -155,10 +155,3 @@ def _translations(
 def _axial(C: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the sums of s x s' of which C [..., 3, 3] are the sums of s' s^T, [..., 3]."""
     return np.stack([C[..., 2, 1] - C[..., 1, 2], C[..., 0, 2] - C[..., 2, 0], C[..., 1, 0] - C[..., 0, 1]], axis=-1)
-
-
-def rotations(axis: NDArray[np.float64], angles: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the rotations by ``angles`` [...] in radians about a unit vector, [..., 3, 3] (Rodrigues' formula)."""
-    cross = np.cross(axis, np.eye(3)).T
-    c, s = np.cos(angles)[..., None, None], np.sin(angles)[..., None, None]
-    return np.asarray(c * np.eye(3) + s * cross + (1 - c) * np.outer(axis, axis))

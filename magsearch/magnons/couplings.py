@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch.magnons.cell import MagneticCell, rotations
+from magsearch.magnons.cell import MagneticCell
 from magsearch.model.ewald import Ewald
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.model.sphere import frames
+from magsearch.model.sphere import frames, rotations
 from magsearch.model.terms.bilinear import Bilinear
 from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.forms import curvature, gradient

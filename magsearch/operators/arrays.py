@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 FEW = 12  # columns that are treated one by one
 LARGE = 2**13  # numbers from which on this is faster
@@ -71,11 +70,3 @@ def drawn(xp: Any, weights: Any, uniform: Any) -> Any:
     """
     below = xp.cumsum(weights, axis=1, dtype=np.float64)
     return (below[:, :-1] <= uniform * below[:, -1:]).sum(axis=1)
-
-
-def rotations(axes: NDArray[np.float64], angles: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the matrices [replica, 3, 3] of rotations about unit vectors [replica, 3]: Rodrigues' formula."""
-    x, y, z = axes.T
-    zero = np.zeros_like(x)
-    K = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=1).reshape(-1, 3, 3)
-    return np.asarray(np.eye(3) + np.sin(angles)[:, None, None] * K + (1 - np.cos(angles))[:, None, None] * (K @ K))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.model.sphere import unit
+from magsearch.model.sphere import rotations, unit
 from magsearch.operators import arrays
 from magsearch.operators.crystal import Crystal
 from magsearch.randomness import Draws
@@ -65,7 +65,7 @@ def _rotated(textures: Any, crystal: Crystal, draws: Draws) -> Any:
     axes, about_field = unit(draws.normal(3)), draws.uniform() < 0.5
     if field.any():
         axes[about_field] = unit(field)
-    matrices = arrays.rotations(axes, draws.uniform(0.3, np.pi))
+    matrices = rotations(axes, draws.uniform(0.3, np.pi))
     return arrays.turned(crystal.xp, textures, crystal.device.array(matrices, np.float32))
 
 

@@ -50,7 +50,7 @@ class Snapshots:
     )  # fmt: skip
 
     def interval(self, generations: int) -> int:
-        """Return the generations between two textures after so many of them; 0 if none is kept."""
+        """Return the spacing of stored textures after ``generations`` of a search; 0 if none is stored."""
         interval = self.textures or 0
         while interval and generations // interval > self.textures_most:
             interval *= 2
@@ -62,10 +62,10 @@ class Snapshots:
         return bool(interval) and generations % interval == 0
 
     def kept(self, snapshots: Sequence[Snapshot], generations: int) -> tuple[Snapshot, ...]:
-        """Return those of the snapshots that are still kept after so many generations."""
+        """Return the snapshots that are still stored after ``generations``."""
         interval = self.interval(generations)
         return tuple(one for one in snapshots if interval and one.generation % interval == 0)
 
     def count(self, generations: int) -> int:
-        """Return how many are kept at most in a search of so many generations."""
+        """Return the largest number of snapshots of a search of ``generations``."""
         return min(self.textures_most, generations // self.textures) if self.textures else 0

@@ -14,7 +14,7 @@ from magsearch.formats.toml.table import Table
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.waves import WaveCouplings
 
-EXACT = 1e-9  # reciprocal vectors, or of a constant: rounding of what is turned
+EXACT = 1e-9  # tolerance of rotated wave vectors (reciprocal vectors) and constants (relative): rounding
 Wave = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]  # Q, matrix and D
 
 
