@@ -9,6 +9,7 @@ the generation and the replica, so that any generation can be repeated by itself
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -166,7 +167,8 @@ class Island:
         candidates = self._best([*rest, *tight, *new])
         kept = {id(candidate) for candidate in candidates}
         energies = np.array([candidate.energy for candidate in candidates]) / self.crystal.hamiltonian.n_spins
-        names = [candidate.origin for candidate in new]
+        offspring = Counter(sorted(candidate.origin for candidate in new))
+        successes = Counter(candidate.origin for candidate in new if id(candidate) in kept)
         done = Generation(
             generation=self.generation,
             best=float(energies[0]),
@@ -174,8 +176,8 @@ class Island:
             deviation=float(energies.std()),
             energies=energies,
             evaluations=evaluations,
-            offspring={name: names.count(name) for name in sorted(set(names))},
-            successes={name: sum(c.origin == name and id(c) in kept for c in new) for name in sorted(set(names))},
+            offspring=dict(offspring),
+            successes={name: successes[name] for name in offspring},
         )
         self.state = State(self.generation + 1, tuple(compact(self.evaluator.device, candidates)))
         return done
@@ -214,7 +216,7 @@ class Island:
         textures = evaluator.device.array(gathered(evaluator.device, candidates), evaluator.real)
         task = Task(minimizer, evaluator, textures, random, schedule)
         del textures
-        candidates = [replace(candidate, spins=NO_SPINS) for candidate in candidates]
+        candidates = [candidate.but(spins=NO_SPINS) for candidate in candidates]
         relaxed = yield task  # who takes it lets its textures go
         free_energy = None
         if self.settings.fitness is not None:
@@ -224,14 +226,14 @@ class Island:
             free_energy = fitness.value
         self.watch()
         known = fingerprints(evaluator.device, self.crystal.lattice, relaxed.textures, relaxed.energy)
+        energy, torque, refined = (of.tolist() for of in (relaxed.energy, relaxed.torque, tight & relaxed.converged))
         after = [
-            replace(
-                candidate,
+            candidate.but(
                 spins=relaxed.textures[k],
-                energy=float(relaxed.energy[k]),
-                torque=float(relaxed.torque[k]),
+                energy=energy[k],
+                torque=torque[k],
                 fingerprint=known[k],
-                refined=bool(tight[k] and relaxed.converged[k]),
+                refined=refined[k],
                 free_energy=None if free_energy is None else float(free_energy[k]),
             )
             for k, candidate in enumerate(candidates)

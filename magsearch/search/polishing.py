@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -58,7 +57,7 @@ def stages(island: Island) -> Iterator[tuple[list[Candidate], str]]:
     elites = _settled(island, best, minima)[: island.settings.elites]
     for place, one in enumerate(elites):
         yield elites, "degeneracies"
-        elites[place] = replace(one, degeneracy=minima.degeneracy(one.spins, one.stability))
+        elites[place] = one.but(degeneracy=minima.degeneracy(one.spins, one.stability))
     yield elites, ""
 
 
@@ -73,7 +72,7 @@ def _doubled(island: Island, candidates: Sequence[Candidate]) -> list[Candidate]
     Spins of single precision deviate from length 1: a texture that has converged already would keep a wrong energy.
     """
     here = on_host(island.evaluator.device, candidates)
-    return [replace(one, spins=unit(one.spins.astype(np.float64))) for one in here]
+    return [one.but(spins=unit(one.spins.astype(np.float64))) for one in here]
 
 
 def _distinct_by_spins(island: Island, candidates: Sequence[Candidate], minima: Minima) -> list[Candidate]:
@@ -98,9 +97,9 @@ def _settled(island: Island, candidates: list[Candidate], minima: Minima) -> lis
         off = []
         for place, known, mode in zip(new, found, lowest, strict=True):
             candidate = candidates[place]
-            candidates[place] = replace(candidate, stability=known)
+            candidates[place] = candidate.but(stability=known)
             if known.kind == "saddle" and push < PUSHES:
-                off += [replace(candidate, spins=texture) for texture in pushed(candidate.spins, mode)]
+                off += [candidate.but(spins=texture) for texture in pushed(candidate.spins, mode)]
         if off:
             fallen, _ = island.relaxed(off, FLAT, precise, refined=True)
             left = [c for c in candidates if c.stability is None or c.stability.kind != "saddle"]
