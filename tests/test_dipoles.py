@@ -26,11 +26,11 @@ from magsearch.model.bonds import Bonds
 from magsearch.model.ewald import Ewald
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.soft_waves import softest_waves
 from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.model.terms.term import UnsupportedTerm
 from magsearch.observables.energy_density import energy_density
-from magsearch.operators.crystal import softest_waves
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.relax import relax
 from magsearch.storage import model as stored

@@ -17,11 +17,12 @@ from magsearch.engine.evaluator import Evaluator
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.soft_waves import grid_indices, softest_waves
 from magsearch.model.sphere import unit
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.observables.topological_charge import topological_charge
 from magsearch.operators import OPERATORS, Operator, crystal
-from magsearch.operators.crystal import Crystal, grid_indices, softest_waves
+from magsearch.operators.crystal import Crystal
 from magsearch.operators.host import HostOperator
 from magsearch.operators.mutations import InsertStripe, RotatePatch, RotateTexture, ShufflePatch
 from magsearch.operators.seeds import RandomSpins, SoftWaves

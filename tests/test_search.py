@@ -15,10 +15,10 @@ from oracle import energy
 from magsearch.engine.cpu import Cpu
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.soft_waves import grid_indices
 from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.observables.magnetization import magnetization
 from magsearch.observables.structure_factor import structure_factor
-from magsearch.operators.crystal import grid_indices
 from magsearch.search.archipelago import Archipelago
 from magsearch.search.island import GeneticTunneling
 from magsearch.search.stopping import Converged, GenerationsSpent, Stop, TimeSpent

@@ -26,10 +26,10 @@ from magsearch.minima.hessian import Hessian
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import CONVENTION, Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.soft_waves import softest_waves
 from magsearch.model.terms.single_ion import CubicAnisotropy, SingleIon, StevensOperator, UniaxialAnisotropy
 from magsearch.model.terms.term import Below, UnsupportedTerm
 from magsearch.observables.energy_density import energy_density
-from magsearch.operators.crystal import softest_waves
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.relax import relax
 from magsearch.storage import model as stored

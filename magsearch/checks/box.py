@@ -12,7 +12,7 @@ from magsearch.checks.finding import Finding, NotChecked
 from magsearch.formatting import count, vector
 from magsearch.model.couplings import Couplings
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.operators.crystal import softest_waves
+from magsearch.model.soft_waves import softest_waves
 from magsearch.search.supercells.ranking import GRID, energies
 from magsearch.search.supercells.supercell import free_axes
 

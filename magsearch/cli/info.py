@@ -15,9 +15,9 @@ from magsearch.engine.path import choose_path
 from magsearch.formats import CONVENTIONS
 from magsearch.formatting import vector
 from magsearch.model.hamiltonian import CONVENTION
+from magsearch.model.soft_waves import softest_waves
 from magsearch.model.triangulation import sheets, stacking_axis
 from magsearch.operators import HostOperator
-from magsearch.operators.crystal import softest_waves
 from magsearch.search.memory import footprint
 
 

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -22,19 +22,17 @@ from magsearch import output
 from magsearch.errors import InputError
 from magsearch.formatting import html_table, text_table
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.phases.column import Column, Minimum, ThermalState, describe
-from magsearch.phases.spectrum import Arm, Portrait
+from magsearch.phases.column import Column, describe
 from magsearch.search.stopping import Reason
 from magsearch.storage.checkpoint import parts_folder
-from magsearch.storage.files import COMPRESSED, SCHEMA, checked, dataset, opened, replaced, texts
+from magsearch.storage.column import load_column, store_column, write_points
+from magsearch.storage.files import SCHEMA, checked, opened, replaced
 from magsearch.storage.labelled import Variable, composed, required
 from magsearch.storage.model import read as read_model
 from magsearch.storage.model import write as write_model
 from magsearch.storage.provenance import read as read_provenance
 from magsearch.storage.provenance import write as write_provenance
 from magsearch.storage.xdmf import Frame, beside
-from magsearch.thermal.sampling import Averages
-from magsearch.thermal.statistics import Estimate
 
 Kind = Literal["minima", "states"]
 KINDS: tuple[Kind, Kind] = ("minima", "states")
@@ -90,7 +88,7 @@ class ScanRecord:
         return table
 
     def _points(self) -> dict[str, Variable]:
-        return composed(("points", lambda group: _write_points(group, self.columns, self.hamiltonian)))
+        return composed(("points", lambda group: write_points(group, self.columns, self.hamiltonian)))
 
     def _rows(self) -> dict[str, str]:
         """Return what a scan prints, by point."""
@@ -128,10 +126,10 @@ def write_scan(path: str | Path, record: ScanRecord) -> None:
         file.attrs.update(scan=record.name, followed=record.followed)
         file["config/model"] = json.dumps(record.model)
         write_model(file.create_group("model"), record.hamiltonian)
-        _write_points(file.create_group("points"), record.columns, record.hamiltonian)
+        write_points(file.create_group("points"), record.columns, record.hamiltonian)
         columns = file.create_group("columns")
         for column in record.columns:
-            _write_column(columns.create_group(f"{column.number:05d}"), column)
+            store_column(columns.create_group(f"{column.number:05d}"), column)
     sweep_columns(path, record.columns, last=record.stopped is not None)
 
 
@@ -169,7 +167,7 @@ def read_scan(path: str | Path) -> ScanRecord:
             name=str(attrs["scan"]),
             hamiltonian=read_model(checked(file, "model")),
             model=json.loads(file["config"]["model"][()]),
-            columns=tuple(_read_column(columns[number]) for number in sorted(columns)),
+            columns=tuple(load_column(columns[number]) for number in sorted(columns)),
             followed=int(attrs["followed"]),
             **read_provenance(file),
         )
@@ -213,7 +211,7 @@ def write_column(path: str | Path, name: str, column: Column, kind: Kind) -> Non
     output.marked_folder(part.parent, f"parts of {Path(path).name}")
     with replaced(part) as file:
         file.attrs.update(schema=SCHEMA, magsearch=version("magsearch"), scan=name)
-        _write_column(file.create_group("column"), column if kind == "minima" else replace(column, minima=None))
+        store_column(file.create_group("column"), column if kind == "minima" else replace(column, minima=None))
 
 
 def sweep_columns(path: str | Path, columns: Sequence[Column] | None = None, last: bool = True) -> None:
@@ -249,141 +247,6 @@ def _with_parts(path: Path, name: str, column: Column) -> Column:
         if getattr(column, kind) is None and part.exists():
             with suppress(InputError), opened(part) as file:
                 if file.attrs["scan"] == name:
-                    found = _read_column(checked(file, "column"))
+                    found = load_column(checked(file, "column"))
                     column = replace(found, minima=column.minima or found.minima)
     return column
-
-
-# -- columns -----------------------------------------------------------------------------------------------------------
-
-
-def _write_column(group: h5py.Group, column: Column) -> None:
-    group.attrs.update(
-        number=column.number, settings=json.dumps(column.settings), temperatures=np.array(column.temperatures),
-        round=column.round, generations=column.generations, seconds=column.seconds,
-    )  # fmt: skip
-    if column.minima is not None:
-        _write_minima(group.create_group("minima"), column.minima)
-    if column.states is not None:
-        _write_states(group.create_group("states"), column.states)
-
-
-def _read_column(group: h5py.Group) -> Column:
-    attrs = group.attrs
-    return Column(
-        number=int(attrs["number"]),
-        settings=json.loads(attrs["settings"]),
-        temperatures=tuple(attrs["temperatures"].tolist()),
-        round=int(attrs["round"]),
-        minima=_read_minima(group["minima"]) if "minima" in group else None,
-        states=_read_states(group["states"]) if "states" in group else None,
-        generations=int(attrs["generations"]),
-        seconds=(float(attrs["seconds"][0]), float(attrs["seconds"][1])),
-    )
-
-
-def _write_minima(group: h5py.Group, minima: Sequence[Minimum]) -> None:
-    dataset(group, "label", texts(m.label for m in minima), "", "minimum", "phase")
-    dataset(
-        group, "spins", np.array([m.texture for m in minima]), "1", "minimum, site, xyz", "unit vectors", **COMPRESSED
-    )
-    dataset(group, "energy", [m.energy for m in minima], "meV", "minimum", "energy")
-    dataset(group, "torque", [m.torque for m in minima], "meV", "minimum", "largest |s x b|")
-    dataset(group, "origin", texts(m.origin for m in minima), "", "minimum", "operator, or point that it comes from")
-    portraits = texts(json.dumps(asdict(m.portrait)) for m in minima)
-    dataset(group, "portrait", portraits, "", "minimum", "figures behind the phase, JSON")
-    slopes = texts(json.dumps(m.slopes) for m in minima)
-    dataset(group, "slopes", slopes, "meV per site and coordinate", "minimum", "d energy / d coordinate, JSON")
-
-
-def _read_minima(group: h5py.Group) -> tuple[Minimum, ...]:
-    return tuple(
-        Minimum(
-            texture=texture,
-            energy=float(group["energy"][k]),
-            torque=float(group["torque"][k]),
-            portrait=_portrait(json.loads(group["portrait"][k])),
-            origin=group["origin"][k].decode(),
-            slopes=json.loads(group["slopes"][k]),
-        )
-        for k, texture in enumerate(group["spins"][()])
-    )
-
-
-def _write_states(group: h5py.Group, states: Sequence[ThermalState]) -> None:
-    dataset(group, "label", texts(s.label for s in states), "", "temperature", "phase")
-    dataset(group, "kelvin", [s.averages.kelvin for s in states], "kelvin", "temperature", "temperature")
-    averages = texts(json.dumps(asdict(s.averages)) for s in states)
-    dataset(group, "averages", averages, "meV, 1, k_B", "temperature", "averages with errors, JSON")
-    portraits = texts(json.dumps([asdict(portrait) for portrait in s.portraits]) for s in states)
-    dataset(group, "portraits", portraits, "", "temperature", "figures behind the phase, JSON")
-    weights = np.array([[s.weight.mean, s.weight.error, s.weight.correlation] for s in states])
-    about = "weight of the heaviest wave: mean, error and correlation time in samples"
-    dataset(group, "weight", weights, "1", "temperature, estimate", about)
-    dataset(group, "begun", texts(s.begun for s in states), "", "temperature", "phase in which the ladder began")
-    dataset(group, "exchanged", [s.exchanged for s in states], "1", "temperature", "share of accepted exchanges")
-    dataset(
-        group,
-        "spins",
-        np.array([s.snapshot for s in states]),
-        "1",
-        "temperature, site, xyz",
-        "unit vectors of a snapshot",
-        **COMPRESSED,
-    )
-
-
-def _read_states(group: h5py.Group) -> tuple[ThermalState, ...]:
-    return tuple(
-        ThermalState(
-            averages=_averages(json.loads(group["averages"][k])),
-            portraits=tuple(_portrait(values) for values in json.loads(group["portraits"][k])),
-            weight=Estimate(*group["weight"][k].tolist()),
-            begun=group["begun"][k].decode(),
-            exchanged=float(group["exchanged"][k]),
-            snapshot=snapshot,
-        )
-        for k, snapshot in enumerate(group["spins"][()])
-    )
-
-
-def _portrait(values: dict[str, Any]) -> Portrait:
-    arms = tuple(Arm(**{**arm, "q": tuple(arm["q"]), "axis": tuple(arm["axis"])}) for arm in values["arms"])
-    return Portrait(**{**values, "magnetization": tuple(values["magnetization"]), "arms": arms})
-
-
-def _averages(values: dict[str, Any]) -> Averages:
-    x, y, z = (Estimate(**component) for component in values.pop("magnetization"))
-    single = {name: Estimate(**value) for name, value in values.items() if name != "kelvin"}
-    return Averages(kelvin=values["kelvin"], magnetization=(x, y, z), **single)
-
-
-# -- the overview ------------------------------------------------------------------------------------------------------
-
-
-def _write_points(group: h5py.Group, columns: Sequence[Column], hamiltonian: Hamiltonian) -> None:
-    """Write every point as plain numbers, for readers without magsearch; the numbers that were scanned by their key."""
-    points = [(c, kelvin, found.summary(), found.label) for c in columns for kelvin, found in c.points() if found]
-    for key in dict.fromkeys(key for column, *_ in points for key in column.settings if key != "model.field"):
-        values = [column.settings.get(key) for column, *_ in points]
-        if all(isinstance(value, int | float) for value in values):
-            dataset(group, key, values, "as in the settings", "point", f"setting {key}")
-    fields = [column.settings.get("model.field", hamiltonian.field) for column, *_ in points]
-    dataset(
-        group,
-        "column",
-        np.array([column.number for column, *_ in points], dtype=np.int64),
-        "",
-        "point",
-        "number of its column",
-    )
-    kelvins = [kelvin for _, kelvin, *_ in points]
-    dataset(group, "temperature", kelvins, "kelvin", "point", "temperature; 0: minima")
-    dataset(group, "field", np.reshape(fields, (len(points), 3)), "tesla", "point, xyz", "magnetic field")
-    dataset(group, "label", texts(label for *_, label in points), "", "point", "phase")
-    for name, unit, about in (("energy_per_site", "meV per site", "energy"), ("charge", "1", "topological charge")):
-        dataset(group, name, [summary[name] for *_, summary, _ in points], unit, "point", about)
-        errors = [summary.get("error", {}).get(name, 0.0) for *_, summary, _ in points]
-        dataset(group, f"{name}_error", errors, unit, "point", f"standard error of the {about}; 0 for minima")
-    spins = np.reshape([summary["magnetization"] for *_, summary, _ in points], (len(points), 3))
-    dataset(group, "magnetization", spins, "1", "point, xyz", "mean spin")
