@@ -14,6 +14,7 @@ from oracle import energy, random_textures
 
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
+from magsearch.model import soft_waves
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
@@ -21,7 +22,7 @@ from magsearch.model.soft_waves import grid_indices, softest_waves
 from magsearch.model.sphere import unit
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.observables.topological_charge import topological_charge
-from magsearch.operators import OPERATORS, Operator, crystal
+from magsearch.operators import OPERATORS, Operator
 from magsearch.operators.crystal import Crystal
 from magsearch.operators.host import HostOperator
 from magsearch.operators.mutations import InsertStripe, RotatePatch, RotateTexture, ShufflePatch
@@ -220,7 +221,7 @@ def test_few_waves_of_a_large_cell_are_the_softest_of_all(monkeypatch):
     easy = (UniaxialAnisotropy(0.7, axis=(1.0, 2.0, -2.0), atoms=(0,)),)
     hamiltonian = Hamiltonian(lattice, Bonds.pairs(i, j, random.normal(size=(len(i), 3, 3)), offset), anisotropy=easy)
     every = softest_waves(hamiltonian, 10)
-    monkeypatch.setattr(crystal, "LARGE", 100)
+    monkeypatch.setattr(soft_waves, "LARGE", 100)
     few = softest_waves(hamiltonian, 10)
     assert_allclose(few.energy, every.energy, rtol=1e-9)
     assert_array_equal(np.abs(few.index), np.abs(every.index))  # q and -q are equally soft

@@ -18,7 +18,7 @@ import pytest
 import magsearch
 from magsearch import config, formats
 from magsearch.config import document
-from magsearch.config.input import KNOWN, TABLES
+from magsearch.config.keys import KNOWN, TABLES
 from magsearch.errors import InputError, SettingError
 from magsearch.formats.toml.couplings import CUBIC_ALONG_Z
 from magsearch.formats.toml.model import Model

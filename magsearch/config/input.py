@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +11,24 @@ import numpy as np
 
 from magsearch import formats
 from magsearch.config.islands import IslandsTable
+from magsearch.config.keys import CHOICES, KNOWN, TABLES, by_table, changed, misplaced, parsed, unknown_table
 from magsearch.config.reference import ReferenceTable
 from magsearch.config.scan import ScanTable, gathered
 from magsearch.config.search import SearchTable
 from magsearch.config.storage import StorageTable
-from magsearch.errors import InputError, SettingError, unknown
+from magsearch.errors import InputError, SettingError
 from magsearch.formats.build import too_large
-from magsearch.formats.table import is_index
 from magsearch.formats.text_file import Choices
-from magsearch.formats.toml.model import Dipoles, Model, dipoles, self_contained
+from magsearch.formats.toml.model import Dipoles, dipoles, self_contained
 from magsearch.formats.toml.model import hamiltonian as hamiltonian_of
 from magsearch.formats.toml.source import Source
-from magsearch.formats.toml.table import Table
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.notes import harmless
 from magsearch.model.terms.dipole import Dipole
 
-TABLES: dict[str, type[Table]] = {
-    table.PATH: table for table in (SearchTable, IslandsTable, StorageTable, ScanTable, ReferenceTable)
-}  # fmt: skip
-KNOWN = ("model", *TABLES)
 ENDINGS = (".h5", ".hdf5")  # of files of runs and scans
 STORED = "magsearch, HDF5"  # format of the model of a run or a scan
 LARGEST = 1e35  # meV, of ``Hamiltonian.stiffness``: single precision ends at 3e38
-CHOICES = tuple(field.name for field in fields(Choices))
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,14 +60,14 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Input:
 
     InputError, with file and line, for what is wrong.
     """
-    path, changes = Path(path), _overrides(overrides)
+    path, changes = Path(path), parsed(overrides)
     opened = formats.opened(path)
     given, sources = opened.tables, {name: Source(path, opened.text, name) for name in KNOWN}
     for name, table in given.items():
         if name not in KNOWN:
-            raise Source(path, opened.text, name).error((), _unknown_table(name))
+            raise Source(path, opened.text, name).error((), unknown_table(name))
         for key in table if isinstance(table, dict) else ():
-            if told := _misplaced(name, key):
+            if told := misplaced(name, key):
                 raise sources[name].error((key,), told)
     hamiltonian = opened.hamiltonian(_choices(changes.get("model", {})))
     own = {name: given.get(name, {}) for name in TABLES}
@@ -121,7 +114,7 @@ def varied(given: Input, settings: Mapping[str, Any]) -> Input:
 
     InputError for keys that do not exist, values that make no sense, and choices of how the file is read.
     """
-    changes = _by_table(settings.items())
+    changes = by_table(settings.items())
     if given.model is None:
         for key in set(CHOICES) & changes.get("model", {}).keys():
             told = f"model.{key} decides how a file is read, and cannot vary; expected it as --set or in ms.read()"
@@ -135,7 +128,7 @@ def _overruled(made: Input, given: Mapping[str, dict[str, Any]], changes: dict[s
     """Return an input, the tables of which are ``given``, with some keys changed."""
     try:
         model, hamiltonian = _model(made, changes.get("model", {}))
-        tables = {name: _changed(name, given[name], changes.get(name, {})) for name in TABLES}
+        tables = {name: changed(name, given[name], changes.get(name, {})) for name in TABLES}
         settings = _settings(tables, COMMAND_LINE)
     except InputError as error:
         raise InputError(error.message, "--set") from None
@@ -149,7 +142,7 @@ def as_model(stored: Input, overrides: Sequence[str]) -> Input:
 
     Without a [model] table, only the size, boundaries, field and dipole-dipole interaction of the model can change.
     """
-    return _with_changes(replace(stored, format=STORED), stored.as_json(), _overrides(overrides))
+    return _with_changes(replace(stored, format=STORED), stored.as_json(), parsed(overrides))
 
 
 def again(
@@ -165,38 +158,15 @@ def again(
 
     stored   what ``Input.as_json`` gave; keys without a value have their defaults
     """
-    changes = _overrides(overrides)
+    changes = parsed(overrides)
     allowed = [f"{name}.{key.name}" for name in names for key in TABLES[name].KEYS.values() if key.facts.get("later")]
     for name, keys in changes.items():
         for key in keys:
             if f"{name}.{key}" not in allowed:
                 told = f"{', '.join(allowed[:-1])} and {allowed[-1]} can"
                 raise InputError(f"{name}.{key} cannot change when a run is resumed; {told}", "--set")
-    given = {name: _changed(name, _with_values(stored.get(name, {})), changes.get(name, {})) for name in TABLES}
+    given = {name: changed(name, _with_values(stored.get(name, {})), changes.get(name, {})) for name in TABLES}
     return Input(Path(path), text, hamiltonian, **_settings(given, COMMAND_LINE), model=model)
-
-
-def _keys(table: str) -> tuple[str, ...]:
-    """Return the keys of a table, those of other formats included."""
-    return (*Model.KEYS, *CHOICES, "strict") if table == "model" else tuple(TABLES[table].KEYS)
-
-
-def _owners(key: str) -> list[str]:
-    """Return the tables that have a key; axes of a scan are left out, which have the names of other keys."""
-    return [table for table in KNOWN if table != "scan" and key in _keys(table)]
-
-
-def _unknown_table(name: str) -> str:
-    """Return the message for a table that does not exist: where it belongs, or what was probably meant."""
-    owners = _owners(name)
-    return f"unknown table '{name}'; did you mean '{owners[0]}.{name}'?" if owners else unknown("table", name, KNOWN)
-
-
-def _misplaced(table: str, key: str) -> str | None:
-    """Return the message for a key that belongs to another table; None for any other."""
-    if table == "scan" or key in _keys(table) or not (owners := _owners(key)):
-        return None
-    return f"unknown key '{key}' of [{table}]; did you mean '{owners[0]}.{key}'?"
 
 
 def _with_values(stored: Any) -> Any:
@@ -206,74 +176,13 @@ def _with_values(stored: Any) -> Any:
     return [_with_values(value) for value in stored] if isinstance(stored, list) else stored
 
 
-def _overrides(items: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """--set search.seed=3 as {"search": {"seed": 3}}: TOML values, or words."""
-    pairs = []
-    for item in items:
-        name, equals, value = item.partition("=")
-        if not equals:
-            raise InputError(f"{item!r} is not table.key=value with table one of {', '.join(KNOWN)}", "--set")
-        try:
-            pairs.append((name, tomllib.loads(f"value = {value}")["value"]))
-        except tomllib.TOMLDecodeError:
-            pairs.append((name, value.strip()))
-    return _by_table(pairs)
-
-
-def _by_table(settings: Iterable[tuple[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Dotted keys by table: {"search": {"seed": 3}}."""
-    tables: dict[str, dict[str, Any]] = {}
-    for name, value in settings:
-        table, dot, key = name.strip().partition(".")
-        if not (dot and key):
-            told = f"; did you mean '{owners[0]}.{table}'?" if (owners := _owners(table)) else ""
-            raise InputError(f"{name!r} is not table.key=value with table one of {', '.join(KNOWN)}{told}", "--set")
-        if table not in KNOWN:
-            raise InputError(f"{name.strip()}: {_unknown_table(table)}", "--set")
-        if wrong := _misplaced(table, key.partition(".")[0]):
-            raise InputError(wrong, "--set")
-        tables.setdefault(table, {})[key] = value
-    return tables
-
-
-def _changed(name: str, table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a table with other values; a key may lead to an entry of a list: exchange.0.J."""
-    if name == "scan":  # where keys with dots are axes
-        return {**table, **changes}
-    changed: Any = dict(table)
-    for key, value in changes.items():
-        first, *rest = path = key.split(".")
-        if rest and changed.get(first) in (None, True) and first in _tables_in(name):
-            changed[first] = {}
-        changed = _placed(changed, path, value, f"{name}.{key}")
-    return dict(changed)
-
-
-def _tables_in(name: str) -> list[str]:
-    """Return the keys of a table that are tables themselves."""
-    schema = Model if name == "model" else TABLES[name]
-    return [key.name for key in schema.KEYS.values() if key.is_table]
-
-
-def _placed(inside: Any, path: Sequence[str], value: Any, key: str) -> Any:
-    if not path:
-        return value
-    first, *rest = path
-    if isinstance(inside, list) and is_index(first) and int(first) < len(inside):
-        return [_placed(one, rest, value, key) if k == int(first) else one for k, one in enumerate(inside)]
-    if isinstance(inside, dict) and (not rest or first in inside):
-        return {**inside, first: _placed(inside.get(first), rest, value, key)}
-    names = inside if isinstance(inside, dict) else map(str, range(len(inside))) if isinstance(inside, list) else ()
-    raise InputError(f"{key}: {unknown('entry', first, names)}")
-
-
 def _model(made: Input, changes: Mapping[str, Any]) -> tuple[dict[str, Any] | None, Hamiltonian]:
     """Return the [model] table, where there is one, and the Hamiltonian, with other values."""
     read = made.hamiltonian
     if not changes:
         return made.model, read
     if made.model is not None:
-        model = _changed("model", made.model, changes)
+        model = changed("model", made.model, changes)
         return model, hamiltonian_of(model, made.text, made.path)
     settable = ("size", "field", "periodic", "dipole", *CHOICES)
     dipole = {key: value for key, value in changes.items() if key.partition(".")[0] == "dipole"}
@@ -293,7 +202,7 @@ def _model(made: Input, changes: Mapping[str, Any]) -> tuple[dict[str, Any] | No
         along_z = isinstance(tesla, int | float)
         read = replace(read, field=(0.0, 0.0, float(tesla)) if along_z else _numbers("model.field", tesla, float))
     if dipole:
-        given = _changed("model", {}, dipole)["dipole"]
+        given = changed("model", {}, dipole)["dipole"]
         asked = given if isinstance(given, bool) else Source("--set", "", Dipoles.PATH).read(Dipoles, given)
         others = tuple(term for term in read.others if not isinstance(term, Dipole))
         read = replace(read.told("dipole"), others=(*others, *dipoles(asked)))
