@@ -8,7 +8,7 @@ import numpy as np
 from models import MODELS
 
 from magsearch.phases.column import ALL, Column, Minimum, ThermalState, lowest
-from magsearch.phases.spectrum import Portrait
+from magsearch.phases.portrait import Portrait
 from magsearch.storage import ScanRecord
 from magsearch.thermal.sampling import Averages
 from magsearch.thermal.statistics import Estimate

@@ -9,7 +9,7 @@ import pytest
 
 from magsearch.phases.column import Column, Minimum, lowest
 from magsearch.phases.crossings import Row, crossings, curve
-from magsearch.phases.spectrum import Portrait
+from magsearch.phases.portrait import Portrait
 
 FIGURES = Portrait(0.0, (0.0, 0.0, 1.0), 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, ())
 LABELS = {  # figures that a label is given for

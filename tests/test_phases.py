@@ -10,8 +10,9 @@ import pytest
 from models import MODELS
 
 from magsearch.model.lattice import Lattice
+from magsearch.phases.portrait import Portrait
 from magsearch.phases.rules import RULES, label
-from magsearch.phases.spectrum import Portrait, portrait, spectrum
+from magsearch.phases.spectrum import portrait, spectrum
 from magsearch.symmetry.space_group import operations
 
 SQUARE = Lattice.named("square", (24, 24, 1))

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from magsearch.formatting import fixed
 from magsearch.model.lattice import Lattice
+from magsearch.phases.portrait import Portrait
 from magsearch.phases.rules import label
-from magsearch.phases.spectrum import Portrait, portrait, spectrum
+from magsearch.phases.spectrum import portrait, spectrum
 from magsearch.thermal.sampling import Averages
 from magsearch.thermal.statistics import Estimate
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from magsearch.observables.topological_charge import SMOOTH
-from magsearch.phases.spectrum import Portrait
+from magsearch.phases.portrait import Portrait
 
 
 @dataclass(frozen=True)

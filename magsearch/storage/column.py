@@ -12,7 +12,7 @@ import numpy as np
 
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.phases.column import Column, Minimum, ThermalState
-from magsearch.phases.spectrum import Arm, Portrait
+from magsearch.phases.portrait import Arm, Portrait
 from magsearch.storage.files import COMPRESSED, dataset, texts
 from magsearch.thermal.sampling import Averages
 from magsearch.thermal.statistics import Estimate
