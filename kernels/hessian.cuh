@@ -113,20 +113,3 @@ KERNEL lanczos_vector(const real* __restrict__ spins, const real* __restrict__ p
         close_sums<real>(running, sum, -1, replicas);
     }
 }
-
-// sums_k += weights[turn, k] * vector for `count` sums [count, block, site, 3, width]; weights [step, count, replica]
-template <typename real>
-KERNEL accumulate_vectors(const real* __restrict__ vector, const real* __restrict__ weights,
-                          const uint32* __restrict__ turn, int count, real* __restrict__ sums, int sites, int chunk,
-                          int replicas) {
-    FOR_EACH_CHUNK (c, sites, chunk, r, replicas) {
-        const long long all = (long long)sites * 3 * replicas;
-        const real* mine = weights + (long long)turn[r] * count * replicas + r;
-        FOR_SITES (i, c, chunk, sites) {
-            const long long at = place(i, r, sites);
-            const auto v = load3(vector + at);
-            for (int k = 0; k < count; ++k)
-                store3<real>(sums + k * all + at, load3(sums + k * all + at) + load(mine + k * replicas) * v);
-        }
-    }
-}

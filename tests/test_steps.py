@@ -17,7 +17,8 @@ from magsearch.engine.cpu import Cpu
 from magsearch.engine.cuda import Cuda
 from magsearch.engine.evaluator import Evaluator
 from magsearch.engine.graph import Chain, Fixed
-from magsearch.minima.modes import softest
+from magsearch.minima.hessian import Hessian
+from magsearch.minima.lanczos import Lanczos
 from magsearch.relaxation import barzilai_borwein
 from magsearch.relaxation.barzilai_borwein import FEW, BarzilaiBorwein
 from magsearch.relaxation.convergence import Convergence
@@ -157,9 +158,11 @@ def test_twenty_iterations_are_one_graph(gpu, counts):
 def test_a_step_of_lanczos_is_a_graph(gpu, counts):
     model = MODELS["triangular_j1_j3"]
     evaluator = Evaluator(model, gpu, np.float64, "direct")
+    s = oracle.random_textures(model, 1)
+    recursion = Lanczos(Hessian(evaluator, s), s[0][:, ::-1], 60)
     with counts.during() as found:
-        softest(evaluator, oracle.random_textures(model, 1), 1, steps=60)
-    assert found.graphs["launch"] > 100
+        recursion.run(60)
+    assert found.graphs["launch"] > 50
 
 
 @pytest.mark.parametrize("minimizer", [BarzilaiBorwein, LBFGS, Fire, lambda c: HeatBath(5.0, c, 1)])

@@ -16,13 +16,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from magsearch.engine.evaluator import Evaluator
 from magsearch.minima.hessian import Hessian, dense, flat
-from magsearch.minima.lanczos import Lanczos
-from magsearch.randomness import Consumer, stream
+from magsearch.minima.lobpcg import FAR, lowest, lowest_ritz, portions
+from magsearch.model.lattice import Lattice
+from magsearch.model.reciprocal import wave_numbers
 
 DENSE = 200  # largest number of spins for which the whole matrix is diagonalised
-STARTS = 2  # independent iterations for each texture, which give different vectors of a degenerate eigenvalue
-STEPS = 1000  # largest number of steps of an iteration
-CLOSE = 0.1  # relative error at which a value has converged
+STEPS = 500  # largest number of iterations
+INDEPENDENT = 1e-6  # smallest eigenvalue of the scalar products of vectors that are not the same direction
+LONGEST = 1.01  # times the smallest wave number: waves that are as long
+CLOSE = 0.03  # relative residual at which a value has converged
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,18 +62,33 @@ def softest(
 ) -> Modes:
     """Return the ``count`` softest modes of textures [replica, site, 3]; ``tesla`` and ``watch`` as for ``relax``.
 
-    Small systems are diagonalised; large ones use Lanczos iterations of up to ``steps`` in lockstep, which may miss the
-    third mode of a degenerate eigenvalue.
+    Small systems are diagonalised; large ones use up to ``steps`` iterations of lobpcg.py in lockstep.
     """
     s = np.reshape(np.asarray(textures, dtype=np.float64), (-1, evaluator.sites, 3))
     hessian = Hessian(evaluator, s, tesla)
     zero_modes = rotations(hessian, s)
+    field = np.broadcast_to(evaluator.hamiltonian.field if tesla is None else tesla, (len(s), 3))
     if evaluator.hamiltonian.n_spins <= DENSE:
-        field = np.broadcast_to(evaluator.hamiltonian.field if tesla is None else tesla, (len(s), 3))
         basis = [_dense_eigenvectors(evaluator, s[k], field[k], zero_modes[:, k], count, watch) for k in range(len(s))]
         vectors = np.stack(basis)
     else:
-        vectors = _lanczos_eigenvectors(evaluator, s, tesla, zero_modes, count, watch, steps)
+        lattice, accuracy = evaluator.hamiltonian.lattice, (CLOSE, zero(evaluator))
+        vectors = np.concatenate(
+            [
+                lowest(
+                    evaluator,
+                    s[p],
+                    field[p],
+                    zero_modes[:, p],
+                    soft_fields(lattice, s[p]),
+                    count,
+                    accuracy,
+                    steps,
+                    watch,
+                )
+                for p in portions(evaluator, len(s), count)
+            ]
+        )
     values, vectors, residuals = ritz(hessian, vectors, count)
     return Modes(values, vectors, residuals, (zero_modes != 0).any(axis=(2, 3)).sum(axis=0))
 
@@ -94,6 +111,25 @@ def rotations(hessian: Hessian, s: NDArray[np.float64]) -> NDArray[np.float64]:
     return w.swapaxes(0, 1).reshape(3, *s.shape)
 
 
+def soft_fields(lattice: Lattice, s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return vectors that soft modes of textures s [replica, site, 3] resemble, [replica, vector, site, 3].
+
+    Where a texture breaks a continuous symmetry, or one that is nearly a symmetry, its soft modes are motions along
+    this symmetry with long waves: translations and rotations of all spins, uniform or modulated by the longest waves
+    of the box.
+    """
+    axes = [axis for axis in range(3) if lattice.size[axis] > 2]
+    cells = s.reshape(len(s), *lattice.size[::-1], lattice.atoms, 3)
+    moved = [np.roll(cells, 1, axis=3 - axis) - np.roll(cells, -1, axis=3 - axis) for axis in axes]
+    motions = np.stack([*(m.reshape(s.shape) for m in moved), *(np.cross(e, s) for e in np.eye(3))], axis=1)
+    length = wave_numbers(lattice)
+    longest = np.flatnonzero((length > 0) & (length < LONGEST * length[length > 0].min(initial=np.inf)))
+    angle = 2 * np.pi * (lattice.coordinates / lattice.size) @ lattice.coordinates[longest].T  # [cell, wave], q and -q
+    waves = np.concatenate([np.ones((lattice.cells, 1)), np.cos(angle) + np.sin(angle)], axis=1)
+    found = np.repeat(waves, lattice.atoms, axis=0).T[:, None, :, None] * motions[:, None]
+    return found.reshape(len(s), -1, *s.shape[1:])
+
+
 def ritz(
     hessian: Hessian, vectors: NDArray[np.float64], count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -103,18 +139,11 @@ def ritz(
     [replica, count] in meV; nan, zero and inf where the space has fewer dimensions.
     """
     replicas, given, *shape = vectors.shape
-    y = vectors.reshape(replicas, given, -1)
-    length = np.linalg.norm(y, axis=2, keepdims=True)
-    y = y / np.where(length > 0, length, 1)
-    size, u = np.linalg.eigh(y @ y.swapaxes(1, 2))
-    there = size > 1e-6 * size.max(axis=1, keepdims=True)  # vectors found by both iterations count once
-    y = np.where(there, size, 1.0)[..., None] ** -0.5 * there[..., None] * (u.swapaxes(1, 2) @ y)
+    y, far = vectors.reshape(replicas, given, -1), FAR * max(hessian.evaluator.stiffness, 1e-300)
     image = np.stack([hessian(y[:, k].reshape(replicas, *shape)).reshape(replicas, -1) for k in range(given)], axis=1)
-    far = 1e3 * hessian.evaluator.stiffness
-    matrix = image @ y.swapaxes(1, 2)
-    values, c = np.linalg.eigh(0.5 * (matrix + matrix.swapaxes(1, 2)) + far * np.eye(given) * ~there[:, None])
-    values, c = values[:, :count], c[..., :count].swapaxes(1, 2)
-    y, image = c @ y, c @ image
+    turned = y.swapaxes(1, 2)
+    values, c = lowest_ritz(y @ turned, image @ turned, count, INDEPENDENT, far)
+    y, image = (c.swapaxes(1, 2) @ of for of in (y, image))
     residuals = np.linalg.norm(image - values[..., None] * y, axis=2)
     real = values < 0.5 * far
     found = np.full((3, replicas, count), np.nan)
@@ -136,41 +165,3 @@ def _dense_eigenvectors(
     vectors = np.zeros((count, *s.shape))
     vectors[:kept] = (c[:, :kept].T @ flat(basis)).reshape(kept, *s.shape)
     return vectors
-
-
-def _lanczos_eigenvectors(
-    evaluator: Evaluator,
-    s: NDArray[np.float64],
-    tesla: Any,
-    zero_modes: NDArray[np.float64],
-    count: int,
-    watch: Callable[[], None],
-    steps: int,
-) -> NDArray[np.float64]:
-    """Return vectors that span the lowest eigenvectors, [replica, STARTS * count, site, 3], by Lanczos iterations."""
-    n = len(s)
-    field = tesla if tesla is None else np.tile(np.broadcast_to(tesla, (n, 3)), (STARTS, 1))
-    hessian = Hessian(evaluator, np.tile(s, (STARTS, 1, 1)), field)
-    start = [stream(0, Consumer.MODES, replica=k).normal(size=s.shape[1:]) for k in range(STARTS)]
-    first, left_out = np.repeat(start, n, axis=0), np.tile(zero_modes, (1, STARTS, 1, 1))
-    left_out = left_out[(left_out != 0).any(axis=(1, 2, 3))]
-    recursion, close = Lanczos(hessian, first, steps, left_out), zero(evaluator)
-    weights, settled = np.zeros((steps, count, STARTS * n)), np.zeros(STARTS * n, dtype=bool)
-    recursion.run(50, watch)
-    found = recursion.ritz(count, CLOSE, close)
-    while recursion.done < steps and not settled.all():
-        before = found.values
-        recursion.run(recursion.done // 3, watch)
-        found = recursion.ritz(count, CLOSE, close)
-        near = (np.abs(found.values - before) <= CLOSE * np.abs(before) + close).all(axis=0)
-        # a texture keeps the vectors of the step at which all of its iterations settled, whatever the others need
-        newly = np.tile(near.reshape(STARTS, n).all(axis=0), STARTS) & ~settled
-        weights[: recursion.done, :, newly] = found.weights[..., newly]
-        settled |= newly
-    if not settled.all():
-        found = recursion.ritz(count, np.inf, np.inf)
-        weights[: recursion.done, :, ~settled] = found.weights[..., ~settled]
-    again = Lanczos(hessian, first, recursion.done, left_out, weights[: recursion.done])
-    again.run(recursion.done, watch)
-    vectors = again.gathered().reshape(count, STARTS, n, *s.shape[1:])
-    return vectors.transpose(2, 1, 0, 3, 4).reshape(n, STARTS * count, *s.shape[1:])

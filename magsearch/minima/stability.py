@@ -20,7 +20,7 @@ class Stability:
     """Softest modes of a texture, and its kind.
 
     kind         saddle: a mode is negative; zero modes: none is negative, and some cost no energy; minimum: all cost
-                 energy; unresolved: the Lanczos recursion did not converge
+                 energy; unresolved: the softest mode was not found
     modes        meV, lowest first, without global rotations
     zero_modes   number of global rotations that cost no energy, and of zero modes among ``modes`` that converged
     """
