@@ -226,10 +226,12 @@ ENDS = {
 
 
 @pytest.mark.parametrize("code", ENDS)
-def test_no_decision_depends_on_the_sentence_of_a_stop_reason(toml, code, monkeypatch, tmp_path):
+def test_no_decision_depends_on_the_sentence_of_a_stop_reason(code, monkeypatch, tmp_path):
     """Other sentences, an empty one among them, store the same file: populations where they are worth it, and all."""
-    small = {"islands": {"count": 1}, **ENDS[code]}
-    plain = ms.search(toml, store=tmp_path / "plain.h5", progress=False, **small)
+    model = tmp_path / "in.toml"
+    model.write_text(MODEL.replace("[8, 8, 1]", "[4, 4, 1]"))
+    small = {"islands": {"count": 1}, "minima": 1, "elites": 1, **ENDS[code]}
+    plain = ms.search(model, store=tmp_path / "plain.h5", progress=False, **small)
     assert plain.stopped.code == code
     assert storage.read(tmp_path / "plain.h5").resumable == plain.record.resumable == plain.stopped.extensible
     for number, sentence in enumerate(("", "still running: elites' energies vary")):
@@ -238,7 +240,7 @@ def test_no_decision_depends_on_the_sentence_of_a_stop_reason(toml, code, monkey
             for kind in vars(stopping).values():
                 if isinstance(kind, type) and issubclass(kind, Reason):
                     patched.setattr(kind, "__str__", lambda reason, sentence=sentence: sentence)
-            changed = ms.search(toml, store=out, progress=False, **small)
+            changed = ms.search(model, store=out, progress=False, **small)
             assert changed.stopped == plain.stopped
             assert storage.read(out).resumable == plain.record.resumable
             assert storage.read(out).stopped.code == code
