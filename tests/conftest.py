@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before the kernels are loaded; test_evaluator compares threads
+# Before the kernels are loaded: in a fork, libgomp waits for threads that only the parent has. test_evaluator compares
+# numbers of threads
+os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["PYTHONSAFEPATH"] = "1"  # subprocesses take the installed package, not the folder that they start in
 # Hundreds of subprocesses import magsearch; without its bytecode each of them would compile 220 modules, in 0.5 s
 os.environ["PYTHONDONTWRITEBYTECODE"] = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from processes import MODEL, differences, done, launcher
+from processes import MODEL, differences, done, program
 from records import made_early
 
 import magsearch as ms
@@ -43,15 +42,6 @@ def options(*settings: str) -> list[str]:
     return [word for setting in settings for word in ("--set", setting)]
 
 
-def script(text: str, *arguments: object, ranks: int = 0, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """A program of a user."""
-    command = [*launcher(ranks), sys.executable, "-c", text, *map(str, arguments)]
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
-    assert ended.returncode == code, ended.stderr
-    return ended
-
-
 @pytest.fixture(scope="module")
 def commanded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the command stores for the model and the settings of PROGRAM."""
@@ -66,14 +56,15 @@ def commanded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("ranks", [0, 2])
 def test_a_program_finds_and_stores_what_the_command_does(commanded, ranks, tmp_path):
     out = tmp_path / "run.h5"
-    ended = script(PROGRAM, ROOT / "examples" / "5_exchange.out", out, ranks=ranks)
+    (tmp_path / "program.py").write_text(PROGRAM)
+    printed, progress = program(tmp_path / "program.py", ROOT / "examples" / "5_exchange.out", out, ranks=ranks)
     assert differences(commanded, out) <= {"config/text"}, "a Hamiltonian does not know its input"
     champion = storage.read(commanded).elites[0]
     said = f"{champion.spins.sum(axis=0).tolist()} {champion.energy_per_site.hex()} {champion.phase}"
     ranks_said = [path.read_text() for path in tmp_path.glob("*.said")]
     assert ranks_said == [said] * max(ranks, 1), "the same champion on every rank"
-    assert ended.stderr.count("generation    2 ") == 1, "one rank reports progress"
-    assert ended.stdout.count("meV per site") == 2, "energy and gap"
+    assert progress.count("generation    2 ") == 1, "one rank reports progress"
+    assert printed.count("meV per site") == 2, "energy and gap"
     assert Path(f"{out}.png").stat().st_size > 0
 
 
@@ -235,10 +226,12 @@ ENDS = {
 
 
 @pytest.mark.parametrize("code", ENDS)
-def test_no_decision_depends_on_the_sentence_of_a_stop_reason(toml, code, monkeypatch, tmp_path):
+def test_no_decision_depends_on_the_sentence_of_a_stop_reason(code, monkeypatch, tmp_path):
     """Other sentences, an empty one among them, store the same file: populations where they are worth it, and all."""
-    small = {"islands": {"count": 1}, **ENDS[code]}
-    plain = ms.search(toml, store=tmp_path / "plain.h5", progress=False, **small)
+    model = tmp_path / "in.toml"
+    model.write_text(MODEL.replace("[8, 8, 1]", "[4, 4, 1]"))
+    small = {"islands": {"count": 1}, "minima": 1, "elites": 1, **ENDS[code]}
+    plain = ms.search(model, store=tmp_path / "plain.h5", progress=False, **small)
     assert plain.stopped.code == code
     assert storage.read(tmp_path / "plain.h5").resumable == plain.record.resumable == plain.stopped.extensible
     for number, sentence in enumerate(("", "still running: elites' energies vary")):
@@ -247,7 +240,7 @@ def test_no_decision_depends_on_the_sentence_of_a_stop_reason(toml, code, monkey
             for kind in vars(stopping).values():
                 if isinstance(kind, type) and issubclass(kind, Reason):
                     patched.setattr(kind, "__str__", lambda reason, sentence=sentence: sentence)
-            changed = ms.search(toml, store=out, progress=False, **small)
+            changed = ms.search(model, store=out, progress=False, **small)
             assert changed.stopped == plain.stopped
             assert storage.read(out).resumable == plain.record.resumable
             assert storage.read(out).stopped.code == code

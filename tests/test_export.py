@@ -222,7 +222,7 @@ def test_without_spglib_everything_else_is_there(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "spglib", None)
     model, spins = rutile()
     found = magnetic_structure(model, spins)
-    assert "needs spglib: pip install 'magsearch[export]'" in found.rows()["group"]
+    assert "needs spglib: pip install 'magsearch[structure]'" in found.rows()["group"]
     assert found.as_json()["group"] is None
     assert "needs spglib" in written(tmp_path, found, "mcif").read_text()
 

@@ -59,10 +59,32 @@ def test_spack_needs_what_the_project_needs(project, dependencies):
     package = (PACKAGING / "spack" / "packages" / "py_magsearch" / "package.py").read_text()
     found = dict(re.findall(r'depends_on\("py-([\w-]+)@([\d.]+):"', package))
     assert dependencies.items() <= found.items()
-    for extra in ("mpi", "sdp", "refine", "report", "view"):
-        (wanted,) = project["optional-dependencies"][extra]
-        name, version = DEPENDENCY.fullmatch(wanted).groups()
-        assert found[name.lower()] == version, extra
+    for extra in ("mpi", "sdp", "refine", "structure", "report", "view"):
+        for wanted in project["optional-dependencies"][extra]:
+            name, version = DEPENDENCY.fullmatch(wanted).groups()
+            assert found[name.lower()] == version, extra
+
+
+def test_conda_knows_the_versions_of_the_extras(project):
+    recipe = (PACKAGING / "conda-forge" / "recipe.yaml").read_text()
+    found = dict(re.findall(r"- ([\w-]+) >=([\d.]+)", recipe.partition("run_constraints:")[2]))
+    for extra in ("mpi", "sdp", "refine", "data", "structure", "report", "view"):
+        for wanted in project["optional-dependencies"][extra]:
+            name, version = DEPENDENCY.fullmatch(wanted).groups()
+            assert found[name.lower()] == version, extra
+
+
+def test_extras_that_pages_and_messages_name_exist(project):
+    sources = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("magsearch/**/*.py")]
+    named = {
+        extra
+        for path in sources
+        for extras in re.findall(r"(?:magsearch|pip install '?\.)\[([a-z0-9,]+)\]", path.read_text())
+        for extra in extras.split(",")
+    }
+    table = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", (ROOT / "docs" / "install.md").read_text(), re.MULTILINE)
+    named |= set(re.findall(r"\w+", " ".join(table)))
+    assert {"structure", "cuda13"} <= named <= set(project["optional-dependencies"])
 
 
 def test_codemeta_lists_the_dependencies(dependencies):

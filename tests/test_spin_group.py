@@ -18,7 +18,11 @@ from magsearch.symmetry.equivalence import Equivalence
 from magsearch.symmetry.space_group import operations
 from magsearch.symmetry.spin_group import any_angle, spin_group
 
-EVERY = [*MODELS.values(), *(random_model(seed) for seed in range(60))]
+EVERY = [
+    *MODELS.values(),
+    *(random_model(seed) for seed in range(20)),
+    *(pytest.param(random_model(seed), marks=pytest.mark.slow) for seed in range(20, 60)),
+]
 
 
 @pytest.mark.parametrize("model", EVERY)

@@ -124,7 +124,7 @@ def _spglib(cell: MagneticCell) -> Any:
     try:
         import spglib
     except ImportError:
-        raise InputError("needs spglib: pip install 'magsearch[export]'", "magnetic space group") from None
+        raise InputError("needs spglib: pip install 'magsearch[structure]'", "magnetic space group") from None
     if len(cell.labels) > LARGEST:
         raise ValueError(f"not looked for in a cell of {len(cell.labels)} atoms; at most {LARGEST}")
     return spglib

@@ -176,10 +176,11 @@ class Result:
             rows["phase"] = f"{champion.phase}, charge {fixed(champion.charge, 2)}"
         rows["stopped"] = str(self.stopped or "not yet: it can be resumed")
         evaluations = int(history["evaluations"].sum())
-        rows["counts"] = (
-            f"{len(record.elites)} minima, {len(history)} generations, {history.islands} islands, "
-            f"{evaluations} evaluations"
-        )
+        counts = {
+            "minim": (len(record.elites), "um", "a"), "generation": (len(history), "", "s"),
+            "island": (history.islands, "", "s"), "evaluation": (evaluations, "", "s"),
+        }  # fmt: skip
+        rows["counts"] = ", ".join(f"{n} {word}{one if n == 1 else more}" for word, (n, one, more) in counts.items())
         rows["time"] = f"{record.seconds:.1f} s on {record.device}"
         return rows
 

@@ -40,7 +40,7 @@ class PyMagsearch(PythonPackage, CudaPackage):
     depends_on("py-clarabel@0.10:", type="run", when="+sdp")
     depends_on("py-scikit-learn@1.3:", type="run", when="+refine")
     depends_on("py-ase@3.22:", type="run", when="+structure")
-    depends_on("py-spglib@2.1:", type="run", when="+structure")
+    depends_on("py-spglib@2.5:", type="run", when="+structure")
     depends_on("py-bokeh@3.4:", type="run", when="+report")
     depends_on("py-pyvista@0.44:", type="run", when="+view")
 
