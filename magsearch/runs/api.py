@@ -152,12 +152,17 @@ def input_of(model: Hamiltonian | str | Path, tables: Mapping[str, Table], what:
 
 def _textures(one: ArrayLike | str, hamiltonian: Hamiltonian) -> Sequence[NDArray[Any]]:
     """Return the textures in a file, or an array. Raises InputError for an array of another shape."""
+    return textures.read(one, hamiltonian) if isinstance(one, str) else [texture_of(one, hamiltonian, "initial")]
+
+
+def texture_of(one: ArrayLike | str, hamiltonian: Hamiltonian, what: str) -> NDArray[np.float64]:
+    """Return an array as a texture, or the first one in a file. InputError, which names ``what``, for another shape."""
     if isinstance(one, str):
-        return textures.read(one, hamiltonian)
+        return np.asarray(textures.read(one, hamiltonian)[0], dtype=np.float64)
     spins, sites = np.asarray(one, dtype=np.float64), hamiltonian.lattice.sites
     if spins.shape != (sites, 3):
-        raise InputError(f"has the shape {spins.shape}; expected ({sites}, 3)", "initial")
-    return [spins]
+        raise InputError(f"has the shape {spins.shape}; expected ({sites}, 3)", what)
+    return spins
 
 
 def call(tables: Mapping[str, Table], what: str = "search") -> str:
