@@ -1,4 +1,4 @@
-"""Searches from Python: ``search`` runs, ``resume`` continues from a file, ``load`` reads one."""
+"""Searches from Python: ``search`` runs, ``resume`` continues from a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch import config, storage
+from magsearch import config
 from magsearch.config.input import Input
 from magsearch.config.search import SearchTable
 from magsearch.engine.device import Device
@@ -100,11 +100,6 @@ def resume(
     """
     changed = [f"search.{key}={json.dumps(plain(value))}" for key, value in settings.items() if value is not None]
     return carry_out_in_python(lambda held: resumed(Path(path), changed, held), _run, device, ranks, progress)
-
-
-def load(path: str | Path) -> Result | storage.ScanRecord:
-    """Return the result in the file of a run, or the scan in that of a scan. Raises InputError for other files."""
-    return storage.read_scan(path) if storage.is_scan(path) else Result(storage.read(path), Path(path))
 
 
 def _run(launch: Launch, start: Beginning) -> tuple[Result, Reason]:

@@ -154,9 +154,3 @@ def read_transition(path: str | Path) -> TransitionRecord:
 
 def _series(group: h5py.Group) -> Series:
     return Series(*(group[name][()].astype(np.float64) for name in ("kelvin", "energy", "order", "beside", "accepted")))
-
-
-def is_transition(path: str | Path) -> bool:
-    """Return whether a file is a search for a transition temperature. Raises InputError as ``opened`` does."""
-    with opened(Path(path)) as file:
-        return "transition" in file
