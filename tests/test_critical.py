@@ -27,6 +27,7 @@ from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
+from magsearch.report.transition import section
 from magsearch.storage.transition import read_transition
 from magsearch.thermal.sampling import sample
 from magsearch.thermal.statistics import estimate
@@ -351,6 +352,10 @@ def test_a_resumed_search_is_that_which_was_not_interrupted(tmp_path, capsys, st
     assert found.kelvin == stored.kelvin
     assert found.mean_field == pytest.approx(2 / K_B)
     assert found.verdict in repr(found)
+    pytest.importorskip("bokeh")
+    shown = section(stored)
+    assert len(shown.figures) == 4
+    assert shown.rows["verdict"] == found.verdict
     with pytest.raises(ms.InputError, match="between 0 and 1"):
         ms.tc(path, precision=2, progress=False)
 
