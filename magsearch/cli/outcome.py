@@ -1,4 +1,4 @@
-"""What the commands ``tc`` and ``loop`` share: options, and the end of their work."""
+"""Options that ``tc`` and ``loop`` share, and the end of their work."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Outcome(Protocol):
 
     @property
     def progress(self) -> str:
-        """How much has been done."""
+        """Amount of work that is done, as text."""
 
     @property
     def record(self) -> Any:

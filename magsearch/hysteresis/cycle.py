@@ -83,7 +83,7 @@ class Cycle:
 
     @property
     def bisections(self) -> int:
-        """How often the interval of a switching field is halved."""
+        """Number of times that the interval of a switching field is halved."""
         span = self.high - self.low
         step = span / (self.steps - 1)
         width = TOLERANCE * span if self.tolerance is None else self.tolerance

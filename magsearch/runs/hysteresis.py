@@ -82,7 +82,7 @@ class LoopResult:
 
     @property
     def progress(self) -> str:
-        """How much has been done."""
+        """Amount of work that is done, as text."""
         return f"{self.record.course.done} steps"
 
     def as_json(self) -> dict[str, Any]:

@@ -89,7 +89,7 @@ class TransitionResult:
 
     @property
     def progress(self) -> str:
-        """How much has been done."""
+        """Amount of work that is done, as text."""
         return f"{len(self.record.rounds)} rounds"
 
     def as_json(self) -> dict[str, Any]:
