@@ -14,12 +14,13 @@ from magsearch.bounds.banded import Band
 from magsearch.bounds.cluster_multipliers import cluster_multipliers
 from magsearch.bounds.domain import Zone, lowest_eigenvalues, optimise
 from magsearch.bounds.multipliers import best_multipliers, shifted
-from magsearch.bounds.periods import home_cells, periods
+from magsearch.bounds.periods import home_cells
 from magsearch.bounds.positivity import Counterexample, certified, factorisation_error, positive, prove_box, prove_zone
 from magsearch.bounds.quadratic_form import QuadraticForm, in_space, quadratic_form
 from magsearch.bounds.sum_of_squares import prove_sum_of_squares
 from magsearch.model.bonds import Bonds, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.integers import hermite
 from magsearch.model.lattice import Lattice
 
 CRYSTALS = [name for name, model in MODELS.items() if model.uniform and quadratic_form(model).dimension]
@@ -88,12 +89,12 @@ def test_periods_span_the_vectors_that_they_are_made_of():
     random = np.random.default_rng(0)
     for dimension in (0, 1, 2, 3, 3, 3):
         vectors = random.integers(-4, 5, size=(6, dimension)) @ random.integers(-3, 4, size=(dimension, 3))
-        basis = periods(vectors)
+        basis = hermite(vectors)
         numbers = vectors @ np.linalg.pinv(basis.astype(float).reshape(-1, 3))
         assert_allclose(numbers, numbers.round(), atol=1e-9)
         assert_allclose(numbers @ basis, vectors, atol=1e-9)
         assert len(basis) == np.linalg.matrix_rank(vectors)
-    assert abs(np.linalg.det(periods(np.array([[2, 0, 0], [0, 3, 0], [1, 1, 1]])))) == pytest.approx(6)
+    assert abs(np.linalg.det(hermite(np.array([[2, 0, 0], [0, 3, 0], [1, 1, 1]])))) == pytest.approx(6)
 
 
 def test_home_cells_gather_a_molecule():

@@ -12,11 +12,12 @@ from processes import differences, done
 
 import magsearch as ms
 from magsearch import storage
+from magsearch.model.integers import lower_hermite
 from magsearch.model.lattice import Lattice
 from magsearch.search.supercells.enumeration import small_supercells
 from magsearch.search.supercells.race import Race
 from magsearch.search.supercells.ranking import ranked, soft_modes
-from magsearch.search.supercells.supercell import Supercell, compact, diagonalized, hermite, own_supercell, supercells
+from magsearch.search.supercells.supercell import Supercell, compact, diagonalized, own_supercell, supercells
 
 
 def chain(J2: float) -> ms.Hamiltonian:
@@ -95,14 +96,14 @@ def _across(crystal: ms.Hamiltonian) -> int:
 
 def test_boxes_that_repeat_alike_have_one_normal_form():
     for H in random_matrices(300):
-        F = hermite(H)
+        F = lower_hermite(H)
         assert unimodular(F @ np.linalg.inv(H))
         assert_array_equal(F, np.tril(F))
         assert (np.diag(F) > 0).all()
         assert (F >= 0).all()
         U = np.eye(len(H), dtype=int)
         U[0] += 3 * U[-1] * (len(H) > 1)
-        assert_array_equal(hermite(U[::-1] @ H), F)
+        assert_array_equal(lower_hermite(U[::-1] @ H), F)
 
 
 def test_every_matrix_is_diagonal_in_other_cell_vectors():

@@ -175,7 +175,11 @@ def test_couplings_tell_atoms_apart_that_positions_do_not():
     model, spins = rutile()
     uniform = Hamiltonian(model.lattice, shell_bonds(model.lattice, exchange(-0.1), exchange(-1.0)), 5.0, EASY)
     assert magnetic_structure(uniform, spins).group.kind == "IV"  # body-centred atoms alone
-    assert magnetic_structure(model, spins).group.kind == "III"
+    tells = magnetic_structure(model, spins)
+    assert tells.group.kind == "III"
+    assert tells.group.structure == magnetic_structure(uniform, spins).group.uni, "what readers of the file find"
+    assert tells.group.alone in tells.rows()["alone"]
+    assert "alone" not in magnetic_structure(uniform, spins).rows()
 
 
 def fluoride() -> tuple[Hamiltonian, np.ndarray]:
@@ -352,7 +356,7 @@ def test_pymatgen_reads_moments_and_group(tmp_path, build):
         spglib.get_magnetic_symmetry_dataset((*c, m), symprec=1e-3, mag_symprec=1e-3).uni_number
         for c, m in ((cell, moments), (own, structure.cell.vectors))
     ]
-    assert numbers[0] == numbers[1]
+    assert numbers[0] == numbers[1] == structure.group.structure
 
 
 def test_operations_of_an_mcif_are_applied(tmp_path):

@@ -15,7 +15,7 @@ from scipy.linalg import expm
 from magsearch import config
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
-from magsearch.magnons.cell import MagneticCell, magnetic_cell, spiral_cell
+from magsearch.magnons.cell import RepeatedCell, repeated_cell, spiral_cell
 from magsearch.magnons.couplings import Couplings
 from magsearch.magnons.form_factors import J0, form_factor
 from magsearch.magnons.path import path_of, special_points
@@ -316,7 +316,7 @@ def test_the_form_at_all_wave_vectors_of_a_box_is_the_hessian_of_the_box():
     """All terms of a texture that repeats in every cell: the eigenvalues of all K(q) are those of the box."""
     h = everything((3, 2, 2))
     texture = np.tile(oracle.random_textures(everything((1, 1, 1)), 1)[0], (h.lattice.cells, 1))
-    couplings = Couplings.of(h, magnetic_cell(h, texture))
+    couplings = Couplings.of(h, repeated_cell(h, texture))
     assert couplings.n_spins == 2
     K = couplings.stiffness(h.lattice.coordinates / np.array(h.lattice.size))
     assert_allclose(np.sort(np.linalg.eigvalsh(K).ravel()), hessian(h, texture), atol=1e-11)
@@ -332,7 +332,7 @@ def test_the_form_at_q_0_is_the_hessian_of_the_box(kind):
     if kind == "per-site couplings":
         h = replace(h, others=()).disordered()
     texture = oracle.random_textures(h, 1)[0]
-    K = Couplings.of(h, magnetic_cell(h, texture)).stiffness(np.zeros((1, 3)))[0]
+    K = Couplings.of(h, repeated_cell(h, texture)).stiffness(np.zeros((1, 3)))[0]
     assert_allclose(np.linalg.eigvalsh(K), hessian(h, texture), atol=1e-11)
 
 
@@ -359,7 +359,7 @@ def test_frequencies_are_those_of_the_landau_lifshitz_equation():
     for each, K in zip(waves.energies(q)[:, 0], waves.couplings.stiffness(q), strict=True):
         assert np.linalg.eigvals(G @ K).imag.min() == pytest.approx(-each * S, rel=1e-10)  # exp(i q r - i w t)
     cells, still = h.lattice.coordinates, np.zeros(3)
-    box = Couplings.of(h, MagneticCell(h.lattice, np.diag(h.lattice.size), cells, uniform(h.lattice), UP, still))
+    box = Couplings.of(h, RepeatedCell(h.lattice, np.diag(h.lattice.size), cells, uniform(h.lattice), UP, still))
     frames, K, G = box.frames, box.stiffness(np.zeros((1, 3)))[0].real, np.kron(np.eye(3), G)
     evaluator = Evaluator(h, Cpu(), np.float64)
     u = 1e-4 * np.random.default_rng(2).normal(size=(3, 2))
@@ -442,7 +442,7 @@ def test_a_spiral_needs_an_axis():
 def test_the_smallest_cell_of_a_texture():
     lattice = Lattice.named("square", (4, 6, 1))
     h = Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0)))
-    cell = magnetic_cell(h, waved(lattice, (0.5, 1 / 3, 0)))
+    cell = repeated_cell(h, waved(lattice, (0.5, 1 / 3, 0)))
     assert abs(np.linalg.det(cell.vectors)) == pytest.approx(6)
     assert len(cell.cells) == 6
     again = cell.spins.reshape(6, 1, 3)[cell.home(lattice.coordinates)[0]]
@@ -472,7 +472,7 @@ def test_intensities_do_not_depend_on_the_cell(name):
         cell = one.cell
         cells = np.array([(x, y, 0) for x in range(3) for y in range(3)])
         spins = cell.spins.reshape(-1, 1, 3)[cell.home(cells)[0]].reshape(-1, 3)
-        whole = MagneticCell(h.lattice, np.diag(h.lattice.size), cells, spins, cell.axis, cell.turns)
+        whole = RepeatedCell(h.lattice, np.diag(h.lattice.size), cells, spins, cell.axis, cell.turns)
         other = SpinWaves(Couplings.of(h, whole), np.full(9, 2.0))
     assert_allclose(spectra(other, q), spectra(one, q), rtol=1e-8, atol=1e-10)
 

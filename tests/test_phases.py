@@ -193,15 +193,7 @@ def other_cells(lattice: Lattice) -> Lattice:
     return Lattice(lattice.cell @ R.T, lattice.basis @ R.T, lattice.size, lattice.periodic)
 
 
-NEW = [
-    name
-    for name in KNOWN
-    if name.split(" of ")[0]
-    in {"zigzag", "stripy", "canted antiferromagnet", "antiferromagnetic skyrmion lattice", "cuboc", "hedgehog lattice"}
-]
-
-
-@pytest.mark.parametrize("name", NEW)
+@pytest.mark.parametrize("name", KNOWN)
 def test_noise_and_orientation_leave_the_name(name):
     lattice, s = KNOWN[name]
     rng = np.random.default_rng(3)

@@ -11,11 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 from command import refused
-from models import MODELS
+from models import MODELS, exchange, shell_bonds
 from records import searched, stored
 from scans import FIELDS, MOMENTS, grown, heated, scan
 
+import magsearch as ms
 from magsearch import storage
+from magsearch.magnons.path import path_of
+from magsearch.magnons.spectrum import spectrum
+from magsearch.magnons.spin_waves import SpinWaves
 from magsearch.model.lattice import Lattice
 
 pytest.importorskip("bokeh", reason="no bokeh: pip install 'magsearch[report]'")
@@ -60,9 +64,10 @@ def show(browser: Any) -> Iterator[Any]:
     tab.on("pageerror", lambda error: said.append(str(error)))
     tab.on("request", lambda request: asked.append(request.url))
 
-    def opened(path: Path) -> Any:
+    def opened(path: Path, figures: int = 3) -> Any:
         tab.goto(path.as_uri())
-        tab.wait_for_function("Bokeh.documents.length > 0 && document.querySelectorAll('.bk-Figure').length == 3")
+        count = "document.querySelectorAll('.bk-Figure').length"
+        tab.wait_for_function(f"Bokeh.documents.length > 0 && {count} == {figures}")
         tab.wait_for_timeout(300)
         return tab
 
@@ -90,6 +95,28 @@ def test_the_slider_changes_the_picture_and_the_pointer_shows_values(show, tmp_p
     box = tab.locator(".bk-Figure").nth(0).bounding_box()
     tab.mouse.move(box["x"] + 0.52 * box["width"], box["y"] + 0.47 * box["height"])
     tab.get_by_text("spin (x, y, z)").first.wait_for(timeout=5000)
+
+
+def test_magnons_and_loops_are_shown_where_they_are(show, tmp_path, capsys):
+    lattice = Lattice.named("square", (4, 4, 1))
+    h = replace(MODELS["square_bloch"], lattice=lattice, bonds=shell_bonds(lattice, exchange(1.0)), others=())
+    up = np.tile([0.0, 0.0, 1.0], (lattice.sites, 1))
+    waves = SpinWaves.about(replace(h, field=(0.0, 0.0, 3.0)), up)
+    found = spectrum(waves, path_of(None, lattice, 20, 2), (4, 4, 1))
+    run = replace(record(h), magnons=found)
+    ms.loop(h, (-3, 3, 5), directions=[[0, 0, 1], [1, 0, 0]], device="cpu", progress=False, store=tmp_path / "loop.h5")
+    report.write(run, tmp_path / "report.html", report.sections_of(run, [tmp_path / "loop.h5"]))
+    tab = show(tmp_path / "report.html", 6)
+    drawn = tab.evaluate("[...Bokeh.documents[0].get_model_by_name('magnons').renderers[0].data_source.data.y0]")
+    assert sorted(drawn) == pytest.approx(sorted(found.energies[:-1].ravel()), rel=1e-6)
+    heads = tab.locator("h2").all_inner_texts()
+    assert heads[2:5] == ["Magnons", "Hysteresis", "Search"]
+    tab.set_viewport_size({"width": 400, "height": 900})
+    tab.wait_for_timeout(300)
+    assert tab.evaluate("document.documentElement.scrollWidth") == 400, "nothing is wider than a telephone"
+    storage.write(tmp_path / "run.h5", record(h), None)
+    told = refused(capsys, "report", tmp_path / "run.h5", "--with", tmp_path / "run.h5", "-o", tmp_path / "no.html")
+    assert "magsearch tc or magsearch loop" in told
 
 
 def test_a_large_run_is_a_small_page_that_opens_at_once(show, tmp_path):

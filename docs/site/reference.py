@@ -9,8 +9,9 @@ import magsearch
 from magsearch.cli import COMMANDS, load
 
 TOPICS = {  # of the API: title and the modules whose public names it has
-    "Searching": ("runs.api", "runs.result", "scan.api"),
+    "Searching": ("runs.api", "runs.load", "runs.result", "scan.api"),
     "Barriers": ("runs.landscape",),
+    "Temperatures and fields": ("runs.tc", "runs.hysteresis"),
     "Models and files": ("formats", "model.", "errors"),
     "Textures": ("observables.", "symmetry.", "export."),
     "Spin waves": ("magnons.",),

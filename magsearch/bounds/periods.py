@@ -38,25 +38,3 @@ def home_cells(spins: int, i: NDArray[np.int64], j: NDArray[np.int64], offset: N
         for spin in order[1:].tolist():
             home[spin] = home[parent[spin]] + of[int(parent[spin]), spin]
     return home
-
-
-def periods(offset: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return a basis [dimension, 3] of the lattice spanned by integer vectors [bond, 3], in Hermite normal form."""
-    rows = [list(map(int, row)) for row in np.unique(offset, axis=0) if row.any()]
-    basis: list[list[int]] = []
-    for column in range(3):
-        rows.sort(key=lambda row: abs(row[column]) or np.inf)
-        while sum(row[column] != 0 for row in rows) > 1:
-            pivot = rows[0]
-            rows[1:] = [
-                [x - row[column] // pivot[column] * p for x, p in zip(row, pivot, strict=True)] for row in rows[1:]
-            ]
-            rows.sort(key=lambda row: abs(row[column]) or np.inf)
-        if rows and rows[0][column]:
-            sign = 1 if rows[0][column] > 0 else -1
-            pivot = [sign * x for x in rows.pop(0)]
-            for n, row in enumerate(basis):
-                times = row[column] // pivot[column]
-                basis[n] = [x - times * p for x, p in zip(row, pivot, strict=True)]
-            basis.append(pivot)
-    return np.array(basis, dtype=np.int64).reshape(-1, 3)

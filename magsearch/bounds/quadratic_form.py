@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from magsearch.bounds.periods import home_cells, periods
+from magsearch.bounds.periods import home_cells
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.integers import hermite
 from magsearch.model.terms.term import Below, UnsupportedTerm
 
 PHASES = 10_000_000  # complex numbers in memory at once
@@ -34,7 +35,7 @@ class QuadraticForm:
     components  c: 3, or 1 where the energy depends on the angles between spins (and on their component along the
                 field) alone; then all matrices act on each component alike
     i, j        [bond], 0 ... n - 1; the quadratic anisotropy is a bond of a spin with itself, J = 2 A
-    period      [dimension, 3], cells: a basis of the translations on which M(q) depends (``periods``)
+    period      [dimension, 3], cells: a basis of the translations on which M(q) depends
     offset      [bond, dimension], periods from i to j
     J           [bond, c, c], meV
     field       [spin, c], h = mu_B m B, meV; with one component along the field
@@ -229,7 +230,7 @@ def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
     A = below.A[first]
     home = home_cells(spins, i, j, offset)
     offset = offset - home[j] + home[i]
-    period = periods(offset)
+    period = hermite(offset)
     i, j, J = np.concatenate([i, spin]), np.concatenate([j, spin]), np.concatenate([J, 2 * A])
     offset = np.concatenate([offset, np.zeros((spins, 3), dtype=np.int64)])
     offset = np.rint(offset @ np.linalg.pinv(period.astype(float).reshape(-1, 3))).astype(np.int64)

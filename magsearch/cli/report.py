@@ -16,17 +16,23 @@ from magsearch.errors import InputError
 def report(
     run_file: ResultFile,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="PAGE.html", help="File of the report.")],
+    besides: Annotated[
+        list[Path] | None,
+        typer.Option("--with", metavar="FILE.h5", help="Show a file of tc or loop too, of a run (repeatable)."),
+    ] = None,
     x: XAxis = None,
     y: YAxis = None,
     at: HeldAt = None,
 ) -> None:
     """Write an interactive HTML report of a run or a scan.
 
-    The page contains results, textures, phases and provenance, and works offline.
+    The page contains results, textures, phases and provenance, magnons that the run holds, and works offline.
     """
     scanned = storage.is_scan(run_file)
     if not scanned and (x or y or at):
         raise InputError("is a run; --x, --y and --at choose axes of a scan", run_file)
+    if scanned and besides:
+        raise InputError("is a scan; --with adds to the report of a run", run_file)
     needs("bokeh", "report")
     from magsearch import report
 
@@ -34,7 +40,8 @@ def report(
         if scanned:
             report.write_scan(storage.read_scan(run_file), run_file, out, x, y, at or [])
         else:
-            report.write(storage.read(run_file), out)
+            stored = storage.read(run_file)
+            report.write(stored, out, report.sections_of(stored, besides or []))
     except InputError:
         raise
     except ValueError as error:

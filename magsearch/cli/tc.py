@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from magsearch.cli.arguments import DeviceName, Json, Settings, Strict, named_after, read_input, texture_of
+from magsearch.cli.outcome import Image, Overwrite, Resumed, expect_image, tell
 from magsearch.config import ENDINGS
-from magsearch.console import transition as told
-from magsearch.critical.verdict import forbidden, summary
 from magsearch.errors import InputError, Interrupted
 from magsearch.formats.table import is_index
 from magsearch.parallel.ranks import launched
 from magsearch.parallel.signals import Signals
-from magsearch.plots import SUFFIXES
 from magsearch.runs import transition as runs
 from magsearch.runs.launch import Launch, carry_out, exit_code
+from magsearch.runs.tc import carried
 from magsearch.search.stopping import Reason
 
 
@@ -56,16 +53,12 @@ def tc(
         str | None,
         typer.Option(metavar="FILE", help="Ground state: a texture as for energy --spins, or OUT.h5[:elite]."),
     ] = None,
-    plot: Annotated[
-        Path | None, typer.Option(metavar="IMAGE", help="Picture: .png, .pdf or .svg. Default: beside OUT, .png.")
-    ] = None,
+    plot: Image = None,
     settings: Settings = None,
     strict: Strict = False,
     device: DeviceName = "auto",
-    resume: Annotated[
-        Path | None, typer.Option(metavar="TC.h5", help="Resume a stopped search, instead of INPUT.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
+    resume: Resumed = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Find the transition temperature of a model.
@@ -75,10 +68,7 @@ def tc(
     the ladders are divided among the ranks. SIGTERM, SIGUSR1 and Ctrl-C end a search with exit code 75; --resume
     continues it.
     """
-    if plot is not None and plot.suffix.lower() not in SUFFIXES:
-        raise InputError(f"unsupported image format '{plot.suffix}'; expected {', '.join(SUFFIXES)}", plot)
-    if precision is not None and not 0 < precision < 1:
-        raise InputError(f"is {precision}; expected a number between 0 and 1", "--precision")
+    expect_image(plot)
     plan = {
         "sizes": _sizes(sizes), "sweeps": sweeps, "rounds": rounds, "precision": precision, "ladders": ladders,
         "seed": seed,
@@ -91,21 +81,19 @@ def tc(
             return runs.resume(resume, plan, held)
         assert input_file is not None
         given = read_input(input_file, settings, strict)
-        if not given.hamiltonian.uniform:
-            raise InputError("has disorder: boxes of other sizes cannot be made of it", input_file)
         state = ground_state or (str(input_file) if input_file.suffix in ENDINGS else None)
         texture = texture_of(state, given.hamiltonian) if state else None
         return runs.begin(given, out or Path(f"{name}-tc.h5"), plan, texture, overwrite, held)
 
     def work(launch: Launch, start: runs.Beginning) -> Reason:
+        assert start.out is not None
         try:
-            current = runs.TransitionRun(launch, start)
+            found, reason = carried(launch, start)
         except Interrupted:
             launch.say("stopped before the first round: nothing is stored yet, start again")
             return launch.signalled()
-        reason = current.go()
         if launch.ranks.rank == 0:
-            _report(launch, current, start.out, plot, reason, as_json)
+            tell(launch, "tc", found, start.out, plot, reason, as_json)
         return reason
 
     signals = Signals(enforced=True)
@@ -115,32 +103,10 @@ def tc(
 
 
 def _sizes(given: str | None) -> tuple[int, ...] | None:
-    """Return the sizes of a list. Raises InputError unless they are two or more rising whole numbers."""
+    """Return the whole numbers of a list. Raises InputError for other lists."""
     if given is None:
         return None
     parts = [part.strip() for part in given.split(",")]
-    sizes = tuple(int(part) for part in parts) if all(map(is_index, parts)) else ()
-    if len(sizes) < 2 or sizes[0] < 1 or any(b <= a for a, b in pairwise(sizes)):
+    if not all(map(is_index, parts)):
         raise InputError(f"{given!r} are no sizes; expected two or more rising whole numbers", "--sizes")
-    return sizes
-
-
-def _report(
-    launch: Launch, current: runs.TransitionRun, out: Path, plot: Path | None, reason: Reason, as_json: bool
-) -> None:
-    stored, parameter = current.record, current.parameter
-    found = stored.analysis
-    if found is not None and reason.ended:  # a signal leaves no time to draw
-        from magsearch.plots.transition import transition as draw
-
-        image = plot or out.with_suffix(".png")
-        draw(image, found, Path(stored.input_path).name, not forbidden(stored.ordered, parameter))
-        if not as_json:
-            told.show(launch.console, stored, parameter, found)
-        launch.say(f"picture    {image}")
-    if as_json:
-        values = summary(stored.ordered, parameter, stored.estimate, list(stored.rounds), found)
-        print(json.dumps({**values, "stopped": str(reason), "seconds": stored.seconds, "file": str(out)}, indent=1))
-    launch.say(f"stored     {out}")
-    if not reason.ended:
-        launch.say(f"{reason} after {len(stored.rounds)} rounds; resume with: magsearch tc --resume {out}")
+    return tuple(map(int, parts))

@@ -33,4 +33,4 @@ def show(console: Console, record: LoopRecord) -> None:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.5g}"
+    return "" if value is None else f"{round(value, 9) + 0.0:.5g}"

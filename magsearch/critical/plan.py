@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,10 @@ from magsearch.critical.estimates import Estimates
 from magsearch.critical.reweighting import Curves, curves
 from magsearch.critical.series import Series
 from magsearch.critical.transition import Transition, transition
+from magsearch.errors import InputError
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.randomness import Consumer, stream
+from magsearch.search.stopping import Reason
 from magsearch.units import K_B
 
 RUNGS = 16  # temperatures of a window
@@ -39,6 +42,8 @@ class Settings:
     precision  relative error at which it ends
     ladders    independent ladders of every box
     seed       random seed
+
+    Raises InputError for what cannot be used.
     """
 
     sizes: tuple[int, ...]
@@ -47,6 +52,17 @@ class Settings:
     precision: float = 0.002
     ladders: int = 2
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        rising = all(a < b for a, b in pairwise(self.sizes))
+        if len(self.sizes) < 2 or self.sizes[0] < 1 or not rising:
+            listed = ",".join(map(str, self.sizes))
+            raise InputError(f"{listed} are no sizes; expected two or more rising whole numbers", "sizes")
+        if not 0 < self.precision < 1:
+            raise InputError(f"is {self.precision}; expected a number between 0 and 1", "precision")
+        for name, least in (("sweeps", 100), ("rounds", 1), ("ladders", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise InputError(f"is {getattr(self, name)}; expected at least {least}", name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +90,38 @@ class Analysis:
     curves: tuple[Curves, ...]
     transition: Transition
     scan: bool
+
+
+@dataclass(frozen=True)
+class Precise(Reason):
+    """The relative error that was asked for is reached."""
+
+    precision: float
+    code = "precise"
+
+    def __str__(self) -> str:
+        return f"relative error below {self.precision:g}"
+
+
+@dataclass(frozen=True)
+class RoundsSpent(Reason):
+    """The rounds that were allowed have been spent."""
+
+    rounds: int
+    code = "rounds-spent"
+
+    def __str__(self) -> str:
+        return f"{self.rounds} rounds done"
+
+
+@dataclass(frozen=True)
+class NothingFound(Reason):
+    """The scan shows no transition."""
+
+    code = "no-transition"
+
+    def __str__(self) -> str:
+        return "no transition in the scan"
 
 
 def range_of(estimate: Estimates, hamiltonian: Hamiltonian) -> tuple[float, float]:
@@ -106,8 +154,8 @@ def analysis(
 
 def following(
     rounds: Sequence[Round], found: Analysis | None, settings: Settings, ends: tuple[float, float], dimension: int
-) -> Next | None:
-    """Return what is sampled after some rounds with the analysis ``found``; None: no more.
+) -> Next | Reason:
+    """Return what is sampled after some rounds with the analysis ``found``, or why no more is.
 
     ends        of the scan, kelvin
     dimension   number of axes along which boxes grow
@@ -119,12 +167,12 @@ def following(
     known = found.transition
     if found.scan:
         if known.kelvin is None:
-            return None
+            return NothingFound()
         widths = [settings.sizes[0] / settings.sizes[min(place, 1)] for place in range(len(settings.sizes))]
         return _windows(known.kelvin, widths, settings, dimension, settings.sweeps // 2, settings.sweeps // 2, False)
     reached = known.kelvin is not None and known.error < settings.precision * known.kelvin
     if len(rounds) > settings.rounds or (reached and len(rounds) > 2):
-        return None
+        return Precise(settings.precision) if reached else RoundsSpent(settings.rounds)
     if known.kelvin is None:  # the window was beside it
         before = rounds[-1].series
         middle = float(np.mean([series.kelvin.mean() for series in before.values()]))

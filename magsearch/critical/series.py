@@ -110,8 +110,9 @@ class Sampler:
         method = ParallelTempering(
             sweeps=(before + count) * EVERY, every=EVERY, reflections=REFLECTIONS, ladder=tuple(kelvin.tolist())
         )
-        energy, order = np.empty((2, count, len(kelvin)))
-        beside = np.full((count, len(kelvin)), np.nan)
+        energy = np.empty((count, len(kelvin)))
+        order = np.empty((count, len(kelvin)), dtype=np.float32)  # as files hold it: a resumed search sees the same
+        beside = np.full((count, len(kelvin)), np.nan, dtype=np.float32)
         accepted = np.zeros((2, len(kelvin) - 1))
         for step, rungs in enumerate(method.climb(motion, len(kelvin), watch, before * EVERY)):
             replica = rungs.replica[0]
@@ -126,4 +127,5 @@ class Sampler:
         last = self.device.host(motion.textures())[replica].astype(np.float32)
         with np.errstate(invalid="ignore"):
             share = accepted[0] / accepted[1]
-        return Series(np.asarray(kelvin), energy[None], order[None], beside[None], share), last
+        squared = order[None].astype(np.float64), beside[None].astype(np.float64)
+        return Series(np.asarray(kelvin), energy[None], *squared, share), last

@@ -1,7 +1,10 @@
 """Symbols of the 1651 magnetic space groups in the notation of Belov, Neronova and Smirnova, by UNI number from 1.
 
-From the table of H. T. Stokes and B. J. Campbell, ISO-MAG, ISOTROPY Software Suite, iso.byu.edu; the UNI numbers are
-those of spglib (K. Shinohara, A. Togo & I. Tanaka, Acta Cryst. A 79, 390 (2023)).
+spglib (2.8) gives numbers of a group, not its symbol, and magnetic Hall symbols in its sources alone. The symbols are
+those of the table of H. T. Stokes and B. J. Campbell, ISO-MAG, ISOTROPY Software Suite, iso.byu.edu, which the magCIF
+dictionary of the IUCr names as the reference of _space_group_magn.name_BNS; the UNI numbers are those of spglib (K.
+Shinohara, A. Togo & I. Tanaka, Acta Cryst. A 79, 390 (2023)). Only the names of the groups are taken from the table,
+not its operations. It states no licence; pymatgen, which carries all of it, does so by permission of B. J. Campbell.
 """
 
 _TABLE = """P1 P11' P_S1 P-1 P-11' P-1' P_S-1 P2 P21' P2' P_a2 P_b2 P_C2 P2_1 P2_11' P2_1' P_a2_1 P_b2_1 P_C2_1 C2

@@ -18,12 +18,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.integers import lower_hermite
 from magsearch.model.lattice import Lattice
 from magsearch.model.sphere import unit
 from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.products import SpinProducts
 from magsearch.model.terms.term import Term, UnsupportedTerm
-from magsearch.search.supercells.supercell import compact, hermite
+from magsearch.search.supercells.supercell import compact
 
 Ends = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]  # i, j, offset, J of bonds
 TOLERANCE = 1e-3  # of the length of a spin: deviation of spins that are equal
@@ -103,7 +104,7 @@ class MagneticCell:
     @cached_property
     def homes(self) -> NDArray[np.int64]:
         """Chemical cells of which this one consists, [cell, 3]."""
-        size = np.diag(hermite(self.H)).tolist()
+        size = np.diag(lower_hermite(self.H)).tolist()
         return np.indices((size[0], size[1], size[2])).reshape(3, -1).T
 
     @property
@@ -194,7 +195,7 @@ def _joined(ends: list[Ends]) -> Bonds:
 
 def folded(cells: NDArray[np.int64], H: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return a number from 0 to |det H| - 1 of each chemical cell [n, 3], the same for cells that H repeats, [n]."""
-    form = hermite(H)
+    form = lower_hermite(H)
     home = np.array(cells, dtype=np.int64)
     for axis in reversed(range(3)):  # lower triangular: row k changes columns up to k
         home -= home[:, axis, None] // form[axis, axis] * form[axis]
@@ -263,6 +264,6 @@ def periods(lattice: Lattice, vectors: NDArray[np.float64], tolerance: float) ->
         moved = np.roll(grid, candidates[0], axis=(2, 1, 0))
         difference = (moved - grid).reshape(-1, count)
         if np.linalg.norm(difference, axis=1).max() <= tolerance:
-            H = hermite(np.vstack([H, candidates[:1]]))
+            H = lower_hermite(np.vstack([H, candidates[:1]]))
         else:
             candidates = candidates[1:]

@@ -55,6 +55,7 @@ class MagneticGroup:
     positions       largest distance of an atom from the image of another, angstrom
     moments         largest deviation of a moment from the image of another, fraction of the largest moment
     others          symbols at the tolerances that were tried, tight to loose
+    structure       UNI number of positions and moments alone, as readers of a file find it: couplings may have less
     """
 
     number: str
@@ -67,6 +68,12 @@ class MagneticGroup:
     positions: float
     moments: float
     others: tuple[tuple[float, str], ...]
+    structure: int
+
+    @property
+    def alone(self) -> str:
+        """Group of positions and moments alone, where it is another, or an empty string."""
+        return "" if self.structure == self.uni else f"{SYMBOLS[self.structure - 1]} (UNI {self.structure})"
 
     def __str__(self) -> str:
         return f"{self.symbol} (BNS {self.number}, UNI {self.uni}, type {self.kind})"
@@ -145,6 +152,7 @@ def magnetic_group(cell: MagneticCell) -> MagneticGroup:
     structure = (cell.cell, cell.fractions, _species(cell), cell.vectors)
     near, largest, kept = _nearest(cell), float(cell.moments.max()), dict[bytes, bool]()
     tried: list[tuple[float, int, list[MagneticOperation]]] = []
+    alone = dict[float, int]()
     for tolerance in sorted({*TOLERANCES, cell.tolerance}):
         data = _asked(
             spglib.get_magnetic_symmetry_dataset,
@@ -163,10 +171,11 @@ def magnetic_group(cell: MagneticCell) -> MagneticGroup:
             uni = _identified(spglib, cell, operations, tolerance * near)
         if uni is not None:
             tried.append((tolerance, int(uni), operations))
+            alone[tolerance] = int(data.uni_number)
     at = max((k for k, (tolerance, _, _) in enumerate(tried) if tolerance <= cell.tolerance), default=None)
     if at is None:
         raise ValueError(f"spglib found none at a tolerance of {cell.tolerance:g}")
-    _, uni, operations = tried[at]
+    tolerance, uni, operations = tried[at]
     same = {k for k, (_, other, some) in enumerate(tried) if other == uni and len(some) == len(operations)}
     first = next(k for k in range(at, -1, -1) if k - 1 not in same)
     last = next(k for k in range(at, len(tried)) if k + 1 not in same)
@@ -182,7 +191,8 @@ def magnetic_group(cell: MagneticCell) -> MagneticGroup:
         until=tried[last][0],
         positions=float(off[:, 0].max()),
         moments=float(off[:, 1].max()) / largest,
-        others=tuple((tolerance, SYMBOLS[other - 1]) for tolerance, other, _ in tried),
+        others=tuple((each, SYMBOLS[other - 1]) for each, other, _ in tried),
+        structure=alone[tolerance],
     )
 
 

@@ -30,7 +30,10 @@ def texts(structure: MagneticStructure, path: Path) -> Texts:
     kinds = [symbol if symbol in SYMBOLS else "X" for symbol in structure.symbols]
     components = cell.vectors @ np.linalg.inv(cell.cell) * lengths[:3]
     try:
-        group = f"# magnetic space group at a tolerance of {cell.tolerance:g}: {structure.group}"
+        found = structure.group
+        group = f"# magnetic space group at a tolerance of {cell.tolerance:g}: {found}"
+        if found.alone:
+            group += f"; of positions and moments without couplings: {found.alone}"
     except (InputError, ValueError) as error:
         group = f"# magnetic space group: {error}"
     main = [arm for arm in structure.propagation_vectors if not arm.harmonic]

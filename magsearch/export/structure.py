@@ -155,7 +155,7 @@ class MagneticStructure:
                 "number": of.number, "symbol": of.symbol, "uni": of.uni, "type": of.kind,
                 "operations": len(of.operations), "found_at": of.found, "until": of.until,
                 "positions": of.positions, "moments": of.moments,
-                "by_tolerance": [list(pair) for pair in of.others],
+                "by_tolerance": [list(pair) for pair in of.others], "uni_of_structure": of.structure,
             }  # fmt: skip
         return {
             "cell": {
@@ -202,6 +202,8 @@ class MagneticStructure:
         except (InputError, ValueError) as error:
             return found | {"group": str(error)}
         found["group"] = str(group)
+        if group.alone:
+            found["alone"] = f"positions and moments without couplings: {group.alone}"
         found["holds"] = (
             f"from tolerance {group.found:g} to {group.until:g}; positions to {group.positions:.1e} angstrom, moments "
             f"to {group.moments:.1e} of the largest"

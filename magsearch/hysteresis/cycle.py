@@ -11,16 +11,19 @@ back. In a heat bath the averages of a step are those of its sweeps after the fi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from magsearch.engine.evaluator import Evaluator
+from magsearch.errors import InputError
 from magsearch.randomness import Consumer, Key, derived, key
+from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.motion import STATE, Motion
@@ -28,12 +31,15 @@ from magsearch.relaxation.relax import relax
 from magsearch.thermal.heat_bath import bath, enter, kicked
 from magsearch.units import MU_B
 
-KICK = 1e-4  # radians, largest angle by which spins are displaced before a relaxation
-TORQUE = 1e-10  # of the stiffest coupling, at which a state is relaxed
+KICK = 1e-3  # radians, largest angle by which spins are displaced before a relaxation
+TORQUE = 1e-11  # of the stiffest coupling, at which a state is relaxed
 STEPS = 20_000  # maximum number of evaluations of a relaxation
+GRADIENT = 2000  # of these without a Hessian, which is slow to leave a saddle
 TURN = 0.1  # radians, of any spin in one step of a relaxation: states do not leap over barriers
 MOVED = 1e-3  # change of the mean of s.s' from which a step is tested for a switching
 EQUAL = 1e-8  # of the stiffest coupling per spin: energies of equivalent states
+TOLERANCE = 1e-5  # of the span of the field: width of the intervals of switching fields, unless another is given
+FINEST = 2.0**-50  # of a step of the field: smallest width of such an interval
 Watch = Callable[[], None]
 
 
@@ -47,8 +53,10 @@ class Cycle:
     starts       replicas of each direction
     temperature  kelvin
     sweeps       of a step in a heat bath
-    bisections   of each switching, at zero temperature
+    tolerance    largest width of the interval of a switching field, tesla, at zero temperature; None: ``TOLERANCE``
     seed         random seed
+
+    Raises InputError for numbers that make no cycle.
     """
 
     low: float
@@ -58,8 +66,28 @@ class Cycle:
     starts: int = 1
     temperature: float = 0.0
     sweeps: int = 200
-    bisections: int = 0
+    tolerance: float | None = None
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        finite = math.isfinite(self.low) and math.isfinite(self.high)
+        if not (finite and self.low < self.high) or self.steps < 2:
+            raise InputError("expected MIN below MAX, in tesla, and two STEPS or more", "field")
+        if not 0 <= self.temperature < math.inf:
+            raise InputError(f"is {self.temperature:g}; expected a number of at least 0, in kelvin", "temperature")
+        if self.tolerance is not None and not 0 < self.tolerance < math.inf:
+            raise InputError(f"is {self.tolerance:g}; expected a positive number, in tesla", "tolerance")
+        for name, least in (("starts", 1), ("sweeps", 4), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise InputError(f"is {getattr(self, name)}; expected at least {least}", name)
+
+    @property
+    def bisections(self) -> int:
+        """Number of times that the interval of a switching field is halved."""
+        span = self.high - self.low
+        step = span / (self.steps - 1)
+        width = TOLERANCE * span if self.tolerance is None else self.tolerance
+        return max(0, math.ceil(math.log2(step / max(width, FINEST * step))))
 
     @cached_property
     def fields(self) -> NDArray[np.float64]:
@@ -124,6 +152,16 @@ class Course:
         return cls(np.zeros((cycle.replicas, 0, 3)), np.zeros((cycle.replicas, 0)), np.array(textures))
 
 
+def direction(vector: ArrayLike) -> tuple[float, float, float]:
+    """Return the unit vector along a direction [3]. Raises InputError for what has none."""
+    parts = np.asarray(vector, dtype=np.float64)
+    length = float(np.linalg.norm(parts)) if parts.shape == (3,) else 0.0
+    if not 0 < length < math.inf:
+        raise InputError(f"{parts.tolist()} is no direction; expected three numbers as 0,0,1", "direction")
+    x, y, z = (parts / length).tolist()
+    return (x, y, z)
+
+
 def follow(cycle: Cycle, evaluator: Evaluator, course: Course, watch: Watch = lambda: None) -> Iterator[Course]:
     """Yield the course of a cycle after every step that is left. ``evaluator`` in double precision."""
     while course.done < len(cycle.fields):
@@ -158,8 +196,10 @@ def _settle(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Displace textures a little and relax them in fields [replica, 3]; return them and their energies, meV."""
     displaced = kicked(evaluator, textures, KICK, own, turn)
-    method = LBFGS(Convergence(TORQUE * evaluator.stiffness, STEPS, None), TURN)
-    found = relax(method, evaluator, displaced, tesla, watch)
+    torque = TORQUE * evaluator.stiffness
+    found = relax(BarzilaiBorwein(Convergence(torque, GRADIENT, None), TURN), evaluator, displaced, tesla, watch)
+    if "moving" in found.reason:
+        found = relax(LBFGS(Convergence(torque, STEPS, None), TURN), evaluator, found.textures, tesla, watch)
     return np.asarray(evaluator.device.host(found.textures), dtype=np.float64), found.energy
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,38 +53,49 @@ def loops(cycle: Cycle, course: Course) -> list[Loop]:
     """Return the loop of every replica of a course with at least one step."""
     fields, half = cycle.fields[: course.done], cycle.steps
     found = []
-    for moment in along(cycle, course):
-        halves = [(fields[:half], moment[:half]), (fields[half - 1 :], moment[half - 1 :])]
-        coercive, remanent = [], []
-        for field, own in halves:
-            coercive.append(_zero(field, own) if len(field) > 1 else None)
-            remanent.append(_at_zero(field, own) if len(field) > 1 else None)
-        whole = course.done == len(cycle.fields)
-        steps = np.diff(fields) * (moment[1:] + moment[:-1]) / 2
+    for replica, moment in enumerate(along(cycle, course)):
+        jumps = {s.step: (s.before + s.after) / 2 for s in course.switchings if s.replica == replica}
+        parts = [(0, half), (half - 1, len(fields))]
+        coercive = [_zero(fields[a:b], moment[a:b], {k - a: at for k, at in jumps.items()}) for a, b in parts]
+        remanent = [_at_zero(fields[a:b], moment[a:b]) for a, b in parts]
         found.append(
             Loop(
                 coercive=(coercive[0], coercive[1]),
                 remanent=(remanent[0], remanent[1]),
                 saturated=(float(moment[0]), float(moment[half - 1]) if course.done >= half else None),
-                loss=float(-MU_B * steps.sum()) + 0.0 if whole else None,
+                loss=_area(fields, moment, jumps) if course.done == len(cycle.fields) else None,
             )
         )
     return found
 
 
-def _zero(field: NDArray[np.float64], moment: NDArray[np.float64]) -> float | None:
+def _area(fields: NDArray[np.float64], moment: NDArray[np.float64], jumps: Mapping[int, float]) -> float:
+    """Return the area of a loop, meV per spin, by trapezoids; ``jumps`` are fields of switchings on the way to steps.
+
+    Beside a switching the moment is taken as that of the nearest step.
+    """
+    steps = np.diff(fields) * (moment[1:] + moment[:-1]) / 2
+    for k, at in jumps.items():
+        steps[k - 1] = (at - fields[k - 1]) * moment[k - 1] + (fields[k] - at) * moment[k]
+    return float(-MU_B * steps.sum()) + 0.0
+
+
+def _zero(field: NDArray[np.float64], moment: NDArray[np.float64], jumps: Mapping[int, float]) -> float | None:
+    """Return where the moment passes through zero: at a switching, if it is one, else between the steps."""
     changes = np.flatnonzero(np.sign(moment[:-1]) * np.sign(moment[1:]) < 0)
     exact = np.flatnonzero(moment == 0)
     if len(exact) and (not len(changes) or exact[0] <= changes[0]):
         return float(field[exact[0]])
     if not len(changes):
         return None
-    k = changes[0]
+    k = int(changes[0])
+    if k + 1 in jumps:
+        return jumps[k + 1]
     return float(field[k] - moment[k] * (field[k + 1] - field[k]) / (moment[k + 1] - moment[k]))
 
 
 def _at_zero(field: NDArray[np.float64], moment: NDArray[np.float64]) -> float | None:
-    if not field.min() <= 0 <= field.max():
+    if len(field) < 2 or not field.min() <= 0 <= field.max():
         return None
     rising = field if field[-1] > field[0] else field[::-1]
     return float(np.interp(0.0, rising, moment if field[-1] > field[0] else moment[::-1]))

@@ -12,8 +12,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch.bounds.periods import periods
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.integers import hermite
 from magsearch.model.lattice import Lattice
 from magsearch.model.sphere import rotations, unit
 from magsearch.symmetry.spin_group import any_angle
@@ -23,7 +23,7 @@ COLLINEAR = 1e-6  # of the mean square of the spins: what is less in every direc
 
 
 @dataclass(frozen=True, eq=False)
-class MagneticCell:
+class RepeatedCell:
     """A cell of a texture that is repeated, turned by an angle about an axis for each of its vectors.
 
     lattice   the crystal and its box
@@ -71,7 +71,7 @@ class MagneticCell:
         return (rest[..., 0] * n2 + rest[..., 1]) * n3 + rest[..., 2], away
 
 
-def magnetic_cell(hamiltonian: Hamiltonian, texture: ArrayLike, tolerance: float = ALIKE) -> MagneticCell:
+def repeated_cell(hamiltonian: Hamiltonian, texture: ArrayLike, tolerance: float = ALIKE) -> RepeatedCell:
     """Return the smallest cell after which a texture [site, 3] repeats within the periodic axes of its box.
 
     Its spins are averages over the box. Where couplings differ from cell to cell it is the whole box.
@@ -82,7 +82,7 @@ def magnetic_cell(hamiltonian: Hamiltonian, texture: ArrayLike, tolerance: float
     return _repeated(hamiltonian, s, np.array([0.0, 0.0, 1.0]), False, tolerance)
 
 
-def spiral_cell(hamiltonian: Hamiltonian, texture: ArrayLike, tolerance: float = ALIKE) -> MagneticCell:
+def spiral_cell(hamiltonian: Hamiltonian, texture: ArrayLike, tolerance: float = ALIKE) -> RepeatedCell:
     """Return the smallest cell after which a texture repeats, turned about an axis that the model leaves free.
 
     Raises ValueError where the model has no such axis, or the texture is collinear.
@@ -101,26 +101,26 @@ def spiral_cell(hamiltonian: Hamiltonian, texture: ArrayLike, tolerance: float =
 
 def _repeated(
     hamiltonian: Hamiltonian, s: NDArray[np.float64], axis: NDArray[np.float64], turning: bool, tolerance: float
-) -> MagneticCell:
+) -> RepeatedCell:
     """Return the smallest cell of a texture, which may turn about ``axis`` from cell to cell where ``turning``."""
     lattice = hamiltonian.lattice
     size, periodic = np.array(lattice.size), np.array(lattice.periodic)
     shifts, angles = np.zeros((1, 3), dtype=np.int64), np.zeros(1)
     if hamiltonian.uniform:
         shifts, angles = _translations(lattice, s, axis, turning, tolerance)
-    vectors = periods(np.concatenate([shifts, np.diag(size)]))
+    vectors = hermite(np.concatenate([shifts, np.diag(size)]))
     turns = np.zeros(3)
     for k in range(3):
         same = np.flatnonzero((shifts == vectors[k] % np.where(periodic, size, size + 1)).all(axis=1))
         turns[k] = angles[same[0]] if len(same) else 0.0
     cells = np.array(list(product(*(range(n) for n in np.diag(vectors)))), dtype=np.int64)
-    cell = MagneticCell(lattice, vectors, cells, np.empty((0, 3)), axis, turns)
+    cell = RepeatedCell(lattice, vectors, cells, np.empty((0, 3)), axis, turns)
     number, away = cell.home(lattice.coordinates)
     back = rotations(axis, -(away @ turns))
     aligned = np.einsum("cxy,cay->cax", back, s.reshape(lattice.cells, lattice.atoms, 3))
     mean = np.zeros((len(cells), lattice.atoms, 3))
     np.add.at(mean, number, aligned)
-    return MagneticCell(lattice, vectors, cells, unit(mean).reshape(-1, 3), axis, turns)
+    return RepeatedCell(lattice, vectors, cells, unit(mean).reshape(-1, 3), axis, turns)
 
 
 def _translations(

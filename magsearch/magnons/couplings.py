@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch.magnons.cell import MagneticCell
+from magsearch.magnons.cell import RepeatedCell
 from magsearch.model.ewald import Ewald
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.sphere import frames, rotations
@@ -73,11 +73,11 @@ class Couplings:
     """
 
     hamiltonian: Hamiltonian
-    cell: MagneticCell
+    cell: RepeatedCell
     sites: NDArray[np.int64]
 
     @classmethod
-    def of(cls, hamiltonian: Hamiltonian, cell: MagneticCell) -> Couplings:
+    def of(cls, hamiltonian: Hamiltonian, cell: RepeatedCell) -> Couplings:
         """Return the couplings of a model in a magnetic cell. UnsupportedTerm for a term of another kind."""
         for term in hamiltonian.terms:
             if not isinstance(term, Bilinear | SingleIon | Zeeman | SpinProducts | Dipole):
@@ -124,7 +124,7 @@ class Couplings:
         """Return the same couplings with other angles between the cells, [vector] radians."""
         return self._at(replace(self.cell, turns=np.asarray(turns, dtype=np.float64)))
 
-    def _at(self, cell: MagneticCell) -> Couplings:
+    def _at(self, cell: RepeatedCell) -> Couplings:
         """Return the couplings of another texture of the same cell, without listing them again."""
         new = replace(self, cell=cell)
         for name in ("pairs", "clusters", "moments"):
@@ -171,7 +171,7 @@ class Couplings:
         )  # fmt: skip
 
     def _reached(self, cells: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return where cells of the crystal are, as ``MagneticCell.home`` does; -1 beyond an open edge."""
+        """Return where cells of the crystal are, as ``RepeatedCell.home`` does; -1 beyond an open edge."""
         number, T = self.cell.home(cells)
         open_axes = ~np.array(self.cell.lattice.periodic)
         beyond = ((cells < 0) | (cells >= self.cell.lattice.size))[..., open_axes].any(axis=-1)

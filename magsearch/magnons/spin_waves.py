@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from magsearch.errors import InputError
 from magsearch.limits import memory
 from magsearch.magnons.bosons import bogoliubov
-from magsearch.magnons.cell import MagneticCell, magnetic_cell, spiral_cell
+from magsearch.magnons.cell import RepeatedCell, repeated_cell, spiral_cell
 from magsearch.magnons.couplings import Couplings
 from magsearch.model.hamiltonian import Hamiltonian
 
@@ -104,7 +104,7 @@ class SpinWaves:
         """
         if not g > 0:
             raise ValueError(f"g is {g:g}; expected a positive number")
-        cell = (spiral_cell if spiral else magnetic_cell)(hamiltonian, texture)
+        cell = (spiral_cell if spiral else repeated_cell)(hamiltonian, texture)
         couplings = Couplings.of(hamiltonian, cell)
         needed, most = MATRICES * 16 * (2 * couplings.n_spins) ** 2, memory()
         if needed > most:
@@ -116,7 +116,7 @@ class SpinWaves:
         return cls(couplings, np.full(couplings.n_spins, float(g)))
 
     @property
-    def cell(self) -> MagneticCell:
+    def cell(self) -> RepeatedCell:
         """The magnetic cell."""
         return self.couplings.cell
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path as File
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from magsearch.magnons.path import Path
 from magsearch.magnons.spectrum import Spectrum
 from magsearch.plots.pages import page
 
@@ -17,7 +18,7 @@ DECADES = 3  # of the intensity on the colour scale
 STRONGEST = 0.98  # quantile of the intensities at the top of the colour scale: Goldstone modes diverge
 
 
-def magnons(path: str | Path, spectrum: Spectrum, title: str = "") -> None:
+def magnons(path: str | File, spectrum: Spectrum, title: str = "") -> None:
     """Write bands, density of states and powder average, as far as they are there, as png, pdf or svg by the suffix.
 
     Raises ValueError for any other suffix, InputError if it cannot be written.
@@ -52,15 +53,11 @@ def bands(axes: Axes, spectrum: Spectrum) -> None:
     norm = LogNorm(top * 10.0**-DECADES, top, clip=True)
     drawn = LineCollection(list(lines[shown]), array=value[shown], cmap="viridis_r", norm=norm, linewidths=1.2)
     axes.add_collection(drawn)
-    merged = dict[float, list[str]]()  # labels at each distance: two at a break
-    for at, label in zip(path.distance[path.corners].tolist(), path.labels, strict=True):
-        there = merged.setdefault(at, [])
-        if label not in there:
-            there.append(label)
-    for at in merged:
+    named = labels_at(path)
+    for at in named:
         axes.axvline(at, color="0.8", linewidth=0.5, zorder=0)
-    names = ["|".join(labels).replace("G", "Γ") for labels in merged.values()]
-    axes.set_xticks(list(merged), names)
+    names = list(named.values())
+    axes.set_xticks(list(named), names)
     if max(map(len, names)) > 5:  # wave vectors instead of labels
         axes.tick_params(axis="x", labelrotation=30)
     highest = float(energies.max(initial=0.0)) or 1.0
@@ -68,6 +65,16 @@ def bands(axes: Axes, spectrum: Spectrum) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     bar = axes.figure.colorbar(drawn, ax=axes, pad=0.02, aspect=30)
     bar.set_label(r"intensity ($\mu_B^2$ per cell)")
+
+
+def labels_at(path: Path) -> dict[float, str]:
+    """Return the labels of a path by their distance along it, 1/angstrom; two are joined at a break."""
+    merged = dict[float, list[str]]()
+    for at, label in zip(path.distance[path.corners].tolist(), path.labels, strict=True):
+        there = merged.setdefault(at, [])
+        if label not in there:
+            there.append(label)
+    return {at: "|".join(labels).replace("G", "Γ") for at, labels in merged.items()}
 
 
 def density(axes: Axes, spectrum: Spectrum) -> None:

@@ -14,6 +14,7 @@ from magsearch.console.run import ROUGH, stable
 from magsearch.formatting import fixed, html, vector
 from magsearch.observables.topological_charge import rough
 from magsearch.report.panels import convergence, panels
+from magsearch.report.sections import Section, laid_out
 from magsearch.storage import Record
 from magsearch.storage.summary import above, certificate
 
@@ -24,12 +25,15 @@ h1 { font-size: 1.5em; margin-bottom: 0 } h2 { font-size: 1.15em; margin: 1.6em 
 table { border-collapse: collapse } td, th { padding: 0.15em 1em 0.15em 0; text-align: left; vertical-align: top }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
 .panels { display: flex; flex-wrap: wrap; gap: 1em } .quiet { color: #666 }
+.panels, table { max-width: 100%; overflow-x: auto } table { display: block }
 pre { background: #f5f5f5; padding: 0.8em; overflow: auto; max-height: 24em; font-size: 12px }
 """
 
 
-def write(record: Record, path: str | Path) -> None:
+def write(record: Record, path: str | Path, sections: Sequence[Section] = ()) -> None:
     """Write the interactive report of a run as one self-contained HTML file.
+
+    sections   what was computed besides, between the elites and the search
 
     Raises InputError if it cannot be written, ValueError for a run without elites.
     """
@@ -38,7 +42,9 @@ def write(record: Record, path: str | Path) -> None:
     if not record.elites:
         raise ValueError("the run has no elites yet")
     (slider, texture, zone), words = panels(record)
-    script, (slider, texture, zone, energies) = components((slider, texture, zone, convergence(record.history)))
+    more = [drawn for section in sections for drawn in section.figures]
+    script, divs = components((slider, texture, zone, convergence(record.history), *more))
+    slider, texture, zone, energies, *drawn = divs
     name = html(Path(record.input_path).name)
     body = [
         f"<h1>{name}</h1>",
@@ -47,8 +53,8 @@ def write(record: Record, path: str | Path) -> None:
         "<h2>Elites</h2>", slider, f'<p class="quiet">{html(words)}</p>' if words else "",
         f'<div class="panels">{texture}{zone}</div>',
         '<p class="quiet">Hue is the in-plane direction of a spin; white points out of the page, black into it.</p>',
-        elites(record),
-        "<h2>Search</h2>", energies, table(course(record)),
+        elites(record), *laid_out(sections, drawn),
+        "<h2>Search</h2>", f'<div class="panels">{energies}</div>', table(course(record)),
         "<h2>Provenance</h2>", table(provenance(record)),
         "<h2>Settings</h2>", f"<pre>{html(json.dumps(record.settings, indent=1))}</pre>",
         f"<h2>Input</h2><pre>{html(record.input_text)}</pre>",

@@ -1,4 +1,4 @@
-"""Searches from Python: ``search`` runs, ``resume`` continues from a file, ``load`` reads one."""
+"""Searches from Python: ``search`` runs, ``resume`` continues from a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch import config, storage
+from magsearch import config
 from magsearch.config.input import Input
 from magsearch.config.search import SearchTable
 from magsearch.engine.device import Device
@@ -102,11 +102,6 @@ def resume(
     return carry_out_in_python(lambda held: resumed(Path(path), changed, held), _run, device, ranks, progress)
 
 
-def load(path: str | Path) -> Result | storage.ScanRecord:
-    """Return the result in the file of a run, or the scan in that of a scan. Raises InputError for other files."""
-    return storage.read_scan(path) if storage.is_scan(path) else Result(storage.read(path), Path(path))
-
-
 def _run(launch: Launch, start: Beginning) -> tuple[Result, Reason]:
     """Run to the end; return the result of rank 0 on every rank, and why the run ended."""
     run = Run(launch, start)
@@ -152,12 +147,17 @@ def input_of(model: Hamiltonian | str | Path, tables: Mapping[str, Table], what:
 
 def _textures(one: ArrayLike | str, hamiltonian: Hamiltonian) -> Sequence[NDArray[Any]]:
     """Return the textures in a file, or an array. Raises InputError for an array of another shape."""
+    return textures.read(one, hamiltonian) if isinstance(one, str) else [texture_of(one, hamiltonian, "initial")]
+
+
+def texture_of(one: ArrayLike | str, hamiltonian: Hamiltonian, what: str) -> NDArray[np.float64]:
+    """Return an array as a texture, or the first one in a file. InputError, which names ``what``, for another shape."""
     if isinstance(one, str):
-        return textures.read(one, hamiltonian)
+        return np.asarray(textures.read(one, hamiltonian)[0], dtype=np.float64)
     spins, sites = np.asarray(one, dtype=np.float64), hamiltonian.lattice.sites
     if spins.shape != (sites, 3):
-        raise InputError(f"has the shape {spins.shape}; expected ({sites}, 3)", "initial")
-    return [spins]
+        raise InputError(f"has the shape {spins.shape}; expected ({sites}, 3)", what)
+    return spins
 
 
 def call(tables: Mapping[str, Table], what: str = "search") -> str:

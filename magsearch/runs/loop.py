@@ -39,12 +39,12 @@ class CycleDone(Reason):
 
 @dataclass(frozen=True, eq=False)
 class Beginning:
-    """The start of a loop: its file, and either its input or what the file holds.
+    """The start of a loop: its file (None: nothing is written), and either its input or what the file holds.
 
     texture  [site, 3] to start from; None: all spins along the field
     """
 
-    out: Path
+    out: Path | None
     given: Input | None = None
     cycle: Cycle | None = None
     texture: NDArray[np.float64] | None = None
@@ -52,11 +52,12 @@ class Beginning:
 
 
 def begin(
-    given: Input, out: Path, cycle: Cycle, texture: NDArray[np.float64] | None, overwrite: bool, held: ExitStack
+    given: Input, out: Path | None, cycle: Cycle, texture: NDArray[np.float64] | None, overwrite: bool, held: ExitStack
 ) -> Beginning:
     """Return the start of a new loop; its file is claimed until ``held`` closes. Raises InputError if it exists."""
-    claim(held, out)
-    expect_free(out, overwrite, "loop")
+    if out is not None:
+        claim(held, out)
+        expect_free(out, overwrite, "loop")
     return Beginning(out, given, cycle, texture)
 
 
@@ -143,4 +144,5 @@ class LoopRun:
     def _store(self, reason: Reason | None) -> None:
         seconds = self.before + time.monotonic() - self.begun
         self.record = replace(self.record, stopped=reason, seconds=seconds)
-        write_loop(self.out, self.record)
+        if self.out is not None:
+            write_loop(self.out, self.record)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from magsearch.formatting import fixed, html_table, text_table, vector
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.parallel.ranks import is_first_rank
 from magsearch.runs.launch import claim, expect_free
+from magsearch.runs.picture import Picture, picture
 from magsearch.runs.textures import elite_in
 from magsearch.search.candidate import Candidate
 from magsearch.search.history import History
@@ -151,17 +151,7 @@ class Result:
         elite_in(self.record, self.file or Path("result"), elite)
         title = f"{Path(self.record.input_path).name}, B = {vector(self.model.field, 2)} T"
         title = f"{title}: {caption(self.record, elite)}"
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                shown = Path(folder) / "picture.png"
-                plots.PICTURES[what](self.record, elite, title, shown, None)
-                if path is not None and is_first_rank():
-                    plots.PICTURES[what](self.record, elite, title, Path(path), None)
-                return Picture(title, shown.read_bytes())
-        except InputError:
-            raise
-        except (OSError, ValueError) as error:
-            raise InputError(str(error), path or "plot()") from None
+        return picture(title, lambda file: plots.PICTURES[what](self.record, elite, title, file, None), path)
 
     def _rows(self) -> dict[str, str]:
         """Return what the result prints, by name."""
@@ -194,21 +184,3 @@ class Result:
 
     def _repr_html_(self) -> str:
         return html_table(self._title(), self._rows())
-
-
-@dataclass(frozen=True, repr=False)
-class Picture:
-    """A picture that a notebook shows.
-
-    title   what it is of
-    png     the file, as bytes
-    """
-
-    title: str
-    png: bytes
-
-    def __repr__(self) -> str:
-        return f"Picture({self.title!r})"
-
-    def _repr_png_(self) -> bytes:
-        return self.png

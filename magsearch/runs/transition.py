@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from magsearch.console import transition as told
 from magsearch.critical.estimates import estimates
 from magsearch.critical.order_parameter import OrderParameter
 from magsearch.critical.ordered import from_texture, searched
-from magsearch.critical.plan import SWEEPS, Analysis, Next, Round, Settings, analysis, following, range_of
+from magsearch.critical.plan import SWEEPS, Analysis, Next, Round, Settings, following, range_of
 from magsearch.critical.series import Sampler, Series, joined
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError, Interrupted
@@ -34,50 +34,18 @@ T = TypeVar("T")
 BYTES_OF_SPIN = 2000  # of a box: replicas of a ladder, rows of the order parameter, neighbours
 
 
-@dataclass(frozen=True)
-class Precise(Reason):
-    """The relative error that was asked for is reached."""
-
-    precision: float
-    code = "precise"
-
-    def __str__(self) -> str:
-        return f"relative error below {self.precision:g}"
-
-
-@dataclass(frozen=True)
-class RoundsSpent(Reason):
-    """The rounds that were allowed have been spent."""
-
-    rounds: int
-    code = "rounds-spent"
-
-    def __str__(self) -> str:
-        return f"{self.rounds} rounds done"
-
-
-@dataclass(frozen=True)
-class NothingFound(Reason):
-    """The scan shows no transition."""
-
-    code = "no-transition"
-
-    def __str__(self) -> str:
-        return "no transition in the scan"
-
-
 @dataclass(frozen=True, eq=False)
 class Beginning:
     """The start of a search for a transition temperature.
 
-    out      its file
+    out      its file; None: nothing is written
     given    the input; None: it resumes
     plan     settings that were given: None where they are the default
     texture  [site, 3] of the ground state; None: it is searched
     before   what the file holds
     """
 
-    out: Path
+    out: Path | None
     given: Input | None = None
     plan: dict[str, Any] | None = None
     texture: NDArray[np.float64] | None = None
@@ -86,15 +54,23 @@ class Beginning:
 
 def begin(
     given: Input,
-    out: Path,
+    out: Path | None,
     plan: dict[str, Any],
     texture: NDArray[np.float64] | None,
     overwrite: bool,
     held: ExitStack,
 ) -> Beginning:
-    """Return the start of a new search; its file is claimed until ``held`` closes. Raises InputError if it exists."""
-    claim(held, out)
-    expect_free(out, overwrite, "search")
+    """Return the start of a new search; its file is claimed until ``held`` closes.
+
+    Raises InputError if the file exists, for settings that cannot be used, and for models with disorder.
+    """
+    chosen: dict[str, Any] = {"sizes": (1, 2), "sweeps": min(SWEEPS.values())} | _given(plan)
+    Settings(**chosen)  # wrong ones are known before the ground state is searched
+    if not given.hamiltonian.uniform:
+        raise InputError("has disorder: boxes of other sizes cannot be made of it", given.path)
+    if out is not None:
+        claim(held, out)
+        expect_free(out, overwrite, "search")
     return Beginning(out, given, plan, texture)
 
 
@@ -103,12 +79,17 @@ def resume(out: Path, plan: dict[str, Any], held: ExitStack) -> Beginning:
     expect_exists(out)
     claim(held, out)
     before = read_transition(out)
-    changed = {name: value for name, value in plan.items() if value is not None}
+    changed = _given(plan)
     fixed = [name for name in ("sizes", "ladders", "seed") if name in changed]
     if fixed:
         raise InputError(f"cannot be changed when a search is resumed: {', '.join(fixed)}", out)
     again = replace(before, plan=replace(before.plan, **changed), command=command_line(before.command), stopped=None)
     return Beginning(out, before=again)
+
+
+def _given(plan: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that are not None."""
+    return {name: value for name, value in plan.items() if value is not None}
 
 
 def expect_memory(sampler: Sampler) -> None:
@@ -135,7 +116,7 @@ class TransitionRun:
         self.launch, self.ranks, self.out, self.begun = launch, launch.ranks, start.out, time.monotonic()
         self.interruption = Interruption(self.ranks, launch.signals)
         self.ranks.watch = self.interruption.look
-        place = start.out if start.given is None else start.given.path
+        self.place = place = start.given.path if start.given is not None else start.out or Path("tc")
         if start.given is not None:
             model.describe(launch.console, start.given.hamiltonian)
         found = self._together(lambda: self._new(start) if start.before is None else start.before, place)
@@ -174,7 +155,7 @@ class TransitionRun:
         assert given is not None
         assert start.plan is not None
         hamiltonian = given.hamiltonian
-        chosen = {name: value for name, value in start.plan.items() if value is not None}
+        chosen = _given(start.plan)
         seed = chosen.get("seed", Settings.seed)
         if start.texture is None:
             self.launch.say("searching  the ground state, in supercells of all shapes")
@@ -190,7 +171,8 @@ class TransitionRun:
             settings=given.as_json(), device=self.launch.device.description, created=record.now(),
             version=version("magsearch"), command=command_line(),
         )  # fmt: skip
-        write_transition(start.out, new)  # an unwritable place is known now
+        if start.out is not None:
+            write_transition(start.out, new)  # an unwritable place is known now
         return new
 
     def go(self) -> Reason:
@@ -200,7 +182,7 @@ class TransitionRun:
         """
         try:
             found = self._analysed() if self.record.rounds else None
-            while step := self.ranks.broadcast(self._next(found) if self.ranks.rank == 0 else None):
+            while isinstance(step := self._next(found), Next):
                 self._round(step)
                 found = self._analysed()
                 self._store(found, None)
@@ -208,35 +190,26 @@ class TransitionRun:
                     told.progress(self.launch, self.record, found)
         except Interrupted:
             return self.launch.signalled()
-        reason = self.ranks.broadcast(self._reason(found))
-        self._store(found, reason)
-        return reason
+        self._store(found, step)
+        return step
 
-    def _next(self, found: Analysis | None) -> Next | None:
-        own = self.record
-        ends = range_of(own.estimate, own.ordered.crystal)
-        return following(own.rounds, found, own.plan, ends, self.dimension)
-
-    def _reason(self, found: Analysis | None) -> Reason:
-        plan = self.record.plan
-        if found is None or found.scan:
-            return NothingFound()
-        known = found.transition
-        if known.kelvin is not None and known.error < plan.precision * known.kelvin:
-            return Precise(plan.precision)
-        return RoundsSpent(plan.rounds)
+    def _next(self, found: Analysis | None) -> Next | Reason:
+        """Return what is sampled next, or why nothing is, on all ranks."""
+        own, step = self.record, None
+        if self.ranks.rank == 0:
+            ends = range_of(own.estimate, own.ordered.crystal)
+            step = following(own.rounds, found, own.plan, ends, self.dimension)
+        return cast("Next | Reason", self.ranks.broadcast(step))
 
     def _analysed(self) -> Analysis | None:
         """Return the analysis of all rounds, on rank 0."""
-        spins = [self.sampler.spins(place) for place in range(len(self.record.plan.sizes))]
-        own = self.record
-        kept: list[Analysis] = []
+        kept: list[Analysis | None] = []
 
         def work() -> bool:
-            kept.append(analysis(own.rounds, spins, own.plan, self.interruption.watch))
+            kept.append(self.record.analysed(self.interruption.watch))
             return True
 
-        self._together(work, self.out)
+        self._together(work, self.place)
         return kept[0] if kept else None
 
     def _round(self, step: Next) -> None:
@@ -273,9 +246,12 @@ class TransitionRun:
         def write() -> None:
             seconds = self.before + time.monotonic() - self.begun
             self.record = replace(self.record, analysis=found, stopped=reason, seconds=seconds)
+            if self.out is None:
+                return
+            out = self.out
             if reason is None:
-                self.launch.write_or_warn(lambda: write_transition(self.out, self.record))
+                self.launch.write_or_warn(lambda: write_transition(out, self.record))
             else:
-                write_transition(self.out, self.record)
+                write_transition(out, self.record)
 
         self.ranks.on_first(write)

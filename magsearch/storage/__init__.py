@@ -5,7 +5,7 @@ after it was killed. Units and axis names are attributes.
 """
 
 from magsearch.storage.checkpoint import write_part
-from magsearch.storage.files import SCHEMA
+from magsearch.storage.files import SCHEMA, kind_of
 from magsearch.storage.magnons import store_magnons
 from magsearch.storage.run import (
     Glance,
@@ -22,7 +22,7 @@ from magsearch.storage.run import (
 from magsearch.storage.scan import ScanRecord, is_scan, read_scan, write_column, write_scan
 
 __all__ = [
-    "SCHEMA", "Glance", "Parts", "Populations", "Record", "ScanRecord", "glance", "in_parts", "is_scan",
+    "SCHEMA", "Glance", "Parts", "Populations", "Record", "ScanRecord", "glance", "in_parts", "is_scan", "kind_of",
     "labelled_run", "read", "read_scan", "read_states", "store_magnons", "write", "write_column",
     "write_part", "write_scan",
 ]  # fmt: skip

@@ -63,6 +63,15 @@ def amended(path: Path, name: str) -> Iterator[h5py.Group]:
         output.write({path: bytes(memory.getbuffer())})
 
 
+KINDS = {"columns": "scan", "transition": "tc", "loop": "loop"}  # groups that tell what a file is of
+
+
+def kind_of(path: str | Path) -> str:
+    """Return what a file is of: run, scan, tc or loop. Raises InputError as ``opened`` does."""
+    with opened(Path(path)) as file:
+        return next((kind for group, kind in KINDS.items() if group in file), "run")
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
     """Open a file of magsearch for reading; nothing of it has been checked but that it is of magsearch alone.

@@ -26,7 +26,7 @@ from magsearch.phases.column import Column, describe
 from magsearch.search.stopping import Reason
 from magsearch.storage.checkpoint import parts_folder
 from magsearch.storage.column import load_column, store_column, write_points
-from magsearch.storage.files import SCHEMA, checked, opened, replaced
+from magsearch.storage.files import SCHEMA, checked, kind_of, opened, replaced
 from magsearch.storage.labelled import Variable, composed, required
 from magsearch.storage.model import read as read_model
 from magsearch.storage.model import write as write_model
@@ -111,8 +111,7 @@ class ScanRecord:
 
 def is_scan(path: str | Path) -> bool:
     """Whether a file is a scan, not a run. Raises InputError for a file that ``opened`` refuses."""
-    with opened(Path(path)) as file:
-        return "columns" in file
+    return kind_of(path) == "scan"
 
 
 def write_scan(path: str | Path, record: ScanRecord) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from magsearch import output
 from magsearch.critical.estimates import Estimates
 from magsearch.critical.ordered import Ordered
-from magsearch.critical.plan import Analysis, Round, Settings
+from magsearch.critical.plan import Analysis, Round, Settings, analysis
 from magsearch.critical.series import Series
 from magsearch.errors import InputError
 from magsearch.search.stopping import Reason
@@ -43,7 +43,7 @@ class TransitionRecord:
     estimate   without simulation
     rounds     all measurements
     textures   [ladder, rung, site, 3] of each box after the last round, by its number
-    analysis   curves and transition after the last round; None before the first. Not read again: it is computed
+    analysis   curves and transition after the last round; None before the first. Not read again: ``analysed``
     stopped    why it ended; None while it is under way
     """
 
@@ -62,6 +62,12 @@ class TransitionRecord:
     analysis: Analysis | None = None
     stopped: Reason | None = None
     seconds: float = 0.0
+
+    def analysed(self, watch: Callable[[], None] = lambda: None) -> Analysis | None:
+        """Return curves and transition of all rounds; None before the first. ``watch`` is called repeatedly."""
+        if not self.rounds:
+            return None
+        return analysis(self.rounds, [self.ordered.box(size).sites for size in self.plan.sizes], self.plan, watch)
 
 
 def write_transition(path: str | Path, record: TransitionRecord) -> None:
@@ -148,9 +154,3 @@ def read_transition(path: str | Path) -> TransitionRecord:
 
 def _series(group: h5py.Group) -> Series:
     return Series(*(group[name][()].astype(np.float64) for name in ("kelvin", "energy", "order", "beside", "accepted")))
-
-
-def is_transition(path: str | Path) -> bool:
-    """Return whether a file is a search for a transition temperature. Raises InputError as ``opened`` does."""
-    with opened(Path(path)) as file:
-        return "transition" in file

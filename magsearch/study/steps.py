@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 RUN, TC = "run.h5", "tc.h5"  # in the folder of a study
@@ -19,6 +19,7 @@ class Step:
     file       that the command resumes after it was stopped, if the file is there
     good       exit codes after which it is done
     prints     JSON with --json
+    besides    files of other steps that it shows, where they are there
     """
 
     name: str
@@ -28,18 +29,20 @@ class Step:
     file: str = ""
     good: tuple[int, ...] = (0,)
     prints: bool = True
+    besides: tuple[str, ...] = ()
 
-    def command(self, source: str, settings: Sequence[str], resumes: bool) -> list[str]:
+    def command(self, source: str, settings: Sequence[str], there: Collection[str] = ()) -> list[str]:
         """Return the arguments of magsearch.
 
         source    the input file
         settings  ``key=value`` of the input
-        resumes   whether ``file`` is resumed, which has the settings
+        there     names of files in the folder; ``file`` is resumed, which has the settings
         """
-        if resumes:
+        if self.file in there:
             command = [self.name, "--resume", self.file]
         else:
             command = [self.name, *(argument.format(input=source) for argument in self.arguments)]
+            command += [word for name in self.besides if name in there for word in ("--with", name)]
             command += [word for setting in (settings if self.input else ()) for word in ("--set", setting)]
         return [*command, "--json"] if self.prints else command
 
@@ -59,5 +62,5 @@ STEPS = (
     Step("landscape", (RUN, "-o", "landscape.png"), "barriers between the minima"),
     Step("tc", (RUN, "-o", TC), "transition temperature", file=TC),
     Step("plot", (RUN, "-o", "texture.png"), "picture of the ground state", prints=False),
-    Step("report", (RUN, "-o", "report.html"), "interactive report of the search", prints=False),
+    Step("report", (RUN, "-o", "report.html"), "interactive report of all results", prints=False, besides=(TC,)),
 )

@@ -97,7 +97,7 @@ class Study:
         """Yield the steps that are not skipped, and the arguments of magsearch for each."""
         for step in STEPS:
             if step.name not in self.skipped:
-                yield step, step.command(str(self.source), self.settings, self._resumes(step))
+                yield step, self._command(step)
 
     def go(self, stop: Callable[[], bool], tell: Callable[[Step, Outcome | None], None]) -> bool:
         """Do what is left to do; return whether all steps have ended.
@@ -132,12 +132,14 @@ class Study:
                     found[step.name] = json.loads((self.folder / f"{step.name}.json").read_text())
         return found
 
-    def _resumes(self, step: Step) -> bool:
-        return bool(step.file) and (self.folder / step.file).exists()
+    def _command(self, step: Step) -> list[str]:
+        """Return the arguments of magsearch for a step, as the folder is now."""
+        there = [name for name in (step.file, *step.besides) if name and (self.folder / name).exists()]
+        return step.command(str(self.source), self.settings, there)
 
     def _run(self, step: Step, stop: Callable[[], bool]) -> Outcome | None:
         """Run a step and return its outcome; None if it was stopped from outside."""
-        arguments = step.command(str(self.source), self.settings, self._resumes(step))
+        arguments = self._command(step)
         printed = self.folder / f"{step.name}.{'json' if step.prints else 'txt'}"
         begin, told, late = time.monotonic(), 0.0, False
         with open(f"{printed}.new", "wb") as out, open(self.folder / f"{step.name}.log", "ab") as log:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.search.supercells.supercell import Supercell, free_axes, hermite, manageable, supercells
+from magsearch.model.integers import lower_hermite
+from magsearch.search.supercells.supercell import Supercell, free_axes, manageable, supercells
 from magsearch.symmetry.space_group import keeps_energy, space_operations
 
 TOLERANCE = 1e-3  # of the largest coupling: allowed mismatch of a symmetry
@@ -31,7 +32,7 @@ def small_supercells(hamiltonian: Hamiltonian, sites: int) -> Iterator[Supercell
         if len(seen) >= MANY:
             return
         for H in supercells(hamiltonian, cells):
-            images = (tuple(hermite(H @ space.W).ravel().tolist()) for space in spaces)
+            images = (tuple(lower_hermite(H @ space.W).ravel().tolist()) for space in spaces)
             key = min(images)
             if key not in seen and manageable(hamiltonian, H):
                 seen.add(key)

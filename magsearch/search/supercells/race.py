@@ -23,6 +23,7 @@ from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import Interrupted
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.integers import lower_hermite
 from magsearch.model.sphere import unit
 from magsearch.operators.crystal import Crystal
 from magsearch.parallel.ranks import Ranks
@@ -39,7 +40,6 @@ from magsearch.search.supercells.supercell import (
     Supercell,
     compact,
     free_axes,
-    hermite,
     manageable,
     side_by_side,
 )
@@ -106,7 +106,7 @@ class Best:
         alike = np.fft.irfftn((np.abs(waves) ** 2).sum(axis=-1), s=lattice.grid, axes=(0, 1, 2)).ravel()
         shifts = lattice.coordinates[alike >= alike[0] * (1 - 0.5 * REPEATS_WITHIN**2)] @ Q
         crystal = self.supercell.crystal
-        H = hermite(np.concatenate([self.supercell.H, shifts]))
+        H = lower_hermite(np.concatenate([self.supercell.H, shifts]))
         return Supercell(crystal, compact(H, crystal.lattice.cell, free_axes(crystal)))
 
     def __str__(self) -> str:

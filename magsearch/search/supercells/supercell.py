@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.integers import lower_hermite
 from magsearch.model.lattice import SAME_PLACE, Lattice, shortest
 from magsearch.model.sphere import unit
 from magsearch.model.terms.products import SpinProducts
@@ -64,7 +65,7 @@ class Supercell:
     @property
     def key(self) -> tuple[int, ...]:
         """Hermite normal form, the same for all vectors that span one supercell."""
-        return tuple(hermite(self.H).ravel().tolist())
+        return tuple(lower_hermite(self.H).ravel().tolist())
 
     @property
     def cells(self) -> int:
@@ -196,31 +197,6 @@ def _hermite_normal_forms(determinant: int, dimensions: int) -> Iterator[Whole]:
                 H = np.zeros((dimensions, dimensions), dtype=np.int64)
                 H[:-1, :-1], H[-1] = smaller, (*row, last)
                 yield H
-
-
-def hermite(H: Whole) -> Whole:
-    """Return the Hermite normal form of a supercell: lower triangular, the same for all vectors that span it.
-
-    H may have more rows than columns: vectors that span it together.
-    """
-    A = np.array(H, dtype=object)
-    size = A.shape[1]
-    spare = len(A) - size
-    for k in reversed(range(size)):  # zeros above the diagonal of column k, from row operations
-        while True:
-            rows = [i for i in range(spare + k + 1) if A[i, k]]
-            pivot, last = min(rows, key=lambda i: abs(A[i, k])), spare + k
-            A[[pivot, last]] = A[[last, pivot]]
-            A[last] *= 1 if A[last, k] > 0 else -1
-            for i in range(last):
-                A[i] -= A[i, k] // A[last, k] * A[last]
-            if not A[:last, k].any():
-                break
-    A = A[spare:]
-    for k in range(size):
-        for column in reversed(range(k)):
-            A[k] -= A[k, column] // A[column, column] * A[column]
-    return np.asarray(A, dtype=np.int64)
 
 
 def diagonalized(H: Whole) -> tuple[Whole, Whole]:

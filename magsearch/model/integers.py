@@ -1,0 +1,40 @@
+"""Lattices of whole numbers: the Hermite normal form of the vectors that span one.
+
+Cohen, A Course in Computational Algebraic Number Theory (1993), section 2.4. Whole numbers of Python do not overflow.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def hermite(vectors: ArrayLike) -> NDArray[np.int64]:
+    """Return the basis [dimension, n] in Hermite normal form of the lattice that vectors [vector, n] span.
+
+    Row k begins with at least k zeros. Its first number is positive, and those above it are from 0 up to less than it.
+    """
+    found = np.asarray(vectors, dtype=np.int64)
+    rows = [list(map(int, row)) for row in np.unique(found, axis=0) if row.any()]
+    basis: list[list[int]] = []
+    for column in range(found.shape[1]):
+        rows.sort(key=lambda row: abs(row[column]) or np.inf)
+        while sum(row[column] != 0 for row in rows) > 1:
+            pivot = rows[0]
+            rows[1:] = [_less(row, pivot, column) for row in rows[1:]]
+            rows.sort(key=lambda row: abs(row[column]) or np.inf)
+        if rows and rows[0][column]:
+            sign = 1 if rows[0][column] > 0 else -1
+            pivot = [sign * x for x in rows.pop(0)]
+            basis = [*(_less(row, pivot, column) for row in basis), pivot]
+    return np.array(basis, dtype=np.int64).reshape(-1, found.shape[1])
+
+
+def lower_hermite(vectors: ArrayLike) -> NDArray[np.int64]:
+    """Return ``hermite`` with the axes in the opposite order: lower triangular for vectors that span all axes."""
+    return hermite(np.asarray(vectors)[:, ::-1])[::-1, ::-1]
+
+
+def _less(row: list[int], pivot: list[int], column: int) -> list[int]:
+    times = row[column] // pivot[column]
+    return [x - times * p for x, p in zip(row, pivot, strict=True)]
