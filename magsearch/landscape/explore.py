@@ -14,7 +14,8 @@ from magsearch.landscape import bands, paths, saddles
 from magsearch.landscape.bands import Bands
 from magsearch.landscape.landscape import Landscape, Minimum, Saddle, Transition
 from magsearch.landscape.rates import Rates, State
-from magsearch.landscape.saddles import Effort, Stationary
+from magsearch.landscape.effort import Effort
+from magsearch.landscape.saddles import Stationary
 from magsearch.minima.degeneracy import Minima
 from magsearch.observables.fingerprint import fingerprint
 from magsearch.observables.topological_charge import topological_charge
