@@ -100,7 +100,9 @@ class Explorer:
         return sorted(left, key=lambda pair: self._near[pair])
 
     def initial(self, start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the initial path [image, site, 3] with the lower maximum: the geodesic, or shrinking either texture.
+        """Return the initial path [image, site, 3] with the lowest maximum.
+
+        Tried are the geodesic, and shrinking either texture or displacing it through an open edge.
 
         Notes antiparallel spins, whose plane of rotation is drawn.
         """
@@ -109,6 +111,8 @@ class Explorer:
         collapse, growth = paths.shrunk(hamiltonian, start, end, images), paths.shrunk(hamiltonian, end, start, images)
         tried = [straight, *([collapse] if collapse is not None else [])]
         tried += [growth[::-1]] if growth is not None else []
+        tried += paths.expelled(hamiltonian, start, end, images)
+        tried += [path[::-1] for path in paths.expelled(hamiltonian, end, start, images)]
         highest = [self.evaluator.energies(path).max() for path in tried]
         best = int(np.argmin(highest))
         if best == 0 and antiparallel:

@@ -132,7 +132,7 @@ def step(
     largest = angle.max(axis=1, keepdims=True)
     fit = xp.minimum(1.0, TURN / xp.maximum(largest, 1e-300))
     angle, x, change = angle * fit, x * fit, change * fit
-    moved = xp.cos(angle) * hessian.spins + xp.sinc(angle / np.pi) * x
+    moved = xp.cos(angle) * hessian.spins + xp.sin(angle) / xp.maximum(angle, 1e-300) * x
     norm = xp.sqrt(_each(moved, moved))
     moved /= xp.where(norm > 0, norm, 1.0)
 
