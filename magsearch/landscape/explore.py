@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from magsearch.engine.evaluator import Evaluator
 from magsearch.landscape import bands, paths, saddles
 from magsearch.landscape.bands import Bands
+from magsearch.landscape.effort import Effort
 from magsearch.landscape.landscape import Landscape, Minimum, Saddle, Transition
 from magsearch.landscape.rates import Rates, State
-from magsearch.landscape.effort import Effort
 from magsearch.landscape.saddles import Stationary
 from magsearch.minima.degeneracy import Minima
 from magsearch.observables.fingerprint import fingerprint
@@ -35,8 +35,8 @@ class Explorer:
 
     evaluator    in double precision
     bands        settings of the elastic bands
-    neighbours   number of nearest minima that each one is connected with; groups of minima without a path between
-                 them are connected as well
+    neighbours   number of nearest minima that each one is connected with; of groups of minima without a path between
+                 them, twice as many nearest pairs are connected as well
     most         largest number of minima
     together     largest number of pairs that are relaxed at a time
     watch        called repeatedly, may raise
@@ -88,15 +88,12 @@ class Explorer:
         left = wanted - tried
         if not left:
             groups = landscape.components()
-            between = [
-                (i, j)
-                for a, one in enumerate(groups)
-                for other in groups[a + 1 :]
-                for i, j in ((min(i, j), max(i, j)) for i in one for j in other)
-                if (i, j) not in tried
-            ]
-            nearest = sorted(between, key=lambda pair: self._near[pair])
-            left = set(nearest[: max(1, len(groups) - 1)]) if between else set()
+            between = []
+            for a, one in enumerate(groups):
+                for other in groups[a + 1 :]:
+                    every = sorted(((min(i, j), max(i, j)) for i in one for j in other), key=self._near.__getitem__)
+                    between += [pair for pair in every[: 2 * self.neighbours] if pair not in tried]
+            left = set(sorted(between, key=self._near.__getitem__)[: max(1, len(groups) - 1)])
         return sorted(left, key=lambda pair: self._near[pair])
 
     def initial(self, start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:

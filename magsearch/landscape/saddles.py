@@ -22,7 +22,7 @@ from magsearch.relaxation.relax import relax
 
 TORQUE = 1e-9  # of the stiffest coupling, at which a saddle point has converged
 ACCEPTED = 1e-6  # of the stiffest coupling, above which it is none
-STEPS = 40  # largest number of steps
+STEPS = 80  # largest number of steps
 RADIUS = 1.0  # radians of all spins, of the first trust region
 GOOD, POOR = 0.1, 0.5  # errors of a prediction below which the region grows, and above which it shrinks
 SOFTEST = 4  # modes by which a saddle point is judged
@@ -66,22 +66,23 @@ def follow(
     effort = effort or Effort()
     found: list[Stationary | None] = [None] * len(guesses)
     s, v, own = np.array(guesses, dtype=np.float64), np.array(along, dtype=np.float64), list(range(len(guesses)))
-    for attempt in range(PUSHES + 1):
+    for _ in range(PUSHES + 1):
         s, torque = _stationary(evaluator, s, v, watch, effort)
-        soft = modes.softest(evaluator, s, SOFTEST, watch=watch)
-        energies, tiny = evaluator.energies(s), modes.zero(evaluator)
+        there = np.flatnonzero(torque <= ACCEPTED * evaluator.stiffness)
+        if not len(there):
+            break
+        soft = modes.softest(evaluator, s[there], SOFTEST, watch=watch)
+        energies, tiny = evaluator.energies(s[there]), modes.zero(evaluator)
         again = []
-        for k, replica in enumerate(own):
-            values = soft.values[k]
+        for number, k in enumerate(there):
+            values, mode = soft.values[number], soft.vectors[number, 0]
             negative = int((values < -tiny).sum())
-            if torque[k] <= ACCEPTED * evaluator.stiffness and negative == 1:
-                found[replica] = Stationary(
-                    s[k], float(energies[k]), float(torque[k]), values, soft.vectors[k, 0], negative
-                )
-            elif negative > 1 and attempt < PUSHES:
-                second = soft.vectors[k, 1]
+            if negative == 1:
+                found[own[k]] = Stationary(s[k], float(energies[number]), float(torque[k]), values, mode, negative)
+            elif negative > 1:
+                second = soft.vectors[number, 1]
                 second = second / np.linalg.norm(second, axis=1).max()
-                again.append((replica, pushed(s[k], second)[0], soft.vectors[k, 0]))
+                again.append((own[k], pushed(s[k], second)[0], mode))
         if not again:
             break
         own = [replica for replica, *_ in again]

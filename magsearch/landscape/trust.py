@@ -24,7 +24,7 @@ from magsearch.landscape.effort import Effort
 from magsearch.minima import modes
 from magsearch.minima.hessian import Hessian
 
-CONJUGATE = 300  # largest number of products with the Hessian in a step
+CONJUGATE = 120  # largest number of products with the Hessian in a step
 SEARCH = 40  # largest number of products for the mode
 RESOLVED = 0.1  # residual of the mode, of its eigenvalue
 TURN = 0.3  # radians, largest rotation of a spin in a step
