@@ -89,9 +89,9 @@ class Explorer:
         if not left:
             groups = landscape.components()
             between = []
-            for a, one in enumerate(groups):
-                for other in groups[a + 1 :]:
-                    every = sorted(((min(i, j), max(i, j)) for i in one for j in other), key=self._near.__getitem__)
+            for a, these in enumerate(groups):
+                for those in groups[a + 1 :]:
+                    every = sorted(((min(i, j), max(i, j)) for i in these for j in those), key=self._near.__getitem__)
                     between += [pair for pair in every[: 2 * self.neighbours] if pair not in tried]
             left = set(sorted(between, key=self._near.__getitem__)[: max(1, len(groups) - 1)])
         return sorted(left, key=lambda pair: self._near[pair])
