@@ -26,6 +26,7 @@ from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import relax
 
 SAME = 1e-6  # of the stiffest coupling, per site: energies of one minimum agree so far
+SLID = 1e-3  # of the negative mode: two saddle points with the same ends and energy are one that has slid
 TIGHT = LBFGS(Convergence(steps=6000, variance=None))
 
 
@@ -157,8 +158,11 @@ class Explorer:
         ends = (min(numbers), max(numbers))
         same = self.minima.tolerance * self.evaluator.hamiltonian.n_spins
         for other in landscape.saddles:
-            near = abs(other.energy - saddle.energy) <= same and other.ends == ends
-            if near and self.minima.equivalence.same(saddle.spins, other.spins):
+            apart, softer = abs(other.energy - saddle.energy), abs(other.modes[0] - saddle.modes[0])
+            if other.ends != ends or apart > same:
+                continue
+            slid = apart <= SAME * self.evaluator.stiffness and softer <= SLID * abs(saddle.modes[0])
+            if slid or self.minima.equivalence.same(saddle.spins, other.spins):
                 return landscape
         one = Saddle(saddle.spins, saddle.energy, saddle.torque, saddle.modes, saddle.mode, ends)
         return replace(landscape, saddles=(*landscape.saddles, one))
