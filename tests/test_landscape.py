@@ -13,9 +13,10 @@ from models import bloch, exchange, shell_bonds
 from magsearch import storage
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
-from magsearch.landscape import bands, catalogue, paths, saddles
+from magsearch.landscape import bands, catalogue, paths, saddles, trust
 from magsearch.landscape.bands import Bands
 from magsearch.landscape.determinants import estimated, exact
+from magsearch.landscape.effort import Effort
 from magsearch.landscape.explore import TIGHT, Explorer
 from magsearch.landscape.landscape import Landscape, Minimum, Saddle, trees
 from magsearch.landscape.rates import Rates
@@ -171,6 +172,23 @@ def test_a_skyrmion_shrinks_about_its_centre():
     assert paths.shrunk(evaluator.hamiltonian, -end, end, 5) is None, "no centre"
 
 
+def test_a_skyrmion_leaves_through_the_edges_of_a_flake():
+    lattice = Lattice.named("square", (12, 10, 1), periodic=(False, True, False))
+    model = Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, 0.9)), 1.0, field=(0, 0, 0.55 / MU_B))
+    end = np.tile(UP, (lattice.sites, 1))
+    middle, one = lattice.positions.mean(axis=0)[None], np.array([1])
+    start = catalogue.planted(model, end, middle, np.array([4.0]), one, np.array([np.pi / 2]))
+    found = paths.expelled(model, start, end, 13)
+    assert len(found) == 2, "one for each side of the open axis"
+    for path, way in zip(found, (-1, 1), strict=True):
+        np.testing.assert_array_equal(path[[0, -1]], [start, end])
+        np.testing.assert_allclose(np.linalg.norm(path, axis=2), 1, atol=1e-12)
+        down = np.array([lattice.positions[image[:, 2] < 0, 0].mean() for image in path[:5]])
+        np.testing.assert_allclose(np.diff(down)[:2], way, atol=1e-9)  # 12 cells in 12 steps
+        assert (np.diff(path[:, :, 2].sum(axis=1)) > -1e-9).all()
+    assert not paths.expelled(chiral(8), start[:64], end[:64], 5), "no edges"
+
+
 # -- saddle points -------------------------------------------------------------------------------------------------
 
 
@@ -194,6 +212,46 @@ def test_the_collapse_of_a_skyrmion_is_a_saddle_point_between_the_two():
     assert landscape.escape(0) == (barriers[0, 1], landscape.saddles.index(saddle))
 
 
+@pytest.mark.parametrize("field", [1e-2, 1e-3, 1e-4])
+@pytest.mark.parametrize("angle", [1.0, 2.5, 3.0])
+def test_a_saddle_point_is_found_far_along_a_soft_mode(field, angle):
+    """E = -K sz^2 - h sx is -h at the saddle point; behind it along the equator both modes are negative."""
+    model = Hamiltonian(
+        Lattice.cluster([[0, 0, 0]]), Bonds.none(), 1.0, (UniaxialAnisotropy(2.0),), field=(field / MU_B, 0, 0)
+    )
+    guess = np.array([[np.cos(angle), np.sin(angle), 0.05]]) / (1 + 0.05**2) ** 0.5
+    (found,) = saddles.follow(precise(model), guess[None], UP[None, None])
+    assert found is not None
+    assert found.energy == pytest.approx(-field, abs=1e-12)
+    np.testing.assert_allclose(found.modes[:2], [-4 + field, field], rtol=1e-6)
+
+
+def test_a_step_is_newtons_with_one_mode_reversed_unless_the_trust_region_ends_it():
+    lattice = Lattice.named("square", (6, 5, 1))
+    model = Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, 0.3)), 1.0, field=(0, 0, 2.0 / MU_B))
+    evaluator, rng = precise(model), np.random.default_rng(5)
+    s = UP + 1e-5 * rng.normal(size=(30, 3))
+    s /= np.linalg.norm(s, axis=1, keepdims=True)
+    H, basis = dense(evaluator, s)
+    values, c = np.linalg.eigh(H)
+    assert (values > 0).all()
+    force = (basis * evaluator.field(s)).sum(axis=(1, 2))
+    lengths = []
+    for radius in (1.0, 1e-6):
+        few = np.array([radius]), np.array([1e-8])
+        found = trust.step(evaluator, s[None], s[None], *few, lambda: None, Effort())
+        mode = (basis * found.mode[0]).sum(axis=(1, 2))
+        image = force - 2 * (force @ mode) * mode
+        newton = np.tensordot(c @ (c.T @ image / values), basis, 1)
+        lengths.append(np.linalg.norm(found.moved[0]))
+        assert found.bounded[0] == (radius < np.linalg.norm(newton))
+        if not found.bounded[0]:
+            np.testing.assert_allclose(found.moved[0], newton, atol=1e-7 * np.linalg.norm(newton))
+            assert found.error(evaluator.field(found.spins))[0] < 1e-3
+    assert lengths[1] == pytest.approx(1e-6, rel=1e-6)
+    assert lengths[1] < lengths[0]
+
+
 def test_every_machine_relaxes_the_same_band(device):
     model = chiral(6)
     rng = np.random.default_rng(3)
@@ -205,7 +263,9 @@ def test_every_machine_relaxes_the_same_band(device):
     np.testing.assert_allclose(found[1].energies[1], found[1].energies[0, ::-1], atol=1e-9)
     guess = found[0].paths[:1, 3]
     steps = [
-        saddles.newton(Evaluator(model, on, np.float64), guess, guess, np.ones(1), lambda: None, saddles.Effort())[0]
+        trust.step(
+            Evaluator(model, on, np.float64), guess, guess, np.ones(1), np.full(1, 1e-3), lambda: None, Effort()
+        ).spins
         for on in (Cpu(), device)
     ]
     np.testing.assert_allclose(steps[1], steps[0], atol=1e-7)

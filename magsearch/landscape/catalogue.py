@@ -12,6 +12,7 @@ from magsearch.landscape.explore import TIGHT, Explorer
 from magsearch.landscape.landscape import Landscape, Minimum
 from magsearch.minima.stability import Stability, pushed, stability
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.lattice import Lattice
 from magsearch.model.sphere import unit
 from magsearch.model.triangulation import plane_axes, plane_frame
 from magsearch.observables.topological_charge import topological_charge
@@ -19,7 +20,8 @@ from magsearch.randomness import Consumer, stream
 from magsearch.relaxation.relax import relax
 
 WHOLE = 0.1  # a charge that differs from a whole number by more is none
-AXISYMMETRIC = 0.4  # share of the seeds with one core; the others have separate cores
+AXISYMMETRIC = 0.4  # share of the seeds with one core
+BAGS = 0.25  # share of the seeds that are bags; the others have separate cores
 PLACES = 16  # random places of separate cores, of which those farthest apart are taken
 MODES = 4  # by which the stability of a minimum is judged
 
@@ -32,11 +34,13 @@ def planted(
     vorticities: NDArray[np.int64],
     helicities: NDArray[np.float64],
     turns: int = 1,
+    plateau: float = 0.0,
 ) -> NDArray[np.float64]:
     """Return a texture [site, 3] with axisymmetric cores planted in a background.
 
     Inside its radius a core turns from the opposite of the background's mean spin to it, by ``turns`` times pi. In the
-    frame of the plane its azimuth is vorticity times the polar angle plus the helicity.
+    frame of the plane its azimuth is vorticity times the polar angle plus the helicity. Up to ``plateau``, in angstrom,
+    it does not turn.
 
     centres   [core, 3] angstrom
     radii     [core] angstrom
@@ -46,13 +50,11 @@ def planted(
     sign = 1.0 if up @ frame[2] >= 0 else -1.0
     normal = frame[2] * sign
     found = background.copy()
-    box = lattice.box
     for centre, radius, vorticity, helicity in zip(centres, radii, vorticities, helicities, strict=True):
-        away = (lattice.positions - centre) @ np.linalg.inv(box)
-        away = np.where(lattice.periodic, away - np.rint(away), away) @ box
+        away = _away(lattice, centre)
         x, y = away @ frame[0], away @ frame[1]
         distance, polar = np.hypot(x, y), np.arctan2(y, x)
-        theta = turns * np.pi * (1 - distance / radius)
+        theta = turns * np.pi * np.minimum(1.0, (radius - distance) / (radius - plateau))
         azimuth = vorticity * polar + helicity
         core = (
             np.sin(theta)[:, None] * (np.cos(azimuth)[:, None] * frame[0] + np.sin(azimuth)[:, None] * frame[1])
@@ -63,36 +65,90 @@ def planted(
     return found
 
 
+def bag(
+    hamiltonian: Hamiltonian,
+    background: NDArray[np.float64],
+    centre: NDArray[np.float64],
+    radius: float,
+    cores: int,
+    vorticity: int,
+    helicity: float,
+) -> NDArray[np.float64]:
+    """Return a texture [site, 3] with cores in a disc in which the background is reversed.
+
+    Skyrmion bags: Rybakov & Kiselev, Phys. Rev. B 99, 064437 (2019). The wall of the disc and the cores, which touch
+    each other on a ring, have one vorticity and one sense of rotation, so that ``cores`` of them make a charge of one
+    less than their number.
+
+    centre   [3] angstrom
+    radius   of the cores, angstrom; the wall is as wide
+    """
+    frame = plane_frame(hamiltonian.lattice)
+    ring = radius / np.sin(np.pi / cores) if cores > 1 else 0.0
+    angle = 2 * np.pi * (np.arange(cores) + 0.25) / cores
+    places = centre + ring * (np.cos(angle)[:, None] * frame[0] + np.sin(angle)[:, None] * frame[1])
+    every = np.full(cores, vorticity)
+    outer = np.array([ring + 2 * radius])
+    disc = planted(hamiltonian, background, centre[None], outer, every[:1], np.array([helicity]), plateau=ring + radius)
+    reversed_ = planted(
+        hamiltonian, -background, places, np.full(cores, radius), every, np.full(cores, helicity + np.pi)
+    )
+    away = [_away(hamiltonian.lattice, place) @ frame[:2].T for place in places]
+    inside = (np.linalg.norm(away, axis=2) < radius).any(axis=0)
+    return np.where(inside[:, None], reversed_, disc)
+
+
 def seeds(
     hamiltonian: Hamiltonian, background: NDArray[np.float64], charge: int, count: int, wavelength: float, seed: int
 ) -> NDArray[np.float64]:
-    """Return ``count`` textures [texture, site, 3] of about a charge: one core, or separate ones at random places.
+    """Return ``count`` textures [texture, site, 3] of about a charge: one core, bags, or separate cores at places.
 
     Charge 0: cores that turn twice (skyrmionium), and pairs of opposite charges. The sign of the charge of a core is
-    that of its vorticity, reversed where the background points along the normal of the plane.
+    that of its vorticity, reversed where the background points along the normal of the plane. Separate cores are far
+    apart at random places or, every other time, touch each other on a ring.
     """
     lattice, frame = hamiltonian.lattice, plane_frame(hamiltonian.lattice)
     random = stream(seed, Consumer.PATHS, island=1 + abs(charge), generation=int(charge > 0))
     sense = -1 if unit(background.mean(axis=0)) @ frame[2] >= 0 else 1
     axes = list(plane_axes(lattice))
+    middle = np.full(3, 0.5) @ lattice.box
+    room = 0.5 * min(lattice.heights[axis] * lattice.size[axis] for axis in axes)
     found = []
     for number in range(count):
-        alone = number < AXISYMMETRIC * count
+        alone, bagged = number < AXISYMMETRIC * count, number < (AXISYMMETRIC + BAGS) * count
+        helicity = random.integers(0, 4) * np.pi / 2
+        if bagged and not alone:
+            cores = abs(charge) + 1
+            vorticity = -sense * int(np.sign(charge) or 1)
+            widest = 2 + (1 / np.sin(np.pi / cores) if cores > 1 else 0.0)
+            radius = min(wavelength * random.uniform(0.2, 0.4), 0.95 * room / widest)
+            found.append(bag(hamiltonian, background, middle, radius, cores, vorticity, helicity))
+            continue
         cores = 1 if alone else max(abs(charge), 2 if charge == 0 else 1)
-        fractions = np.full((cores, 3), 0.5)
-        tried = random.random((PLACES, cores, 2))
-        fractions[:, axes] = tried[np.argmax([_apart(one) for one in tried])]
         radii = wavelength * random.uniform(0.3, 0.8, cores) * (1 + 0.5 * (abs(charge) - 1) * (alone and charge != 0))
-        helicities = random.integers(0, 4, cores) * np.pi / 2
+        tried = random.random((PLACES, cores, 2))
+        fractions = np.full((cores, 3), 0.5)
+        fractions[:, axes] = tried[np.argmax([_apart(one) for one in tried])]
+        places = fractions @ lattice.box
+        if cores > 1 and number % 2:
+            ring = radii.max() / np.sin(np.pi / cores)
+            angle = 2 * np.pi * (np.arange(cores) + random.random()) / cores
+            places = middle + ring * (np.cos(angle)[:, None] * frame[0] + np.sin(angle)[:, None] * frame[1])
         if charge == 0:
             vorticities = np.array([1]) if alone else np.array([1, -1])
         else:
             vorticities = np.full(cores, sense * (charge if alone else np.sign(charge)))
         turns = 2 if alone and charge == 0 else 1
         found.append(
-            planted(hamiltonian, background, fractions @ lattice.box, radii * turns, vorticities, helicities, turns)
+            planted(hamiltonian, background, places, radii * turns, vorticities, np.full(cores, helicity), turns)
         )
     return np.array(found)
+
+
+def _away(lattice: Lattice, centre: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sites as they are seen from a place, across periodic edges, [site, 3] angstrom."""
+    away = (lattice.positions - centre) @ np.linalg.inv(lattice.box)
+    return np.asarray(np.where(lattice.periodic, away - np.rint(away), away) @ lattice.box)
 
 
 def _apart(places: NDArray[np.float64]) -> float:

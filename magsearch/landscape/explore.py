@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from magsearch.engine.evaluator import Evaluator
 from magsearch.landscape import bands, paths, saddles
 from magsearch.landscape.bands import Bands
+from magsearch.landscape.effort import Effort
 from magsearch.landscape.landscape import Landscape, Minimum, Saddle, Transition
 from magsearch.landscape.rates import Rates, State
-from magsearch.landscape.saddles import Effort, Stationary
+from magsearch.landscape.saddles import Stationary
 from magsearch.minima.degeneracy import Minima
 from magsearch.observables.fingerprint import fingerprint
 from magsearch.observables.topological_charge import topological_charge
@@ -25,6 +26,7 @@ from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import relax
 
 SAME = 1e-6  # of the stiffest coupling, per site: energies of one minimum agree so far
+SLID = 1e-3  # of the negative mode: two saddle points with the same ends and energy are one that has slid
 TIGHT = LBFGS(Convergence(steps=6000, variance=None))
 
 
@@ -34,8 +36,8 @@ class Explorer:
 
     evaluator    in double precision
     bands        settings of the elastic bands
-    neighbours   number of nearest minima that each one is connected with; groups of minima without a path between
-                 them are connected as well
+    neighbours   number of nearest minima that each one is connected with; of groups of minima without a path between
+                 them, twice as many nearest pairs are connected as well
     most         largest number of minima
     together     largest number of pairs that are relaxed at a time
     watch        called repeatedly, may raise
@@ -87,19 +89,18 @@ class Explorer:
         left = wanted - tried
         if not left:
             groups = landscape.components()
-            between = [
-                (i, j)
-                for a, one in enumerate(groups)
-                for other in groups[a + 1 :]
-                for i, j in ((min(i, j), max(i, j)) for i in one for j in other)
-                if (i, j) not in tried
-            ]
-            nearest = sorted(between, key=lambda pair: self._near[pair])
-            left = set(nearest[: max(1, len(groups) - 1)]) if between else set()
+            between = []
+            for a, these in enumerate(groups):
+                for those in groups[a + 1 :]:
+                    every = sorted(((min(i, j), max(i, j)) for i in these for j in those), key=self._near.__getitem__)
+                    between += [pair for pair in every[: 2 * self.neighbours] if pair not in tried]
+            left = set(sorted(between, key=self._near.__getitem__)[: max(1, len(groups) - 1)])
         return sorted(left, key=lambda pair: self._near[pair])
 
     def initial(self, start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the initial path [image, site, 3] with the lower maximum: the geodesic, or shrinking either texture.
+        """Return the initial path [image, site, 3] with the lowest maximum.
+
+        Tried are the geodesic, and shrinking either texture or displacing it through an open edge.
 
         Notes antiparallel spins, whose plane of rotation is drawn.
         """
@@ -108,6 +109,8 @@ class Explorer:
         collapse, growth = paths.shrunk(hamiltonian, start, end, images), paths.shrunk(hamiltonian, end, start, images)
         tried = [straight, *([collapse] if collapse is not None else [])]
         tried += [growth[::-1]] if growth is not None else []
+        tried += paths.expelled(hamiltonian, start, end, images)
+        tried += [path[::-1] for path in paths.expelled(hamiltonian, end, start, images)]
         highest = [self.evaluator.energies(path).max() for path in tried]
         best = int(np.argmin(highest))
         if best == 0 and antiparallel:
@@ -155,8 +158,11 @@ class Explorer:
         ends = (min(numbers), max(numbers))
         same = self.minima.tolerance * self.evaluator.hamiltonian.n_spins
         for other in landscape.saddles:
-            near = abs(other.energy - saddle.energy) <= same and other.ends == ends
-            if near and self.minima.equivalence.same(saddle.spins, other.spins):
+            apart, softer = abs(other.energy - saddle.energy), abs(other.modes[0] - saddle.modes[0])
+            if other.ends != ends or apart > same:
+                continue
+            slid = apart <= SAME * self.evaluator.stiffness and softer <= SLID * abs(saddle.modes[0])
+            if slid or self.minima.equivalence.same(saddle.spins, other.spins):
                 return landscape
         one = Saddle(saddle.spins, saddle.energy, saddle.torque, saddle.modes, saddle.mode, ends)
         return replace(landscape, saddles=(*landscape.saddles, one))

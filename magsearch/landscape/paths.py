@@ -1,4 +1,7 @@
-"""Initial paths between two textures, [image, site, 3]: along geodesics, and by shrinking what differs to a point."""
+"""Initial paths between two textures, [image, site, 3].
+
+Along geodesics, by shrinking what differs to a point, and by displacing it through an open edge.
+"""
 
 from __future__ import annotations
 
@@ -92,6 +95,33 @@ def shrunk(
         path[image] = np.where((beyond | ~(np.linalg.norm(taken, axis=1) > 0.1))[:, None], end, unit(taken))
     path[:, ~hamiltonian.occupied] = 0.0
     return path
+
+
+def expelled(
+    hamiltonian: Hamiltonian, start: NDArray[np.float64], end: NDArray[np.float64], images: int
+) -> list[NDArray[np.float64]]:
+    """Return the paths on which ``start`` is displaced through an open edge until only ``end`` is left.
+
+    A skyrmion leaves a flake in this way, and comes into being the other way round. There are two paths for every axis
+    that is not periodic and along which the difference has a centre.
+    """
+    lattice, found = hamiltonian.lattice, []
+    middle = centre(lattice, start, end)
+    inside = lattice.basis @ np.linalg.inv(lattice.cell)
+    atom = np.arange(lattice.sites) % lattice.atoms
+    cells = lattice.positions @ np.linalg.inv(lattice.cell) - inside[atom]
+    for axis in np.flatnonzero(np.isfinite(middle) & ~np.array(lattice.periodic)):
+        for way in (-1.0, 1.0):
+            path = np.empty((images, *start.shape))
+            path[0], path[-1] = start, end
+            for image in range(1, images - 1):
+                sources = cells.copy()
+                sources[:, axis] -= way * lattice.size[axis] * image / (images - 1)
+                taken = _sampled(lattice, start, sources, atom)
+                path[image] = np.where((np.linalg.norm(taken, axis=1) > 0.1)[:, None], unit(taken), end)
+            path[:, ~hamiltonian.occupied] = 0.0
+            found.append(path)
+    return found
 
 
 def _sampled(

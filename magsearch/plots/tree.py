@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LEAF = 1.0  # inches between two leaves
-SHOWN = 12  # largest number of leaves with pictures; more would not be legible
+SHOWN = 24  # largest number of leaves with pictures; more would not be legible
 
 
 def tree(axes: Axes, landscape: Landscape) -> list[int]:

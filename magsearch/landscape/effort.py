@@ -1,0 +1,13 @@
+"""What a search for saddle points costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(eq=False)
+class Effort:
+    """Number of products with a force or a Hessian, of all textures together."""
+
+    forces: int = 0
+    products: int = 0
