@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import product
+from functools import cache
+from itertools import permutations, product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -168,7 +169,7 @@ def _is_identity(R: NDArray[np.float64]) -> bool:
 class Places:
     """The atoms of a basis by their places, to find where an isometry takes them.
 
-    Atoms are alike if they have one species and the strength of their couplings is equal within the tolerance.
+    Atoms are alike if they have one colour and the strength of their couplings is equal within the tolerance.
 
     axes       axes of the cell along which there are cells
     tolerance  of places, as a fraction of the shortest cell vector; of couplings, of the largest
@@ -184,7 +185,7 @@ class Places:
         self.near = tolerance * float(np.linalg.norm(lattice.cell, axis=1).min())
         self.inverse = np.zeros((3, 3))  # Cartesian -> cells, along axes that have any
         self.inverse[:, axes] = np.linalg.pinv(lattice.cell[axes]) if axes else 0.0
-        self.species = np.unique(np.array(lattice.species), return_inverse=True)[1].reshape(-1)
+        self.colour = colours(hamiltonian, tolerance)
         size = np.linalg.norm(bonds.J, axis=(1, 2))
         self.strength = np.bincount(bonds.i, size, minlength=atoms)
         most = int(np.bincount(bonds.i, minlength=atoms).max(initial=0))
@@ -199,8 +200,8 @@ class Places:
             atom.append(np.flatnonzero(inside))
         self.tree, self.atom = cKDTree(np.concatenate(points)), np.concatenate(atom)
         alike = np.zeros(atoms, dtype=np.int64)
-        for kind in range(self.species.max() + 1):
-            of = self.species == kind
+        for kind in range(self.colour.max() + 1):
+            of = self.colour == kind
             strength = np.sort(self.strength[of])
             above, below = (
                 np.searchsorted(strength, self.strength[of] + self.equal, side="right"),
@@ -215,7 +216,7 @@ class Places:
         return places - np.floor(places @ self.inverse + 1e-9) @ self.lattice.cell
 
     def _alike(self, atom: int, others: NDArray[np.int64]) -> NDArray[np.bool_]:
-        same = self.species[others] == self.species[atom]
+        same = self.colour[others] == self.colour[atom]
         return np.asarray(same & (np.abs(self.strength[others] - self.strength[atom]) <= self.equal))
 
     def at(self, places: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -239,11 +240,45 @@ class Places:
         basis = self.lattice.basis
         moved = basis[first] + (basis - basis[self.anchor]) @ R.T
         image = self.at(moved)
-        if (image < 0).any() or (self.species[image] != self.species).any():
+        if (image < 0).any() or (self.colour[image] != self.colour).any():
             return None
         if len(np.unique(image)) < len(basis):
             return None
         return image, np.rint((moved - basis[image]) @ self.inverse).astype(np.int64)
+
+
+def colours(hamiltonian: Hamiltonian, tolerance: float) -> NDArray[np.int64]:
+    """Return numbers of the atoms [atom] that are the same where an isometry may take one to the other.
+
+    Atoms begin with their species. Those whose bonds differ in kind, or in the colours at their other ends, are then
+    given different colours, again and again (Weisfeiler & Leman, Nauchno-Tekhnicheskaya Informatsiya 2, 12 (1968)).
+    Kinds of bonds are told apart by what no rotation of the spins changes, the norm and the trace of their matrices;
+    two values are one kind if steps below the tolerance lead from one to the other.
+    """
+    lattice, bonds = hamiltonian.lattice, hamiltonian.bonds
+    colour = np.unique(np.array(lattice.species), return_inverse=True)[1].reshape(-1)
+    step = 3 * tolerance * np.abs(bonds.J).max(initial=0)  # of the norm and the trace, where elements differ by less
+    norm = _kinds(np.append(0.0, np.linalg.norm(bonds.J, axis=(1, 2))), step)
+    trace = _kinds(np.trace(bonds.J, axis1=1, axis2=2), step)
+    there = norm[1:] != norm[0]  # a bond of no strength is none
+    i, j, kind = bonds.i[there], bonds.j[there], (norm[1:] * (trace.max(initial=0) + 1) + trace)[there]
+    random, count = np.random.default_rng(0), 0
+    while colour.max() + 1 > count:
+        count = int(colour.max()) + 1
+        ends = np.unique(kind * count + colour[j], return_inverse=True)[1].reshape(-1)
+        marks = random.integers(2**64, size=ends.max(initial=-1) + 1, dtype=np.uint64)
+        around = np.zeros(len(colour), dtype=np.uint64)  # sums that two atoms share by chance only leave them alike
+        np.add.at(around, i, marks[ends])
+        colour = np.unique(np.stack([colour.astype(np.uint64), around]), axis=1, return_inverse=True)[1].reshape(-1)
+    return colour
+
+
+def _kinds(values: NDArray[np.float64], step: float) -> NDArray[np.int64]:
+    """Return numbers of values, the same for those that steps of at most ``step`` join."""
+    order = np.argsort(values, kind="stable")
+    kinds = np.empty(len(values), dtype=np.int64)
+    kinds[order] = np.append(0, np.cumsum(np.diff(values[order]) > step))[: len(values)]
+    return kinds
 
 
 def isometries(
@@ -279,11 +314,12 @@ def isometries(
             yield full, np.where(np.abs(R - R.round()) < 1e-12, R.round(), R) + 0.0
 
 
-def _signed_permutations(n: int) -> Iterator[NDArray[np.float64]]:
-    for entries in product((-1.0, 0.0, 1.0), repeat=n * n):
-        matrix = np.array(entries).reshape(n, n)
-        if (matrix @ matrix.T == np.eye(n)).all():
-            yield matrix
+@cache
+def _signed_permutations(n: int) -> tuple[NDArray[np.float64], ...]:
+    """Return the matrices [n, n] that permute and reverse the axes, in the order of their entries."""
+    signs = product((-1.0, 1.0), repeat=n)
+    entries = [(np.eye(n)[list(order)] * sign + 0.0).tolist() for sign in signs for order in permutations(range(n))]
+    return tuple(np.array(matrix).reshape(n, n) for matrix in sorted(entries))
 
 
 def keeps_energy(
