@@ -28,7 +28,7 @@ from magsearch.relaxation.fire import Fire
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.velocity_projection import VelocityProjection
 from magsearch.search.candidate import NOWHERE, Candidate
-from magsearch.search.island import GeneticTunneling, Island, State
+from magsearch.search.island import GeneticTunneling, Island, State, restarts
 from magsearch.search.polishing import polish
 from magsearch.search.selection import Roulette, Tournament
 
@@ -75,13 +75,14 @@ def test_best_energy_never_rises(name):
 
 def test_generation_counts_its_offspring_by_operator():
     populated = island(MODELS["kagome_tensor"], operators=((HeatPatch(), 3.0), (PlantSkyrmion(), 1.0)))
-    for number in range(3):
+    seeded = restarts(16, populated.crystal.lattice.sites)
+    for number in range(seeded + 2):
         beside = len(populated.rough[:1]) if number else 0  # one of 16 replicas is a rough candidate
         generation = populated.breed()
         assert generation.generation == number
         assert sum(generation.offspring.values()) == 16 - beside
         assert set(generation.offspring) <= (
-            {"SoftWaves", "RandomSpins"} if number == 0 else {"HeatPatch", "PlantSkyrmion"}
+            {"SoftWaves", "RandomSpins"} if number < seeded else {"HeatPatch", "PlantSkyrmion"}
         )
         assert generation.successes.keys() == generation.offspring.keys()
         assert all(0 <= generation.successes[name] <= count for name, count in generation.offspring.items())
@@ -92,6 +93,13 @@ def test_generation_counts_its_offspring_by_operator():
         assert generation.best == energies[0]
         assert generation.mean == pytest.approx(energies.mean())
         assert generation.deviation == pytest.approx(energies.std(), abs=1e-12)
+
+
+def test_small_models_begin_with_restarts_and_large_ones_breed_after_one_generation():
+    assert restarts(64, 96 * 96) == restarts(64, 157) == 1
+    assert restarts(64, 156) == 2
+    assert restarts(64, 60) == 3
+    assert restarts(32, 12) == restarts(2, 1) == 4
 
 
 def test_operators_are_drawn_by_their_weights():

@@ -12,7 +12,7 @@ from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
-from magsearch.symmetry.space_group import describe, operations
+from magsearch.symmetry.space_group import colours, describe, operations
 
 NO_FIELD, UP, TILTED = (0.0, 0.0, 0.0), (0.0, 0.0, 5.0), (3.0, 0.0, 4.0)
 EASY_AXIS, CUBIC = (UniaxialAnisotropy(0.5),), (CubicAnisotropy(0.4),)
@@ -209,3 +209,41 @@ def test_spins_are_axial_vectors():
     assert (
         not {"inversion, time reversed", "mirror normal to [0 0 1], time reversed", "mirror normal to [1 0 0]"} & names
     )
+
+
+def glass(edge):
+    """A cell of edge^3 atoms with couplings +1 or -1 between neighbours."""
+    lattice = Lattice.named("cubic", (edge, edge, edge))
+    i = np.tile(np.arange(lattice.sites), 3)
+    j = np.concatenate([lattice.neighbours(step) for step in np.eye(3, dtype=int)])
+    offset = np.zeros((len(i), 3), dtype=int)
+    for axis in range(3):
+        own = slice(axis * lattice.sites, (axis + 1) * lattice.sites)
+        offset[own, axis] = lattice.coordinates[:, axis] == edge - 1
+    J = exchange_matrix(np.random.default_rng(3).choice([-1.0, 1.0], size=len(i)))
+    cell = Lattice(edge * lattice.cell, lattice.positions, (1, 1, 1))
+    return Hamiltonian(cell, Bonds.pairs(i, j, J, offset))
+
+
+def test_colours_of_a_ring_with_one_other_bond_mirror_each_other():
+    angle = np.pi / 3 * np.arange(6)
+    lattice = Lattice.cluster(np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1))
+    i, j = np.arange(6), (np.arange(6) + 1) % 6
+    J = exchange_matrix(np.array([-1.0, 1.0, 1.0, 1.0, 1.0, 1.0]))  # alike in strength
+    found = colours(Hamiltonian(lattice, Bonds.pairs(i, j, J)), 1e-3)
+    assert (found == found[[1, 0, 5, 4, 3, 2]]).all()  # the mirror through the middle of the bond 0-1
+    assert len(np.unique(found)) == 3
+
+
+@pytest.mark.parametrize("name, size, dmi", [("kagome", (6, 6, 1), "bloch"), ("pyrochlore", (2, 2, 2), None)])
+def test_operations_keep_colours(name, size, dmi):
+    crystal = model(name, size, dmi)
+    atoms = np.tile(colours(crystal, 1e-3), crystal.lattice.cells)
+    for operation in operations(crystal):
+        assert (atoms[operation.sites] == atoms).all()
+
+
+def test_a_glass_in_one_cell_has_time_reversal_only():
+    crystal = glass(4)
+    assert len(np.unique(colours(crystal, 1e-3))) == 64  # no two atoms are alike
+    assert len(operations(crystal)) == 2

@@ -26,6 +26,7 @@ class Breeding:
     selection    selection of parents
     adaptation   0 to 1: share of the offspring whose operator is drawn with the frequencies at which operators
                  generated the candidates; the others follow the weights
+    since        generation from which on candidates count for these frequencies: earlier ones are seeds
     watch        called repeatedly; an exception that it raises ends the breeding
     """
 
@@ -33,6 +34,7 @@ class Breeding:
     mixture: Mixture
     selection: Selection
     adaptation: float = 0.0
+    since: int = 1
     watch: Callable[[], None] = lambda: None
 
     def __call__(
@@ -68,10 +70,10 @@ class Breeding:
         return textures, [type(operators[number]).__name__ for number in chosen]
 
     def shares(self, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
-        """Return the share of each operator of the mixture; only candidates after the first generation count."""
+        """Return the share of each operator of the mixture."""
         weights = np.array([weight for _, weight in self.mixture])
         shares = weights / weights.sum()
-        names = [candidate.origin for candidate in candidates if candidate.generation > 0]
+        names = [candidate.origin for candidate in candidates if candidate.generation >= self.since]
         made = np.array([names.count(type(operator).__name__) for operator, _ in self.mixture])
         if self.adaptation and made.any():
             shares += self.adaptation * (made / made.sum() - shares)

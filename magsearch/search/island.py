@@ -38,6 +38,8 @@ TIGHTLY = 1 / 16  # fraction of the replicas of a generation that are rough cand
 LEFT = 1 / 8  # fraction of offspring that may still move when their generation ends
 LOOSENESS = 10.0  # factor on the tolerances within which rough candidates count as one minimum
 ROUNDING = 1e-7  # of the energy per site in single precision, in units of the stiffest coupling
+SEEDED = 10_000  # spins that seeds hold before breeding begins: small models are often solved by restarts alone
+RESTARTS = 4  # generations of seeds at most
 POLISH = BarzilaiBorwein(Convergence(steps=2000, variance=None))
 
 
@@ -54,7 +56,7 @@ class GeneticTunneling:
     modes        number of softest modes by which saddle points are found and displaced; 0: none
     fitness      local free energy by which candidates are ranked; None: their energy
     selection    selection of parents
-    seeds        mixture of operators that generate the first generation
+    seeds        mixture of operators that generate the first generation, and the next ones of a small model
     operators    mixture of operators that generate offspring
     adaptation   0 to 1: share of the offspring whose operator is drawn with the frequencies at which operators
                  generated the candidates that are kept (Spears, Proc. Evolutionary Programming 1995: a candidate
@@ -318,15 +320,25 @@ class Island:
 
     def _offspring(self, others: int) -> list[Candidate]:
         """Return the offspring that one generation relaxes beside ``others``; given textures come first, at first."""
-        settings, first = self.settings, self.generation == 0
-        given = list(self.candidates[: settings.replicas]) if first else []
+        settings = self.settings
+        given = list(self.candidates[: settings.replicas]) if self.generation == 0 else []
         count = settings.replicas - others
         draws = Draws(settings.seed, Consumer.OFFSPRING, self.number, self.generation, count)
-        mixture = settings.seeds if first else settings.operators
-        breeding = Breeding(self.crystal, mixture, settings.selection, settings.adaptation, self.watch)
+        bred = restarts(settings.replicas, self.crystal.lattice.sites)
+        mixture = settings.seeds if self.generation < bred else settings.operators
+        breeding = Breeding(self.crystal, mixture, settings.selection, settings.adaptation, bred, self.watch)
         textures, origins = breeding(self.candidates, draws[len(given) :], self.state.leaders)
         new = zip(textures, origins, strict=True)
         return given + [
             Candidate(texture, np.inf, np.inf, origin, self.generation, NOWHERE, island=self.number)
             for texture, origin in new
         ]
+
+
+def restarts(replicas: int, sites: int) -> int:
+    """Return the number of generations that are made by seeds, before breeding begins.
+
+    Breeding has costs that restarts do not have: symmetries are found first. They are small beside the relaxation of
+    large models, for which one generation of seeds is enough.
+    """
+    return min(RESTARTS, max(1, -(-SEEDED // (replicas * sites))))

@@ -94,8 +94,9 @@ def operations(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> list[Operat
         sites = space.sites(lattice) if kept.any() else None
         if sites is None:
             continue
+        words = describe(space.R)
         for matrix, reversal in zip(turns[kept], np.array([False, True])[kept], strict=True):
-            name, turn = describe(space.R) + (", time reversed" if reversal else ""), (matrix.round(6) + 0.0).tobytes()
+            name, turn = words + (", time reversed" if reversal else ""), (matrix.round(6) + 0.0).tobytes()
             for moved in sites[within]:
                 found.setdefault((moved.tobytes(), turn), Operation(moved, matrix, name))
     return list(found.values())
