@@ -235,7 +235,7 @@ def test_colours_of_a_ring_with_one_other_bond_mirror_each_other():
     assert len(np.unique(found)) == 3
 
 
-@pytest.mark.parametrize("name, size, dmi", [("kagome", (6, 6, 1), "bloch"), ("pyrochlore", (2, 2, 2), None)])
+@pytest.mark.parametrize(("name", "size", "dmi"), [("kagome", (6, 6, 1), "bloch"), ("pyrochlore", (2, 2, 2), None)])
 def test_operations_keep_colours(name, size, dmi):
     crystal = model(name, size, dmi)
     atoms = np.tile(colours(crystal, 1e-3), crystal.lattice.cells)
