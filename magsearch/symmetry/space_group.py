@@ -253,8 +253,8 @@ def colours(hamiltonian: Hamiltonian, tolerance: float) -> NDArray[np.int64]:
 
     Atoms begin with their species. Those whose bonds differ in kind, or in the colours at their other ends, are then
     given different colours, again and again (Weisfeiler & Leman, Nauchno-Tekhnicheskaya Informatsiya 2, 12 (1968)).
-    Kinds of bonds are told apart by what no rotation of the spins changes, the norm and the trace of their matrices;
-    two values are one kind if steps below the tolerance lead from one to the other.
+    Bonds differ in kind by the norm and the trace of their matrices, which no rotation of the spins changes; two
+    values are one kind if steps below the tolerance lead from one to the other.
     """
     lattice, bonds = hamiltonian.lattice, hamiltonian.bonds
     colour = np.unique(np.array(lattice.species), return_inverse=True)[1].reshape(-1)
