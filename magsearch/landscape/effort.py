@@ -1,4 +1,4 @@
-"""Cost of a search for saddle points."""
+"""Effort of a search for saddle points."""
 
 from __future__ import annotations
 
