@@ -1,4 +1,4 @@
-"""Effort of a search for saddle points."""
+"""Cost of a search for saddle points."""
 
 from __future__ import annotations
 
