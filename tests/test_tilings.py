@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from models import bloch, exchange, shell_bonds
+from processes import done
 
 import magsearch as ms
+from magsearch import storage
 from magsearch.model.lattice import Lattice
-from magsearch.search.supercells.race import Best, Race
+from magsearch.search.supercells.race import Best
 from magsearch.search.supercells.ranking import dilated, soft_modes
 from magsearch.search.supercells.supercell import Supercell
-from magsearch.search.supercells.tiling import shared, tilings
-from magsearch.units import MU_B
+from magsearch.search.supercells.tiling import tilings
 
 
 def square(size, **settings) -> ms.Hamiltonian:
@@ -75,14 +76,48 @@ def test_supercells_for_dilated_waves_are_as_wide_as_these():
     assert dilated(box, 40, modes, 1.0) is None
 
 
-def test_tilings_of_a_box_are_as_low_as_the_race_between_supercells():
-    """Skyrmions in a field: in 48 x 48 cells at least one tiling relaxes to nearly the energy of the crystal."""
-    field = 0.6 / MU_B
-    box = square((48, 48, 1), field=(0.0, 0.0, field))
-    race = Race(box, ms.choose("cpu"), sites=200)
-    best = race.run()
-    assert race.leaders[0].energy == pytest.approx(best.energy)
-    textures = np.array([one.texture for one in shared(box, race.leaders, 16)])
-    evaluator = ms.Evaluator(box, ms.choose("cpu"), np.float32)
-    relaxed = ms.relax(ms.BarzilaiBorwein(), evaluator, textures)
-    assert relaxed.energy.min() / box.lattice.sites == pytest.approx(best.energy, abs=2e-3)
+MODEL = """\
+[model]
+lattice = "triangular"
+size = [12, 9, 1]
+
+[[model.exchange]]
+J = -1.0
+
+[search]
+tilings = true
+sites = 12
+generations = 1
+replicas = 8
+bound = false
+operators = {HeatPatch = 1.0}
+seeds = {RandomSpins = 1.0}
+"""
+
+
+def test_a_run_begins_with_copies_of_the_best_small_supercell_and_resumes(tmp_path):
+    """The three sublattices of the triangular antiferromagnet, which random spins and patches would not give."""
+    model, out = tmp_path / "model.toml", tmp_path / "run.h5"
+    model.write_text(MODEL)
+    line = next(line for line in done("run", model, "-o", out).splitlines() if line.startswith("tilings"))
+    assert " 36 " in line
+    assert "tilings" not in done("run", "--resume", out, "--set", "search.generations=2")
+    found = storage.read(out)
+    assert found.elites[0].energy / found.hamiltonian.n_spins == pytest.approx(-1.5, abs=1e-9)
+    assert found.elites[0].origin == "Given"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("run", "--set", "model.periodic=[false,false,false]"), "search.tilings: no axis is periodic"),
+        (("run", "--set", "search.cells=auto"), "search.tilings"),
+        (("scan", "--set", "scan.field=[0,1]"), "search.tilings"),
+    ],
+)
+def test_tilings_that_cannot_be_are_refused(tmp_path, arguments, told):
+    model = tmp_path / "model.toml"
+    model.write_text(MODEL)
+    said = done(arguments[0], model, "-o", tmp_path / "out.h5", *arguments[1:], code=2)
+    assert told in said
+    assert "Traceback" not in said

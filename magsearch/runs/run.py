@@ -137,8 +137,12 @@ def with_tilings(start: Beginning, launch: Launch) -> Beginning:
     tilings are asked for and there can be none, Interrupted if one of the ranks is signalled.
     """
     given, asked = start.given, start.given.search.tilings
-    large = given.hamiltonian.lattice.sites > tiling.LARGE
-    if start.before is not None or given.search.cells is not None or not (large if asked is None else asked):
+    chosen, large = given.search.cells is not None, given.hamiltonian.lattice.sites > tiling.LARGE
+    if asked and chosen:
+        raise InputError(
+            "search.tilings is for a given box; search.cells begins with the best texture", given.path, everywhere=True
+        )
+    if start.before is not None or chosen or not (large if asked is None else asked):
         return start
     race = _race(given, launch)
     try:
