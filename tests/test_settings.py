@@ -46,7 +46,7 @@ SAMPLES: dict[str, list[Any]] = {  # two values in range, where the type alone d
     "reference.doi": [["10.1103/PhysRev.70.954"], []],
 }
 DIRECT = {  # keys that the code reads off the table, without another object
-    "search.bound", "search.bound_seconds", "search.path", "search.cells", "search.sites",
+    "search.bound", "search.bound_seconds", "search.path", "search.cells", "search.sites", "search.tilings",
     "storage.gather", "storage.limit",
     *(f"{table}.{key}" for table in ("scan", "reference") for key in TABLES[table].KEYS),
 }  # fmt: skip

@@ -102,6 +102,14 @@ class SearchTable(Table, path="search", of=(GeneticTunneling, Stop, Convergence)
             "default": "the input's",
         },
     )  # fmt: skip
+    tilings: bool | None = field(
+        default=None,
+        metadata={
+            "doc": "Whether small supercells compete first, and copies of the best ones, stretched to the box, are in "
+            "the first generation (docs/performance.md, Large boxes).",
+            "default": "in boxes of more than 10000 sites",
+        },
+    )  # fmt: skip
     sites: int = field(default=1200, metadata={"doc": "Maximum number of sites of a supercell that competes.", "ge": 1})
 
     def island(self) -> GeneticTunneling:

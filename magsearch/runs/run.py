@@ -31,6 +31,7 @@ from magsearch.search.budget import Budget, allowed
 from magsearch.search.island import State
 from magsearch.search.memory import footprint
 from magsearch.search.stopping import Reason
+from magsearch.search.supercells import tiling
 from magsearch.search.supercells.race import Race
 
 BYTES_OF_SITE = 12  # a spin in single precision
@@ -111,19 +112,14 @@ def in_best_supercell(start: Beginning, launch: Launch) -> Beginning:
     The start itself if its supercell is given. Raises InputError if no supercell can be chosen, Interrupted if one of
     the ranks is signalled.
     """
-    given, ranks = start.given, launch.ranks
+    given = start.given
     if given.search.cells is None or start.before is not None:
         return start
     if start.seeds:
         raise InputError(
             "are textures of the input's supercell, but search.cells chooses another", "--seeds", everywhere=True
         )
-    interruption = Interruption(ranks, launch.signals)
-    ranks.watch = interruption.look
-    race = Race(
-        given.hamiltonian, launch.device, given.search.sites, given.search.seed, ranks,
-        lambda words: launch.say(f"supercells {words}"), interruption.watch,
-    )  # fmt: skip
+    race = _race(given, launch)
     try:
         best = race.run()
     except ValueError as error:
@@ -132,6 +128,44 @@ def in_best_supercell(start: Beginning, launch: Launch) -> Beginning:
     note = f"of all supercells of up to {race.sites} sites, the best one that was found has {best.supercell}"
     hamiltonian = replace(shown.supercell.hamiltonian, notes=(*given.hamiltonian.notes, note))
     return replace(start, given=replace(given, hamiltonian=hamiltonian), seeds=(shown.texture,))
+
+
+def with_tilings(start: Beginning, launch: Launch) -> Beginning:
+    """Return the start of a run whose first generation holds copies of the best small supercells, after given textures.
+
+    In large boxes whose cells are all alike, or as ``search.tilings`` says; else the start itself. Raises InputError if
+    tilings are asked for and there can be none, Interrupted if one of the ranks is signalled.
+    """
+    given, asked = start.given, start.given.search.tilings
+    chosen, large = given.search.cells is not None, given.hamiltonian.lattice.sites > tiling.LARGE
+    if asked and chosen:
+        raise InputError(
+            "search.tilings is for a given box; search.cells begins with the best texture", given.path, everywhere=True
+        )
+    if start.before is not None or chosen or not (large if asked is None else asked):
+        return start
+    race = _race(given, launch)
+    try:
+        race.run()
+    except ValueError as error:
+        if asked:
+            raise InputError(f"search.tilings: {error}", given.path, everywhere=True) from None
+        launch.note(f"large box, but no copies of small supercells in the first generation: {error}")
+        return start
+    replicas = sum(island.replicas for island in given.islands.islands(given.search))
+    found = tiling.shared(given.hamiltonian, race.leaders, min(tiling.MOST, replicas // 2))
+    copies = " or ".join(str(n) for n in sorted({one.copies for one in found}))
+    launch.say(f"tilings    {len(found)} of the first textures are {copies} copies of supercells, stretched to the box")
+    return replace(start, seeds=(*start.seeds, *(one.texture for one in found)))
+
+
+def _race(given: Input, launch: Launch) -> Race:
+    interruption = Interruption(launch.ranks, launch.signals)
+    launch.ranks.watch = interruption.look
+    return Race(
+        given.hamiltonian, launch.device, given.search.sites, given.search.seed, launch.ranks,
+        lambda words: launch.say(f"supercells {words}"), interruption.watch,
+    )  # fmt: skip
 
 
 class Run:
@@ -147,7 +181,7 @@ class Run:
     def __init__(self, launch: Launch, start: Beginning):
         ranks, console = launch.ranks, launch.console
         ranks.on_all(lambda: expect_host_memory(start.given, ranks))
-        start = in_best_supercell(start, launch)
+        start = with_tilings(in_best_supercell(start, launch), launch)
         given = start.given
         self.launch, self.ranks, self.start, self.out, self.writing = launch, ranks, start, start.out, 0.0
         self.bound: Bound | None = start.before.bound if start.before else None

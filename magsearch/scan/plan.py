@@ -24,6 +24,8 @@ def columns(given: Input) -> list[Column]:
         raise InputError(
             "search.cells selects the supercell of a single run; all points of a scan share one supercell", given.path
         )
+    if given.search.tilings:
+        raise InputError("search.tilings: a scan begins from soft waves and its other fields instead", given.path)
     if not axes:
         raise InputError(
             "nothing to scan: [scan] names no settings; expected, for instance, scan.field=[0, 1, 2]", given.path

@@ -33,7 +33,7 @@ from magsearch.relaxation.relax import relax
 from magsearch.search.candidate import on_host
 from magsearch.search.island import REFINEMENT, GeneticTunneling, Island
 from magsearch.search.supercells.enumeration import small_supercells
-from magsearch.search.supercells.ranking import ranked
+from magsearch.search.supercells.ranking import dilated, ranked, soft_modes
 from magsearch.search.supercells.supercell import (
     LARGEST,
     OBLONG,
@@ -46,6 +46,7 @@ from magsearch.search.supercells.supercell import (
 
 T = TypeVar("T")
 STARTS = 6  # supercells of each measure of ``Ranked``, and of all small ones, that are searched
+DILATIONS = (1.0, 1.1, 1.2, 1.3, 1.45)  # of the softest waves, in supercells for all of them
 REPLICAS = 32
 GENERATIONS = 2  # of these small searches
 SCREENED = 16  # random textures that are relaxed in each small supercell
@@ -124,6 +125,8 @@ class Race:
     ranks        among which the tasks are divided
     report       called with the progress, in words
     watch        called repeatedly; what it raises ends the race
+
+    After ``run``, leaders holds the best minima, distinct in energy, the best of all first.
     """
 
     hamiltonian: Hamiltonian
@@ -133,6 +136,7 @@ class Race:
     ranks: Ranks = field(default_factory=Ranks)
     report: Callable[[str], None] = lambda words: None
     watch: Callable[[], None] = lambda: None
+    leaders: list[Best] = field(default_factory=list, init=False)
 
     def run(self) -> Best:
         """Return the best supercell and texture, the same on all ranks.
@@ -149,7 +153,7 @@ class Race:
         relaxed = self._small() if self.hamiltonian.products else []
         starts += [one.supercell for one in relaxed if one.supercell.key not in {start.key for start in starts}]
         searched = self._each([partial(self._searched, supercell) for supercell in starts])
-        best = self._among(LEADERS, [relaxed, *searched])
+        best = first = self._among(LEADERS, [relaxed, *searched])
         self.report(f"searched: {best[0]}")
         best = self._among(FINALISTS, self._each([partial(self._descended, one, axes) for one in best]))
         self.report(f"stretched: {best[0]}")
@@ -158,6 +162,7 @@ class Race:
         best = self._among(1, self._each([partial(self._descended, best[0], axes, moves=2)]))
         best = self._among(1, [best, *self._each([partial(self._shortened, best[0])])])
         self.report(f"several side by side, stretched: {best[0]}")
+        self.leaders = self._among(LEADERS, [best, first])
         return best[0]
 
     def _each(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
@@ -189,11 +194,18 @@ class Race:
         return 1e-7 * Evaluator(self.hamiltonian.with_size((1, 1, 1)), self.device).stiffness
 
     def _starts(self) -> list[Supercell]:
-        """Return the supercells that fit one arm of the softest star best, or all of them; smallest first."""
-        records, chosen = ranked(self.hamiltonian, self.sites), dict[tuple[int, ...], Supercell]()
+        """Return the supercells that fit one arm of the softest star best, or all of them; smallest first.
+
+        In a field a lattice of skyrmions is wider than the softest waves: some supercells fit longer waves.
+        """
+        modes, chosen = soft_modes(self.hamiltonian), dict[tuple[int, ...], Supercell]()
+        records = ranked(self.hamiltonian, self.sites, modes)
         for measure in ("one", "all"):
             order = sorted(records, key=lambda record: (getattr(record, measure), record.supercell.sites))
             chosen |= {record.supercell.key: record.supercell for record in order[:STARTS]}
+        for dilation in DILATIONS:
+            wide = dilated(self.hamiltonian, self.sites, modes, dilation)
+            chosen |= {wide.key: wide} if wide else {}
         return sorted(chosen.values(), key=lambda supercell: supercell.sites)
 
     def _small(self) -> list[Best]:

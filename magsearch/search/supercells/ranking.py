@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.search.supercells.supercell import Supercell, free_axes, manageable, supercells
+from magsearch.search.supercells.supercell import Supercell, compact, free_axes, manageable, supercells
 
 GRID = {1: 720, 2: 60, 3: 20}  # wave vectors along each free axis, by their number, from which maxima are climbed
 SAME_STAR = 1e-5  # largest spread of -J(q) over the arms of one star, of the range of J(q): DFT couplings are rounded
 CLIMBS = 40  # maxima that are refined
+LONG = 0.25  # turns per cell of a wave that spans several cells
 STEP = 1e-4  # fractions of a reciprocal vector, for second differences
 BUDGET = 100_000  # supercells that are ranked
 AT_ONCE = 64 * 2**20  # bytes of J(q) that are held at a time
@@ -125,6 +126,26 @@ def ranked(hamiltonian: Hamiltonian, sites: int, modes: SoftModes | None = None)
                 records.append(Ranked(Supercell(hamiltonian, H[k]), *costs[k].tolist()))
         best = np.minimum(best, costs.min(axis=0))
     return records
+
+
+def dilated(hamiltonian: Hamiltonian, sites: int, modes: SoftModes, dilation: float) -> Supercell | None:
+    """Return the supercell that fits independent arms of the softest waves best when these are longer by a factor.
+
+    One arm for each free axis: a lattice of skyrmions then has one of them in the supercell. None where there are too
+    few arms, where the waves are short, and where the supercell has more than ``sites``.
+    """
+    axes, arms = list(free_axes(hamiltonian)), np.zeros((0, 3))
+    for h in modes.h:
+        if np.abs(h).max() < LONG and np.linalg.matrix_rank(np.vstack([arms, h]), tol=1e-4) > len(arms):
+            arms = np.vstack([arms, h])
+    if len(arms) < len(axes):
+        return None
+    H = np.diag(hamiltonian.lattice.size)
+    H[np.ix_(axes, axes)] = np.rint(dilation * np.linalg.inv(arms[:, axes].T))
+    volume = abs(round(np.linalg.det(H))) * hamiltonian.lattice.atoms
+    if not 0 < volume <= sites or not manageable(hamiltonian, H):
+        return None
+    return Supercell(hamiltonian, compact(H, hamiltonian.lattice.cell, tuple(axes)))
 
 
 def _volumes(hamiltonian: Hamiltonian, cells: int) -> Iterator[NDArray[np.int64]]:
