@@ -1,4 +1,4 @@
-"""What a search for saddle points costs."""
+"""Cost of a search for saddle points."""
 
 from __future__ import annotations
 
