@@ -19,7 +19,7 @@ from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
 from magsearch.formats.expression import Expression
 from magsearch.minima.hessian import Hessian
-from magsearch.model.bonds import Bonds
+from magsearch.model.bonds import Bonds, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.products import SpinProducts
@@ -209,8 +209,23 @@ def test_triple_and_single_q_states_of_the_triangular_lattice(b, energy):
     """Four tetrahedral sublattices where collinear spins cost energy, rows of them where they gain it."""
     model = triangular(4, 1.0, 0.3, b)
     found = relax(LBFGS(), Evaluator(model, Cpu(), np.float64), oracle.random_textures(model, 24))
-    assert found.energy.min() / model.n_spins == pytest.approx(energy, abs=1e-6)
-    assert lower_bound(model).per_site <= energy + 1e-12
+    lowest = found.energy.min() / model.n_spins
+    assert lowest == pytest.approx(energy, abs=1e-6)
+    for of in ("box", "crystal"):
+        assert -1e-9 < energy - lower_bound(model, of).per_site < 1e-8  # proven
+
+
+def test_tangents_raise_the_bound_of_squares():
+    """A pair of antiferromagnetic exchange and b u^2: - J^2 / 4 b where |J| < 2 b, in a field and with vacancies too."""
+    for J, b in ((-0.4, 1.0), (0.6, 0.5), (-3.0, 1.0)):
+        bonds = Bonds.pairs([0], [1], exchange_matrix(np.array([J])))
+        model = replace(pair(-b), bonds=bonds)
+        lowest = -J * J / 4 / b if abs(J) < 2 * b else b - abs(J)
+        assert -1e-9 < lowest / 2 - lower_bound(model).per_site < 1e-8
+    model = replace(triangular(4, 1.0, 0.3, 0.2), field=(0.0, 0.0, 9.0))
+    for some in (model, replace(model, vacancies=(3, 7))):
+        found = relax(LBFGS(), Evaluator(some, Cpu(), np.float64), oracle.random_textures(some, 24))
+        assert lower_bound(some).per_site <= found.energy.min() / some.n_spins + 1e-12
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -259,9 +259,17 @@ class SpinProducts:
         """
         a, b, c, t = self.constants.T
         four = -np.max(np.abs([a, b, c, a + b + c]), axis=0)
-        pairs = self._coincide[:, 0, 2] & self._coincide[:, 1, 3] & (c == 0)  # i, j, i, j
-        square = np.minimum(-(a + b), 0.0)
-        return np.asarray(np.where(pairs, square, four) - np.abs(t))
+        return np.asarray(np.where(self._pairs, np.minimum(self.squares, 0.0), four) - np.abs(t))
+
+    @property
+    def _pairs(self) -> NDArray[np.bool_]:
+        """Whether each cluster is the square of one scalar product, i, j, i, j, [cluster]."""
+        return np.asarray(self._coincide[:, 0, 2] & self._coincide[:, 1, 3] & (self.constants[:, 2] == 0))
+
+    @property
+    def squares(self) -> NDArray[np.float64]:
+        """b of + b (s_i . s_j)^2 of each cluster that is one, [cluster] meV; zero for others."""
+        return np.where(self._pairs, -self.constants[:, 0] - self.constants[:, 1], 0.0)
 
     def relaxed_below(self, sites: Sites) -> Below:
         """Return the least energy of every cluster, as a constant shared by its sites.
