@@ -35,6 +35,7 @@ from magsearch.model.terms.bilinear import Bilinear
 from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.products import SpinProducts
 from magsearch.model.terms.single_ion import Anisotropy, SingleIon
+from magsearch.model.terms.tensor_products import TensorProducts
 from magsearch.model.terms.term import Term
 from magsearch.model.terms.waves import WaveCouplings
 from magsearch.model.terms.zeeman import Zeeman
@@ -118,9 +119,9 @@ class Hamiltonian:
         return next((term for term in self.others if isinstance(term, Dipole)), None)
 
     @cached_property
-    def products(self) -> tuple[SpinProducts, ...]:
+    def products(self) -> tuple[SpinProducts | TensorProducts, ...]:
         """The terms that are products of spins of several sites."""
-        return tuple(term for term in self.others if isinstance(term, SpinProducts))
+        return tuple(term for term in self.others if isinstance(term, SpinProducts | TensorProducts))
 
     @cached_property
     def waves(self) -> WaveCouplings | None:
