@@ -86,8 +86,8 @@ def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
         if isinstance(term, SpinProducts):
             dataset(group, "constants", term.constants, "meV", "cluster, abct", "constants a, b, c, t")
         else:
-            dataset(group, "A", term.A, "", "cluster, xyz, xyz", "matrices of the first two spins")
-            dataset(group, "B", term.B, "meV", "cluster, xyz, xyz", "matrices of the other two")
+            dataset(group, "A", term.A, "meV", "cluster, xyz, xyz", "matrices of the first two spins")
+            dataset(group, "B", term.B, "", "cluster, xyz, xyz", "matrices of the other two")
     if (waves := hamiltonian.waves) is not None:
         group = model.create_group("wave_vectors")
         dataset(group, "q", waves.q, "reciprocal vectors", "wave, vector", "wave vectors Q, one of Q and -Q")
