@@ -1,4 +1,4 @@
-"""What all products of the spins of several sites share: a list of clusters, repeated in every cell."""
+"""Clusters of four sites, repeated in every cell: what all products of the spins of several sites share."""
 
 from __future__ import annotations
 
