@@ -1,5 +1,6 @@
 // Products of the spins of several sites, in addition to bonds and terms of one site:
 //     E = sum over clusters  a (ij)(kl) + b (jk)(li) + c (ik)(jl) + t i.(j x k),    (ij) = s_i . s_j
+// or (i.A j)(k.B l) with two matrices.
 // Models without such clusters run the kernels of evaluate.cuh, hessian.cuh and heatbath.cuh.
 #pragma once
 #include "heatbath.cuh"
@@ -9,11 +10,23 @@
 // reads these names from here. OWN is one over the number of times that the site appears in its cluster; the energy is
 // shared by the sites: SHARE.
 enum ProductEntry { SECOND, THIRD, FOURTH, ROW, ENTRY_WIDTH };
-enum ProductRow { PRODUCT_A, PRODUCT_B, PRODUCT_C, PRODUCT_T, SHARE, OWN, PRODUCT_WIDTH };
+enum ProductRow {
+    PRODUCT_A,
+    PRODUCT_B,
+    PRODUCT_C,
+    PRODUCT_T,
+    SHARE,
+    OWN,
+    TENSORS,
+    FIRST_TENSOR,
+    SECOND_TENSOR = FIRST_TENSOR + 9,
+    PRODUCT_WIDTH = SECOND_TENSOR + 9
+};
 
 // dE/ds of the site of an entry, its energy being linear in s
 template <typename real>
 DEVICE vec<lane<real>> slope(const real* p, vec<lane<real>> j, vec<lane<real>> k, vec<lane<real>> l) {
+    if (p[TENSORS] != 0) return dot(k, apply<real>(p + SECOND_TENSOR, l)) * apply<real>(p + FIRST_TENSOR, j);
     auto g = p[PRODUCT_A] * dot(k, l) * j + p[PRODUCT_B] * dot(j, k) * l + p[PRODUCT_C] * dot(j, l) * k;
     if (p[PRODUCT_T] != 0) g = g + p[PRODUCT_T] * cross(j, k);
     return g;
@@ -136,8 +149,65 @@ KERNEL hessian_with_products(const real* __restrict__ spins, const real* __restr
     }
 }
 
-// update_spins() of heatbath.cuh with products: clusters that are linear in the spin of the site add to its field,
-// the others to what Metropolis tests.
+// What couples all spins with one another, where nothing does.
+struct NoWaves {
+    static constexpr bool bent = false;
+    template <typename V>
+    DEVICE void leave(V) const {}
+    template <typename V>
+    DEVICE void enter(V) const {}
+    template <typename V>
+    DEVICE V with_field(V h) const {
+        return h;
+    }
+    template <typename V, typename L>
+    DEVICE L rest(V, L energy) const {
+        return energy;
+    }
+};
+
+// The sites that a part of a sweep updates, and what else a spin feels there: those of update_spins().
+template <typename real>
+struct SweptSites {
+    real* mine;  // spin 0 of a replica (or register)
+    const int *start, *neighbour, *coupling;
+    const real* matrices;
+    const int* order;
+    vec<lane<real>> zeeman;
+    int tethered;
+    const real *anchor, *pull;  // of the replica
+
+    // Updates the sites order[begin] to order[end - 1] in turn. Clusters that are linear in the spin of a site add to
+    // its field, the others to what Metropolis tests; waves(i) are those that site i feels, a NoWaves or Waves.
+    template <typename WavesOf>
+    DEVICE void update(Sweep<real>& sweep, const Products<real>& products, const WavesOf& waves, int begin, int end,
+                       int moves, uint32 key0, uint32 key1, double* sum, int replicas) const {
+        lane<real> accepted[MOVES] = {};
+        const Spins<real> every{mine};
+        for (int n = begin; n < end; ++n) {
+            const int i = order[n];
+            real* here = mine + (long long)i * 3 * width;
+            const auto s = load3(here);
+            const auto others = waves(i);
+            others.leave(s);
+            auto h = others.with_field(bilinear(every, neighbour, coupling, matrices, start[i], start[i + 1]) +
+                                       sweep.terms.row(i)[MOMENT] * zeeman);
+            products.add_linear(i, every, h);
+            if (tethered) h = h + load(pull) * load3(anchor + (long long)i * 3 * width);
+            const bool linear = sweep.terms.linear() && products.linear(i) && !others.bent;
+            const auto own = [&](vec<lane<real>> trial) {
+                return others.rest(
+                    trial, anisotropy(sweep.terms, sweep.terms.row(i), trial) + products.nonlinear(i, every, trial));
+            };
+            const auto next = sweep.update(i, s, h, moves, key0, key1, linear, own, accepted);
+            others.enter(next);
+            store3<real>(here, next);
+            if (n % 32 == 31 || n + 1 == end) sweep.flush(accepted, sum, replicas);
+        }
+    }
+};
+
+// update_spins() of heatbath.cuh with products
 template <typename real>
 KERNEL update_spins_with_products(
     real* __restrict__ spins, const int* __restrict__ start, const int* __restrict__ neighbour,
@@ -151,26 +221,19 @@ KERNEL update_spins_with_products(
     FOR_EACH (c, last - first, r, replicas) {
         Sweep<real> sweep(kind, onsite_table, kT, cone, awake, number, turn, r);
         const Products<real> products{product_start, product_entry, product_rows};
-        lane<real> accepted[MOVES] = {};
-        const auto B = load3(zeeman + place(0, r, 1));
-        real* mine = spins + place(0, r, sites);
-        const Spins<real> every{mine};
-        double* sum = sums + (long long)c * SWEEP_SUMS * replicas + r;
-        const int begin = part[first + c], end = part[first + c + 1];
-        for (int n = begin; n < end; ++n) {
-            const int i = order[n];
-            real* here = mine + (long long)i * 3 * width;
-            const auto s = load3(here);
-            auto h =
-                bilinear(every, neighbour, coupling, matrices, start[i], start[i + 1]) + sweep.terms.row(i)[MOMENT] * B;
-            products.add_linear(i, every, h);
-            if (tethered) h = h + load(pull + r) * load3(anchor + place(i, r, sites));
-            const bool linear = sweep.terms.linear() && products.linear(i);
-            const auto own = [&](vec<lane<real>> trial) {
-                return anisotropy(sweep.terms, sweep.terms.row(i), trial) + products.nonlinear(i, every, trial);
-            };
-            store3<real>(here, sweep.update(i, s, h, moves, key0, key1, linear, own, accepted));
-            if (n % 32 == 31 || n + 1 == end) sweep.flush(accepted, sum, replicas);
-        }
+        const long long first_spin = place(0, r, sites);
+        const SweptSites<real> swept{spins + first_spin,
+                                     start,
+                                     neighbour,
+                                     coupling,
+                                     matrices,
+                                     order,
+                                     load3(zeeman + place(0, r, 1)),
+                                     tethered,
+                                     anchor + first_spin,
+                                     pull + r};
+        swept.update(
+            sweep, products, [](int) { return NoWaves{}; }, part[first + c], part[first + c + 1], moves, key0, key1,
+            sums + (long long)c * SWEEP_SUMS * replicas + r, replicas);
     }
 }

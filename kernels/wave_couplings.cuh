@@ -125,6 +125,7 @@ template <typename real>
 struct Waves {
     const double* table;
     int waves, spins;
+    int bent;           // whether the energy is not linear in a spin
     const real* phase;  // of the site
     real* held;         // of a replica (or register)
 
@@ -153,9 +154,11 @@ struct Waves {
         }
     }
 
-    // the field where the spin is zero, which does not depend on it
-    DEVICE vec<lane<real>> field() const {
-        vec<lane<real>> h{};
+    DEVICE void leave(vec<lane<real>> s) const { add(-1, s); }
+    DEVICE void enter(vec<lane<real>> s) const { add(1, s); }
+
+    // h with the field where the spin is zero, which does not depend on it
+    DEVICE vec<lane<real>> with_field(vec<lane<real>> h) const {
         for (int w = 0; w < waves; ++w) {
             const vec<lane<real>> D{lane<real>{} + constant(w, WAVE_D), lane<real>{} + constant(w, WAVE_D + 1),
                                     lane<real>{} + constant(w, WAVE_D + 2)};
@@ -166,9 +169,9 @@ struct Waves {
         return h;
     }
 
-    // The energy with the spin less that without it, and less - h.s.
-    DEVICE lane<real> rest(vec<lane<real>> s) const {
-        lane<real> energy{};
+    // Adds to `energy` the energy with the spin less that without it, and less - h.s.
+    DEVICE lane<real> rest(vec<lane<real>> s, lane<real> energy) const {
+        if (!bent) return energy;
         for (int w = 0; w < waves; ++w) {
             const real own = (phase[2 * w] * phase[2 * w] + phase[2 * w + 1] * phase[2 * w + 1]) / spins;
             const lane<real> self = own * dot(s, stretched(w, s));
@@ -195,34 +198,23 @@ KERNEL update_spins_with_waves(
     const double* __restrict__ table, int waves, int count, int bent, real* __restrict__ held, int sites,
     int replicas) {
     FOR_EACH (c, last - first, r, replicas) {
+        const auto waves_of = [&](int i) {
+            return Waves<real>{table, waves, count, bent, phase_of(phases, waves, i, 0), held + place(0, r, 2 * waves)};
+        };
         Sweep<real> sweep(kind, onsite_table, kT, cone, awake, number, turn, r);
         const Products<real> products{product_start, product_entry, product_rows};
-        lane<real> accepted[MOVES] = {};
-        const auto B = load3(zeeman + place(0, r, 1));
-        real* mine = spins + place(0, r, sites);
-        const Spins<real> every{mine};
-        double* sum = sums + (long long)c * SWEEP_SUMS * replicas + r;
-        const int begin = part[first + c], end = part[first + c + 1];
-        for (int n = begin; n < end; ++n) {
-            const int i = order[n];
-            real* here = mine + (long long)i * 3 * width;
-            const auto s = load3(here);
-            const Waves<real> others{table, waves, count, phase_of(phases, waves, i, 0), held + place(0, r, 2 * waves)};
-            others.add(-1, s);
-            auto h = bilinear(every, neighbour, coupling, matrices, start[i], start[i + 1]) +
-                     sweep.terms.row(i)[MOMENT] * B + others.field();
-            products.add_linear(i, every, h);
-            if (tethered) h = h + load(pull + r) * load3(anchor + place(i, r, sites));
-            const bool linear = sweep.terms.linear() && products.linear(i) && !bent;
-            const auto own = [&](vec<lane<real>> trial) {
-                auto energy = anisotropy(sweep.terms, sweep.terms.row(i), trial) + products.nonlinear(i, every, trial);
-                if (bent) energy = energy + others.rest(trial);
-                return energy;
-            };
-            const auto next = sweep.update(i, s, h, moves, key0, key1, linear, own, accepted);
-            others.add(1, next);
-            store3<real>(here, next);
-            if (n % 32 == 31 || n + 1 == end) sweep.flush(accepted, sum, replicas);
-        }
+        const long long first_spin = place(0, r, sites);
+        const SweptSites<real> swept{spins + first_spin,
+                                     start,
+                                     neighbour,
+                                     coupling,
+                                     matrices,
+                                     order,
+                                     load3(zeeman + place(0, r, 1)),
+                                     tethered,
+                                     anchor + first_spin,
+                                     pull + r};
+        swept.update(sweep, products, waves_of, part[first + c], part[first + c + 1], moves, key0, key1,
+                     sums + (long long)c * SWEEP_SUMS * replicas + r, replicas);
     }
 }

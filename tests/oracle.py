@@ -13,7 +13,9 @@ import numpy as np
 from numpy.polynomial import Legendre, Polynomial
 
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.products import SpinProducts
 from magsearch.model.terms.single_ion import CubicAnisotropy, StevensOperator, UniaxialAnisotropy
+from magsearch.model.terms.tensor_products import TensorProducts
 
 MU_B = 5.7883818060e-2  # meV / T, CODATA 2018
 # coefficients of z^(k - |q|) in O_k^q, by k and |q| (Hutchings, Solid State Phys. 16, 227 (1964), table VIII)
@@ -92,6 +94,9 @@ def energies(hamiltonian: Hamiltonian, s: np.ndarray) -> dict[str, np.ndarray]:
         i, j, k, l = (s[..., n, :] for n in sites)  # noqa: E741
         others[name] -= a * dot(i, j) * dot(k, l) + b * dot(j, k) * dot(l, i) + c * dot(i, k) * dot(j, l)
         others[name] -= t * dot(i, np.cross(j, k))
+    for sites, A, B in tensor_clusters(hamiltonian):
+        i, j, k, l = (s[..., n, :] for n in sites)  # noqa: E741
+        others["tensor_product"] -= dot(i @ A, j) * dot(k @ B, l)
     if hamiltonian.waves is not None:
         others["wave_vectors"] = 0.0
         for _, J, K, A, D, S in waves(hamiltonian, s):
@@ -127,21 +132,41 @@ def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 @cache
 def clusters(hamiltonian: Hamiltonian) -> list[tuple[str, tuple[int, ...], tuple[float, ...]]]:
-    """Every cluster of the box: its term, its four sites and its constants a, b, c, t."""
+    """Every cluster of scalar products of the box: its term, its four sites and its constants a, b, c, t."""
+    return [
+        (term.name, sites, tuple(term.constants[k]))
+        for term in hamiltonian.products
+        if isinstance(term, SpinProducts)
+        for k, sites in every_cluster(hamiltonian, term)
+    ]
+
+
+@cache
+def tensor_clusters(hamiltonian: Hamiltonian) -> list[tuple[tuple[int, ...], np.ndarray, np.ndarray]]:
+    """Every cluster of two forms of the box: its four sites, A and B."""
+    return [
+        (sites, term.A[k], term.B[k])
+        for term in hamiltonian.products
+        if isinstance(term, TensorProducts)
+        for k, sites in every_cluster(hamiltonian, term)
+    ]
+
+
+def every_cluster(hamiltonian: Hamiltonian, term) -> list[tuple[int, tuple[int, ...]]]:
+    """The number in the list and the four sites of every cluster of the box."""
     lattice, found = hamiltonian.lattice, []
     n1, n2, n3 = lattice.size
-    for term in hamiltonian.products:
-        for atoms, cells, constants in zip(term.atoms, term.cells, term.constants, strict=True):
-            for home in product(range(n1), range(n2), range(n3)):
-                sites = []
-                for a, cell in zip(atoms, cells, strict=True):
-                    box = lattice.size, lattice.periodic
-                    x, y, z = there = np.array(home) + cell - cells[0]
-                    outside = [not p and not 0 <= t < n for t, n, p in zip(there, *box, strict=True)]
-                    site = int(a) + lattice.atoms * (x % n1 + n1 * (y % n2 + n2 * (z % n3)))
-                    sites.append(None if any(outside) or site in hamiltonian.vacancies else site)
-                if None not in sites:
-                    found.append((term.name, tuple(sites), tuple(constants)))
+    for number, (atoms, cells) in enumerate(zip(term.atoms, term.cells, strict=True)):
+        for home in product(range(n1), range(n2), range(n3)):
+            sites = []
+            for a, cell in zip(atoms, cells, strict=True):
+                box = lattice.size, lattice.periodic
+                x, y, z = there = np.array(home) + cell - cells[0]
+                outside = [not p and not 0 <= t < n for t, n, p in zip(there, *box, strict=True)]
+                site = int(a) + lattice.atoms * (x % n1 + n1 * (y % n2 + n2 * (z % n3)))
+                sites.append(None if any(outside) or site in hamiltonian.vacancies else site)
+            if None not in sites:
+                found.append((number, tuple(sites)))
     return found
 
 
@@ -165,6 +190,11 @@ def field(hamiltonian: Hamiltonian, s: np.ndarray) -> np.ndarray:
         b[..., sites[0], :] += T * np.cross(j, k)
         b[..., sites[1], :] += T * np.cross(k, i)
         b[..., sites[2], :] += T * np.cross(i, j)
+    for sites, A, B in tensor_clusters(hamiltonian):
+        i, j, k, l = (s[..., n, :] for n in sites)  # noqa: E741
+        first, second = dot(i @ A, j)[..., None], dot(k @ B, l)[..., None]
+        for site, slope in zip(sites, (j @ A.T * second, i @ A * second, l @ B.T * first, k @ B * first), strict=True):
+            b[..., site, :] += slope
     for phase, J, K, A, D, S in waves(hamiltonian, s) if hamiltonian.waves else ():
         N = hamiltonian.n_spins
         X = np.einsum("...a,ab,...b->...", S, A, S.conj()).real[..., None]

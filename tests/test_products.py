@@ -19,10 +19,11 @@ from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
 from magsearch.formats.expression import Expression
 from magsearch.minima.hessian import Hessian
-from magsearch.model.bonds import Bonds
+from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.products import SpinProducts
+from magsearch.model.terms.tensor_products import TensorProducts
 from magsearch.observables.energy_density import energy_density
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.lbfgs import LBFGS
@@ -60,12 +61,20 @@ def random_clusters(seed: int, lattice: Lattice, count: int = 3) -> tuple[SpinPr
     return SpinProducts.joined(found)
 
 
+def random_tensors(seed: int, lattice: Lattice, count: int = 4) -> TensorProducts:
+    """Pairs of any matrices on any sites, some of which coincide."""
+    random = np.random.default_rng(seed)
+    atoms, cells = random.integers(lattice.atoms, size=(count, 4)), random.integers(-1, 2, size=(count, 4, 3))
+    atoms[0, 2:], cells[0, 2:] = atoms[0, :2], cells[0, :2]  # the product of two couplings of one pair
+    return TensorProducts(atoms, cells, *random.normal(size=(2, count, 3, 3)))
+
+
 def model_with_clusters(seed: int) -> Hamiltonian:
     """Any lattice, open edges, boxes smaller than the clusters, vacancies."""
     while True:
         model = random_model(seed)
         if model.lattice.atoms * 27 > 30:
-            return replace(model, others=random_clusters(seed, model.lattice))
+            return replace(model, others=(*random_clusters(seed, model.lattice), random_tensors(seed, model.lattice)))
         seed += 1000
 
 
@@ -99,6 +108,44 @@ def test_energy_field_and_second_derivatives(target, real, seed):
     slopes = [oracle.tangential(oracle.field(model, x), x) for x in (ahead, behind)]
     H = -oracle.tangential(slopes[0] - slopes[1], s) / (2 * h)
     assert_allclose(Hessian(evaluator, s)(v), H, atol=(1e-4 if real == np.float32 else 1e-7) * scale)
+
+
+def test_tensors_are_the_general_form(tmp_path):
+    """Biquadratic, ring exchange and DMI times exchange as pairs of matrices; symmetry, files."""
+    lattice = Lattice.named("square", (4, 4, 1))
+    ring = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
+    orders = np.array([[0, 1, 2, 3], [1, 2, 3, 0], [0, 2, 1, 3]])
+    A = 0.3 * np.array([1.0, 1.0, -1.0])[:, None, None] * np.eye(3)
+    tensors = TensorProducts(np.zeros((3, 4), int), ring[orders], A, np.tile(np.eye(3), (3, 1, 1)))
+    plain = SpinProducts.four_spin([0] * 4, ring, 0.3, "ring")
+    one, other = (Hamiltonian(lattice, Bonds.none(), others=(term,)) for term in (plain, tensors))
+    s = oracle.random_textures(one, 3)
+    assert_allclose(Evaluator(other, Cpu(), np.float64).energies(s), oracle.energy(one, s), atol=1e-12)
+    assert len(operations(one)) == len(operations(other))
+    D = np.array([0.2, -0.5, 0.4])
+    chiral = TensorProducts([[0] * 4], [ring], [dmi_matrix(D)], [np.eye(3)])
+    model = Hamiltonian(lattice, shell_bonds(lattice, exchange(0.3)), others=(chiral,))
+    i, j, k, l = (s[:, cell[0] + 4 * cell[1]] for cell in ring)  # noqa: E741
+    first = oracle.energy(
+        replace(model, lattice=replace(lattice, periodic=(False,) * 3, size=(2, 2, 1))), np.stack([i, j, l, k], axis=1)
+    ) - oracle.energy(
+        Hamiltonian(replace(lattice, periodic=(False,) * 3, size=(2, 2, 1)), model.bonds),
+        np.stack([i, j, l, k], axis=1),
+    )
+    assert_allclose(first, -(np.cross(i, j) @ D) * (k * l).sum(-1), atol=1e-12)
+    for operation in operations(model):
+        assert_allclose(oracle.energy(model, operation(s)), oracle.energy(model, s), atol=1e-9)
+    with h5py.File(tmp_path / "run.h5", "w") as file:
+        stored.write(file.create_group("model"), model)
+        assert_array_equal(oracle.energy(stored.read(file["model"]), s), oracle.energy(model, s))
+    import tomllib
+
+    from magsearch.formats.toml import model as toml
+    from magsearch.formats.toml import writing
+
+    (text,) = writing.texts(model, tmp_path / "model.toml")[0].values()
+    read = toml.hamiltonian(tomllib.loads(text)["model"], text, "model.toml")
+    assert_allclose(oracle.energy(read, s), oracle.energy(model, s), rtol=1e-12)
 
 
 def test_oracles_field_is_minus_the_gradient_of_its_energy():
@@ -209,8 +256,23 @@ def test_triple_and_single_q_states_of_the_triangular_lattice(b, energy):
     """Four tetrahedral sublattices where collinear spins cost energy, rows of them where they gain it."""
     model = triangular(4, 1.0, 0.3, b)
     found = relax(LBFGS(), Evaluator(model, Cpu(), np.float64), oracle.random_textures(model, 24))
-    assert found.energy.min() / model.n_spins == pytest.approx(energy, abs=1e-6)
-    assert lower_bound(model).per_site <= energy + 1e-12
+    lowest = found.energy.min() / model.n_spins
+    assert lowest == pytest.approx(energy, abs=1e-6)
+    for of in ("box", "crystal"):
+        assert -1e-9 < energy - lower_bound(model, of).per_site < 1e-8  # proven
+
+
+def test_tangents_raise_the_bound_of_squares():
+    """A pair with J and b u^2 has - J^2 / 4 b where |J| < 2 b; no texture lies below, in a field or with vacancies."""
+    for J, b in ((-0.4, 1.0), (0.6, 0.5), (-3.0, 1.0)):
+        bonds = Bonds.pairs([0], [1], exchange_matrix(np.array([J])))
+        model = replace(pair(-b), bonds=bonds)
+        lowest = -J * J / 4 / b if abs(J) < 2 * b else b - abs(J)
+        assert -1e-9 < lowest / 2 - lower_bound(model).per_site < 1e-8
+    model = replace(triangular(4, 1.0, 0.3, 0.2), field=(0.0, 0.0, 9.0))
+    for some in (model, replace(model, vacancies=(3, 7))):
+        found = relax(LBFGS(), Evaluator(some, Cpu(), np.float64), oracle.random_textures(some, 24))
+        assert lower_bound(some).per_site <= found.energy.min() / some.n_spins + 1e-12
 
 
 @pytest.mark.parametrize("seed", range(8))

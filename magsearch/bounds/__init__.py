@@ -10,6 +10,7 @@ Phys. Rev. 120, 1580 (1960)); docs/theory.md derives it. The modules:
     bound                           the bound as a value
     luttinger_tisza                 how it is computed
     quadratic_form, periods         the energy as a quadratic form, one matrix M(q) for each wave vector
+    tangents                        quadratic forms below biquadratic exchange
     multipliers                     optimal multipliers for given wave vectors
     domain                          the wave vectors of a box, of the infinite crystal, or of a cluster
     cluster_multipliers, banded     optimal multipliers and factorisation for large clusters

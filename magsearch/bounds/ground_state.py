@@ -24,6 +24,7 @@ from magsearch.bounds.bound import Bound
 from magsearch.bounds.luttinger_tisza import lower_bound
 from magsearch.bounds.multipliers import shifted
 from magsearch.bounds.quadratic_form import QuadraticForm, in_space, quadratic_form
+from magsearch.bounds.tangents import tight_form
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.model.hamiltonian import Hamiltonian
@@ -135,7 +136,7 @@ def soft_waves(hamiltonian: Hamiltonian, bound: Bound, random: np.random.Generat
     """Yield waves that attain the bound, of unit length on average; random ones where a null space leaves a choice."""
     if bound.moments:
         bound = lower_bound(hamiltonian, bound.of)
-    form = quadratic_form(hamiltonian)
+    form = tight_form(hamiltonian)
     space, free = in_space(form, hamiltonian.field), form.components == 1
     values, mean = np.array(bound.multipliers), np.array(bound.mean).reshape(form.field.shape)
     across, along = _directions(np.array(hamiltonian.field))
@@ -190,7 +191,7 @@ def lowest_state(hamiltonian: Hamiltonian, bound: Bound) -> tuple[NDArray[np.flo
     """
     random, lattice = np.random.default_rng(0), hamiltonian.lattice
     waves = list(soft_waves(hamiltonian, bound, random))
-    form = waves[0].form if waves else in_space(quadratic_form(hamiltonian), hamiltonian.field)
+    form = waves[0].form if waves else in_space(tight_form(hamiltonian), hamiltonian.field)
     if not waves:
         waves = [Wave(form, np.zeros(3), np.zeros((form.n_spins, 3)), np.zeros((form.n_spins, 3), dtype=complex))]
     textures = np.array([wave.spins(lattice) for wave in waves[: 2 * TRIES]])

@@ -17,6 +17,7 @@ from magsearch.bounds.domain import EXACT, Domain, domain_of, effort
 from magsearch.bounds.patches import decompose, neighbouring_triples
 from magsearch.bounds.positivity import certified
 from magsearch.bounds.quadratic_form import bonds_of_cell, in_space, quadratic_form
+from magsearch.bounds.tangents import tight_form
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.terms.term import UnsupportedTerm
 
@@ -58,7 +59,7 @@ def lower_bound(
             "the lower bound of the infinite crystal",
             "its waves are those of the box; there is a bound of the box",
         )
-    form = quadratic_form(hamiltonian)
+    form = tight_form(hamiltonian)
     if not 1 / LARGEST < form.scale < LARGEST:
         raise ValueError(
             f"couplings of {form.scale:.0e} meV are too large or too small: rounding is accounted for between "

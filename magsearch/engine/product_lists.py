@@ -13,11 +13,13 @@ from magsearch.engine.kernels import rows
 from magsearch.engine.neighbours import LARGEST
 from magsearch.errors import InputError
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.model.terms.products import CYCLES, TURNS
+from magsearch.model.terms.products import CYCLES, TURNS, SpinProducts
+from magsearch.model.terms.tensor_products import TensorProducts
 
 ENTRY, ROW = rows("ProductEntry"), rows("ProductRow")
 WIDTH = ENTRY["ENTRY_WIDTH"]
 CONSTANTS = slice(ROW["PRODUCT_A"], ROW["PRODUCT_T"] + 1)
+FIRST, SECOND = (slice(ROW[name], ROW[name] + 9) for name in ("FIRST_TENSOR", "SECOND_TENSOR"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +28,7 @@ class ProductLists:
 
     start  [2 site + 1]    where the entries of a site begin, first those that are linear in its spin, then the others
     entry  [entry, width]  the other sites of the cluster, and a row of constants
-    rows   [row, width]    constants in meV, E = + a (ij)(kl) + ..., and shares of the energy
+    rows   [row, width]    constants in meV, E = + a (ij)(kl) + ..., shares of the energy, and matrices
     """
 
     start: NDArray[np.int64]
@@ -45,15 +47,20 @@ class ProductLists:
         parts, values = [np.empty((0, 4), np.int64)], [np.empty((0, ROW["PRODUCT_WIDTH"]))]
         for term in hamiltonian.products:
             every, number = term.on_sites(hamiltonian)
+            threes = term.three if isinstance(term, SpinProducts) else np.zeros(len(term), dtype=bool)
             for three, orders in ((False, CYCLES), (True, TURNS)):
-                kind = term.three[number] == three
+                kind = threes[number] == three
                 sites, constants = every[kind], np.zeros((int(kind.sum()), ROW["PRODUCT_WIDTH"]))
-                constants[:, CONSTANTS] = -term.constants[number[kind]]
+                if isinstance(term, SpinProducts):
+                    constants[:, CONSTANTS] = -term.constants[number[kind]]
                 constants[:, ROW["SHARE"]] = 1 / len(orders)
                 slots = sites[:, : len(orders)]
                 for sequence in orders:
                     seen = sites[:, sequence]
                     constants[:, ROW["OWN"]] = 1 / (slots == seen[:, :1]).sum(axis=1)
+                    if isinstance(term, TensorProducts):
+                        constants[:, ROW["TENSORS"]] = 1.0
+                        constants[:, FIRST], constants[:, SECOND] = _seen(term, number[kind], sequence)
                     parts.append(seen)
                     values.append(constants.copy())
         table, which = np.unique(np.concatenate(values), axis=0, return_inverse=True)
@@ -62,6 +69,7 @@ class ProductLists:
         pairs, row = np.unique(np.stack([distinct[:, 4], times], axis=1), axis=0, return_inverse=True)
         table = table[pairs[:, 0]]
         table[:, CONSTANTS] *= pairs[:, 1:]
+        table[:, FIRST] *= pairs[:, 1:]
         nonlinear = table[row.reshape(-1), ROW["OWN"]] < 1
         place = 2 * distinct[:, 0] + nonlinear
         order = np.argsort(place, kind="stable")
@@ -86,3 +94,16 @@ class ProductLists:
             device.array(np.append(self.entry.reshape(-1), np.zeros(WIDTH, np.int64)), np.int32),
             device.array(np.append(self.rows.reshape(-1), 0.0), real),
         )
+
+
+def _seen(
+    term: TensorProducts, number: NDArray[np.int64], order: tuple[int, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return - A and B of clusters as the sites see them whose turn is first in an order of ``CYCLES``, [n, 9] each."""
+    matrices = [term.A[number], term.B[number]]
+    if order[0] > 1:
+        matrices.reverse()
+    if order[0] % 2:
+        matrices = [matrix.swapaxes(1, 2) for matrix in matrices]
+    first, second = (matrix.reshape(-1, 9) for matrix in matrices)
+    return -first, second

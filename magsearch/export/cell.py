@@ -23,6 +23,7 @@ from magsearch.model.lattice import Lattice
 from magsearch.model.sphere import unit
 from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.products import SpinProducts
+from magsearch.model.terms.tensor_products import TensorProducts
 from magsearch.model.terms.term import Term, UnsupportedTerm
 from magsearch.search.supercells.supercell import compact
 
@@ -169,21 +170,20 @@ class MagneticCell:
         return numbers, np.rint(images).astype(np.int64)
 
     def _other(self, term: Term) -> Term:
-        if isinstance(term, SpinProducts):
+        if isinstance(term, SpinProducts | TensorProducts):
             return self._product(term)
         if not isinstance(term, Dipole):
             raise UnsupportedTerm(term, "the magnetic cell", "it need not fit there")
         return term
 
-    def _product(self, term: SpinProducts) -> SpinProducts:
+    def _product(self, term: SpinProducts | TensorProducts) -> SpinProducts | TensorProducts:
         """Return products of spins for every chemical cell of this one."""
         cells = (term.cells[:, None] + self.homes[:, None]).reshape(-1, 3)  # [cluster * home * ijkl, 3]
         atoms = np.repeat(term.atoms[:, None], len(self.homes), axis=1).reshape(-1)
         numbers, images = self.repeated(atoms, cells)
-        constants = np.repeat(term.constants, len(self.homes), axis=0)
-        return replace(
-            term, atoms=numbers.reshape(-1, 4), cells=images.reshape(-1, 4, 3), constants=constants, source=()
-        )
+        kinds = ("constants",) if isinstance(term, SpinProducts) else ("A", "B")
+        values: dict[str, Any] = {kind: np.repeat(getattr(term, kind), len(self.homes), axis=0) for kind in kinds}
+        return replace(term, atoms=numbers.reshape(-1, 4), cells=images.reshape(-1, 4, 3), source=(), **values)
 
 
 def _joined(ends: list[Ends]) -> Bonds:

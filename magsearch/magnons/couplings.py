@@ -192,6 +192,7 @@ class Couplings:
             [(np.empty((0, 4), np.int64), np.empty((0, 4, 3), np.int64), np.empty((0, 4)))],
         )
         for term in self.hamiltonian.products:
+            assert isinstance(term, SpinProducts), term.name  # ``of`` refuses others
             first = term.cells - term.cells[:, :1]
             there, T = self._reached(self.cell.cells[:, None, None] + first)  # [cell, cluster, 4]
             sites = np.where(there >= 0, there * lattice.atoms + term.atoms, -1)

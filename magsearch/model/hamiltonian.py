@@ -3,6 +3,7 @@
     E(s) = - 1/2 sum_{i != j} s_i . J_ij s_j - sum_i [K (s_i . n)^2 + K4 (s_i . n)^4]
            + sum_i Kc (x^2 y^2 + y^2 z^2 + z^2 x^2)_i + sum_i B_kq O_k^q(s_i) - mu_B sum_i m_i B . s_i
            - sum_pairs B_ij (s_i . s_j)^2 - sum_clusters [K_ijkl (s_i . s_j)(s_k . s_l) + T_ijk s_i . (s_j x s_k)]
+           - sum_clusters (s_i . A s_j)(s_k . B s_l)
            - 1/2 sum_ij m_i m_j s_i . T_ij s_j,    T_ij = mu_0 mu_B^2 / 4 pi sum_R (3 r r - r^2) / r^5
            + 2 sum_Q [- J_Q X_Q - i D_Q . (S_Q x S_-Q) + K_Q / N X_Q^2],    X_Q = S_Q . A_Q S_-Q
 
@@ -35,6 +36,7 @@ from magsearch.model.terms.bilinear import Bilinear
 from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.products import SpinProducts
 from magsearch.model.terms.single_ion import Anisotropy, SingleIon
+from magsearch.model.terms.tensor_products import TensorProducts
 from magsearch.model.terms.term import Term
 from magsearch.model.terms.waves import WaveCouplings
 from magsearch.model.terms.zeeman import Zeeman
@@ -118,9 +120,9 @@ class Hamiltonian:
         return next((term for term in self.others if isinstance(term, Dipole)), None)
 
     @cached_property
-    def products(self) -> tuple[SpinProducts, ...]:
+    def products(self) -> tuple[SpinProducts | TensorProducts, ...]:
         """The terms that are products of spins of several sites."""
-        return tuple(term for term in self.others if isinstance(term, SpinProducts))
+        return tuple(term for term in self.others if isinstance(term, SpinProducts | TensorProducts))
 
     @cached_property
     def waves(self) -> WaveCouplings | None:

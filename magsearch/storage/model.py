@@ -16,6 +16,7 @@ from magsearch.model.lattice import Lattice
 from magsearch.model.terms import single_ion
 from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.products import SpinProducts
+from magsearch.model.terms.tensor_products import TensorProducts
 from magsearch.model.terms.term import UnsupportedTerm
 from magsearch.model.terms.waves import WaveCouplings
 from magsearch.model.triangulation import inside, triangles
@@ -35,7 +36,7 @@ def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
     """Write the lattice and all terms. UnsupportedTerm for a term that ``read`` could not make again."""
     lattice = hamiltonian.lattice
     for other in hamiltonian.others:
-        if not isinstance(other, Dipole | SpinProducts | WaveCouplings):
+        if not isinstance(other, Dipole | SpinProducts | TensorProducts | WaveCouplings):
             raise UnsupportedTerm(
                 other, "storage", "files hold couplings, products, waves, anisotropies, dipoles and the field"
             )
@@ -82,7 +83,11 @@ def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
         group.attrs["name"] = term.name
         dataset(group, "atoms", term.atoms, "", "cluster, ijkl", "atoms")
         dataset(group, "cells", term.cells, "cells", "cluster, ijkl, vector", "cells of the atoms")
-        dataset(group, "constants", term.constants, "meV", "cluster, abct", "constants a, b, c, t")
+        if isinstance(term, SpinProducts):
+            dataset(group, "constants", term.constants, "meV", "cluster, abct", "constants a, b, c, t")
+        else:
+            dataset(group, "A", term.A, "meV", "cluster, xyz, xyz", "matrices of the first two spins")
+            dataset(group, "B", term.B, "", "cluster, xyz, xyz", "matrices of the other two")
     if (waves := hamiltonian.waves) is not None:
         group = model.create_group("wave_vectors")
         dataset(group, "q", waves.q, "reciprocal vectors", "wave, vector", "wave vectors Q, one of Q and -Q")
@@ -108,8 +113,10 @@ def read(model: h5py.Group) -> Hamiltonian:
         listed = {f.name: values[f.name] for f in fields(kind)}
         return kind(**{name: _tuples(value) for name, value in listed.items()})
 
-    def products(number: int) -> SpinProducts:
+    def products(number: int) -> SpinProducts | TensorProducts:
         group = model[f"products/{number}"]
+        if "A" in group:
+            return TensorProducts(*(group[part][()] for part in ("atoms", "cells", "A", "B")))
         return SpinProducts(group.attrs["name"], *(group[part][()] for part in ("atoms", "cells", "constants")))
 
     def waves() -> tuple[WaveCouplings, ...]:

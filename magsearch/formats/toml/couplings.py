@@ -19,6 +19,7 @@ from magsearch.formats.toml.table import Table
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.products import SpinProducts
+from magsearch.model.terms.tensor_products import TensorProducts
 from magsearch.symmetry.crystal import CrystalGroup
 from magsearch.symmetry.orbits import Forbidden, expanded
 
@@ -229,6 +230,31 @@ class Chirality(Table, path="model.chirality"):
     sites: Annotated[list[Annotated[list[int], Len(4, 4)]], Len(3, 3)] = field(
         metadata={"doc": "The sites i, j, k: for each its atom of the basis, from 0, and the cell along each axis."}
     )
+
+
+class TensorProduct(Table, path="model.tensor_product"):
+    """Product of two forms of spins in every cell, - (s_i . A s_j)(s_k . B s_l), `[[model.tensor_product]]`."""
+
+    sites: Annotated[list[Annotated[list[int], Len(4, 4)]], Len(4, 4)] = field(
+        metadata={
+            "doc": "The sites i, j, k, l: for each its atom of the basis, from 0, and the cell along each axis. Sites "
+            "may coincide."
+        }
+    )
+    A: Matrix = field(metadata={"doc": "Matrix of the first two spins.", "unit": "`unit`"})
+    B: Matrix = field(
+        default_factory=lambda: np.eye(3).tolist(), metadata={"doc": "Matrix of the other two, dimensionless."}
+    )
+
+
+def tensor_products(entries: Sequence[TensorProduct], source: Source, unit: float) -> tuple[TensorProducts, ...]:
+    """Return the term that the tables [[model.tensor_product]] ask for, if any; ``unit`` is that of the file in meV."""
+    if not entries:
+        return ()
+    sites = np.array([entry.sites for entry in entries])
+    A, B = unit * np.array([entry.A for entry in entries]), np.array([entry.B for entry in entries])
+    where = tuple(source.label(("tensor_product", k)) for k in range(len(entries)))
+    return (TensorProducts(sites[..., 0], sites[..., 1:], A, B, where),)
 
 
 def products(

@@ -28,11 +28,13 @@ from magsearch.formats.toml.couplings import (
     FourSpin,
     Kitaev,
     Matrix,
+    TensorProduct,
     TwoIon,
     Vector,
     of_pairs,
     of_shells,
     products,
+    tensor_products,
 )
 from magsearch.formats.toml.source import Source
 from magsearch.formats.toml.structure import Magnetic, Nonmagnetic, Symmetry, embedded, of_structure
@@ -217,6 +219,9 @@ class Model(Table, path="model"):
     chirality: list[Chirality] = dataclasses.field(
         default_factory=list, metadata={"doc": "Scalar chiralities, see [[model.chirality]]."}
     )
+    tensor_product: list[TensorProduct] = dataclasses.field(
+        default_factory=list, metadata={"doc": "Products of two bilinear forms, see [[model.tensor_product]]."}
+    )
     q: list[WaveVector] = dataclasses.field(
         default_factory=list, metadata={"doc": "Couplings at wave vectors, see [[model.q]]."}
     )
@@ -297,6 +302,7 @@ def _hamiltonian(model: Model, notes: list[str], source: Source) -> Hamiltonian:
         except Forbidden as error:
             raise source.error(places[error.number], str(error)) from None
         notes.append(_expanded(model, group, listed, source))
+    tensors = tensor_products(model.tensor_product, source, unit)
     at_waves = waves(model.q, lattice, source, unit)
     x, y, z = model.field if isinstance(model.field, list) else (0.0, 0.0, model.field)
     try:
@@ -308,7 +314,7 @@ def _hamiltonian(model: Model, notes: list[str], source: Source) -> Hamiltonian:
             field=(x, y, z),
             vacancies=tuple(model.vacancies),
             notes=tuple(notes),
-            others=(*clusters, *at_waves, *dipoles(model.dipole)),
+            others=(*clusters, *tensors, *at_waves, *dipoles(model.dipole)),
         )
     except SettingError as error:
         raise source.about(error) from None
@@ -348,7 +354,8 @@ def _symmetry(
 def _expanded(model: Model, group: CrystalGroup, listed: Bonds, source: Source) -> Note:
     """Return the note that says what symmetry did."""
     told = f"{source.path}: {len(model.bond)} listed bonds are {len(listed) // 2} of a cell by {group.order} operations"
-    clusters = "; four_spin and chirality hold as they are listed" if model.four_spin or model.chirality else ""
+    listed_alone = [name for name in ("four_spin", "chirality", "tensor_product") if getattr(model, name)]
+    clusters = f"; {', '.join(listed_alone)} hold as they are listed" if listed_alone else ""
     return Note(f"{told} (point group {point_group(group.R)}){clusters}", harmless=True)
 
 

@@ -11,12 +11,13 @@ from magsearch.formats.expression import Expression, number
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.products import PAIRINGS, SpinProducts
+from magsearch.model.terms.tensor_products import TensorProducts
 from magsearch.model.terms.waves import WaveCouplings
 
 
 def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[str]]:
     """Return one file, with all digits."""
-    others = (Dipole, SpinProducts, WaveCouplings)
+    others = (Dipole, SpinProducts, TensorProducts, WaveCouplings)
     expression = Expression.of(hamiltonian, "TOML", vacancies=True, others=others, stevens=True)
     hamiltonian, lattice = expression.hamiltonian, hamiltonian.lattice
     lines = [
@@ -46,6 +47,11 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
         if D[k].any():
             lines.append(f"D = {_list(D[k])}")
     for term in hamiltonian.products:
+        if isinstance(term, TensorProducts):
+            for atoms, cells, A, B in zip(term.atoms, term.cells, term.A, term.B, strict=True):
+                lines += ["", "[[model.tensor_product]]", f"sites = {np.column_stack([atoms, cells]).tolist()}"]
+                lines += [f"A = {_list(A)}  # meV", f"B = {_list(B)}"]
+            continue
         if term.name == "biquadratic":  # a pair may be listed in both directions
             for ((i, j), _), B in term.distinct.items():
                 cells = [b - a for a, b in zip(i[1:], j[1:], strict=True)]

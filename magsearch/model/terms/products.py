@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch.model.bonds import BondError
-from magsearch.model.terms.onsite import OnsiteEntries
+from magsearch.model.terms.clusters import Clusters
 from magsearch.model.terms.term import Below, Sites, Space
 
 FORMS = {"product": (1.0, 0.0, 0.0), "ring": (1.0, 1.0, -1.0)}  # of four spins i, j, k, l
@@ -26,7 +25,7 @@ Key = tuple[tuple[Place, ...], ...]
 
 
 @dataclass(frozen=True, eq=False)
-class SpinProducts:
+class SpinProducts(Clusters):
     """- sum [a (ij)(kl) + b (jk)(li) + c (ik)(jl) + t i.(j x k)] over the clusters i, j, k, l of every cell.
 
     Each listed cluster counts once in every cell, and (ij) is s_i . s_j. Sites may coincide: i, j, i, j with a alone is
@@ -55,9 +54,6 @@ class SpinProducts:
         set_(self, "constants", np.array(self.constants, dtype=np.float64).reshape(-1, 4))
         if not len(self.atoms) == len(self.cells) == len(self.constants):
             raise ValueError("atoms, cells and constants must have one entry for each cluster")
-
-    def __len__(self) -> int:
-        return len(self.atoms)
 
     @classmethod
     def biquadratic(
@@ -104,64 +100,25 @@ class SpinProducts:
                 found.append(cls(name, atoms, cells, constants, source))
         return tuple(found)
 
-    def in_cells(self, change: NDArray[np.int64]) -> SpinProducts:
-        """Return the term in other cell vectors: a cell n becomes n @ ``change``."""
-        return replace(self, cells=self.cells @ change)
-
     @property
     def three(self) -> NDArray[np.bool_]:
         """Whether each cluster has a chirality, and thus three sites, [cluster]."""
         return self.constants[:, 3] != 0
 
-    @cached_property
-    def _coincide(self) -> NDArray[np.bool_]:
-        """Whether sites a and b of each cluster are the same, [cluster, 4, 4]."""
-        where = np.concatenate([self.atoms[..., None], self.cells], axis=2)
-        return np.asarray((where[:, :, None] == where[:, None]).all(axis=3))
-
     @property
     def linear_in_spin(self) -> bool:
         """Whether no site appears twice in a product."""
-        return not (np.triu(self._coincide, 1).any(axis=(1, 2)) & ~self.three).any()
-
-    @property
-    def offsets(self) -> NDArray[np.int64]:
-        """Cells from the first site of each cluster to the others, [cluster * 3, 3]."""
-        return np.asarray((self.cells[:, 1:] - self.cells[:, :1]).reshape(-1, 3))
+        return not (np.triu(self.coincide, 1).any(axis=(1, 2)) & ~self.three).any()
 
     def check(self, sites: Sites) -> None:
         """Raise ValueError for constants that are not finite, atoms that do not exist, wrong coincidences of sites."""
-        self._refuse(~np.isfinite(self.constants).all(axis=1), "the constants must be finite numbers")
-        count = sites.lattice.atoms
-        self._refuse(((self.atoms < 0) | (self.atoms >= count)).any(axis=1), f"the lattice has atoms 0 to {count - 1}")
-        wrong = ~self._coincide[:, 0, 3] | self._coincide[:, [0, 1, 2], [1, 2, 0]].any(axis=1)
+        self.refuse(~np.isfinite(self.constants).all(axis=1), "the constants must be finite numbers")
+        self.refuse_atoms(sites)
+        wrong = ~self.coincide[:, 0, 3] | self.coincide[:, [0, 1, 2], [1, 2, 0]].any(axis=1)
         wrong |= self.constants[:, :3].any(axis=1)
-        self._refuse(self.three & wrong, "a chirality has three different sites and no other constant")
-        pairs = [self._coincide[:, a, b] & (self.constants[:, n] != 0) for n in range(3) for a, b in PAIRINGS[n]]
-        self._refuse(np.any(pairs, axis=0), "has a scalar product of a spin with itself")
-
-    def _refuse(self, wrong: Any, message: str) -> None:
-        if wrong.any():
-            k = int(wrong.argmax())
-            source = self.source[k] if self.source else ""
-            where = f"{source}: " if source else ""
-            raise BondError(f"{where}{self.name} of atoms {self.atoms[k].tolist()}: {message}", source)
-
-    def on_sites(self, sites: Sites) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return all clusters of the box: sites [n, 4] and the number of each in the list, [n].
-
-        Clusters across an open edge and with a vacancy are left out.
-        """
-        lattice = sites.lattice
-        found, which = [np.empty((0, 4), np.int64)], [np.empty(0, np.int64)]
-        for k, (atoms, cells) in enumerate(zip(self.atoms, self.cells - self.cells[:, :1], strict=True)):
-            there = np.stack([lattice.neighbours(cell) for cell in cells], axis=1)
-            inside = (there >= 0).all(axis=1)
-            found.append(there[inside] * lattice.atoms + atoms)
-            which.append(np.full(int(inside.sum()), k))
-        every, number = np.concatenate(found), np.concatenate(which)
-        kept = sites.occupied[every].all(axis=1)
-        return every[kept], number[kept]
+        self.refuse(self.three & wrong, "a chirality has three different sites and no other constant")
+        pairs = [self.coincide[:, a, b] & (self.constants[:, n] != 0) for n in range(3) for a, b in PAIRINGS[n]]
+        self.refuse(np.any(pairs, axis=0), "has a scalar product of a spin with itself")
 
     def energies(self, sites: Sites, spins: NDArray[Any]) -> NDArray[np.float64]:
         """Return the energy of every site, [..., site] meV; that of a cluster is shared equally among its sites."""
@@ -182,10 +139,6 @@ class SpinProducts:
             np.add.at(out, every[:, n], share * energy)
         return np.moveaxis(out, 0, -1)
 
-    def fill(self, entries: OnsiteEntries) -> bool:
-        """Add nothing: kernels read clusters from lists of their own."""
-        return True
-
     def stiffness(self, sites: Sites) -> NDArray[np.float64]:
         """Return twice the sum of the moduli over the clusters of each site, [site] meV.
 
@@ -196,10 +149,6 @@ class SpinProducts:
         for n in range(4):
             np.add.at(held, self.atoms[:, n], np.where(self.three & (n == 3), 0.0, size))
         return np.tile(held, sites.lattice.cells)
-
-    def quadratic(self, sites: Sites) -> NDArray[np.float64]:
-        """Return zeros: a cluster has several spins."""
-        return np.zeros((sites.lattice.atoms, 3, 3))
 
     @cached_property
     def distinct(self) -> dict[Key, float]:
@@ -259,9 +208,17 @@ class SpinProducts:
         """
         a, b, c, t = self.constants.T
         four = -np.max(np.abs([a, b, c, a + b + c]), axis=0)
-        pairs = self._coincide[:, 0, 2] & self._coincide[:, 1, 3] & (c == 0)  # i, j, i, j
-        square = np.minimum(-(a + b), 0.0)
-        return np.asarray(np.where(pairs, square, four) - np.abs(t))
+        return np.asarray(np.where(self._pairs, np.minimum(self.squares, 0.0), four) - np.abs(t))
+
+    @property
+    def _pairs(self) -> NDArray[np.bool_]:
+        """Whether each cluster is the square of one scalar product, i, j, i, j, [cluster]."""
+        return np.asarray(self.coincide[:, 0, 2] & self.coincide[:, 1, 3] & (self.constants[:, 2] == 0))
+
+    @property
+    def squares(self) -> NDArray[np.float64]:
+        """B of + b (s_i . s_j)^2 of each cluster that is one, [cluster] meV; zero for others."""
+        return np.where(self._pairs, -self.constants[:, 0] - self.constants[:, 1], 0.0)
 
     def relaxed_below(self, sites: Sites) -> Below:
         """Return the least energy of every cluster, as a constant shared by its sites.

@@ -23,7 +23,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.integers import lower_hermite
 from magsearch.model.lattice import SAME_PLACE, Lattice, shortest
 from magsearch.model.sphere import unit
-from magsearch.model.terms.products import SpinProducts
+from magsearch.model.terms.clusters import Clusters
 
 Whole = NDArray[np.int64]
 LARGEST = 20_000  # sites in copies of a supercell side by side that are to be compact
@@ -91,9 +91,7 @@ class Supercell:
         old, bonds = self.crystal.lattice, self.crystal.bonds
         inverse = np.rint(np.linalg.inv(Q)).astype(np.int64)
         lattice = Lattice(Q @ old.cell, old.basis, size, old.periodic, old.species, old.nonmagnetic)
-        others = tuple(
-            term.in_cells(inverse) if isinstance(term, SpinProducts) else term for term in self.crystal.others
-        )
+        others = tuple(term.in_cells(inverse) if isinstance(term, Clusters) else term for term in self.crystal.others)
         return replace(
             self.crystal, lattice=lattice, bonds=replace(bonds, offset=bonds.offset @ inverse), others=others
         )
