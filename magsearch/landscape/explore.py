@@ -192,18 +192,18 @@ class Explorer:
         """
         theory = Rates(self.evaluator, self.minima.equivalence, min(kelvins), damping, self.watch)
 
-        def state(name: str, spins: NDArray[np.float64], mode: NDArray[np.float64] | None = None) -> State | None:
+        def state(name: str, spins: NDArray[np.float64], saddle: bool) -> State | None:
             try:
-                return theory.state(spins, mode)
+                return theory.state(spins, saddle)
             except ValueError as error:
                 self.say(f"no rates for {name}: {error}")
                 return None
 
         ends = sorted({end for saddle in landscape.saddles for end in saddle.ends})
-        wells = {k: state(f"minimum {k}", landscape.minima[k].spins) for k in ends}
+        wells = {k: state(f"minimum {k}", landscape.minima[k].spins, False) for k in ends}
         found = []
         for number, saddle in enumerate(landscape.saddles):
-            top = state(f"saddle {number}", saddle.spins, saddle.mode)
+            top = state(f"saddle {number}", saddle.spins, True)
             for start, end in sorted({saddle.ends, saddle.ends[::-1]}):
                 well = wells[start]
                 if well is None or top is None:
