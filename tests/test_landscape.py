@@ -335,22 +335,90 @@ def test_the_error_of_a_determinant_is_true(monkeypatch):
         Determinants(evaluator).of(s, none)
 
 
-@pytest.mark.slow
-def test_the_rate_of_a_skyrmion_does_not_depend_on_the_size_of_the_box():
-    rates = []
-    for size in (14, 20):
+def collapse(evaluator: Evaluator, radius: float = 5.0, images: int = 12) -> tuple[np.ndarray, saddles.Stationary]:
+    """A skyrmion and the saddle point of its collapse."""
+    s, end = skyrmion(evaluator, radius), np.tile(UP, (evaluator.sites, 1))
+    path = paths.shrunk(evaluator.hamiltonian, s, end, images)
+    assert path is not None
+    band = bands.relax(Bands(images), evaluator, path[None])
+    top = band.peaks(0)[0]
+    (saddle,) = saddles.follow(evaluator, band.paths[0, top][None], band.tangent(0, top)[None])
+    assert saddle is not None
+    return s, saddle
+
+
+def padded(texture: np.ndarray, small: Lattice, large: Lattice) -> np.ndarray:
+    """A texture of a small box in the middle of a large one, which points up around it."""
+    begin = np.array([(large.size[0] - small.size[0]) // 2, (large.size[1] - small.size[1]) // 2, 0])
+    found = np.tile(UP, (large.sites, 1))
+    x, y, _ = (small.coordinates + begin).T
+    found[y * large.size[0] + x] = texture
+    return found
+
+
+@pytest.mark.parametrize("sizes", [(14, 28), pytest.param((28, 56), marks=pytest.mark.slow)])
+def test_the_rate_of_a_skyrmion_does_not_depend_on_the_size_of_the_box(sizes):
+    """Its two translations are integrated over the box, in which it may collapse at every site."""
+    rates, small = [], precise(chiral(sizes[0]))
+    textures = collapse(small)
+    for size in sizes:
         evaluator = precise(chiral(size))
-        s, end = skyrmion(evaluator), np.tile(UP, (size * size, 1))
-        path = paths.shrunk(evaluator.hamiltonian, s, end, 12)
-        assert path is not None
-        band = bands.relax(Bands(12), evaluator, path[None])
-        top = band.peaks(0)[0]
-        (saddle,) = saddles.follow(evaluator, band.paths[0, top][None], band.tangent(0, top)[None])
+        place = [
+            padded(t, small.hamiltonian.lattice, evaluator.hamiltonian.lattice)
+            for t in (textures[0], textures[1].spins)
+        ]
+        mode = padded(textures[1].mode, small.hamiltonian.lattice, evaluator.hamiltonian.lattice)
+        (saddle,) = saddles.follow(evaluator, place[1][None], mode[None])
         assert saddle is not None
         theory = Rates(evaluator, Equivalence(evaluator.hamiltonian), 5.0)
+        assert theory.determinants.sparsity is not None
+        s = np.asarray(relax(TIGHT, evaluator, place[0][None]).textures)[0]
         well, top = theory.state(s), theory.state(saddle.spins, True)
-        rates.append(theory.rate(5.0, well, top, saddle.mode).per_second)
+        assert len(well.zero_modes) == 2
+        rate = theory.rate(5.0, well, top, saddle.mode)
+        assert rate.error < 1e-8
+        rates.append(rate.per_second)
     assert rates[1] == pytest.approx(rates[0], rel=0.05)
+
+
+def test_a_soliton_of_the_exchange_model_approaches_belavin_and_polyakov():
+    """Its energy is 4 pi J (JETP Lett. 22, 245 (1975)); the lattice takes away a part that falls with 1/radius^2."""
+    J, missing = 1.0, []
+    for radius in (3.0, 6.0, 12.0):
+        half = round(10 * radius)
+        lattice = Lattice.named("square", (2 * half, 2 * half, 1), periodic=(False, False, False))
+        x, y, _ = (lattice.positions - lattice.positions.mean(axis=0)).T
+        square = x**2 + y**2
+        soliton = np.stack([2 * radius * x, 2 * radius * y, square - radius**2], axis=1)
+        soliton /= (square + radius**2)[:, None]
+        evaluator = precise(Hamiltonian(lattice, shell_bonds(lattice, exchange(J))))
+        ferromagnet = np.tile(UP, (lattice.sites, 1))
+        energy = np.subtract(*evaluator.energies(np.array([soliton, ferromagnet])))
+        outside = 4 * J * radius**2 * (np.pi / 2 + 1) / half**2  # int 4 J R^2 / r^4 beyond the square
+        missing.append(1 - (energy + outside) / (4 * np.pi * J))
+    assert 0 < missing[2] < 5e-3
+    np.testing.assert_allclose(np.array(missing[:-1]) / missing[1:], 4, rtol=0.1)
+
+
+@pytest.mark.slow
+def test_the_collapse_of_a_skyrmion_approaches_belavin_and_polyakov_on_fine_lattices():
+    """D ~ a and B ~ a^2: the saddle point is above the ferromagnet by 4 pi J (1 - c a^(2/3)).
+
+    A soliton of radius R has 4 pi J (1 - c (a/R)^2) by exchange, and less by -R D: the highest is at R ~ a (J/D)^(1/3).
+    """
+    heights = []
+    for a in (0.5, 0.25, 0.125):
+        size = round(14 / a)
+        lattice = Lattice.named("square", (size, size, 1))
+        field = (0, 0, 0.55 * a**2 / MU_B)
+        evaluator = precise(Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, 0.9 * a)), 1.0, field=field))
+        _, saddle = collapse(evaluator, 5.0 / a, 24)
+        heights.append((saddle.energy - evaluator.energies(np.tile(UP, (1, size**2, 1)))[0]) / (4 * np.pi))
+    assert (np.diff(heights) > 0).all()
+    assert heights[-1] > 0.65
+    extrapolated = [(2 ** (2 / 3) * fine - coarse) / (2 ** (2 / 3) - 1) for coarse, fine in pairwise(heights)]
+    assert abs(extrapolated[1] - 1) < abs(extrapolated[0] - 1) < 0.35
+    assert extrapolated[1] == pytest.approx(1, abs=0.12)
 
 
 # -- the graph -----------------------------------------------------------------------------------------------------
