@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -19,7 +20,7 @@ from magsearch.landscape.bands import Bands
 from magsearch.landscape.determinants import Determinants
 from magsearch.landscape.effort import Effort
 from magsearch.landscape.explore import TIGHT, Explorer
-from magsearch.landscape.landscape import Landscape, Minimum, Saddle, trees
+from magsearch.landscape.landscape import Landscape, Minimum, Saddle, Transition, trees
 from magsearch.landscape.rates import Rates
 from magsearch.minima.hessian import dense, matrix
 from magsearch.minima.sparsity import Sparsity
@@ -487,3 +488,22 @@ def test_seeds_have_the_charge_that_is_asked_for(charge):
     for up in (UP, -UP):
         textures = catalogue.seeds(model, np.tile(up, (1600, 1)), charge, 4, 9.0, 1)
         np.testing.assert_allclose(topological_charge(model.lattice, textures), charge, atol=1e-9)
+
+
+# -- the report ----------------------------------------------------------------------------------------------------
+
+
+def test_a_report_shows_tree_barriers_and_lifetimes():
+    section = pytest.importorskip(
+        "magsearch.report.landscape", reason="no bokeh: pip install 'magsearch[report]'"
+    ).section
+    found = graph([0.0, 1.0, 2.0, 0.5], [(0, 2, 5.0), (0, 1, 4.0), (1, 2, 3.0)])
+    rates = (Transition(0, 1, 1, 30.0, 1e9, 1e-12, 1e6), Transition(1, 0, 1, 30.0, 1e9, 1e-12, 2e6))
+    shown = section(Lattice.cluster([[0, 0, 0]]), replace(found, transitions=rates)).body
+    assert shown.count("data:image/png;base64,") == 1
+    assert "lifetime, 30 K" in shown
+    assert ">1 us<" in shown
+    assert ">500 ns<" in shown
+    rows = [row.replace('<td class="number">', "").split("</td>") for row in shown.split("<tr>")]
+    assert ["2", "2.0000", "1.0000", "", ""] in [row[:5] for row in rows], "from 2 to 0 by way of 1"
+    assert "no path was found between these groups of minima: 0, 1, 2; 3" in shown

@@ -69,7 +69,7 @@ def test_two_ranks_find_the_same_to_the_bit(textures, undisturbed, tmp_path):
 
 
 @pytest.mark.parametrize("ranks", [0, pytest.param(2, marks=pytest.mark.slow)])
-def test_a_landscape_that_is_stopped_goes_on(textures, undisturbed, ranks, tmp_path):
+def test_a_landscape_that_is_stopped_is_resumed(textures, undisturbed, ranks, tmp_path):
     out = Path(shutil.copy(textures, tmp_path / "out.h5"))
     running = start("landscape", out, *RATES, ranks=ranks)
     assert running.stdout is not None
@@ -121,7 +121,7 @@ def test_a_run_without_elites_is_refused_on_all_ranks(tmp_path):
 
 @pytest.mark.slow
 def test_a_simulated_gpu_finds_the_same_landscape(textures, undisturbed, tmp_path):
-    """On one rank and on two, one of which is stopped and goes on."""
+    """On one rank and on two, one of which is stopped and resumed."""
     found = []
     for ranks in (0, 2):
         out = Path(shutil.copy(textures, tmp_path / f"{ranks}.h5"))
