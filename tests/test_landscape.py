@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from command import printed
-from models import bloch, exchange, shell_bonds
+from models import bloch, clusters_of_spins, disordered, exchange, open_film, shell_bonds
+from scipy import sparse
 
 from magsearch import storage
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.landscape import bands, catalogue, paths, saddles, trust
 from magsearch.landscape.bands import Bands
-from magsearch.landscape.determinants import estimated, exact
+from magsearch.landscape.determinants import Determinants
 from magsearch.landscape.effort import Effort
 from magsearch.landscape.explore import TIGHT, Explorer
-from magsearch.landscape.landscape import Landscape, Minimum, Saddle, trees
+from magsearch.landscape.landscape import Landscape, Minimum, Saddle, Transition, trees
 from magsearch.landscape.rates import Rates
-from magsearch.minima.hessian import dense
+from magsearch.minima.hessian import dense, matrix
+from magsearch.minima.sparsity import Sparsity
 from magsearch.model.bonds import Bonds, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
@@ -88,7 +91,7 @@ def test_lifetime_of_one_uniaxial_spin_is_browns():
     model = one_spin(UniaxialAnisotropy(K))
     saddle = saddle_between(precise(model), UP[None], -UP[None])
     theory = Rates(precise(model), Equivalence(model), kelvin, damping)
-    rate = theory.rate(kelvin, theory.state(UP[None]), theory.state(saddle.spins, saddle.mode), saddle.mode, sides=2)
+    rate = theory.rate(kelvin, theory.state(UP[None]), theory.state(saddle.spins, True), saddle.mode, sides=2)
     s, gyration = K / (K_B * kelvin), 2.0 / (HBAR * 3.0)
     brown = 2 * K * gyration * damping / (1 + damping**2) * np.sqrt(s / np.pi) * np.exp(-s)
     assert rate.barrier == pytest.approx(K, abs=1e-8)
@@ -100,7 +103,7 @@ def test_without_damping_a_uniaxial_spin_never_leaves():
     model = one_spin(UniaxialAnisotropy(2.0))
     saddle = saddle_between(precise(model), UP[None], -UP[None])
     theory = Rates(precise(model), Equivalence(model), 2.0)
-    rate = theory.rate(2.0, theory.state(UP[None]), theory.state(saddle.spins, saddle.mode), saddle.mode, sides=2)
+    rate = theory.rate(2.0, theory.state(UP[None]), theory.state(saddle.spins, True), saddle.mode, sides=2)
     assert rate.per_second < 1e-4
 
 
@@ -112,7 +115,7 @@ def test_rate_of_a_biaxial_spin(damping):
     saddle = saddle_between(precise(model), UP[None], -UP[None])
     assert abs(saddle.spins[0, 1]) == pytest.approx(1, abs=1e-12)
     theory = Rates(precise(model), Equivalence(model), kelvin, damping)
-    rate = theory.rate(kelvin, theory.state(UP[None]), theory.state(saddle.spins, saddle.mode), saddle.mode, sides=2)
+    rate = theory.rate(kelvin, theory.state(UP[None]), theory.state(saddle.spins, True), saddle.mode, sides=2)
     frequency = 2.0 / (HBAR * 3.0) * np.sqrt(2 * K * (2 * K + 2 * hard)) / (2 * np.pi)
     assert rate.per_second == pytest.approx(2 * frequency * np.exp(-K / (K_B * kelvin)), rel=1e-8)
 
@@ -135,7 +138,7 @@ def test_two_spins_turn_together_with_a_damped_rate_on_paper():
     start = np.array([UP, UP])
     saddle = saddle_between(precise(model), start, -start)
     theory = Rates(precise(model), Equivalence(model), kelvin, damping)
-    top, kT, g = theory.state(saddle.spins, saddle.mode), K_B * kelvin, 2.0 / (HBAR * 2.0)
+    top, kT, g = theory.state(saddle.spins, True), K_B * kelvin, 2.0 / (HBAR * 2.0)
     rate = theory.rate(kelvin, theory.state(start), top, saddle.mode, sides=2)
     growth = g * damping / (1 + damping**2) * 2 * K
     ratio = np.sqrt((2 * K * (2 * K + 2 * J)) ** 2 / (2 * K * (2 * J - 2 * K) * 2 * J))
@@ -274,41 +277,149 @@ def test_every_machine_relaxes_the_same_band(device):
 # -- determinants --------------------------------------------------------------------------------------------------
 
 
-def test_determinants_are_products_of_eigenvalues():
-    """Of a texture with a global rotation as zero mode and a negative mode, and the stochastic estimate."""
-    lattice = Lattice.named("square", (5, 4, 1))
-    model = Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0)), anisotropy=(UniaxialAnisotropy(0.2),))
-    evaluator = precise(model)
-    s = np.tile((1.0, 0.0, 0.0), (20, 1))  # across the easy axis: uniform rotation towards it, and about it
-    about, towards = (np.tile(v, (20, 1)) / 20**0.5 for v in ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
+def rods(size: tuple[int, int, int]) -> Evaluator:
+    """Easy axis along z."""
+    lattice = Lattice.named("square", size)
+    return precise(Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0)), anisotropy=(UniaxialAnisotropy(0.2),)))
+
+
+def test_a_sparse_hessian_has_the_elements_of_the_dense_one():
+    """With vacancies, on-site terms, an open edge and clusters of four spins."""
+    for model in (disordered(), clusters_of_spins(), open_film()):
+        evaluator = precise(model)
+        s = np.random.default_rng(9).normal(size=(evaluator.sites, 3))
+        s = s / np.linalg.norm(s, axis=1, keepdims=True) * model.occupied[:, None]
+        found = Sparsity.of(model)
+        assert found is not None
+        H = found.matrix(evaluator, s)
+        np.testing.assert_allclose(H.toarray(), matrix(evaluator, s), atol=1e-12 * evaluator.stiffness)
+
+
+@pytest.mark.parametrize("size", [(5, 4, 1), (12, 10, 1)])  # dense, sparse
+def test_determinants_are_products_of_eigenvalues(size):
+    """Of a texture with a global rotation as zero mode and a negative mode; the error is what is missing."""
+    evaluator = rods(size)
+    sites = evaluator.sites
+    s = np.tile((1.0, 0.0, 0.0), (sites, 1))  # across the easy axis: uniform rotation towards it, and about it
+    about = np.tile((0.0, 1.0, 0.0), (sites, 1)) / sites**0.5
     values = np.linalg.eigvalsh(dense(evaluator, s)[0])
     kept = values[np.abs(values) > 1e-9]
-    found = exact(evaluator, s, about[None], towards, lambda: None)
-    assert (found.negative, found.dimension) == (1, 39)
-    assert found.log == pytest.approx(np.log(np.abs(kept)).sum(), rel=1e-10)
-    with pytest.raises(ValueError, match="more negative modes"):
-        exact(evaluator, s, about[None], None, lambda: None)
-    rough, probes = estimated(evaluator, s, about[None], lambda: None)
-    assert rough.negative == 1
-    assert rough.log == pytest.approx(found.log, abs=4 * probes.std() / len(probes) ** 0.5 + 1e-6)
+    determinants = Determinants(evaluator)
+    assert (determinants.sparsity is None) == (sites < 50)
+    found = determinants.of(s, about[None])
+    assert found.dimension == len(kept) == 2 * sites - 1
+    assert found.negative == (kept < 0).sum() >= 1
+    assert found.log == pytest.approx(np.log(np.abs(kept)).sum(), abs=1e-9)
+    with pytest.raises(ValueError, match="singular"):
+        determinants.of(s, np.zeros((0, sites, 3)))
+
+
+def test_the_error_of_a_determinant_is_true(monkeypatch):
+    """Factors of a matrix that has been changed differ by about the error that is stated."""
+    evaluator = rods((12, 10, 1))
+    s, none = np.tile(UP, (120, 1)), np.zeros((0, 120, 3))
+    right = Determinants(evaluator).of(s, none)
+    expected = np.log(np.linalg.eigvalsh(dense(evaluator, s)[0])).sum()
+    assert abs(right.log - expected) <= 3 * right.error + 1e-12 * 240
+    assert right.error < 1e-10
+    exactly, rng = Sparsity.matrix, np.random.default_rng(1)
+
+    def changed(*arguments):
+        H = exactly(*arguments).tocoo()
+        return (H + 1e-6 * sparse.diags_array(rng.normal(size=H.shape[0]))).tocsc()
+
+    monkeypatch.setattr(Sparsity, "matrix", changed)
+    wrong = Determinants(evaluator).of(s, none)
+    assert 0.1 * wrong.error < abs(wrong.log - expected) < 3 * wrong.error
+    monkeypatch.setattr(Sparsity, "matrix", lambda *arguments: 1.1 * exactly(*arguments))
+    with pytest.raises(ValueError, match="uncertain"):
+        Determinants(evaluator).of(s, none)
+
+
+def collapse(evaluator: Evaluator, radius: float = 5.0, images: int = 12) -> tuple[np.ndarray, saddles.Stationary]:
+    """A skyrmion and the saddle point of its collapse."""
+    s, end = skyrmion(evaluator, radius), np.tile(UP, (evaluator.sites, 1))
+    path = paths.shrunk(evaluator.hamiltonian, s, end, images)
+    assert path is not None
+    band = bands.relax(Bands(images), evaluator, path[None])
+    top = band.peaks(0)[0]
+    (saddle,) = saddles.follow(evaluator, band.paths[0, top][None], band.tangent(0, top)[None])
+    assert saddle is not None
+    return s, saddle
+
+
+def padded(texture: np.ndarray, small: Lattice, large: Lattice) -> np.ndarray:
+    """A texture of a small box in the middle of a large one, which points up around it."""
+    begin = np.array([(large.size[0] - small.size[0]) // 2, (large.size[1] - small.size[1]) // 2, 0])
+    found = np.tile(UP, (large.sites, 1))
+    x, y, _ = (small.coordinates + begin).T
+    found[y * large.size[0] + x] = texture
+    return found
+
+
+@pytest.mark.parametrize("sizes", [(14, 28), pytest.param((28, 56), marks=pytest.mark.slow)])
+def test_the_rate_of_a_skyrmion_does_not_depend_on_the_size_of_the_box(sizes):
+    """Its two translations are integrated over the box, in which it may collapse at every site."""
+    rates, small = [], precise(chiral(sizes[0]))
+    textures = collapse(small)
+    for size in sizes:
+        evaluator = precise(chiral(size))
+        place = [
+            padded(t, small.hamiltonian.lattice, evaluator.hamiltonian.lattice)
+            for t in (textures[0], textures[1].spins)
+        ]
+        mode = padded(textures[1].mode, small.hamiltonian.lattice, evaluator.hamiltonian.lattice)
+        (saddle,) = saddles.follow(evaluator, place[1][None], mode[None])
+        assert saddle is not None
+        theory = Rates(evaluator, Equivalence(evaluator.hamiltonian), 5.0)
+        assert theory.determinants.sparsity is not None
+        s = np.asarray(relax(TIGHT, evaluator, place[0][None]).textures)[0]
+        well, top = theory.state(s), theory.state(saddle.spins, True)
+        assert len(well.zero_modes) == 2
+        rate = theory.rate(5.0, well, top, saddle.mode)
+        assert rate.error < 1e-8
+        rates.append(rate.per_second)
+    assert rates[1] == pytest.approx(rates[0], rel=0.05)
+
+
+def test_a_soliton_of_the_exchange_model_approaches_belavin_and_polyakov():
+    """Its energy is 4 pi J (JETP Lett. 22, 245 (1975)); the lattice takes away a part that falls with 1/radius^2."""
+    J, missing = 1.0, []
+    for radius in (3.0, 6.0, 12.0):
+        half = round(10 * radius)
+        lattice = Lattice.named("square", (2 * half, 2 * half, 1), periodic=(False, False, False))
+        x, y, _ = (lattice.positions - lattice.positions.mean(axis=0)).T
+        square = x**2 + y**2
+        soliton = np.stack([2 * radius * x, 2 * radius * y, square - radius**2], axis=1)
+        soliton /= (square + radius**2)[:, None]
+        evaluator = precise(Hamiltonian(lattice, shell_bonds(lattice, exchange(J))))
+        ferromagnet = np.tile(UP, (lattice.sites, 1))
+        energy = np.subtract(*evaluator.energies(np.array([soliton, ferromagnet])))
+        outside = 4 * J * radius**2 * (np.pi / 2 + 1) / half**2  # int 4 J R^2 / r^4 beyond the square
+        missing.append(1 - (energy + outside) / (4 * np.pi * J))
+    assert 0 < missing[2] < 5e-3
+    np.testing.assert_allclose(np.array(missing[:-1]) / missing[1:], 4, rtol=0.1)
 
 
 @pytest.mark.slow
-def test_the_rate_of_a_skyrmion_does_not_depend_on_the_size_of_the_box():
-    rates = []
-    for size in (14, 20):
-        evaluator = precise(chiral(size))
-        s, end = skyrmion(evaluator), np.tile(UP, (size * size, 1))
-        path = paths.shrunk(evaluator.hamiltonian, s, end, 12)
-        assert path is not None
-        band = bands.relax(Bands(12), evaluator, path[None])
-        top = band.peaks(0)[0]
-        (saddle,) = saddles.follow(evaluator, band.paths[0, top][None], band.tangent(0, top)[None])
-        assert saddle is not None
-        theory = Rates(evaluator, Equivalence(evaluator.hamiltonian), 5.0)
-        well, top = theory.state(s), theory.state(saddle.spins, saddle.mode)
-        rates.append(theory.rate(5.0, well, top, saddle.mode).per_second)
-    assert rates[1] == pytest.approx(rates[0], rel=0.05)
+def test_the_collapse_of_a_skyrmion_approaches_belavin_and_polyakov_on_fine_lattices():
+    """D ~ a and B ~ a^2: the saddle point is above the ferromagnet by 4 pi J (1 - c a^(2/3)).
+
+    A soliton of radius R has 4 pi J (1 - c (a/R)^2) by exchange, and less by -R D: the highest is at R ~ a (J/D)^(1/3).
+    """
+    heights = []
+    for a in (0.5, 0.25, 0.125):
+        size = round(14 / a)
+        lattice = Lattice.named("square", (size, size, 1))
+        field = (0, 0, 0.55 * a**2 / MU_B)
+        evaluator = precise(Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, 0.9 * a)), 1.0, field=field))
+        _, saddle = collapse(evaluator, 5.0 / a, 24)
+        heights.append((saddle.energy - evaluator.energies(np.tile(UP, (1, size**2, 1)))[0]) / (4 * np.pi))
+    assert (np.diff(heights) > 0).all()
+    assert heights[-1] > 0.65
+    extrapolated = [(2 ** (2 / 3) * fine - coarse) / (2 ** (2 / 3) - 1) for coarse, fine in pairwise(heights)]
+    assert abs(extrapolated[1] - 1) < abs(extrapolated[0] - 1) < 0.35
+    assert extrapolated[1] == pytest.approx(1, abs=0.12)
 
 
 # -- the graph -----------------------------------------------------------------------------------------------------
@@ -377,3 +488,22 @@ def test_seeds_have_the_charge_that_is_asked_for(charge):
     for up in (UP, -UP):
         textures = catalogue.seeds(model, np.tile(up, (1600, 1)), charge, 4, 9.0, 1)
         np.testing.assert_allclose(topological_charge(model.lattice, textures), charge, atol=1e-9)
+
+
+# -- the report ----------------------------------------------------------------------------------------------------
+
+
+def test_a_report_shows_tree_barriers_and_lifetimes():
+    section = pytest.importorskip(
+        "magsearch.report.landscape", reason="no bokeh: pip install 'magsearch[report]'"
+    ).section
+    found = graph([0.0, 1.0, 2.0, 0.5], [(0, 2, 5.0), (0, 1, 4.0), (1, 2, 3.0)])
+    rates = (Transition(0, 1, 1, 30.0, 1e9, 1e-12, 1e6), Transition(1, 0, 1, 30.0, 1e9, 1e-12, 2e6))
+    shown = section(Lattice.cluster([[0, 0, 0]]), replace(found, transitions=rates)).body
+    assert shown.count("data:image/png;base64,") == 1
+    assert "lifetime, 30 K" in shown
+    assert ">1 us<" in shown
+    assert ">500 ns<" in shown
+    rows = [row.replace('<td class="number">', "").split("</td>") for row in shown.split("<tr>")]
+    assert ["2", "2.0000", "1.0000", "", ""] in [row[:5] for row in rows], "from 2 to 0 by way of 1"
+    assert "no path was found between these groups of minima: 0, 1, 2; 3" in shown

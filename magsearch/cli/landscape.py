@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from magsearch.cli.arguments import DeviceName, Json, RunFile, device_named
+from magsearch.cli.arguments import DeviceName, Json, RunFile
 from magsearch.console import landscape as tables
 from magsearch.console import model
 from magsearch.errors import InputError, Interrupted
-from magsearch.parallel.ranks import AGAIN, is_launched
+from magsearch.parallel.interruption import Interruption
+from magsearch.parallel.ranks import AGAIN, launched
 from magsearch.parallel.signals import Signals
 from magsearch.runs.landscape import Exploration, summary
 from magsearch.runs.landscape import landscape as explore
-from magsearch.runs.launch import enough_memory
+from magsearch.runs.launch import device_of, enough_memory, together
 
 
 def landscape(
@@ -50,35 +52,36 @@ def landscape(
 
     Relaxes paths between the elites and converges their saddle points. The landscape is stored in OUT.h5 and continued
     from there when the command is given again. SIGTERM, SIGUSR1 and Ctrl-C end it with exit code 75 after what is known
-    has been stored.
+    has been stored. Under mpiexec or srun, paths and rates are divided among the ranks.
     """
     kelvins = tuple(sorted(set(temperature or ())))
     if not all(0 < kelvin < math.inf for kelvin in kelvins):
         raise InputError(f"{min(kelvins):g} is not a temperature; expected positive numbers", "--temperature")
     if damping is not None and not 0 < damping < math.inf:
         raise InputError(f"is {damping:g}; expected a positive number", "--damping")
-    if is_launched():
-        raise InputError("runs in one process; start it without mpiexec", "magsearch landscape")
-    console = model.console(stderr=as_json)
-    signals, on = Signals(enforced=True), device_named(device)
+    ranks, signals = launched(), Signals(enforced=True)
+    console = model.console(stderr=as_json, quiet=ranks.rank > 0)
+    interruption = Interruption(ranks, signals)
+    ranks.watch = interruption.look
 
-    def watch() -> None:
-        if signals():
-            raise Interrupted
+    def say(line: str) -> None:
+        console.print(f"landscape  {line}", soft_wrap=True)
 
-    settings = Exploration(minima, neighbours, most, images, kelvins, damping)
-    try:
-        with enough_memory(on):
-            record = explore(
-                run_file, settings, on, watch, lambda line: console.print(f"landscape  {line}", soft_wrap=True), again
-            )
-    except Interrupted:
-        signals.ignore()
-        console.print(
-            f"{signals.name}: what is known is stored; continue with: magsearch landscape {run_file}", soft_wrap=True
-        )
-        raise typer.Exit(AGAIN) from None
+    settings, record = Exploration(minima, neighbours, most, images, kelvins, damping), None
+    with together(ranks):
+        on = ranks.on_all(lambda: device_of(device, ranks))
+        with enough_memory(on), suppress(Interrupted):
+            record = explore(run_file, settings, on, interruption.watch, say, again, ranks)
+        stopped, names = ranks.broadcast(record is None), ranks.gather(signals.name)
+        ranks.settle()
     signals.ignore()
+    if stopped:
+        name = next(filter(None, names), "")
+        console.print(f"{name}: what is known is stored; continue with: magsearch landscape {run_file}", soft_wrap=True)
+        raise typer.Exit(AGAIN)
+    if ranks.rank > 0:
+        return
+    assert record is not None
     found = record.landscape
     assert found is not None
     if out is not None:

@@ -27,38 +27,58 @@ def duration(seconds: float | None) -> str:
     return f"{seconds:.3g} s"
 
 
-def show(console: Console, landscape: Landscape) -> None:
-    """Print the minima, the saddle points, and what has not been reached."""
+def minima(landscape: Landscape) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Return the heads and rows of the table of minima."""
     lowest = min(one.energy for one in landscape.minima)
-    made = Table(box=SIMPLE, padding=(0, 1))
-    for name in ("minimum", "above (meV)", "charge", "phase", "barrier (meV)", "to"):
-        made.add_column(name, justify="left" if name == "phase" else "right")
-    for kelvin in landscape.kelvins:
-        made.add_column(f"lifetime, {kelvin:g} K", justify="right")
+    heads = ["minimum", "above (meV)", "charge", "phase", "barrier (meV)", "to"]
+    heads += [f"lifetime, {kelvin:g} K" for kelvin in landscape.kelvins]
+    rows = list[tuple[str, ...]]()
     for k, one in enumerate(landscape.minima):
-        out = landscape.escape(k)
         barrier, to = "", ""
-        if out is not None:
+        if (out := landscape.escape(k)) is not None:
             ends = landscape.saddles[out[1]].ends
             barrier, to = f"{out[0]:.4f}", str(ends[0] if ends[1] == k else ends[1])
         lifetimes = [duration(landscape.lifetime(k, kelvin)) for kelvin in landscape.kelvins]
-        made.add_row(str(k), f"{one.energy - lowest:.4f}", fixed(one.charge, 1), one.label, barrier, to, *lifetimes)
-    console.print(made)
-    made = Table(box=SIMPLE, padding=(0, 1))
-    for name in ("saddle", "above (meV)", "between", "softest modes (meV)", "largest torque (meV)"):
-        made.add_column(name, justify="right")
+        rows.append((str(k), f"{one.energy - lowest:.4f}", fixed(one.charge, 1), one.label, barrier, to, *lifetimes))
+    return heads, rows
+
+
+def saddles(landscape: Landscape) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Return the heads and rows of the table of saddle points."""
+    lowest = min(one.energy for one in landscape.minima)
+    heads = ["saddle", "above (meV)", "between", "softest modes (meV)", "largest torque (meV)"]
+    rows = list[tuple[str, ...]]()
     for k, saddle in enumerate(landscape.saddles):
         softest = ", ".join(f"{value:.3g}" for value in saddle.modes[:3])
         between = f"{saddle.ends[0]} and {saddle.ends[1]}"
-        made.add_row(str(k), f"{saddle.energy - lowest:.4f}", between, softest, f"{saddle.torque:.1e}")
-    if landscape.saddles:
-        console.print(made)
-    console.print(
+        rows.append((str(k), f"{saddle.energy - lowest:.4f}", between, softest, f"{saddle.torque:.1e}"))
+    return heads, rows
+
+
+def notes(landscape: Landscape) -> list[str]:
+    """Return what the tables mean, and what has not been reached."""
+    found = [
         "energies above the lowest minimum and barriers are those of the whole texture; the barrier is the lowest one "
-        "out of a minimum",
-        soft_wrap=True,
-    )
+        "out of a minimum"
+    ]
     groups = landscape.components()
     if len(groups) > 1:
         joined = "; ".join(", ".join(map(str, group)) for group in groups)
-        console.print(f"no path was found between these groups of minima: {joined}", style="yellow", soft_wrap=True)
+        found.append(f"no path was found between these groups of minima: {joined}")
+    return found
+
+
+def show(console: Console, landscape: Landscape) -> None:
+    """Print the minima, the saddle points, and what has not been reached."""
+    for heads, rows in (minima(landscape), saddles(landscape)):
+        made = Table(box=SIMPLE, padding=(0, 1))
+        for head in heads:
+            made.add_column(head, justify="left" if head == "phase" else "right")
+        for row in rows:
+            made.add_row(*row)
+        if rows:
+            console.print(made)
+    meaning, *missing = notes(landscape)
+    console.print(meaning, soft_wrap=True)
+    for line in missing:
+        console.print(line, style="yellow", soft_wrap=True)

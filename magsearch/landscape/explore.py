@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.engine.evaluator import Evaluator
-from magsearch.landscape import bands, paths, saddles
+from magsearch.landscape import paths
 from magsearch.landscape.bands import Bands
-from magsearch.landscape.effort import Effort
 from magsearch.landscape.landscape import Landscape, Minimum, Saddle, Transition
 from magsearch.landscape.rates import Rates, State
 from magsearch.landscape.saddles import Stationary
+from magsearch.landscape.tasks import Crossed, Crossing, Judged
 from magsearch.minima.degeneracy import Minima
 from magsearch.observables.fingerprint import fingerprint
 from magsearch.observables.topological_charge import topological_charge
@@ -25,6 +26,7 @@ from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import relax
 
+UNIT = 2  # paths that are relaxed together, whatever the number of ranks: bands move until all have converged
 SAME = 1e-6  # of the stiffest coupling, per site: energies of one minimum agree so far
 SLID = 1e-3  # of the negative mode: two saddle points with the same ends and energy are one that has slid
 TIGHT = LBFGS(Convergence(steps=6000, variance=None))
@@ -42,6 +44,7 @@ class Explorer:
     together     largest number of pairs that are relaxed at a time
     watch        called repeatedly, may raise
     say          receives a line when something is worth a note
+    divide       carries out tasks (``tasks.py``) on several ranks; None: here
     """
 
     evaluator: Evaluator
@@ -51,12 +54,24 @@ class Explorer:
     together: int = 8
     watch: Callable[[], None] = lambda: None
     say: Callable[[str], None] = lambda line: None
+    divide: Callable[[Sequence[Any]], list[Any]] | None = None
     _near: dict[tuple[int, int], float] = field(default_factory=dict)
+    _theory: Rates | None = None
 
     @cached_property
     def minima(self) -> Minima:
         """Comparison of textures."""
         return Minima(self.evaluator, SAME * self.evaluator.stiffness, self.watch)
+
+    def spread(self, tasks: Sequence[Any]) -> list[Any]:
+        """Return the results of tasks, in their order."""
+        return self.divide(tasks) if self.divide else [task(self) for task in tasks]
+
+    def theory(self, kelvin: float) -> Rates:
+        """Return the theory of rates from a lowest temperature on; the last one is kept."""
+        if self._theory is None or self._theory.kelvin != kelvin:
+            self._theory = Rates(self.evaluator, self.minima.equivalence, kelvin, watch=self.watch)
+        return self._theory
 
     def begin(self, textures: NDArray[np.float64]) -> Landscape:
         """Return a landscape of the distinct minima that textures [replica, site, 3] relax to, lowest first."""
@@ -122,18 +137,10 @@ class Explorer:
         textures = [minimum.spins for minimum in landscape.minima]
         nearest = self.minima.equivalence.nearest
         initial = np.array([self.initial(textures[i], nearest(textures[j], textures[i])) for i, j in pairs])
-        relaxed = bands.relax(self.bands, self.evaluator, initial, self.watch)
-        peaks = [(k, image) for k in range(len(pairs)) for image in relaxed.peaks(k)[:2]]
-        effort = Effort()
-        found: list[Stationary | None] = []
-        if peaks:
-            guesses = np.array([relaxed.paths[peak] for peak in peaks])
-            along = np.array([relaxed.tangent(*peak) for peak in peaks])
-            found = saddles.follow(self.evaluator, guesses, along, self.watch, effort)
-        stationary = [one for one in found if one is not None]
-        ends = saddles.descents(self.evaluator, stationary, self.watch, effort)
-        for saddle, sides in zip(stationary, ends, strict=True):
-            landscape = self._with(landscape, saddle, sides)
+        parts: list[Crossed] = self.spread([Crossing(initial[k : k + UNIT]) for k in range(0, len(pairs), UNIT)])
+        for part in parts:
+            for saddle, sides in part.found:
+                landscape = self._with(landscape, saddle, sides)
         known = np.isfinite(landscape.passes())
         for i, j in pairs:
             if not known[i, j]:
@@ -141,7 +148,7 @@ class Explorer:
         return replace(
             landscape,
             tried=(*landscape.tried, *pairs),
-            evaluations=landscape.evaluations + relaxed.evaluations + effort.forces + effort.products,
+            evaluations=landscape.evaluations + sum(part.evaluations for part in parts),
         )
 
     def _with(
@@ -190,23 +197,22 @@ class Explorer:
 
         A minimum or saddle point whose Hessian has other modes that are not positive is left out, with a note.
         """
-        theory = Rates(self.evaluator, self.minima.equivalence, min(kelvins), damping, self.watch)
-
-        def state(name: str, spins: NDArray[np.float64], mode: NDArray[np.float64] | None = None) -> State | None:
-            try:
-                return theory.state(spins, mode)
-            except ValueError as error:
-                self.say(f"no rates for {name}: {error}")
-                return None
-
+        kelvin = min(kelvins)
+        theory = replace(self.theory(kelvin), damping=damping)
         ends = sorted({end for saddle in landscape.saddles for end in saddle.ends})
-        wells = {k: state(f"minimum {k}", landscape.minima[k].spins) for k in ends}
-        found = []
-        for number, saddle in enumerate(landscape.saddles):
-            top = state(f"saddle {number}", saddle.spins, saddle.mode)
+        tasks = [Judged(landscape.minima[k].spins, False, kelvin) for k in ends]
+        states: list[State | str] = self.spread(
+            [*tasks, *(Judged(one.spins, True, kelvin) for one in landscape.saddles)]
+        )
+        names = [*(f"minimum {k}" for k in ends), *(f"saddle {k}" for k in range(len(landscape.saddles)))]
+        for name, state in zip(names, states, strict=True):
+            if isinstance(state, str):
+                self.say(f"no rates for {name}: {state}")
+        wells, found = dict(zip(ends, states, strict=False)), []
+        for number, (saddle, top) in enumerate(zip(landscape.saddles, states[len(ends) :], strict=True)):
             for start, end in sorted({saddle.ends, saddle.ends[::-1]}):
                 well = wells[start]
-                if well is None or top is None:
+                if isinstance(well, str) or isinstance(top, str):
                     continue
                 for kelvin in kelvins:
                     rate = theory.rate(kelvin, well, top, saddle.mode, 2 if start == end else 1)

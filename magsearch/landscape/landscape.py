@@ -55,7 +55,7 @@ class Transition:
     saddle       number of the saddle point
     kelvin       temperature
     prefactor    1/s
-    error        standard error of ln(prefactor)
+    error        of ln(prefactor), by rounding in determinants
     per_second   rate
     """
 

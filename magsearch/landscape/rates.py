@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.engine.evaluator import Evaluator
-from magsearch.landscape.determinants import Determinant, determinant
+from magsearch.landscape.determinants import Determinant, Determinants
 from magsearch.minima import modes
 from magsearch.minima.degeneracy import moved
 from magsearch.minima.harmonic import orbit
@@ -47,7 +47,6 @@ class State:
     volume        of the orbit on which they move the texture
     copies        number of orbits that symmetries make of it
     determinant   of the Hessian without the zero modes
-    probes        [probe] estimates of ln |det| with the same random vectors for all textures; none where it is exact
     """
 
     spins: NDArray[np.float64]
@@ -56,7 +55,6 @@ class State:
     volume: float
     copies: int
     determinant: Determinant
-    probes: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Rate:
     kelvin      temperature
     prefactor   1/s, all but the exponential
     barrier     meV
-    error       standard error of ln(prefactor), from the estimates of determinants
+    error       of ln(prefactor), by rounding in the determinants
     """
 
     kelvin: float
@@ -97,19 +95,24 @@ class Rates:
     damping: float | None = None
     watch: Callable[[], None] = lambda: None
 
-    def state(self, texture: NDArray[np.float64], falling: NDArray[np.float64] | None = None) -> State:
+    @cached_property
+    def determinants(self) -> Determinants:
+        """Determinants of Hessians."""
+        return Determinants(self.evaluator, self.watch)
+
+    def state(self, texture: NDArray[np.float64], saddle: bool = False) -> State:
         """Return a stationary texture [site, 3] with its determinant.
 
-        falling   [site, 3] of length 1, the negative mode of a saddle point
+        saddle   whether it is a saddle point, with one negative mode
 
-        Raises ValueError for a texture that has other modes that are not positive.
+        Raises ValueError for another number of negative modes, and where the Hessian cannot be factorised.
         """
         s = np.asarray(texture, dtype=np.float64)
         zero, volume, copies = self._free(s, modes.rotations(Hessian(self.evaluator, s[None]), s[None])[:, 0])
-        of, probes = determinant(self.evaluator, s, zero, falling, self.watch)
-        if of.negative != (falling is not None):
-            raise ValueError(f"the Hessian has {of.negative} negative modes")
-        return State(s, float(self.evaluator.energies(s[None])[0]), zero, volume, copies, of, probes)
+        of, expected = self.determinants.of(s, zero), int(saddle)
+        if of.negative != expected:
+            raise ValueError(f"the Hessian has {of.negative} negative modes; expected {expected}")
+        return State(s, float(self.evaluator.energies(s[None])[0]), zero, volume, copies, of)
 
     def rate(
         self,
@@ -132,9 +135,7 @@ class Rates:
             log += 0.5 * np.log(abs(self._curvature(saddle.spins, mode)))
         log += np.log(saddle.volume / minimum.volume) + 0.5 * kept * np.log(2 * np.pi * kT)
         prefactor = sides * saddle.copies / minimum.copies * velocity / (2 * np.pi) * np.exp(log)
-        error = 0.0
-        if len(minimum.probes):
-            error = 0.5 * float(np.std(minimum.probes - saddle.probes, ddof=1)) / len(minimum.probes) ** 0.5
+        error = 0.5 * float(np.hypot(minimum.determinant.error, saddle.determinant.error))
         return Rate(kelvin, float(prefactor), saddle.energy - minimum.energy, error)
 
     def crossing(self, saddle: NDArray[np.float64], mode: NDArray[np.float64]) -> float:

@@ -57,6 +57,19 @@ def image(figure: Figure, suffix: str) -> bytes:
 
 
 @contextmanager
+def sheet(width: float, height: float) -> Iterator[Figure]:
+    """Yield an empty figure of ``width`` x ``height`` inches, in the style of all."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure
+
+
+@contextmanager
 def page(path: str | Path, width: float, height: float, title: str = "") -> Iterator[Figure]:
     """Yield a figure of ``width`` x ``height`` inches, then write it to ``path`` as png, pdf or svg by its suffix.
 
@@ -65,14 +78,7 @@ def page(path: str | Path, width: float, height: float, title: str = "") -> Iter
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"unsupported image format '{path.suffix}'; expected {', '.join(SUFFIXES)}")
-
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
+    with sheet(width, height) as figure:
         yield figure
         if title:
             figure.suptitle(plain(title))

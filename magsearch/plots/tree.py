@@ -18,6 +18,7 @@ from magsearch.plots.textures import texture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LEAF = 1.0  # inches between two leaves
 SHOWN = 24  # largest number of leaves with pictures; more would not be legible
@@ -55,23 +56,35 @@ def tree(axes: Axes, landscape: Landscape) -> list[int]:
 
 
 def page_of(lattice: Lattice, landscape: Landscape, title: str, path: str | Path) -> None:
-    """Write the disconnectivity graph, with numbers, charges and small pictures of the textures at its leaves.
+    """Write the disconnectivity graph with what is below its leaves, as ``drawn`` shows it.
 
     Raises ValueError for a suffix other than .png, .pdf and .svg.
     """
+    with page(path, *size(landscape), f"disconnectivity graph of {plain(title)}") as figure:
+        drawn(figure, lattice, landscape)
+
+
+def size(landscape: Landscape) -> tuple[float, float]:
+    """Return width and height in inches of a figure that has room for all leaves."""
     count = len(landscape.minima)
     pictured = count <= SHOWN
     width = float(np.clip(0.9 + LEAF * count if pictured else 0.9 + 0.3 * count, 3.6, 16.0))
-    with page(path, width, 5.0 if pictured else 3.8, f"disconnectivity graph of {plain(title)}") as figure:
-        grid = figure.add_gridspec(2, count, height_ratios=(3, 1)) if pictured else figure.add_gridspec(1, 1)
-        leaves = tree(figure.add_subplot(grid[0, :]), landscape)
-        for k, leaf in enumerate(leaves):
-            one = landscape.minima[leaf]
-            words = f"{leaf}\nQ = {fixed(one.charge, 1)}"
-            if not pictured:
-                figure.axes[0].annotate(str(leaf), (k, 0), (0, -10), textcoords="offset points", ha="center")
-                continue
-            panel = figure.add_subplot(grid[1, k])
-            texture(panel, lattice, one.spins, wheel=False)
-            panel.set(xlabel=words, ylabel="", xticks=[], yticks=[], title="")
-            panel.spines[:].set_visible(False)
+    return width, 5.0 if pictured else 3.8
+
+
+def drawn(figure: Figure, lattice: Lattice, landscape: Landscape) -> None:
+    """Draw the disconnectivity graph, with numbers, charges and small pictures of the textures at its leaves."""
+    count = len(landscape.minima)
+    pictured = count <= SHOWN
+    grid = figure.add_gridspec(2, count, height_ratios=(3, 1)) if pictured else figure.add_gridspec(1, 1)
+    leaves = tree(figure.add_subplot(grid[0, :]), landscape)
+    for k, leaf in enumerate(leaves):
+        one = landscape.minima[leaf]
+        words = f"{leaf}\nQ = {fixed(one.charge, 1)}"
+        if not pictured:
+            figure.axes[0].annotate(str(leaf), (k, 0), (0, -10), textcoords="offset points", ha="center")
+            continue
+        panel = figure.add_subplot(grid[1, k])
+        texture(panel, lattice, one.spins, wheel=False)
+        panel.set(xlabel=words, ylabel="", xticks=[], yticks=[], title="")
+        panel.spines[:].set_visible(False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from magsearch import storage
 from magsearch.errors import InputError
-from magsearch.report import loop, magnons, transition
+from magsearch.report import landscape, loop, magnons, transition
 from magsearch.report.sections import Section
 from magsearch.runs.hysteresis import LoopResult
 from magsearch.runs.load import load
@@ -22,6 +22,8 @@ def sections_of(record: storage.Record, files: Sequence[Path] = ()) -> list[Sect
     Raises InputError for files of other kinds.
     """
     found = [] if record.magnons is None else [magnons.section(record.magnons)]
+    if record.landscape is not None:
+        found.append(landscape.section(record.hamiltonian.lattice, record.landscape))
     for path in files:
         one = load(path)
         if isinstance(one, TransitionResult):

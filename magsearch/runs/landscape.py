@@ -19,6 +19,8 @@ from magsearch.formatting import count
 from magsearch.landscape.bands import Bands
 from magsearch.landscape.explore import Explorer
 from magsearch.landscape.landscape import Landscape
+from magsearch.parallel.division import Division
+from magsearch.parallel.ranks import Ranks
 from magsearch.runs.launch import claim
 
 BETWEEN = 30.0  # seconds between two times that the file is written, at least
@@ -51,6 +53,7 @@ def landscape(
     watch: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = lambda line: None,
     again: bool = False,
+    ranks: Ranks | None = None,
 ) -> storage.Record:
     """Explore the landscape of a run, and store it in its file; return the record with it.
 
@@ -60,26 +63,28 @@ def landscape(
 
     device   on which to evaluate; None: the best there is
     say      receives a line of progress or a note
+    ranks    that divide the paths and the states of rates, all of which call this; None: this process alone. The file
+             does not depend on their number. Ranks but the first return the record as it was
     """
-    path, settings = Path(path), settings or Exploration()
+    path, settings, ranks = Path(path), settings or Exploration(), ranks or Ranks()
     with ExitStack() as held:
-        claim(held, path)
-        record = storage.read(path)
-        if record.damaged:
-            raise InputError(f"is damaged: {record.damaged[0]}", path)
-        if not record.elites:
-            raise InputError("has no elites yet", path)
+        record = ranks.on_first(lambda: _record(held, path))
+        evaluator = Evaluator(record.hamiltonian, device or choose(), np.float64)
+        explorer = Explorer(evaluator, Bands(settings.images), settings.neighbours, settings.most, watch=watch, say=say)
+        explorer.divide = division = Division(ranks, lambda task: task(explorer))
+        if ranks.rank > 0:
+            division.serve()
+            return record
         populations = storage.read_states(path) if record.resumable else None
         written = time.monotonic()
 
         def store(found: Landscape) -> None:
             nonlocal record, written
-            record = replace(record, landscape=found)
-            storage.write(path, record, populations)
+            if found is not record.landscape:
+                record = replace(record, landscape=found)
+                storage.write(path, record, populations)
             written = time.monotonic()
 
-        evaluator = Evaluator(record.hamiltonian, device or choose(), np.float64)
-        explorer = Explorer(evaluator, Bands(settings.images), settings.neighbours, settings.most, watch=watch, say=say)
         found = None if again else record.landscape
         latest = found
         try:
@@ -96,11 +101,24 @@ def landscape(
                 if time.monotonic() - written > BETWEEN:
                     store(latest)
             if settings.kelvins:
+                store(latest)  # a factorisation may take longer than a signal can wait
                 latest = explorer.rates(latest, settings.kelvins, settings.damping)
         finally:
-            if latest is not None and latest is not record.landscape:
+            division.end()
+            if latest is not None:
                 store(latest)
         return record
+
+
+def _record(held: ExitStack, path: Path) -> storage.Record:
+    """Claim the file of a run and read it."""
+    claim(held, path)
+    record = storage.read(path)
+    if record.damaged:
+        raise InputError(f"is damaged: {record.damaged[0]}", path)
+    if not record.elites:
+        raise InputError("has no elites yet", path)
+    return record
 
 
 def progress(landscape: Landscape) -> str:

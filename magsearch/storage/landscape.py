@@ -44,7 +44,7 @@ def write(group: h5py.Group, landscape: Landscape) -> None:
     for name, unit, about in (
         ("kelvin", "K", "temperature"),
         ("prefactor", "1/s", "rate without the exponential of the barrier"),
-        ("error", "1", "standard error of ln(prefactor)"),
+        ("error", "1", "error of ln(prefactor) by rounding"),
         ("per_second", "1/s", "rate"),
     ):
         dataset(flow, name, [getattr(one, name) for one in rates], unit, "transition", about)
