@@ -2,9 +2,9 @@
 
     .venv/bin/python tests/damage.py --copies 300
 
-damages copies of files that were just written, each in up to 40 bytes or bits, or cut short, or forges values in them
-with checksums that agree, and gives each to every command, in this process. Prints what went wrong, and how the
-commands ended. test_damage.py runs a little of it.
+damages copies of files of results of every kind, each in up to 40 bytes or bits, or cut short, or forges values in
+them with checksums that agree, and gives each to all commands that read its kind and to a few others, in this process.
+Prints what went wrong, and how the commands ended. test_damage.py runs a little of it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import os
 import re
 import shutil
 import signal
@@ -27,40 +28,28 @@ from typing import Any
 import h5py
 import numpy as np
 from forked import Tally
+from lines import LINES, MADE, furnish, sound
 
 from magsearch.storage.integrity import seal
 
-HANG = 30  # seconds that no command may take
-INPUT = """\
-[model]
-lattice = "square"
-size = [4, 4, 1]
-[[model.exchange]]
-J = [-1.0, 0.1]
-[search]
-generations = 3
-window = 50
-minima = 2
-replicas = 4
-elites = 2
-"""
+HANG = 30 * max(1, os.getloadavg()[0] / (os.cpu_count() or 1))  # seconds that no command may take
+KINDS = {  # of files of results, and what else a command may take in the place of each
+    "run.h5": ("run.h5", "explored.h5", "in.toml"),
+    "explored.h5": ("run.h5", "explored.h5", "in.toml"),
+    "scan.h5": ("scan.h5", "in.toml"),
+    "tc.h5": ("tc.h5",),
+    "loop.h5": ("loop.h5",),
+}
+STRANGERS = 3  # commands that are given a file of another kind than they read
 
 
-def commands(path: Path, scan: bool) -> list[list[str]]:
-    """Return the command lines that read a file."""
-    out = path.parent
-    every = [
-        ["show", str(path)], ["show", str(path), "--json"], ["watch", str(path), "--every", "0.1"],
-        ["report", str(path), "-o", str(out / "o.html")], ["convert", str(path), str(out / "o.toml"), "--overwrite"],
-        ["convert", str(path), str(out / "o.ovf"), "--overwrite"],
-    ]  # fmt: skip
-    if scan:
-        return [*every, ["phases", str(path), "-o", str(out / "o.png")], ["phases", str(path), "--json"]]
-    return [
-        *every, ["plot", str(path), "-o", str(out / "o.png")], ["show", str(path), "--minima"],
-        ["export", str(path), "-o", str(out / "o.mcif"), "--overwrite"],
-        ["run", "--resume", str(path), "--set", "search.generations=4"],
-    ]  # fmt: skip
+def commands(path: Path, kind: str, rng: np.random.Generator) -> list[list[str]]:
+    """Return the command lines that read a file of a kind, and a few of those that read other kinds."""
+    taking = [line for line in LINES if "{}" in line.words]
+    own = [line for line in taking if line.given in KINDS[kind]]
+    others = [line for line in taking if line not in own]
+    chosen = [*own, *(others[k] for k in rng.permutation(len(others))[:STRANGERS])]
+    return [line.of(path, path.parent / f"o{line.out[0]}" if line.out else "") for line in chosen]
 
 
 def ended(arguments: list[str]) -> tuple[int, str]:
@@ -71,10 +60,10 @@ def ended(arguments: list[str]) -> tuple[int, str]:
     code = 0
 
     def give_up(*_: object) -> None:
-        raise BaseException(f"took over {HANG} seconds")
+        raise BaseException(f"took over {HANG:.0f} seconds")
 
     signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(HANG)
+    signal.alarm(round(HANG))
     with contextlib.redirect_stderr(err), contextlib.redirect_stdout(io.StringIO()):
         try:
             main()
@@ -86,15 +75,6 @@ def ended(arguments: list[str]) -> tuple[int, str]:
         finally:
             signal.alarm(0)
     return code, err.getvalue()
-
-
-def made(folder: Path) -> dict[str, Path]:
-    """Return a run that has ended, one that can be resumed, and a scan, as magsearch writes them."""
-    (folder / "in.toml").write_text(INPUT)
-    found = {name: folder / f"{name}.h5" for name in ("run", "scan")}
-    assert ended(["run", str(folder / "in.toml"), "-o", str(found["run"])])[0] == 0
-    assert ended(["scan", str(folder / "in.toml"), "-o", str(found["scan"]), "--set", "scan.field=[0,1]"])[0] == 0
-    return found
 
 
 def damaged(content: bytes, rng: np.random.Generator) -> bytes:
@@ -179,23 +159,25 @@ def attempt(copies: int, seed: int, say: Any = print, seconds: float = np.inf) -
     seconds   after which no other copy is tried
     """
     begin, rng, codes, failures = time.monotonic(), np.random.default_rng(seed), Counter[int](), 0
+    content_of = {kind: sound(kind).read_bytes() for kind in MADE}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        sound = {kind: path.read_bytes() for kind, path in made(folder).items()}
         for number in range(copies):
             if time.monotonic() - begin > seconds:
                 break
-            kind = ("run", "run", "scan")[number % 3]
+            kind = list(MADE)[(number // 2) % len(MADE)]  # each damaged, then forged
             where, how = folder / "copy", "damaged"
             shutil.rmtree(where, ignore_errors=True)
             where.mkdir()
+            furnish(where)
+            os.chdir(where)
             if number % 2:
-                content = damaged(sound[kind], rng)
+                content = damaged(content_of[kind], rng)
             else:
-                (where / "d.h5").write_bytes(sound[kind])
+                (where / "d.h5").write_bytes(content_of[kind])
                 how = f"forged {forge(where / 'd.h5', rng)}"
                 content = (where / "d.h5").read_bytes()
-            for arguments in commands(where / "d.h5", kind == "scan"):
+            for arguments in commands(where / "d.h5", kind, rng):
                 (where / "d.h5").write_bytes(content)
                 print(f"{number} {arguments}", file=sys.__stderr__, flush=True)  # the last one, where it aborts
                 code, err = ended(arguments)
@@ -203,7 +185,7 @@ def attempt(copies: int, seed: int, say: Any = print, seconds: float = np.inf) -
                 lines = [line for line in err.splitlines() if not line.startswith("note")]
                 if code not in (0, 2, 75) or "Traceback" in err or (code == 2 and len(lines) != 1):
                     failures += 1
-                    say(f"copy {number} of seed {seed}, {how}, {' '.join(arguments)}: exit code {code}\n{err}")
+                    say(f"copy {number} ({kind}) of seed {seed}, {how}, {' '.join(arguments)}: exit code {code}\n{err}")
     return codes, failures
 
 

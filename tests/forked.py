@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 from magsearch.cli import COMMANDS, main
 
 TOO_LONG, FOREIGN = 998, 70  # exit codes: of a command that does not end, and of an exception that is not ours
+OBEYED = 5.0  # seconds within which a signal must be obeyed, on a machine with other work
 CREATING = os.O_CREAT | os.O_WRONLY | os.O_RDWR
 CHANGES = ("os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.truncate")  # events of sys.audit
 REMOVALS = ("os.remove", "os.rmdir", "os.truncate")
@@ -71,24 +72,34 @@ class Command:
     begun: float
     output: tuple[Any, Any]
 
-    def ended(self, seconds: float = 60) -> tuple[int, str, str]:
-        """Wait for its end; return its exit code (negative: that of a signal), and what it printed."""
-        code = TOO_LONG
-        while time.monotonic() - self.begun < seconds:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                code = os.waitstatus_to_exitcode(status)
-                break
-            time.sleep(0.002)
-        else:
+    def ended(self, seconds: float = 60, number: int = signal.SIGKILL) -> tuple[int, str, str]:
+        """Wait for its end; return its exit code (negative: that of a signal), and what it printed.
+
+        After these seconds it is sent a signal; where that is not SIGKILL, it must end ``OBEYED`` seconds later.
+        """
+        code = self._waited(seconds)
+        if code is None and number != signal.SIGKILL:
+            os.kill(self.pid, number)
+            code = self._waited(time.monotonic() - self.begun + OBEYED)
+        if code is None:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
+            code = TOO_LONG
         texts = []
         for file in self.output:
             file.seek(0)
             texts.append(file.read().decode(errors="replace"))
             file.close()
         return code, texts[0], texts[1]
+
+    def _waited(self, seconds: float) -> int | None:
+        """Return the exit code, None if it has not ended this long after its beginning."""
+        while time.monotonic() - self.begun < seconds:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.002)
+        return None
 
 
 def carry_out(

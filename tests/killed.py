@@ -18,9 +18,13 @@ import time
 from pathlib import Path
 
 from forked import FULL, Faults, Tally, operations, ran
-from processes import LEADER, MODEL, WRITERS, differences
+from lines import AMENDERS, WRITERS, Line, furnish
+from processes import LEADER, MODEL, differences
 
 from magsearch import storage
+from magsearch.storage.files import KINDS, opened
+from magsearch.storage.loop import read_loop
+from magsearch.storage.transition import read_transition
 
 OFTEN = ("--set", "storage.seconds=0", "--set", "storage.share=1.0")
 SHORT = MODEL.replace("generations = 12", "generations = 4").replace("every = 2\n", LEADER)
@@ -90,43 +94,69 @@ def disks(seconds: float, seed: int, most: int = 10**9) -> Tally:
     """Let operations of every command that writes fail."""
     chance, tally, begin = random.Random(seed), Tally(), time.monotonic()
     counts, files = dict[str, int](), dict[str, list[str]]()
+    cases: dict[str, Line] = WRITERS | {" ".join(line.of()): line for line in AMENDERS}
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "model.toml").write_text(MODEL.replace("generations = 12", "generations = 3"))
-        os.chdir(folder)
-        order = chance.sample(list(WRITERS), len(WRITERS))
+        where = Path(name) / "disk"
+        where.mkdir()
+        os.chdir(where)
+        order = chance.sample(list(cases), len(cases))
         while time.monotonic() - begin < seconds and tally.trials < most:
-            out = order[tally.trials % len(order)]
-            command = WRITERS[out]
-            where = folder / "disk"
-            shutil.rmtree(where, ignore_errors=True)
-            where.mkdir()
-            flags = ["--overwrite"] if command[0] in ("run", "scan", "convert") else []
-            arguments = [*command, where / out, *flags]
-            if out not in counts:
-                counts[out] = operations(where, arguments)
-                files[out] = os.listdir(where) if command[0] == "convert" else [out]
-                shutil.rmtree(where)
-                where.mkdir()
-            for old in files[out]:
-                (where / old).write_bytes(b"old")
-            reason, at = chance.choice(FULL), chance.randrange(counts[out])
-            what = f"{command[0]} of {out} with error {reason} at operation {at}"
-            code, _, err = ran(arguments, Faults(where, at, reason))
+            case = order[tally.trials % len(order)]
+            line, given = cases[case], where / cases[case].given
+            out = "" if line in AMENDERS else f"out{Path(case).suffix}"
+            furnish(where)
+            before = set(os.listdir(where))
+            if case not in counts:
+                counts[case] = operations(where, line.of(out=out))
+                changed = {name for name in os.listdir(where) if name not in before}
+                files[case] = sorted(changed - {Path(out).with_suffix(".xdmf").name})
+                furnish(where)
+            old = {name: (where / name).read_bytes() for name in before}
+            for one in files[case]:
+                if line.command != "new":  # which replaces nothing
+                    (where / one).write_bytes(b"old")
+                    old[one] = b"old"
+            reason, at = chance.choice(FULL), chance.randrange(counts[case])
+            what = f"{case} with error {reason} at operation {at}"
+            code, _, err = ran(line.of(out=out), Faults(where, at, reason))
             tally.trials += 1
             tally.ended(code)
             tally.expect(code in (0, 2), f"{what}: exit code {code}: {err}")
             tally.expect("Traceback" not in err, f"{what}: {err}")
             if code == 2:
-                lines = [line for line in err.splitlines() if line.startswith("magsearch: ")]
-                tally.expect(len(lines) == 1, f"{what}: {err}")
-                if command[0] not in ("run", "scan"):  # which write several times
-                    lost = [old for old in files[out] if (where / old).read_bytes() != b"old"]
+                said = [words for words in err.splitlines() if words.startswith("magsearch: ")]
+                tally.expect(len(said) == 1, f"{what}: {err}")
+                if line.command not in MANY and not line.amends:
+                    lost = [one for one, content in old.items() if (where / one).read_bytes() != content]
                     tally.expect(not lost, f"{what}: {lost} are not as they were")
+                if line.amends:
+                    try:
+                        whole_of(given)
+                    except Exception as error:
+                        tally.expect(False, f"{what}: {error}")
             elif code == 0:
-                same = [old for old in files[out] if (where / old).read_bytes() == b"old"]
+                same = [one for one in files[case] if (where / one).exists() and (where / one).read_bytes() == b"old"]
                 tally.expect(not same, f"{what}: {same} were not written, and nothing said")
-            allowed = (".parts", ".xdmf", *files[out])
-            left = [one for one in os.listdir(where) if one.startswith(".") or (code and not one.endswith(allowed))]
+            expected = (*before, *files[case])
+            left = [
+                one for one in os.listdir(where)
+                if one.startswith(".") or (one not in expected and not one.endswith((".parts", ".xdmf", ".png")))
+            ]  # fmt: skip
             tally.expect(not left, f"{what}: leaves {left}")
+        os.chdir("/")
     return tally
+
+
+MANY = ("run", "scan", "tc", "loop")  # commands that write several times, or several files one after the other
+
+
+def whole_of(path: Path) -> None:
+    """Read all of a file of results of any kind; raises InputError if something is missing."""
+    with opened(path) as file:
+        kind = next(group for group in KINDS if group in file)
+    if kind == "transition":
+        read_transition(path)
+    elif kind == "loop":
+        read_loop(path)
+    else:
+        whole(path, "scan" if kind == "columns" else "run")

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import random
 import resource
-import shutil
+import signal
 import subprocess
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
-from forked import Tally, ran
-from processes import COMMAND, MODEL
+from forked import Tally, begin
+from lines import FOLDER, LINES, furnish
+from lines import of as lines_of
+from processes import COMMAND
 
-from magsearch.cli import COMMANDS
+from magsearch.cli import COMMANDS, load
 
-DATA = Path(__file__).parent / "data"
 WORDS = [
     "", " ", "-", "--", "---", "-1", "0", "1", "2", "1e400", "nan", "inf", "-inf", "1_0", '\u0663', "x", "x" * 300,
     "x" * 5000, ".", "..", "/", "/dev/null", "/dev/zero", "/dev/full", "/proc/self/mem", "/root/x/y", "in.toml",
@@ -29,12 +31,7 @@ WORDS = [
     "search.operators={}", "cpu", "cuda", "gpu:7", "auto", "svg", "1,1,1", "0.5,0,0", "json", "random", "spiral",
     "ferromagnet", "texture", "elites", "progress",
 ]  # fmt: skip
-FLAGS = [
-    "-o", "--out", "--set", "--device", "--resume", "--overwrite", "--seeds", "--json", "--strict", "--help", "-h",
-    "--version", "--spins", "--energy", "--minima", "--every", "--elite", "--share", "--format",
-    "--what", "--sites", "--temperature", "--sweeps", "--unknown", "-x", "--top", "--cell", "--port", "--serve",
-    "--path", "--mesh", "--powder", "--spiral", "--ion", "--width",
-]  # fmt: skip
+STRANGE = ["--unknown", "-x", "--top", "--port", "--serve", "--version", "-h"]  # options that commands do not have
 VARIABLES = {
     "OMP_NUM_THREADS": ["", "0", "-1", "x", "1.5", "1,2", "9" * 50, "2", "٣", "64"],
     "OPENBLAS_NUM_THREADS": ["", "0", "x", "2"],
@@ -63,41 +60,31 @@ VARIABLES = {
     "HDF5_USE_FILE_LOCKING": ["TRUE", "FALSE", "x"],
     "HDF5_DISABLE_VERSION_CHECK": ["0", "2"],
 }
-ENDLESS = ("view", "watch", "atlas", "tc")  # these wait for something, or compute for long
-LINES = {  # what works in a sound environment
-    "info": ["info", "in.toml"],
-    "run": ["run", "in.toml", "-o", "new.h5", "--overwrite"],
-    "show": ["show", "run.h5"],
-    "plot": ["plot", "run.h5", "-o", "new.png"],
-    "report": ["report", "run.h5", "-o", "new.html"],
-    "bound": ["bound", "in.toml"],
-    "symmetry": ["symmetry", "in.toml"],
-    "loop": ["loop", "in.toml", "--field", "-1", "1", "3", "-o", "new.h5", "--overwrite"],
-    "magnons": ["magnons", "run.h5", "--points", "20"],
-    "energy": ["energy", "in.toml", "--spins", "random"],
-    "convert": ["convert", "in.toml", "new.cfg", "--overwrite"],
-    "export": ["export", "run.h5", "--format", "mcif", "-o", "new.mcif", "--overwrite"],
-    "phases": ["phases", "scan.h5", "--json"],
-    "device": ["device"],
-    "atlas": ["atlas", "--list"],
-}
+LONG = {"run", "scan", "tc", "loop", "landscape", "textures", "sample", "magnons", "bound", "watch", "view"}
+ALLOWED = 20  # seconds of a command; those of LONG must then obey a signal
 
 
 def _place(folder: Path) -> None:
-    for own in folder.iterdir():
-        shutil.rmtree(own) if own.is_dir() and not own.is_symlink() else own.unlink()
-    (folder / "in.toml").write_text(
-        MODEL.replace("generations = 12", "generations = 2").replace("[8, 8, 1]", "[4, 4, 1]")
-    )
-    shutil.copy(DATA / "finished.h5", folder / "run.h5")
-    shutil.copy(DATA / "scan.h5", folder / "scan.h5")
+    furnish(folder)
     (folder / "folder").mkdir()
+
+
+def _line(chance: random.Random, name: str = "") -> list[str]:
+    """Return a line that works in a sound environment, one of this command."""
+    line = chance.choice([line for line in (lines_of(name) if name else LINES) if FOLDER not in line.out])
+    return line.of(out=f"new{chance.choice(line.out)}" if line.out else "")
+
+
+@cache
+def _flags(command: str) -> list[str]:
+    """Return the options of a command, and some that it does not have."""
+    return [*(name for option in load(command).params for name in option.opts if name.startswith("-")), *STRANGE]
 
 
 def _judge(what: str, code: int, err: str, tally: Tally) -> None:
     tally.trials += 1
     tally.ended(code)
-    right = (0, 1, 2) if what.startswith("magsearch ['check'") else (0, 2)  # 1: something looks wrong
+    right = (0, 1, 2) if what.startswith("magsearch ['check'") else (0, 2, 75)  # 1: something looks wrong
     tally.expect(code in right, f"{what}: exit code {code}: {err[-2000:]}")
     tally.expect("Traceback" not in err, f"{what}: {err[-2000:]}")
     tally.expect("\x1b" not in err.replace("\x1b[", "", 0) or "FORCE_COLOR" in what, f"{what}: raw control characters")
@@ -112,23 +99,29 @@ def arguments(seconds: float, seed: int, most: int = 10**9) -> Tally:
         while time.monotonic() - begun < seconds and tally.trials < most:
             if tally.trials % 20 == 0:
                 _place(folder)
-            command = chance.choice([name for name in COMMANDS if name not in ENDLESS])
-            line = [command, *(LINES[command][1:] if command in LINES and chance.random() < 0.6 else [])]
+            command = chance.choice(list(COMMANDS))
+            line = _line(chance, command)
+            if chance.random() < 0.4:
+                line = [command, *chance.choices(line[1:], k=min(len(line) - 1, 2))]
             for _ in range(chance.randint(0, 4)):
-                flag, word = chance.choice(FLAGS), chance.choice(WORDS)
+                flag, word = chance.choice(_flags(command)), chance.choice(WORDS)
                 line[1:1] = chance.choice([[flag, word], [word], [flag], ["--set", word]])
             if chance.random() < 0.2 and len(line) > 1:
                 line[chance.randrange(1, len(line))] = chance.choice(WORDS)
             line = [word for word in line if "\0" not in word]
-            code, _, err = ran(line, _limited, 30)
+            begun_at, command_of = time.monotonic(), begin(line, _limited)
+            code, _, err = command_of.ended(ALLOWED, signal.SIGTERM if command in LONG else signal.SIGKILL)
+            if command in LONG and time.monotonic() - begun_at > ALLOWED:
+                tally.expect(code in (75, -signal.SIGTERM), f"magsearch {line} after SIGTERM: exit code {code}: {err}")
+                code, err = 75, ""
             _judge(f"magsearch {line}", code, err, tally)
         os.chdir("/")
     return tally
 
 
 def _limited() -> None:
-    """Allow two gigabytes, so that what is too large is refused here and not by the machine."""
-    resource.setrlimit(resource.RLIMIT_CPU, (20, 25))
+    """Allow a minute of computing time."""
+    resource.setrlimit(resource.RLIMIT_CPU, (60, 65))
 
 
 def environments(seconds: float, seed: int, most: int = 10**9) -> Tally:
@@ -141,7 +134,7 @@ def environments(seconds: float, seed: int, most: int = 10**9) -> Tally:
         folder = Path(name)
         while time.monotonic() - begun < seconds and tally.trials < most:
             _place(folder)
-            line, env, odd = LINES[chance.choice(list(LINES))], dict(sound), []
+            line, env, odd = _line(chance), dict(sound), []
             for variable in chance.sample(list(VARIABLES), chance.randint(1, 4)):
                 env[variable] = chance.choice(VARIABLES[variable])
                 odd.append(f"{variable}={env[variable]}")

@@ -25,25 +25,6 @@ COMMAND = [sys.executable, "-c", "from magsearch.cli import main; main()"]
 CLOCKS = {"history/seconds"}  # what two equal runs do not share
 
 DATA = Path(__file__).parent / "data"
-WRITERS: dict[str, tuple[Any, ...]] = {  # every command that writes, by the name of its file
-    "a.h5": ("run", "model.toml", "-o"),
-    "s.h5": ("scan", "model.toml", "--set", "scan.field=[0,1]", "-o"),
-    "p.png": ("plot", DATA / "finished.h5", "-o"),
-    "p.pdf": ("plot", DATA / "finished.h5", "-o"),
-    "p.svg": ("plot", DATA / "finished.h5", "-o"),
-    "r.html": ("report", DATA / "finished.h5", "-o"),
-    "sr.html": ("report", DATA / "scan.h5", "-o"),
-    "d.png": ("phases", DATA / "scan.h5", "-o"),
-    "v.vtu": ("view", DATA / "finished.h5", "-o"),
-    "v.png": ("view", DATA / "finished.h5", "-o"),
-    "b.npy": ("bound", "model.toml", "--spins"),
-    "c.toml": ("convert", "model.toml"),
-    "c.cfg": ("convert", "model.toml"),
-    "c.ucf": ("convert", "model.toml"),
-    "c.ovf": ("convert", DATA / "finished.h5"),
-    "c.xyz": ("convert", DATA / "finished.h5"),
-}
-
 MODEL = """\
 [model]
 lattice = "triangular"

@@ -291,4 +291,4 @@ def test_runs_and_scans_are_told_apart(alone, tmp_path, capsys):
     run = tmp_path / "run.h5"
     done("run", alone, "-o", run, "--set", "search.generations=1")
     for command in (("phases", run), ("scan", "--resume", run)):
-        assert "is a run of magsearch, not a scan" in refused(capsys, *command)
+        assert "is a run, not a scan" in refused(capsys, *command)

@@ -49,7 +49,7 @@ def atlas(
     except OSError as error:
         raise InputError(str(error.strerror), out) from None
     outcomes: list[Outcome] = []
-    with Signals() as signals:
+    with Signals(enforced=True) as signals:
         for outcome in runs.searches(chosen, seeds, jobs, out, settings or (), signals):
             outcomes.append(outcome)
             if not as_json:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from magsearch.cli.arguments import DeviceName, Json, Settings, Strict, named_after, read_input, texture_of
-from magsearch.cli.outcome import Image, Overwrite, Resumed, expect_image, tell
+from magsearch.cli.outcome import Image, Overwrite, Resumed, expect_image, expect_image_free, tell
 from magsearch.errors import InputError
 from magsearch.formats.table import number
 from magsearch.hysteresis.cycle import Cycle
@@ -80,7 +80,10 @@ def loop(
         cycle = Cycle(*field, axes, starts, temperature, sweeps, tolerance, seed)
         given = read_input(input_file, settings, strict)
         texture = texture_of(start, given.hamiltonian) if start else None
-        return runs.begin(given, out or Path(f"{name}-loop.h5"), cycle, texture, overwrite, held)
+        results = out or Path(f"{name}-loop.h5")
+        beginning = runs.begin(given, results, cycle, texture, overwrite, held)
+        expect_image_free(results, plot, overwrite)
+        return beginning
 
     def work(launch: Launch, start: runs.Beginning) -> Reason:
         assert start.out is not None

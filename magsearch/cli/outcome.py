@@ -52,6 +52,18 @@ def expect_image(path: Path | None) -> None:
         raise InputError(f"unsupported image format '{path.suffix}'; expected {', '.join(SUFFIXES)}", path)
 
 
+def expect_image_free(out: Path, plot: Path | None, overwrite: bool) -> None:
+    """Raise InputError if the picture beside new results would replace something, the results themselves among it.
+
+    plot   name that was given to the picture; None: that of the results, with .png
+    """
+    if out.suffix.lower() in SUFFIXES:
+        raise InputError("has the name of a picture; expected that of a file of results, as .h5", out)
+    image = out.with_suffix(".png")
+    if plot is None and image.exists() and not overwrite:
+        raise InputError("exists, and the picture would replace it; --plot names another, --overwrite replaces", image)
+
+
 def tell(
     launch: Launch, command: str, found: Outcome, out: Path, image: Path | None, reason: Reason, as_json: bool
 ) -> None:

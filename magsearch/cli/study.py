@@ -74,8 +74,9 @@ def study(
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(str(error.strerror), place) from None
-    with output.claimed(place / "study.json"), Signals() as signals:
+    with output.claimed(place / "study.json"), Signals(enforced=True) as signals:
         made = Study.of(given, place, own, budget, skip or ())
+        made.claim()
         lines = console.console(stderr=as_json)
 
         def tell(step: Step, outcome: Outcome | None) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from magsearch.cli.arguments import DeviceName, Json, Settings, Strict, named_after, read_input, texture_of
-from magsearch.cli.outcome import Image, Overwrite, Resumed, expect_image, tell
+from magsearch.cli.outcome import Image, Overwrite, Resumed, expect_image, expect_image_free, tell
 from magsearch.config import ENDINGS
 from magsearch.errors import InputError, Interrupted
 from magsearch.formats.table import is_index
@@ -83,7 +83,10 @@ def tc(
         given = read_input(input_file, settings, strict)
         state = ground_state or (str(input_file) if input_file.suffix in ENDINGS else None)
         texture = texture_of(state, given.hamiltonian) if state else None
-        return runs.begin(given, out or Path(f"{name}-tc.h5"), plan, texture, overwrite, held)
+        results = out or Path(f"{name}-tc.h5")
+        start = runs.begin(given, results, plan, texture, overwrite, held)
+        expect_image_free(results, plot, overwrite)
+        return start
 
     def work(launch: Launch, start: runs.Beginning) -> Reason:
         assert start.out is not None

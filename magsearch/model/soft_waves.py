@@ -6,7 +6,7 @@ Unit spins in a mode of J(q) + 2 A with the eigenvalue w, A the quadratic anisot
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -54,11 +54,11 @@ def grid_indices(lattice: Lattice) -> NDArray[np.int64]:
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
 
 
-def softest_waves(hamiltonian: Hamiltonian, count: int = 64) -> Waves:
+def softest_waves(hamiltonian: Hamiltonian, count: int = 64, watch: Callable[[], None] = lambda: None) -> Waves:
     """Return the ``count`` softest modes of J(q) + 2 A among the wave vectors of the box; A quadratic anisotropy.
 
     With ``LARGE`` components or more per q, and ``count`` at most a quarter of them, Lanczos is used: the softest mode
-    is found then, but stiffer ones may stand in the place of degenerate others.
+    is found then, but stiffer ones may stand in the place of degenerate others. ``watch`` is called repeatedly.
     """
     lattice = hamiltonian.lattice
     index, bands = grid_indices(lattice), 3 * lattice.atoms
@@ -67,6 +67,7 @@ def softest_waves(hamiltonian: Hamiltonian, count: int = 64) -> Waves:
     top, wave, u = np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros((0, bands), dtype=np.complex128)
     for part in np.array_split(np.arange(len(q)), 1 if some is _few else 1 + len(q) * 16 * bands**2 // AT_ONCE):
         for k, values, vectors in some(hamiltonian, q[part], count):
+            watch()
             top = np.concatenate([top, values])
             wave = np.concatenate([wave, part[k]])
             u = np.concatenate([u, vectors])

@@ -26,10 +26,13 @@ class Crystal:
     """Hamiltonian with the geometry, symmetries and soft waves that operators need, each computed once.
 
     Numbers of the geometry are on the host; textures, and what has a value for every site, are on the device.
+
+    watch   called repeatedly while symmetries and waves are looked for; an exception that it raises ends that
     """
 
     hamiltonian: Hamiltonian
     device: Device
+    watch: Callable[[], None] = lambda: None
 
     @property
     def xp(self) -> Any:
@@ -80,7 +83,7 @@ class Crystal:
     @cached_property
     def waves(self) -> Waves:
         """Softest waves of the Hamiltonian."""
-        return softest_waves(self.hamiltonian)
+        return softest_waves(self.hamiltonian, watch=self.watch)
 
     @cached_property
     def wavelength(self) -> float:
@@ -93,7 +96,7 @@ class Crystal:
     @cached_property
     def operations(self) -> list[Operation]:
         """Point-group operations and time reversal that leave the energy invariant."""
-        return operations(self.hamiltonian)
+        return operations(self.hamiltonian, watch=self.watch)
 
     def column(self, numbers: ArrayLike, dtype: Any = np.float32) -> Any:
         """Return numbers [replica] of the host as a column [replica, 1] on the device."""

@@ -64,7 +64,7 @@ def textures(
         along = unit(np.array(hamiltonian.field)) if any(hamiltonian.field) else np.array([0.0, 0.0, 1.0])
         uniform = np.where(hamiltonian.occupied[:, None], along, 0.0)
         background = np.asarray(relax(TIGHT, evaluator, uniform[None], watch=watch).textures)[0]
-        wavelength = Crystal(hamiltonian, device).wavelength
+        wavelength = Crystal(hamiltonian, device, watch).wavelength
         made = [seeds(hamiltonian, background, charge, count, wavelength, seed) for charge in charges]
         starts = np.concatenate([background[None], *made, *_harvested(harvest, hamiltonian.lattice.sites)])
         say(f"{len(starts)} textures are relaxed")

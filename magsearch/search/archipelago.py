@@ -92,7 +92,7 @@ class Archipelago:
         self.migration, self.stop = migration or Migration(), stop or Stop()
         self.checkpoints, self.snapshots = checkpoints or Checkpoints(), snapshots or Snapshots()
         self.evaluator = Evaluator(hamiltonian, device, np.float32, path)
-        self.crystal = Crystal(hamiltonian, device)
+        self.crystal = Crystal(hamiltonian, device, self.interruption.watch)
         self.owners = owners(len(self.settings), self.ranks.size)
         self._counts = [self.owners.count(rank) for rank in range(self.ranks.size)]
         self.islands = [

@@ -19,6 +19,12 @@ from magsearch.storage.integrity import NAME, expect_intact, expect_own, seal
 
 SCHEMA = 4
 EARLY = 3  # the same without checksums
+KINDS = {  # of files of results, by the group that only they have; in words, and what reads them
+    "columns": ("scan", "a scan", "magsearch show, phases and report read it"),
+    "transition": ("tc", "a search for a transition temperature", "magsearch show and tc --resume read it"),
+    "loop": ("loop", "a hysteresis loop", "magsearch show and loop --resume read it"),
+    "history": ("run", "a run", "magsearch show, plot and report read it"),
+}
 COMPRESSED: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 
@@ -63,13 +69,10 @@ def amended(path: Path, name: str) -> Iterator[h5py.Group]:
         output.write({path: bytes(memory.getbuffer())})
 
 
-KINDS = {"columns": "scan", "transition": "tc", "loop": "loop"}  # groups that tell what a file is of
-
-
 def kind_of(path: str | Path) -> str:
     """Return what a file is of: run, scan, tc or loop. Raises InputError as ``opened`` does."""
     with opened(Path(path)) as file:
-        return next((kind for group, kind in KINDS.items() if group in file), "run")
+        return next((kind for group, (kind, *_) in KINDS.items() if group in file), "run")
 
 
 @contextmanager
@@ -100,6 +103,14 @@ def opened(path: Path) -> Iterator[h5py.File]:
         raise InputError(f"is not a complete HDF5 file of magsearch: {_reason(error)}", path) from None
     except Exception as error:  # a damaged file can raise anything
         raise InputError(f"is damaged: {_reason(error)}", path) from None
+
+
+def expect_kind(file: h5py.File, wanted: str) -> None:
+    """Raise InputError for a file of results of another kind than the one with this group."""
+    found = next((group for group in KINDS if group in file), wanted)
+    if found != wanted:
+        _, kind, read_by = KINDS[found]
+        raise InputError(f"is {kind}, not {KINDS[wanted][1]}; {read_by}", file.filename)
 
 
 def is_sealed(file: h5py.File) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 
 from magsearch.landscape.landscape import Landscape, Minimum, Saddle, Transition
 from magsearch.storage.files import COMPRESSED, dataset, texts, words
+from magsearch.storage.validation import directions, indices, numbers
 
 
 def write(group: h5py.Group, landscape: Landscape) -> None:
@@ -39,8 +40,8 @@ def write(group: h5py.Group, landscape: Landscape) -> None:
     dataset(group, "barriers", landscape.barriers(), "meV", "from, to", about)
     flow = group.create_group("rates")
     for name, axis in (("start", "start"), ("end", "end"), ("saddle", "saddle")):
-        numbers = np.array([getattr(one, name) for one in rates], dtype=np.int64)
-        dataset(flow, name, numbers, "", "transition", f"number of the {axis}")
+        values = np.array([getattr(one, name) for one in rates], dtype=np.int64)
+        dataset(flow, name, values, "", "transition", f"number of the {axis}")
     for name, unit, about in (
         ("kelvin", "K", "temperature"),
         ("prefactor", "1/s", "rate without the exponential of the barrier"),
@@ -50,23 +51,37 @@ def write(group: h5py.Group, landscape: Landscape) -> None:
         dataset(flow, name, [getattr(one, name) for one in rates], unit, "transition", about)
 
 
-def read(group: h5py.Group) -> Landscape:
-    """Return the landscape in /landscape of a run.h5."""
+def read(group: h5py.Group, sites: int) -> Landscape:
+    """Return the landscape in /landscape of a run.h5, of textures of so many sites."""
     below, above, flow = group["minima"], group["saddles"], group["rates"]
+    energies = numbers(below, "energy", -1).tolist()
+    count, passes = len(energies), len(numbers(above, "energy", -1))
     minima = zip(
-        below["spins"][()], below["energy"][()].tolist(), below["charge"][()].tolist(), words(below["label"][()]),
-        strict=True,
+        directions(below, "spins", count, sites if count else -1, 3).astype(np.float64), energies,
+        numbers(below, "charge", count).tolist(), words(below["label"][()]), strict=True,
     )  # fmt: skip
     saddles = zip(
-        above["spins"][()], above["energy"][()].tolist(), above["torque"][()].tolist(), above["modes"][()],
-        above["mode"][()], map(tuple, above["ends"][()].tolist()), strict=True,
+        directions(above, "spins", passes, sites if passes else -1, 3).astype(np.float64),
+        numbers(above, "energy", passes).tolist(), numbers(above, "torque", passes).tolist(),
+        numbers(above, "modes", passes, -1, finite=False),
+        numbers(above, "mode", passes, sites if passes else -1, 3).astype(np.float64),
+        map(tuple, indices(above, "ends", count, passes, 2).tolist()), strict=True,
     )  # fmt: skip
-    names = ("start", "end", "saddle", "kelvin", "prefactor", "error", "per_second")
-    rates = zip(*(flow[name][()].tolist() for name in names), strict=True)
+    rows = len(numbers(flow, "start", -1))
+    rates = zip(
+        *(
+            indices(flow, name, most, rows).tolist()
+            for name, most in (("start", count), ("end", count), ("saddle", passes))
+        ),
+        *(
+            numbers(flow, name, rows, finite=False).tolist() for name in ("kelvin", "prefactor", "error", "per_second")
+        ),
+        strict=True,
+    )  # fmt: skip
     return Landscape(
         tuple(Minimum(*one) for one in minima),
         tuple(Saddle(*one) for one in saddles),
-        tuple(map(tuple, group["tried"][()].tolist())),
+        tuple(map(tuple, indices(group, "tried", count, -1, 2).tolist())),
         tuple(Transition(*one) for one in rates),
         int(group.attrs["evaluations"]),
     )

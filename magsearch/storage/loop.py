@@ -11,13 +11,14 @@ import h5py
 import numpy as np
 
 from magsearch import output
-from magsearch.errors import InputError
 from magsearch.hysteresis.cycle import Course, Cycle, Switching
 from magsearch.hysteresis.loop import along, ampere_per_metre, loops
+from magsearch.limits import memory
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.search.stopping import Reason
 from magsearch.storage import model, provenance
-from magsearch.storage.files import COMPRESSED, checked, dataset, opened, replaced
+from magsearch.storage.files import COMPRESSED, checked, dataset, expect_kind, opened, replaced
+from magsearch.storage.validation import directions, indices, numbers, plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,18 +80,32 @@ def _write(group: h5py.Group, record: LoopRecord) -> None:
 def read_loop(path: str | Path) -> LoopRecord:
     """Return what a loop.h5 holds. Raises InputError for other files."""
     with opened(Path(path)) as file:
-        if "loop" not in file:
-            raise InputError("is not the file of a hysteresis loop", path)
-        group = checked(file, "loop")
-        cycle = json.loads(group.attrs["cycle"])
-        cycle["directions"] = tuple(map(tuple, cycle["directions"]))
-        columns = [group["switching"][name][()] for name in ("replica", "step", "before", "after", "lost")]
-        switchings = tuple(
-            Switching(int(r), int(s), float(a), float(b), float(e)) for r, s, a, b, e in zip(*columns, strict=True)
-        )
-        return LoopRecord(
-            hamiltonian=model.read(checked(file, "model")),
-            cycle=Cycle(**cycle),
-            course=Course(group["moment"][()], group["energy"][()], group["spins"][()], switchings),
-            **provenance.read(file),
-        )
+        expect_kind(file, "loop")
+        group, hamiltonian = checked(file, "loop"), model.read(checked(file, "model"))
+        cycle = plain(Cycle, group.attrs["cycle"], directions=_directions)
+        if cycle.steps < 2 or 16 * cycle.steps > memory() or cycle.starts < 1 or not cycle.low < cycle.high:
+            raise ValueError("the cycle of the field is none")
+        moment = numbers(group, "moment", cycle.replicas, -1, 3)
+        done = moment.shape[1]
+        if done > len(cycle.fields):
+            raise ValueError(f"{done} of {len(cycle.fields)} steps are done")
+        course = Course(
+            moment, numbers(group, "energy", cycle.replicas, done),
+            directions(group, "spins", cycle.replicas, hamiltonian.lattice.sites, 3), _switchings(group, cycle, done),
+        )  # fmt: skip
+        return LoopRecord(hamiltonian=hamiltonian, cycle=cycle, course=course, **provenance.read(file))
+
+
+def _directions(given: Any) -> tuple[tuple[float, float, float], ...]:
+    found = np.array(given, dtype=np.float64)
+    if found.ndim != 2 or found.shape[1] != 3 or not np.allclose(np.linalg.norm(found, axis=1), 1):
+        raise ValueError("the field has no directions")
+    return tuple((x, y, z) for x, y, z in found.tolist())
+
+
+def _switchings(group: h5py.Group, cycle: Cycle, done: int) -> tuple[Switching, ...]:
+    group = group["switching"]
+    replica = indices(group, "replica", cycle.replicas, -1)
+    step = indices(group, "step", max(done, 1), len(replica))
+    columns = [numbers(group, name, len(replica)).tolist() for name in ("before", "after", "lost")]
+    return tuple(Switching(*row) for row in zip(replica.tolist(), step.tolist(), *columns, strict=True))

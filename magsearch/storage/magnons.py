@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path as File
-from typing import Any
 
 import h5py
 
 from magsearch.magnons.path import Path
 from magsearch.magnons.spectrum import Density, Powder, Spectrum
 from magsearch.storage.files import amended, dataset, texts, words
+from magsearch.storage.validation import indices, numbers
 
 GROUP = "magnons"
 
@@ -54,24 +54,39 @@ def write(group: h5py.Group, spectrum: Spectrum) -> None:
 def read(group: h5py.Group) -> Spectrum:
     """Return the spectrum in /magnons of a run.h5."""
     attrs, density, powder = group.attrs, group.get("density"), group.get("powder")
-    mesh: Any = () if density is None else tuple(int(n) for n in density.attrs["mesh"])
+    q = numbers(group, "q", -1, 3)
+    energies = numbers(group, "energies", len(q), -1)
+    corners, labels = indices(group, "corner", len(q), -1), tuple(words(attrs["labels"]))
+    if len(labels) != len(corners):
+        raise ValueError(f"{group.name} has {len(labels)} labels of {len(corners)} points")
+    ions = json.loads(attrs["form_factors"])
+    if not (isinstance(ions, dict) and all(isinstance(ion, str) for ion in ions.values())):
+        raise ValueError(f"{group.name} has form factors that are not texts")
     return Spectrum(
         energy_per_site=float(attrs["energy_per_site"]),
         g=float(attrs["g"]),
-        vectors=group["vectors"][()],
-        k=group["k"][()] if "k" in group else None,
+        vectors=numbers(group, "vectors", 3, 3),
+        k=numbers(group, "k", 3) if "k" in group else None,
         hessian=int(attrs["zero_modes"]),
         gapless=int(attrs["gapless"]),
-        path=Path(group["q"][()], group["distance"][()], group["corner"][()], tuple(words(attrs["labels"]))),
-        energies=group["energies"][()],
-        intensities=group["intensities"][()],
-        density=None if density is None else Density(
-            mesh, density["energy"][()], density["states"][()], float(density.attrs["width"])
-        ),
-        powder=None if powder is None else Powder(
-            powder["length"][()], powder["energy"][()], powder["intensities"][()], float(powder.attrs["width"]),
-            int(powder.attrs["directions"]),
-        ),
-        ions=tuple(json.loads(attrs["form_factors"]).items()),
+        path=Path(q, numbers(group, "distance", len(q)), corners, labels),
+        energies=energies,
+        intensities=numbers(group, "intensities", *energies.shape),
+        density=None if density is None else _density(density),
+        powder=None if powder is None else _powder(powder),
+        ions=tuple(ions.items()),
         elite=int(attrs["elite"]),
-    )  # fmt: skip
+    )
+
+
+def _density(group: h5py.Group) -> Density:
+    mesh, energies = group.attrs["mesh"], numbers(group, "energy", -1)
+    a, b, c = (int(n) for n in mesh)
+    return Density((a, b, c), energies, numbers(group, "states", len(energies)), float(group.attrs["width"]))
+
+
+def _powder(group: h5py.Group) -> Powder:
+    lengths, energies = numbers(group, "length", -1), numbers(group, "energy", -1)
+    intensities = numbers(group, "intensities", len(lengths), len(energies))
+    width, directions = float(group.attrs["width"]), int(group.attrs["directions"])
+    return Powder(lengths, energies, intensities, width, directions)

@@ -28,7 +28,7 @@ from magsearch.search.records import Place, columns
 from magsearch.search.snapshots import Snapshot
 from magsearch.search.stopping import Reason
 from magsearch.storage import bound, checkpoint, history, landscape, magnons, model, provenance, snapshots, xdmf
-from magsearch.storage.files import COMPRESSED, checked, dataset, is_sealed, opened, replaced, texts, words
+from magsearch.storage.files import COMPRESSED, checked, dataset, expect_kind, is_sealed, opened, replaced, texts, words
 from magsearch.storage.labelled import composed, required
 
 
@@ -141,23 +141,14 @@ def labelled_run(record: Record) -> Any:
 def read(path: str | Path) -> Record:
     """Return the record in a run.h5. Raises InputError for a file that is missing, not HDF5, or not of magsearch."""
     with opened(Path(path)) as file:
-        _expect_run(file, path)
+        expect_kind(file, "history")
         return _read(file)
-
-
-def _expect_run(file: h5py.File, path: str | Path) -> None:
-    if "columns" in file:
-        raise InputError("is a scan, not a run; magsearch show, phases and report read it", path)
-    if "transition" in file:
-        raise InputError("is a search for a transition temperature, not a run; magsearch tc --resume reads it", path)
-    if "loop" in file:
-        raise InputError("is a hysteresis loop, not a run; magsearch loop --resume reads it", path)
 
 
 def glance(path: str | Path) -> Glance:
     """Return the progress of a run, without its textures. Raises InputError as ``read`` does."""
     with opened(Path(path)) as file:
-        _expect_run(file, path)
+        expect_kind(file, "history")
         search = json.loads(checked(file, "config")["settings"][()]).get("search", {})
         return Glance(
             history=history.read(checked(file, "history")),
@@ -276,6 +267,9 @@ def _read(file: h5py.File) -> Record:
             damaged.append(f"{name} ({' '.join(str(error).split()) or type(error).__name__})")
             return otherwise
 
+    def explored(group: h5py.Group) -> Landscape:
+        return landscape.read(group, hamiltonian.lattice.sites)
+
     return Record(
         hamiltonian=hamiltonian,
         history=intact("history", history.read, History((), 0)),
@@ -286,7 +280,7 @@ def _read(file: h5py.File) -> Record:
         writing=float(attrs["writing"]),
         resumable="checkpoint" in file,
         bound=intact("bound", bound.read, None) if "bound" in file else None,
-        landscape=intact("landscape", landscape.read, None) if "landscape" in file else None,
+        landscape=intact("landscape", explored, None) if "landscape" in file else None,
         magnons=intact(magnons.GROUP, magnons.read, None) if magnons.GROUP in file else None,
         textures=intact("textures", snapshots.read, ()) if "textures" in file else (),
         damaged=tuple(damaged),
@@ -298,5 +292,9 @@ def _read_elites(group: h5py.Group, lattice: Lattice) -> list[Candidate]:
     count = len(group["energy"])
     stored = [column for column in columns(Candidate, Place.ELITES) if column.name in group]
     arrays = {column.name: group[column.name][()] for column in stored}
+    for column in stored:
+        array = arrays[column.name]
+        if (array.dtype.kind in "iufb") != (column.dtype.kind in "iufb") or array.ndim != 1 + len(column.axes):
+            raise ValueError(f"elites/{column.name} is {array.dtype} {array.shape}; expected {column.dtype}")
     arrays |= {column.name: arrays[column.name].astype(np.float64) for column in stored if "site" in column.axes}
     return restored(Place.ELITES, arrays, count, Cpu(), lattice)

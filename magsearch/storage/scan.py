@@ -26,7 +26,7 @@ from magsearch.phases.column import Column, describe
 from magsearch.search.stopping import Reason
 from magsearch.storage.checkpoint import parts_folder
 from magsearch.storage.column import load_column, store_column, write_points
-from magsearch.storage.files import SCHEMA, checked, kind_of, opened, replaced
+from magsearch.storage.files import SCHEMA, checked, expect_kind, kind_of, opened, replaced
 from magsearch.storage.labelled import Variable, composed, required
 from magsearch.storage.model import read as read_model
 from magsearch.storage.model import write as write_model
@@ -159,8 +159,7 @@ def read_scan(path: str | Path) -> ScanRecord:
     """Return the scan in a file and its parts. Raises InputError for a file that is missing or not a scan."""
     path = Path(path)
     with opened(path) as file:
-        if "columns" not in file:
-            raise InputError("is a run of magsearch, not a scan", path)
+        expect_kind(file, "columns")
         attrs, columns = file.attrs, checked(file, "columns")
         record = ScanRecord(
             name=str(attrs["scan"]),

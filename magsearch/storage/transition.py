@@ -17,12 +17,13 @@ from magsearch.critical.estimates import Estimates
 from magsearch.critical.ordered import Ordered
 from magsearch.critical.plan import Analysis, Round, Settings, analysis
 from magsearch.critical.series import Series
-from magsearch.errors import InputError
 from magsearch.search.stopping import Reason
 from magsearch.search.supercells.supercell import Supercell
 from magsearch.storage import model, provenance
-from magsearch.storage.files import COMPRESSED, checked, dataset, opened, replaced, texts
+from magsearch.storage.files import COMPRESSED, checked, dataset, expect_kind, opened, replaced, texts
+from magsearch.storage.validation import directions, numbers, plain
 
+MOST = 2**40  # cells of a supercell: what its spins fill is more than any memory
 UNITS = {
     "energy": "meV per spin", "specific_heat": "k_B per spin", "order": "1", "susceptibility": "1/meV per spin",
     "binder": "1", "length": "edges of the box",
@@ -131,26 +132,54 @@ def _write_analysis(group: h5py.Group, found: Analysis) -> None:
 def read_transition(path: str | Path) -> TransitionRecord:
     """Return what a tc.h5 holds, without its analysis. Raises InputError for other files."""
     with opened(Path(path)) as file:
-        if "transition" not in file:
-            raise InputError("is not the file of a search for a transition temperature", path)
+        expect_kind(file, "transition")
         group, crystal = checked(file, "transition"), model.read(checked(file, "model"))
-        own = group["ground_state"]
-        supercell = Supercell(crystal, own["supercell"][()])
-        rounds = []
-        listed = group.get("rounds", {})
-        for number in range(len(listed)):
-            one = listed[str(number)]
-            rounds.append(Round({int(place): _series(one[place]) for place in sorted(one, key=int)}))
-        plan = json.loads(group.attrs["plan"])
+        own, estimate = group["ground_state"], plain(Estimates, group.attrs["estimates"])
+        plan = plain(Settings, group.attrs["plan"], sizes=_sizes)
+        H = numbers(own, "supercell", 3, 3)
+        if (np.rint(H) != H).any() or not 0.5 < abs(float(np.linalg.det(H))) < MOST:
+            raise ValueError("the vectors of the ground state span no supercell")
+        supercell, listed = Supercell(crystal, H), group.get("rounds", {})
+        spins = directions(own, "spins", supercell.sites, 3)
+        rounds = tuple(_round(listed[str(number)], plan) for number in range(len(listed)))
         return TransitionRecord(
-            ordered=Ordered(supercell, own["spins"][()], float(own["energy"][()])),
-            plan=Settings(**{**plan, "sizes": tuple(plan["sizes"])}),
-            estimate=Estimates(**json.loads(group.attrs["estimates"])),
-            rounds=tuple(rounds),
-            textures={int(place): item[()] for place, item in group.get("textures", {}).items()},
-            **provenance.read(file),
-        )
+            ordered=Ordered(supercell, spins, float(numbers(own, "energy"))), plan=plan, estimate=estimate,
+            rounds=rounds, textures=_textures(group, rounds, plan), **provenance.read(file),
+        )  # fmt: skip
 
 
-def _series(group: h5py.Group) -> Series:
-    return Series(*(group[name][()].astype(np.float64) for name in ("kelvin", "energy", "order", "beside", "accepted")))
+def _sizes(given: Any) -> tuple[int, ...]:
+    """Return rising whole numbers."""
+    sizes = tuple(int(size) for size in given)
+    if sizes != tuple(given) or len(sizes) < 2 or sizes[0] < 1 or list(sizes) != sorted(set(sizes)):
+        raise ValueError(f"{given} are no sizes")
+    return sizes
+
+
+def _round(group: h5py.Group, plan: Settings) -> Round:
+    """Return the series of a round, by the number of the box."""
+    places = sorted(int(place) for place in group)
+    if len(places) < 2 or not 0 <= places[0] <= places[-1] < len(plan.sizes):
+        raise ValueError(f"{group.name} is of boxes that are not in the plan")
+    return Round({place: _series(group[str(place)], plan.ladders) for place in places})
+
+
+def _series(group: h5py.Group, ladders: int) -> Series:
+    kelvin = numbers(group, "kelvin", -1)
+    shape = numbers(group, "energy", ladders, -1, len(kelvin)).shape
+    if min(shape) < 1 or kelvin[0] <= 0 or (np.diff(kelvin) <= 0).any():
+        raise ValueError(f"{group.name} has no measurements, or temperatures that do not rise from zero")
+    shapes = {"energy": shape, "order": shape, "beside": shape, "accepted": (len(kelvin) - 1,)}
+    arrays = [numbers(group, name, *of, finite=name in ("energy", "order")) for name, of in shapes.items()]
+    return Series(*(array.astype(np.float64) for array in (kelvin, *arrays)))
+
+
+def _textures(group: h5py.Group, rounds: tuple[Round, ...], plan: Settings) -> dict[int, NDArray[np.float32]]:
+    """Return the textures after the last round, by the number of the box."""
+    if not rounds:
+        return {}
+    found = {}
+    for place, series in rounds[-1].series.items():
+        name = f"textures/{place}"
+        found[place] = directions(group, name, plan.ladders, len(series.kelvin), -1, 3).astype(np.float32)
+    return found

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from magsearch import output
 from magsearch.config import Input
@@ -93,6 +93,16 @@ class Study:
         made.outcomes = made._stored()
         return made
 
+    def claim(self) -> None:
+        """Write the state of a study, before its first step. Raises InputError for a folder that holds other files."""
+        if not (self.folder / STATE).exists():
+            mine = output.beside(self.folder / STATE, "")
+            others = sorted(path.name for path in self.folder.iterdir() if not path.name.startswith(mine.name))
+            if others:
+                told = f"holds {others[0]} and no study, which could replace it; choose another folder (-o)"
+                raise InputError(told, self.folder)
+        self._store()
+
     def commands(self) -> Iterator[tuple[Step, list[str]]]:
         """Yield the steps that are not skipped, and the arguments of magsearch for each."""
         for step in STEPS:
@@ -142,7 +152,7 @@ class Study:
         arguments = self._command(step)
         printed = self.folder / f"{step.name}.{'json' if step.prints else 'txt'}"
         begin, told, late = time.monotonic(), 0.0, False
-        with open(f"{printed}.new", "wb") as out, open(self.folder / f"{step.name}.log", "ab") as log:
+        with _opened(Path(f"{printed}.new"), "wb") as out, _opened(self.folder / f"{step.name}.log", "ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "magsearch", *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=log,
                 cwd=self.folder, preexec_fn=_end_with_parent,
@@ -158,13 +168,13 @@ class Study:
                 time.sleep(INTERVAL)
         seconds, code = time.monotonic() - begin, process.returncode
         if code in step.good:
-            os.replace(f"{printed}.new", printed)
+            _replace(printed)
             return Outcome(State.DONE, seconds)
         if stop():
             return None
         if late:
             if code == AGAIN:
-                os.replace(f"{printed}.new", printed)
+                _replace(printed)
             return Outcome(State.STOPPED, seconds, f"stopped after {self.budget:g} s (--budget)")
         refused = code == REFUSAL and not step.input
         return Outcome(State.REFUSED if refused else State.FAILED, seconds, self._last_line(step, code))
@@ -187,14 +197,32 @@ class Study:
             stored = json.loads(path.read_text())
             source, digest = stored["input"], stored["digest"]
             outcomes = {
-                name: Outcome(State(one["state"]), one["seconds"], one["why"]) for name, one in stored["steps"].items()
+                name: Outcome(State(one["state"]), float(one["seconds"]), str(one["why"]))
+                for name, one in stored["steps"].items()
             }
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise InputError("cannot be read; expected the state of a study: remove it to begin anew", path) from None
         if digest != self.digest:
             told = f"holds a study of {source} with other contents or settings; choose another folder (-o)"
             raise InputError(told, self.folder)
         return outcomes
+
+
+def _opened(path: Path, mode: str) -> IO[bytes]:
+    """Open a file for what a step prints. Raises InputError for what is not a regular file, or cannot be written."""
+    path = output.target(path)
+    try:
+        return cast(IO[bytes], open(path, mode))
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", path) from None
+
+
+def _replace(printed: Path) -> None:
+    """Put what a step has printed in the place of what it printed before."""
+    try:
+        os.replace(f"{printed}.new", output.target(printed))
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", printed) from None
 
 
 def _end_with_parent() -> None:

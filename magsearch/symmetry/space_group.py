@@ -74,7 +74,9 @@ class SpaceOperation:
         return np.argsort(target.ravel())
 
 
-def operations(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> list[Operation]:
+def operations(
+    hamiltonian: Hamiltonian, tolerance: float = 1e-3, watch: Callable[[], None] = lambda: None
+) -> list[Operation]:
     """Return the point group of a Hamiltonian modulo lattice translations, the identity first.
 
     Operations that turn the field over are joined with time reversal; at zero field each comes with and without it.
@@ -83,11 +85,13 @@ def operations(hamiltonian: Hamiltonian, tolerance: float = 1e-3) -> list[Operat
 
     tolerance  allowed mismatch, as a fraction of the largest coupling, of the cell's length, of the anisotropy: results
                of density functional theory are symmetric to about 1e-4 only
+    watch      called repeatedly; an exception that it raises ends the search
     """
     lattice, found = hamiltonian.lattice, dict[tuple[bytes, bytes], Operation]()
     spin_orbit = any(term.spin_orbit for term in hamiltonian.terms)
-    within, spaces = space_operations(hamiltonian, tolerance)
+    within, spaces = space_operations(hamiltonian, tolerance, watch)
     for space in spaces:
+        watch()
         P = space.P if spin_orbit else np.eye(3)
         turns = np.array([P, -P])  # without and with time reversal
         kept = keeps_energy(space, turns, hamiltonian, tolerance)

@@ -229,7 +229,7 @@ class Race:
         """Return the elites of a small search in one supercell."""
         evaluator = Evaluator(supercell.hamiltonian, self.device, np.float32)
         settings = GeneticTunneling(replicas=REPLICAS, elites=4, seed=self.seed)
-        island = Island(Crystal(supercell.hamiltonian, self.device), evaluator, settings, watch=self.watch)
+        island = Island(Crystal(supercell.hamiltonian, self.device, self.watch), evaluator, settings, watch=self.watch)
         for _ in range(GENERATIONS):
             island.breed()
         return [
