@@ -229,8 +229,8 @@ ENDS = {
 def test_no_decision_depends_on_the_sentence_of_a_stop_reason(code, monkeypatch, tmp_path):
     """Other sentences, an empty one among them, store the same file: populations where they are worth it, and all."""
     model = tmp_path / "in.toml"
-    model.write_text(MODEL.replace("[8, 8, 1]", "[4, 4, 1]"))
-    small = {"islands": {"count": 1}, "minima": 1, "elites": 1, **ENDS[code]}
+    model.write_text(MODEL.replace("[8, 8, 1]", "[6, 6, 1]"))
+    small = {"islands": {"count": 1}, **ENDS[code]}
     plain = ms.search(model, store=tmp_path / "plain.h5", progress=False, **small)
     assert plain.stopped.code == code
     assert storage.read(tmp_path / "plain.h5").resumable == plain.record.resumable == plain.stopped.extensible
