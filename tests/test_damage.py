@@ -18,6 +18,7 @@ from records import made_early, stored
 
 from magsearch import storage
 from magsearch.errors import InputError
+from magsearch.storage.integrity import seal
 
 DATA = Path(__file__).parent / "data"
 
@@ -96,6 +97,18 @@ def test_what_is_intact_is_shown(part, path, capsys):
     assert f"damaged    {part}" in out
     assert part == "elites" or "meV per site" in out
     assert storage.read(path).damaged[0].startswith(part)
+
+
+def test_values_of_another_type_are_not_elites(path):
+    """Also where the checksums agree."""
+    with h5py.File(path, "a") as file:
+        values = file["elites/energy"][()].astype(complex)
+        del file["elites/energy"]
+        file["elites/energy"] = values
+        seal(file)
+    record = storage.read(path)
+    assert record.elites == ()
+    assert "elites/energy is complex128" in record.damaged[0]
 
 
 def test_attributes_are_covered(path, capsys):

@@ -22,7 +22,7 @@ NUMBERS: dict[str, Callable[[Any], bool]] = {  # by the annotation of a field
 def numbers(group: h5py.Group, name: str, *shape: int, finite: bool = True) -> NDArray[Any]:
     """Return the numbers of a dataset of this shape; -1 stands for any length.
 
-    finite  whether all must be finite; with False, infinities and NaN stand for numbers that are missing
+    finite  whether all must be finite; with False, NaN and infinity are values as well
     """
     found = group[name][()]
     if not isinstance(found, np.ndarray) and not isinstance(found, np.number):
