@@ -219,7 +219,7 @@ MODEL_SAMPLES = {
         "stevens": [{"k": 2, "q": 1, "B": 1.0}],
         "biquadratic": [{"B": 2.0}], "biquadratic_bond": [{"i": 0, "j": 1, "B": 2.0}],
         "four_spin": [{"K": 2.0, "sites": RHOMBUS}], "chirality": [{"T": 2.0, "sites": RHOMBUS[:3]}],
-        "tensor_product": [{"A": TURN, "sites": RHOMBUS}],
+        "tensor_product": [{"A": SCALE, "sites": RHOMBUS}],
         "structure": "slanted.vasp", "magnetic": [{"atoms": "Fe1"}], "symmetry": False,
         "nonmagnetic": [{"position": [0.5, 0.25, 0.25]}],
         "q": [{"Q": [0.5, 0.0, 0.0], "J": 2.0}],
