@@ -10,6 +10,8 @@
 // reads these names from here. OWN is one over the number of times that the site appears in its cluster; the energy is
 // shared by the sites: SHARE.
 enum ProductEntry { SECOND, THIRD, FOURTH, ROW, ENTRY_WIDTH };
+// what is not zero: a; a, b and c; t; the two matrices
+enum ProductKind { ONE_PAIRING, PAIRINGS, CHIRALITY, MATRICES };
 enum ProductRow {
     PRODUCT_A,
     PRODUCT_B,
@@ -17,7 +19,7 @@ enum ProductRow {
     PRODUCT_T,
     SHARE,
     OWN,
-    TENSORS,
+    KIND,
     FIRST_TENSOR,
     SECOND_TENSOR = FIRST_TENSOR + 9,
     PRODUCT_WIDTH = SECOND_TENSOR + 9
@@ -26,10 +28,10 @@ enum ProductRow {
 // dE/ds of the site of an entry, its energy being linear in s
 template <typename real>
 DEVICE vec<lane<real>> slope(const real* p, vec<lane<real>> j, vec<lane<real>> k, vec<lane<real>> l) {
-    if (p[TENSORS] != 0) return dot(k, apply<real>(p + SECOND_TENSOR, l)) * apply<real>(p + FIRST_TENSOR, j);
-    auto g = p[PRODUCT_A] * dot(k, l) * j + p[PRODUCT_B] * dot(j, k) * l + p[PRODUCT_C] * dot(j, l) * k;
-    if (p[PRODUCT_T] != 0) g = g + p[PRODUCT_T] * cross(j, k);
-    return g;
+    if (p[KIND] == ONE_PAIRING) return p[PRODUCT_A] * dot(k, l) * j;
+    if (p[KIND] == CHIRALITY) return p[PRODUCT_T] * cross(j, k);
+    if (p[KIND] == MATRICES) return dot(k, apply<real>(p + SECOND_TENSOR, l)) * apply<real>(p + FIRST_TENSOR, j);
+    return p[PRODUCT_A] * dot(k, l) * j + p[PRODUCT_B] * dot(j, k) * l + p[PRODUCT_C] * dot(j, l) * k;
 }
 
 // The clusters of every site: entries start[2 i] to start[2 i + 1] are linear in its spin, those to start[2 i + 2] not.
@@ -78,7 +80,7 @@ struct Products {
             const real* p = row(n);
             const auto j = spin(e[SECOND]), k = spin(e[THIRD]), l = spin(e[FOURTH]);
             change = change - slope(p, v(e[SECOND]), k, l) - slope(p, j, v(e[THIRD]), l);
-            if (p[PRODUCT_T] == 0) change = change - slope(p, j, k, v(e[FOURTH]));
+            if (p[KIND] != CHIRALITY) change = change - slope(p, j, k, v(e[FOURTH]));
         }
         more = more + change;
     }

@@ -16,7 +16,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.terms.products import CYCLES, TURNS, SpinProducts
 from magsearch.model.terms.tensor_products import TensorProducts
 
-ENTRY, ROW = rows("ProductEntry"), rows("ProductRow")
+ENTRY, ROW, KIND = rows("ProductEntry"), rows("ProductRow"), rows("ProductKind")
 WIDTH = ENTRY["ENTRY_WIDTH"]
 CONSTANTS = slice(ROW["PRODUCT_A"], ROW["PRODUCT_T"] + 1)
 FIRST, SECOND = (slice(ROW[name], ROW[name] + 9) for name in ("FIRST_TENSOR", "SECOND_TENSOR"))
@@ -53,13 +53,16 @@ class ProductLists:
                 sites, constants = every[kind], np.zeros((int(kind.sum()), ROW["PRODUCT_WIDTH"]))
                 if isinstance(term, SpinProducts):
                     constants[:, CONSTANTS] = -term.constants[number[kind]]
+                    several = constants[:, CONSTANTS][:, 1:3].any(axis=1)
+                    found = KIND["CHIRALITY"] if three else np.where(several, KIND["PAIRINGS"], KIND["ONE_PAIRING"])
+                    constants[:, ROW["KIND"]] = found
                 constants[:, ROW["SHARE"]] = 1 / len(orders)
                 slots = sites[:, : len(orders)]
                 for sequence in orders:
                     seen = sites[:, sequence]
                     constants[:, ROW["OWN"]] = 1 / (slots == seen[:, :1]).sum(axis=1)
                     if isinstance(term, TensorProducts):
-                        constants[:, ROW["TENSORS"]] = 1.0
+                        constants[:, ROW["KIND"]] = KIND["MATRICES"]
                         constants[:, FIRST], constants[:, SECOND] = _seen(term, number[kind], sequence)
                     parts.append(seen)
                     values.append(constants.copy())
