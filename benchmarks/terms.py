@@ -3,12 +3,12 @@
     OMP_NUM_THREADS=1 python benchmarks/terms.py [--size 100] [--replicas 64] [--repeat 15] [--only fourier]
 
 The triangular lattice with 360 bonds (the convolution) and with 6 (the neighbour list), in single precision, both with
-easy axis and field, as in benchmarks/evaluation.py. To each is added: biquadratic exchange of nearest neighbours;
-four-spin exchange on the three rhombi of a cell, as one product and in the ring form; the ring form as pairs of
-matrices; dipoles. Every repetition times all models in turn, forwards and backwards, so that a ratio compares neighbours
-in time; given is the median of the ratios. Spirit (``pip install spirit``), where it is installed, is timed in the same run: an iteration of
-its velocity projection, one gradient and one step, of one texture in double precision, with its table of quadruplets
-(three for a rhombus in the ring form) and its dipoles by FFT.
+easy axis and field, as in benchmarks/evaluation.py. To each is added: dipoles; biquadratic exchange of nearest
+neighbours; four-spin exchange on the three rhombi of a cell, as one product, in the ring form, and this as pairs of
+matrices. Every repetition measures the CPU time of all models in turn, forwards and backwards, so that a
+ratio compares neighbours in time; given is the median of the ratios. Spirit (``pip install spirit``), where it is
+installed, is timed in the same run: an iteration of its velocity projection, one gradient and one step, of one texture
+in double precision, with its table of quadruplets (three for a rhombus in the ring form) and its dipoles by FFT.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ def models(size: int, bonds: int) -> dict[str, ms.Hamiltonian]:
     product, ring = (SpinProducts.four_spin(atoms, RHOMBI, [STRENGTH] * 3, form) for form in ("product", "ring"))
     found: dict[str, ms.Hamiltonian] = {f"{bonds} bonds": bare}
     for name, term in {
+        "dipoles": Dipole(),
         "biquadratic, nearest": squares,
         "four-spin, rhombi": product,
         "ring, rhombi": ring,
         "ring as pairs of matrices": rings(),
-        "dipoles": Dipole(),
     }.items():
         found[f"+ {name}"] = replace(bare, others=(term,))
     return found
@@ -84,15 +84,15 @@ def evaluations(every: dict[str, ms.Hamiltonian], textures: np.ndarray, path: st
 
 
 def in_turns(tasks: dict[str, Callable[[], object]], repeat: int) -> dict[str, np.ndarray]:
-    """Seconds of every task, [repeat], after a warm-up."""
+    """CPU seconds of every task, [repeat], after a warm-up."""
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
     for turn in range(repeat + 1):
         order = list(tasks.items())
         for name, task in order if turn % 2 else reversed(order):
-            begin = time.perf_counter()
+            begin = time.process_time()
             task()
             if turn:
-                seconds[name].append(time.perf_counter() - begin)
+                seconds[name].append(time.process_time() - begin)
     return {name: np.array(every) for name, every in seconds.items()}
 
 
@@ -118,7 +118,7 @@ def cfg(hamiltonian: ms.Hamiltonian, folder: Path) -> Path:
 
 
 def spirit_seconds(hamiltonian: ms.Hamiltonian, texture: np.ndarray) -> float:
-    """Seconds of an iteration of Spirit's velocity projection. SystemExit where its energy is not ours."""
+    """CPU seconds of an iteration of Spirit's velocity projection. SystemExit where its energy is not ours."""
     from spirit import simulation, state, system
 
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
@@ -134,9 +134,9 @@ def spirit_seconds(hamiltonian: ms.Hamiltonian, texture: np.ndarray) -> float:
             if hamiltonian.dipole is None and abs(ours - theirs) > 1e-5 * abs(ours):
                 raise SystemExit(f"Spirit's energy is {theirs:.9g} meV, ours {ours:.9g} meV")
             for iterations in (FEW, MORE):
-                begin = time.perf_counter()
+                begin = time.process_time()
                 simulation.start(p, simulation.METHOD_LLG, simulation.SOLVER_VP, iterations, iterations)
-                seconds.append(time.perf_counter() - begin)
+                seconds.append(time.process_time() - begin)
     return (seconds[1] - seconds[0]) / (MORE - FEW)
 
 
