@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from models import shell_bonds
 
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import NAMED, Lattice
-from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
+from magsearch.model.terms.dipole import Dipole
+from magsearch.model.terms.products import SpinProducts
+from magsearch.model.terms.single_ion import CubicAnisotropy, StevensOperator, UniaxialAnisotropy
+from magsearch.model.terms.tensor_products import TensorProducts
+from magsearch.model.terms.waves import WaveCouplings
 
 
 def random_model(seed: int) -> Hamiltonian:
@@ -69,3 +75,66 @@ def random_lattice(random: np.random.Generator) -> Lattice:
     cell = np.eye(3) + 0.3 * random.normal(size=(3, 3))
     basis = random.permuted(np.tile(np.arange(3) / 3, (3, 1)), axis=1).T[: random.integers(1, 4)] @ cell
     return Lattice(cell, basis, tuple(random.integers(1, 4, size=3).tolist()), periodic)
+
+
+def model_of_further_terms(seed: int) -> Hamiltonian:
+    """A random model with Stevens operators, products of every kind, pairs of matrices, and waves or dipoles."""
+    random, model = np.random.default_rng(seed), random_model(seed)
+    while not 4 < model.lattice.sites < 60:
+        seed += 1000
+        model = random_model(seed)
+    frame = tuple(map(tuple, np.linalg.qr(random.normal(size=(3, 3)))[0]))
+    k = int(random.choice([2, 4, 6]))
+    stevens = StevensOperator(k, int(random.integers(-k, k + 1)), 0.1 * random.normal(), frame)
+    lattice = model.lattice
+    every = (Dipole(),) if seed % 4 == 3 else (random_waves(seed, lattice),)
+    others = (*random_clusters(seed, lattice, 1), random_tensors(seed, lattice), *every)
+    return replace(model, anisotropy=(*model.anisotropy, stevens), others=others)
+
+
+def random_clusters(seed: int, lattice: Lattice, count: int = 3) -> tuple[SpinProducts, ...]:
+    """Products of every kind on sites near each other, some of which coincide."""
+    random = np.random.default_rng(seed)
+    found: list[SpinProducts] = []
+    while len(found) < 4 * count:
+        atoms, cells = random.integers(lattice.atoms, size=(1, 4)), random.integers(-1, 2, size=(1, 4, 3))
+        if random.random() < 0.3:  # a three-site product
+            atoms[:, 2], cells[:, 2] = atoms[:, 1], cells[:, 1]
+        made = (
+            SpinProducts.biquadratic(atoms[:, 0], atoms[:, 1], cells[:, 1] - cells[:, 0], random.normal(size=1)),
+            SpinProducts.four_spin(atoms, cells, random.normal(), "product"),
+            SpinProducts.four_spin(atoms, cells, random.normal(), "ring"),
+            SpinProducts.chirality(atoms[:, :3], cells[:, :3], random.normal(size=1)),
+        )[len(found) % 4]
+        try:
+            Hamiltonian(lattice, Bonds.none(), others=(made,))
+        except ValueError:
+            continue
+        found.append(made)
+    return SpinProducts.joined(found)
+
+
+def random_tensors(seed: int, lattice: Lattice, count: int = 4) -> TensorProducts:
+    """Pairs of any matrices on any sites, some of which coincide."""
+    random = np.random.default_rng(seed)
+    atoms, cells = random.integers(lattice.atoms, size=(count, 4)), random.integers(-1, 2, size=(count, 4, 3))
+    atoms[0, 2:], cells[0, 2:] = atoms[0, :2], cells[0, :2]  # the product of two couplings of one pair
+    return TensorProducts(atoms, cells, *random.normal(size=(2, count, 3, 3)))
+
+
+def random_waves(seed: int, lattice: Lattice, count: int = 3) -> WaveCouplings:
+    """Wave vectors of the box, of any direction along open axes, standing ones among them."""
+    random, size = np.random.default_rng(seed), np.array(lattice.size)
+    while True:
+        q = random.integers(-9, 10, size=(count, 3)) / size
+        q = np.where(lattice.periodic, q, random.normal(size=q.shape))
+        A = random.normal(size=(count, 3, 3))
+        try:
+            term = WaveCouplings(
+                q, *random.normal(size=(2, count)), A + A.swapaxes(1, 2), random.normal(size=(count, 3))
+            )
+            Hamiltonian(lattice, Bonds.none(), others=(term,))
+        except ValueError:
+            count -= 1
+            continue
+        return term

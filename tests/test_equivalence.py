@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from models import MODELS, bloch, exchange, shell_bonds
 from oracle import random_textures
-from random_models import random_model
+from random_models import model_of_further_terms, random_model
 from scipy.spatial.transform import Rotation
 from symmetric import ASIDE, EASY, EASY_X, UP, along_z, copy, diagonal, spiral, square
 
@@ -19,7 +19,11 @@ from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.observables.fingerprint import fingerprint, same
 from magsearch.symmetry.equivalence import Equivalence, best_overlap, best_turn
 
-EVERY = [*MODELS.values(), *(random_model(seed) for seed in range(100))]
+EVERY = [
+    *MODELS.values(),
+    *(random_model(seed) for seed in range(100)),
+    *(model_of_further_terms(seed) for seed in range(8)),
+]
 Z = np.array([0.0, 0.0, 1.0])
 
 

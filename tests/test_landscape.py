@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from command import printed
 from models import bloch, clusters_of_spins, disordered, exchange, open_film, shell_bonds
+from random_models import random_clusters, random_tensors, random_waves
 from scipy import sparse
 
 from magsearch import storage
@@ -27,6 +28,7 @@ from magsearch.minima.sparsity import Sparsity
 from magsearch.model.bonds import Bonds, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.observables.topological_charge import topological_charge
 from magsearch.relaxation.relax import relax
@@ -284,8 +286,11 @@ def rods(size: tuple[int, int, int]) -> Evaluator:
 
 
 def test_a_sparse_hessian_has_the_elements_of_the_dense_one():
-    """With vacancies, on-site terms, an open edge and clusters of four spins."""
-    for model in (disordered(), clusters_of_spins(), open_film()):
+    """With vacancies, on-site terms, an open edge, clusters of four spins and pairs of matrices."""
+    some, lattice = disordered(), clusters_of_spins().lattice
+    matrices = replace(clusters_of_spins(), others=(random_tensors(1, lattice),))
+    diluted = replace(some, others=(*random_clusters(2, some.lattice, 1), random_tensors(2, some.lattice)))
+    for model in (some, clusters_of_spins(), open_film(), matrices, diluted):
         evaluator = precise(model)
         s = np.random.default_rng(9).normal(size=(evaluator.sites, 3))
         s = s / np.linalg.norm(s, axis=1, keepdims=True) * model.occupied[:, None]
@@ -293,6 +298,21 @@ def test_a_sparse_hessian_has_the_elements_of_the_dense_one():
         assert found is not None
         H = found.matrix(evaluator, s)
         np.testing.assert_allclose(H.toarray(), matrix(evaluator, s), atol=1e-12 * evaluator.stiffness)
+
+
+def test_waves_and_dipoles_join_all_spins():
+    """Their Hessians are not sparse, whatever else is in the model and however large the box is."""
+    lattice = Lattice.named("square", (8, 8, 1))
+    for term in (random_waves(1, lattice), Dipole()):
+        model = Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0)), others=(random_tensors(1, lattice), term))
+        evaluator, s = precise(model), np.random.default_rng(9).normal(size=(64, 3))
+        s /= np.linalg.norm(s, axis=1, keepdims=True)
+        determinants = Determinants(evaluator)
+        assert determinants.sparsity is None
+        values = np.linalg.eigvalsh(dense(evaluator, s)[0])
+        found = determinants.of(s, np.zeros((0, 64, 3)))
+        assert found.negative == (values < 0).sum()
+        assert found.log == pytest.approx(np.log(np.abs(values)).sum(), abs=1e-9)
 
 
 @pytest.mark.parametrize("size", [(5, 4, 1), (12, 10, 1)])  # dense, sparse

@@ -11,7 +11,7 @@ import oracle
 import pytest
 from models import MODELS, exchange, shell_bonds
 from numpy.testing import assert_allclose, assert_array_equal
-from random_models import random_model
+from random_models import random_clusters, random_model, random_tensors
 
 from magsearch.bounds.luttinger_tisza import lower_bound
 from magsearch.engine.cpu import Cpu
@@ -37,36 +37,6 @@ from magsearch.units import K_B
 TRIANGLE = [[0, 0, 0], [1, 0, 0], [0, 1, 0]]
 CHIRAL = SpinProducts.chirality([0, 0, 1], [[0, 0, 0], [1, 0, 0], [0, 1, 0]], [0.45])
 EVERY = replace(MODELS["clusters_of_spins"], others=(*MODELS["clusters_of_spins"].others, CHIRAL))
-
-
-def random_clusters(seed: int, lattice: Lattice, count: int = 3) -> tuple[SpinProducts, ...]:
-    """Products of every kind on sites near each other, some of which coincide."""
-    random = np.random.default_rng(seed)
-    found: list[SpinProducts] = []
-    while len(found) < 4 * count:
-        atoms, cells = random.integers(lattice.atoms, size=(1, 4)), random.integers(-1, 2, size=(1, 4, 3))
-        if random.random() < 0.3:  # a three-site product
-            atoms[:, 2], cells[:, 2] = atoms[:, 1], cells[:, 1]
-        made = (
-            SpinProducts.biquadratic(atoms[:, 0], atoms[:, 1], cells[:, 1] - cells[:, 0], random.normal(size=1)),
-            SpinProducts.four_spin(atoms, cells, random.normal(), "product"),
-            SpinProducts.four_spin(atoms, cells, random.normal(), "ring"),
-            SpinProducts.chirality(atoms[:, :3], cells[:, :3], random.normal(size=1)),
-        )[len(found) % 4]
-        try:
-            Hamiltonian(lattice, Bonds.none(), others=(made,))
-        except ValueError:
-            continue
-        found.append(made)
-    return SpinProducts.joined(found)
-
-
-def random_tensors(seed: int, lattice: Lattice, count: int = 4) -> TensorProducts:
-    """Pairs of any matrices on any sites, some of which coincide."""
-    random = np.random.default_rng(seed)
-    atoms, cells = random.integers(lattice.atoms, size=(count, 4)), random.integers(-1, 2, size=(count, 4, 3))
-    atoms[0, 2:], cells[0, 2:] = atoms[0, :2], cells[0, :2]  # the product of two couplings of one pair
-    return TensorProducts(atoms, cells, *random.normal(size=(2, count, 3, 3)))
 
 
 def model_with_clusters(seed: int) -> Hamiltonian:

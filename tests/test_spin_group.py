@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from models import MODELS, bloch
 from oracle import random_textures
-from random_models import random_model
+from random_models import model_of_further_terms, random_model
 from scipy.spatial.transform import Rotation
 from symmetric import ASIDE, EASY, EASY_X, TILTED, UP, along_z, copy, diagonal, square
 
@@ -21,6 +21,7 @@ from magsearch.symmetry.spin_group import any_angle, spin_group
 EVERY = [
     *MODELS.values(),
     *(random_model(seed) for seed in range(20)),
+    *(model_of_further_terms(seed) for seed in range(8)),
     *(pytest.param(random_model(seed), marks=pytest.mark.slow) for seed in range(20, 60)),
 ]
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
+import pkgutil
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -12,6 +15,7 @@ import oracle
 import pytest
 from models import MODELS, exchange, shell_bonds, square_bloch
 from numpy.testing import assert_allclose
+from random_models import model_of_further_terms
 
 from magsearch.bounds.luttinger_tisza import lower_bound
 from magsearch.bounds.quadratic_form import quadratic_form
@@ -23,6 +27,7 @@ from magsearch.engine.sweep_order import SweepPlan
 from magsearch.errors import InputError
 from magsearch.formats.expression import Expression
 from magsearch.minima.hessian import Hessian
+from magsearch.model import terms
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import CONVENTION, Hamiltonian
 from magsearch.model.lattice import Lattice
@@ -363,3 +368,34 @@ def test_kernels_read_the_entries_that_python_packs():
     for name, block in blocks.items():
         assert block.shape[2] == rows(f"{name.capitalize()}Entry")[f"{name.upper()}_WIDTH"], name
         assert block.any(), name
+
+
+def test_random_models_have_every_kind_of_term():
+    """The laws that hold for random models are thus tested on terms that are added later, or this fails."""
+    kinds = {
+        kind
+        for module in pkgutil.iter_modules(terms.__path__)
+        for kind in vars(importlib.import_module(f"{terms.__name__}.{module.name}")).values()
+        if inspect.isclass(kind) and hasattr(kind, "relaxed_below") and not getattr(kind, "_is_protocol", False)
+    }
+    models = [model_of_further_terms(seed) for seed in range(8)]
+    assert kinds == {type(term) for model in models for term in model.terms}
+    names = {term.name for model in models for term in model.terms}
+    assert names >= {"biquadratic", "four_spin", "chirality"}  # of one kind
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_all_terms_together_have_the_sum_of_their_energies(target, real, seed):
+    """And the field is minus the gradient of that sum."""
+    model = model_of_further_terms(seed)
+    s, loose = oracle.random_textures(model, 3), 2e-5 if real == np.float32 else 1e-11
+    evaluator, step = Evaluator(model, target, real), 1e-4
+
+    def energy(textures: np.ndarray) -> np.ndarray:
+        return sum(term.energies(model, textures).sum(axis=-1) for term in model.terms)
+
+    assert_allclose(evaluator.energies(s), energy(s), atol=loose * model.stiffness * model.n_spins)
+    v = np.random.default_rng(seed).normal(size=s.shape) * model.occupied[:, None]
+    slope = (energy(s + step * v) - energy(s - step * v)) / (2 * step)
+    loose = 2e-5 if real == np.float32 else 1e-6
+    assert_allclose(-(evaluator.field(s) * v).sum(axis=(1, 2)), slope, atol=loose * model.stiffness * model.n_spins)

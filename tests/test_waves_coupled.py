@@ -11,7 +11,7 @@ import oracle
 import pytest
 from models import exchange, shell_bonds
 from numpy.testing import assert_allclose, assert_array_equal
-from random_models import random_model
+from random_models import random_model, random_waves
 
 from magsearch.bounds.luttinger_tisza import lower_bound
 from magsearch.engine.cpu import Cpu
@@ -42,24 +42,6 @@ def coupled(q, J, K=0.0, A=None, D=(0.0, 0.0, 0.0)) -> WaveCouplings:
     n = len(q)
     every = [np.broadcast_to(part, (n, *shape)) for part, shape in ((np.eye(3) if A is None else A, (3, 3)), (D, (3,)))]
     return WaveCouplings(np.array(q), np.full(n, J), np.full(n, K), *every)
-
-
-def random_waves(seed: int, lattice: Lattice, count: int = 3) -> WaveCouplings:
-    """Wave vectors of the box, of any direction along open axes, standing ones among them."""
-    random, size = np.random.default_rng(seed), np.array(lattice.size)
-    while True:
-        q = random.integers(-9, 10, size=(count, 3)) / size
-        q = np.where(lattice.periodic, q, random.normal(size=q.shape))
-        A = random.normal(size=(count, 3, 3))
-        try:
-            term = WaveCouplings(
-                q, *random.normal(size=(2, count)), A + A.swapaxes(1, 2), random.normal(size=(count, 3))
-            )
-            Hamiltonian(lattice, Bonds.none(), others=(term,))
-        except ValueError:
-            count -= 1
-            continue
-        return term
 
 
 def model_with_waves(seed: int) -> Hamiltonian:
