@@ -92,3 +92,17 @@ def test_the_speeds_of_a_gpu_are_measured_on_a_cpu_too():
     figures = [json.loads(line) for line in lines]
     assert {figure["figure"] for figure in figures} == {"bandwidth", "evaluate", "BB step", "heat bath"}
     assert all(0 < figure["value"] < 1e15 for figure in figures)
+
+
+def test_further_terms_are_those_of_spirit(monkeypatch):
+    """Products become Spirit's quadruplets with our energy, or the program ends with an error."""
+    pytest.importorskip("spirit.state", reason="no Spirit: pip install spirit (Linux on x86)")
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)  # it imports from another program beside it
+    printed = benchmark(
+        "--size", 12, "--replicas", 8, "--repeat", 1, "--only", "fourier", program=BENCHMARKS / "terms.py"
+    )
+    rows = [line.rsplit(maxsplit=4) for line in printed.splitlines() if line.startswith(("360 bonds", "+ "))]
+    assert [row[0] for row in rows][:5] == [
+        "360 bonds", "+ dipoles", "+ biquadratic, nearest", "+ four-spin, rhombi", "+ ring, rhombi",
+    ]  # fmt: skip
+    assert all(float(number) > 0 for row in rows[:5] for number in row[1:])
