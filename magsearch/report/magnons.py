@@ -21,10 +21,10 @@ def section(spectrum: Spectrum) -> Section:
         figures.append(_density(spectrum))
     if spectrum.powder is not None:
         figures.append(_powder(spectrum))
-    count = len(spectrum.energies.T) // (1 if spectrum.k is None else 3)
+    bands = len(spectrum.energies.T) // (1 if spectrum.k is None else 3)
     rows = {
         "state": f"elite {spectrum.elite}, {spectrum.energy_per_site:.8f} meV per site, "
-        f"{count} {'spin' if count == 1 else 'spins'} in the magnetic cell, g = {spectrum.g:g}",
+        f"{count(bands, 'spin')} in the magnetic cell, g = {spectrum.g:g}",
         "lowest and highest energy": f"{spectrum.energies.min():.4f} and {spectrum.energies.max():.4f} meV",
         "q = 0": f"{count(spectrum.hessian, 'zero mode')} of the Hessian, {count(spectrum.gapless, 'gapless band')}",
     }
