@@ -23,7 +23,8 @@ def show(console: Console, record: LoopRecord) -> None:
     for replica, loop in enumerate(loops(cycle, course)):
         fields = [(one.before + one.after) / 2 for one in course.switchings if one.replica == replica]
         table.add_row(
-            "(" + ", ".join(map(_number, cycle.axes[replica])) + ")", _number(loop.coercivity), _number(loop.bias), _number(loop.remanent[0]),
+            f"({', '.join(map(_number, cycle.axes[replica]))})",
+            _number(loop.coercivity), _number(loop.bias), _number(loop.remanent[0]),
             _number(loop.saturated[0]), _number(loop.loss), " ".join(f"{field:.5g}" for field in fields) or "none",
         )  # fmt: skip
     console.print(table)
