@@ -13,6 +13,7 @@ from rich.table import Table
 from magsearch.cli.arguments import InputFile, Json, Settings, Strict, read_input
 from magsearch.console import model
 from magsearch.errors import InputError
+from magsearch.formatting import vector
 from magsearch.search.supercells.ranking import ranked, soft_modes
 
 
@@ -51,9 +52,9 @@ def cells(
     for h in modes.h:
         length = np.linalg.norm(h @ crystal.lattice.reciprocal)
         period = f"period {2 * np.pi / length:.5g} angstrom" if length > 0 else "uniform"
-        console.print(f"soft mode  {np.array2string(h, precision=5)} of the reciprocal vectors, {period}")
+        console.print(f"soft mode  {vector(h)} of the reciprocal vectors, {period}", soft_wrap=True)
     if crystal.edged:
-        console.print("soft modes are those of the infinite crystal, without its open edges")
+        console.print("soft modes are those of the infinite crystal, without its open edges", soft_wrap=True)
     table = Table(box=SIMPLE, padding=(0, 1))
     for heading in ("sites", "vectors (cells)", "edges (angstrom)", "one mode", "all modes"):
         table.add_column(heading, justify="left" if "(" in heading else "right")
@@ -68,4 +69,6 @@ def cells(
             f"{record.all:.2e}",
         )
     console.print(table)
-    console.print("one mode, all modes: energy that the softest modes lose in this supercell, meV per site")
+    console.print(
+        "one mode, all modes: energy that the softest modes lose in this supercell, meV per site", soft_wrap=True
+    )

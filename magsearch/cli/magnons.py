@@ -15,7 +15,7 @@ from magsearch.cli.arguments import Json, RunFile
 from magsearch.cli.streams import say
 from magsearch.console import model
 from magsearch.errors import InputError, Interrupted
-from magsearch.formatting import vector
+from magsearch.formatting import count, vector
 from magsearch.magnons.path import path_of
 from magsearch.magnons.spectrum import Spectrum, spectrum
 from magsearch.magnons.spin_waves import MEV_PER_THZ, NotAMinimum, SpinWaves
@@ -155,7 +155,7 @@ def _rows(found: Spectrum, waves: SpinWaves) -> dict[str, str]:
         f"{found.energies.min(initial=highest):.4f} to {highest:.4f} meV ({highest / MEV_PER_THZ:.4f} THz) at "
         f"{len(found.path.q)} wave vectors"
     )
-    rows["q = 0"] = f"{found.hessian} zero modes of the Hessian, {found.gapless} gapless bands"
+    rows["q = 0"] = f"{count(found.hessian, 'zero mode')} of the Hessian, {count(found.gapless, 'gapless band')}"
     if found.density is not None:
         mesh = " x ".join(map(str, found.density.mesh))
         rows["states"] = f"mesh {mesh}, lines {found.density.width:.4g} meV wide"

@@ -18,7 +18,7 @@ def report(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="PAGE.html", help="File of the report.")],
     besides: Annotated[
         list[Path] | None,
-        typer.Option("--with", metavar="FILE.h5", help="Show a file of tc or loop too, of a run (repeatable)."),
+        typer.Option("--with", metavar="FILE.h5", help="Add results of tc or loop to the page of a run (repeatable)."),
     ] = None,
     x: XAxis = None,
     y: YAxis = None,

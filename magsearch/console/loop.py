@@ -6,7 +6,6 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from magsearch.formatting import vector
 from magsearch.hysteresis.loop import ampere_per_metre, loops
 from magsearch.storage.loop import LoopRecord
 
@@ -16,14 +15,16 @@ def show(console: Console, record: LoopRecord) -> None:
     cycle, course = record.cycle, record.course
     if not course.done:
         return
-    table = Table(box=SIMPLE)
-    for name in ("direction", "coercivity (T)", "bias (T)", "remanence (mu_B)", "saturation (mu_B)", "loss (meV)",
-                 "switching fields (T)"):  # fmt: skip
-        table.add_column(name, justify="left" if name[0] in "d" else "right", no_wrap=name != "switching fields (T)")
+    table = Table(box=SIMPLE, padding=(0, 0, 0, 1))  # with all fields, seven columns fit into 80 characters
+    for name in ("direction", "coercivity\n(T)", "bias\n(T)", "remanence\n(mu_B)", "saturation\n(mu_B)", "loss\n(meV)",
+                 "switching\nfields (T)"):  # fmt: skip
+        folds = name.startswith(("direction", "switching"))
+        table.add_column(name, justify="left" if name == "direction" else "right", no_wrap=not folds)
     for replica, loop in enumerate(loops(cycle, course)):
         fields = [(one.before + one.after) / 2 for one in course.switchings if one.replica == replica]
         table.add_row(
-            vector(cycle.axes[replica], 3), _number(loop.coercivity), _number(loop.bias), _number(loop.remanent[0]),
+            f"({', '.join(map(_number, cycle.axes[replica]))})",
+            _number(loop.coercivity), _number(loop.bias), _number(loop.remanent[0]),
             _number(loop.saturated[0]), _number(loop.loss), " ".join(f"{field:.5g}" for field in fields) or "none",
         )  # fmt: skip
     console.print(table)

@@ -61,7 +61,7 @@ def show(console: Console, record: TransitionRecord, parameter: OrderParameter, 
     known, why = found.transition, forbidden(record.ordered, parameter)
     table = Table(box=SIMPLE)
     for name in ("from", "sizes", "T (K)", "kT (meV)", "value"):
-        table.add_column(name, justify="left" if name == "from" else "right", no_wrap=True)
+        table.add_column(name, justify="left" if name == "from" else "right", no_wrap=name != "from")
     for crossing in known.crossings:
         sizes = f"{crossing.sizes[0]} x {crossing.sizes[1]}"
         if crossing.kelvin is None:
@@ -84,7 +84,8 @@ def show(console: Console, record: TransitionRecord, parameter: OrderParameter, 
             console.print(f"note        errors can be trusted from about {2 * LONG * time:.0f} sweeps on: --sweeps",
                           style="yellow", soft_wrap=True)  # fmt: skip
     console.print(
-        "peaks       of susceptibility lie above T_c and come down as boxes grow; of specific heat, on either side"
+        "peaks       of susceptibility lie above T_c and come down as boxes grow; of specific heat, on either side",
+        soft_wrap=True,
     )
     console.print(f"verdict     {words(found, why)}", soft_wrap=True)
     if known.kelvin is not None and not why:

@@ -29,7 +29,7 @@ def loop(path: str | Path, record: LoopRecord) -> None:
         for replica, moment in enumerate(along(cycle, course)):
             colour = COLOURS[replica // cycle.starts % len(COLOURS)]
             first = replica % cycle.starts == 0 and replica // cycle.starts < NAMED
-            label = f"along {vector(cycle.axes[replica], 2)}" if first else None
+            label = f"along {vector(cycle.axes[replica], 2)}, back dashed" if first else None
             axes.plot(fields[:half], moment[:half], color=colour, lw=1.1, label=label)
             axes.plot(fields[half - 1 :], moment[half - 1 :], color=colour, lw=1.1, ls="--")
         axes.set(xlabel="field (T)", ylabel="moment along the field ($\\mu_B$ per spin)")

@@ -15,6 +15,7 @@ from magsearch.config.input import Input
 from magsearch.console import model
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError, Interrupted
+from magsearch.formatting import count
 from magsearch.hysteresis.cycle import Course, Cycle, follow
 from magsearch.hysteresis.loop import along
 from magsearch.runs import record
@@ -101,7 +102,7 @@ class LoopRun:
         how = "relaxed" if cycle.temperature == 0 else f"heat bath at {cycle.temperature:g} K, {cycle.sweeps} sweeps"
         launch.say(
             f"loop       {cycle.high:g} T to {cycle.low:g} T and back, {len(cycle.fields)} steps of "
-            f"{cycle.replicas} replicas, {how}"
+            f"{count(cycle.replicas, 'replica')}, {how}"
         )
         if self.record.course.done:
             launch.say(f"resuming   after {self.record.course.done} steps, {self.before:.1f} s")

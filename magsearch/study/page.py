@@ -56,7 +56,7 @@ def said(value: Any) -> str:
     if isinstance(value, float):
         return f"{round(value, 8) + 0.0:.10g}"
     if isinstance(value, list):
-        return ", ".join(map(said, value))
+        return ", ".join(f"({said(each)})" if isinstance(each, list) else said(each) for each in value)
     return str(value)
 
 
