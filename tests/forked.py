@@ -103,15 +103,11 @@ class Command:
 
 
 def carry_out(
-    arguments: Sequence[object],
-    prepare: Callable[[], object] = lambda: None,
-    work: Callable[[], object] = main,
-    end: Callable[[int], object] = os._exit,
+    arguments: Sequence[object], prepare: Callable[[], object] = lambda: None, work: Callable[[], object] = main
 ) -> NoReturn:
     """Run a command, or other ``work``, in a fork whose standard streams are in place, and end the fork.
 
     prepare   called before
-    end       ends it with an exit code
     """
     code = FOREIGN
     try:
@@ -126,13 +122,12 @@ def carry_out(
         try:
             work()
             code = 0
-        except SystemExit as stop:
-            code = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
         except BaseException:
             traceback.print_exc()
         sys.stdout.flush()
         sys.stderr.flush()
-        end(code)
     finally:
         os._exit(code)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+import atexit
 import importlib
 import os
 import runpy
@@ -117,15 +117,16 @@ def _forked(
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # Popen waits for the last of these
         carry_out(arguments, prepare, work)
 
-    def end(code: int) -> None:
-        """As an interpreter ends that has used MPI: mpi4py finalises it, and the library at its exit tells mpiexec."""
-        if (mpi := sys.modules.get("mpi4py.MPI")) and not mpi.Is_finalized():
-            mpi.Finalize()
-        ctypes.CDLL(None).exit(code)
+    def to_the_end() -> None:
+        try:
+            work()
+        finally:
+            atexit._run_exitfuncs()
 
     def on_a_rank(given: dict[str, str]) -> NoReturn:
         os.environ.update(given)  # by its launcher
-        carry_out(arguments, prepare, work, end)
+        atexit._clear()  # what ends MPI is registered later
+        carry_out(arguments, prepare, to_the_end)
 
     if ranks:
         return ranked.start(launcher(ranks), on_a_rank, how)
