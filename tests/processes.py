@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import importlib
 import os
 import runpy
@@ -11,12 +10,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
-import ranked
 from forked import carry_out, preload
 
 from magsearch.cli import main
@@ -79,7 +77,6 @@ def start(*arguments: Any, ranks: int = 0, **how: Any) -> subprocess.Popen[str]:
     """Start magsearch in the background on ``ranks`` ranks; 0: without MPI. Its two output streams are one.
 
     Without MPI it is a fork of this process, which has everything imported; it calls ``prepare`` first, if given.
-    On ranks it consists of programs of their own, which can be sent signals.
     """
     piped: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, **how}
     if not ranks:
@@ -88,21 +85,16 @@ def start(*arguments: Any, ranks: int = 0, **how: Any) -> subprocess.Popen[str]:
     return subprocess.Popen([*launcher(ranks), *COMMAND, *map(str, arguments)], **piped)
 
 
-def program(path: Path, *arguments: Any, ranks: int = 0, code: int = 0, **how: Any) -> tuple[str, str]:
-    """What a program in Python prints on its two output streams until it ends; it runs in forks of this process."""
-    piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **how}
-    process = _forked(arguments, lambda: runpy.run_path(str(path), run_name="__main__"), piped, ranks)
-    try:
-        out, err = process.communicate(timeout=300)
-    finally:
-        process.kill()
-    assert process.returncode == code, err
-    return out, err
+def script(path: Path, *arguments: Any, where: Path) -> str:
+    """What a program prints that runs in a folder, in a fork of this process."""
+    piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": where}
+    process = _forked(arguments, lambda: runpy.run_path(str(path), run_name="__main__"), piped)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return out
 
 
-def _forked(
-    arguments: tuple[Any, ...], work: Callable[[], object], how: dict[str, Any], ranks: int = 0
-) -> subprocess.Popen[str]:
+def _forked(arguments: tuple[Any, ...], work: Callable[[], object], how: dict[str, Any]) -> subprocess.Popen[str]:
     """Start work in a fork: it takes the place of the program that Popen would start."""
     preload()
     env, first = how.pop("env", {}), how.pop("prepare", lambda: None)
@@ -117,26 +109,12 @@ def _forked(
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # Popen waits for the last of these
         carry_out(arguments, prepare, work)
 
-    def to_the_end() -> None:
-        try:
-            work()
-        finally:
-            atexit._run_exitfuncs()
-
-    def on_a_rank(given: dict[str, str]) -> NoReturn:
-        os.environ.update(given)  # by its launcher
-        atexit._clear()  # what ends MPI is registered later
-        carry_out(arguments, prepare, to_the_end)
-
-    if ranks:
-        return ranked.start(launcher(ranks), on_a_rank, how)
     return subprocess.Popen(["magsearch"], preexec_fn=instead, **how)
 
 
 def done(*arguments: Any, ranks: int = 0, code: int | None = 0, seconds: float = 120, **how: Any) -> str:
-    """What magsearch prints until it ends, with the exit code that is expected; None: 0 or 2. It runs in forks."""
-    piped: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, **how}
-    process = _forked(arguments, main, piped, ranks)
+    """What magsearch prints until it ends, with the exit code that is expected; None: 0 or 2."""
+    process = start(*arguments, ranks=ranks, **how)
     try:
         out, _ = process.communicate(timeout=seconds)
     finally:

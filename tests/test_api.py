@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from processes import MODEL, differences, done, program
+from processes import MODEL, differences, done, launcher
 from records import made_early
 
 import magsearch as ms
@@ -42,6 +43,15 @@ def options(*settings: str) -> list[str]:
     return [word for setting in settings for word in ("--set", setting)]
 
 
+def script(text: str, *arguments: object, ranks: int = 0, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """A program of a user."""
+    command = [*launcher(ranks), sys.executable, "-c", text, *map(str, arguments)]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
+    assert ended.returncode == code, ended.stderr
+    return ended
+
+
 @pytest.fixture(scope="module")
 def commanded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the command stores for the model and the settings of PROGRAM."""
@@ -56,15 +66,14 @@ def commanded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("ranks", [0, 2])
 def test_a_program_finds_and_stores_what_the_command_does(commanded, ranks, tmp_path):
     out = tmp_path / "run.h5"
-    (tmp_path / "program.py").write_text(PROGRAM)
-    printed, progress = program(tmp_path / "program.py", ROOT / "examples" / "5_exchange.out", out, ranks=ranks)
+    ended = script(PROGRAM, ROOT / "examples" / "5_exchange.out", out, ranks=ranks)
     assert differences(commanded, out) <= {"config/text"}, "a Hamiltonian does not know its input"
     champion = storage.read(commanded).elites[0]
     said = f"{champion.spins.sum(axis=0).tolist()} {champion.energy_per_site.hex()} {champion.phase}"
     ranks_said = [path.read_text() for path in tmp_path.glob("*.said")]
     assert ranks_said == [said] * max(ranks, 1), "the same champion on every rank"
-    assert progress.count("generation    2 ") == 1, "one rank reports progress"
-    assert printed.count("meV per site") == 2, "energy and gap"
+    assert ended.stderr.count("generation    2 ") == 1, "one rank reports progress"
+    assert ended.stdout.count("meV per site") == 2, "energy and gap"
     assert Path(f"{out}.png").stat().st_size > 0
 
 

@@ -13,7 +13,7 @@ import nbformat
 import numpy as np
 import pytest
 from nbclient import NotebookClient
-from processes import done, program
+from processes import done, script
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
@@ -32,7 +32,7 @@ def lines(*command: object) -> list[str]:
 
 
 def example(name: str, *arguments: object) -> list[str]:
-    return program(ROOT / "examples" / name, *arguments, cwd=ROOT)[0].splitlines()
+    return script(ROOT / "examples" / name, *arguments, where=ROOT).splitlines()
 
 
 def numbers(line: str) -> list[float]:
@@ -172,7 +172,7 @@ def test_10_every_cell_of_the_tutorial_runs_and_shows_what_it_promises():
 
 @pytest.mark.parametrize("name", [pytest.param("1_ground_state.py", marks=pytest.mark.slow), "8_islands.py"])
 def test_examples_run_in_any_folder(name, tmp_path):
-    program(ROOT / "examples" / name, *(("12",) if name.startswith("1") else (SMALL, "8")), cwd=tmp_path)
+    script(ROOT / "examples" / name, *(("12",) if name.startswith("1") else (SMALL, "8")), where=tmp_path)
     assert os.listdir(tmp_path) == []
 
 

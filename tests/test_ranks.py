@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from processes import COMMAND, LEADER, MODEL, datasets, differences, done, launcher, program, start
+from processes import COMMAND, LEADER, MODEL, datasets, differences, done, launcher, start
 
 from magsearch import storage
 from magsearch.search.archipelago import owners
@@ -123,7 +123,11 @@ def test_error_on_one_rank_ends_all_with_its_message(alone, error, code, told, t
     script, out = tmp_path / "fault.py", tmp_path / "out.h5"
     script.write_text(FAULT.format(error=error))
     arguments = ["run", str(alone["exchange"]), "-o", str(out), "--set", "storage.generations=1"]
-    assert re.search(told, program(script, *arguments, ranks=2, code=code)[1])
+    ended = subprocess.run(
+        [*launcher(2), sys.executable, str(script), *arguments], capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == code
+    assert re.search(told, ended.stderr)
     done("run", "--resume", out)  # the last checkpoint is good
     assert differences(alone["exchange"].with_suffix(".h5"), out) <= {"config/settings"}
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,7 +17,7 @@ import h5py
 import numpy as np
 import pytest
 from command import refused
-from processes import datasets, differences, done, program, start
+from processes import datasets, differences, done, launcher, start
 
 from magsearch import storage
 from magsearch.console.scan import summary
@@ -208,7 +211,10 @@ def told(self, task):
 scan.Scan._searched = told
 cli.main()
 """)
-    program(script, "scan", alone, "-o", out, ranks=3, code=75)
+    command = [*launcher(3), sys.executable, str(script), "scan", str(alone), "-o", str(out)]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
+    assert ended.returncode == 75, ended.stdout + ended.stderr
     done("scan", "--resume", out, ranks=2)
     assert differences(alone.with_suffix(".h5"), out) == set()
 
