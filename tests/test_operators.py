@@ -38,7 +38,7 @@ from magsearch.operators.waves import (
     vortices,
 )
 from magsearch.randomness import Consumer, Draws
-from magsearch.search.island import GeneticTunneling, Island
+from magsearch.search.island import RESTARTS, GeneticTunneling, Island
 
 X, Y, Z = np.eye(3)
 UP = (0.0, 0.0, 5.0)
@@ -150,6 +150,7 @@ def test_breeding_puts_offspring_on_the_sphere(operator, crystal):
     settings = GeneticTunneling(replicas=4, seeds=((RandomSpins(), 1.0),), operators=((make, 1.0),))
     island = Island(crystal, Evaluator(hamiltonian, Cpu()), settings)
     island.breed()
+    island.state = replace(island.state, generation=RESTARTS)
     for child in island._offspring(0):
         assert child.origin == operator.__name__
         assert_allclose(np.linalg.norm(child.spins, axis=1), hamiltonian.occupied, atol=1e-6)
