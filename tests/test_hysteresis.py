@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,21 @@ def test_a_loop_along_the_easy_axis_is_a_rectangle(stoner_wohlfarth):
     for one, exact in ((first, -1), (second, 1)):
         assert abs(one.after - one.before) < TOLERANCE * B_K
         assert one.after / B_K == pytest.approx(exact, abs=2 * TOLERANCE)
+
+
+def test_a_switching_in_the_step_after_zero_field_is_found():
+    """A reversed state has the energy of the state before when there is no field, but it does not return."""
+    cycle = Cycle(-3 * B_K, 3 * B_K, 5, (direction(0),), tolerance=TOLERANCE * B_K)
+    first, second = course_of(particle(), cycle).switchings
+    assert [(one.before / B_K, one.after / B_K) for one in (first, second)] == [
+        pytest.approx((sign, sign), abs=2 * TOLERANCE) for sign in (-1, 1)
+    ]
+    assert first.lost == pytest.approx(2 * MOMENT * MU_B * 1.5 * B_K, rel=1e-6)
+
+
+def test_spins_that_turn_freely_do_not_switch():
+    cycle = Cycle(-3 * B_K, 3 * B_K, 5, (direction(0),), tolerance=TOLERANCE * B_K)
+    assert not course_of(replace(particle(), anisotropy=()), cycle).switchings
 
 
 def test_a_loop_along_the_hard_axis_is_linear(stoner_wohlfarth):

@@ -37,6 +37,7 @@ STEPS = 20_000  # maximum number of evaluations of a relaxation
 GRADIENT = 2000  # of these without a Hessian, which is slow to leave a saddle
 TURN = 0.1  # radians, of any spin in one step of a relaxation: states do not leap over barriers
 MOVED = 1e-3  # change of the mean of s.s' from which a step is tested for a switching
+LITTLE = 0.01  # of a step of the field
 EQUAL = 1e-8  # of the stiffest coupling per spin: energies of equivalent states
 TOLERANCE = 1e-5  # of the span of the field: width of the intervals of switching fields, unless another is given
 FINEST = 2.0**-50  # of a step of the field: smallest width of such an interval
@@ -213,7 +214,8 @@ def _relaxed(cycle: Cycle, evaluator: Evaluator, course: Course, watch: Watch) -
         before, last = course.textures, cycle.fields[step - 1]
         moved = np.flatnonzero(1 - _alike(before, textures, spins) > MOVED)
         state = before[moved], course.energy[moved, -1] * spins
-        left = _left(evaluator, *state, textures[moved], last * cycle.axes[moved], own, 1, watch)
+        ahead = (field - last) * cycle.axes[moved]
+        left = _left(evaluator, *state, textures[moved], last * cycle.axes[moved], ahead, own, 1, watch)
         gone = moved[left]
         low, high = _bisected(cycle, evaluator, before, gone, course.energy[:, -1] * spins, own, watch, (last, field))
         along = (course.moment[gone, -1] * cycle.axes[gone]).sum(axis=1)
@@ -229,6 +231,7 @@ def _left(
     energy: NDArray[np.float64],
     after: NDArray[np.float64],
     tesla: NDArray[np.float64],
+    ahead: NDArray[np.float64],
     own: Key,
     turn: int,
     watch: Watch,
@@ -236,14 +239,18 @@ def _left(
     """Return whether each replica has left its state for good, [replica].
 
     It has where it does not return in the field ``tesla`` of the state before, of this ``energy`` (meV), nor to one of
-    the same energy, which symmetry makes of it.
+    the same energy, which symmetry makes of it. Without a field a state and its reverse have the same energy: there it
+    should return in a little field against ``ahead``, the change of the field [replica, 3], or to the same moment.
     """
     if not len(after):
         return np.zeros(0, dtype=bool)
-    back, found = _settle(evaluator, after, tesla, own, turn, watch)
-    spins = evaluator.hamiltonian.n_spins
+    spins, none = evaluator.hamiltonian.n_spins, ~tesla.any(axis=1)
+    back, found = _settle(evaluator, after, np.where(none[:, None], -LITTLE * ahead, tesla), own, turn, watch)
     apart = 1 - _alike(before, back, spins) > MOVED
-    return np.asarray(apart & (energy - found > EQUAL * spins * evaluator.stiffness))
+    lower = energy - found > EQUAL * spins * evaluator.stiffness
+    turned = (moments(evaluator, back) - moments(evaluator, before)) * ahead / np.linalg.norm(ahead, axis=1)[:, None]
+    reversed_ = np.abs(turned.sum(axis=1)) > MOVED * np.abs(evaluator.hamiltonian.site_moments).mean()
+    return np.asarray(apart & np.where(none, reversed_, lower))
 
 
 def _bisected(
@@ -259,12 +266,13 @@ def _bisected(
     """Return the fields between which the replicas ``gone`` switch, [replica] each: halved ``bisections`` times."""
     low, high = (np.full(len(gone), float(end)) for end in ends)
     here, energy = textures[gone], energies[gone]
+    ahead = (ends[1] - ends[0]) * cycle.axes[gone]
     for turn in range(cycle.bisections if len(gone) else 0):
         middle = (low + high) / 2
         tesla = middle[:, None] * cycle.axes[gone]
         there, found = _settle(evaluator, here, tesla, own, 2 + 2 * turn, watch)
         beside = low[:, None] * cycle.axes[gone]
-        switched = _left(evaluator, here, energy, there, beside, own, 3 + 2 * turn, watch)
+        switched = _left(evaluator, here, energy, there, beside, ahead, own, 3 + 2 * turn, watch)
         here = np.where(switched[:, None, None], here, there)
         energy = np.where(switched, energy, found)
         low, high = np.where(switched, low, middle), np.where(switched, middle, high)
