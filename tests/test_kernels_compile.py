@@ -28,6 +28,7 @@ HOT = (
     *LINES,
     "evaluate<float>", "advance_and_evaluate<float>", "choose_step<float>", "advance_spins<float>",
     "advance_with_velocity<float>", "update_spins<float>", "update_spins_together<float>", "lbfgs_products<float>",
+    "evaluate_with_products<float>",
 )  # fmt: skip
 SHARED = 48 * 1024  # bytes that a block of threads may have without asking for more
 # as CuPy 14 compiles (cupy/cuda/compiler.py)

@@ -244,13 +244,13 @@ def _left(
     """
     if not len(after):
         return np.zeros(0, dtype=bool)
-    spins, none = evaluator.hamiltonian.n_spins, ~tesla.any(axis=1)
-    back, found = _settle(evaluator, after, np.where(none[:, None], -LITTLE * ahead, tesla), own, turn, watch)
+    spins, fielded = evaluator.hamiltonian.n_spins, tesla.any(axis=1, keepdims=True)
+    back, found = _settle(evaluator, after, np.where(fielded, tesla, -LITTLE * ahead), own, turn, watch)
     apart = 1 - _alike(before, back, spins) > MOVED
     lower = energy - found > EQUAL * spins * evaluator.stiffness
     turned = (moments(evaluator, back) - moments(evaluator, before)) * ahead / np.linalg.norm(ahead, axis=1)[:, None]
     reversed_ = np.abs(turned.sum(axis=1)) > MOVED * np.abs(evaluator.hamiltonian.site_moments).mean()
-    return np.asarray(apart & np.where(none, reversed_, lower))
+    return np.asarray(apart & np.where(fielded[:, 0], lower, reversed_))
 
 
 def _bisected(
