@@ -244,7 +244,7 @@ def _left(
     """
     if not len(after):
         return np.zeros(0, dtype=bool)
-    spins, fielded = evaluator.hamiltonian.n_spins, tesla.any(axis=1, keepdims=True)
+    spins, fielded = evaluator.hamiltonian.n_spins, np.asarray(tesla.any(axis=1, keepdims=True))
     back, found = _settle(evaluator, after, np.where(fielded, tesla, -LITTLE * ahead), own, turn, watch)
     apart = 1 - _alike(before, back, spins) > MOVED
     lower = energy - found > EQUAL * spins * evaluator.stiffness
