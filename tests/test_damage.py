@@ -39,6 +39,7 @@ def resumable(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run.h5"
 
 
+@pytest.mark.slow
 def test_damaged_copies_are_read_or_refused_by_every_command():
     """damage.py tries any number of them; in a process of its own, which an abort would end."""
     script = Path(__file__).with_name("damage.py")
