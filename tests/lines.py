@@ -37,7 +37,7 @@ replicas = 4
 elites = 3
 """
 MCIF = "in.mcif"
-FOLDER = "-folder"  # the ending of what is a folder
+FOLDER = "-folder"  # suffix of outputs that are folders
 LANDSCAPE = "landscape {} --minima 2 --neighbours 1 --most 3 --images 4"
 TC = "--ground-state run.h5 --sizes 1,2 --sweeps 100 --rounds 1 --ladders 1"
 SMALL = "--charges 0 --seeds 2 --each 1"

@@ -23,9 +23,11 @@ from magsearch.engine.evaluator import Evaluator
 from magsearch.landscape.effort import Effort
 from magsearch.minima import modes
 from magsearch.minima.hessian import Hessian
+from magsearch.minima.lobpcg import FAR, lowest_ritz
 
 CONJUGATE = 120  # largest number of products with the Hessian in a step
 SEARCH = 40  # largest number of products for the mode
+INDEPENDENT = 1e-10  # smallest eigenvalue of scalar products of vectors that are independent
 RESOLVED = 0.1  # residual of the mode, of its eigenvalue
 TURN = 0.3  # radians, largest rotation of a spin in a step
 
@@ -100,7 +102,7 @@ def step(
     least = square * _wide(hessian, accuracy) ** 2
     limit = _wide(hessian, radius) ** 2
     going, bounded = square > least, square < 0
-    p2, xp_, x2 = square.copy(), xp.zeros_like(square), xp.zeros_like(square)  # p . p, x . p, x . x
+    pp, px, xx = square.copy(), xp.zeros_like(square), xp.zeros_like(square)  # p . p, x . p, x . x
     for count in range(CONJUGATE):
         if count % 20 == 0:
             watch()
@@ -109,10 +111,10 @@ def step(
         effort.products += len(s)
         product += raised * _dot(xp, p, mode) * mode
         curvature = _dot(xp, p, product)
-        positive = curvature > 1e-14 * evaluator.stiffness * p2
+        positive = curvature > 1e-14 * evaluator.stiffness * pp
         alpha = square / xp.where(positive, curvature, 1.0)
-        beyond = ~positive | (x2 + 2 * alpha * xp_ + alpha * alpha * p2 >= limit)
-        border = (xp.sqrt(xp_ * xp_ + p2 * xp.maximum(limit - x2, 0.0)) - xp_) / xp.maximum(p2, 1e-300)
+        beyond = ~positive | (xx + 2 * alpha * px + alpha * alpha * pp >= limit)
+        border = (xp.sqrt(px * px + pp * xp.maximum(limit - xx, 0.0)) - px) / xp.maximum(pp, 1e-300)
         alpha = xp.where(going, xp.where(beyond, border, alpha), 0.0)
         x += alpha * p
         r -= alpha * product
@@ -122,8 +124,8 @@ def step(
         beta = xp.where(going, rest / xp.where(going, square, 1.0), 0.0)
         p *= beta
         p += xp.where(going, 1.0, 0.0) * r
-        x2, xp_ = x2 + alpha * (2 * xp_ + alpha * p2), beta * (xp_ + alpha * p2)
-        p2, square = rest + beta * beta * p2, rest
+        xx, px = xx + alpha * (2 * px + alpha * pp), beta * (px + alpha * pp)
+        pp, square = rest + beta * beta * pp, rest
         if not bool(device.host(going.any())):
             break
     change = r + upward + raised * _dot(xp, x, mode) * mode - force
@@ -178,7 +180,8 @@ def softest(hessian: Hessian, along: NDArray[np.float64], effort: Effort) -> tup
             for j, (other, product) in enumerate(space[i:], i):
                 gram[:, i, j] = gram[:, j, i] = device.host(_dot(xp, vector, other)).ravel()
                 matrix[:, i, j] = matrix[:, j, i] = device.host(_dot(xp, vector, product)).ravel()
-        weights = _lowest(gram, matrix, evaluator.stiffness)
+        _, weights = lowest_ritz(gram, matrix, 1, INDEPENDENT, FAR * evaluator.stiffness)
+        weights = weights[..., 0] * np.where(weights[:, :1, 0] < 0, -1.0, 1.0)  # the mode keeps its sign
         a, b, c = (device.array(w.reshape(-1, 1, 1, device.width), np.float64) for w in weights.T)
         change, changed = b * r + c * change, b * curved + c * changed
         x, image = a * x + change, a * image + changed
@@ -189,18 +192,6 @@ def softest(hessian: Hessian, along: NDArray[np.float64], effort: Effort) -> tup
         value = _dot(xp, x, image)
     x -= _each(x, hessian.spins) * hessian.spins
     return x / xp.sqrt(_dot(xp, x, x)), value
-
-
-def _lowest(gram: NDArray[np.float64], matrix: NDArray[np.float64], stiffness: float) -> NDArray[np.float64]:
-    """Return the weights of the lowest Ritz vector in bases that need not be independent, [replica, vector]."""
-    size, u = np.linalg.eigh(gram)
-    there = size > 1e-10
-    basis = u * np.where(there, np.maximum(size, 1e-300) ** -0.5, 0.0)[:, None]
-    small = basis.swapaxes(1, 2) @ matrix @ basis
-    far = 1e3 * stiffness * np.eye(gram.shape[-1]) * ~there[:, None]
-    _, c = np.linalg.eigh(small + far)
-    found = (basis @ c[..., :1])[..., 0]
-    return np.asarray(found * np.where(found[:, :1] < 0, -1.0, 1.0))
 
 
 def _dot(xp: Any, a: Any, b: Any) -> Any:

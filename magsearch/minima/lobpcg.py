@@ -21,11 +21,11 @@ from magsearch.minima.hessian import Hessian
 from magsearch.randomness import Consumer, stream
 from magsearch.relaxation.preconditioner import softened
 
-GUARDS = 4  # vectors beside those asked for: nothing lower is left out, and the rest of the spectrum is farther away
+GUARDS = 4  # vectors in addition to those asked for: no lower eigenvalue is missed, and convergence is faster
 SOFTNESS = 3e-3  # of the preconditioner
 MEMORY = 2**28  # bytes of all blocks that are improved at a time
-SETTLED = 0.1  # of the residual with which an eigenvalue is found: a vector is not improved further
-RENEWED = 20  # iterations after which the images of the block are computed anew
+SETTLED = 0.1  # vectors with this part of the residual that is allowed are not improved further
+REFRESHED = 20  # iterations from one multiplication of the whole block by H to the next, against rounding
 DEPENDENT = 0.1  # times the root of a rounding: the smallest eigenvalue of scalar products of independent vectors
 SAME = 1e-6  # of |v|^2: what is left of a guess v that is a direction left out
 FAR = 1e3  # times the stiffest coupling: in place of eigenvalues in directions that are not there
@@ -78,7 +78,7 @@ def lowest(
             moving, excess, before = moving[left], excess[left], before[left]
             smaller = Block(evaluator, s[moving], tesla[moving], left_out[:, moving], block.size)
             block = smaller.resuming(block, left)
-        block.improve(excess > SETTLED, anew=step % RENEWED == RENEWED - 1)
+        block.improve(excess > SETTLED, refresh=step % REFRESHED == REFRESHED - 1)
     return found
 
 
@@ -152,17 +152,17 @@ class Block:
         """Return |H v - value v| of all vectors, [replica, size] meV."""
         return np.sqrt(self.evaluator.device.host((self._rest() ** 2).sum(axis=2)).astype(np.float64))
 
-    def improve(self, unsettled: NDArray[np.bool_], anew: bool = False) -> None:
+    def improve(self, active: NDArray[np.bool_], refresh: bool = False) -> None:
         """Replace the vectors by the lowest Ritz vectors in the space of these, of W and of P.
 
-        unsettled   [replica, size] which vectors are improved
-        anew        whether all images are computed again, in which rounding adds up
+        active    [replica, size] whether a vector is improved
+        refresh   whether vectors and directions are multiplied by H again; their images accumulate rounding errors
         """
         rest = self._rest()
         away = self._clean(self._preconditioned(rest.reshape(*rest.shape[:2], -1, 3)))
-        some = self.evaluator.device.array(unsettled[..., None], self.evaluator.real)
+        some = self.evaluator.device.array(active[..., None], self.evaluator.real)
         away = some * self._clean(away - self.xp.matmul(self.xp.matmul(away, _turned(self.vectors)), self.vectors))
-        if anew:
+        if refresh:
             self.images, self.moved = self._image(self.vectors), self._image(self.directions)
         vectors, images = [self.vectors, away], [self.images, self._image(away)]
         overlap = self.xp.matmul(self.directions, _turned(self.vectors))

@@ -73,22 +73,11 @@ def softest(
         vectors = np.stack(basis)
     else:
         lattice, accuracy = evaluator.hamiltonian.lattice, (CLOSE, zero(evaluator))
-        vectors = np.concatenate(
-            [
-                lowest(
-                    evaluator,
-                    s[p],
-                    field[p],
-                    zero_modes[:, p],
-                    soft_fields(lattice, s[p]),
-                    count,
-                    accuracy,
-                    steps,
-                    watch,
-                )
-                for p in portions(evaluator, len(s), count)
-            ]
-        )
+        parts = []
+        for p in portions(evaluator, len(s), count):
+            guesses = soft_fields(lattice, s[p])
+            parts.append(lowest(evaluator, s[p], field[p], zero_modes[:, p], guesses, count, accuracy, steps, watch))
+        vectors = np.concatenate(parts)
     values, vectors, residuals = ritz(hessian, vectors, count)
     return Modes(values, vectors, residuals, (zero_modes != 0).any(axis=(2, 3)).sum(axis=0))
 

@@ -52,7 +52,7 @@ def write(group: h5py.Group, landscape: Landscape) -> None:
 
 
 def read(group: h5py.Group, sites: int) -> Landscape:
-    """Return the landscape in /landscape of a run.h5, of textures of so many sites."""
+    """Return the landscape in a group /landscape of a run whose textures have ``sites`` sites."""
     below, above, flow = group["minima"], group["saddles"], group["rates"]
     energies = numbers(below, "energy", -1).tolist()
     count, passes = len(energies), len(numbers(above, "energy", -1))
