@@ -21,7 +21,7 @@ from magsearch.config import document
 from magsearch.config.keys import KNOWN, TABLES
 from magsearch.errors import InputError, SettingError
 from magsearch.formats.toml.couplings import CUBIC_ALONG_Z
-from magsearch.formats.toml.model import Model
+from magsearch.formats.toml.schema import Model
 from magsearch.formats.toml.table import Key, Table
 from magsearch.search.stopping import Stop
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from annotated_types import Len
 
 from magsearch.config.keys import TABLES
-from magsearch.formats.toml.model import Model
+from magsearch.formats.toml.schema import Model
 from magsearch.formats.toml.table import Key, Table, tables
 
 HEAD = """\

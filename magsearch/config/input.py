@@ -19,8 +19,9 @@ from magsearch.config.storage import StorageTable
 from magsearch.errors import InputError, SettingError
 from magsearch.formats.build import too_large
 from magsearch.formats.text_file import Choices
-from magsearch.formats.toml.model import Dipoles, dipoles, self_contained
 from magsearch.formats.toml.model import hamiltonian as hamiltonian_of
+from magsearch.formats.toml.model import self_contained
+from magsearch.formats.toml.schema import Dipoles, dipoles
 from magsearch.formats.toml.source import Source
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.notes import harmless

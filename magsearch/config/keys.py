@@ -15,7 +15,7 @@ from magsearch.config.storage import StorageTable
 from magsearch.errors import InputError, unknown
 from magsearch.formats.table import is_index
 from magsearch.formats.text_file import Choices
-from magsearch.formats.toml.model import Model
+from magsearch.formats.toml.schema import Model
 from magsearch.formats.toml.table import Table
 
 TABLES: dict[str, type[Table]] = {
