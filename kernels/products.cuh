@@ -209,6 +209,16 @@ struct SweptSites {
     }
 };
 
+// The sites of replica r, from the arguments of update_spins().
+template <typename real>
+DEVICE SweptSites<real> swept_sites(real* spins, const int* start, const int* neighbour, const int* coupling,
+                                    const real* matrices, const int* order, const real* zeeman, int tethered,
+                                    const real* anchor, const real* pull, int r, int sites) {
+    const long long first = place(0, r, sites);
+    return {spins + first, start,          neighbour, coupling, matrices, order, load3(zeeman + place(0, r, 1)),
+            tethered,      anchor + first, pull + r};
+}
+
 // update_spins() of heatbath.cuh with products
 template <typename real>
 KERNEL update_spins_with_products(
@@ -223,17 +233,8 @@ KERNEL update_spins_with_products(
     FOR_EACH (c, last - first, r, replicas) {
         Sweep<real> sweep(kind, onsite_table, kT, cone, awake, number, turn, r);
         const Products<real> products{product_start, product_entry, product_rows};
-        const long long first_spin = place(0, r, sites);
-        const SweptSites<real> swept{spins + first_spin,
-                                     start,
-                                     neighbour,
-                                     coupling,
-                                     matrices,
-                                     order,
-                                     load3(zeeman + place(0, r, 1)),
-                                     tethered,
-                                     anchor + first_spin,
-                                     pull + r};
+        const auto swept =
+            swept_sites(spins, start, neighbour, coupling, matrices, order, zeeman, tethered, anchor, pull, r, sites);
         swept.update(
             sweep, products, [](int) { return NoWaves{}; }, part[first + c], part[first + c + 1], moves, key0, key1,
             sums + (long long)c * SWEEP_SUMS * replicas + r, replicas);

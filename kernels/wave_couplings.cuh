@@ -203,17 +203,8 @@ KERNEL update_spins_with_waves(
         };
         Sweep<real> sweep(kind, onsite_table, kT, cone, awake, number, turn, r);
         const Products<real> products{product_start, product_entry, product_rows};
-        const long long first_spin = place(0, r, sites);
-        const SweptSites<real> swept{spins + first_spin,
-                                     start,
-                                     neighbour,
-                                     coupling,
-                                     matrices,
-                                     order,
-                                     load3(zeeman + place(0, r, 1)),
-                                     tethered,
-                                     anchor + first_spin,
-                                     pull + r};
+        const auto swept =
+            swept_sites(spins, start, neighbour, coupling, matrices, order, zeeman, tethered, anchor, pull, r, sites);
         swept.update(sweep, products, waves_of, part[first + c], part[first + c + 1], moves, key0, key1,
                      sums + (long long)c * SWEEP_SUMS * replicas + r, replicas);
     }
