@@ -40,14 +40,15 @@ class Neighbours:
         expected = len(bonds) * lattice.cells + (0 if extra is None else len(extra))
         if expected > LARGEST:
             raise InputError(f"{expected} neighbours of all sites; the lists hold {LARGEST}: choose a smaller size")
-        offsets, which = np.unique(bonds.offset, axis=0, return_inverse=True)
-        cells = np.array([lattice.neighbours(offset) for offset in offsets], np.int64).reshape(-1, lattice.cells)
-        there = cells[which.reshape(-1)]  # [bond, cell]
-        bond, cell = np.nonzero(there >= 0)
-        i = [cell * lattice.atoms + bonds.i[bond]]
-        j = [there[bond, cell] * lattice.atoms + bonds.j[bond]]
-        coupling = [bond]
-        del there, cell  # as large as the lists
+        offsets, which, many = np.unique(bonds.offset, axis=0, return_inverse=True, return_counts=True)
+        alike = np.split(np.argsort(which.reshape(-1), kind="stable"), np.cumsum(many))[:-1]  # bonds of each offset
+        i, j, coupling = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for offset, some in zip(offsets, alike, strict=True):
+            there = lattice.neighbours(offset)
+            cell = np.flatnonzero(there >= 0)
+            i.append((bonds.i[some][:, None] + lattice.atoms * cell).ravel())
+            j.append((bonds.j[some][:, None] + lattice.atoms * there[cell]).ravel())
+            coupling.append(np.repeat(some, len(cell)))
         matrices = bonds.J
         if extra is not None:
             i.append(extra.i)
@@ -55,11 +56,11 @@ class Neighbours:
             coupling.append(len(bonds) + np.arange(len(extra)))
             matrices = np.concatenate([matrices, extra.J])
         table, row = np.unique(matrices.reshape(-1, 9), axis=0, return_inverse=True)
-        site, other, which = np.concatenate(i), np.concatenate(j), row.reshape(-1)[np.concatenate(coupling)]
-        keep = hamiltonian.occupied[site] & hamiltonian.occupied[other]
-        order = np.flatnonzero(keep)[np.argsort(site[keep], kind="stable")]
+        site, other, bond = np.concatenate(i), np.concatenate(j), np.concatenate(coupling)
+        kept = np.flatnonzero(hamiltonian.occupied[site] & hamiltonian.occupied[other])
+        order = kept[np.lexsort((bond[kept], site[kept]))]
         start = np.searchsorted(site[order], np.arange(lattice.sites + 1))
-        return cls(start, other[order], which[order], table.reshape(-1, 3, 3))
+        return cls(start, other[order], row.reshape(-1)[bond[order]], table.reshape(-1, 3, 3))
 
     def on(self, device: Device, real: Any) -> tuple[Any, Any, Any, Any]:
         """Return start, neighbour, coupling and matrices [coupling, stride] on a device, none of them empty."""
