@@ -180,7 +180,9 @@ ms.search(sys.argv[1], store=sys.argv[2], generations=100000, window=100000, ove
 """
 
 
-@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 75), ("SIGINT", -signal.SIGINT)])
+@pytest.mark.parametrize(
+    ("name", "code"), [("SIGTERM", 75), pytest.param("SIGINT", -signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_signal_stops_a_program_whose_run_resumes(toml, name, code, tmp_path):
     out = tmp_path / "run.h5"
     command = [sys.executable, "-u", "-c", ENDLESS, str(toml), str(out)]
@@ -234,7 +236,9 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("code", ENDS)
+@pytest.mark.parametrize(
+    "code", ["converged", "gap-closed", *(pytest.param(c, marks=pytest.mark.slow) for c in list(ENDS)[2:])]
+)
 def test_no_decision_depends_on_the_sentence_of_a_stop_reason(code, monkeypatch, tmp_path):
     """Other sentences, an empty one among them, store the same file: populations where they are worth it, and all."""
     model = tmp_path / "in.toml"

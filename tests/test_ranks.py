@@ -40,8 +40,11 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize(
     ("scheme", "ranks"),
     [
-        ("exchange", 2), ("leader", 1), ("leader", 4),
-        *(pytest.param(*both, marks=pytest.mark.slow) for both in (("exchange", 1), ("exchange", 4), ("leader", 2))),
+        ("exchange", 2), ("leader", 4),
+        *(
+            pytest.param(*both, marks=pytest.mark.slow)
+            for both in (("exchange", 1), ("exchange", 4), ("leader", 1), ("leader", 2))
+        ),
     ],
 )  # fmt: skip
 def test_same_seed_same_run_on_any_number_of_ranks(alone, scheme, ranks, tmp_path):
@@ -116,7 +119,12 @@ cli.main()
     ("error", "code", "told"),
     [
         ("ArithmeticError('the kernel is upset')", 1, r"rank 1 on \S+ failed:\n(.|\n)*the kernel is upset"),
-        ("errors.InputError('device lost', 'cuda:1')", 2, r"magsearch: rank 1 on \S+: cuda:1: device lost\n"),
+        pytest.param(
+            "errors.InputError('device lost', 'cuda:1')",
+            2,
+            r"magsearch: rank 1 on \S+: cuda:1: device lost\n",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_error_on_one_rank_ends_all_with_its_message(alone, error, code, told, tmp_path):
