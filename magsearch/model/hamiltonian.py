@@ -30,8 +30,9 @@ from numpy.typing import ArrayLike, NDArray
 from magsearch.errors import SettingError
 from magsearch.formatting import html_table, text_table, vector
 from magsearch.model.bonds import SUMS, Bonds
+from magsearch.model.box_remarks import box_remarks
 from magsearch.model.lattice import Lattice
-from magsearch.model.notes import Note, about
+from magsearch.model.notes import about
 from magsearch.model.terms.bilinear import Bilinear
 from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.products import SpinProducts
@@ -154,55 +155,7 @@ class Hamiltonian:
     @cached_property
     def remarks(self) -> tuple[str, ...]:
         """The notes, and what is to be said of the couplings in this box: images that add up, those that are cut."""
-        return (*self.notes, *self._images(), *self._cut(), *self._cut_products())
-
-    def _images(self) -> list[str]:
-        bonds, lattice = self.bonds, self.lattice
-        wrapped = np.where(lattice.periodic, bonds.offset % np.array(lattice.size), bonds.offset)
-        ends = np.column_stack([bonds.i, bonds.j, wrapped])
-        _, which, times = np.unique(ends, axis=0, return_inverse=True, return_counts=True)
-        several = times[which.reshape(-1)] > 1
-        if not several.any():
-            return []
-        return [
-            Note(
-                f"the box is smaller than twice the range of the couplings: {several.sum()} of {len(bonds)} couplings "
-                f"of a cell reach a site that another one reaches, for example {bonds.describe(int(several.argmax()))};"
-                " all count here, while UppASD without map_multiple keeps one",
-                harmless=True,
-            )
-        ]
-
-    def _cells_with(self, span: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return in how many cells couplings across ``span`` [coupling, 3] cells exist, [coupling]."""
-        size = np.array(self.lattice.size)
-        return np.asarray(np.where(self.lattice.periodic, size, np.maximum(size - np.abs(span), 0)).prod(axis=1))
-
-    def _cut(self) -> list[str]:
-        bonds, lattice, left = self.bonds, self.lattice, self._cells_with(self.bonds.offset)
-        cut = lattice.cells - left
-        if not cut.any():
-            return []
-        worst = int(cut.argmax())
-        nowhere = int((left == 0).sum())
-        gone = f" ({nowhere} of {len(bonds)} couplings of a cell exist nowhere)" if nowhere else ""
-        told = (
-            f"open edges cut {cut.sum() // 2} of {lattice.cells * len(bonds) // 2} couplings{gone}, for example "
-            f"{bonds.describe(worst)}; --set model.periodic closes an axis"
-        )
-        return [Note(told, harmless=not nowhere)]  # a film has surfaces; couplings that exist nowhere are lost
-
-    def _cut_products(self) -> list[str]:
-        notes: list[str] = []
-        for term in self.products:
-            left = self._cells_with(np.ptp(term.cells, axis=1))
-            cut = self.lattice.cells - left
-            if cut.any():
-                nowhere = int((left == 0).sum())
-                gone = f"; {nowhere} of {len(term)} clusters of a cell exist nowhere" if nowhere else ""
-                told = f"open edges cut {cut.sum()} of {self.lattice.cells * len(term)} clusters of {term.name}{gone}"
-                notes.append(Note(told, harmless=not nowhere))
-        return notes
+        return (*self.notes, *box_remarks(self.lattice, self.bonds, self.products))
 
     @cached_property
     def present(self) -> Bonds:
@@ -232,7 +185,7 @@ class Hamiltonian:
         """Average number of couplings of a spin, without dipoles and those at wave vectors."""
         if not self.uniform:
             return len(self.directed) / max(self.n_spins, 1)
-        return float(self._cells_with(self.bonds.offset).sum()) / self.lattice.sites
+        return float(self.lattice.cells_with(self.bonds.offset).sum()) / self.lattice.sites
 
     @cached_property
     def site_moments(self) -> NDArray[np.float64]:

@@ -212,6 +212,11 @@ class Lattice:
         """Distances between the faces of the cell that each cell vector connects, [axis] angstrom."""
         return np.asarray(2 * np.pi / np.linalg.norm(self.reciprocal, axis=1))
 
+    def cells_with(self, span: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return in how many cells couplings across ``span`` [coupling, 3] cells exist, [coupling]."""
+        size = np.array(self.size)
+        return np.asarray(np.where(self.periodic, size, np.maximum(size - np.abs(span), 0)).prod(axis=1))
+
     def neighbours(self, offset: ArrayLike) -> NDArray[np.int64]:
         """Return the cell that lies ``offset`` cells away from each cell, [cell]; -1 beyond an open edge."""
         target = self.coordinates + np.asarray(offset)
