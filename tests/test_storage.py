@@ -138,6 +138,7 @@ def in_parts(path: Path, states: Mapping[int, State], ranks: Sequence[Sequence[i
     return storage.Parts(made, list(states))
 
 
+@pytest.mark.spread(4)
 def test_populations_are_the_same_after_reading(model, path):
     states = random_states(model)
     storage.write(path, stored(model), states)
