@@ -101,9 +101,9 @@ def caption(record: Record, number: int) -> str:
 
 
 def charge_words(record: Record, number: int) -> str:
-    """Return ", Q = -9.0", or nothing where neighbouring spins differ too much for a charge."""
+    """Return ", charge -9.0", or nothing where neighbouring spins differ too much for a charge."""
     elite = record.elites[number]
-    return "" if rough(record.hamiltonian.lattice, elite.spins) else f", Q = {fixed(elite.charge, 1)}"
+    return "" if rough(record.hamiltonian.lattice, elite.spins) else f", charge {fixed(elite.charge, 1)}"
 
 
 def certificate(record: Record) -> dict[str, Any] | None:
