@@ -32,7 +32,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from small_files import grogu, ovf, spirit, structures, tb2j, uppasd, vampire
 
-from magsearch import formats
+from magsearch import config, formats
 from magsearch.errors import InputError
 from magsearch.model.lattice import Lattice
 
@@ -85,6 +85,130 @@ J = [1.0, 0.3, 0.1]
 [[model.dmi]]
 D = 0.5
 direction = "bloch"
+"""
+TERMS = """\
+[model]
+title = "all terms"
+size = [4, 4, 1]
+cell = [[1, 0, 0], [0, 1, 0], [0, 0, 3]]
+cartesian = true
+basis = [{position = [0, 0, 0]}]
+dipole = {demagnetising = [0.0, 0.0, 1.0]}
+nonmagnetic = [{species = "O", position = [0.5, 0.5, 0.5]}]
+symmetry = {tolerance = 0.01}
+[[model.bond]]
+i = 0
+j = 0
+cells = [1, 0, 0]
+J = 1.0
+[[model.two_ion]]
+A = [0.1, 0.2]
+axis = [0, 0, 1]
+[[model.stevens]]
+k = 4
+q = 4
+B = 0.1
+[[model.biquadratic]]
+B = 0.1
+[[model.biquadratic_bond]]
+i = 0
+j = 0
+cells = [0, 1, 0]
+B = 0.1
+"""
+CLUSTERS = """\
+[model]
+lattice = "honeycomb"
+size = [4, 4, 1]
+field = [0.0, 0.0, 1.0]
+unit = "J"
+[[model.kitaev]]
+K = 1e-22
+Gamma = 1e-22
+Gamma_prime = 1e-22
+[[model.exchange]]
+J = 1e-21
+[[model.four_spin]]
+K = 1e-22
+form = "ring"
+sites = [[0, 0, 0, 0], [0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0]]
+[[model.chirality]]
+T = 1e-22
+sites = [[0, 0, 0, 0], [0, 1, 0, 0], [0, 1, 1, 0]]
+[[model.tensor_product]]
+sites = [[0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0]]
+A = [[1e-22, 0, 0], [0, 1e-22, 0], [0, 0, -1e-22]]
+B = [[0, 1, 0], [-1, 0, 0], [0, 0, 1]]
+[[model.q]]
+Q = [0.25, 0, 0]
+J = 1e-21
+K = 1e-22
+D = [0, 0, 1e-22]
+matrix = [[1, 0, 0], [0, 1, 0], [0, 0, 1.5]]
+star = 2
+axis = [0, 0, 1]
+"""
+EVERY_TABLE = """\
+[model]
+lattice = "square"
+size = [4, 4, 1]
+exchange = [{J = 1.0}]
+[search]
+replicas = 8
+elites = 2
+seed = 3
+modes = 2
+adaptation = 0.5
+generations = 3
+seconds = 10
+window = 4
+deviation = 1e-6
+gap = 1e-4
+minima = 2
+torque = 1e-5
+steps = 300
+bound = true
+bound_seconds = 3
+minimizer = "lbfgs"
+fitness = "local-entropy"
+fitness_temperature = 3.0
+scope = 0.1
+selection = "roulette"
+temperature = 2.0
+cells = "auto"
+sites = 40
+seeds = {RandomSpins = 1.0}
+operators = {HeatPatch = 1.0, PlantSkyrmion = 2.0}
+[search.variance]
+window = 5
+energy = 1e-8
+[search.backend]
+name = "parallel-tempering"
+hottest = 30.0
+coldest = 0.3
+rungs = 4
+sweeps = 8
+every = 2
+[islands]
+count = 4
+scheme = "leader"
+topology = "ring"
+every = 2
+own = [{islands = [1, 3], minimizer = "fire"}]
+[storage]
+gather = 0
+seconds = 5
+share = 0.1
+[scan]
+field = [0, 1.5, [0, 1, 0]]
+temperature = {first = 0, last = 2, count = 3}
+axes = {"exchange.0.J" = [1.0, 2.0]}
+combine = "grid"
+[reference]
+source = "Nobody (1900)"
+doi = ["10.1000/1"]
+energy = -2.0
+known = "proven"
 """
 UPPASD = """
 do_jtensor 0
@@ -218,7 +342,8 @@ Fe1 0.5 -1.0 2.0
 """
 
 SEEDS: dict[str, list[Files]] = {
-    "toml": [_files(in__toml=TOML), _files(in__toml=NAMED)],
+    "toml": [_files(in__toml=text) for text in (TOML, NAMED, TERMS, CLUSTERS)],
+    "settings": [_files(in__toml=EVERY_TABLE)],
     "uppasd": [
         _files(**{name.replace(".", "__"): text for name, text in uppasd.CHAIN.items()}),
         _files(
@@ -372,7 +497,7 @@ def read(name: str, path: Path) -> str:
         if name in SPINS:
             spins = formats.read_spins(path, LATTICE)
         else:
-            h = formats.read(path, unpickle=True)
+            h = config.read(path).hamiltonian if name == "settings" else formats.read(path, unpickle=True)
     except InputError as error:
         refusal = str(error)
     if refusal:

@@ -109,7 +109,7 @@ def disks(seconds: float, seed: int, most: int = 10**9) -> Tally:
             if case not in counts:
                 counts[case] = operations(where, line.of(out=out))
                 changed = {name for name in os.listdir(where) if name not in before}
-                files[case] = sorted(changed - {Path(out).with_suffix(".xdmf").name})
+                files[case] = sorted(changed - {Path(out or given).with_suffix(".xdmf").name})
                 furnish(where)
             old = {name: (where / name).read_bytes() for name in before}
             for one in files[case]:

@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from forked import TOO_LONG, Tally, begin, ran
@@ -24,12 +25,53 @@ from killed import unlike
 from processes import LEADER, MODEL, done, start
 
 BASE = MODEL.replace("generations = 12", "generations = 6").replace("every = 2\n", LEADER)
-RUNS: dict[str, tuple[str, ...]] = {  # command and settings
-    "run": ("run", "--set", "storage.seconds=0.1"),
-    "bound": ("run", "--set", "model.size=[9,9,1]", "--set", "search.bound=true", "--set", "model.vacancies=[3]"),
-    "polish": ("run", "--set", "search.generations=2", "--set", "search.elites=8", "--set", "search.replicas=16"),
-    "cells": ("run", "--set", 'search.cells="auto"', "--set", "search.sites=6", "--set", "search.generations=2"),
-    "scan": ("scan", "--set", "scan.field=[0,3]", "--set", "search.generations=2"),
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A command that is signalled.
+
+    words    its arguments: {} stands for the file or folder of its results
+    amends   whether that is the file of a run, which is there before
+    divides  whether it can be started on several ranks
+    again    arguments that continue it; empty: the same ones
+    results  file of the results below {}
+    """
+
+    words: str
+    amends: bool = False
+    divides: bool = True
+    again: str = ""
+    results: str = ""
+
+    def command(self, out: Path, again: bool = False) -> list[str]:
+        """Return its arguments, or those that continue it if its results are there."""
+        words = self.again if again and self.again and out.exists() else self.words
+        return words.replace("{}", str(out)).split()
+
+
+LEFT_OUT = ("cells", "symmetry", "magnons", "landscape", "tc", "plot", "report")  # steps of the study
+RUN = "run in.toml -o {} --set "
+RESUMED = "run --resume {}"
+KINDS = {
+    "run": Kind(RUN + "storage.seconds=0.1", again=RESUMED),
+    "bound": Kind(RUN + "model.size=[9,9,1] --set search.bound=true --set model.vacancies=[3]", again=RESUMED),
+    "polish": Kind(RUN + "search.generations=2 --set search.elites=8 --set search.replicas=16", again=RESUMED),
+    "cells": Kind(RUN + 'search.cells="auto" --set search.sites=6 --set search.generations=2', again=RESUMED),
+    "scan": Kind("scan in.toml -o {} --set scan.field=[0,3] --set search.generations=2", again="scan --resume {}"),
+    "tc": Kind(
+        "tc in.toml -o {} --ground-state run.h5 --sizes 1,2 --sweeps 100 --rounds 2 --ladders 1",
+        again="tc --resume {}",
+    ),
+    "loop": Kind("loop in.toml -o {} --field -9 9 7", divides=False, again="loop --resume {}"),
+    "landscape": Kind("landscape {} --minima 2 --most 4 --images 6 --temperature 5", amends=True),
+    "textures": Kind("textures in.toml -o {} --charges 0,-1 --seeds 4 --each 2", divides=False),
+    "magnons": Kind("magnons {} --points 60 --mesh 6 6 1", amends=True, divides=False),
+    "study": Kind(
+        "study in.toml -o {} --set search.generations=2 " + " ".join(f"--skip {step}" for step in LEFT_OUT),
+        divides=False,
+        results="run.h5",
+    ),
 }
 NAMES = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 SOON, LOADED = 1.0, 2.0  # seconds: on a machine with free cores, and where processes share a core
@@ -62,32 +104,37 @@ def ranks_below(process: int) -> list[int]:
     return [child for child in processes_below(process) if not processes_below(child)]
 
 
-def others(number: int, launched: bool, stored: bool) -> set[int]:
+def ready(process: int) -> bool:
+    """Return whether a process has handlers of magsearch: nothing else catches SIGUSR1."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False
+    return bool(int(status.partition("SigCgt:")[2].split()[0], 16) >> (signal.SIGUSR1 - 1) & 1)
+
+
+def others(number: int, launched: bool, handled: bool) -> set[int]:
     """Return the exit codes besides 0 and 75 that are right: those of a signal before there were handlers.
 
     MPICH's launcher joins the states of all ranks bit by bit, that of a killed rank being 9: 75 is shifted, and lost.
 
     launched   whether by a launcher
-    stored     whether the file was there, so that there were handlers
+    handled    whether there were handlers
     """
     killed = int(signal.SIGKILL)
     if launched:
-        return {killed} if stored else {killed, number, number | killed}
-    return set() if stored else {-number}
+        return {killed} if handled else {killed, number, number | killed}
+    return set() if handled else {-number}
 
 
-def trial(kind: str, ranks: int, chance: random.Random, folder: Path, seconds: float, tally: Tally) -> None:
-    """Send a signal to a run within its first seconds, measure when it ends, and resume it."""
-    command, *settings = RUNS[kind]
-    number, moment = chance.choice(NAMES), chance.uniform(0, seconds)
-    where = folder / "signalled"
-    shutil.rmtree(where, ignore_errors=True)
-    where.mkdir()
-    out = where / "out.h5"
-    arguments = [command, folder / "in.toml", *settings, "-o", out]
-    what = f"{kind} on {ranks or 1} ranks, {number.name} after {moment:.2f} s"
+def trial(name: str, ranks: int, chance: random.Random, folder: Path, seconds: float, tally: Tally) -> None:
+    """Send a signal to a command within its first seconds, measure when it ends, and continue it."""
+    kind, number, moment = KINDS[name], chance.choice(NAMES), chance.uniform(0, seconds)
+    out = prepared(kind, folder, "signalled")
+    arguments = kind.command(out)
+    what = f"{name} on {ranks or 1} ranks, {number.name} after {moment:.2f} s"
     if ranks:
-        launched = start(*arguments, ranks=ranks)
+        launched = start(*arguments, ranks=ranks, cwd=folder)
         time.sleep(moment)
         everyone = ranks_below(launched.pid)
         aims = chance.choice([everyone, [chance.choice(everyone)] if everyone else [], [launched.pid]])
@@ -97,8 +144,9 @@ def trial(kind: str, ranks: int, chance: random.Random, folder: Path, seconds: f
     else:
         alone = begin(arguments)
         time.sleep(moment)
-        aims = [alone.pid]
-    prefer([launched.pid, *processes_below(launched.pid)] if ranks else aims)
+        everyone = aims = [alone.pid]
+    prefer([launched.pid, *processes_below(launched.pid)] if ranks else [alone.pid, *processes_below(alone.pid)])
+    handled = len(everyone) == (ranks or 1) and all(map(ready, everyone))
     sent = time.monotonic()
     for aim in aims:
         with suppress(ProcessLookupError):
@@ -118,38 +166,56 @@ def trial(kind: str, ranks: int, chance: random.Random, folder: Path, seconds: f
     tally.trials += 1
     tally.ended(code)
     tally.late.append(late)
-    tally.expect(
-        code in (0, 75) or code in others(number, bool(ranks), out.exists()), f"{what}: exit code {code}: {log}"
-    )
+    tally.expect(code in (0, 75) or code in others(number, bool(ranks), handled), f"{what}: exit code {code}: {log}")
     tally.expect(late < patience(), f"{what}: took {late:.2f} s at a load of {os.getloadavg()[0]:.1f}: {log}")
     tally.expect("Traceback" not in log, f"{what}: {log}")
     if code:
-        code, _, err = ran([command, "--resume", out] if out.exists() else arguments)
+        code, _, err = ran(kind.command(out, again=True), seconds=300)
         tally.expect(code == 0, f"{what}: then exit code {code}: {err}")
-    wrong = unlike(folder / f"{kind}.h5", out) if code == 0 else set()
+    wrong = unlike(folder / "sound" / name / kind.results, out / kind.results) if code == 0 else set()
     tally.expect(not wrong, f"{what}: then other results: {sorted(wrong)}")
 
 
+def prepared(kind: Kind, folder: Path, where: str, name: str = "out") -> Path:
+    """Return the path of the results of a command, in a folder below; what it amends is put there."""
+    out = folder / where / name
+    out.parent.mkdir(exist_ok=True)
+    shutil.rmtree(out, ignore_errors=True)
+    for left in out.parent.glob(f"{name}*"):
+        left.unlink()
+    if kind.amends:
+        shutil.copy(folder / "run.h5", out)
+    return out
+
+
 def signals(seconds: float, seed: int, most: int = 10**9) -> Tally:
-    """Signal every kind of run in turn, on one to three ranks, until the time is over or after ``most`` signals."""
+    """Signal every kind of command in turn, on one to three ranks, until the time is over or after ``most`` signals."""
     chance, tally, begun = random.Random(seed), Tally(), time.monotonic()
     durations: dict[str, float] = {}
     launching: dict[int, float] = {0: 0.0}  # seconds that it takes until ranks begin, by their number
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        os.chdir(folder)
         (folder / "in.toml").write_text(BASE)
+        order = chance.sample(list(KINDS), len(KINDS))
         while time.monotonic() - begun < seconds and tally.trials < most:
-            kind = list(RUNS)[tally.trials % len(RUNS)]
-            ranks = (0, 2, 0, 3)[tally.trials % 4]
+            name = order[tally.trials % len(order)]
+            kind, ranks = KINDS[name], (0, 2, 0, 3)[tally.trials % 4]
+            if not kind.divides:
+                ranks = 0
             if ranks not in launching:
                 start_of_it = time.monotonic()
                 done("info", folder / "in.toml", ranks=ranks)
                 launching[ranks] = time.monotonic() - start_of_it
-            if kind not in durations:
-                command, *settings = RUNS[kind]
-                start_of_it = time.monotonic()
-                code, _, err = ran([command, folder / "in.toml", *settings, "-o", folder / f"{kind}.h5"])
+            if not (folder / "run.h5").exists():
+                code, _, err = ran(KINDS["run"].command(folder / "run.h5"))
                 assert code == 0, err
-                durations[kind] = time.monotonic() - start_of_it
-            trial(kind, ranks, chance, folder, durations[kind] + launching[ranks], tally)
+            if name not in durations:
+                sound = prepared(kind, folder, "sound", name)
+                start_of_it = time.monotonic()
+                code, _, err = ran(kind.command(sound), seconds=300)
+                assert code == 0, err
+                durations[name] = time.monotonic() - start_of_it
+            trial(name, ranks, chance, folder, durations[name] + launching[ranks], tally)
+        os.chdir("/")
     return tally
