@@ -333,6 +333,21 @@ def test_errors_name_file_line_and_key(tmp_path, good, bad, message):
         formats.read(path)
 
 
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ("[[model.bond]]\nJ = 1.0\ni = 0\nj = 0\ncells = [{}, 0, 0]", "cells"),
+        ("[[model.chirality]]\nT = 1.0\nsites = [[0, 0, 0, 0], [0, {}, 0, 0], [0, 0, 1, 0]]", "sites"),
+        ("[[model.anisotropy]]\nK = 1.0\natoms = [{}]", "atoms"),
+    ],
+)
+@pytest.mark.parametrize("number", [2**53, -(2**63) - 1, 10**30])
+def test_integers_that_are_too_large_are_refused(tmp_path, table, key, number):
+    text = f'lattice = "square"\nsize = [4, 4, 1]\n{table.format(number)}\n'
+    with pytest.raises(InputError, match=rf"model.toml:\d+: {key} is {number}; expected (less|more|at least)"):
+        read(tmp_path, text)
+
+
 def test_pairs_are_listed_once(tmp_path):
     bond = "\n[[model.bond]]\ni = 0\nj = 0\ncells = {}\nJ = 1.0"
     with pytest.raises(InputError, match=r"model\.toml:10: this pair is listed before"):

@@ -25,7 +25,8 @@ HEAD = """\
 The keys of an input file, table by table; [formats.md](formats.md) explains [model], the crystal. All keys are optional
 unless their default is "needed". `--set table.key=value` overrules a file of any format; values are written as in TOML:
 `--set search.seed=3`, `--set search.variance.window=20`, `--set 'search.backend={name="heat-bath", temperature=3.0}'`.
-Unknown keys are errors. The settings of a run are stored in its file (`/config/settings`).
+Integers are between -2^53 and 2^53 unless a key says otherwise. Unknown keys are errors. The settings of a run are
+stored in its file (`/config/settings`).
 """
 FOOT = """
 ## The settings of GTO-2D

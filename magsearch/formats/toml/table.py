@@ -43,6 +43,7 @@ from pydantic import TypeAdapter
 from magsearch.errors import SettingError
 
 BOUNDS = ("ge", "gt", "le", "lt")
+LARGEST = 2**53  # of integers without bounds of their own: floating-point numbers hold them, their sums have 64 bits
 METADATA = {*BOUNDS, "doc", "unit", "default", "key", "type", "becomes", "family", "needed", "per_island", "later"}
 T = TypeVar("T")
 
@@ -84,6 +85,10 @@ class Key:
 
 def _checked(kind: Any, bounds: Mapping[str, Any]) -> Any:
     """Return a type whose numbers have bounds and whose scalars are not converted: neither 1 to true nor "1" to 1."""
+    if kind is int:
+        lower = {} if {"ge", "gt"} & bounds.keys() else {"gt": -LARGEST}
+        upper = {} if {"le", "lt"} & bounds.keys() else {"lt": LARGEST}
+        bounds = {**bounds, **lower, **upper}
     if kind in (int, float):
         return Annotated[kind, Checks(strict=True, **bounds)]
     if kind in (bool, str):
