@@ -250,6 +250,17 @@ def test_the_command_prints_and_stores_a_loop(tmp_path, capsys, model):
     assert out.with_suffix(".png").exists()
 
 
+@pytest.mark.parametrize("field", [0, 3])
+def test_a_field_of_the_model_is_said_to_be_replaced(tmp_path, capsys, model, field):
+    """The loop is that of the model without a field."""
+    code, out, err = here(capsys, "loop", model, "--set", f"model.field={field}", "--field", -12, 12, 9,
+                          "-o", tmp_path / "loop.h5", "--device", "cpu")  # fmt: skip
+    assert code == 0, err
+    assert ("the field of the cycle replaces that of the model" in out + err) == bool(field)
+    stored = read_loop(tmp_path / "loop.h5")
+    assert along(stored.cycle, stored.course)[0, [0, -1]] == pytest.approx(MOMENT)
+
+
 def test_a_loop_from_python_is_that_of_the_command(tmp_path, capsys, model):
     assert here(capsys, "loop", model, "--field", -12, 12, 9, "--direction", "1,0,1", "-o", tmp_path / "loop.h5",
                 "--device", "cpu", "--plot", tmp_path / "loop.svg")[0] == 0  # fmt: skip

@@ -16,6 +16,7 @@ from processes import COMMAND
 from magsearch import storage
 from magsearch.study import study as driver
 from magsearch.study.figures import figures
+from magsearch.study.page import told
 from magsearch.study.steps import STEPS, Step
 
 FEW = [word for step in STEPS if step.name not in ("check", "run") for word in ("--skip", step.name)]
@@ -99,6 +100,12 @@ def test_the_commands_of_a_study_are_listed(model, tmp_path, capsys):
     assert len(listed) == len(STEPS)
     assert all(line.startswith("magsearch ") for line in listed)
     assert not (tmp_path / "study").exists()
+
+
+def test_a_temperature_is_told_with_its_error():
+    found = figures({"tc": {"transition": {"kelvin": 128.1026648, "error": 25.82518755}}})
+    assert told(found)["tc (K)"] == "128(26)"
+    assert not any("error" in name for name in told(found))
 
 
 def test_figures_are_there_without_results():

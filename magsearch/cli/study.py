@@ -95,9 +95,8 @@ def study(
     if as_json:
         print(text)
     else:
-        for name, value in figures(made.results()).items():
-            if value is not None:
-                lines.print(f"{page.named(name):24s} {page.said(value)}", soft_wrap=True)
+        for name, text in page.told(figures(made.results())).items():
+            lines.print(f"{name:24s} {text}", soft_wrap=True)
         lines.print(f"page       {shown}", soft_wrap=True)
         lines.print(f"summary    {place / SUMMARY}", soft_wrap=True)
     if not ended:

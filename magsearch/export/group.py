@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.errors import InputError
-from magsearch.export.bns import SYMBOLS
+from magsearch.export import bns
 from magsearch.export.cell import MagneticCell
 from magsearch.model.lattice import shortest
 from magsearch.symmetry.space_group import SpaceOperation, keeps_energy
@@ -73,7 +73,7 @@ class MagneticGroup:
     @property
     def alone(self) -> str:
         """Group of positions and moments alone, where it is another, or an empty string."""
-        return "" if self.structure == self.uni else f"{SYMBOLS[self.structure - 1]} (UNI {self.structure})"
+        return "" if self.structure == self.uni else f"{bns.symbol(self.structure)} (UNI {self.structure})"
 
     def __str__(self) -> str:
         return f"{self.symbol} (BNS {self.number}, UNI {self.uni}, type {self.kind})"
@@ -183,7 +183,7 @@ def magnetic_group(cell: MagneticCell) -> MagneticGroup:
     off = np.array([_deviations(cell, operation) for operation in operations])
     return MagneticGroup(
         number=kind.bns_number,
-        symbol=SYMBOLS[uni - 1],
+        symbol=bns.symbol(uni),
         uni=uni,
         kind=TYPES[int(kind.type)],
         operations=tuple(operations),
@@ -191,7 +191,7 @@ def magnetic_group(cell: MagneticCell) -> MagneticGroup:
         until=tried[last][0],
         positions=float(off[:, 0].max()),
         moments=float(off[:, 1].max()) / largest,
-        others=tuple((each, SYMBOLS[other - 1]) for each, other, _ in tried),
+        others=tuple((each, bns.symbol(other)) for each, other, _ in tried),
         structure=alone[tolerance],
     )
 

@@ -90,6 +90,8 @@ class LoopRun:
             assert given is not None
             assert cycle is not None
             model.describe(launch.console, given.hamiltonian)
+            if any(given.hamiltonian.field):
+                launch.say("note       the field of the cycle replaces that of the model")
             self.evaluator = Evaluator(given.hamiltonian, launch.device, np.float64)
             self.record = LoopRecord(
                 hamiltonian=given.hamiltonian, cycle=cycle,

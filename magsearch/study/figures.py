@@ -24,7 +24,7 @@ def figures(results: Results) -> dict[str, Any]:
         "propagation_vectors": [arm["q"] for arm in magnetic.get("propagation_vectors", ()) if not arm["harmonic"]]
         if magnetic
         else None,
-        "gap_meV": proof.get("gap"),
+        "gap_to_bound_meV": proof.get("gap"),
         "proven": proof.get("tight"),
         "crystal_bound_meV": (bound.get("crystal") or {}).get("bound_per_site"),
         "tc_K": tc.get("kelvin"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from magsearch import output
-from magsearch.formatting import html
+from magsearch.formatting import html, with_error
 from magsearch.report.page import STYLE, grid, table
 from magsearch.study.figures import figures
 from magsearch.study.steps import STEPS
@@ -24,7 +24,6 @@ MINE = ("study.json", "summary.json", PAGE)
 def write(study: Study, version: str) -> Path:
     """Write the page of a study into its folder and return its name. Raises InputError if it cannot be written."""
     name = html(study.source.name)
-    found = {named(key): said(value) for key, value in figures(study.results()).items() if value is not None}
     rows = (
         (step.name, step.purpose, str(one.state), f"{one.seconds:.1f} s" if one.seconds else "", one.why)
         for step in STEPS
@@ -32,7 +31,7 @@ def write(study: Study, version: str) -> Path:
     )
     body = [
         f"<h1>{name}</h1>", f'<p class="quiet">magsearch {html(version)}, magsearch study</p>',
-        "<h2>Result</h2>", table(found),
+        "<h2>Result</h2>", table(told(figures(study.results()))),
         *pictures(study.folder),
         "<h2>Steps</h2>", grid(("step", "", "state", "time", ""), rows, (3,)),
         "<h2>Files</h2>", f"<ul>{''.join(files(study.folder))}</ul>",
@@ -41,6 +40,15 @@ def write(study: Study, version: str) -> Path:
     text = "\n".join(["<!doctype html>", f'<html lang="en"><head>{head}</head><body>', *body, "</body></html>"])
     output.write({study.folder / PAGE: text + "\n"})
     return study.folder / PAGE
+
+
+def told(found: dict[str, Any]) -> dict[str, str]:
+    """Return the figures that were found with their names and units, the temperature with its error: 128(26)."""
+    figure = {key: said(value) for key, value in found.items() if value is not None}
+    if found["tc_K"] is not None and found["tc_error_K"] is not None:
+        figure["tc_K"] = with_error(found["tc_K"], found["tc_error_K"])
+        del figure["tc_error_K"]
+    return {named(key): text for key, text in figure.items()}
 
 
 def named(key: str) -> str:
