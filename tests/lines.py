@@ -97,6 +97,8 @@ LINES = (
     Line("show {}", "run.h5"),
     Line("show {} --json", "scan.h5"),
     Line("show {} --minima", "explored.h5"),
+    Line("show {}", "tc.h5"),
+    Line("show {} --json", "loop.h5"),
     Line("plot {}", "run.h5", "-o", (".png", ".pdf", ".svg")),
     Line("plot {} --what elites", "explored.h5", "-o", (".png",)),
     Line("phases {} --json", "scan.h5", "-o", (".png",)),

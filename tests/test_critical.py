@@ -328,6 +328,12 @@ def test_the_square_lattice_says_that_mermin_and_wagner_forbid_it(tmp_path, caps
     assert "Mermin & Wagner" in found["verdict"]
     assert found["random_phase"] == 0
     assert (tmp_path / "tc.png").exists()
+    shown = json.loads(here(capsys, "show", tmp_path / "tc.h5", "--json")[1])
+    assert shown == {key: value for key, value in found.items() if key != "stopped"}
+    assert "Mermin & Wagner" in " ".join(here(capsys, "show", tmp_path / "tc.h5")[1].split())
+    code, _, err = here(capsys, "show", tmp_path / "tc.h5", "--minima")
+    assert code == 2
+    assert "is a file of magsearch tc; expected a run" in " ".join(err.split())
 
 
 def test_a_resumed_search_is_that_which_was_not_interrupted(tmp_path, capsys, state):

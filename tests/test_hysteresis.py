@@ -248,6 +248,8 @@ def test_the_command_prints_and_stores_a_loop(tmp_path, capsys, model):
     stored = read_loop(out)
     assert along(stored.cycle, stored.course).tolist() == found["moment_along"]
     assert out.with_suffix(".png").exists()
+    shown = json.loads(here(capsys, "show", out, "--json")[1])
+    assert shown == {key: value for key, value in found.items() if key != "stopped"}
 
 
 @pytest.mark.parametrize("field", [0, 3])
@@ -289,7 +291,12 @@ def test_a_resumed_loop_is_that_which_was_not_interrupted(tmp_path, capsys, mode
         patch.setattr("magsearch.parallel.signals.Signals.__call__", lambda self: next(looks) > 12)
         code, _, err = here(capsys, *arguments, "-o", tmp_path / "two.h5")
     assert code == 75, err
-    assert 0 < read_loop(tmp_path / "two.h5").course.done < 17
+    done = read_loop(tmp_path / "two.h5").course.done
+    assert 0 < done < 17
+    code, text, err = here(capsys, "show", tmp_path / "two.h5")
+    assert code == 0, err
+    resume = f"unfinished after {done} steps; resume with: magsearch loop --resume {tmp_path / 'two.h5'}"
+    assert "".join(resume.split()) in "".join(text.split())
     assert here(capsys, "loop", "--resume", tmp_path / "two.h5")[0] == 0
     one, two = (read_loop(tmp_path / name) for name in ("one.h5", "two.h5"))
     assert np.array_equal(one.course.moment, two.course.moment)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from magsearch import storage
-from magsearch.cli.arguments import Json, ResultFile, RunFile
+from magsearch.cli.arguments import Json, RunFile
 from magsearch.cli.completion import one_of
+from magsearch.cli.outcome import Outcome
 from magsearch.cli.streams import say
 from magsearch.console import model
 from magsearch.console import run as console
@@ -23,32 +24,50 @@ from magsearch.storage import summary
 
 
 def show(
-    run_file: ResultFile,
+    result_file: Annotated[Path, typer.Argument(metavar="OUT.h5", help="File of a run, a scan, tc or loop.")],
     minima: Annotated[
         bool, typer.Option("--minima", help="List phase, degeneracy and stability of the lowest minima of a run.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Print what a run or a scan has found so far.
+    """Print what a run, a scan, a transition temperature or a loop has found so far.
 
-    Prints the champion and the elites of a run, or the points of a scan. Works while the run or the scan continues.
+    Prints the champion and the elites of a run, the points of a scan, or the results of tc or loop. Works while a run
+    or a scan continues.
     """
-    if storage.is_scan(run_file):
-        if minima:
-            raise InputError("is a scan; expected a run, whose minima can be listed", run_file)
-        scanned = storage.read_scan(run_file)
+    kind = storage.kind_of(result_file)
+    if minima and kind != "run":
+        raise InputError(f"is a file of magsearch {kind}; expected a run, whose minima can be listed", result_file)
+    if kind in ("tc", "loop"):
+        _show_outcome(kind, result_file, as_json)
+    elif kind == "scan":
+        scanned = storage.read_scan(result_file)
         if as_json:
             print(json.dumps(overview.summary(scanned), indent=1))
         else:
             overview.show(model.console(), scanned)
-        return
-    stored = storage.read(run_file)
-    if as_json:
-        print(json.dumps(summary.catalogue(stored) if minima else summary.summary(stored), indent=1))
-    elif minima:
-        console.minima(model.console(), stored)
     else:
-        console.show(model.console(), stored)
+        stored = storage.read(result_file)
+        if as_json:
+            print(json.dumps(summary.catalogue(stored) if minima else summary.summary(stored), indent=1))
+        elif minima:
+            console.minima(model.console(), stored)
+        else:
+            console.show(model.console(), stored)
+
+
+def _show_outcome(command: str, path: Path, as_json: bool) -> None:
+    """Print the file of tc or loop as these commands do at their end, and how to resume one that has not ended."""
+    from magsearch.runs.load import load
+
+    found = cast(Outcome, load(path))
+    if as_json:
+        print(json.dumps(found.as_json() | {"seconds": found.record.seconds, "file": str(path)}, indent=1))
+        return
+    found.show(model.console())
+    stopped = found.record.stopped
+    if stopped is None or not stopped.ended:
+        say(f"unfinished after {found.progress}; resume with: magsearch {command} --resume {path}")
 
 
 def pictures(incomplete: str) -> list[str]:

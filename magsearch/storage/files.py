@@ -21,8 +21,12 @@ SCHEMA = 4
 EARLY = 3  # the same without checksums
 KINDS = {  # of files of results, by the group that only they have; in words, and what reads them
     "columns": ("scan", "a scan", "magsearch show, phases and report read it"),
-    "transition": ("tc", "a search for a transition temperature", "magsearch tc --resume and report --with read it"),
-    "loop": ("loop", "a hysteresis loop", "magsearch loop --resume and report --with read it"),
+    "transition": (
+        "tc",
+        "a search for a transition temperature",
+        "magsearch show, tc --resume and report --with read it",
+    ),
+    "loop": ("loop", "a hysteresis loop", "magsearch show, loop --resume and report --with read it"),
     "history": ("run", "a run", "magsearch show, plot and report read it"),
 }
 COMPRESSED: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
