@@ -73,11 +73,11 @@ def _hamiltonian(model: Model, notes: list[str], source: Source) -> Hamiltonian:
         bonds += of_shells(name, getattr(model, name), lattice, source)
     if model.J_q is not None:
         try:
-            of_q, told = of_formula(model.J_q, lattice)
+            of_q, remarks = of_formula(model.J_q, lattice)
         except ValueError as error:
             raise source.error(("J_q",), str(error)) from None
         bonds += of_q
-        notes += [Note(f"{source.label(('J_q',))}: {note} ({model.unit})", harmless=True) for note in told]
+        notes += [Note(f"{source.label(('J_q',))}: {note} ({model.unit})", harmless=True) for note in remarks]
     listed, rounded = of_pairs("bond", model.bond, lattice, source, symmetry)
     bonds += listed
     notes += rounded
