@@ -222,7 +222,7 @@ MODEL_SAMPLES = {
         "tensor_product": [{"A": SCALE, "sites": RHOMBUS}],
         "structure": "slanted.vasp", "magnetic": [{"atoms": "Fe1"}], "symmetry": False,
         "nonmagnetic": [{"position": [0.5, 0.25, 0.25]}],
-        "q": [{"Q": [0.5, 0.0, 0.0], "J": 2.0}],
+        "q": [{"Q": [0.5, 0.0, 0.0], "J": 2.0}], "J_q": "2 * cos(2 * pi * h)",
     },
     "model.q": {
         "Q": [0.0, 0.25, 0.0], "J": 3.0, "K": 0.5, "matrix": [[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 3.0]],

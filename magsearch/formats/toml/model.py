@@ -22,6 +22,7 @@ from magsearch.formats.toml.couplings import (
     products,
     tensor_products,
 )
+from magsearch.formats.toml.dispersion import of_formula
 from magsearch.formats.toml.schema import ORIGIN, UNITS, Cubic, Model, Stevens, Uniaxial, dipoles
 from magsearch.formats.toml.source import Source
 from magsearch.formats.toml.structure import Symmetry, embedded, of_structure
@@ -70,6 +71,13 @@ def _hamiltonian(model: Model, notes: list[str], source: Source) -> Hamiltonian:
     bonds = Bonds.none()
     for name in ("exchange", "dmi", "two_ion", "kitaev"):
         bonds += of_shells(name, getattr(model, name), lattice, source)
+    if model.J_q is not None:
+        try:
+            of_q, remarks = of_formula(model.J_q, lattice)
+        except ValueError as error:
+            raise source.error(("J_q",), str(error)) from None
+        bonds += of_q
+        notes += [Note(f"{source.label(('J_q',))}: {note} ({model.unit})", harmless=True) for note in remarks]
     listed, rounded = of_pairs("bond", model.bond, lattice, source, symmetry)
     bonds += listed
     notes += rounded

@@ -202,6 +202,14 @@ class Model(Table, path="model"):
     tensor_product: list[TensorProduct] = dataclasses.field(
         default_factory=list, metadata={"doc": "Products of two bilinear forms, see [[model.tensor_product]]."}
     )
+    J_q: str | None = dataclasses.field(
+        default=None,
+        metadata={
+            "doc": "Exchange as a formula of the wave vector, for one atom in the cell: "
+            "J(q) = sum over neighbours R of J_R cos q.R, of `qx`, `qy`, `qz` (1/angstrom) or `h`, `k`, `l` (r.l.u.).",
+            "unit": "`unit`",
+        },
+    )
     q: list[WaveVector] = dataclasses.field(
         default_factory=list, metadata={"doc": "Couplings at wave vectors, see [[model.q]]."}
     )
