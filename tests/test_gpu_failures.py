@@ -167,6 +167,16 @@ def test_the_report_of_a_gpu_needs_one(tmp_path):
     assert not (tmp_path / "report").exists()
 
 
+def test_a_figure_that_fails_leaves_the_others(tmp_path):
+    command = [sys.executable, ROOT / "benchmarks" / "gpu" / "figures.py", "--quick", "--only", "bandwidth", "evaluate"]
+    env = environment(STANDIN_FAIL="memory=30")
+    found = subprocess.run(list(map(str, command)), env=env, capture_output=True, text=True)
+    figures = [json.loads(line) for line in found.stdout.splitlines()]
+    assert found.returncode == 1, found.stderr
+    assert ["error" in figure for figure in figures].count(True) == 1
+    assert [figure["figure"] for figure in figures] == ["bandwidth", *["evaluate"] * 3]
+
+
 @pytest.mark.slow
 def test_every_part_of_the_report_of_a_gpu_runs(tmp_path):
     """Those at least that need no tools of NVIDIA."""

@@ -2,9 +2,10 @@
 
     python benchmarks/gpu [FOLDER] [--quick]    # or: make gpu
 
-Tests on the GPU, compute-sanitizer, speeds, searches and ncu; each part has its own time limit, and one that fails does
-not stop the others. Writes gpu-report.json and gpu-report.md into FOLDER (out/gpu). Exit code 1 if a part failed, 2
-without a GPU. --quick takes small sizes: it shows on any GPU, or on the stand-in of tests/standin, that the parts run.
+Tests on the GPU, compute-sanitizer, speeds, searches and ncu; each part is a process with its own time limit, and one
+that fails does not stop the others. magsearch is the installed one, also where this is started in its sources. Writes
+gpu-report.json and gpu-report.md into FOLDER (out/gpu). Exit code 1 if a part failed, 2 without a GPU. --quick takes
+small sizes: it shows on any GPU, or on the stand-in of tests/standin, that the parts run.
 """
 
 from __future__ import annotations
@@ -23,13 +24,21 @@ from typing import Any
 sys.path.append(str(Path(__file__).parent))
 from page import page
 
-import magsearch as ms
-
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 FIGURES = [sys.executable, str(HERE / "figures.py")]
-COMMAND = [sys.executable, "-m", "magsearch"]
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+RUN = [sys.executable, "-P", "-m"]  # not from the sources here, which have no compiled kernels
+COMMAND = [*RUN, "magsearch"]
+PYTEST = [*RUN, "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+# in a process of its own: a GPU in exclusive mode serves one at a time
+FACTS = """
+import json, sys
+try:
+    import magsearch
+    print(json.dumps(magsearch.choose("cuda").facts()))
+except (ImportError, RuntimeError) as error:
+    sys.exit(f"gpu: {error}")
+"""
 FEW = "cuda and (right_arguments or formula and square_bloch or BarzilaiBorwein and (aligns or convolution))"
 HOT = "regex:evaluate|barzilai|step|fourier|convolve|multiply|update_spins|reduce_sums"
 METRICS = ",".join(
@@ -73,8 +82,17 @@ class Part:
         found: dict[str, Any] = {"name": self.name, "result": result, "seconds": time.monotonic() - begin}
         found["last"] = text[-1] if text else ""
         if self.lines:
-            found["figures"] = [json.loads(line) for line in text if line.startswith("{")]
+            found["figures"] = [figure for line in text if (figure := _figure(line))]
         return found
+
+
+def _figure(line: str) -> dict[str, Any] | None:
+    """Return the figure of a line; None for other text, and for a line that a time limit has cut."""
+    try:
+        found = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def parts(quick: bool) -> list[Part]:
@@ -100,24 +118,29 @@ def parts(quick: bool) -> list[Part]:
     ]  # fmt: skip
 
 
+def commit() -> str:
+    """Return the commit of the sources; "unknown" in a copy of them without its history."""
+    if shutil.which("git") is None:
+        return "unknown"
+    said = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
+    return said.stdout.strip() or "unknown"
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("folder", type=Path, nargs="?", default=ROOT / "out" / "gpu")
     arguments.add_argument("--quick", action="store_true")
     given = arguments.parse_args()
-    try:
-        facts = ms.choose("cuda").facts()
-    except RuntimeError as error:
-        print(f"gpu: {error}", file=sys.stderr)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    asked = subprocess.run([sys.executable, "-P", "-c", FACTS], stdout=subprocess.PIPE, text=True)
+    if asked.returncode:
         sys.exit(2)
     given.folder.mkdir(parents=True, exist_ok=True)
-    os.environ["OMP_NUM_THREADS"] = "1"
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
     report: dict[str, Any] = {
         "date": time.strftime("%Y-%m-%d %H:%M"),
-        "commit": commit.stdout.strip(),
+        "commit": commit(),
         "quick": given.quick,
-        "device": facts,
+        "device": json.loads(asked.stdout),
         "parts": [],
     }
     for part in parts(given.quick):

@@ -1,5 +1,7 @@
 """Figures of one device, a line of JSON each as soon as it is known, so that a time limit loses only what follows.
 
+A figure that fails is a line with its error, and the others are measured all the same; exit code 1.
+
     python benchmarks/gpu/figures.py [--device cuda] [--quick] [--only evaluate step ...]
 
 A site update is the force on one spin of one replica and its share of all sums; for the heat bath, one spin drawn anew.
@@ -32,6 +34,7 @@ MODELS = {4: ("square", 128), 360: ("triangular", 100)}  # bonds: lattice, side
 QUICK_MODELS = {4: ("square", 6), 36: ("triangular", 6)}
 REPLICAS, QUICK_REPLICAS = (64, 1024, 4096), (32,)
 Figures = Iterator[dict[str, Any]]
+Prepare = Callable[[ms.Evaluator, int], tuple[Callable[[], object], int]]  # a launch, and the spins that it updates
 
 
 def rate(task: Callable[[], object], device: Device, seconds: float) -> float:
@@ -74,83 +77,116 @@ class Bench:
 
     def evaluate(self) -> Figures:
         """Energy and force."""
-        for name, evaluator, replicas, _ in self.populations():
+
+        def prepare(evaluator: ms.Evaluator, replicas: int) -> tuple[Callable[[], object], int]:
             spins = evaluator.spins(random_textures(evaluator, replicas, (1, 2)))
             xp = self.device.xp
             force, sums = xp.zeros_like(spins), xp.empty((evaluator.chunks, len(SUM) - 1, replicas))
             zeeman = evaluator.zeeman(evaluator.hamiltonian.field, replicas)
-            launch = evaluator.evaluation(spins, zeeman, force, force, sums)
-            yield self._updates("evaluate", name, replicas, evaluator.sites, launch)
+            return evaluator.evaluation(spins, zeeman, force, force, sums), evaluator.sites
+
+        for name, evaluator, replicas, _ in self.populations():
+            yield self._updates("evaluate", name, evaluator, replicas, prepare)
 
     def step(self) -> Figures:
         """An iteration of Barzilai-Borwein, as a relaxation runs them: many between two polls of the replicas."""
-        for name, evaluator, replicas, path in self.populations():
-            if path == "direct" and name != "4 bonds, direct":
-                continue
+
+        def prepare(evaluator: ms.Evaluator, replicas: int) -> tuple[Callable[[], object], int]:
             minimizer = ms.BarzilaiBorwein()
             motion = Motion.start(evaluator, random_textures(evaluator, replicas, (1, 2)))
             minimizer.begin(motion)
             cycle = Cycle(motion, minimizer.iteration(motion))
-            iterate = partial(cycle.run, LOOK)
-            yield self._updates("BB step", name, replicas, LOOK * evaluator.sites, iterate)
+            return partial(cycle.run, LOOK), LOOK * evaluator.sites
+
+        for name, evaluator, replicas, path in self.populations():
+            if path == "fourier" or name == "4 bonds, direct":
+                yield self._updates("BB step", name, evaluator, replicas, prepare)
 
     def heat_bath(self) -> Figures:
         """A sweep of single spins."""
-        for name, evaluator, replicas, path in self.populations():
-            if path == "fourier":
-                continue
+
+        def prepare(evaluator: ms.Evaluator, replicas: int) -> tuple[Callable[[], object], int]:
             motion = Motion.start(evaluator, random_textures(evaluator, replicas, (1, 2)), key=(1, 2))
             enter(motion, 10.0)
-            visit, _ = sweeping(motion, 1)
-            yield self._updates("heat bath", name, replicas, evaluator.sweep_plan.spins, visit)
+            return sweeping(motion, 1)[0], evaluator.sweep_plan.spins
+
+        for name, evaluator, replicas, path in self.populations():
+            if path == "direct":
+                yield self._updates("heat bath", name, evaluator, replicas, prepare)
 
     def generation(self) -> Figures:
         """Seconds of one generation, the first two aside."""
         bonds, (lattice, side) = list(self.models.items())[-1]
         for replicas in (4,) if self.quick else (64, 1024):
-            island = ms.GeneticTunneling(replicas=replicas, seed=1)
-            count = 2 if self.quick else 4
-            stop = ms.Stop(generations=count, window=10**6)
-            search = ms.Archipelago(model(lattice, side, bonds), self.device, island, stop=stop)
-            clock = []
-            for _ in search.generations():
-                clock.append(time.perf_counter())
-            value = (clock[-1] - clock[1 - self.quick]) / max(1, len(clock) - 2 + self.quick)
-            yield {"figure": "generation", "model": f"{bonds} bonds", "replicas": replicas, "value": value, "unit": "s"}
+            found = {"figure": "generation", "model": f"{bonds} bonds", "replicas": replicas, "unit": "s"}
+            yield self._tried(found, partial(self._generation, model(lattice, side, bonds), replicas))
+
+    def _generation(self, hamiltonian: ms.Hamiltonian, replicas: int) -> dict[str, Any]:
+        stop = ms.Stop(generations=2 if self.quick else 4, window=10**6)
+        search = ms.Archipelago(hamiltonian, self.device, ms.GeneticTunneling(replicas=replicas, seed=1), stop=stop)
+        clock = [time.perf_counter() for _ in search.generations()]
+        return {"value": (clock[-1] - clock[1 - self.quick]) / max(1, len(clock) - 2 + self.quick)}
 
     def solution(self) -> Figures:
         """Seconds until the best energy of all seeds is found, on the models of benchmarks/search."""
         from instances import INSTANCES
-        from methods import tunneling
 
         for name in list(INSTANCES)[-1:] if self.quick else list(INSTANCES):
-            hamiltonian = INSTANCES[name]()
-            traces = []
-            for seed in (1,) if self.quick else (1, 2, 3, 4, 5):
-                begin, points = time.perf_counter(), []
-                for _, energy in tunneling()(hamiltonian, self.device, seed):
-                    points.append((time.perf_counter() - begin, energy))
-                    if points[-1][0] > (0.1 if self.quick else 2.0):
-                        break
-                traces.append(points)
-            goal = min(p[1] for points in traces for p in points)
-            goal += 1e-6 * ms.Evaluator(hamiltonian, self.device, np.float32).stiffness * hamiltonian.n_spins
-            times = [next((t for t, energy in points if energy <= goal), None) for points in traces]
-            reached = [t for t in times if t is not None]
-            yield {
-                "figure": "time to solution", "model": name, "value": float(np.median(reached)), "unit": "s",
-                "reached": f"{len(reached)} of {len(times)}",
-            }  # fmt: skip
+            found = {"figure": "time to solution", "model": name, "unit": "s"}
+            yield self._tried(found, partial(self._solution, INSTANCES[name]))
+
+    def _solution(self, instance: Callable[[], ms.Hamiltonian]) -> dict[str, Any]:
+        from methods import tunneling
+
+        hamiltonian, traces = instance(), []
+        for seed in (1,) if self.quick else (1, 2, 3, 4, 5):
+            begin, points = time.perf_counter(), []
+            for _, energy in tunneling()(hamiltonian, self.device, seed):
+                points.append((time.perf_counter() - begin, energy))
+                if points[-1][0] > (0.1 if self.quick else 2.0):
+                    break
+            traces.append(points)
+        goal = min(p[1] for points in traces for p in points)
+        goal += 1e-6 * ms.Evaluator(hamiltonian, self.device, np.float32).stiffness * hamiltonian.n_spins
+        times = [next((t for t, energy in points if energy <= goal), None) for points in traces]
+        reached = [t for t in times if t is not None]
+        return {"value": float(np.median(reached)), "reached": f"{len(reached)} of {len(times)}"}
 
     def _updates(
-        self, figure: str, name: str, replicas: int, sites: int, launch: Callable[[], object]
+        self, figure: str, name: str, evaluator: ms.Evaluator, replicas: int, prepare: Prepare
     ) -> dict[str, Any]:
-        """Return a figure; a launch updates ``sites`` spins of each replica."""
-        value = replicas * sites * rate(launch, self.device, self.seconds)
-        return {"figure": figure, "model": name, "replicas": replicas, "value": value, "unit": "site updates/s"}
+        """Return the speed of a launch."""
+
+        def measure() -> dict[str, Any]:
+            launch, sites = prepare(evaluator, replicas)
+            return {"value": replicas * sites * rate(launch, self.device, self.seconds)}
+
+        found = {"figure": figure, "model": name, "replicas": replicas, "unit": "site updates/s"}
+        return self._tried(found, measure)
+
+    def _tried(self, found: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return a figure, or why there is none."""
+        try:
+            return found | measure()
+        except Exception as error:
+            return found | {"error": _line(error)}
+        finally:
+            self.device.trim()
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 PARTS = ("bandwidth", "evaluate", "step", "heat_bath", "generation", "solution")
+
+
+def measured(bench: Bench, part: str) -> Figures:
+    """Yield the figures of a part; where it ends in an error, this last."""
+    try:
+        yield from getattr(bench, part)()
+    except Exception as error:
+        yield {"figure": part, "error": _line(error)}
 
 
 def main() -> None:
@@ -159,10 +195,12 @@ def main() -> None:
     arguments.add_argument("--quick", action="store_true", help="small sizes: whether it runs, not how fast")
     arguments.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
     given = arguments.parse_args()
-    bench = Bench(ms.choose(given.device), given.quick)
+    bench, failed = Bench(ms.choose(given.device), given.quick), 0
     for part in given.only:
-        for figure in getattr(bench, part)():
+        for figure in measured(bench, part):
+            failed += "error" in figure
             print(json.dumps(figure), flush=True)
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

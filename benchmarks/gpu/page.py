@@ -23,7 +23,7 @@ class Expected:
 EXPECTED = {
     ("evaluate", "4 bonds, direct"): Expected(36, 4.4e10, 5e10),
     ("BB step", "4 bonds, direct"): Expected(48, 2.5e10, 2.5e10),
-    ("heat bath", "4 bonds, direct"): Expected(24, 3.9e10),
+    ("heat bath", "4 bonds, direct"): Expected(24, 2.1e10),
     ("evaluate", "360 bonds, direct"): Expected(36, 1.3e9),
     ("heat bath", "360 bonds, direct"): Expected(24, 1.2e9),
     ("evaluate", "360 bonds, fourier"): Expected(96, 1.7e10, 1e10),
@@ -33,7 +33,8 @@ EXPECTED = {
 
 def page(report: dict[str, Any]) -> str:
     """Return the Markdown page of a report."""
-    figures = [figure for part in report["parts"] for figure in part.get("figures", ())]
+    every = [figure for part in report["parts"] for figure in part.get("figures", ())]
+    figures = [figure for figure in every if "error" not in figure]
     bandwidth = next((f["value"] for f in figures if f["figure"] == "bandwidth"), None)
     lines = [f"# {report['device']['gpu']}, {report['date']}", ""]
     if report["quick"]:
@@ -66,4 +67,9 @@ def page(report: dict[str, Any]) -> str:
         if f["unit"] == "s":
             besides = f.get("replicas", f.get("reached", ""))
             lines.append(f"| {f['figure']} | {f['model']} | {besides} | {f['value']:.3g} |")
+    lines += [""] if len(figures) < len(every) else []
+    for f in every:
+        if "error" in f:
+            of = " ".join(str(f[key]) for key in ("figure", "model", "replicas") if key in f)
+            lines.append(f"- No figure for {of}: {f['error']}")
     return "\n".join(lines) + "\n"
