@@ -34,7 +34,7 @@ def row_type(operators: int, elites: int, candidates: int) -> np.dtype:
         [
             ("best", "f8"), ("mean", "f8"), ("deviation", "f8"),
             ("energies", "f4", (candidates,)),  # best first; nan where there are fewer
-            ("charge", "f8"), ("origin", "i4"),  # of its best candidate, and the operator that generated it
+            ("charge", "f8"), ("origin", "i4"),  # of its best elite's fingerprint, and the operator that made it
             ("evaluations", "i8"),
             ("offspring", "i8", (operators,)), ("successes", "i8", (operators,)),
             ("elites", FINGERPRINT, (elites,)),  # best first; their energies are nan where there are fewer
@@ -85,14 +85,14 @@ class History:
     def _table(self) -> NDArray[np.void]:
         return np.stack(self.rows) if self.rows else np.zeros((0, self.islands), self.row_type)
 
-    def row(self, done: Generation, elites: Sequence[Candidate], charge: float) -> NDArray[np.void]:
-        """Return a generation of an island as a record; ``charge`` is that of its best elite."""
+    def row(self, done: Generation, elites: Sequence[Candidate]) -> NDArray[np.void]:
+        """Return a generation of an island as a record."""
         row = np.zeros((), self.row_type)
         for name in ("best", "mean", "deviation", "evaluations"):
             row[name] = getattr(done, name)
         for kind in ("offspring", "successes"):
             row[kind] = [getattr(done, kind).get(name, 0) for name in self.operators]
-        row["charge"], row["origin"] = charge, self.operators.index(elites[0].origin)
+        row["charge"], row["origin"] = elites[0].fingerprint.charge, self.operators.index(elites[0].origin)
         row["energies"], row["elites"]["energy"] = np.nan, np.nan
         row["energies"][: len(done.energies)] = done.energies
         prints = [elite.fingerprint for elite in elites[: self.elites]]
