@@ -16,6 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -230,7 +231,7 @@ class Archipelago:
 
     # -- status --------------------------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def _status_type(self) -> np.dtype:
         return np.dtype(
             [

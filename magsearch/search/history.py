@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ class History:
         """Return a column of the rows, [generation, island, ...]."""
         return self._table[column]
 
-    @property
+    @cached_property
     def row_type(self) -> np.dtype:
         """Dtype of one generation of one island."""
         return row_type(len(self.operators), self.elites, self.candidates)
