@@ -30,9 +30,11 @@ def endless(hamiltonian: ms.Hamiltonian, device: Device, island: ms.GeneticTunne
 
 
 def progress(search: ms.Archipelago) -> Trace:
-    rows, spins = search.history, search.hamiltonian.n_spins
+    done, best = 0, np.inf
     for _ in search.generations():
-        yield int(rows["evaluations"].sum()), float(rows["best"].min()) * spins
+        row = search.history.rows[-1]
+        done, best = done + int(row["evaluations"].sum()), min(best, float(row["best"].min()))
+        yield done, best * search.hamiltonian.n_spins
 
 
 def tunneling(**changes: object) -> Search:

@@ -31,6 +31,11 @@ def plane_axes(lattice: Lattice) -> tuple[int, int]:
     return (extended[0], extended[1]) if len(extended) == 2 else (0, 1)
 
 
+def is_plane(lattice: Lattice) -> bool:
+    """Return whether all symmetries keep the plane: two axes have several cells, or two are periodic."""
+    return sum(n > 1 for n in lattice.size) == 2 or sum(lattice.periodic) == 2
+
+
 def stacking_axis(lattice: Lattice) -> int:
     """Return the axis along which layers of the plane are stacked."""
     return 3 - sum(plane_axes(lattice))
@@ -77,43 +82,48 @@ def inside(lattice: Lattice) -> NDArray[np.bool_]:
 
 @lru_cache(maxsize=16)
 def _triangles(lattice: Lattice) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    found, inner = [np.empty((0, 3), dtype=np.int64)], [np.empty(0, dtype=bool)]
-    for sheet in sheets(lattice):
-        for atoms, offsets in zip(*_cell_triangles(lattice, sheet), strict=True):
-            cells = np.stack([lattice.neighbours(offset) for offset in offsets], axis=1)  # [cell, 3]
-            exist = (cells >= 0).all(axis=1)
-            found.append((cells * lattice.atoms + atoms)[exist])
-            target = lattice.coordinates[exist, None] + offsets
-            inner.append(((target >= 0) & (target < lattice.size)).all(axis=(1, 2)))
-    corners, whole = np.concatenate(found), np.concatenate(inner)
+    frame, parts = plane_frame(lattice), sheets(lattice)
+    atoms, offsets = (
+        np.concatenate(of) for of in zip(*(_cell_triangles(lattice, s, frame) for s in parts), strict=True)
+    )
+    different, which = np.unique(offsets.reshape(-1, 3), axis=0, return_inverse=True)
+    which = which.reshape(atoms.shape)
+    there = np.array([lattice.neighbours(offset) for offset in different], np.int64).reshape(-1, lattice.cells)
+    ahead = lattice.coordinates + different[:, None]  # [offset, cell, 3]
+    within = ((ahead >= 0) & (ahead < lattice.size)).all(axis=2)
+    exist = (there >= 0)[which].all(axis=1)  # [triangle, cell]
+    corners = np.stack([(there[which[:, k]] * lattice.atoms + atoms[:, k, None])[exist] for k in range(3)], axis=1)
+    whole = within[which].all(axis=1)[exist]
     for array in (corners, whole):
         array.flags.writeable = False
     return corners, whole
 
 
-def _cell_triangles(lattice: Lattice, sheet: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the triangles of one cell: atoms [triangle, 3] and the cells they are in, [triangle, 3, 3]."""
+def _cell_triangles(
+    lattice: Lattice, sheet: NDArray[np.int64], frame: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the triangles of one cell: atoms [triangle, 3] and the cells they are in, [triangle, 3, 3].
+
+    No empty circle between the points of a lattice is wider than the diagonal of a rectangle of its shortest vectors:
+    points further away from those of the cell do not matter.
+    """
     axes = [axis for axis in plane_axes(lattice) if lattice.periodic[axis] or lattice.size[axis] > 1]
     cell, basis = lattice.cell[axes], lattice.basis[sheet]
-    spread = np.linalg.norm(np.ptp(basis, axis=0))
-    n = (
-        combinations(cell, np.linalg.norm(shortest(cell)[0], axis=1).sum() + 2 * spread)
-        if axes
-        else np.zeros((1, 0), dtype=np.int64)
-    )
+    reach = float(np.linalg.norm(shortest(cell)[0]) + np.linalg.norm(np.ptp(basis, axis=0)))
+    n = combinations(cell, reach) if axes else np.zeros((1, 0), dtype=np.int64)
     offset = np.zeros((len(n), 3), dtype=np.int64)
     offset[:, axes] = n
     atom = np.tile(np.arange(len(sheet)), len(n))  # [point]
     home = np.repeat(offset, len(sheet), axis=0)  # [point, 3]
-    points = (basis[atom] + home @ lattice.cell) @ plane_frame(lattice)[:2].T
+    points = (basis[atom] + home @ lattice.cell) @ frame[:2].T
     points = points @ (np.eye(2) + SHEAR * np.array([[0.31, 0.83], [0.17, -0.53]]))
     if len(points) < 3 or np.linalg.matrix_rank(points - points[0], tol=SAME_PLACE * np.ptp(points)) < 2:
         return np.empty((0, 3), dtype=np.int64), np.empty((0, 3, 3), dtype=np.int64)
     from scipy.spatial import Delaunay
 
     corners = Delaunay(points).simplices
-    a, b, c = points[corners].transpose(1, 0, 2)
-    clockwise = np.cross(np.pad(b - a, ((0, 0), (0, 1))), np.pad(c - a, ((0, 0), (0, 1))))[:, 2] < 0
+    (ax, ay), (bx, by) = (points[corners[:, 1:]] - points[corners[:, :1]]).transpose(1, 2, 0)
+    clockwise = ax * by - ay * bx < 0
     corners[clockwise] = corners[clockwise][:, ::-1]
     # of all copies of a triangle, the one is kept whose first corner (by atom, then by cell) is in the cell itself
     place = np.empty(len(points), dtype=np.int64)

@@ -30,7 +30,7 @@ class Fingerprint:
     energy         meV per site that carries a spin
     charge         topological charge, up to its sign, which operations that flip the normal change; nan if any
                    neighbours enclose more than a right angle (by ``PERPENDICULAR``): it may then depend on how squares
-                   are cut into triangles
+                   are cut into triangles; zero where symmetries may turn the planes of the lattice (``is_plane``)
     magnetization  length of the mean spin
     wave_number    mean |q| in the first Brillouin zone, weighted by the Fourier weights, 1/angstrom
     weights        ``PEAKS`` largest Fourier weights sum_atoms |s_atom(q)|^2 / N^2, in descending order, 0 to 1
@@ -94,9 +94,10 @@ def distinct(prints: Sequence[Fingerprint], energy: float = 1e-4, looseness: Seq
     order, kept = np.argsort(table[:, 0], kind="stable"), np.ones(len(prints), dtype=bool)
     for first in range(0, len(prints), BLOCK):
         new = np.arange(first, min(first + BLOCK, len(prints)))
-        copies, _ = _alike(table, times, energy, new, order[kept[order] & (order < first)])
-        kept[copies] = False
-        new = new[kept[new]]
+        if first:
+            copies, _ = _alike(table, times, energy, new, order[kept[order] & (order < first)])
+            kept[copies] = False
+            new = new[kept[new]]
         copies, of = _alike(table, times, energy, new, new[np.argsort(table[new, 0], kind="stable")])
         for place in np.unique(of):  # in order: copies of one that is dropped may be kept
             if kept[place]:

@@ -16,7 +16,7 @@ from magsearch.engine.device import Device
 from magsearch.engine.kernels import rows
 from magsearch.model.lattice import Lattice
 from magsearch.model.reciprocal import wave_numbers
-from magsearch.model.triangulation import stacking_axis, triangles
+from magsearch.model.triangulation import is_plane, stacking_axis, triangles
 from magsearch.observables.structure_factor import PEAKS
 
 SUM = rows("TextureSum")
@@ -30,7 +30,13 @@ def invariants(device: Device, lattice: Lattice, textures: Any) -> NDArray[np.fl
 
     The weights sum_atoms |sum_R s exp(-i q . R)|^2 are in ascending order, and zero where there are fewer wave vectors.
     """
-    spins, sums = _texture_sums(device, lattice, textures)
+    real = np.float64 if textures.dtype == np.float64 else np.float32
+    spins, corners = device.array(textures, real), _corners(device, lattice)
+    sums = device.xp.zeros((len(spins), QUANTITIES, device.width), dtype=np.float64)
+    device.launch(
+        "sum_textures", real, spins, corners, sums, lattice.sites, corners.shape[1], len(spins),
+        blocks=len(spins), replicas=device.width,
+    )  # fmt: skip
     axes, numbers, copies = _half_zone(device, lattice, spins.dtype)
     components, modes, places = 3 * lattice.atoms, _modes(lattice), len(numbers)
     grid = spins.reshape(len(spins), *lattice.grid, components)
@@ -42,7 +48,10 @@ def invariants(device: Device, lattice: Lattice, textures: Any) -> NDArray[np.fl
             "weigh_modes", spins.dtype, waves, numbers, copies, below[part], sums[part], modes, places, components,
             len(waves), blocks=len(waves), replicas=device.width,
         )  # fmt: skip
-    out = _joined(device, sums, spins.dtype, QUANTITIES + PEAKS)
+    out = device.xp.zeros((len(sums), QUANTITIES + PEAKS), dtype=np.float64)
+    device.launch(
+        "join_strands", real, sums, out, out.shape[1], len(sums), blocks=QUANTITIES, replicas=len(sums)
+    )  # fmt: skip
     # CuPy selects a few smallest numbers; for the largest it would sort all
     out[:, QUANTITIES:] = -device.xp.partition(below, PEAKS - 1, axis=1)[:, :PEAKS]
     found: NDArray[np.float64] = device.host(out)
@@ -50,46 +59,25 @@ def invariants(device: Device, lattice: Lattice, textures: Any) -> NDArray[np.fl
     return found
 
 
-def charges(device: Device, lattice: Lattice, textures: Any) -> NDArray[np.float64]:
-    """Return the topological charges of textures [replica, site, 3], on the device or the host, [replica]."""
-    spins, sums = _texture_sums(device, lattice, textures)
-    return charge_of(lattice, device.host(_joined(device, sums, spins.dtype, QUANTITIES)))
-
-
 def charge_of(lattice: Lattice, found: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the topological charges of textures from their sums [replica, quantity], [replica]."""
     return np.asarray(found[:, SUM["SOLID_ANGLE"]] / (2 * np.pi * lattice.size[stacking_axis(lattice)]))
 
 
-def _texture_sums(device: Device, lattice: Lattice, textures: Any) -> tuple[Any, Any]:
-    """Return textures on the device, and their sums over triangles and sites, [replica, quantity, strand]."""
-    real = np.float64 if textures.dtype == np.float64 else np.float32
-    spins, corners = device.array(textures, real), _corners(device, lattice)
-    sums = device.xp.zeros((len(spins), QUANTITIES, device.width), dtype=np.float64)
-    device.launch(
-        "sum_textures", real, spins, corners, sums, lattice.sites, corners.shape[1], len(spins),
-        blocks=len(spins), replicas=device.width,
-    )  # fmt: skip
-    return spins, sums
-
-
-def _joined(device: Device, sums: Any, real: Any, columns: int) -> Any:
-    """Return the sums of all strands on the device, the first of ``columns`` numbers of each replica."""
-    out = device.xp.zeros((len(sums), columns), dtype=np.float64)
-    device.launch("join_strands", real, sums, out, columns, len(sums), blocks=QUANTITIES, replicas=len(sums))
-    return out
-
-
 def _filled(device: Device, values: NDArray[Any], dtype: Any) -> Any:
     """Return values [..., place] on the device, with zeros up to a multiple of the strands."""
-    missing = -values.shape[-1] % device.width
-    return device.array(np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, missing)]), dtype)
+    filled = np.zeros((*values.shape[:-1], -(-values.shape[-1] // device.width) * device.width), values.dtype)
+    filled[..., : values.shape[-1]] = values
+    return device.array(filled, dtype)
 
 
 @lru_cache(maxsize=16)
 def _corners(device: Device, lattice: Lattice) -> Any:
-    """Return the corners of all triangles, [3, triangle]; those that fill up lie on one site and enclose nothing."""
-    return _filled(device, triangles(lattice).T, np.int32)
+    """Return the corners of all triangles of a plane, [3, triangle], and none of other lattices.
+
+    Those that fill up lie on one site and enclose nothing.
+    """
+    return _filled(device, triangles(lattice).T if is_plane(lattice) else np.zeros((3, 0)), np.int32)
 
 
 @lru_cache(maxsize=16)

@@ -50,7 +50,7 @@ class Relaxation:
     @property
     def converged(self) -> NDArray[np.bool_]:
         """Whether each replica converged, [replica]."""
-        return np.isin(self.reason, CONVERGED)
+        return np.array([reason in CONVERGED for reason in self.reason], dtype=bool)
 
 
 class Minimizer(Protocol):

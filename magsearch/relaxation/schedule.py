@@ -41,8 +41,9 @@ class Schedule:
 
     def thresholds(self, evaluator: Evaluator) -> NDArray[np.float64]:
         """Return window, torque (meV), variances of energy (meV^2) and moment of each replica, [4, replica]."""
-        kinds = {each: each.thresholds(evaluator) for each in set(self.convergence)}
-        return np.array([kinds[each] for each in self.convergence], dtype=np.float64).T
+        kinds = {id(each): each for each in self.convergence}  # few; comparing them by value takes longer
+        found = {kind: each.thresholds(evaluator) for kind, each in kinds.items()}
+        return np.array([found[id(each)] for each in self.convergence], dtype=np.float64).T
 
 
 @dataclass(frozen=True, eq=False)

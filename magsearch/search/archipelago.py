@@ -16,6 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,6 @@ from magsearch.engine.path import Path
 from magsearch.errors import Interrupted, Overdue
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.observables.fingerprint import distinct
-from magsearch.observables.invariants import charges
 from magsearch.observables.topological_charge import topological_charge
 from magsearch.operators.crystal import Crystal
 from magsearch.parallel.interruption import Interruption
@@ -231,7 +231,7 @@ class Archipelago:
 
     # -- status --------------------------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def _status_type(self) -> np.dtype:
         return np.dtype(
             [
@@ -249,10 +249,8 @@ class Archipelago:
         status["seconds"], status["waited"] = self.elapsed, self.ranks.waited
         if done:
             elites = [island.elites for island in self.islands]
-            champions = [self.device.array(best[0].spins, self.evaluator.real) for best in elites]
-            charge = charges(self.device, self.crystal.lattice, self.device.xp.stack(champions))
             for place, generation in enumerate(done):
-                status["islands"][place] = self.history.row(generation, elites[place], charge[place])
+                status["islands"][place] = self.history.row(generation, elites[place])
         self._status = self.ranks.share(status)
 
     def _collect(self) -> None:

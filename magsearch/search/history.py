@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def row_type(operators: int, elites: int, candidates: int) -> np.dtype:
         [
             ("best", "f8"), ("mean", "f8"), ("deviation", "f8"),
             ("energies", "f4", (candidates,)),  # best first; nan where there are fewer
-            ("charge", "f8"), ("origin", "i4"),  # of its best candidate, and the operator that generated it
+            ("charge", "f8"), ("origin", "i4"),  # of its best elite's fingerprint, and the operator that made it
             ("evaluations", "i8"),
             ("offspring", "i8", (operators,)), ("successes", "i8", (operators,)),
             ("elites", FINGERPRINT, (elites,)),  # best first; their energies are nan where there are fewer
@@ -76,7 +77,7 @@ class History:
         """Return a column of the rows, [generation, island, ...]."""
         return self._table[column]
 
-    @property
+    @cached_property
     def row_type(self) -> np.dtype:
         """Dtype of one generation of one island."""
         return row_type(len(self.operators), self.elites, self.candidates)
@@ -85,14 +86,14 @@ class History:
     def _table(self) -> NDArray[np.void]:
         return np.stack(self.rows) if self.rows else np.zeros((0, self.islands), self.row_type)
 
-    def row(self, done: Generation, elites: Sequence[Candidate], charge: float) -> NDArray[np.void]:
-        """Return a generation of an island as a record; ``charge`` is that of its best elite."""
+    def row(self, done: Generation, elites: Sequence[Candidate]) -> NDArray[np.void]:
+        """Return a generation of an island as a record."""
         row = np.zeros((), self.row_type)
         for name in ("best", "mean", "deviation", "evaluations"):
             row[name] = getattr(done, name)
         for kind in ("offspring", "successes"):
             row[kind] = [getattr(done, kind).get(name, 0) for name in self.operators]
-        row["charge"], row["origin"] = charge, self.operators.index(elites[0].origin)
+        row["charge"], row["origin"] = elites[0].fingerprint.charge, self.operators.index(elites[0].origin)
         row["energies"], row["elites"]["energy"] = np.nan, np.nan
         row["energies"][: len(done.energies)] = done.energies
         prints = [elite.fingerprint for elite in elites[: self.elites]]
