@@ -21,7 +21,7 @@ from magsearch.observables.magnetization import magnetization
 from magsearch.observables.structure_factor import structure_factor
 from magsearch.search.archipelago import Archipelago
 from magsearch.search.island import GeneticTunneling
-from magsearch.search.stopping import Converged, GenerationsSpent, Stop, TimeSpent
+from magsearch.search.stopping import ChampionConverged, Converged, GenerationsSpent, Stop, TimeSpent
 from magsearch.units import MU_B
 
 
@@ -241,9 +241,30 @@ def test_a_deviation_of_zero_needs_energies_that_are_equal():
     assert len(generous.history) <= len(ended.history)
 
 
+def history_of(*levels: list[float]) -> SimpleNamespace:
+    return SimpleNamespace(levels=list(levels), seconds=[0.0] * len(levels))
+
+
 def test_a_search_may_end_by_its_champion_alone():
     """Its energy has stood still for four generations, the second elite's has not."""
-    history = SimpleNamespace(levels=[[-1.0, -0.5 - 0.01 * k] for k in range(5)], seconds=[0.0] * 5)
+    history = history_of(*([-1.0, -0.5 - 0.01 * k] for k in range(5)))
     assert Stop(window=4).reason(history, 5, 5, stiffness=1.0) is None
-    assert Stop(window=4, minima=1).reason(history, 5, 5, stiffness=1.0) == Converged(0.0, 4, 1)
+    assert Stop(window=4, minima=1).reason(history, 5, 5, stiffness=1.0) == ChampionConverged(0.0, 4)
     assert Stop(window=6, minima=1).reason(history, 5, 5, stiffness=1.0) is None
+
+
+def test_champion_and_catalogue_are_judged_apart():
+    """Other minima improve without end: the champion's stability ends the search after twice the window."""
+    still = history_of(*([-1.0, -0.5 - 0.01 * k] for k in range(8)))
+    assert Stop(window=4).reason(still, 7, 7, stiffness=1.0) is None
+    assert Stop(window=4).reason(still, 8, 8, stiffness=1.0) == ChampionConverged(0.0, 8)
+    assert Stop(window=4, patience=5).reason(still, 5, 5, stiffness=1.0) == ChampionConverged(0.0, 5)
+    for minima in (2, 8):  # asked for
+        assert Stop(window=4, minima=minima).reason(still, 8, 8, stiffness=1.0) is None
+    assert Stop(window=4, minima=2, patience=8).reason(still, 8, 8, stiffness=1.0) == ChampionConverged(0.0, 8)
+    rare = history_of(*([-1.0 - 0.01 * (k > 5), -0.5] for k in range(9)))  # the champion was found late
+    assert Stop(window=4).reason(rare, 9, 9, stiffness=1.0) is None
+    more = history_of(*([-1.0, -0.5 if k > 5 else np.nan] for k in range(8)))  # a minimum was added
+    assert Stop(window=4).reason(more, 8, 8, stiffness=1.0) == ChampionConverged(0.0, 8)
+    both = history_of(*([-1.0, -0.5] for _ in range(8)))
+    assert Stop(window=4).reason(both, 4, 4, stiffness=1.0) == Converged(0.0, 4)

@@ -86,6 +86,20 @@ def test_copies_fill_a_compact_box_of_the_same_state(H):
     )
 
 
+def test_copies_of_a_narrow_supercell_fill_a_box_whose_cells_are_in_a_compact_order():
+    """A modulation after 49 cells of the triangular lattice: 7 x 196 sheared cells are compact only as a torus."""
+    one = Supercell(MODELS["triangular_j1_j3"], np.array([[1, -2, 0], [49, 0, 0], [0, 0, 1]]))
+    texture = random_textures(one.hamiltonian, 1)[0]
+    shown = Best(one, texture, 0.0).shown()
+    lattice = shown.supercell.hamiltonian.lattice
+    box = np.linalg.norm(np.array(lattice.size)[:, None] * lattice.cell, axis=1)[:2]
+    assert box.max() <= 2.01 * box.min()
+    before = energy(one.hamiltonian, texture) / one.sites
+    assert energy(shown.supercell.hamiltonian, shown.texture) / shown.supercell.sites == pytest.approx(
+        before, rel=1e-10
+    )
+
+
 def test_narrow_supercells_whose_copies_would_be_too_many_are_left_out():
     crystal = MODELS["square_bloch"]
     H = np.array([np.diag([1, n, 1]) for n in (10, 200, 400, 1000)])
@@ -102,4 +116,7 @@ def test_a_texture_is_reduced_to_its_period():
     found = Best(larger, period.repeated(texture, larger), 0.0).primitive()
     assert found.key == period.key
     random = random_textures(larger.hamiltonian, 1)[0]
-    assert Best(larger, random, 0.0).primitive().key == larger.key
+    assert Best(larger, random, 0.0).primitive(0.1).key == larger.key
+    loose = period.repeated(texture, larger) + 0.02 * random
+    assert Best(larger, loose, 0.0).primitive().key == larger.key
+    assert Best(larger, loose, 0.0).primitive(0.1).key == period.key

@@ -22,9 +22,9 @@ from magsearch.phases.rules import RULES
 from magsearch.search.archipelago import Archipelago
 from magsearch.search.candidate import Candidate
 from magsearch.search.history import History
-from magsearch.search.stopping import Reason
+from magsearch.search.stopping import ChampionConverged, Reason
 from magsearch.storage import Record
-from magsearch.storage.summary import above, certificate, charge_words, discovered
+from magsearch.storage.summary import above, catalogue_converged, certificate, charge_words, discovered
 
 LINES = 16  # of the ranks of a run that are shown
 ROUGH = "neighbouring spins differ by 60 degrees and more"
@@ -98,7 +98,7 @@ def show(console: Console, record: Record) -> None:
         console.print(f"note  topological charge undefined: {ROUGH}", style="yellow", soft_wrap=True)
     for part in record.damaged:
         console.print(f"damaged    {part}: not shown", style="red", soft_wrap=True)
-    for line in [*named(record), *certified(record), *sure(record)]:
+    for line in [*named(record), *certified(record), *sure(record), *others(record)]:
         console.print(line, soft_wrap=True)
     history = record.history
     evaluations = int(history["evaluations"].sum())
@@ -132,17 +132,28 @@ def following(console: Console, out: Path) -> None:
         console.print(f"{what:11}{made}: magsearch {command} {run} -o {made}", soft_wrap=True)
 
 
+def others(record: Record) -> list[str]:
+    """Return a line on the minima besides the champion of a run that ended before they had converged."""
+    if catalogue_converged(record) is not False or len(record.elites) < 2:
+        return []
+    which = "minimum 1 has" if len(record.elites) == 2 else f"minima 1 to {len(record.elites) - 1} have"
+    return [f"others  {which} not converged as a set: the lowest found so far, lower ones may be missing"]
+
+
 def state(stopped: Reason | None, resumable: bool) -> str:
     """Return whether a run has ended and why, and whether it can be resumed, in a line."""
     if stopped is None:
         return "not finished: under way, or interrupted and to be resumed; energies are in single precision so far"
-    return f"finished: {stopped}{'; a longer limit resumes it' if resumable else ''}"
+    how = "search.minima=N, for N minima," if stopped.code == ChampionConverged.code else "a longer limit"
+    return f"finished: {stopped}{f'; {how} resumes it' if resumable else ''}"
 
 
 def minima(console: Console, record: Record) -> None:
     """Print the catalogue of a run's minima as a table, with fewer columns on a narrow terminal."""
     elites = record.elites
     console.print(_fitting(console, record, _minimum))
+    for line in others(record):
+        console.print(line, soft_wrap=True)
     if any(elite.degeneracy is None for elite in elites):
         why = "this file does not say it" if record.stopped else "known once the run has ended"
         console.print(f"note       degeneracy: {why}", style="yellow", soft_wrap=True)

@@ -1,9 +1,11 @@
-"""Lattices of whole numbers: the Hermite normal form of the vectors that span one.
+"""Lattices of whole numbers: the Hermite normal form of the vectors that span one. Products of whole numbers.
 
 Cohen, A Course in Computational Algebraic Number Theory (1993), section 2.4. Whole numbers of Python do not overflow.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,3 +40,18 @@ def lower_hermite(vectors: ArrayLike) -> NDArray[np.int64]:
 def _less(row: list[int], pivot: list[int], column: int) -> list[int]:
     times = row[column] // pivot[column]
     return [x - times * p for x, p in zip(row, pivot, strict=True)]
+
+
+def factors(most: int, count: int) -> Iterator[tuple[int, ...]]:
+    """Yield all ``count`` positive whole numbers whose product is at most ``most``, smaller products first."""
+    for total in range(1, most + 1):
+        yield from _factored(total, count)
+
+
+def _factored(total: int, count: int) -> Iterator[tuple[int, ...]]:
+    if count == 1:
+        yield (total,)
+        return
+    for first in (n for n in range(1, total + 1) if total % n == 0):
+        for others in _factored(total // first, count - 1):
+            yield (first, *others)

@@ -40,7 +40,7 @@ from magsearch.search.lockstep import together
 from magsearch.search.migration import Migrants, Migration, Role
 from magsearch.search.polishing import converged, stages
 from magsearch.search.snapshots import Snapshot, Snapshots
-from magsearch.search.stopping import Checkpoints, Proven, Reason, Stop, best
+from magsearch.search.stopping import ChampionConverged, Checkpoints, Proven, Reason, Stop, best
 
 
 class Archipelago:
@@ -352,12 +352,12 @@ class Archipelago:
     def _polished(self) -> list[Candidate]:
         """Return the best distinct minima of all islands in double precision; rank 0 relaxes them in one batch.
 
-        Rough candidates are among them unless the champion is proven, which is what was asked for then.
+        Rough candidates are among them unless the search ended by its champion alone.
         """
         found: dict[int, list[Candidate]] = {}
-        proven = isinstance(self.stopped, Proven)
+        alone = isinstance(self.stopped, Proven | ChampionConverged)
         with suppress(Interrupted):
-            found = {island.number: island.elites if proven else island.finalists() for island in self.islands}
+            found = {island.number: island.elites if alone else island.finalists() for island in self.islands}
         if self.ranks.broadcast(any(self.ranks.gather(len(found) < len(self.islands)))):
             raise Interrupted
         finalists = self._best(lambda island: found[island.number])

@@ -42,7 +42,7 @@ class Converged(Reason):
 
     deviation   meV per site, the largest standard deviation of a minimum's energy
     window      generations
-    minima      how many of the best were compared; None: all elites
+    minima      how many of the best were compared, two or more; None: all elites
     """
 
     deviation: float
@@ -52,10 +52,25 @@ class Converged(Reason):
     extensible = False
 
     def __str__(self) -> str:
-        whose = {None: "elites' energies vary", 1: "champion's energy varies"}.get(
-            self.minima, f"energies of the {self.minima} best minima vary"
-        )
-        return f"{whose} by {self.deviation:.1e} meV per site over {self.window} generations"
+        whose = "elites' energies" if self.minima is None else f"energies of the {self.minima} best minima"
+        return f"{whose} vary by {self.deviation:.1e} meV per site over {self.window} generations"
+
+
+@dataclass(frozen=True)
+class ChampionConverged(Reason):
+    """The energy of the champion no longer varies; those of other elites may.
+
+    deviation   meV per site, the standard deviation of the champion's energy
+    window      generations
+    """
+
+    deviation: float
+    window: int
+    code = "champion-converged"
+
+    def __str__(self) -> str:
+        varied = f"champion's energy varies by {self.deviation:.1e} meV per site over {self.window} generations"
+        return f"{varied}, other minima may still change"
 
 
 @dataclass(frozen=True)
@@ -160,6 +175,8 @@ class Stop:
                   None: 1e-7 of the stiffest coupling
     gap           meV per site above ``bound``: a best energy that is no higher ends the search; None: none does
     minima        how many of the best must not vary; None: all elites, unless the champion is proven before
+    patience      generations over which the champion's energy alone must not vary; None: twice the window, or without
+                  limit where ``minima`` is given
     polish_seconds  maximum wall time of the refinement of the elites at the end; None: as ``budget.allowed`` says
     bound         lower bound of the energy, if there is one
     """
@@ -197,8 +214,18 @@ class Stop:
         default=None,
         metadata={
             "doc": "Number of the best minima whose energies must not vary over the window. One: only the champion "
-            "counts. Two or more: a champion that is proven to be a ground state does not end the search before.",
-            "default": "all elites, or a proven champion", "ge": 1, "later": True,
+            "counts. Two or more: neither a champion that does not vary nor one that is proven to be a ground state "
+            "ends the search before.",
+            "default": "all elites, or a proven champion, or search.patience", "ge": 1, "later": True,
+        },
+    )  # fmt: skip
+    patience: int | None = field(
+        default=None,
+        metadata={
+            "doc": "The search ends as well when its champion's energy alone has not varied over this number of "
+            "generations, though other minima still change.",
+            "unit": "generations", "default": "twice search.window; no limit where search.minima is given", "ge": 2,
+            "later": True,
         },
     )  # fmt: skip
     polish_seconds: float | None = field(
@@ -219,18 +246,23 @@ class Stop:
         known         number of them that all ranks have reported; the decision uses these alone
         stiffness     meV, of the stiffest coupling
         """
-        levels = np.array(history.levels[max(known - self.window, 0) : known])  # [generation, elite]
-        recent = levels[..., : self.minima]
         allowed = 1e-7 * stiffness if self.deviation is None else self.deviation
-        if len(recent) == self.window and (np.isnan(recent) == np.isnan(recent[0])).all():
-            varied = recent[:, ~np.isnan(recent[0])].std(axis=0).max()
-            if varied <= allowed:
-                return Converged(float(varied), self.window, self.minima)
+        if self.minima != 1 and (varied := _varied(history, known, self.window, self.minima)) <= allowed:
+            return Converged(varied, self.window, self.minima)
+        alone = self._alone()
+        if alone is not None and (varied := _varied(history, known, alone, 1)) <= allowed:
+            return ChampionConverged(varied, alone)
         if self.gap is not None and self.bound and known and self.bound.gap(best(history, known)) <= self.gap:
             return GapClosed(self.gap)
         if self.seconds is not None and known and history.seconds[known - 1] >= self.seconds:
             return TimeSpent(self.seconds)
         return GenerationsSpent(generations) if generations >= self.generations else None
+
+    def _alone(self) -> int | None:
+        """Return over how many generations a champion that does not vary ends the search; None: over any number."""
+        if self.minima == 1:
+            return self.window if self.patience is None else min(self.window, self.patience)
+        return 2 * self.window if self.patience is None and self.minima is None else self.patience
 
     def provable(self, history: History, known: int, stiffness: float) -> bool:
         """Return whether the champion may attain the lower bound, and ends the search if it does.
@@ -240,6 +272,17 @@ class Stop:
         if self.bound is None or not known or (self.minima or 1) > 1:
             return False
         return self.bound.gap(best(history, known)) <= NEAR * stiffness
+
+
+def _varied(history: History, known: int, window: int, minima: int | None) -> float:
+    """Return the largest standard deviation of the best minima's energies over the last generations, meV per site.
+
+    Infinite while there are fewer generations, and where minima were added or dropped.
+    """
+    recent = np.array(history.levels[max(known - window, 0) : known])[..., :minima]  # [generation, minimum]
+    if len(recent) < window or (np.isnan(recent) != np.isnan(recent[0])).any():
+        return np.inf
+    return float(recent[:, ~np.isnan(recent[0])].std(axis=0).max())
 
 
 def best(history: History, known: int) -> float:

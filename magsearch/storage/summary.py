@@ -16,6 +16,7 @@ from magsearch.observables.topological_charge import rough
 from magsearch.search.candidate import Candidate
 from magsearch.search.discovery import discovery
 from magsearch.search.records import Place, columns
+from magsearch.search.stopping import UNKNOWN, Converged
 from magsearch.storage import Record
 
 SAME = 1e-6  # of the stiffest coupling, per site: minima of a search that are closer may be one
@@ -37,6 +38,7 @@ def summary(record: Record) -> dict[str, Any]:
         "migrations": len(history.migrations),
         "stopped": str(record.stopped) if record.stopped else None,
         "stop_code": record.stopped.code if record.stopped else None,
+        "catalogue_converged": catalogue_converged(record),
         "resumable": record.resumable,
         "seconds": record.seconds,
         "device": record.device,
@@ -84,8 +86,14 @@ def catalogue(record: Record) -> dict[str, Any]:
     said = summary(record)
     return {
         "minima": [{name: elite[name] for name in names} for elite in said["elites"]],
-        **{name: said[name] for name in ("field", "sites", "stopped")},
+        **{name: said[name] for name in ("field", "sites", "stopped", "catalogue_converged")},
     }
+
+
+def catalogue_converged(record: Record) -> bool | None:
+    """Return whether the minima had stopped varying when the search ended; None while it is under way, or unknown."""
+    code = record.stopped.code if record.stopped else UNKNOWN
+    return None if code == UNKNOWN else code == Converged.code
 
 
 def above(record: Record, number: int) -> float:

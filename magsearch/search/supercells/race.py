@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from itertools import product
+from itertools import islice, product
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,7 +23,7 @@ from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import Interrupted
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.model.integers import lower_hermite
+from magsearch.model.integers import factors, lower_hermite
 from magsearch.model.sphere import unit
 from magsearch.operators.crystal import Crystal
 from magsearch.parallel.ranks import Ranks
@@ -53,7 +53,11 @@ SCREENED = 16  # random textures that are relaxed in each small supercell
 LEADERS = 6  # textures that are stretched to other supercells
 FINALISTS = 2  # that are tiled
 ROOMY = 2000  # sites in copies of the best supercell that are as wide as long
-REPEATS_WITHIN = 1e-2  # radians, root mean square: a translation that moves the spins less is tried as a period
+REPEATS_WITHIN = (0.01, 0.03, 0.1)  # radians, root mean square: translations that move the spins less may be periods
+SLIVER = 1.25 * OBLONG  # ``Supercell.sliver`` of boxes that are replaced by compact ones, where these have few sites
+COMPACT = 2.4  # of a box that is twice as long as wide, its edges at 60 degrees: 2.31
+WORTH = LARGEST // 4  # sites of a compact box
+TRIED = 2000  # numbers of copies for one
 REPEATS = 3  # maximum number of supercells side by side along an axis
 
 
@@ -74,8 +78,23 @@ class Best:
         """Return copies side by side: a compact box with several cells along each free axis.
 
         About as wide as long where that takes no more than ROOMY sites, else up to ``OBLONG`` times as long as wide.
-        Numbers of copies are varied until no axis is left with a single cell; else more are taken.
+        Numbers of copies are varied until no axis is left with a single cell; else more are taken. Where the edges of
+        the cells still make a sliver, the smallest box is taken that is about twice as long as wide at most, if one is
+        small enough.
         """
+        few = self._few()
+        if few.supercell.sliver <= SLIVER:
+            return few
+        axes, times = list(free_axes(self.supercell.crystal)), np.ones(3, dtype=np.int64)
+        for numbers in islice(factors(WORTH // self.supercell.sites, len(axes)), TRIED):
+            times[axes] = numbers
+            tried = self.supercell.tiled(times)
+            if tried.sliver <= COMPACT and min(tried.diagonal[0][axis] for axis in axes) > 1:
+                return self.tiled(times)
+        return few
+
+    def _few(self) -> Best:
+        """Return copies side by side as ``shown``, whatever the edges of the cells."""
         crystal = self.supercell.crystal
         axes = free_axes(crystal)
         for oblong in (1.0, 2.0, OBLONG):
@@ -100,12 +119,12 @@ class Best:
         times[list(axes)] *= 2
         return self.tiled(times)
 
-    def primitive(self) -> Supercell:
-        """Return the smallest supercell that the texture repeats after, or almost."""
+    def primitive(self, within: float = REPEATS_WITHIN[0]) -> Supercell:
+        """Return the smallest supercell that the texture repeats after, but for ``within`` (radians) in each spin."""
         lattice, Q = self.supercell.hamiltonian.lattice, self.supercell.diagonal[1]
         waves = np.fft.rfftn(self.texture.reshape(*lattice.grid, -1), axes=(0, 1, 2))
         alike = np.fft.irfftn((np.abs(waves) ** 2).sum(axis=-1), s=lattice.grid, axes=(0, 1, 2)).ravel()
-        shifts = lattice.coordinates[alike >= alike[0] * (1 - 0.5 * REPEATS_WITHIN**2)] @ Q
+        shifts = lattice.coordinates[alike >= alike[0] * (1 - 0.5 * within**2)] @ Q
         crystal = self.supercell.crystal
         H = lower_hermite(np.concatenate([self.supercell.H, shifts]))
         return Supercell(crystal, compact(H, crystal.lattice.cell, free_axes(crystal)))
@@ -258,13 +277,14 @@ class Race:
             best = next_best
 
     def _shortened(self, one: Best) -> list[Best]:
-        """Return a minimum in the smallest supercell that it repeats after."""
-        smaller = one.primitive()
-        return [
-            one
-            if smaller.cells == one.supercell.cells
-            else self._relaxed(smaller, one.supercell.repeated(one.texture, smaller))
-        ]
+        """Return minima in the smaller supercells that a minimum nearly repeats after, none where there are none.
+
+        A texture that is long and soft is never relaxed so well that its copies are equal: whether the energy stays the
+        same decides.
+        """
+        smaller = {cell.key: cell for cell in (one.primitive(within) for within in REPEATS_WITHIN)}
+        smaller.pop(one.supercell.key, None)
+        return [self._relaxed(cell, one.supercell.repeated(one.texture, cell)) for cell in smaller.values()]
 
     def _tilings(self, supercell: Supercell, axes: tuple[int, ...]) -> list[NDArray[np.int64]]:
         """Return the numbers side by side along each axis that ``sites`` allows."""

@@ -84,6 +84,20 @@ class Supercell:
         Q = short_cells(D, Q, self.crystal.lattice.cell, free_axes(self.crystal))
         return (int(D[0]), int(D[1]), int(D[2])), Q
 
+    @property
+    def sliver(self) -> float:
+        """Length over width of the box that ``hamiltonian`` has, about: 1 for a square and a cube.
+
+        The longest edge over the geometric mean of the box's widths across it.
+        """
+        axes, (size, Q) = list(free_axes(self.crystal)), self.diagonal
+        edges = (np.array(size)[:, None] * Q @ self.crystal.lattice.cell)[axes]
+        longest = float(np.linalg.norm(edges, axis=1).max())
+        if len(axes) == 1:
+            return 1.0
+        volume = float(np.linalg.svd(edges, compute_uv=False).prod())
+        return float(longest / (volume / longest) ** (1 / (len(axes) - 1)))
+
     @cached_property
     def hamiltonian(self) -> Hamiltonian:
         """Hamiltonian of the crystal in this supercell."""
