@@ -187,7 +187,9 @@ class Explorer:
         """
         self.watch()
         hamiltonian, energies = self.evaluator.hamiltonian, self.evaluator.energies(np.array([texture, other]))
-        known, others = (fingerprint(hamiltonian.lattice, s, e) for s, e in zip((texture, other), energies, strict=True))
+        known, others = (
+            fingerprint(hamiltonian.lattice, s, e) for s, e in zip((texture, other), energies, strict=True)
+        )
         if self.minima.one(texture, known, other, others):
             return True
         level = self.minima.tolerance * hamiltonian.n_spins
@@ -242,5 +244,7 @@ class Explorer:
                     continue
                 for kelvin in kelvins:
                     rate = theory.rate(kelvin, well, top, saddle.mode, 2 if start == end else 1)
-                    found.append(Transition(start, end, number, kelvin, rate.prefactor, rate.error, rate.per_second))
+                    found.append(
+                        Transition(start, end, number, kelvin, rate.prefactor, rate.error, rate.per_second, rate.soft)
+                    )
         return replace(landscape, transitions=tuple(found))
