@@ -113,6 +113,18 @@ cli.main()
     assert differences(undisturbed, out) == set()
 
 
+@pytest.mark.slow
+def test_two_ranks_find_the_same_textures_to_the_bit(tmp_path):
+    """More textures than a family of replicas, so that both relax some; a file that exists is refused by both."""
+    model, made = tmp_path / "model.toml", [tmp_path / "one.h5", tmp_path / "two.h5"]
+    model.write_text(MODEL)
+    for out, ranks in zip(made, (0, 2), strict=True):
+        done("textures", model, "-o", out, "--charges", "0,-1,1", "--seeds", "11", "--each", "1", ranks=ranks)
+    assert differences(*made) <= {"command", "seconds"}
+    told = done("textures", model, "-o", made[1], ranks=2, code=2)
+    assert told.count("two.h5") == 1
+
+
 def test_a_run_without_elites_is_refused_on_all_ranks(tmp_path):
     told = done("landscape", tmp_path / "none.h5", ranks=2, code=2)
     assert "Traceback" not in told
