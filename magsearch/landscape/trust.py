@@ -143,7 +143,7 @@ def step(
 
     return Step(
         host(moved), host(mode), host(force), host(force + change),
-        host(x), _columns(hessian, bounded | (fit < 1)),
+        host(x), columns(hessian, bounded | (fit < 1)),
     )  # fmt: skip
 
 
@@ -217,6 +217,6 @@ def _wide(hessian: Hessian, values: NDArray[Any]) -> Any:
     return hessian.evaluator.device.array(every.reshape(-1, 1, 1, hessian.evaluator.device.width), np.float64)
 
 
-def _columns(hessian: Hessian, values: Any) -> NDArray[Any]:
+def columns(hessian: Hessian, values: Any) -> NDArray[Any]:
     """Return numbers that broadcast over spins as those of replicas."""
     return np.asarray(hessian.evaluator.device.host(values)).reshape(-1)[: hessian.count]
