@@ -25,7 +25,8 @@ from magsearch import formats
 from magsearch.landscape import bands, paths, saddles
 from magsearch.landscape.bands import Bands
 from magsearch.landscape.effort import Effort
-from magsearch.landscape.explore import TIGHT
+from magsearch.landscape.explore import TIGHT, Explorer
+from magsearch.landscape.tasks import Crossing, stages
 from magsearch.relaxation.relax import relax
 
 ERRORS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8)  # of the barrier
@@ -62,13 +63,19 @@ def along_bands(evaluator: ms.Evaluator, path: np.ndarray) -> Curve:
     return curve
 
 
-def followed(evaluator: ms.Evaluator, path: np.ndarray, settings: Bands) -> tuple[int, float]:
-    """Return the evaluations of a band and of the saddle point that is followed from it, and the barrier."""
-    relaxed, effort = bands.relax(settings, evaluator, path[None]), Effort()
+def followed(evaluator: ms.Evaluator, path: np.ndarray) -> tuple[int, float]:
+    """Return the evaluations of a short band and of the saddle point that is followed from it, and the barrier."""
+    relaxed, effort = bands.relax(stages(Bands(len(path)))[0], evaluator, path[None]), Effort()
     top = relaxed.peaks(0)[0]
     (saddle,) = saddles.follow(evaluator, relaxed.paths[0, top][None], relaxed.tangent(0, top)[None], effort=effort)
     assert saddle is not None
     return relaxed.evaluations + effort.forces + effort.products, saddle.energy - relaxed.energies[0, 0]
+
+
+def proven(evaluator: ms.Evaluator, path: np.ndarray) -> tuple[int, float]:
+    """Return the evaluations until both sides of saddle points have relaxed to both ends, and the barrier."""
+    crossed = Crossing(path[None])(Explorer(evaluator, Bands(len(path))))
+    return crossed.evaluations, min(one.energy for one, _ in crossed.found) - evaluator.energies(path[:1])[0]
 
 
 def spirits(
@@ -128,12 +135,12 @@ def main() -> None:
     given = arguments.parse_args()
     evaluator = ms.Evaluator(chiral(given.size), ms.choose("cpu"), np.float64)
     path = initial(evaluator, given.images)
-    few, usual = (followed(evaluator, path, Bands(given.images, *steps)) for steps in ((5, 5), ()))
+    saddle, usual = followed(evaluator, path), proven(evaluator, path)
     barrier = usual[1]
     rows = {
         "magsearch, band": [(along_bands(evaluator, path), False)],
-        "magsearch, band of 5 iterations, then saddle point": [([few], True)],
-        "magsearch landscape": [([usual], True)],
+        "magsearch landscape, saddle point": [([saddle], True)],
+        "magsearch landscape, with both sides relaxed": [([usual], True)],
     }
     for solver in ("VP", "VP_OSO", "LBFGS_OSO"):
         rows[f"Spirit, {solver}"] = [

@@ -16,14 +16,16 @@ from scipy import sparse
 from magsearch import storage
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
-from magsearch.landscape import bands, catalogue, paths, saddles, trust
+from magsearch.landscape import bands, catalogue, drift, paths, saddles, trust
 from magsearch.landscape.bands import Bands
 from magsearch.landscape.determinants import Determinants
 from magsearch.landscape.effort import Effort
 from magsearch.landscape.explore import TIGHT, Explorer
 from magsearch.landscape.landscape import Landscape, Minimum, Saddle, Transition, trees
 from magsearch.landscape.rates import Rates
-from magsearch.minima.hessian import dense, matrix
+from magsearch.landscape.tasks import Crossing, joined
+from magsearch.minima import modes
+from magsearch.minima.hessian import Hessian, dense, matrix
 from magsearch.minima.sparsity import Sparsity
 from magsearch.model.bonds import Bonds, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
@@ -122,6 +124,14 @@ def test_rate_of_a_biaxial_spin(damping):
     assert rate.per_second == pytest.approx(2 * frequency * np.exp(-K / (K_B * kelvin)), rel=1e-8)
 
 
+@pytest.mark.parametrize(("K", "soft"), [(2.0, 0), (0.05, 2)])
+def test_modes_that_are_too_soft_for_the_theory_are_counted(K, soft):
+    """At 3 K, thermal motion turns a spin with h = 2 K by sqrt(kT / h) = 0.25 and 1.6 radians."""
+    state = Rates(precise(one_spin(UniaxialAnisotropy(K))), Equivalence(one_spin()), 3.0).state(UP[None])
+    np.testing.assert_allclose(state.reach, 1 / (2 * K), rtol=1e-9)
+    assert state.soft(3.0) == soft
+
+
 def test_two_spins_turn_one_after_the_other():
     """Of E = -J s.s' - K (z^2 + z'^2), J < K, the saddle point has the spins at a right angle, and energy -K."""
     J, K = 0.6, 1.7
@@ -194,6 +204,40 @@ def test_a_skyrmion_leaves_through_the_edges_of_a_flake():
     assert not paths.expelled(chiral(8), start[:64], end[:64], 5), "no edges"
 
 
+def cores(model: Hamiltonian, *places: tuple[float, float]) -> np.ndarray:
+    """Skyrmions at places in cells of a square lattice, not relaxed."""
+    n, centres = len(places), np.array([(*place, 0.0) for place in places])
+    background = np.tile(UP, (model.lattice.sites, 1))
+    return catalogue.planted(model, background, centres, np.full(n, 3.6), np.full(n, 1), np.full(n, np.pi / 2))
+
+
+def test_separate_parts_move_straight_to_their_new_places():
+    """One stays, one crosses the periodic edge; parts are found on both sides of it."""
+    model = chiral(20)
+    start, end = cores(model, (5, 5), (17, 12)), cores(model, (5, 5), (1, 14))
+    path = drift.drifted(model, start, end, 5)
+    assert path is not None
+    np.testing.assert_array_equal(path[[0, -1]], [start, end])
+    np.testing.assert_allclose(np.linalg.norm(path, axis=2), 1, atol=1e-12)
+    for image, place in zip(path, ((17, 12), (18, 12.5), (19, 13), (0, 13.5), (1, 14)), strict=True):
+        found = drift.parts(model.lattice, image)[:, :2]
+        away = [np.abs((found - at + 10) % 20 - 10).max(axis=1).min() for at in ((5, 5), place)]
+        assert len(found) == 2
+        assert max(away) < 0.51
+    assert drift.drifted(model, start, cores(model, (5, 5)), 5) is None, "another number of parts"
+
+
+def test_two_skyrmions_are_one_minimum_at_any_distance_at_which_they_do_not_feel_each_other():
+    model = chiral(24)
+    evaluator = precise(model)
+    textures = np.array([cores(model, (4, 4), (16, 16)), cores(model, (4, 4), (13.5, 15)), cores(model, (4, 4))])
+    s = np.asarray(relax(TIGHT, evaluator, textures).textures)
+    explorer = Explorer(evaluator)
+    assert not explorer.minima.equivalence.same(s[0], s[1])
+    assert explorer.one(s[0], s[1])
+    assert not explorer.one(s[0], s[2])
+
+
 # -- saddle points -------------------------------------------------------------------------------------------------
 
 
@@ -255,6 +299,55 @@ def test_a_step_is_newtons_with_one_mode_reversed_unless_the_trust_region_ends_i
             assert found.error(evaluator.field(found.spins))[0] < 1e-3
     assert lengths[1] == pytest.approx(1e-6, rel=1e-6)
     assert lengths[1] < lengths[0]
+
+
+def test_the_mode_of_a_step_is_as_accurate_as_it_is_asked_for():
+    """Where it is not, the force along soft modes is reversed in part, and sliding saddle points are not found."""
+    evaluator = precise(chiral(16))
+    path = paths.shrunk(evaluator.hamiltonian, skyrmion(evaluator), np.tile(UP, (256, 1)), 10)
+    assert path is not None
+    s, along = path[7], path[8] - path[6]
+    hessian, values = Hessian(evaluator, s[None]), np.linalg.eigvalsh(dense(evaluator, s)[0])
+    assert values[0] < -0.1
+    assert len(s) > modes.DENSE
+    for accuracy in (0.1, 1e-3):
+        mode, value = trust.softest(hessian, along[None], np.array([accuracy]), Effort())
+        v = evaluator.textures(mode)[0]
+        missed = np.linalg.norm(hessian(v[None])[0] - value.flat[0] * v)
+        assert missed <= 1.01 * accuracy * abs(value.flat[0]) + modes.zero(evaluator)
+        assert value.flat[0] == pytest.approx(values[0], rel=accuracy)
+
+
+def test_the_negative_mode_of_a_saddle_point_is_an_eigenvector():
+    """Rates depend on it to first order; the softest modes of large systems are found to 3 % only."""
+    evaluator = precise(chiral(15))
+    _, saddle = collapse(evaluator)
+    assert evaluator.sites > modes.DENSE
+    image = Hessian(evaluator, saddle.spins[None])(saddle.mode[None])[0]
+    assert np.linalg.norm(image - saddle.modes[0] * saddle.mode) < 2e-6 * abs(saddle.modes[0])
+    assert saddle.modes[0] == pytest.approx(np.linalg.eigvalsh(dense(evaluator, saddle.spins)[0])[0], rel=1e-9)
+
+
+def test_a_band_is_relaxed_on_only_where_saddle_points_do_not_join_its_ends(monkeypatch):
+    """Saddle points that are lost the first time are found after more iterations."""
+    evaluator = precise(chiral(14))
+    s, end = skyrmion(evaluator), np.tile(UP, (196, 1))
+    path = paths.shrunk(evaluator.hamiltonian, s, end, 10)
+    assert path is not None
+    explorer, follow, times = Explorer(evaluator, Bands(10, 60, 20)), saddles.follow, []
+
+    def lost(*arguments):
+        times.append(len(arguments[1]))
+        return [None] * len(arguments[1]) if len(times) == 1 else follow(*arguments)
+
+    few = Crossing(path[None])(explorer)
+    monkeypatch.setattr(saddles, "follow", lost)
+    more = Crossing(path[None])(explorer)
+    assert len(times) == 2
+    for crossed in (few, more):
+        assert joined(explorer, path, [sides for _, sides in crossed.found])
+        assert crossed.found[0][0].energy == pytest.approx(few.found[0][0].energy, abs=1e-6)
+    assert few.evaluations < 8 * 60 < more.evaluations
 
 
 def test_every_machine_relaxes_the_same_band(device):
@@ -518,12 +611,13 @@ def test_a_report_shows_tree_barriers_and_lifetimes():
         "magsearch.report.landscape", reason="no bokeh: pip install 'magsearch[report]'"
     ).section
     found = graph([0.0, 1.0, 2.0, 0.5], [(0, 2, 5.0), (0, 1, 4.0), (1, 2, 3.0)])
-    rates = (Transition(0, 1, 1, 30.0, 1e9, 1e-12, 1e6), Transition(1, 0, 1, 30.0, 1e9, 1e-12, 2e6))
+    rates = (Transition(0, 1, 1, 30.0, 1e9, 1e-12, 1e6), Transition(1, 0, 1, 30.0, 1e9, 1e-12, 2e6, soft=1))
     shown = section(Lattice.cluster([[0, 0, 0]]), replace(found, transitions=rates)).body
     assert shown.count("data:image/png;base64,") == 1
     assert "lifetime, 30 K" in shown
     assert ">1 us<" in shown
-    assert ">500 ns<" in shown
+    assert ">~500 ns<" in shown
+    assert "~: rough" in shown
     rows = [row.replace('<td class="number">', "").split("</td>") for row in shown.split("<tr>")]
     assert ["2", "2.0000", "1.0000", "", ""] in [row[:5] for row in rows], "from 2 to 0 by way of 1"
     assert "no path was found between these groups of minima: 0, 1, 2; 3" in shown

@@ -15,6 +15,7 @@ from records import stored
 from simulated import environment
 
 from magsearch import storage
+from magsearch.landscape.explore import UNIT
 from magsearch.model.bonds import Bonds, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
@@ -32,12 +33,12 @@ shell = 1
 D = 0.9
 direction = "bloch"
 """
-RATES = ("--temperature", "2", "--images", "6", "--most", "5")
+RATES = ("--temperature", "2", "--images", "6", "--most", "8", "--neighbours", "8")
 
 
 @pytest.fixture(scope="module")
 def textures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run without a landscape: five spins of a glass with easy and hard axes, in six random textures."""
+    """A run without a landscape: five spins of a glass with easy and hard axes, in twelve random textures."""
     rng = np.random.default_rng(4)
     i, j = np.triu_indices(5, 1)
     lattice = Lattice.cluster([[k, 0, 0] for k in range(5)])
@@ -45,7 +46,7 @@ def textures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     axes = (UniaxialAnisotropy(1.5), UniaxialAnisotropy(-0.6, (1, 0, 0)))
     model = Hamiltonian(lattice, Bonds.none(), 2.0, axes, site_bonds=bonds)
     out = tmp_path_factory.mktemp("glass") / "textures.h5"
-    storage.write(out, stored(model, 6))
+    storage.write(out, stored(model, 12))
     return out
 
 
@@ -56,7 +57,7 @@ def undisturbed(textures: Path) -> Path:
     done("landscape", out, *RATES)
     found = storage.read(out).landscape
     assert found is not None
-    assert len(found.tried) > 2, "all pairs are one task"
+    assert len(found.tried) > UNIT, "all pairs are one task"
     assert found.saddles
     assert found.transitions
     return out
@@ -111,6 +112,18 @@ cli.main()
     assert ended.returncode == 75, ended.stdout + ended.stderr
     done("landscape", out, *RATES)
     assert differences(undisturbed, out) == set()
+
+
+@pytest.mark.slow
+def test_two_ranks_find_the_same_textures_to_the_bit(tmp_path):
+    """More textures than a family of replicas, so that both relax some; a file that exists is refused by both."""
+    model, made = tmp_path / "model.toml", [tmp_path / "one.h5", tmp_path / "two.h5"]
+    model.write_text(MODEL)
+    for out, ranks in zip(made, (0, 2), strict=True):
+        done("textures", model, "-o", out, "--charges", "0,-1,1", "--seeds", "11", "--each", "1", ranks=ranks)
+    assert differences(*made) <= {"command", "seconds"}
+    told = done("textures", model, "-o", made[1], ranks=2, code=2)
+    assert told.count("two.h5") == 1
 
 
 def test_a_run_without_elites_is_refused_on_all_ranks(tmp_path):

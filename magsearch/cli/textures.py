@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from magsearch import storage
-from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, Strict, device_named, read_input
+from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, Strict, read_input
 from magsearch.config import ENDINGS
 from magsearch.console import model
 from magsearch.console import run as results
 from magsearch.errors import InputError, Interrupted
-from magsearch.parallel.ranks import AGAIN, is_launched
+from magsearch.parallel.interruption import Interruption
+from magsearch.parallel.ranks import AGAIN, launched
 from magsearch.parallel.signals import Signals
 from magsearch.runs.catalogue import textures as find
-from magsearch.runs.launch import enough_memory
+from magsearch.runs.launch import device_of, enough_memory, together
 from magsearch.storage import summary
 
 
@@ -40,30 +42,31 @@ def textures(
 
     Plants cores of every charge in the uniform texture, relaxes them, and stores the distinct minima as the elites of a
     run, which magsearch landscape takes. If INPUT is the file of a run, its elites and populations are seeds as well.
+    Under mpiexec or srun, relaxations are divided among the ranks.
     """
-    wanted = charges_of(charges)
-    if is_launched():
-        raise InputError("runs in one process; start it without mpiexec", "magsearch textures")
+    wanted, ranks, signals = charges_of(charges), launched(), Signals(enforced=True)
     given = read_input(input_file, settings, strict)
     harvest = input_file if input_file.suffix in ENDINGS and not storage.is_scan(input_file) else None
-    console = model.console(stderr=as_json)
-    signals, on = Signals(enforced=True), device_named(device)
-
-    def watch() -> None:
-        if signals():
-            raise Interrupted
+    console = model.console(stderr=as_json, quiet=ranks.rank > 0)
+    interruption, record = Interruption(ranks, signals), None
+    ranks.watch = interruption.look
 
     def say(line: str) -> None:
         console.print(f"textures   {line}", soft_wrap=True)
 
-    try:
-        with enough_memory(on):
-            record = find(given, out, wanted, count, each, seed, on, harvest, overwrite, watch, say)
-    except Interrupted:
-        signals.ignore()
-        console.print(f"{signals.name}: nothing is stored; start again", soft_wrap=True)
-        raise typer.Exit(AGAIN) from None
+    with together(ranks):
+        on = ranks.on_all(lambda: device_of(device, ranks))
+        with enough_memory(on), suppress(Interrupted):
+            record = find(given, out, wanted, count, each, seed, on, harvest, overwrite, interruption.watch, say, ranks)
+        stopped, names = ranks.broadcast(record is None), ranks.gather(signals.name)
+        ranks.settle()
     signals.ignore()
+    if stopped:
+        console.print(f"{next(filter(None, names), '')}: nothing is stored; start again", soft_wrap=True)
+        raise typer.Exit(AGAIN)
+    if ranks.rank > 0:
+        return
+    assert record is not None
     if as_json:
         print(json.dumps(summary.summary(record), indent=1))
     else:

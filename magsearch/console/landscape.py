@@ -38,7 +38,10 @@ def minima(landscape: Landscape) -> tuple[list[str], list[tuple[str, ...]]]:
         if (out := landscape.escape(k)) is not None:
             ends = landscape.saddles[out[1]].ends
             barrier, to = f"{out[0]:.4f}", str(ends[0] if ends[1] == k else ends[1])
-        lifetimes = [duration(landscape.lifetime(k, kelvin)) for kelvin in landscape.kelvins]
+        lifetimes = [
+            ("~" if landscape.rough(k, kelvin) else "") + duration(landscape.lifetime(k, kelvin))
+            for kelvin in landscape.kelvins
+        ]
         rows.append((str(k), f"{one.energy - lowest:.4f}", fixed(one.charge, 1), one.label, barrier, to, *lifetimes))
     return heads, rows
 
@@ -61,6 +64,11 @@ def notes(landscape: Landscape) -> list[str]:
         "energies above the lowest minimum and barriers are those of the whole texture; the barrier is the lowest one "
         "out of a minimum"
     ]
+    if any(landscape.rough(k, kelvin) for k in range(len(landscape.minima)) for kelvin in landscape.kelvins):
+        found.append(
+            "~: rough; thermal motion along soft modes, as of separate parts against each other, goes further than the "
+            "harmonic approximation holds. Rotations and translations of the whole texture are integrated exactly"
+        )
     groups = landscape.components()
     if len(groups) > 1:
         joined = "; ".join(", ".join(map(str, group)) for group in groups)

@@ -17,7 +17,7 @@ from magsearch.model.sphere import unit
 from magsearch.model.triangulation import plane_axes, plane_frame
 from magsearch.observables.topological_charge import topological_charge
 from magsearch.randomness import Consumer, stream
-from magsearch.relaxation.relax import relax
+from magsearch.relaxation.relax import Relaxation, relax
 
 WHOLE = 0.1  # a charge that differs from a whole number by more is none
 AXISYMMETRIC = 0.4  # share of the seeds with one core
@@ -165,14 +165,17 @@ def catalogue(
     each: int,
     watch: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = lambda line: None,
+    descend: Callable[[NDArray[np.float64]], Relaxation] | None = None,
 ) -> list[tuple[Minimum, Stability]]:
     """Return the distinct minima of the given charges that textures [texture, site, 3] relax to, with their stability.
 
     Lowest first.
     Saddle points are displaced along their negative mode and relaxed again.
 
-    each   largest number of minima of a charge
+    each      largest number of minima of a charge
+    descend   relaxes textures, on several ranks; None: here
     """
+    descend = descend or (lambda given: relax(TIGHT, evaluator, given, watch=watch))
     explorer = Explorer(evaluator, most=each, watch=watch)
     found: dict[int, Landscape] = {charge: Landscape(()) for charge in charges}
     others = 0
@@ -187,7 +190,7 @@ def catalogue(
                 continue
             found[whole], _ = explorer.placed(found[whole], relaxed[k])
 
-    relaxed = relax(TIGHT, evaluator, textures, watch=watch)
+    relaxed = descend(textures)
     sorted_in(np.asarray(relaxed.textures), relaxed.energy, relaxed.converged)
     known: dict[int, Stability] = {}
     for last in (False, True):
@@ -204,7 +207,7 @@ def catalogue(
         if last or not falling:
             break
         starts = np.array([texture for k in falling for texture in pushed(new[k].spins, lowest[k])])
-        again = relax(TIGHT, evaluator, starts, watch=watch)
+        again = descend(starts)
         sorted_in(np.asarray(again.textures), again.energy, again.converged)
     if others:
         say(f"{others} of {len(textures)} seeds relaxed to other charges, or did not converge")

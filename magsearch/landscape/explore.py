@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.engine.evaluator import Evaluator
-from magsearch.landscape import paths
+from magsearch.landscape import bands, paths
 from magsearch.landscape.bands import Bands
+from magsearch.landscape.drift import drifted
 from magsearch.landscape.landscape import Landscape, Minimum, Saddle, Transition
 from magsearch.landscape.rates import Rates, State
 from magsearch.landscape.saddles import Stationary
@@ -26,9 +27,10 @@ from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import relax
 
-UNIT = 2  # paths that are relaxed together, whatever the number of ranks: bands move until all have converged
+UNIT = 8  # paths that are relaxed together, whatever the number of ranks: their maxima fill a block
 SAME = 1e-6  # of the stiffest coupling, per site: energies of one minimum agree so far
 SLID = 1e-3  # of the negative mode: two saddle points with the same ends and energy are one that has slid
+LEVEL = Bands(images=8, steps=40, climbing=40)  # that show whether a barrier is between two textures
 TIGHT = LBFGS(Convergence(steps=6000, variance=None))
 
 
@@ -51,7 +53,7 @@ class Explorer:
     bands: Bands = field(default_factory=Bands)
     neighbours: int = 2
     most: int = 64
-    together: int = 8
+    together: int = 16
     watch: Callable[[], None] = lambda: None
     say: Callable[[str], None] = lambda line: None
     divide: Callable[[Sequence[Any]], list[Any]] | None = None
@@ -115,7 +117,8 @@ class Explorer:
     def initial(self, start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the initial path [image, site, 3] with the lowest maximum.
 
-        Tried are the geodesic, and shrinking either texture or displacing it through an open edge.
+        Tried are the geodesic, shrinking either texture or displacing it through an open edge, and moving separate
+        parts.
 
         Notes antiparallel spins, whose plane of rotation is drawn.
         """
@@ -124,6 +127,8 @@ class Explorer:
         collapse, growth = paths.shrunk(hamiltonian, start, end, images), paths.shrunk(hamiltonian, end, start, images)
         tried = [straight, *([collapse] if collapse is not None else [])]
         tried += [growth[::-1]] if growth is not None else []
+        moved = drifted(hamiltonian, start, end, images)
+        tried += [moved] if moved is not None else []
         tried += paths.expelled(hamiltonian, start, end, images)
         tried += [path[::-1] for path in paths.expelled(hamiltonian, end, start, images)]
         highest = [self.evaluator.energies(path).max() for path in tried]
@@ -163,10 +168,10 @@ class Explorer:
         if -1 in numbers:
             return landscape
         ends = (min(numbers), max(numbers))
-        same = self.minima.tolerance * self.evaluator.hamiltonian.n_spins
+        near = self.minima.tolerance * self.evaluator.hamiltonian.n_spins
         for other in landscape.saddles:
             apart, softer = abs(other.energy - saddle.energy), abs(other.modes[0] - saddle.modes[0])
-            if other.ends != ends or apart > same:
+            if other.ends != ends or apart > near:
                 continue
             slid = apart <= SAME * self.evaluator.stiffness and softer <= SLID * abs(saddle.modes[0])
             if slid or self.minima.equivalence.same(saddle.spins, other.spins):
@@ -174,15 +179,38 @@ class Explorer:
         one = Saddle(saddle.spins, saddle.energy, saddle.torque, saddle.modes, saddle.mode, ends)
         return replace(landscape, saddles=(*landscape.saddles, one))
 
+    def one(self, texture: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+        """Whether two textures are the same minimum.
+
+        Symmetry maps one to the other, or no barrier is between them on the straight path, or where their separate
+        parts move to other places (``SAME``).
+        """
+        self.watch()
+        hamiltonian, energies = self.evaluator.hamiltonian, self.evaluator.energies(np.array([texture, other]))
+        known, others = (
+            fingerprint(hamiltonian.lattice, s, e) for s, e in zip((texture, other), energies, strict=True)
+        )
+        if self.minima.one(texture, known, other, others):
+            return True
+        level = self.minima.tolerance * hamiltonian.n_spins
+        if abs(energies[0] - energies[1]) > level:
+            return False
+        copies = self.minima.equivalence.images(texture, other)
+        ways = [drifted(hamiltonian, copy, other, LEVEL.images) for copy in copies]
+        found = [way for way in ways if way is not None]
+        if not found:
+            return False
+        best = min(found, key=lambda way: self.evaluator.energies(way).max())
+        relaxed = bands.relax(LEVEL, self.evaluator, best[None], self.watch).energies[0]
+        return bool(relaxed.max() - energies.max() <= level)
+
     def placed(self, landscape: Landscape, texture: NDArray[np.float64]) -> tuple[Landscape, int]:
         """Return the landscape with a minimum, and its number; -1 where there are too many already."""
         self.watch()
         hamiltonian = self.evaluator.hamiltonian
         energy = float(self.evaluator.energies(texture[None])[0])
-        known = fingerprint(hamiltonian.lattice, texture, energy)
         for number, other in enumerate(landscape.minima):
-            others = fingerprint(hamiltonian.lattice, other.spins, other.energy)
-            if self.minima.one(texture, known, other.spins, others):
+            if self.one(texture, other.spins):
                 return landscape, number
         if len(landscape.minima) >= self.most:
             self.say(f"more than {self.most} minima: others are left out")
@@ -216,5 +244,7 @@ class Explorer:
                     continue
                 for kelvin in kelvins:
                     rate = theory.rate(kelvin, well, top, saddle.mode, 2 if start == end else 1)
-                    found.append(Transition(start, end, number, kelvin, rate.prefactor, rate.error, rate.per_second))
+                    found.append(
+                        Transition(start, end, number, kelvin, rate.prefactor, rate.error, rate.per_second, rate.soft)
+                    )
         return replace(landscape, transitions=tuple(found))

@@ -57,6 +57,7 @@ class Transition:
     prefactor    1/s
     error        of ln(prefactor), by rounding in determinants
     per_second   rate
+    soft         number of modes for which the harmonic approximation is poor: the rate is rough unless it is 0
     """
 
     start: int
@@ -66,6 +67,7 @@ class Transition:
     prefactor: float
     error: float
     per_second: float
+    soft: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +137,11 @@ class Landscape:
         ]
         total = sum(rates)
         return (1 / total if total > 0 else np.inf) if rates else None
+
+    def rough(self, number: int, kelvin: float) -> bool:
+        """Return whether a tenth or more of the rates out of a minimum have modes that are too soft for the theory."""
+        out = [one for one in self.transitions if one.start == number != one.end and one.kelvin == kelvin]
+        return sum(one.per_second for one in out if one.soft) > 0.1 * sum(one.per_second for one in out)
 
     @property
     def kelvins(self) -> tuple[float, ...]:

@@ -91,7 +91,7 @@ def shrunk(
         far = away / scale
         sources = np.where(along, middle + far, fractions) - inside[atom]
         beyond = (np.abs(far) >= size / 2)[:, along].any(axis=1)
-        taken = _sampled(lattice, start, sources, atom)
+        taken = sampled(lattice, start, sources, atom)
         path[image] = np.where((beyond | ~(np.linalg.norm(taken, axis=1) > 0.1))[:, None], end, unit(taken))
     path[:, ~hamiltonian.occupied] = 0.0
     return path
@@ -117,14 +117,14 @@ def expelled(
             for image in range(1, images - 1):
                 sources = cells.copy()
                 sources[:, axis] -= way * lattice.size[axis] * image / (images - 1)
-                taken = _sampled(lattice, start, sources, atom)
+                taken = sampled(lattice, start, sources, atom)
                 path[image] = np.where((np.linalg.norm(taken, axis=1) > 0.1)[:, None], unit(taken), end)
             path[:, ~hamiltonian.occupied] = 0.0
             found.append(path)
     return found
 
 
-def _sampled(
+def sampled(
     lattice: Lattice, texture: NDArray[np.float64], cells: NDArray[np.float64], atom: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Return a texture at places between the cells, [site, 3], linear in between; zero where it leaves an open edge.

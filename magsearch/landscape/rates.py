@@ -35,6 +35,8 @@ from magsearch.units import HBAR, K_B
 LANDE = 2.0  # g of a spin
 BETWEEN = (0.25, 0.5, 0.75)  # of a cell, by which a texture is moved to see whether it slides
 SLIDES = 0.1  # of kT, highest barrier of a texture that slides
+SOFT = 8  # number of modes of which it is known how far thermal motion goes along them
+FAR = 1.0  # radians, by which it turns a spin in a mode for which the harmonic approximation is poor
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +49,8 @@ class State:
     volume        of the orbit on which they move the texture
     copies        number of orbits that symmetries make of it
     determinant   of the Hessian without the zero modes
+    reach         [mode] u^2 / h of the softest modes besides the zero modes, 1/meV, where u is the displacement of the
+                  spin that moves most in a mode of length 1: thermal motion turns it by sqrt(kT u^2 / h)
     """
 
     spins: NDArray[np.float64]
@@ -55,6 +59,11 @@ class State:
     volume: float
     copies: int
     determinant: Determinant
+    reach: NDArray[np.float64]
+
+    def soft(self, kelvin: float) -> int:
+        """Return the number of modes along which thermal motion turns a spin by more than ``FAR``."""
+        return int((self.reach * K_B * kelvin > FAR**2).sum())
 
 
 @dataclass(frozen=True)
@@ -65,12 +74,14 @@ class Rate:
     prefactor   1/s, all but the exponential
     barrier     meV
     error       of ln(prefactor), by rounding in the determinants
+    soft        number of modes of both states that are too soft for the harmonic approximation, but no zero modes
     """
 
     kelvin: float
     prefactor: float
     barrier: float
     error: float
+    soft: int
 
     @property
     def per_second(self) -> float:
@@ -112,7 +123,8 @@ class Rates:
         of, expected = self.determinants.of(s, zero), int(saddle)
         if of.negative != expected:
             raise ValueError(f"the Hessian has {of.negative} negative modes; expected {expected}")
-        return State(s, float(self.evaluator.energies(s[None])[0]), zero, volume, copies, of)
+        energy = float(self.evaluator.energies(s[None])[0])
+        return State(s, energy, zero, volume, copies, of, self._reach(s, zero))
 
     def rate(
         self,
@@ -136,7 +148,8 @@ class Rates:
         log += np.log(saddle.volume / minimum.volume) + 0.5 * kept * np.log(2 * np.pi * kT)
         prefactor = sides * saddle.copies / minimum.copies * velocity / (2 * np.pi) * np.exp(log)
         error = 0.5 * float(np.hypot(minimum.determinant.error, saddle.determinant.error))
-        return Rate(kelvin, float(prefactor), saddle.energy - minimum.energy, error)
+        soft = minimum.soft(kelvin) + saddle.soft(kelvin)
+        return Rate(kelvin, float(prefactor), saddle.energy - minimum.energy, error, soft)
 
     def crossing(self, saddle: NDArray[np.float64], mode: NDArray[np.float64]) -> float:
         """Return sqrt(w . H w) of a saddle point [site, 3], sqrt(meV) / (meV s)."""
@@ -164,6 +177,16 @@ class Rates:
             operator = LinearOperator((size, size), matvec=flow, dtype=np.float64)
             grown = eigs(operator, 1, which="LR", v0=start, tol=1e-8, return_eigenvectors=False)[0].real
         return float(grown * fastest)
+
+    def _reach(self, texture: NDArray[np.float64], zero_modes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how far thermal motion goes along the softest modes of a texture, as ``State`` has it."""
+        found = modes.softest(self.evaluator, texture[None], SOFT + len(zero_modes), watch=self.watch)
+        values, vectors = found.values[0], found.vectors[0]
+        there = np.isfinite(values) & (values > -modes.zero(self.evaluator))
+        inside = np.einsum("kix,mix->mk", zero_modes, vectors[there])
+        other = (inside**2).sum(axis=1) < 0.5
+        largest = (vectors[there][other] ** 2).sum(axis=2).max(axis=1, initial=0.0)
+        return np.asarray(largest / np.maximum(values[there][other], modes.zero(self.evaluator)))
 
     def _curvature(self, saddle: NDArray[np.float64], mode: NDArray[np.float64]) -> float:
         return float((mode * Hessian(self.evaluator, saddle[None])(mode[None])[0]).sum())

@@ -15,6 +15,7 @@ from magsearch.engine.evaluator import SUM, Evaluator
 from magsearch.landscape import trust
 from magsearch.landscape.effort import Effort
 from magsearch.minima import modes
+from magsearch.minima.hessian import Hessian
 from magsearch.minima.stability import pushed
 from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.lbfgs import LBFGS
@@ -26,6 +27,7 @@ STEPS = 80  # largest number of steps
 RADIUS = 1.0  # radians of all spins, of the first trust region
 GOOD, POOR = 0.1, 0.5  # errors of a prediction below which the region grows, and above which it shrinks
 SOFTEST = 4  # modes by which a saddle point is judged
+EXACT = 1e-6  # residual of the negative mode, of its eigenvalue: rates depend on it to first order
 PUSHES = 3  # largest number of times that a stationary point with several negative modes is displaced
 DESCENT = LBFGS(Convergence(steps=6000, variance=None), longest_turn=0.1)
 
@@ -72,10 +74,14 @@ def follow(
         if not len(there):
             break
         soft = modes.softest(evaluator, s[there], SOFTEST, watch=watch)
+        hessian, accuracy = Hessian(evaluator, s[there]), np.full(len(there), EXACT)
+        softest, lowest = trust.softest(hessian, soft.vectors[:, 0], accuracy, effort)
+        softest = np.asarray(evaluator.device.host(evaluator.textures(softest)))[: len(there)]
+        soft.values[:, 0] = trust.columns(hessian, lowest)
         energies, tiny = evaluator.energies(s[there]), modes.zero(evaluator)
         again = []
         for number, k in enumerate(there):
-            values, mode = soft.values[number], soft.vectors[number, 0]
+            values, mode = soft.values[number], softest[number]
             negative = int((values < -tiny).sum())
             if negative == 1:
                 found[own[k]] = Stationary(s[k], float(energies[number]), float(torque[k]), values, mode, negative)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +17,8 @@ from magsearch.landscape.rates import Rates, State
 from magsearch.landscape.saddles import Stationary
 
 PEAKS = 2  # largest number of maxima of a path that are followed to saddle points
+Sides = tuple[NDArray[np.float64], NDArray[np.float64]]  # what relaxation reaches from a saddle point
+FEW = 5  # iterations of a band before its maxima are followed for the first time
 
 
 class Explorer(Protocol):
@@ -30,6 +32,10 @@ class Explorer(Protocol):
         """Return the theory of rates from a lowest temperature on."""
         ...
 
+    def one(self, texture: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+        """Whether two textures are the same minimum."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Crossed:
@@ -39,13 +45,17 @@ class Crossed:
     evaluations   of energies, forces and products with Hessians
     """
 
-    found: list[tuple[Stationary, tuple[NDArray[np.float64], NDArray[np.float64]]]]
+    found: list[tuple[Stationary, Sides]]
     evaluations: int
 
 
 @dataclass(frozen=True, eq=False)
 class Crossing:
     """The saddle points on paths: bands that are relaxed together.
+
+    The maxima of bands are followed after a few iterations. Where saddle points are found from which relaxation leads
+    to both ends of a path, possibly by way of other minima, its band is not needed any more. The others are relaxed on
+    and followed once more.
 
     paths   [path, image, site, 3], initial
     """
@@ -55,17 +65,49 @@ class Crossing:
     def __call__(self, explorer: Explorer) -> Crossed:
         """Relax the paths, follow their maxima, and relax both sides of the saddle points."""
         evaluator, watch, effort = explorer.evaluator, explorer.watch, Effort()
-        relaxed = bands.relax(explorer.bands, evaluator, self.paths, watch)
-        peaks = [(k, image) for k in range(len(self.paths)) for image in relaxed.peaks(k)[:PEAKS]]
-        found: list[Stationary | None] = []
-        if peaks:
-            guesses = np.array([relaxed.paths[peak] for peak in peaks])
-            along = np.array([relaxed.tangent(*peak) for peak in peaks])
-            found = saddles.follow(evaluator, guesses, along, watch, effort)
-        stationary = [one for one in found if one is not None]
-        ends = saddles.descents(evaluator, stationary, watch, effort)
-        pairs = list(zip(stationary, ends, strict=True))
-        return Crossed(pairs, relaxed.evaluations + effort.forces + effort.products)
+        paths, found, evaluations = self.paths, list[tuple[Stationary, Sides]](), 0
+        for settings in stages(explorer.bands):
+            relaxed = bands.relax(settings, evaluator, paths, watch)
+            evaluations += relaxed.evaluations
+            peaks = [(k, image) for k in range(len(paths)) for image in relaxed.peaks(k)[:PEAKS]]
+            reached: list[Stationary | None] = []
+            if peaks:
+                guesses = np.array([relaxed.paths[peak] for peak in peaks])
+                along = np.array([relaxed.tangent(*peak) for peak in peaks])
+                reached = saddles.follow(evaluator, guesses, along, watch, effort)
+            there = [(k, one) for (k, _), one in zip(peaks, reached, strict=True) if one is not None]
+            sides = saddles.descents(evaluator, [one for _, one in there], watch, effort)
+            found += [(one, ends) for (_, one), ends in zip(there, sides, strict=True)]
+            left = [
+                k
+                for k, path in enumerate(paths)
+                if not joined(explorer, path, [ends for (of, _), ends in zip(there, sides, strict=True) if of == k])
+            ]
+            if not left:
+                break
+            paths = relaxed.paths[left]
+        return Crossed(found, evaluations + effort.forces + effort.products)
+
+
+def stages(settings: Bands) -> list[Bands]:
+    """Return the settings of a band that is relaxed a little, and then as far as it has to be."""
+    few = min(FEW, settings.steps)
+    rest = replace(settings, steps=settings.steps - few, climbing=max(0, settings.climbing - few))
+    return [replace(settings, steps=few), *([rest] if rest.steps else [])]
+
+
+def joined(explorer: Explorer, path: NDArray[np.float64], sides: Sequence[Sides]) -> bool:
+    """Whether saddle points, each with the textures that relaxation reaches from it, join both ends of a path."""
+    reached, left = [path[0]], list(sides)
+    while left:
+        met = [pair for pair in left if any(explorer.one(side, other) for side in pair for other in reached)]
+        if not met:
+            return False
+        reached += [side for pair in met for side in pair]
+        if any(explorer.one(side, path[-1]) for pair in met for side in pair):
+            return True
+        left = [pair for pair in left if not any(pair is other for other in met)]
+    return False
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,6 @@ from magsearch.minima.lobpcg import FAR, lowest_ritz
 CONJUGATE = 120  # largest number of products with the Hessian in a step
 SEARCH = 40  # largest number of products for the mode
 INDEPENDENT = 1e-10  # smallest eigenvalue of scalar products of vectors that are independent
-RESOLVED = 0.1  # residual of the mode, of its eigenvalue
 TURN = 0.3  # radians, largest rotation of a spin in a step
 
 
@@ -85,13 +84,14 @@ def step(
 
     along      [replica, site, 3], modes of the previous step, or tangents of paths
     radius     [replica] radians of all spins, of the trust regions
-    accuracy   [replica] residual to which Newton's equations are solved, of the force
+    accuracy   [replica] residual to which Newton's equations are solved, of the force, and that of the mode, of its
+               eigenvalue: with a mode that is less accurate, the force along soft modes is reversed in part
     """
     hessian, xp, device = Hessian(evaluator, s), evaluator.device.xp, evaluator.device
     zeeman = evaluator.zeeman(evaluator.hamiltonian.field, hessian.replicas)
     force = evaluator.fields(hessian.spins, zeeman)
     force -= _each(force, hessian.spins) * hessian.spins
-    mode, value = softest(hessian, along, effort)
+    mode, value = softest(hessian, along, accuracy, effort)
     raised = 2 * xp.maximum(-value, 0.0)  # makes the mode positive
     upward = 2 * _dot(xp, force, mode) * mode
     r = force - upward
@@ -143,16 +143,18 @@ def step(
 
     return Step(
         host(moved), host(mode), host(force), host(force + change),
-        host(x), _columns(hessian, bounded | (fit < 1)),
+        host(x), columns(hessian, bounded | (fit < 1)),
     )  # fmt: skip
 
 
-def softest(hessian: Hessian, along: NDArray[np.float64], effort: Effort) -> tuple[Any, Any]:
+def softest(
+    hessian: Hessian, along: NDArray[np.float64], accuracy: NDArray[np.float64], effort: Effort
+) -> tuple[Any, Any]:
     """Return the softest modes [block, site, 3, width] near ``along`` [replica, site, 3], and their eigenvalues in meV.
 
     Locally optimal conjugate gradients (Knyazev, SIAM J. Sci. Comput. 23, 517 (2001)): the Rayleigh quotient is
-    minimised in the space of mode, residual and last change. The eigenvalues broadcast over spins. Small systems are
-    diagonalised.
+    minimised in the space of mode, residual and last change, until the residual is ``accuracy`` [replica] of the
+    eigenvalue. The eigenvalues broadcast over spins. Small systems are diagonalised.
     """
     evaluator, xp, device = hessian.evaluator, hessian.evaluator.device.xp, hessian.evaluator.device
     if evaluator.hamiltonian.n_spins <= modes.DENSE:
@@ -165,12 +167,12 @@ def softest(hessian: Hessian, along: NDArray[np.float64], effort: Effort) -> tup
     hessian.product(x, image)[0]()
     changed, r, curved = xp.zeros_like(x), xp.empty_like(x), xp.empty_like(x)
     multiply, _ = hessian.product(r, curved)
-    tiny, value = modes.zero(evaluator), _dot(xp, x, image)
+    tiny, value, accuracy = modes.zero(evaluator), _dot(xp, x, image), _wide(hessian, accuracy)
     for _ in range(SEARCH):
         effort.products += hessian.count
         r[...] = image - value * x
         length = xp.sqrt(_dot(xp, r, r))
-        if not bool(device.host((length > RESOLVED * xp.abs(value) + tiny).any())):
+        if not bool(device.host((length > accuracy * xp.abs(value) + tiny).any())):
             break
         r /= xp.maximum(length, 1e-300)
         multiply()
@@ -215,6 +217,6 @@ def _wide(hessian: Hessian, values: NDArray[Any]) -> Any:
     return hessian.evaluator.device.array(every.reshape(-1, 1, 1, hessian.evaluator.device.width), np.float64)
 
 
-def _columns(hessian: Hessian, values: Any) -> NDArray[Any]:
+def columns(hessian: Hessian, values: Any) -> NDArray[Any]:
     """Return numbers that broadcast over spins as those of replicas."""
     return np.asarray(hessian.evaluator.device.host(values)).reshape(-1)[: hessian.count]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from magsearch import storage
 from magsearch.config.input import Input
@@ -21,7 +24,10 @@ from magsearch.model.sphere import unit
 from magsearch.model.triangulation import triangles
 from magsearch.observables.fingerprint import fingerprint
 from magsearch.operators.crystal import Crystal
-from magsearch.relaxation.relax import relax
+from magsearch.parallel.division import Division
+from magsearch.parallel.ranks import Ranks
+from magsearch.relaxation.relax import Relaxation, relax
+from magsearch.relaxation.seats import families
 from magsearch.runs.launch import claim, command_line, expect_free
 from magsearch.runs.record import now
 from magsearch.search.candidate import Candidate, measured
@@ -43,7 +49,8 @@ def textures(
     overwrite: bool,
     watch: Callable[[], None],
     say: Callable[[str], None],
-) -> storage.Record:
+    ranks: Ranks,
+) -> storage.Record | None:
     """Relax seeds of every charge in one background, and store the distinct minima as elites of a run without history.
 
     The background is the uniform texture along the field, relaxed.
@@ -51,6 +58,8 @@ def textures(
     count     seeds of a charge
     each      largest number of minima of a charge
     harvest   a run whose elites and populations are seeds as well
+    ranks     that divide the relaxations, all of which call this; the file does not depend on their number. Ranks but
+              the first return None
 
     Raises InputError for a lattice without a topological charge, and a file that exists or cannot be written.
     """
@@ -58,9 +67,13 @@ def textures(
     if not len(triangles(hamiltonian.lattice)):
         raise InputError("has no planes of spins, and no topological charge", given.path)
     with ExitStack() as held:
-        claim(held, out)
-        expect_free(out, overwrite, "run")
+        ranks.on_first(lambda: _free(held, out, overwrite))
         evaluator = Evaluator(hamiltonian, device, np.float64, given.search.path)
+        division = Division(ranks, lambda part: part(evaluator, watch))
+        if ranks.rank > 0:
+            division.serve()
+            return None
+        held.callback(division.end)
         along = unit(np.array(hamiltonian.field)) if any(hamiltonian.field) else np.array([0.0, 0.0, 1.0])
         uniform = np.where(hamiltonian.occupied[:, None], along, 0.0)
         background = np.asarray(relax(TIGHT, evaluator, uniform[None], watch=watch).textures)[0]
@@ -68,7 +81,7 @@ def textures(
         made = [seeds(hamiltonian, background, charge, count, wavelength, seed) for charge in charges]
         starts = np.concatenate([background[None], *made, *_harvested(harvest, hamiltonian.lattice.sites)])
         say(f"{len(starts)} textures are relaxed")
-        minima = catalogue(evaluator, starts, charges, each, watch, say)
+        minima = catalogue(evaluator, starts, charges, each, watch, say, lambda s: descended(division, s))
         spins = np.array([one.spins for one, _ in minima]).reshape(-1, hamiltonian.lattice.sites, 3)
         torque = np.sqrt(evaluator.sums(spins)[SUM["LARGEST2"]]) if minima else np.zeros(0)
         elites = [
@@ -86,6 +99,40 @@ def textures(
         )  # fmt: skip
         storage.write(out, record)
         return record
+
+
+def _free(held: ExitStack, out: Path, overwrite: bool) -> None:
+    claim(held, out)
+    expect_free(out, overwrite, "run")
+
+
+@dataclass(frozen=True, eq=False)
+class Descent:
+    """Textures [replica, site, 3] that one rank relaxes."""
+
+    textures: NDArray[np.float64]
+
+    def __call__(self, evaluator: Evaluator, watch: Callable[[], None]) -> Relaxation:
+        """Relax them."""
+        return relax(TIGHT, evaluator, self.textures, watch=watch)
+
+
+def descended(division: Division, textures: NDArray[np.float64]) -> Relaxation:
+    """Relax textures [replica, site, 3] in families on all ranks: the result does not depend on their number."""
+    count, size = len(textures), division.ranks.size
+    whole = families(count)
+    owned = [np.concatenate(own) for rank in range(size) if (own := whole[rank::size])]
+    parts: list[Relaxation] = division([Descent(textures[own]) for own in owned])
+    back = np.argsort(np.concatenate(owned))
+    reasons = [reason for part in parts for reason in part.reason]
+
+    def joined(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(part, name) for part in parts])[back]
+
+    return Relaxation(
+        joined("textures"), joined("energy"), joined("torque"), joined("magnetization"), joined("steps"),
+        tuple(reasons[k] for k in back),
+    )  # fmt: skip
 
 
 def _harvested(path: Path | None, sites: int) -> list[np.ndarray]:

@@ -146,6 +146,7 @@ def summary(record: storage.Record) -> dict[str, object]:
                 "label": one.label,
                 "escape": None if (out := found.escape(k)) is None else {"barrier": out[0], "saddle": out[1]},
                 "lifetimes": {f"{kelvin:g}": found.lifetime(k, kelvin) for kelvin in found.kelvins},
+                "rough": [kelvin for kelvin in found.kelvins if found.rough(k, kelvin)],
             }
             for k, one in enumerate(found.minima)
         ],

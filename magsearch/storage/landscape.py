@@ -49,6 +49,8 @@ def write(group: h5py.Group, landscape: Landscape) -> None:
         ("per_second", "1/s", "rate"),
     ):
         dataset(flow, name, [getattr(one, name) for one in rates], unit, "transition", about)
+    soft = np.array([one.soft for one in rates], dtype=np.int64)
+    dataset(flow, "soft", soft, "", "transition", "number of modes for which the harmonic approximation is poor")
 
 
 def read(group: h5py.Group, sites: int) -> Landscape:
@@ -76,6 +78,7 @@ def read(group: h5py.Group, sites: int) -> Landscape:
         *(
             numbers(flow, name, rows, finite=False).tolist() for name in ("kelvin", "prefactor", "error", "per_second")
         ),
+        numbers(flow, "soft", rows).astype(np.int64).tolist(),
         strict=True,
     )  # fmt: skip
     return Landscape(
