@@ -48,7 +48,7 @@ def by_definition(lattice, s, energy):
     largest = (*np.sort(weights)[::-1], *np.zeros(PEAKS))[:PEAKS]
     charge = topological_charge(lattice, s) if lowest >= -PERPENDICULAR else np.nan
     if not is_plane(lattice):
-        charge = 0.0
+        charge = np.nan
     mean = weights @ wave_numbers(lattice) / weights.sum()
     return (energy / count, charge, np.linalg.norm(magnetization(s)), mean, *largest)
 

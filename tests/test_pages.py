@@ -88,7 +88,7 @@ OPTIONS = {  # that a command has in addition, unless the page gives them
 SIZES = {"inputs/fe-ir111.toml": "[6,6,1]", "inputs/square-bloch.toml": "[6,6,1]", "exchange.out": "[4,4,1]"}
 FOUND = {"check": {0, 1}, "atlas": {0, 1}}  # exit codes of commands that ran, other than 0
 SLOW = re.compile(
-    r"^study|^tc |^landscape run|^loop .*(sweeps|1,0,0$)|^device|^atlas c|fe-ir111|inputs/pdfeir111|cuda|cells=auto"
+    r"^study|^tc |^landscape run|^loop .*(sweeps|1,0,0$)|^device|^atlas c|fe-ir111|inputs/pdfeir111|tc\.h5|cuda|cells=auto"
 )
 WRITES = {"new": 0, "convert": 1}  # which of the words after the command is a file that it writes
 
@@ -177,7 +177,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_command_of_a_page_runs(run, made, tmp_path, monkeypatch, capsys):
     placed(made, tmp_path, run)
     monkeypatch.chdir(tmp_path)
-    if "--resume model-tc.h5" in run:  # too long for the folder that all have
+    if "model-tc.h5" in run:  # too long for the folder that all have
         assert ended(*shortened("tc model.toml -o model-tc.h5").split()) == 0
     with stand_in() if "cuda" in run else nullcontext():
         code = ended(*run.split())

@@ -277,6 +277,9 @@ STRUCTURED: dict[str, Any] = {
 POSCAR = "FeO\n1.0\n3 0 0\n0 3.1 0\n0 0 {c}\nFe O\n1 1\nDirect\n0 0 0\n0.5 0.5 0.5\n"
 
 
+ONE_ATOM = {"lattice": "square", "size": [4, 4, 1], "exchange": [{"J": 1.0}]}
+
+
 def crystal(tmp_path: Path, table: dict[str, Any]) -> list[Any]:
     """All numbers of a Hamiltonian."""
     path = tmp_path / "model.toml"
@@ -313,7 +316,7 @@ def test_every_key_of_the_model_changes_the_hamiltonian(tmp_path, table):
             if table is Model
             else table.PATH in ("model.magnetic", "model.symmetry")
         )
-        usual = STRUCTURED if whole else CRYSTAL
+        usual = STRUCTURED if whole else ONE_ATOM if key == "J_q" else CRYSTAL
         changed = json.loads(json.dumps(usual))
         if table is Model:
             changed[key] = value

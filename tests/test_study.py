@@ -47,11 +47,15 @@ def test_a_study_has_its_figures_files_and_page_and_is_done_once(model, tmp_path
     assert champion.phase in page
     assert 'href="run.h5"' in page
     assert (out / "run.log").exists()
+    (out / "notes #1.md").write_text("of the user")
+    (out / "check.json").write_text("[" * 100_000)  # damaged
     before = (out / "run.h5").stat().st_mtime_ns
     again = printed(capsys, "study", model, "-o", out, *FEW)  # what is done is not done again
     assert (out / "run.h5").stat().st_mtime_ns == before
     assert "search for the ground state" not in again
     assert "index.html" in again
+    assert 'href="notes%20%231.md"' in (out / "index.html").read_text()
+    assert "check" not in json.loads((out / "summary.json").read_text())["results"]
 
 
 def test_another_input_does_not_go_into_the_folder_of_a_study(model, tmp_path, capsys):

@@ -24,7 +24,7 @@ COMMANDS = {  # name: its module, and the first paragraph of its docstring, whic
     "study": ("study", "Study a model unattended, step by step, into a folder."),
     "watch": ("watch", "Follow a run or a scan through its file until it ends."),
     "scan": ("scan", "Search a model over fields, temperatures or other settings."),
-    "show": ("results", "Print what a run or a scan has found so far."),
+    "show": ("results", "Print what a run, scan, tc or loop has found so far."),
     "plot": ("results", "Draw a run: textures, structure factors, energies, progress."),
     "phases": ("phases", "Draw the phase diagram of a scan and list its transitions."),
     "textures": ("textures", "List the metastable textures of a model by topological charge."),

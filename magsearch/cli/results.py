@@ -30,7 +30,7 @@ def show(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Print what a run, a scan, a transition temperature or a loop has found so far.
+    """Print what a run, scan, tc or loop has found so far.
 
     Prints the champion and the elites of a run, the points of a scan, or the results of tc or loop. Works while a run
     or a scan continues.

@@ -33,9 +33,14 @@ def line(history: History, number: int) -> str:
     where = f" on island {rows['best'].argmin()}" if history.islands > 1 else ""
     return (
         f"generation {number:4d}  best {overall['best']:.7f}  mean {overall['mean']:.6f}  "
-        f"deviation {overall['deviation']:.1e} meV per site  charge {fixed(best['charge'], 2):>7}  "
+        f"deviation {overall['deviation']:.1e} meV per site{_charge('  ', best['charge'], 7)}  "
         f"by {history.operators[best['origin']]}{where}  {history.seconds[number]:.1f} s"
     )
+
+
+def _charge(separator: str, charge: float, width: int = 1) -> str:
+    """Return a topological charge after a separator, or nothing where there is none."""
+    return "" if np.isnan(charge) else f"{separator}charge {fixed(charge, 2):>{width}}"
 
 
 def table(history: History, limits: Limits | None, elapsed: float, doing: str) -> RenderableType:
@@ -58,7 +63,7 @@ def table(history: History, limits: Limits | None, elapsed: float, doing: str) -
         best = rows[rows["best"].argmin()]
         by = history.operators[best["origin"]]
         island = f" on island {rows['best'].argmin()}" if history.islands > 1 else ""
-        energy = f"{overall['best']:.7f} meV per site, charge {fixed(best['charge'], 2)}, by {by}{island}"
+        energy = f"{overall['best']:.7f} meV per site{_charge(', ', best['charge'])}, by {by}{island}"
         lines.append(f"best        {energy}")
         spread = f"{overall['mean']:.6f}, standard deviation {overall['deviation']:.1e} meV per site"
         lines.append(f"mean        {spread}")

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.device import Device
 from magsearch.model.lattice import Lattice
+from magsearch.model.triangulation import is_plane
 from magsearch.observables.invariants import QUANTITIES, SUM, charge_of, invariants
 from magsearch.observables.structure_factor import PEAKS
 
@@ -28,9 +29,9 @@ class Fingerprint:
     """Invariants under lattice translations, point-group operations and, without a field, time reversal.
 
     energy         meV per site that carries a spin
-    charge         topological charge, up to its sign, which operations that flip the normal change; nan if any
-                   neighbours enclose more than a right angle (by ``PERPENDICULAR``): it may then depend on how squares
-                   are cut into triangles; zero where symmetries may turn the planes of the lattice (``is_plane``)
+    charge         topological charge, up to its sign, which operations that flip the normal change; nan where symmetries
+                   may turn the planes of the lattice (``is_plane``), and if any neighbours enclose more than a right
+                   angle (by ``PERPENDICULAR``): it may then depend on how squares are cut into triangles
     magnetization  length of the mean spin
     wave_number    mean |q| in the first Brillouin zone, weighted by the Fourier weights, 1/angstrom
     weights        ``PEAKS`` largest Fourier weights sum_atoms |s_atom(q)|^2 / N^2, in descending order, 0 to 1
@@ -56,7 +57,8 @@ def fingerprints(device: Device, lattice: Lattice, textures: Any, energies: Arra
     sums = found[:, :QUANTITIES].T
     count = np.maximum(sums[SUM["OCCUPIED"]], 1)
     spin = np.linalg.norm(found[:, SUM["SPIN_X"] : SUM["SPIN_Z"] + 1], axis=1)
-    charge = np.where(sums[SUM["SHARPEST"]] <= PERPENDICULAR, charge_of(lattice, found), np.nan)
+    defined = is_plane(lattice) & (sums[SUM["SHARPEST"]] <= PERPENDICULAR)
+    charge = np.where(defined, charge_of(lattice, found), np.nan)
     columns = (
         energies / count, charge, spin / count, found[:, : QUANTITIES - 1 : -1] / count[:, None] ** 2,
         sums[SUM["WEIGHED_WAVE"]] / np.maximum(sums[SUM["WEIGHT"]], 1e-300),

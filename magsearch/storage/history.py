@@ -13,7 +13,10 @@ COLUMNS = {  # unit and description
     "mean": ("meV per site", "mean energy of the candidates"),
     "deviation": ("meV per site", "standard deviation of the candidates' energies"),
     "energies": ("meV per site", "energies of the candidates, best first; nan where there are fewer"),
-    "charge": ("1", "topological charge of the best elite; nan where neighbours enclose more than a right angle"),
+    "charge": (
+        "1",
+        "topological charge of the best elite; nan where neighbours enclose more than a right angle, and in 3D",
+    ),
     "evaluations": ("energy and force of one replica", "evaluations"),
     "origin": ("operator", "operator that generated the best elite: its place among the operators"),
     "offspring": ("textures", "offspring of each operator"),

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from magsearch import output
 from magsearch.formatting import html, with_error
@@ -80,4 +81,4 @@ def files(folder: Path) -> Iterator[str]:
     """Yield the files of a folder as HTML, but for those of the study itself and messages."""
     for path in sorted(folder.iterdir()):
         if path.is_file() and path.suffix not in (".log", ".new") and path.name not in MINE and path.name[0] != ".":
-            yield f'<li><a href="{html(path.name)}">{html(path.name)}</a></li>'
+            yield f'<li><a href="{quote(path.name)}">{html(path.name)}</a></li>'

@@ -133,13 +133,15 @@ class Study:
         return True
 
     def results(self) -> dict[str, Any]:
-        """Return what the steps have printed as JSON, by name of the step."""
-        found = {}
+        """Return what the steps have printed as JSON, by name of the step; a file that is damaged is left out."""
+        found: dict[str, Any] = {}
         for step in STEPS:
             outcome = self.outcomes.get(step.name)
             if step.prints and outcome is not None and outcome.state in (State.DONE, State.STOPPED):
-                with suppress(OSError, ValueError):
-                    found[step.name] = json.loads((self.folder / f"{step.name}.json").read_text())
+                with suppress(OSError, ValueError, RecursionError):
+                    printed = json.loads((self.folder / f"{step.name}.json").read_text())
+                    if isinstance(printed, dict):
+                        found[step.name] = printed
         return found
 
     def _command(self, step: Step) -> list[str]:
