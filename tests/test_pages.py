@@ -88,7 +88,8 @@ OPTIONS = {  # that a command has in addition, unless the page gives them
 SIZES = {"inputs/fe-ir111.toml": "[6,6,1]", "inputs/square-bloch.toml": "[6,6,1]", "exchange.out": "[4,4,1]"}
 FOUND = {"check": {0, 1}, "atlas": {0, 1}}  # exit codes of commands that ran, other than 0
 SLOW = re.compile(
-    r"^study|^tc |^landscape run|^loop .*(sweeps|1,0,0$)|^device|^atlas c|fe-ir111|inputs/pdfeir111|tc\.h5|cuda|cells=auto"
+    r"^study|^tc |^landscape run|^loop .*(sweeps|1,0,0$)|^device|^atlas c"
+    r"|fe-ir111|inputs/pdfeir111|tc\.h5|cuda|cells=auto"
 )
 WRITES = {"new": 0, "convert": 1}  # which of the words after the command is a file that it writes
 

@@ -29,9 +29,9 @@ class Fingerprint:
     """Invariants under lattice translations, point-group operations and, without a field, time reversal.
 
     energy         meV per site that carries a spin
-    charge         topological charge, up to its sign, which operations that flip the normal change; nan where symmetries
-                   may turn the planes of the lattice (``is_plane``), and if any neighbours enclose more than a right
-                   angle (by ``PERPENDICULAR``): it may then depend on how squares are cut into triangles
+    charge         topological charge, up to its sign, which operations that flip the normal change; nan where
+                   symmetries may turn the planes of the lattice (``is_plane``), and if any neighbours enclose more than
+                   a right angle (by ``PERPENDICULAR``): it may then depend on how squares are cut into triangles
     magnetization  length of the mean spin
     wave_number    mean |q| in the first Brillouin zone, weighted by the Fourier weights, 1/angstrom
     weights        ``PEAKS`` largest Fourier weights sum_atoms |s_atom(q)|^2 / N^2, in descending order, 0 to 1
