@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from itertools import pairwise
 
+import h5py
 import numpy as np
 import pytest
 from command import printed
@@ -34,6 +35,7 @@ from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.observables.topological_charge import topological_charge
 from magsearch.relaxation.relax import relax
+from magsearch.storage.landscape import read, write
 from magsearch.symmetry.equivalence import Equivalence
 from magsearch.units import HBAR, K_B, MU_B
 
@@ -558,6 +560,18 @@ def test_the_lowest_of_all_paths_counts():
 
 
 # -- the command ---------------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_does_not_say_which_rates_are_rough_is_read(tmp_path):
+    spins = np.array([[[0.0, 0.0, 1.0]], [[0.0, 0.0, -1.0]]])
+    minima = tuple(Minimum(one, 0.0, 0.0, "") for one in spins)
+    top = Saddle(np.array([[1.0, 0.0, 0.0]]), 1.0, 0.0, np.array([-1.0]), np.array([[0.0, 0.0, 1.0]]), (0, 1))
+    given = Landscape(minima, (top,), (), (Transition(0, 1, 0, 30.0, 1e9, 0.0, 1e6, soft=2),))
+    with h5py.File(tmp_path / "landscape.h5", "w") as file:
+        write(file, given)
+        assert read(file, 1).transitions == given.transitions
+        del file["rates/soft"]
+        assert read(file, 1).transitions == (replace(given.transitions[0], soft=0),)
 
 
 def test_a_catalogue_and_its_landscape_are_stored_and_continued(tmp_path, capsys):

@@ -70,6 +70,8 @@ def read(group: h5py.Group, sites: int) -> Landscape:
         map(tuple, indices(above, "ends", count, passes, 2).tolist()), strict=True,
     )  # fmt: skip
     rows = len(numbers(flow, "start", -1))
+    known = "soft" in flow  # earlier files do not say which rates are rough
+    soft = numbers(flow, "soft", rows).astype(np.int64) if known else np.zeros(rows, dtype=np.int64)
     rates = zip(
         *(
             indices(flow, name, most, rows).tolist()
@@ -78,7 +80,7 @@ def read(group: h5py.Group, sites: int) -> Landscape:
         *(
             numbers(flow, name, rows, finite=False).tolist() for name in ("kelvin", "prefactor", "error", "per_second")
         ),
-        numbers(flow, "soft", rows).astype(np.int64).tolist(),
+        soft.tolist(),
         strict=True,
     )  # fmt: skip
     return Landscape(
