@@ -180,7 +180,7 @@ class Explorer:
         return replace(landscape, saddles=(*landscape.saddles, one))
 
     def one(self, texture: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-        """Whether two textures are the same minimum.
+        """Return whether two textures [site, 3] are the same minimum.
 
         Symmetry maps one to the other, or no barrier is between them on the straight path, or where their separate
         parts move to other places (``SAME``).

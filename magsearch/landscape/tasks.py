@@ -33,7 +33,7 @@ class Explorer(Protocol):
         ...
 
     def one(self, texture: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-        """Whether two textures are the same minimum."""
+        """Return whether two textures [site, 3] are the same minimum."""
         ...
 
 
@@ -97,7 +97,7 @@ def stages(settings: Bands) -> list[Bands]:
 
 
 def joined(explorer: Explorer, path: NDArray[np.float64], sides: Sequence[Sides]) -> bool:
-    """Whether saddle points, each with the textures that relaxation reaches from it, join both ends of a path."""
+    """Return whether saddle points, each with the textures that relaxation reaches from it, join the ends of a path."""
     reached, left = [path[0]], list(sides)
     while left:
         met = [pair for pair in left if any(explorer.one(side, other) for side in pair for other in reached)]
