@@ -16,11 +16,12 @@ from magsearch import config
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.magnons.cell import RepeatedCell, repeated_cell, spiral_cell
-from magsearch.magnons.couplings import Couplings
+from magsearch.magnons.expansion import Expansion
 from magsearch.magnons.form_factors import J0, form_factor
 from magsearch.magnons.path import path_of, special_points
 from magsearch.magnons.spectrum import broadened, density, form_factors, powder
-from magsearch.magnons.spin_waves import NotAMinimum, SpinWaves
+from magsearch.magnons.spin_waves import SpinWaves
+from magsearch.magnons.stationary import NotAMinimum
 from magsearch.minima import modes
 from magsearch.minima.hessian import Hessian, dense
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
@@ -316,12 +317,12 @@ def test_the_form_at_all_wave_vectors_of_a_box_is_the_hessian_of_the_box():
     """All terms of a texture that repeats in every cell: the eigenvalues of all K(q) are those of the box."""
     h = everything((3, 2, 2))
     texture = np.tile(oracle.random_textures(everything((1, 1, 1)), 1)[0], (h.lattice.cells, 1))
-    couplings = Couplings.of(h, repeated_cell(h, texture))
-    assert couplings.n_spins == 2
-    K = couplings.stiffness(h.lattice.coordinates / np.array(h.lattice.size))
+    expansion = Expansion.of(h, repeated_cell(h, texture))
+    assert expansion.n_spins == 2
+    K = expansion.stiffness(h.lattice.coordinates / np.array(h.lattice.size))
     assert_allclose(np.sort(np.linalg.eigvalsh(K).ravel()), hessian(h, texture), atol=1e-11)
     energy = Evaluator(h, Cpu(), np.float64).energies(texture[None])[0]
-    assert couplings.energy * h.lattice.cells == pytest.approx(energy, rel=1e-12)
+    assert expansion.energy * h.lattice.cells == pytest.approx(energy, rel=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["open edges", "vacancies", "per-site couplings"])
@@ -332,7 +333,7 @@ def test_the_form_at_q_0_is_the_hessian_of_the_box(kind):
     if kind == "per-site couplings":
         h = replace(h, others=()).disordered()
     texture = oracle.random_textures(h, 1)[0]
-    K = Couplings.of(h, repeated_cell(h, texture)).stiffness(np.zeros((1, 3)))[0]
+    K = Expansion.of(h, repeated_cell(h, texture)).stiffness(np.zeros((1, 3)))[0]
     assert_allclose(np.linalg.eigvalsh(K), hessian(h, texture), atol=1e-11)
 
 
@@ -356,10 +357,10 @@ def test_frequencies_are_those_of_the_landau_lifshitz_equation():
     waves = SpinWaves.about(h, uniform(h.lattice))
     q = np.array([[n / 3, 0, 0] for n in (0, 1, 2)])
     G = np.array([[0, -1], [1, 0]])  # x' = - dE/dy, y' = dE/dx
-    for each, K in zip(waves.energies(q)[:, 0], waves.couplings.stiffness(q), strict=True):
+    for each, K in zip(waves.energies(q)[:, 0], waves.expansion.stiffness(q), strict=True):
         assert np.linalg.eigvals(G @ K).imag.min() == pytest.approx(-each * S, rel=1e-10)  # exp(i q r - i w t)
     cells, still = h.lattice.coordinates, np.zeros(3)
-    box = Couplings.of(h, RepeatedCell(h.lattice, np.diag(h.lattice.size), cells, uniform(h.lattice), UP, still))
+    box = Expansion.of(h, RepeatedCell(h.lattice, np.diag(h.lattice.size), cells, uniform(h.lattice), UP, still))
     frames, K, G = box.frames, box.stiffness(np.zeros((1, 3)))[0].real, np.kron(np.eye(3), G)
     evaluator = Evaluator(h, Cpu(), np.float64)
     u = 1e-4 * np.random.default_rng(2).normal(size=(3, 2))
@@ -473,7 +474,7 @@ def test_intensities_do_not_depend_on_the_cell(name):
         cells = np.array([(x, y, 0) for x in range(3) for y in range(3)])
         spins = cell.spins.reshape(-1, 1, 3)[cell.home(cells)[0]].reshape(-1, 3)
         whole = RepeatedCell(h.lattice, np.diag(h.lattice.size), cells, spins, cell.axis, cell.turns)
-        other = SpinWaves(Couplings.of(h, whole), np.full(9, 2.0))
+        other = SpinWaves(Expansion.of(h, whole), np.full(9, 2.0))
     assert_allclose(spectra(other, q), spectra(one, q), rtol=1e-8, atol=1e-10)
 
 

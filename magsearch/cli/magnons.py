@@ -18,7 +18,8 @@ from magsearch.errors import InputError, Interrupted
 from magsearch.formatting import count, vector
 from magsearch.magnons.path import path_of
 from magsearch.magnons.spectrum import Spectrum, spectrum
-from magsearch.magnons.spin_waves import MEV_PER_THZ, NotAMinimum, SpinWaves
+from magsearch.magnons.spin_waves import MEV_PER_THZ, SpinWaves
+from magsearch.magnons.stationary import NotAMinimum
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.parallel.ranks import AGAIN
 from magsearch.parallel.signals import Signals

@@ -7,7 +7,7 @@ with b_i = - dE/ds_i. In tangent planes with e_1 x e_2 = s it is
     hbar S x' = - dE/dy,    hbar S y' = dE/dx:    [Y, X] = i for X = S^1/2 x, Y = S^1/2 y,    a = (Y + i X) / 2^1/2
 
 a is the boson of Holstein & Primakoff, Phys. Rev. 58, 1098 (1940), to second order. The quadratic form of the energy
-(``couplings``) therefore becomes H(q) = W^+ K(q) W with (x, y) = W (a, a^+), and its modes (``bosons``) have the
+(``expansion``) therefore becomes H(q) = W^+ K(q) W with (x, y) = W (a, a^+), and its modes (``bosons``) have the
 frequencies of the linearised Landau-Lifshitz equation. A ferromagnet with isotropic couplings has
 
     hbar w(q) = [J(0) - J(q)] / S = g mu_B / m [J(0) - J(q)],    J(q) = sum_j J_0j exp(i q.r_j)
@@ -25,11 +25,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch.errors import InputError
 from magsearch.limits import memory
 from magsearch.magnons.bosons import bogoliubov
 from magsearch.magnons.cell import RepeatedCell, repeated_cell, spiral_cell
-from magsearch.magnons.couplings import Couplings
+from magsearch.magnons.expansion import Expansion
+from magsearch.magnons.stationary import NotAMinimum, relaxed
 from magsearch.model.hamiltonian import Hamiltonian
 
 MEV_PER_THZ = 4.135667696923859  # h in meV / THz, CODATA 2018
@@ -37,14 +37,6 @@ WORKING = 2**27  # bytes of matrices in a batch of wave vectors
 MATRICES = 8  # of one wave vector that are in memory at once
 ZERO = 1e-7  # of the largest eigenvalue of K(0): smaller ones are zero modes
 UNSTABLE = 1e-6  # of the largest eigenvalue of H(q): below minus this, one is negative
-SOFT = 1e-6  # of the stiffest coupling: modes that are much softer are not moved along to the minimum
-TORQUE = 1e-6  # of the stiffest coupling, at a minimum
-FARTHEST = 0.1  # radians that a spin may move to the minimum of the magnetic cell
-STEPS = 50  # of Newton's method
-
-
-class NotAMinimum(InputError):
-    """The energy falls along a wave about the texture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,11 +73,11 @@ class ZeroModes:
 class SpinWaves:
     """Linear spin-wave theory about a texture.
 
-    couplings   of the magnetic cell, expanded about the texture
+    expansion   of the energy about the texture, in its magnetic cell
     g           [spin] g factors: moments are m = g S
     """
 
-    couplings: Couplings
+    expansion: Expansion
     g: NDArray[np.float64]
 
     @classmethod
@@ -105,35 +97,35 @@ class SpinWaves:
         if not g > 0:
             raise ValueError(f"g is {g:g}; expected a positive number")
         cell = (spiral_cell if spiral else repeated_cell)(hamiltonian, texture)
-        couplings = Couplings.of(hamiltonian, cell)
-        needed, most = MATRICES * 16 * (2 * couplings.n_spins) ** 2, memory()
+        expansion = Expansion.of(hamiltonian, cell)
+        needed, most = MATRICES * 16 * (2 * expansion.n_spins) ** 2, memory()
         if needed > most:
             raise ValueError(
-                f"the texture repeats after {couplings.n_spins} spins: spin waves need {needed / 1e9:.3g} GB, this "
+                f"the texture repeats after {expansion.n_spins} spins: spin waves need {needed / 1e9:.3g} GB, this "
                 f"process may use {most / 1e9:.3g} GB"
             )
-        couplings = relaxed(couplings, spiral)
-        return cls(couplings, np.full(couplings.n_spins, float(g)))
+        expansion = relaxed(expansion, spiral)
+        return cls(expansion, np.full(expansion.n_spins, float(g)))
 
     @property
     def cell(self) -> RepeatedCell:
         """The magnetic cell."""
-        return self.couplings.cell
+        return self.expansion.cell
 
     @property
     def n_spins(self) -> int:
         """Number of spins of the magnetic cell, and of its bands."""
-        return self.couplings.n_spins
+        return self.expansion.n_spins
 
     @cached_property
     def S(self) -> NDArray[np.float64]:
         """Lengths of the spins, m / g, [spin]."""
-        return np.asarray(self.couplings.moments / self.g)
+        return np.asarray(self.expansion.moments / self.g)
 
     @property
     def energy_per_site(self) -> float:
         """Energy of the texture, meV per spin."""
-        return self.couplings.energy / self.n_spins
+        return self.expansion.energy / self.n_spins
 
     @cached_property
     def _W(self) -> NDArray[np.complex128]:
@@ -143,7 +135,7 @@ class SpinWaves:
     def bosonic(self, q: ArrayLike) -> NDArray[np.complex128]:
         """Return H(q), [q, 2 spins, 2 spins] meV, of (a_q, a^+_-q); q [q, 3] in reciprocal vectors of the crystal."""
         N, root = self.n_spins, np.sqrt(np.repeat(self.S, 2))
-        K = (self.couplings.stiffness(q) / np.outer(root, root)).reshape(-1, N, 2, N, 2)
+        K = (self.expansion.stiffness(q) / np.outer(root, root)).reshape(-1, N, 2, N, 2)
         H = np.einsum("ua,qiujv,vb->qaibj", self._W.conj(), K, self._W, optimize=True)
         return np.asarray(H.reshape(-1, 2 * N, 2 * N))
 
@@ -212,7 +204,7 @@ class SpinWaves:
         self, q: NDArray[np.float64], form_factor: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None
     ) -> Bands:
         """Return the bands at wave vectors of one batch."""
-        cell, where = self.cell, self.couplings.sites
+        cell, where = self.cell, self.expansion.sites
         Q = q @ cell.lattice.reciprocal
         phase = np.exp(-1j * Q @ cell.positions[where].T)  # [q, spin]
         length = np.linalg.norm(Q, axis=1)
@@ -222,7 +214,7 @@ class SpinWaves:
         for shift, projected in self._branches():
             # in the turning frame the moments of cell T are those of the mode, turned by the angle of the cell
             energies, moments = self._modes(q - shift)
-            amplitude = np.einsum("qi,iux,qium->qmx", phase, self.couplings.frames, moments, optimize=True)
+            amplitude = np.einsum("qi,iux,qium->qmx", phase, self.expansion.frames, moments, optimize=True)
             parts.append((energies, amplitude @ projected.T))
         energies = np.concatenate([part[0] for part in parts], axis=1)
         amplitudes = np.concatenate([part[1] for part in parts], axis=1) / np.sqrt(len(cell.cells))
@@ -242,7 +234,7 @@ class SpinWaves:
 
     def zero_modes(self) -> ZeroModes:
         """Count the modes of zero energy at q = 0."""
-        K = self.couplings.stiffness(np.zeros((1, 3)))[0].real
+        K = self.expansion.stiffness(np.zeros((1, 3)))[0].real
         values, u = np.linalg.eigh(K)
         zero = u[:, np.abs(values) <= ZERO * np.abs(values).max(initial=1e-300)]
         weight = np.repeat(self.S, 2)[:, None]
@@ -261,82 +253,3 @@ def perpendicular(amplitudes: NDArray[np.complex128], Q: NDArray[np.float64]) ->
     length = np.linalg.norm(Q, axis=1)[:, None]
     along = np.einsum("qmx,qx->qm", amplitudes, Q) / np.where(length > 0, length, 1.0)
     return np.asarray(np.where(length > 0, square - np.abs(along) ** 2, 2 / 3 * square))
-
-
-def relaxed(couplings: Couplings, turning: bool = False) -> Couplings:
-    """Return the couplings about the closest stationary texture of the magnetic cell, by Newton's method.
-
-    turning   relax the angles of a spiral between the cells as well
-
-    Raises NotAMinimum where there is none close by.
-    """
-    N, moved = couplings.n_spins, 0.0
-    scale = max(couplings.hamiltonian.stiffness, 1e-300)
-    best = couplings
-    if turning:
-        couplings = best = _descended(couplings)
-    for _ in range(STEPS):
-        force = _slopes(couplings, turning)
-        size = float(np.abs(force).max(initial=0.0))
-        if size <= 1e-14 * scale:
-            return couplings
-        h, u = np.linalg.eigh(_curvature(couplings, turning))
-        step = np.asarray(-u @ (h / (h**2 + (SOFT * scale) ** 2) * (u.T @ force)), dtype=np.float64)
-        new = couplings.displaced(step[: 2 * N].reshape(N, 2))
-        if turning:
-            new = new.turned(new.cell.turns + step[2 * N :])
-        moved += float(np.abs(step[: 2 * N]).max(initial=0.0))
-        if moved > FARTHEST and not turning:
-            raise NotAMinimum(f"the texture is not a minimum: its largest torque is {size:.2g} meV; relax it first")
-        better = float(np.abs(_slopes(new, turning)).max(initial=0.0))
-        if better >= size:  # rounding
-            break
-        couplings = best = new
-    size = float(np.abs(_slopes(best, turning)).max(initial=0.0))
-    if size > TORQUE * scale:
-        raise NotAMinimum(f"the texture is not a minimum: its largest torque is {size:.2g} meV; relax it first")
-    return best
-
-
-def _slopes(couplings: Couplings, turning: bool) -> NDArray[np.float64]:
-    """Return the derivatives of the energy, [2 spins] meV, with those with the turns, [3], where ``turning``."""
-    return np.concatenate([couplings.torque.ravel(), couplings.slope if turning else np.zeros(0)])
-
-
-def _curvature(couplings: Couplings, turning: bool) -> NDArray[np.float64]:
-    """Return the second derivatives of the energy; those with the turns from differences of first ones."""
-    K = couplings.stiffness(np.zeros((1, 3)))[0].real
-    if not turning:
-        return K
-    n, h = len(K), 1e-4
-    H = np.zeros((n + 3, n + 3))
-    H[:n, :n] = K
-    for k in range(3):
-        there, back = (couplings.turned(couplings.cell.turns + sign * h * np.eye(3)[k]) for sign in (1, -1))
-        H[:, n + k] = (_slopes(there, True) - _slopes(back, True)) / (2 * h)
-    H[n:, :n] = H[:n, n:].T
-    H[n:, n:] = 0.5 * (H[n:, n:] + H[n:, n:].T)
-    return H
-
-
-def _descended(couplings: Couplings) -> Couplings:
-    """Return the couplings at a minimum over spins and turns, by BFGS's method from the present ones."""
-    from scipy.optimize import minimize
-
-    N = couplings.n_spins
-
-    def at(x: NDArray[np.float64]) -> Couplings:
-        return couplings.displaced(x[: 2 * N].reshape(N, 2)).turned(couplings.cell.turns + x[2 * N :])
-
-    def value(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        new = at(x)
-        v = couplings.spins + np.einsum("iu,iux->ix", x[: 2 * N].reshape(N, 2), couplings.frames)
-        length = np.linalg.norm(v, axis=1, keepdims=True)
-        across = new.gradient - np.einsum("ix,ix->i", new.gradient, new.spins)[:, None] * new.spins
-        return new.energy, np.concatenate(
-            [np.einsum("iux,ix->iu", couplings.frames, across / length).ravel(), new.slope]
-        )
-
-    scale = max(couplings.hamiltonian.stiffness, 1e-300)
-    found = minimize(value, np.zeros(2 * N + 3), jac=True, method="BFGS", options={"gtol": 1e-8 * scale})
-    return at(found.x)
