@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from oracle import energy
-from small_files.tb2j import FORMS, HEAD, NEW_K, NEWEST, OLD_K, ROWS, XML
+from small_files.tb2j import FORMS, HEAD, NEW_K, NEWEST, OLD_K, OLDER, ROWS, XML
 
 from magsearch import config, formats
 from magsearch.errors import InputError
@@ -48,6 +48,15 @@ def test_what_is_not_used_is_said(tmp_path):
     assert "orbital contributions" in notes
     assert "left out: O1" in notes
     assert "1 x 1 x 96 cells, unless --set model.size" in notes
+
+
+def test_dmi_of_early_versions_is_doubtful(tmp_path):
+    """Their Pauli matrix sigma_y was wrong until TB2J's commit 5c7a7a6, which entered version 0.2.8."""
+    assert "wrong Pauli matrix" in "\n".join(formats.read(write(tmp_path, HEAD + OLD_K + OLDER)).notes)
+    scalar = "".join(line for line in OLDER.splitlines(True) if "DMI" not in line).split("[Experimental!]J_ani")[0]
+    back = scalar[scalar.index("   0(Fe1") :].replace("0,   0,   1", "0,   0,  -1").replace(" 2.500)", "-2.500)")
+    for text in (scalar + back, ROWS):
+        assert "Pauli" not in "\n".join(formats.read(write(tmp_path, HEAD + OLD_K + text)).notes)
 
 
 def split(J: float, B: float, cosine: int) -> str:

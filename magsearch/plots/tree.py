@@ -51,6 +51,8 @@ def tree(axes: Axes, landscape: Landscape) -> list[int]:
         drawn(root, above)
     axes.set(xlim=(-0.5, len(leaves) - 0.5), ylim=(-0.05 * above, above), ylabel="energy above the lowest (meV)")
     axes.set_xticks([])
+    if not highest:  # one minimum, or copies of one energy without a saddle point: no scale of energies
+        axes.set_yticks([0.0], ["0"])
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     return leaves
 
@@ -80,7 +82,7 @@ def drawn(figure: Figure, lattice: Lattice, landscape: Landscape) -> None:
     leaves = tree(figure.add_subplot(grid[0, :]), landscape)
     for k, leaf in enumerate(leaves):
         one = landscape.minima[leaf]
-        words = f"{leaf}\nQ = {fixed(one.charge, 1)}"
+        words = f"{leaf}\ncharge {fixed(one.charge, 1)}"
         if not pictured:
             figure.axes[0].annotate(str(leaf), (k, 0), (0, -10), textcoords="offset points", ha="center")
             continue

@@ -44,6 +44,7 @@ J_iso:  3.0000
  [ 0.    -0.1    0.   ]
  [ 0.     0.    -0.1  ]]
 """
+OLDER = ROWS.replace("   Fe1   Fe1   (", "   0(Fe1  )    0(Fe1  ) (")
 NEWER = ROWS.replace("[Experimental!]", "[Testing!]").replace(
     "DMI: ( 0.0000  0.0000  0.5000)", "DMI: ( 0.0000,  0.0000,  0.5000)"
 )
@@ -112,6 +113,7 @@ XML = """\
 </System_definition>
 """
 FORMS = {
+    "0.2": HEAD + OLD_K + OLDER,
     "0.3": HEAD + OLD_K + ROWS,
     "0.7": HEAD + OLD_K + NEWER,
     "0.9": HEAD + NEW_K + NEWEST,
