@@ -240,6 +240,38 @@ def test_two_skyrmions_are_one_minimum_at_any_distance_at_which_they_do_not_feel
     assert not explorer.one(s[0], s[2])
 
 
+# -- copies of one minimum -----------------------------------------------------------------------------------------
+
+
+def test_a_biaxial_magnet_reverses_through_both_sides():
+    """2 saddle points at +-y lead to its only copy. Two spins turn together, as one of twice the moment and constants.
+
+    Turning against each other has the stiffness 2 J more than together: in the well 2 (K + J) and 2 (K + K' + J), at
+    the saddle point 2 (J - K) and 2 (K' + J).
+    """
+    J, K, hard, kelvin = 50.0, 2.0, 0.7, 3.0
+    model = replace(pair(J, K), anisotropy=(UniaxialAnisotropy(K), UniaxialAnisotropy(-hard, (1, 0, 0))))
+    explorer = Explorer(precise(model), copies=True)
+    *_, landscape = explorer.explore(explorer.begin(np.tile(UP, (1, 2, 1))))
+    assert landscape.tried == ((0, 0),)
+    assert [saddle.ends for saddle in landscape.saddles] == [(0, 0)]
+    assert landscape.escape(0) == (pytest.approx(2 * K, abs=1e-8), 0)
+    landscape = explorer.rates(landscape, (kelvin,))
+    against = (K + J) * (K + hard + J) / ((J - K) * (hard + J))
+    frequency = 2.0 / (HBAR * 2.0) * np.sqrt(2 * K * (2 * K + 2 * hard) * against) / (2 * np.pi)
+    rate = 2 * frequency * np.exp(-2 * K / (K_B * kelvin))
+    assert 1 / landscape.lifetime(0, kelvin) == pytest.approx(rate, rel=1e-6)
+
+
+def test_a_minimum_without_copies_has_no_barrier():
+    """A field singles out up; about it, all turns leave the texture as it is."""
+    model = replace(pair(1.0, 0.5), field=(0.0, 0.0, 1.0))
+    explorer = Explorer(precise(model), copies=True)
+    landscape = explorer.begin(np.tile(UP, (1, 2, 1)))
+    assert list(explorer.explore(landscape)) == []
+    assert landscape.escape(0) is None
+
+
 # -- saddle points -------------------------------------------------------------------------------------------------
 
 

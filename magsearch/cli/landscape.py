@@ -44,13 +44,18 @@ def landscape(
     ] = 2,
     most: Annotated[int, typer.Option(min=1, help="Largest number of minima, with those met on the way.")] = 64,
     images: Annotated[int, typer.Option(min=3, help="Number of images of a path, with both ends.")] = 16,
+    copies: Annotated[
+        bool,
+        typer.Option("--copies", help="Connect each minimum also with a symmetric copy of it, as for a reversal."),
+    ] = False,
     again: Annotated[bool, typer.Option("--again", help="Discard the stored landscape and start over.")] = False,
     device: DeviceName = "auto",
     as_json: Json = False,
 ) -> None:
     """Find barriers and lifetimes of the minima of a run.
 
-    Relaxes paths between the elites and converges their saddle points. The landscape is stored in OUT.h5 and continued
+    Relaxes paths between the elites and converges their saddle points. Minima that symmetries map onto each other count
+    once: --copies looks for the barriers between them. The landscape is stored in OUT.h5 and continued
     from there when the command is given again. SIGTERM, SIGUSR1 and Ctrl-C end it with exit code 75 after what is known
     has been stored. Under mpiexec or srun, paths and rates are divided among the ranks.
     """
@@ -67,7 +72,7 @@ def landscape(
     def say(line: str) -> None:
         console.print(f"landscape  {line}", soft_wrap=True)
 
-    settings, record = Exploration(minima, neighbours, most, images, kelvins, damping), None
+    settings, record = Exploration(minima, neighbours, most, images, copies, kelvins, damping), None
     with together(ranks):
         on = ranks.on_all(lambda: device_of(device, ranks))
         with enough_memory(on), suppress(Interrupted):

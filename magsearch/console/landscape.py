@@ -36,8 +36,8 @@ def minima(landscape: Landscape) -> tuple[list[str], list[tuple[str, ...]]]:
     for k, one in enumerate(landscape.minima):
         barrier, to = "", ""
         if (out := landscape.escape(k)) is not None:
-            ends = landscape.saddles[out[1]].ends
-            barrier, to = f"{out[0]:.4f}", str(ends[0] if ends[1] == k else ends[1])
+            one_end, other = landscape.saddles[out[1]].ends
+            barrier, to = f"{out[0]:.4f}", "a copy" if one_end == other else str(one_end if other == k else other)
         lifetimes = [
             ("~" if landscape.rough(k, kelvin) else "") + duration(landscape.lifetime(k, kelvin))
             for kelvin in landscape.kelvins
@@ -53,7 +53,8 @@ def saddles(landscape: Landscape) -> tuple[list[str], list[tuple[str, ...]]]:
     rows = list[tuple[str, ...]]()
     for k, saddle in enumerate(landscape.saddles):
         softest = ", ".join(f"{value:.3g}" for value in saddle.modes[:3])
-        between = f"{saddle.ends[0]} and {saddle.ends[1]}"
+        one, other = saddle.ends
+        between = f"{one} and {'a copy' if one == other else other}"
         rows.append((str(k), f"{saddle.energy - lowest:.4f}", between, softest, f"{saddle.torque:.1e}"))
     return heads, rows
 
@@ -69,6 +70,8 @@ def notes(landscape: Landscape) -> list[str]:
             "~: rough; thermal motion along soft modes, as of separate parts against each other, goes further than the "
             "harmonic approximation holds. Rotations and translations of the whole texture are integrated exactly"
         )
+    if len(landscape.minima) == 1 and not landscape.saddles:
+        found.append("one minimum: magsearch landscape --copies looks for the barrier to a symmetric copy of it")
     groups = landscape.components()
     if len(groups) > 1:
         joined = "; ".join(", ".join(map(str, group)) for group in groups)

@@ -44,6 +44,7 @@ class Explorer:
                  them, twice as many nearest pairs are connected as well
     most         largest number of minima
     together     largest number of pairs that are relaxed at a time
+    copies       connect each minimum also with the nearest of its symmetric copies that differs from it: a reversal
     watch        called repeatedly, may raise
     say          receives a line when something is worth a note
     divide       carries out tasks (``tasks.py``) on several ranks; None: here
@@ -54,6 +55,7 @@ class Explorer:
     neighbours: int = 2
     most: int = 64
     together: int = 16
+    copies: bool = False
     watch: Callable[[], None] = lambda: None
     say: Callable[[str], None] = lambda line: None
     divide: Callable[[Sequence[Any]], list[Any]] | None = None
@@ -94,12 +96,12 @@ class Explorer:
         """Return the pairs of minima between which paths are to be relaxed next, nearest first."""
         count, tried = len(landscape.minima), set(landscape.tried)
         for i in range(count):
-            for j in range(i + 1, count):
+            for j in range(i if self.copies else i + 1, count):
                 if (i, j) not in self._near:
                     self.watch()
-                    one, other = landscape.minima[i].spins, landscape.minima[j].spins
-                    self._near[i, j] = self.minima.equivalence.distance(other, one)
-        wanted = set()
+                    one, other = landscape.minima[i].spins, self.end(landscape, i, j)
+                    self._near[i, j] = np.inf if other is None else self.minima.equivalence.apart(other, one)
+        wanted = {(i, i) for i in range(count) if self.copies and np.isfinite(self._near[i, i])}
         for i in range(count):
             near = sorted((self._near[min(i, j), max(i, j)], j) for j in range(count) if j != i)
             wanted |= {(min(i, j), max(i, j)) for _, j in near[: self.neighbours]}
@@ -113,6 +115,18 @@ class Explorer:
                     between += [pair for pair in every[: 2 * self.neighbours] if pair not in tried]
             left = set(sorted(between, key=self._near.__getitem__)[: max(1, len(groups) - 1)])
         return sorted(left, key=lambda pair: self._near[pair])
+
+    def end(self, landscape: Landscape, i: int, j: int) -> NDArray[np.float64] | None:
+        """Return the copy [site, 3] of minimum j that is nearest to minimum i.
+
+        Of the minimum itself, the nearest of those that symmetries other than translations make and that differ from
+        it; None where there is none.
+        """
+        equivalence, here = self.minima.equivalence, landscape.minima[i].spins
+        if i != j:
+            return equivalence.nearest(landscape.minima[j].spins, here)
+        copies = [copy for copy in equivalence.images(here, here) if equivalence.apart(copy, here) > equivalence.close]
+        return min(copies, key=lambda copy: equivalence.apart(copy, here), default=None)
 
     def initial(self, start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the initial path [image, site, 3] with the lowest maximum.
@@ -139,16 +153,17 @@ class Explorer:
 
     def connected(self, landscape: Landscape, pairs: list[tuple[int, int]]) -> Landscape:
         """Return the landscape with the saddle points on the paths between pairs of minima, and what these lead to."""
-        textures = [minimum.spins for minimum in landscape.minima]
-        nearest = self.minima.equivalence.nearest
-        initial = np.array([self.initial(textures[i], nearest(textures[j], textures[i])) for i, j in pairs])
+        ends = [(landscape.minima[i].spins, self.end(landscape, i, j)) for i, j in pairs]
+        initial = np.array([self.initial(start, end) for start, end in ends if end is not None])
         parts: list[Crossed] = self.spread([Crossing(initial[k : k + UNIT]) for k in range(0, len(pairs), UNIT)])
         for part in parts:
             for saddle, sides in part.found:
                 landscape = self._with(landscape, saddle, sides)
         known = np.isfinite(landscape.passes())
         for i, j in pairs:
-            if not known[i, j]:
+            if i == j and not any(i in saddle.ends for saddle in landscape.saddles):
+                self.say(f"no path yet between minimum {i} and a copy of it")
+            elif not known[i, j]:
                 self.say(f"no path yet between minima {i} and {j}")
         return replace(
             landscape,

@@ -36,7 +36,8 @@ class Saddle:
     torque   meV, largest
     modes    [mode] meV, softest eigenvalues of the Hessian
     mode     [site, 3] of length 1, the negative one
-    ends     numbers of the minima that relaxation reaches along the mode and against it
+    ends     numbers of the minima that relaxation reaches along the mode and against it; twice the same where both are
+             copies of one
     """
 
     spins: NDArray[np.float64]
@@ -76,7 +77,7 @@ class Landscape:
 
     minima        lowest first among those given; those met on the way follow
     saddles       in the order in which they were found
-    tried         [pair, 2] numbers of minima between which paths were relaxed
+    tried         [pair, 2] numbers of minima between which paths were relaxed; of one, to a copy of it
     transitions   rates; empty unless temperatures were asked for
     evaluations   of energies, forces and products with Hessians, of all textures together
     """
@@ -120,27 +121,29 @@ class Landscape:
         return [list(group) for group in sorted(groups)]
 
     def escape(self, number: int) -> tuple[float, int] | None:
-        """Return the lowest barrier out of a minimum in meV, and its saddle point; None where none is known."""
-        out = [
-            (saddle.energy - self.minima[number].energy, k)
-            for k, saddle in enumerate(self.saddles)
-            if number in saddle.ends and saddle.ends[0] != saddle.ends[1]
-        ]
-        return min(out, default=None)
+        """Return the lowest barrier out of a minimum in meV, and its saddle point; None where none is known.
+
+        To another minimum, or where no other is known to a copy of it.
+        """
+        energy = self.minima[number].energy
+        near = [(saddle.energy - energy, k) for k, saddle in enumerate(self.saddles) if number in saddle.ends]
+        away = [(barrier, k) for barrier, k in near if self.saddles[k].ends != (number, number)]
+        return min(away or near, default=None)
+
+    def exits(self, number: int, kelvin: float) -> list[Transition]:
+        """Return the transitions from a minimum to others at a temperature; where there is none, to copies of it."""
+        out = [one for one in self.transitions if one.start == number and one.kelvin == kelvin]
+        return [one for one in out if one.end != number] or out
 
     def lifetime(self, number: int, kelvin: float) -> float | None:
-        """Return the inverse of the sum of all rates to other minima in seconds; None where none is known."""
-        rates = [
-            one.per_second
-            for one in self.transitions
-            if one.start == number and one.end != number and one.kelvin == kelvin
-        ]
+        """Return the inverse of the sum of the rates of all ``exits`` in seconds; None where none is known."""
+        rates = [one.per_second for one in self.exits(number, kelvin)]
         total = sum(rates)
         return (1 / total if total > 0 else np.inf) if rates else None
 
     def rough(self, number: int, kelvin: float) -> bool:
         """Return whether a tenth or more of the rates out of a minimum have modes that are too soft for the theory."""
-        out = [one for one in self.transitions if one.start == number != one.end and one.kelvin == kelvin]
+        out = self.exits(number, kelvin)
         return sum(one.per_second for one in out if one.soft) > 0.1 * sum(one.per_second for one in out)
 
     @property

@@ -34,6 +34,7 @@ class Exploration:
     neighbours   number of nearest minima that each one is connected with
     most         largest number of minima
     images       of a band
+    copies       connect each minimum also with a symmetric copy of it
     kelvins      temperatures of the rates; none: barriers alone
     damping      Gilbert's; None: harmonic transition-state theory
     """
@@ -42,6 +43,7 @@ class Exploration:
     neighbours: int = 2
     most: int = 64
     images: int = 16
+    copies: bool = False
     kelvins: tuple[float, ...] = ()
     damping: float | None = None
 
@@ -70,7 +72,10 @@ def landscape(
     with ExitStack() as held:
         record = ranks.on_first(lambda: _record(held, path))
         evaluator = Evaluator(record.hamiltonian, device or choose(), np.float64)
-        explorer = Explorer(evaluator, Bands(settings.images), settings.neighbours, settings.most, watch=watch, say=say)
+        explorer = Explorer(
+            evaluator, Bands(settings.images), settings.neighbours, settings.most, copies=settings.copies,
+            watch=watch, say=say,
+        )  # fmt: skip
         explorer.divide = division = Division(ranks, lambda task: task(explorer))
         if ranks.rank > 0:
             division.serve()
@@ -94,7 +99,8 @@ def landscape(
                 found = fresh
             for minimum in fresh.minima:  # a run that was resumed has others than before
                 found, _ = explorer.placed(found, minimum.spins)
-            say(f"{len(fresh.minima)} distinct minima of {count(len(elites), 'elite')}")
+            distinct = len(fresh.minima)
+            say(f"{distinct} distinct {'minimum' if distinct == 1 else 'minima'} of {count(len(elites), 'elite')}")
             latest = found
             for latest in explorer.explore(found):
                 say(progress(latest))
