@@ -207,6 +207,27 @@ def test_the_box_does_not_change_the_group():
         assert crystal_group(replace(cubic, size=size, periodic=periodic)).order == order
 
 
+def test_rounded_cell_vectors_have_exact_operations():
+    """Of bcc with three decimals, as in files of TB2J 0.2: the bond along x has J_yy = J_zz, and none beside them."""
+    rounded = Lattice(np.array([[2.467, 0, 0], [-0.822, 2.325, 0], [-0.822, -1.163, 2.014]]), [[0, 0, 0]], (3, 3, 3))
+    group = crystal_group(rounded)
+    assert group.order == 48
+    products = np.einsum("axy,byz->abxz", group.R, group.R)[:, :, None]
+    assert np.abs(products - group.R).max(axis=(3, 4)).min(axis=2).max() < 1e-12
+    kept, turned = group.of_bond([0, 0, 1, 0, 0])
+    letters = allowed.letters(allowed.basis(group.R[kept], turned))
+    assert letters == [["A", "0", "0"], ["0", "B", "0"], ["0", "0", "B"]]
+
+
+def test_a_crystal_has_one_group_in_all_of_its_cells():
+    """Rows of U are other vectors of one lattice, of a sheared supercell: offsets and operations change with them."""
+    cubic = Lattice.named("cubic", (3, 3, 3))
+    U = np.array([[1, 0, 0], [0, 1, 0], [300, -2000, 1]])
+    group, known = crystal_group(replace(cubic, cell=U @ cubic.cell)), crystal_group(cubic)
+    assert {R.tobytes() for R in group.R} == {R.tobytes() for R in known.R}
+    np.testing.assert_allclose(group.W @ U @ cubic.cell, U @ cubic.cell @ group.R.swapaxes(1, 2), atol=1e-9)
+
+
 # -- expansion ---------------------------------------------------------------------------------------------------------
 
 

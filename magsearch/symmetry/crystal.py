@@ -6,7 +6,7 @@ coupling matrix J to R J R^T: spins are axial vectors and turn by det(R) R, whos
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.model.lattice import Lattice
+from magsearch.model.lattice import Lattice, shortest
 from magsearch.symmetry.space_group import Places, isometries
 
 TOLERANCE = 1e-3  # of the shortest cell vector: positions of a relaxed structure are symmetric to about 1e-4
@@ -89,6 +89,29 @@ def whole_crystal(lattice: Lattice, moments: ArrayLike = 1.0) -> Lattice:
     return Lattice(lattice.cell, basis, (1, 1, 1), (True, True, True), tuple(labels))
 
 
+def reduced(lattice: Lattice, axes: list[int]) -> tuple[Lattice, NDArray[np.int64]]:
+    """Return a crystal with the shortest cell vectors along some axes, and these in the given ones, [3, 3]."""
+    cell, U = lattice.cell.copy(), np.eye(3, dtype=np.int64)
+    cell[axes], U[axes] = shortest(cell[axes], U[axes])
+    return replace(lattice, cell=cell), U
+
+
+def exact(vectors: NDArray[np.float64], R: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return isometries that map rounded lattice vectors [k, 3] onto each other as a group of matrices, [..., 3, 3].
+
+    The scalar products of the vectors are averaged over the group. The first vector keeps its direction, and the first
+    two their plane, so that axes of a crystal along x, or in the plane of x and y, stay there.
+    """
+    if len(vectors) < 2:
+        return R
+    F = np.vstack([vectors, np.linalg.svd(vectors)[2][len(vectors) :]])
+    M = np.rint(F @ R.swapaxes(1, 2) @ np.linalg.inv(F))
+    G = F @ F.T
+    there = np.linalg.cholesky((M @ G @ M.swapaxes(1, 2)).mean(axis=0)) @ np.linalg.solve(np.linalg.cholesky(G), F)
+    turned = (np.linalg.inv(there) @ M @ there).swapaxes(1, 2)
+    return np.where(np.abs(turned - turned.round()) < 1e-12, turned.round(), turned) + 0.0
+
+
 def extended(lattice: Lattice, bonds: Bonds | None = None) -> list[int]:
     """Return the axes of the cell along which the crystal is periodic, whatever the edges of the box."""
     crossed = np.zeros(3, dtype=bool) if bonds is None else (bonds.offset != 0).any(axis=0)
@@ -110,7 +133,7 @@ def crystal_group(
     Raises ValueError for a cell of too many equal atoms, and for one that is far too long or oblique.
     """
     atoms, axes = lattice.atoms, extended(lattice, bonds)
-    crystal = whole_crystal(lattice, moments)
+    crystal, U = reduced(whole_crystal(lattice, moments), axes)
     basis = crystal.basis
     reach = np.linalg.norm(crystal.cell[axes], axis=1).max(initial=0.0) / crystal.heights[axes]
     if not np.prod(2 * np.ceil(reach) + 1) <= WORK:
@@ -125,4 +148,5 @@ def crystal_group(
                 found.append((R, W, mapped[0][:atoms], mapped[1][:atoms]))
     found.sort(key=lambda one: not (np.allclose(one[0], np.eye(3)) and (one[2] == np.arange(atoms)).all()))
     R, W, image, cells = (np.array(part) for part in zip(*found, strict=True))
-    return CrystalGroup(R, W, image, cells)
+    inverse = np.rint(np.linalg.inv(U)).astype(np.int64)  # n cells are n U^-1 reduced ones
+    return CrystalGroup(exact(crystal.cell[axes], R), inverse @ W @ U, image, cells @ U)
