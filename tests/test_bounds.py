@@ -23,12 +23,14 @@ from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.formats import read
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
+from magsearch.model.cells import in_cells
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.relax import relax
+from magsearch.search.supercells.ranking import energies
 from magsearch.units import MU_B
 
 X, Y, Z = np.eye(3)
@@ -267,6 +269,15 @@ def test_no_energy_is_below_the_bound_of_further_terms():
 def test_no_energy_is_below_the_bound_in_thousands_of_models():
     reached = sum(no_energy_is_below(random_model(seed), seed) for seed in range(1000, 3000))
     assert reached > 750
+
+
+def test_the_bound_of_a_crystal_does_not_depend_on_its_cell_vectors():
+    """Sheared cells are what a supercell search leaves: the bound is the same, and J(q) at the same wave."""
+    crystal = Hamiltonian(square := Lattice.named("square", (1, 1, 1)), shell_bonds(square, bloch(1.0, 0.7)))
+    sheared = in_cells(crystal, np.array([[1, 0, 0], [3000, 1, 0], [0, 0, 1]]), (1, 1, 1))
+    bound, known = lower_bound(sheared, "crystal"), lower_bound(crystal, "crystal")
+    assert bound.per_site == pytest.approx(known.per_site, abs=1e-9)
+    assert_allclose(energies(sheared, bound.q), known.per_site, atol=1e-9)
 
 
 def crystal_is_below_every_box(seed: int) -> None:

@@ -15,9 +15,9 @@ from magsearch import storage
 from magsearch.model.integers import lower_hermite
 from magsearch.model.lattice import Lattice
 from magsearch.search.supercells.enumeration import small_supercells
-from magsearch.search.supercells.race import Race
+from magsearch.search.supercells.race import Best, Race
 from magsearch.search.supercells.ranking import ranked, soft_modes
-from magsearch.search.supercells.supercell import Supercell, compact, diagonalized, own_supercell, supercells
+from magsearch.search.supercells.supercell import LARGEST, Supercell, compact, diagonalized, own_supercell, supercells
 
 
 def chain(J2: float) -> ms.Hamiltonian:
@@ -274,6 +274,17 @@ def test_what_is_shown_is_the_same_state_in_a_wider_box():
     shown = best.shown()
     assert shown.supercell.hamiltonian.lattice.size[0] > 1
     assert_allclose(per_site(shown.supercell.hamiltonian, shown.texture.astype(np.float64)), best.energy, rtol=1e-6)
+
+
+def test_no_box_of_copies_is_larger_than_it_has_to_be_to_be_compact():
+    """A long cell of bcc whose rows have no common divisor: 8 times as many have several cells along each axis."""
+    crystal = ms.Hamiltonian(bcc := Lattice.named("bcc", (3, 3, 3)), shell_bonds(bcc, exchange(1.0)))
+    cell = Supercell(crystal, np.array([[30, -16, -15], [0, 1, -1], [1, 1, 1]]))
+    assert cell.sites == 91
+    shown = Best(cell, np.tile([0.0, 0.0, 1.0], (91, 1)), -4.0).shown()
+    assert shown.supercell.sites <= LARGEST
+    assert shown.texture.shape == (shown.supercell.sites, 3)
+    assert_allclose(per_site(shown.supercell.hamiltonian, shown.texture), -4.0)
 
 
 # -- a run in the best supercell ---------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from magsearch.bounds.patches import decompose, neighbouring_triples
 from magsearch.bounds.positivity import certified
 from magsearch.bounds.quadratic_form import bonds_of_cell, in_space, quadratic_form
 from magsearch.bounds.tangents import tight_form
+from magsearch.model.cells import in_shortest_cells
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.terms.term import UnsupportedTerm
 
@@ -59,6 +60,9 @@ def lower_bound(
             "the lower bound of the infinite crystal",
             "its waves are those of the box; there is a bound of the box",
         )
+    U = np.eye(3, dtype=np.int64)
+    if of == "crystal" and hamiltonian.uniform:
+        hamiltonian, U = in_shortest_cells(hamiltonian)
     form = tight_form(hamiltonian)
     if not 1 / LARGEST < form.scale < LARGEST:
         raise ValueError(
@@ -78,7 +82,8 @@ def lower_bound(
             how = f"; moments of fourth order on {len(patches)} triples of spins"
             raised = _bound(replace(domain, form=parts.remainder), of, parts.floor, how)
             best = max(best, raised, key=lambda bound: bound.per_site)
-    return best
+    k = np.array(best.q).reshape(-1, 3) @ np.linalg.inv(U).T  # q . n of n cells is (U k) . n' of n' shortest ones
+    return replace(best, q=tuple(map(tuple, first_zone(k).tolist())))
 
 
 def takes_seconds(hamiltonian: Hamiltonian) -> bool:
@@ -102,7 +107,7 @@ def _bound(domain: Domain, of: str, floor: float = 0.0, how: str = "") -> Bound:
         of=of,
         method=f"Luttinger-Tisza, best multipliers of {spins}; {proof.method}{how}",
         margin=proof.shift / 2 + rounding / form.n_spins + EXACT * form.scale,
-        q=tuple(map(tuple, first_zone(solution.touching).tolist())),
+        q=tuple(map(tuple, solution.touching.tolist())),
         multipliers=tuple(values.tolist()),
         scale=form.scale,
         mean=tuple(map(tuple, solution.mean.tolist())),

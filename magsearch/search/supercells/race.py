@@ -78,7 +78,8 @@ class Best:
         """Return copies side by side: a compact box with several cells along each free axis.
 
         About as wide as long where that takes no more than ROOMY sites, else up to ``OBLONG`` times as long as wide.
-        Numbers of copies are varied until no axis is left with a single cell; else more are taken. Where the edges of
+        Numbers of copies are varied until no axis is left with a single cell; else more are taken, up to ``LARGEST``
+        sites. Where the edges of
         the cells still make a sliver, the smallest box is taken that is about twice as long as wide at most, if one is
         small enough.
         """
@@ -116,7 +117,8 @@ class Best:
             several = min(wider.diagonal[0][axis] for axis in axes) > 1
             if several and side_by_side(H, crystal.lattice.cell, axes, OBLONG).max() == 1:
                 return Best(wider, self.supercell.repeated(self.texture, wider), self.energy)
-        times[list(axes)] *= 2
+        if times.prod() * self.supercell.sites * 2 ** len(axes) <= LARGEST:
+            times[list(axes)] *= 2
         return self.tiled(times)
 
     def primitive(self, within: float = REPEATS_WITHIN[0]) -> Supercell:

@@ -10,7 +10,7 @@ other cell vectors, Q a, and everything that works on plain supercells works on 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from math import gcd
@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from magsearch.model.cells import in_cells
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.integers import lower_hermite
-from magsearch.model.lattice import SAME_PLACE, Lattice, shortest
+from magsearch.model.lattice import SAME_PLACE, shortest
 from magsearch.model.sphere import unit
-from magsearch.model.terms.clusters import Clusters
 
 Whole = NDArray[np.int64]
 LARGEST = 20_000  # sites in copies of a supercell side by side that are to be compact
@@ -102,13 +102,7 @@ class Supercell:
     def hamiltonian(self) -> Hamiltonian:
         """Hamiltonian of the crystal in this supercell."""
         size, Q = self.diagonal
-        old, bonds = self.crystal.lattice, self.crystal.bonds
-        inverse = np.rint(np.linalg.inv(Q)).astype(np.int64)
-        lattice = Lattice(Q @ old.cell, old.basis, size, old.periodic, old.species, old.nonmagnetic)
-        others = tuple(term.in_cells(inverse) if isinstance(term, Clusters) else term for term in self.crystal.others)
-        return replace(
-            self.crystal, lattice=lattice, bonds=replace(bonds, offset=bonds.offset @ inverse), others=others
-        )
+        return in_cells(self.crystal, Q, size)
 
     @cached_property
     def coordinates(self) -> Whole:

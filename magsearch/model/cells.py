@@ -1,0 +1,38 @@
+"""One crystal in other cell vectors: couplings of the new cells, and the shortest vectors there are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.lattice import shortest
+from magsearch.model.terms.clusters import Clusters
+
+
+def in_cells(hamiltonian: Hamiltonian, Q: NDArray[np.int64], size: tuple[int, int, int]) -> Hamiltonian:
+    """Return a uniform crystal with the cell vectors Q a, and ``size`` of them; Q [3, 3] has determinant 1 or -1."""
+    inverse = np.rint(np.linalg.inv(Q)).astype(np.int64)
+    old, bonds = hamiltonian.lattice, hamiltonian.bonds
+    others = tuple(term.in_cells(inverse) if isinstance(term, Clusters) else term for term in hamiltonian.others)
+    return replace(
+        hamiltonian,
+        lattice=replace(old, cell=Q @ old.cell, size=size),
+        bonds=replace(bonds, offset=bonds.offset @ inverse),
+        others=others,
+    )
+
+
+def in_shortest_cells(hamiltonian: Hamiltonian) -> tuple[Hamiltonian, NDArray[np.int64]]:
+    """Return a uniform crystal in the shortest cell vectors there are, and these in its own ones, [3, 3].
+
+    Vectors along open axes, and those along which no couplings lead, stay as they are. The number of cells does, too,
+    so that the box is another one.
+    """
+    lattice = hamiltonian.lattice
+    free = np.flatnonzero(np.array(lattice.periodic) & hamiltonian.crossed)
+    U = np.eye(3, dtype=np.int64)
+    U[free] = shortest(lattice.cell[free], U[free])[1]
+    return in_cells(hamiltonian, U, lattice.size), U
