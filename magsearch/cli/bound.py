@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from magsearch import output
 from magsearch.bounds.bound import Bound
 from magsearch.bounds.ground_state import lowest_state, spiral
-from magsearch.bounds.luttinger_tisza import lower_bound
+from magsearch.bounds.luttinger_tisza import first_zone, lower_bound
 from magsearch.bounds.quadratic_form import quadratic_form
 from magsearch.cli.arguments import InputFile, Json, Settings, Strict, device_named, read_input, texture_of
 from magsearch.console import model
@@ -90,7 +90,7 @@ def bound(
         result["crystal"] = {
             **_as_json(crystal), "tight": crystal.reached(lowest), "energy_per_site": lowest, "gap": crystal.gap(lowest)
         }  # fmt: skip
-        made_of = f"a wave with q = {vector(wave.k)}" if wave else "the lowest state of the box"
+        made_of = f"a wave with q = {vector(_told(hamiltonian, wave.k))}" if wave else "the lowest state of the box"
         rows["crystal"] = f"{crystal.per_site:18.10f} meV per site, of the infinite crystal"
         rows[" "] = f"{crystal.method}; {crystal.margin:.1e} meV per site lost to rounding"
         rows["reached"] = f"{lowest:18.10f} meV per site, by {made_of}; {_gap(crystal, lowest)}"
@@ -140,6 +140,11 @@ def _energy(given: str, hamiltonian: Hamiltonian) -> tuple[float, bool]:
     return float(
         Evaluator(hamiltonian, device_named("cpu"), np.float64).energies(texture)[0]
     ) / hamiltonian.n_spins, True
+
+
+def _told(hamiltonian: Hamiltonian, k: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a wave vector [3] in reciprocal vectors of the crystal as it was given."""
+    return first_zone(hamiltonian.lattice.in_given_waves(k)[None])[0]
 
 
 def _store(path: Path, spins: NDArray[np.float64]) -> None:

@@ -14,6 +14,7 @@ from magsearch.cli.arguments import InputFile, Json, Settings, Strict, read_inpu
 from magsearch.console import model
 from magsearch.errors import InputError
 from magsearch.formatting import vector
+from magsearch.model.cells import in_given_cells
 from magsearch.search.supercells.ranking import ranked, soft_modes
 
 
@@ -30,7 +31,7 @@ def cells(
     ones at once (a skyrmion lattice or another multiple-q state), better than every smaller supercell.
     """
     given = read_input(input_file, settings, strict)
-    crystal = given.hamiltonian
+    crystal = in_given_cells(given.hamiltonian)
     try:
         modes = soft_modes(crystal)
         found = ranked(crystal, sites, modes)
@@ -48,7 +49,7 @@ def cells(
         print(json.dumps(result, indent=1))
         return
     console = model.console()
-    model.describe(console, crystal)
+    model.describe(console, given.hamiltonian)
     for h in modes.h:
         length = np.linalg.norm(h @ crystal.lattice.reciprocal)
         period = f"period {2 * np.pi / length:.5g} angstrom" if length > 0 else "uniform"

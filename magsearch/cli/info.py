@@ -60,10 +60,13 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
     result |= {"format": given.format, "conventions": conventions, "shells": model.shells_of(hamiltonian)}
     if hamiltonian.uniform:
         waves = softest_waves(hamiltonian, 1)
-        q = (waves.index[0] / np.array(lattice.size)) @ lattice.reciprocal
+        fractions = lattice.in_given_waves(waves.index[0] / np.array(lattice.size))
+        if lattice.given is not None:
+            fractions -= np.rint(fractions)
+        q = fractions @ lattice.given_reciprocal
         result["softest_q"] = {
             "index": waves.index[0].tolist(),
-            "fractions": (waves.index[0] / np.array(lattice.size)).tolist(),
+            "fractions": fractions.tolist(),
             "q": q.tolist(),
             "energy_per_site": float(waves.energy[0]),
             "infinite_crystal": hamiltonian.edged,

@@ -13,6 +13,7 @@ from magsearch.cli.arguments import InputFile, Json, Settings, Strict, read_inpu
 from magsearch.console import model
 from magsearch.errors import InputError
 from magsearch.formatting import count, vector
+from magsearch.model.cells import in_given_cells
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.symmetry import allowed
 from magsearch.symmetry.crystal import TOLERANCE
@@ -49,7 +50,7 @@ def symmetry(
             raise InputError("a structure file has no settings; expected no --set or --strict with it", "--magnetic")
         hamiltonian = formats.crystal(input_file, magnetic)
     else:
-        hamiltonian = read_input(input_file, settings, strict).hamiltonian
+        hamiltonian = in_given_cells(read_input(input_file, settings, strict).hamiltonian)
     try:
         found = symmetry_table(hamiltonian, cutoff, shells, tolerance)
     except ValueError as error:

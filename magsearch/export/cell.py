@@ -63,6 +63,11 @@ class MagneticCell:
         return np.asarray(self.H @ self.model.lattice.cell)
 
     @property
+    def given(self) -> NDArray[np.int64]:
+        """Vectors of the cell in those that the chemical cell was given with, rows, [3, 3]."""
+        return np.asarray(self.H @ self.model.lattice.shear)
+
+    @property
     def volume(self) -> int:
         """Number of chemical cells."""
         return abs(round(np.linalg.det(self.H)))

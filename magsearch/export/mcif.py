@@ -44,7 +44,7 @@ def texts(structure: MagneticStructure, path: Path) -> Texts:
         "data_magsearch",
         "",
         "_audit_creation_method  magsearch",
-        f"_parent_space_group.child_transform_Pp_abc  '{transform(cell.H)};0,0,0'",
+        f"_parent_space_group.child_transform_Pp_abc  '{transform(cell.given)};0,0,0'",
         "_space_group_magn.number_BNS  1.1",
         "_space_group_magn.name_BNS  'P 1'",
         "",

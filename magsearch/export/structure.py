@@ -159,7 +159,7 @@ class MagneticStructure:
             }  # fmt: skip
         return {
             "cell": {
-                "matrix": cell.H.tolist(), "vectors": cell.cell.tolist(), "atoms": len(cell.labels),
+                "matrix": cell.given.tolist(), "vectors": cell.cell.tolist(), "atoms": len(cell.labels),
                 "magnetic_atoms": len(cell.atoms), "cells": cell.volume, "is_box": cell.whole,
                 "tolerance": cell.tolerance, "deviation": cell.deviation,
             },
@@ -179,7 +179,7 @@ class MagneticStructure:
     def rows(self) -> dict[str, str]:
         """Return what a structure prints, by name."""
         cell = self.cell
-        vectors = ", ".join(str(tuple(row)) for row in cell.H.tolist())
+        vectors = ", ".join(str(tuple(row)) for row in cell.given.tolist())
         more = len(cell.labels) - len(cell.atoms)
         others = f" and {more} other" if more else ""
         atoms = "atom" if len(cell.labels) == 1 else "atoms"

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magsearch.model.lattice import Lattice
+from magsearch.model.lattice import Lattice, shortest
 from magsearch.model.reciprocal import wave_vectors
 from magsearch.observables.structure_factor import sublattice_modes
 
@@ -23,10 +23,10 @@ ARMS = 12  # most that are listed
 class PropagationVector:
     """An arm of the propagation vectors of a texture; -q belongs to it.
 
-    q          in reciprocal lattice units of the chemical cell, in the first Brillouin zone
+    q          in reciprocal lattice units of the chemical cell as it was given, in the first Brillouin zone
     weight     fraction of the Fourier weight at q and -q; the weights of all q add up to 1
     harmonic   whether it is a sum of heavier arms
-    resolution half the distance of the neighbouring wave vectors that fit into the box, r.l.u. by axis
+    resolution half the distance of the neighbouring wave vectors that fit into the box, r.l.u. by axis of that cell
     box_only   whether the box holds one period of it only along some axis, so that q was not free to be another
     """
 
@@ -52,7 +52,12 @@ def propagation_vectors(lattice: Lattice, spins: ArrayLike) -> tuple[Propagation
     weight /= weight.sum()
     size = np.array(lattice.size)
     q = wave_vectors(lattice).reshape(-1, 3) @ lattice.cell.T / (2 * np.pi)
-    index = np.where(size > 1, np.rint(q * size), 0).astype(np.int64)  # of the first Brillouin zone
+    axes = np.isin(np.arange(3), lattice.extended)
+    index = np.where(axes, np.rint(q * size), 0).astype(np.int64)  # of the first Brillouin zone
+    given = np.rint(np.linalg.inv(lattice.shear)).astype(np.int64)
+    steps = (given / size).T  # of the wave vectors that fit into the box, [3, r.l.u.]
+    if lattice.given is not None:
+        steps = shortest(steps @ np.linalg.inv(lattice.given).T)[0] @ lattice.given.T
     arms: list[tuple[NDArray[np.int64], float]] = []
     listed = set[int]()
     for k in np.lexsort([index[:, 0] < 0, -weight.round(9)]).tolist():
@@ -75,12 +80,13 @@ def propagation_vectors(lattice: Lattice, spins: ArrayLike) -> tuple[Propagation
         if not light:
             main.append(n)
         fraction = [Fraction(int(part), int(of)) for part, of in zip(n, size, strict=True)]
+        q_given = [sum((int(w) * f for w, f in zip(row, fraction, strict=True)), Fraction(0)) for row in given]
         found.append(
             PropagationVector(
-                q=(fraction[0], fraction[1], fraction[2]),
+                q=(q_given[0], q_given[1], q_given[2]),
                 weight=total,
                 harmonic=harmonic,
-                resolution=tuple(0.5 / size),
+                resolution=tuple((0.5 * np.abs(steps).max(axis=0)).tolist()),
                 box_only=any(f != 0 and 2 * f.denominator > of for f, of in zip(fraction, size.tolist(), strict=True)),
             )
         )

@@ -52,9 +52,14 @@ class RepeatedCell:
         return (self.cells[:, None] @ self.lattice.cell + self.lattice.basis).reshape(-1, 3)
 
     @property
+    def given(self) -> NDArray[np.int64]:
+        """``vectors`` in cells of the crystal as it was given, [vector, 3]."""
+        return np.asarray(self.vectors @ self.lattice.shear)
+
+    @property
     def k(self) -> NDArray[np.float64]:
         """Propagation vector of the spiral in reciprocal vectors of the crystal, [3], between - 1/2 and 1/2."""
-        k = np.linalg.solve(self.vectors.astype(np.float64), self.turns / (2 * np.pi))
+        k = np.linalg.solve(self.given.astype(np.float64), self.turns / (2 * np.pi))
         return np.asarray(k - np.rint(k - 1e-9))
 
     def home(self, cells: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

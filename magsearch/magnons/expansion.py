@@ -273,15 +273,15 @@ class Expansion:
         return vectors, pair // self.n_spins, pair % self.n_spins, by_vector
 
     def stiffness(self, q: ArrayLike) -> NDArray[np.complex128]:
-        """Return K(q), [q, 2 spins, 2 spins] meV, Hermitian; q [q, 3] in reciprocal vectors of the crystal."""
+        """Return K(q), [q, 2 spins, 2 spins] meV, Hermitian; q [q, 3] in reciprocal vectors of the crystal given."""
         q = np.asarray(q, dtype=np.float64).reshape(-1, 3)
         vectors, i, j, by_vector = self._by_vector
         N = self.n_spins
-        summed = by_vector @ np.exp(2j * np.pi * (vectors @ self.cell.vectors) @ q.T)
+        summed = by_vector @ np.exp(2j * np.pi * (vectors @ self.cell.given) @ q.T)
         K = np.zeros((len(q), N, 2, N, 2), dtype=np.complex128)
         K[:, i, :, j] = summed.reshape(len(i), 2, 2, len(q)).transpose(0, 3, 1, 2)
         if self.hamiltonian.dipole is not None:
-            J = self._dipoles(q @ self.cell.lattice.reciprocal)
+            J = self._dipoles(q @ self.cell.lattice.given_reciprocal)
             K -= np.einsum("iux,qixjy,jvy->qiujv", self.frames, J, self.frames, optimize=True)
         square = K.reshape(len(q), 2 * N, 2 * N)
         return np.asarray(0.5 * (square + square.conj().swapaxes(1, 2)))

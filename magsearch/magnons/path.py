@@ -52,7 +52,7 @@ LATTICES: tuple[tuple[tuple[float, float, float], bool | None, bool | None, Poin
 class Path:
     """Wave vectors along straight lines between labelled points.
 
-    q         [q, 3] in reciprocal vectors of the crystal
+    q         [q, 3] in reciprocal vectors of the crystal as it was given
     distance  [q] 1/angstrom along the path; a break adds nothing
     corners   [corner] numbers of the wave vectors at the labelled points
     labels    [corner]
@@ -75,7 +75,7 @@ def special_points(lattice: Lattice, dimension: int = 3) -> tuple[Points, str]:
     """
     if dimension == 1:
         return {"G": (0, 0, 0), "X": (0.5, 0, 0)}, "G-X"
-    G = lattice.cell @ lattice.cell.T
+    G = lattice.given_cell @ lattice.given_cell.T
     a = G[0, 0]
     for (ab, bc, ac), equal_b, equal_c, points, path, planar in LATTICES:
         same = np.abs([G[0, 1] / a - ab, G[1, 2] / a - bc, G[0, 2] / a - ac]).max() < SAME
@@ -89,7 +89,7 @@ def special_points(lattice: Lattice, dimension: int = 3) -> tuple[Points, str]:
         raise InputError(
             "labels of this lattice are known to ASE alone (pip install ase); give points as '0,0,0;0.5,0,0'", "--path"
         ) from None
-    band = Cell(lattice.cell).bandpath(npoints=0, pbc=[True, True, dimension == 3])
+    band = Cell(lattice.given_cell).bandpath(npoints=0, pbc=[True, True, dimension == 3])
     found: Points = {name: (float(x), float(y), float(z)) for name, (x, y, z) in band.special_points.items()}
     return found, "|".join("-".join(_labels(part, found)) for part in band.path.split(","))
 
@@ -146,7 +146,9 @@ def _name(q: NDArray[np.float64]) -> str:
 
 def _along(lines: list[list[tuple[str, NDArray[np.float64]]]], lattice: Lattice, count: int) -> Path:
     """Return the wave vectors on lines between labelled points, as evenly as their lengths allow."""
-    lengths = [[float(np.linalg.norm((b[1] - a[1]) @ lattice.reciprocal)) for a, b in pairwise(line)] for line in lines]
+    lengths = [
+        [float(np.linalg.norm((b[1] - a[1]) @ lattice.given_reciprocal)) for a, b in pairwise(line)] for line in lines
+    ]
     total = sum(map(sum, lengths))
     if total == 0:
         raise InputError("the points are all the same; expected different ones", "--path")

@@ -121,7 +121,7 @@ def spectrum(
     return Spectrum(
         energy_per_site=waves.energy_per_site,
         g=float(waves.g.max(initial=0.0)),
-        vectors=waves.cell.vectors,
+        vectors=waves.cell.given,
         k=waves.cell.k if waves.cell.turns.any() else None,
         hessian=zero.hessian,
         gapless=zero.bands,
@@ -185,7 +185,7 @@ def powder(
     z, phi = 1 - 2 * k / DIRECTIONS, np.pi * (1 + 5**0.5) * k
     directions = np.stack([np.sqrt(1 - z**2) * np.cos(phi), np.sqrt(1 - z**2) * np.sin(phi), z], axis=1)
     lengths = longest * (np.arange(LENGTHS) + 1) / LENGTHS
-    inverse = waves.cell.lattice.cell.T / (2 * np.pi)  # from Cartesian q to reciprocal vectors
+    inverse = waves.cell.lattice.given_cell.T / (2 * np.pi)  # from Cartesian q to reciprocal vectors
     found = [waves.bands(length * directions @ inverse, form_factor, watch) for length in lengths]
     energies, d = grid(np.concatenate([bands.energies.ravel() for bands in found]), width)
     rows = [broadened(bands.energies.ravel(), bands.intensities.ravel() / DIRECTIONS, energies, d) for bands in found]

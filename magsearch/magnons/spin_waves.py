@@ -43,7 +43,7 @@ UNSTABLE = 1e-6  # of the largest eigenvalue of H(q): below minus this, one is n
 class Bands:
     """Spin waves at wave vectors.
 
-    q            [q, 3] in reciprocal vectors of the crystal
+    q            [q, 3] in reciprocal vectors of the crystal as it was given, as all wave vectors here
     energies     [q, band] meV: of every spin of the magnetic cell, lowest first; of a spiral those at q - k, then those
                  at q + k, and at q
     intensities  [q, band] mu_B^2 per cell of the crystal: one-magnon scattering of neutrons, sum over components of
@@ -205,7 +205,7 @@ class SpinWaves:
     ) -> Bands:
         """Return the bands at wave vectors of one batch."""
         cell, where = self.cell, self.expansion.sites
-        Q = q @ cell.lattice.reciprocal
+        Q = q @ cell.lattice.given_reciprocal
         phase = np.exp(-1j * Q @ cell.positions[where].T)  # [q, spin]
         length = np.linalg.norm(Q, axis=1)
         if form_factor is not None:

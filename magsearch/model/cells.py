@@ -1,4 +1,4 @@
-"""One crystal in other cell vectors: couplings of the new cells, and the shortest vectors there are."""
+"""One crystal in other cell vectors: any, the shortest there are, and those that it was given with."""
 
 from __future__ import annotations
 
@@ -13,16 +13,32 @@ from magsearch.model.terms.clusters import Clusters
 
 
 def in_cells(hamiltonian: Hamiltonian, Q: NDArray[np.int64], size: tuple[int, int, int]) -> Hamiltonian:
-    """Return a uniform crystal with the cell vectors Q a, and ``size`` of them; Q [3, 3] has determinant 1 or -1."""
+    """Return a uniform crystal with the cell vectors Q a, and ``size`` of them; Q [3, 3] has determinant 1 or -1.
+
+    The vectors that it was given with are kept for what users are told.
+    """
     inverse = np.rint(np.linalg.inv(Q)).astype(np.int64)
     old, bonds = hamiltonian.lattice, hamiltonian.bonds
+    back = (np.asarray(Q) @ old.shear == np.eye(3)).all()  # to the cells that were given
+    cell, given = (old.given_cell, None) if back else (Q @ old.cell, old.given_cell)
     others = tuple(term.in_cells(inverse) if isinstance(term, Clusters) else term for term in hamiltonian.others)
     return replace(
         hamiltonian,
-        lattice=replace(old, cell=Q @ old.cell, size=size),
+        lattice=replace(old, cell=cell, size=size, given=given),
         bonds=replace(bonds, offset=bonds.offset @ inverse),
         others=others,
     )
+
+
+def in_given_cells(hamiltonian: Hamiltonian) -> Hamiltonian:
+    """Return the crystal of a sheared supercell in the cells that it was given with, one along each sheared axis."""
+    lattice = hamiltonian.lattice
+    if lattice.given is None or not hamiltonian.uniform:
+        return hamiltonian
+    Q = np.rint(np.linalg.inv(lattice.shear)).astype(np.int64)
+    mixed = (lattice.shear != np.eye(3)).any(axis=1) | (lattice.shear != np.eye(3)).any(axis=0)
+    size = np.where(mixed, 1, lattice.size).tolist()
+    return in_cells(hamiltonian, Q, (size[0], size[1], size[2]))
 
 
 def in_shortest_cells(hamiltonian: Hamiltonian) -> tuple[Hamiltonian, NDArray[np.int64]]:

@@ -88,6 +88,8 @@ class Lattice:
     species      one label for each atom of the basis
     nonmagnetic  the other atoms of the crystal, each a label and its Cartesian position in angstrom: they have no
                  energy, but belong to the symmetry of the crystal
+    given        [3, 3]     cell vectors that the crystal was given with, where ``cell`` are others of the same lattice,
+                 as in a sheared supercell; users are told of cells and wave vectors in these. None: ``cell``
     """
 
     cell: NDArray[np.float64]
@@ -96,6 +98,7 @@ class Lattice:
     periodic: tuple[bool, bool, bool] = (True, True, True)
     species: tuple[str, ...] = ()
     nonmagnetic: tuple[tuple[str, tuple[float, float, float]], ...] = ()
+    given: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
@@ -111,6 +114,13 @@ class Lattice:
             raise SettingError(wrong, f"the {wrong} must be finite numbers")
         if abs(np.linalg.det(self.cell)) <= 1e-12 * np.linalg.norm(self.cell, axis=1).prod():
             raise SettingError("cell", f"the cell vectors {self.cell.tolist()} do not span a volume")
+        if self.given is not None:
+            set_(self, "given", np.array(self.given, dtype=np.float64).reshape(3, 3))
+            if not np.isfinite(self.given).all() or np.linalg.det(self.given) == 0:
+                raise SettingError("cell", "the cell vectors given do not span a volume")
+            Q = self.cell @ np.linalg.inv(self.given)
+            if not np.abs(Q - self.shear).max() < 1e-6 * np.abs(Q).max() or abs(round(np.linalg.det(self.shear))) != 1:
+                raise SettingError("cell", "the cell vectors span another lattice than those given")
         if len(self.species) != self.atoms:
             raise SettingError("basis", f"{len(self.species)} species for {self.atoms} atoms of the basis")
         others = np.array([r for _, r in self.nonmagnetic], dtype=np.float64).reshape(-1, 3)
@@ -156,6 +166,28 @@ class Lattice:
     def atoms(self) -> int:
         """Number of atoms in the basis."""
         return len(self.basis)
+
+    @property
+    def given_cell(self) -> NDArray[np.float64]:
+        """Cell vectors in which users are told of cells and wave vectors, [3, 3] angstrom."""
+        return self.cell if self.given is None else self.given
+
+    @cached_property
+    def shear(self) -> NDArray[np.int64]:
+        """The cell vectors in those given, [3, 3] whole numbers."""
+        if self.given is None:
+            return np.eye(3, dtype=np.int64)
+        return np.rint(self.cell @ np.linalg.inv(self.given)).astype(np.int64)
+
+    def in_given_waves(self, k: ArrayLike) -> NDArray[np.float64]:
+        """Return wave vectors [..., 3] in reciprocal vectors of the cell as such of the cell given."""
+        return np.asarray(np.asarray(k) @ np.linalg.inv(self.shear).round().T)
+
+    @property
+    def extended(self) -> list[int]:
+        """Axes along which the box has several cells, and those that a shear has mixed with others."""
+        mixed = self.shear != np.diag(np.diag(self.shear))
+        return [axis for axis in range(3) if self.size[axis] > 1 or mixed[axis].any() or mixed[:, axis].any()]
 
     @property
     def cells(self) -> int:
@@ -206,6 +238,11 @@ class Lattice:
     def reciprocal(self) -> NDArray[np.float64]:
         """Reciprocal vectors b_k in rows, with a_i . b_k = 2 pi delta_ik, 1/angstrom."""
         return np.asarray(2 * np.pi * np.linalg.inv(self.cell).T, dtype=np.float64)
+
+    @property
+    def given_reciprocal(self) -> NDArray[np.float64]:
+        """Reciprocal vectors of ``given_cell``, as ``reciprocal``."""
+        return np.asarray(2 * np.pi * np.linalg.inv(self.given_cell).T, dtype=np.float64)
 
     @property
     def heights(self) -> NDArray[np.float64]:

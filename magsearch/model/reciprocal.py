@@ -12,11 +12,11 @@ from magsearch.model.triangulation import combinations
 
 
 def reciprocal(lattice: Lattice) -> tuple[list[int], NDArray[np.float64]]:
-    """Axes with more than one cell, and their reciprocal vectors in the space that they span, [axis, 3] 1/angstrom.
+    """Axes of ``Lattice.extended``, and their reciprocal vectors in the space that they span, [axis, 3] 1/angstrom.
 
     For a plane the vectors lie in the plane, however its third cell vector is tilted.
     """
-    axes = [axis for axis in range(3) if lattice.size[axis] > 1]
+    axes = lattice.extended
     return axes, np.asarray(2 * np.pi * np.linalg.pinv(lattice.cell[axes]).T) if axes else np.zeros((0, 3))
 
 

@@ -56,6 +56,9 @@ def write(model: h5py.Group, hamiltonian: Hamiltonian) -> None:
     if hamiltonian.dipole is not None:
         model.attrs["dipole"] = json.dumps(asdict(hamiltonian.dipole))
     dataset(model, "cell", lattice.cell, "angstrom", "vector, xyz", "cell vectors")
+    if lattice.given is not None:
+        told = "cell vectors of the input, of the same lattice: the supercell is sheared"
+        dataset(model, "given_cell", lattice.given, "angstrom", "vector, xyz", told)
     dataset(model, "basis", lattice.basis, "angstrom", "atom, xyz", "positions of the atoms in the cell")
     if lattice.nonmagnetic:
         model.attrs["nonmagnetic_species"] = texts(name for name, _ in lattice.nonmagnetic)
@@ -134,6 +137,7 @@ def read(model: h5py.Group) -> Hamiltonian:
         tuple(attrs["periodic"]),
         tuple(attrs["species"]),
         tuple((str(name), (float(x), float(y), float(z))) for name, (x, y, z) in zip(named, places, strict=True)),
+        model["given_cell"][()] if "given_cell" in model else None,
     )
     unit_bonds = bonds("bonds")
     return Hamiltonian(
