@@ -15,9 +15,10 @@ from magsearch import storage
 from magsearch.model.integers import lower_hermite
 from magsearch.model.lattice import Lattice
 from magsearch.search.supercells.enumeration import small_supercells
+from magsearch.search.supercells.normal_form import diagonalized, generated, short_form
 from magsearch.search.supercells.race import Best, Race
 from magsearch.search.supercells.ranking import ranked, soft_modes
-from magsearch.search.supercells.supercell import LARGEST, Supercell, compact, diagonalized, own_supercell, supercells
+from magsearch.search.supercells.supercell import LARGEST, Supercell, compact, own_supercell, supercells
 
 
 def chain(J2: float) -> ms.Hamiltonian:
@@ -132,6 +133,32 @@ def test_small_supercells_are_those_that_no_symmetry_maps_onto_each_other():
     crystal = ms.Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0)))
     volumes = [one.cells for one in small_supercells(crystal, 12)]
     assert [volumes.count(cells) for cells in range(1, 13)] == [1, 1, 2, 3, 2, 3, 3, 5, 4, 4, 3, 8]
+
+
+BCC = np.array([[-0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.5, 0.5, -0.5]])
+
+
+def test_short_forms_span_the_supercell_they_are_given():
+    """Sheared supercells of bcc: D Q has its Hermite normal form, and Q determinant 1 or -1."""
+    rng = np.random.default_rng(5)
+    for n in range(200):
+        H = rng.integers(-6, 7, (3, 3)) * rng.integers(1, 4, 3)[:, None]
+        if round(np.linalg.det(H)) == 0:
+            continue
+        made = [short_form(H, BCC, (0, 1, 2)), generated(H, BCC)]
+        for D, Q in (form for form in made if form is not None):
+            assert unimodular(Q), (n, H)
+            assert_array_equal(lower_hermite(np.diag(D) @ Q), lower_hermite(H), err_msg=str(H))
+
+
+def test_cell_vectors_of_a_long_supercell_are_no_longer_than_a_row_of_its_cells():
+    """Pairwise reduction leaves one of 4e9 here. A row of N short vectors holds all cells."""
+    H = np.array([[1, -34, 31], [-20, -21, -22], [1199, -638, -601]])
+    D, Q = short_form(H, BCC, (0, 1, 2))
+    assert D.max() == abs(round(np.linalg.det(H))) == 2480226
+    assert unimodular(Q)
+    assert_array_equal(lower_hermite(np.diag(D) @ Q), lower_hermite(H))
+    assert np.linalg.norm(Q @ BCC, axis=1).max() < D.max()
 
 
 # -- textures in supercells --------------------------------------------------------------------------------------------

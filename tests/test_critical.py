@@ -28,6 +28,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.report.transition import section
+from magsearch.search.supercells.supercell import Supercell
 from magsearch.storage.transition import read_transition
 from magsearch.thermal.sampling import sample
 from magsearch.thermal.statistics import estimate
@@ -414,6 +415,14 @@ def test_a_strong_easy_axis_orders_as_ising_s_model(tmp_path, capsys):
     text = SQUARE + "[[model.anisotropy]]\nK = 1e5\n"
     found = _by_command(tmp_path, capsys, text, "--sizes", "8,16", "--sweeps", 4000, "--rounds", 2)
     assert abs(found["kT"] - 2 / np.log(1 + np.sqrt(2))) < 2.5 * found["kT_error"] < 0.2
+
+
+def test_boxes_of_a_long_cell_are_refused_unless_they_are_asked_for():
+    """A spiral along a row of 400 cells of a cubic crystal: compact boxes have 400^3 spins."""
+    cubic = model("cubic", (1, 1, 1), 1.0)
+    ordered = Ordered(Supercell(cubic, np.diag([400, 1, 1])), np.tile([0.0, 0.0, 1.0], (400, 1)), -3.0)
+    with pytest.raises(ValueError, match=r"repeats after 400 angstrom: .* 64000000 spins .* --sizes"):
+        ordered.default_sizes()
 
 
 def test_boxes_are_copies_of_the_ground_state():

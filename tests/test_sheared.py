@@ -10,6 +10,10 @@ import pytest
 from models import bloch, shell_bonds
 from numpy.testing import assert_allclose, assert_array_equal
 
+from magsearch.critical.order_parameter import OrderParameter
+from magsearch.critical.ordered import from_texture
+from magsearch.engine.cpu import Cpu
+from magsearch.engine.evaluator import Evaluator
 from magsearch.export.cell import magnetic_cell
 from magsearch.export.waves import propagation_vectors
 from magsearch.magnons.path import path_of
@@ -71,6 +75,18 @@ def test_magnons_are_those_of_the_input():
     one, two = (each.bands(paths[0].q) for each in waves)
     assert_allclose(two.energies, one.energies, atol=1e-10)
     assert_allclose(two.intensities, one.intensities, atol=1e-10)
+
+
+def test_a_ground_state_is_told_in_cells_of_the_input():
+    """The supercell after which it repeats, its energy, and the star of its wave vectors."""
+    found = from_texture(sheared(), wave(sheared()), 0.0)
+    assert found.crystal.lattice.given is None
+    assert (lower_hermite(found.supercell.H) == lower_hermite(np.array([[2, -1, 0], [1, 2, 0], [0, 0, 1]]))).all()
+    energies = [float(Evaluator(h, Cpu(), np.float64).energies(s[None])[0]) for h, s in
+                ((found.supercell.hamiltonian, found.texture), (sheared(), wave(sheared())))]  # fmt: skip
+    assert energies[0] == pytest.approx(energies[1], abs=1e-10)
+    arms = np.abs(OrderParameter.of(found).arms)[:, :2]
+    assert min(np.abs(arms - K[:2]).max(axis=1)) < 1e-9
 
 
 def test_the_cells_of_the_input_are_stored():

@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from magsearch.engine.device import Device
+from magsearch.model.cells import in_given_cells
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.search.supercells.race import Best, Race
-from magsearch.search.supercells.supercell import Supercell, free_axes, own_supercell, side_by_side
+from magsearch.search.supercells.supercell import Supercell, free_axes, side_by_side
 
 SITES = 200  # maximum number of sites per supercell of the default search
+MOST = 500_000  # spins of the largest default box
 SPINS = {1: (64, 128, 256), 2: (144, 400, 1024), 3: (512, 1728, 4096)}  # of the default boxes, by dimension
 
 
@@ -61,8 +63,17 @@ class Ordered:
         return self.supercell.repeated(self.texture, box)
 
     def default_sizes(self) -> tuple[int, ...]:
-        """Return sizes with about as many spins as ``SPINS`` says, rising."""
+        """Return sizes with about as many spins as ``SPINS`` says, rising.
+
+        Raises ValueError where the cell is so long that compact boxes of it have more than ``MOST`` spins.
+        """
         dimension = len(self.axes)
+        if self.unit * len(SPINS[dimension]) ** dimension > MOST:
+            longest = float(np.linalg.norm(self.supercell.H @ self.crystal.lattice.cell, axis=1).max())
+            raise ValueError(
+                f"the ground state repeats after {longest:.4g} angstrom: compact boxes of it have {self.unit} spins "
+                "and multiples; --sizes takes them all the same"
+            )
         wanted = [max(1, round((spins / self.unit) ** (1 / dimension))) for spins in SPINS[dimension]]
         sizes = [wanted[0]]
         for size in wanted[1:]:
@@ -76,8 +87,11 @@ def from_texture(hamiltonian: Hamiltonian, texture: ArrayLike, energy: float) ->
     Raises ValueError where boxes of other sizes cannot be made.
     """
     free_axes(hamiltonian)
-    spins = np.asarray(texture, dtype=np.float64)
-    return _smallest(Best(own_supercell(hamiltonian), spins, energy))
+    lattice, spins = hamiltonian.lattice, np.asarray(texture, dtype=np.float64)
+    own = Supercell(in_given_cells(hamiltonian), np.diag(lattice.size) @ lattice.shear)
+    cells = np.empty((own.cells, lattice.atoms, 3))
+    cells[own.places(lattice.coordinates @ lattice.shear)] = spins.reshape(cells.shape)
+    return _smallest(Best(own, cells.reshape(-1, 3), energy))
 
 
 def searched(hamiltonian: Hamiltonian, device: Device, seed: int, watch: Callable[[], None] = lambda: None) -> Ordered:

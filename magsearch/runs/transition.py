@@ -24,6 +24,7 @@ from magsearch.critical.series import Sampler, Series, joined
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError, Interrupted
 from magsearch.limits import memory
+from magsearch.model.cells import in_given_cells
 from magsearch.parallel.interruption import Interruption
 from magsearch.runs import record
 from magsearch.runs.launch import Launch, claim, command_line, expect_exists, expect_free
@@ -167,7 +168,7 @@ class TransitionRun:
         sweeps = chosen.pop("sweeps", SWEEPS[len(ordered.axes)])
         new = TransitionRecord(
             ordered=ordered, plan=Settings(sizes=sizes, sweeps=sweeps, **chosen),
-            estimate=estimates(hamiltonian, watch), input_path=str(given.path), input_text=given.text,
+            estimate=estimates(in_given_cells(hamiltonian), watch), input_path=str(given.path), input_text=given.text,
             settings=given.as_json(), device=self.launch.device.description, created=record.now(),
             version=version("magsearch"), command=command_line(),
         )  # fmt: skip

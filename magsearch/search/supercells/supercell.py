@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from math import gcd
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 from magsearch.model.cells import in_cells
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.integers import lower_hermite
-from magsearch.model.lattice import SAME_PLACE, shortest
+from magsearch.model.lattice import shortest
 from magsearch.model.sphere import unit
+from magsearch.search.supercells.normal_form import short_form
 
 Whole = NDArray[np.int64]
 LARGEST = 20_000  # sites in copies of a supercell side by side that are to be compact
@@ -80,8 +80,7 @@ class Supercell:
     @cached_property
     def diagonal(self) -> tuple[tuple[int, int, int], Whole]:
         """D and Q of H = P D Q."""
-        D, Q = diagonalized(self.H)
-        Q = short_cells(D, Q, self.crystal.lattice.cell, free_axes(self.crystal))
+        D, Q = short_form(self.H, self.crystal.lattice.cell, free_axes(self.crystal))
         return (int(D[0]), int(D[1]), int(D[2])), Q
 
     @property
@@ -203,48 +202,3 @@ def _hermite_normal_forms(determinant: int, dimensions: int) -> Iterator[Whole]:
                 H = np.zeros((dimensions, dimensions), dtype=np.int64)
                 H[:-1, :-1], H[-1] = smaller, (*row, last)
                 yield H
-
-
-def diagonalized(H: Whole) -> tuple[Whole, Whole]:
-    """Return D [k] > 0 and Q [k, k] of H = P diag(D) Q, P and Q of whole numbers with determinant 1 or -1.
-
-    Euclid's algorithm on rows (P, which is not needed) and columns. A matrix that is diagonal already has Q = 1.
-    """
-    A, Q = np.array(H, dtype=object), np.eye(len(H), dtype=object)
-    for k in range(len(A)):
-        while True:
-            below = [
-                (abs(A[i, j]), i, j) for i in range(k, len(A)) for j in range(k, len(A)) if A[i, j] and k in (i, j)
-            ]
-            below = below or [(abs(A[i, j]), i, j) for i in range(k, len(A)) for j in range(k, len(A)) if A[i, j]]
-            _, i, j = min(below)
-            A[[k, i]] = A[[i, k]]
-            A[:, [k, j]], Q[[k, j]] = A[:, [j, k]], Q[[j, k]]
-            for other in range(k + 1, len(A)):
-                A[other] -= A[other, k] // A[k, k] * A[k]
-                times = A[k, other] // A[k, k]
-                A[:, other] -= times * A[:, k]  # and Q takes the opposite, on its rows
-                Q[k] += times * Q[other]
-            if not A[k, k + 1 :].any() and not A[k + 1 :, k].any():
-                break
-    return np.abs(np.diag(A)).astype(np.int64), Q.astype(np.int64)
-
-
-def short_cells(D: Whole, Q: Whole, cell: NDArray[np.float64], axes: tuple[int, ...]) -> Whole:
-    """Return Q with rows as short as whole multiples of the others can make them, D Q spanning the same supercells.
-
-    Row i may change by multiples of D_j / gcd(D_i, D_j) of row j: then D_i Q_i changes by multiples of D_j Q_j.
-    """
-    Q = Q.copy()
-    for _ in range(1000):
-        changed = False
-        for i, j in ((i, j) for i in axes for j in axes if i != j):
-            step = int(D[j]) // gcd(int(D[i]), int(D[j])) * Q[j]
-            by = step @ cell
-            times = int(np.rint((Q[i] @ cell) @ by / (by @ by) * (1 - SAME_PLACE)))
-            if times:
-                changed = True
-                Q[i] -= times * step
-        if not changed:
-            break
-    return Q
