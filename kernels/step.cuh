@@ -45,7 +45,7 @@ BLOCK_KERNEL choose_step(const double* __restrict__ sums, int preconditioned, co
     SHARED(double, part, strands* width);
     SHARED(double, totals, SUMS* company);
     SHARED(double, slopes, DIRECTION_SUMS* company);
-    static_assert(SUMS * company <= width, "a warp holds all sums of its replicas");
+    static_assert(SUMS * company == width, "a warp holds all sums of its replicas");
     const int q = threadIdx.x / company, r = blockIdx.x * company + threadIdx.x % company;
     const double total = reduce_together(sums, chunks, SUMS, q, q == LARGEST2, r, replicas, part);
     if (threadIdx.y == 0) totals[threadIdx.x] = total;
