@@ -166,5 +166,5 @@ def _of_equal_amplitudes(hamiltonian: Hamiltonian, h: NDArray[np.float64]) -> fl
     J = hamiltonian.fourier(h[None] @ hamiltonian.lattice.reciprocal)[0]
     u = np.linalg.eigh(J)[1][:, -1].reshape(-1, 3)
     amplitude = np.linalg.norm(u, axis=1, keepdims=True)
-    u = np.where(amplitude > ABSENT * amplitude.mean(), u / np.maximum(amplitude, 1e-300), 0.0).ravel()
-    return float(-0.5 * (u.conj() @ J @ u).real / hamiltonian.lattice.atoms)
+    wave = np.where(amplitude > ABSENT * amplitude.mean(), u / np.maximum(amplitude, 1e-300), 0.0).ravel()
+    return float(-0.5 * (wave.conj() @ J @ wave).real / hamiltonian.lattice.atoms)
