@@ -40,7 +40,8 @@ def html(text: str) -> str:
 def html_table(title: str, rows: Mapping[str, Any]) -> str:
     """Return the table of ``text_table`` as HTML, for notebooks."""
     cells = "".join(
-        f'<tr><th style="text-align:left">{html(name)}</th><td style="text-align:left">{html(str(value))}</td></tr>'
+        f'<tr><th style="text-align:left;padding-right:1em">{html(name)}</th>'
+        f'<td style="text-align:left">{html(str(value))}</td></tr>'
         for name, value in rows.items()
     )
     return f"<table><caption>{html(title)}</caption>{cells}</table>"

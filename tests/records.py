@@ -63,6 +63,7 @@ def stored(hamiltonian: Hamiltonian, elites: int = 3, generations: int = 4, **re
             stability=stability(k),
             degeneracy=Degeneracy(k, k == 2) if k else None,
             magnetization=rng.normal(size=3),
+            wave=rng.normal(size=3),
             charge=float(rng.normal()),
             phase="spiral" if k else "",
             energy_density=rng.normal(size=lattice.sites).astype(np.float32) if k == 2 else None,

@@ -87,6 +87,15 @@ PLANTED = {
     "a bond of the triangular lattice that is missing": (
         bonds(TRIANGULAR, (0, 0, [1, 0, 0], "J = 5.0"), (0, 0, [0, 1, 0], "J = 5.0")), "incomplete-shell",
     ),
+    "a diagonal of a checkerboard that is missing": (
+        (ROOT / "inputs/atlas/checkerboard.toml").read_text().replace(
+            "  {i = 1, j = 1, cells = [1, 0, 0], J = -1.0},\n", ""
+        ),
+        "incomplete-shell",
+    ),
+    "a honeycomb whose spiral does not fit": (
+        f'[model]\n{HONEYCOMB.replace("12", "5")}\n[[model.exchange]]\nJ = [1.0, -0.5]\n', "incommensurate-box",
+    ),
     "a wrong sign of one D": (
         bonds(TRIANGULAR, *(
             (0, 0, cells, f"J = 5.0\nD = {D}")
@@ -165,7 +174,12 @@ def test_cells_that_dipoles_couple_are_not_independent(tmp_path):
     assert "independent-cells" not in codes(path)
 
 
-INPUTS = [*ROOT.glob("inputs/*.toml"), ROOT / "inputs/pdfeir111/inpsd.dat", ROOT / "examples/5_exchange.out"]
+INPUTS = [
+    *ROOT.glob("inputs/*.toml"),
+    *ROOT.glob("inputs/atlas/*.toml"),
+    ROOT / "inputs/pdfeir111/inpsd.dat",
+    ROOT / "examples/5_exchange.out",
+]
 
 
 @pytest.mark.parametrize("path", INPUTS, ids=lambda path: path.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from magsearch.engine.choice import choose
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.formats import write_restart
+from magsearch.observables.propagation import described, propagation_vectors
 from magsearch.operators import OPERATORS, HostOperator
 from magsearch.units import MU_B
 
@@ -191,6 +193,40 @@ def test_show_as_text_has_a_row_for_each_elite(finished, capsys):
     text, stored = printed(capsys, "show", out), storage.read(out)
     assert f"{stored.elites[0].energy / 30:.8f}"[:8] in text
     assert "2 generations" in text
+
+
+def test_waves_of_the_champion_are_shown_and_stored(finished, capsys):
+    _, out, log = finished
+    champion = storage.read(out).elites[0]
+    shown = json.loads(printed(capsys, "show", out, "--json"))
+    heaviest = next((arm for arm in shown["propagation_vectors"] if arm["wavelength"]), None)
+    assert champion.wave == pytest.approx(heaviest["vector"] if heaviest else [0, 0, 0])
+    assert shown["champion"]["wave_vector"] == champion.wave.tolist()
+    assert f"\nwaves {described(propagation_vectors(storage.read(out).hamiltonian.lattice, champion.spins))}" in log
+
+
+def test_a_phase_that_two_rules_name_is_explained_by_the_one_that_holds(tmp_path, capsys):
+    """A staggered cell of two atoms is an antiferromagnet without a Bragg peak, one with q = 1/2 has a peak."""
+    path, out = tmp_path / "in.toml", tmp_path / "in.h5"
+    for lattice, why in (("honeycomb", "collinear sublattices of one cell"), ("square", "one Bragg peak")):
+        path.write_text(f'[model]\nlattice = "{lattice}"\nsize = [4, 4, 1]\n[[model.exchange]]\nJ = -1.0\n')
+        printed(capsys, "run", path, "-o", out, "--overwrite", "--set", "search.generations=1")
+        assert re.search(f"\nphase antiferromagnet[^\n]*: {why}", printed(capsys, "show", out))
+
+
+@pytest.mark.parametrize(
+    ("command", "ending"),
+    [(("plot",), ".png"), (("plot", "--what", "structure"), "-structure.png"), (("report",), ".html")],
+)
+def test_a_picture_or_page_is_named_after_the_run_and_replaces_nothing(finished, tmp_path, capsys, command, ending):
+    run, made = tmp_path / "run.h5", tmp_path / f"run{ending}"
+    shutil.copy(finished[1], run)
+    made.write_text("of the user")
+    assert f"{made}: exists" in refused(capsys, command[0], run, *command[1:])
+    assert made.read_text() == "of the user"
+    assert printed(capsys, command[0], run, *command[1:], "--overwrite").strip() == str(made)
+    made.unlink()
+    assert printed(capsys, command[0], run, *command[1:]).strip() == str(made)
 
 
 def test_minima_are_listed_with_phase_degeneracy_and_stability(finished, capsys):
@@ -374,6 +410,9 @@ def test_energy_as_text(toml, texture, capsys):
         (("run", "{none}.toml"), "No such file"),
         (("run", "{toml}", "-o", "{folder}/a.xdmf"), "belongs to viewers"),
         (("plot", "{out}", "-o", "a.png", "--what", "textre"), "unknown picture 'textre'; did you mean 'texture'?"),
+        (("plot", "{run}", "-o", "a.png", "--tiles", "2"), "expected two numbers from 1 to 50"),
+        (("plot", "{run}", "-o", "a.png", "--width", "0"), "expected 1 to 50 inches"),
+        (("plot", "{run}", "-o", "a.png", "--dpi", "0"), "expected 10 to 10000 pixels"),
         (("plot", "{run}", "-o", "a.png", "--plane", "z"), "is not a plane; expected a cell axis and a layer"),
         (("run", "{folder}"), "directory"),
         (("run", "{toml}", "-o", "{out}", "--device", "abacus"), "abacus"),

@@ -29,6 +29,7 @@ from magsearch.model.sphere import unit
 from magsearch.model.terms.products import SpinProducts
 from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 from magsearch.model.terms.waves import WaveCouplings
+from magsearch.observables.propagation import described, ordering_vector, propagation_vectors
 
 DATA = Path(__file__).parent / "data"
 ISO_MAG = "e2537ef2a6f93b30cf8081f50cd34b8b70e5a995452d71bc53ba4e70b0fc26d9"
@@ -287,6 +288,24 @@ def test_a_wave_that_the_box_holds_once_is_said_to_be_of_the_box():
     )
     assert (once.q[0], once.box_only) == (Fraction(1, 12), True)
     assert (thrice.q[0], thrice.box_only) == (Fraction(1, 4), False)
+
+
+def test_wavelengths_and_directions_do_not_depend_on_the_vectors_of_the_cell():
+    """A spiral of period 12 cells of 2.5 angstrom along x, in a cell that is sheared by one more vector."""
+    plain = Lattice.named("square", (12, 12, 1), 2.5)
+    sheared = replace(plain, cell=np.array([[1, 0, 0], [1, 1, 0], [0, 0, 1]]) @ plain.cell)
+    for lattice in (plain, sheared):
+        angle = 2 * np.pi * lattice.positions[:, 0] / 30
+        spins = np.stack([np.cos(angle), np.zeros_like(angle), np.sin(angle)], axis=1)
+        (arm,) = propagation_vectors(lattice, spins)
+        assert arm.weight == pytest.approx(1)
+        assert arm.wavelength == pytest.approx(30)
+        assert np.abs(arm.vector) == pytest.approx([2 * np.pi / 30, 0, 0])
+        assert ordering_vector(lattice, spins) == pytest.approx(arm.vector)
+        up = np.tile([0, 0, 1.0], (lattice.sites, 1))
+        assert ordering_vector(lattice, up).tolist() == [0, 0, 0]
+        assert described(propagation_vectors(lattice, up)) == "q = 0: all cells are alike"
+    assert described([arm]).startswith("q = (1/12, 1/12, 0) r.l.u.; wavelength 30 angstrom; weight 1.00")
 
 
 def test_harmonics_are_told_from_arms():

@@ -1,6 +1,7 @@
 """Pictures: geometry and colours mean what they should, and every lattice can be drawn to every file type."""
 
 import colorsys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from magsearch.model.lattice import Lattice
 from magsearch.observables.topological_charge import topological_charge
 from magsearch.plots import (
     PICTURES,
+    View,
     best_so_far,
     brillouin_zone,
     charge,
@@ -25,6 +27,7 @@ from magsearch.plots import (
     summary,
     texture,
 )
+from magsearch.plots.pages import plain
 from magsearch.search.history import MIGRATION
 
 LEFT_HANDED = Lattice([[0.5, 1.86, 0], [1.86, 0.5, 0], [0, 0, 9]], [[0, 0, 0]], (8, 8, 1), (True, True, False))
@@ -175,7 +178,7 @@ FIRST_BYTES = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
 @pytest.mark.parametrize(("name", "suffix"), FILES.items())
 def test_a_summary_is_written_in_the_format_of_its_suffix(name, suffix, tmp_path):
     lattice = PLANES[name]
-    path = summary(lattice, spiral(lattice, (1, 0, 0)), history(), name, tmp_path / f"{name}.{suffix}")
+    path = summary(lattice, spiral(lattice, (1, 0, 0)), history(), tmp_path / f"{name}.{suffix}", View(title=name))
     assert path.read_bytes().startswith(FIRST_BYTES[suffix])
     assert path.stat().st_size > 10_000
 
@@ -312,10 +315,59 @@ def test_migrations_show_kept_of_sent_from_source_to_target():
         migrations(axes(), searched(islands=1))
 
 
+def test_tiles_repeat_the_box_but_not_its_charge():
+    """Corner to corner; a texture of one skyrmion in the box has its charge however often it is drawn."""
+    lattice = Lattice.named("triangular", (6, 6, 1), 2.5)
+    s = spiral(lattice, (1, 0, 0))
+    one, six = (texture(axes(), lattice, s, view=View(tiles=tiles)) for tiles in ((1, 1), (2, 3)))
+    assert len(six.get_paths()) == 6 * len(one.get_paths()) == 6 * 36
+    corners = {tuple(path.vertices.mean(axis=0).round(6)) for path in six.get_paths()}
+    assert len(corners) == 216
+    middle = np.array([path.vertices[:-1].mean(axis=0) for path in one.get_paths()])
+    shifted = middle + 6 * lattice.cell[0, :2]
+    colour = {tuple(path.vertices[:-1].mean(axis=0).round(6)): k for k, path in enumerate(six.get_paths())}
+    for k in range(36):
+        where = colour[tuple(shifted[k].round(6))]
+        assert np.allclose(six.get_facecolor()[where], one.get_facecolor()[k])
+    panel = axes()
+    charge(panel, lattice, s, View(tiles=(2, 2)))
+    assert panel.get_title() == f"Q = {topological_charge(lattice, s):.2f}".replace("-0.00", "0.00")
+    with pytest.raises(ValueError, match="the b axis is open"):
+        texture(axes(), replace(lattice, periodic=(True, False, False)), s, view=View(tiles=(2, 2)))
+
+
+def test_each_sheet_of_a_bilayer_is_drawn():
+    lattice = Lattice(np.diag([3.0, 3.0, 20.0]), [[0, 0, 0], [0, 0, 4.0]], (4, 4, 1), (True, True, False))
+    s = np.tile([[0, 0, 1.0], [0, 0, -1.0]], (16, 1))
+    low, high, default = (
+        texture(axes(), lattice, s, view=View(sheet=sheet)).get_facecolor()[0, :3] for sheet in (0, 1, None)
+    )
+    assert np.allclose(low, 1)  # up is white, down is black
+    assert np.allclose(high, 0)
+    assert np.allclose(default, high)
+    with pytest.raises(ValueError, match="no sheet 2; expected 0 to 1"):
+        texture(axes(), lattice, s, view=View(sheet=2))
+
+
+def test_minus_signs_of_titles_are_those_of_axes():
+    assert plain("run-2.h5, B = (-1.00, 0) T: -3.5 meV, 1e-3") == "run-2.h5, B = (−1.00, 0) T: −3.5 meV, 1e-3"
+
+
+def test_width_resolution_and_title_are_as_asked(tmp_path):
+    record, path = stored(MODELS["square_bloch"], 1), tmp_path / "a.png"
+    PICTURES["texture"](record, path, View(title="", width=2.5, dpi=40))
+    assert int.from_bytes(path.read_bytes()[16:20], "big") == 100  # pixels, of the header of a png
+    svg = tmp_path / "a.svg"
+    for title, there in ((None, "T"), ("Own title", "Own title"), ("", "")):
+        PICTURES["texture"](record, svg, View(title=title))
+        assert there in svg.read_text()
+        assert (" T<" in svg.read_text()) == (title is None)
+
+
 @pytest.mark.parametrize("what", PICTURES)
 def test_every_picture_is_written(what, tmp_path):
     record = stored(MODELS["square_bloch"], 3)
     object.__setattr__(record, "history", searched())
     path = tmp_path / "a.svg"
-    PICTURES[what](record, 1, "title", path, None)
+    PICTURES[what](record, path, View(elite=1, title="title"))
     assert path.stat().st_size > 10_000

@@ -15,7 +15,6 @@ from magsearch.critical.ordered import from_texture
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
 from magsearch.export.cell import magnetic_cell
-from magsearch.export.waves import propagation_vectors
 from magsearch.magnons.path import path_of
 from magsearch.magnons.spin_waves import SpinWaves
 from magsearch.model.cells import in_given_cells
@@ -24,6 +23,7 @@ from magsearch.model.integers import lower_hermite
 from magsearch.model.lattice import Lattice
 from magsearch.model.reciprocal import wave_vectors
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
+from magsearch.observables.propagation import propagation_vectors
 from magsearch.search.supercells.supercell import Supercell
 from magsearch.storage.model import read, write
 

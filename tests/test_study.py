@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
+import textwrap
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from command import MODEL, here, printed, refused
+from command import MODEL, ended, here, printed, refused
 from processes import COMMAND
 
 from magsearch import storage
@@ -28,6 +34,9 @@ def model(tmp_path: Path) -> Path:
     path = tmp_path / "model.toml"
     path.write_text(MODEL)
     return path
+
+
+SNAKEFILE = Path(__file__).parent.parent / "examples" / "high_throughput" / "Snakefile"
 
 
 def state(folder: Path) -> dict[str, str]:
@@ -149,3 +158,48 @@ def alive(folder: Path) -> bool:
         except OSError:
             continue
     return False
+
+
+def test_the_snakefile_of_the_examples_names_a_study_and_writes_the_table_of_its_figures(model, tmp_path, monkeypatch):
+    """What its rule calls, and what its Python block reads and writes: Snakemake itself is not installed here."""
+    text = SNAKEFILE.read_text()
+    (call,) = re.findall(r'"OMP_NUM_THREADS=\{threads\} magsearch (.*)"', text)
+    words = [word.format(input=model, wildcards=SimpleNamespace(name="one")) for word in call.split()]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "studies").mkdir()
+    code = ended(*words, *FEW)
+    (made,) = re.findall(r'output:\n +"(studies/\{name\}/summary.json)"', text)
+    given = [made.format(name="one"), "studies/two/summary.json"]
+    assert code == 0
+    assert Path(given[0]).exists()
+    shutil.copytree("studies/one", "studies/two")
+    block = textwrap.dedent(text.partition("    run:\n")[2])
+    exec(block, {"Path": Path, "input": given, "output": ["table.csv"]})
+    with open("table.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    said = json.loads(Path(given[0]).read_text())["figures"]
+    assert [row["name"] for row in rows] == ["one", "two"]
+    for row in rows:
+        assert set(row) == {"name", *said}
+        assert row["phase"] == said["phase"]
+        assert float(row["energy_per_site_meV"]) == said["energy_per_site_meV"]
+
+
+def test_the_jobflow_example_reads_what_a_study_writes(model, tmp_path, monkeypatch):
+    """jobflow itself is not installed here: its decorator is replaced by none."""
+    source = SNAKEFILE.with_name("study_job.py").read_text()
+    bare = source.replace("from jobflow", "# from jobflow").replace("@job\n", "")
+    names: dict[str, Any] = {"__name__": "study_job"}
+    exec(compile(bare, "study_job.py", "exec"), names)
+    monkeypatch.chdir(tmp_path)
+    calls: list[list[str]] = []
+
+    def run(command: list[str], check: bool) -> None:
+        calls.append(command)
+        assert check
+        assert ended(*command[1:], *FEW) == 0
+
+    monkeypatch.setattr(subprocess, "run", run)
+    found = names["study"](model.read_text(), ".toml", "--budget", "60")
+    assert found == json.loads(Path("study/summary.json").read_text())["figures"]
+    assert calls[0][:3] == ["magsearch", "study", "model.toml"]

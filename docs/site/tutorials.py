@@ -104,7 +104,7 @@ def page(script: Path, run: Run, root: Path, pages: Path) -> str:
     if run.before or run.after:
         steps = [*(f"magsearch {line}" for line in run.before), call, *(f"magsearch {line}" for line in run.after)]
         parts[-1] = "The page was built with\n\n" + "\n".join(f"    {step}" for step in steps) + "\n\nwhich printed:"
-    parts.append(f"```text\n{said.strip()}\n```")
+    parts.append(f"```text\n{said.strip(chr(10))}\n```")
     parts += [f"![{title} picture {k + 1}]({picture})" for k, picture in enumerate(pictures)]
     return "\n\n".join(parts) + "\n"
 

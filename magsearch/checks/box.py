@@ -20,6 +20,8 @@ AXES = ("first", "second", "third")
 VACUUM = 9.0  # angstrom; layers of van der Waals crystals are 6 to 8 apart
 ROUNDING = 1e-9  # of the couplings of a spin
 LOST = 0.01  # of the range of J(q): energy of the softest wave that a box may lose
+FEWEST = 6  # wave vectors along a free axis, from which the softest one is climbed
+ABSENT = 1e-6  # of the mean amplitude of a wave: atoms with less do not belong to it
 
 
 def open_edges(couplings: Couplings) -> Iterator[Finding]:
@@ -104,6 +106,9 @@ def independent(couplings: Couplings) -> Iterator[Finding]:
 def incommensurate(couplings: Couplings) -> Iterator[Finding]:
     """Find boxes that have no room for the softest wave of the couplings.
 
+    What the best wave of the box has at least is compared with the softest wave of the crystal after all its amplitudes
+    were made equal, as those of spins are: in a disordered cell, waves on few atoms are soft, but no texture has them.
+
     Raises NotChecked for models that are not uniform.
     """
     hamiltonian = couplings.hamiltonian
@@ -114,14 +119,13 @@ def incommensurate(couplings: Couplings) -> Iterator[Finding]:
     if hamiltonian.others:
         raise NotChecked(f"softest wave: that of the bonds does not include {hamiltonian.others[0].name}")
     try:
-        h, energy = _softest(hamiltonian)
+        h, energy, spread = _softest(hamiltonian)
     except ValueError as error:
         raise NotChecked(f"softest wave: {error}") from None
     waves = softest_waves(hamiltonian, 1)
     fractions = waves.index[0] / np.array(hamiltonian.lattice.size)
     here = float(energies(hamiltonian, fractions)[0])
-    grid = np.stack(np.meshgrid(*[np.arange(6) / 6] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    lost, spread = here - energy, float(np.ptp(energies(hamiltonian, grid)))
+    lost = here - energy
     if lost > LOST * spread and lost > ROUNDING * couplings.total:
         yield Finding(
             "incommensurate-box",
@@ -131,17 +135,19 @@ def incommensurate(couplings: Couplings) -> Iterator[Finding]:
         )
 
 
-def _softest(hamiltonian: Hamiltonian) -> tuple[NDArray[np.float64], float]:
-    """Return the softest wave of the infinite crystal, fractions of the reciprocal vectors, and its energy per site.
+def _softest(hamiltonian: Hamiltonian) -> tuple[NDArray[np.float64], float, float]:
+    """Return the softest wave of the infinite crystal, its energy, and the range of the energies of all q.
 
-    Climbed from the best point of a grid, so that it may miss a narrow minimum; never lower than the softest one.
-    Raises ValueError if no axis is free.
+    The wave is given in fractions of the reciprocal vectors, climbed from the best point of a grid, so that it may miss
+    a narrow minimum. Its energy, meV per site, is that of equal amplitudes on all atoms. Raises ValueError if no axis
+    is free.
     """
     axes = list(free_axes(hamiltonian))
-    points = GRID[len(axes)]
+    points = max(FEWEST, round(GRID[len(axes)] / hamiltonian.lattice.atoms ** (1 / len(axes))))  # the zone is smaller
     grid = np.zeros((points ** len(axes), 3))
     grid[:, axes] = np.indices([points] * len(axes)).reshape(len(axes), -1).T / points
-    start = grid[int(energies(hamiltonian, grid).argmin())]
+    found = energies(hamiltonian, grid)
+    start = grid[int(found.argmin())]
 
     def cost(free: NDArray[np.float64]) -> float:
         point = np.zeros(3)
@@ -152,4 +158,13 @@ def _softest(hamiltonian: Hamiltonian) -> tuple[NDArray[np.float64], float]:
     climbed = minimize(cost, start[axes], method="Nelder-Mead", options={"xatol": 1e-6, "initial_simplex": steps})
     h = np.zeros(3)
     h[axes] = climbed.x - np.rint(climbed.x)
-    return h, float(climbed.fun)
+    return h, _of_equal_amplitudes(hamiltonian, h), float(np.ptp(found))
+
+
+def _of_equal_amplitudes(hamiltonian: Hamiltonian, h: NDArray[np.float64]) -> float:
+    """Return the energy per site of the softest mode of J(q), meV, with amplitude 1 on each of its atoms."""
+    J = hamiltonian.fourier(h[None] @ hamiltonian.lattice.reciprocal)[0]
+    u = np.linalg.eigh(J)[1][:, -1].reshape(-1, 3)
+    amplitude = np.linalg.norm(u, axis=1, keepdims=True)
+    wave = np.where(amplitude > ABSENT * amplitude.mean(), u / np.maximum(amplitude, 1e-300), 0.0).ravel()
+    return float(-0.5 * (wave.conj() @ J @ wave).real / hamiltonian.lattice.atoms)

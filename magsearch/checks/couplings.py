@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from magsearch.checks.finding import Finding, NotChecked
 from magsearch.formatting import count
 from magsearch.model.couplings import Couplings
+from magsearch.symmetry.crystal import crystal_group
 from magsearch.symmetry.space_group import keeps_energy, space_operations
 
 STRONG = 0.05  # of the strongest coupling: files of density functional theory list weaker shells in part
@@ -62,7 +63,8 @@ def _listed(atoms: NDArray[np.int64]) -> str:
 def incomplete(couplings: Couplings) -> Iterator[Finding]:
     """Find shells of which most bonds are coupled, equally strongly, and a few are not.
 
-    Raises NotChecked where a cell has too many pairs of atoms.
+    Bonds that keep the point group of the crystal are coupled on purpose, as the crossed squares of a checkerboard are.
+    Raises NotChecked where a cell has too many pairs of atoms, or too many operations.
     """
     bonds, least = couplings.hamiltonian.bonds, STRONG * couplings.strongest
     strong = couplings.strengths >= max(least, 1e-300)
@@ -86,6 +88,11 @@ def incomplete(couplings: Couplings) -> Iterator[Finding]:
                 if not all_of / 2 <= have < all_of or np.ptp(strength[own & there]) > ALIKE * strength[own].max():
                     continue
                 missing = int(np.flatnonzero(own & ~there)[0])
+                try:
+                    if _regular(couplings, found[members & there]):
+                        break
+                except ValueError as error:
+                    raise NotChecked(f"missing bonds of a shell: {error}") from None
                 yield Finding(
                     "incomplete-shell",
                     f"{have} of {all_of} {pair} bonds of {distance[missing]:.4g} angstrom at atom {atom} are coupled; "
@@ -93,6 +100,27 @@ def incomplete(couplings: Couplings) -> Iterator[Finding]:
                     "expected all bonds of this length, or none: a bond may be missing, or lead to another cell",
                 )
                 break
+
+
+def _regular(couplings: Couplings, chosen: NDArray[np.int64]) -> bool:
+    """Return whether every rotation and reflection of the crystal, with a translation, maps some bonds onto themselves.
+
+    chosen   numbers of the bonds
+
+    Raises ValueError for a crystal whose space group is too large.
+    """
+    hamiltonian = couplings.hamiltonian
+    bonds, lattice = hamiltonian.bonds, hamiltonian.lattice
+    group = crystal_group(lattice, hamiltonian.moments, bonds)
+    among = np.zeros(len(bonds) + 1, dtype=bool)  # the last is for images without a coupling, number -1
+    among[chosen] = True
+    kept: dict[bytes, bool] = {}
+    for R, W, image, cells in zip(group.R, group.W, group.image, group.cells, strict=True):
+        i, j = bonds.i[chosen], bonds.j[chosen]
+        there = bonds.find(image[i], image[j], bonds.offset[chosen] @ W + cells[j] - cells[i])
+        turn = (R.round(6) + 0.0).tobytes()
+        kept[turn] = kept.get(turn, False) or bool(among[there].all())
+    return all(kept.values())
 
 
 def unrelated(couplings: Couplings) -> Iterator[Finding]:

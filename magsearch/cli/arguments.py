@@ -29,6 +29,7 @@ InputFile = Annotated[
     ),
 ]
 RunFile = Annotated[Path, typer.Argument(metavar="OUT.h5", help="File of a run.")]
+Replacing = Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists where -o is not given.")]
 ResultFile = Annotated[Path, typer.Argument(metavar="OUT.h5", help="File of a run or a scan.")]
 Settings = Annotated[
     list[str] | None,
@@ -88,6 +89,19 @@ def texture_of(name: str, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
     for warning in said:
         say(f"note: {warning.message}", err=True)
     return spins
+
+
+def beside(results: Path, out: Path | None, ending: str, overwrite: bool) -> Path:
+    """Return the name of a picture or page: the given one, else that of the results with an ending in place of theirs.
+
+    Raises InputError if the latter exists and may not be overwritten.
+    """
+    if out is not None:
+        return out
+    made = results.with_name(results.stem + ending)
+    if made.exists() and not overwrite:
+        raise InputError("exists and would be replaced; -o names another file, --overwrite replaces this one", made)
+    return made
 
 
 def named_after(input_file: Path | None, resume: Path | None, besides: bool, what: str) -> str:

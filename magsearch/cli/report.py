@@ -8,14 +8,18 @@ from typing import Annotated
 import typer
 
 from magsearch import storage
-from magsearch.cli.arguments import HeldAt, ResultFile, XAxis, YAxis, needs
+from magsearch.cli.arguments import HeldAt, Replacing, ResultFile, XAxis, YAxis, beside, needs
 from magsearch.cli.streams import say
 from magsearch.errors import InputError
 
 
 def report(
     run_file: ResultFile,
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="PAGE.html", help="File of the report.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="PAGE.html", help="File of the report. Default: beside OUT.h5, .html."),
+    ] = None,
+    overwrite: Replacing = False,
     besides: Annotated[
         list[Path] | None,
         typer.Option("--with", metavar="FILE.h5", help="Add results of tc or loop to the page of a run (repeatable)."),
@@ -33,17 +37,18 @@ def report(
         raise InputError("is a run; --x, --y and --at choose axes of a scan", run_file)
     if scanned and besides:
         raise InputError("is a scan; --with adds to the report of a run", run_file)
+    page = beside(run_file, out, ".html", overwrite)
     needs("bokeh", "report")
     from magsearch import report
 
     try:
         if scanned:
-            report.write_scan(storage.read_scan(run_file), run_file, out, x, y, at or [])
+            report.write_scan(storage.read_scan(run_file), run_file, page, x, y, at or [])
         else:
             stored = storage.read(run_file)
-            report.write(stored, out, report.sections_of(stored, besides or []))
+            report.write(stored, page, report.sections_of(stored, besides or []))
     except InputError:
         raise
     except ValueError as error:
         raise InputError(str(error), run_file) from None
-    say(out)
+    say(page)

@@ -9,7 +9,7 @@ from typing import Annotated, cast
 import typer
 
 from magsearch import storage
-from magsearch.cli.arguments import Json, RunFile
+from magsearch.cli.arguments import Json, Replacing, RunFile, beside
 from magsearch.cli.completion import one_of
 from magsearch.cli.outcome import Outcome
 from magsearch.cli.streams import say
@@ -18,9 +18,10 @@ from magsearch.console import run as console
 from magsearch.console import scan as overview
 from magsearch.errors import InputError, unknown
 from magsearch.formats.table import is_index
-from magsearch.formatting import vector
 from magsearch.runs.textures import elite_in
 from magsearch.storage import summary
+
+LARGEST = 50  # inches of a page, and tiles along an axis
 
 
 def show(
@@ -79,7 +80,10 @@ def pictures(incomplete: str) -> list[str]:
 
 def plot(
     run_file: RunFile,
-    out: Annotated[Path, typer.Option("-o", "--out", help="Image file: .png, .pdf or .svg.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="Image file: .png, .pdf or .svg. Default: beside OUT.h5, .png."),
+    ] = None,
     what: Annotated[
         str,
         typer.Option(
@@ -95,6 +99,22 @@ def plot(
             help="Layer of a three-dimensional crystal: c:0 is the first one along the third axis.",
         ),
     ] = None,
+    sheet: Annotated[
+        int | None,
+        typer.Option(help="Sheet of a layer whose sheets hide one another, from 0, the lowest. Default: the top one."),
+    ] = None,
+    tiles: Annotated[
+        str, typer.Option("--tiles", metavar="N,M", help="Draw the box N and M times along the two axes of the plane.")
+    ] = "1,1",
+    title: Annotated[
+        str | None, typer.Option(help="Title. Default: input, field and energy; an empty one leaves it out.")
+    ] = None,
+    width: Annotated[
+        float | None,
+        typer.Option(metavar="INCHES", help="Width of the page; text keeps its size. Default: 3.6 or 7.2."),
+    ] = None,
+    dpi: Annotated[int, typer.Option(help="Pixels per inch.")] = 300,
+    overwrite: Replacing = False,
 ) -> None:
     """Draw a run: textures, structure factors, energies, progress."""
     from magsearch import plots
@@ -103,16 +123,28 @@ def plot(
         raise InputError(unknown("picture", what, plots.PICTURES), "--what")
     stored = storage.read(run_file)
     elite_in(stored, run_file, elite)
-    where = f"{Path(stored.input_path).name}, B = {vector(stored.hamiltonian.field, 2)} T"
-    title = f"{where}: {summary.caption(stored, elite)}"
-    layer = _plane(plane)
+    if width is not None and not 1 <= width <= LARGEST:
+        raise InputError(f"is {width:g}; expected 1 to {LARGEST} inches", "--width")
+    if not 10 <= dpi <= 10_000:
+        raise InputError(f"is {dpi}; expected 10 to 10000 pixels per inch", "--dpi")
+    view = plots.View(elite, title, _plane(plane), sheet, _tiles(tiles), width, dpi)
+    ending = ("" if what == "summary" else f"-{what}") + (f"-{elite}" if elite else "") + ".png"
+    out = beside(run_file, out, ending, overwrite)
     try:
-        plots.PICTURES[what](stored, elite, title, out, layer)
+        plots.PICTURES[what](stored, out, view)
     except InputError:
         raise
     except ValueError as error:
         raise InputError(str(error), out) from None
     say(out)
+
+
+def _tiles(given: str) -> tuple[int, int]:
+    """2,3 as (2, 3)."""
+    parts = given.split(",")
+    if not (len(parts) == 2 and all(is_index(part) and 1 <= int(part) <= LARGEST for part in parts)):
+        raise InputError(f"is {given!r}; expected two numbers from 1 to {LARGEST}, as 2,2", "--tiles")
+    return int(parts[0]), int(parts[1])
 
 
 def _plane(given: str | None) -> tuple[int, int] | None:

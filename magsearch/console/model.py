@@ -19,6 +19,7 @@ from magsearch.model.couplings import Couplings
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.search.memory import Footprint
 
+ROUNDING = 1e-12  # of the strongest coupling: less is none
 SHELLS = 16  # rows of the table of shells that are printed
 
 
@@ -84,7 +85,10 @@ def shells_of(hamiltonian: Hamiltonian) -> list[dict[str, Any]]:
     pairs are those of a cell, each once, and couplings are in meV.
     """
     couplings = Couplings(hamiltonian)
+    rounding = ROUNDING * couplings.strongest
     lengths = np.linalg.norm(couplings.dmi, axis=1)
+    lengths = np.where(lengths > rounding, lengths, 0.0)
+    anisotropic = np.where(couplings.anisotropic > rounding, couplings.anisotropic, 0.0)
     numbers: Sequence[int | None] = couplings.numbers() or [None] * len(couplings.shells)
     found: list[dict[str, Any]] = []
     for number, shell in zip(numbers, couplings.shells, strict=True):
@@ -98,7 +102,7 @@ def shells_of(hamiltonian: Hamiltonian) -> list[dict[str, Any]]:
                     "pairs": len(own) / 2,
                     "J": [float(J.min()), float(J.max())],
                     "D": [float(D.min()), float(D.max())],
-                    "anisotropic": float(couplings.anisotropic[own].max()),
+                    "anisotropic": float(anisotropic[own].max()),
                 }
             )
     return found
@@ -135,8 +139,8 @@ def shells(console: Console, found: list[dict[str, Any]]) -> None:
 
 def _range(low: float, high: float) -> str:
     """Return a number, or a range of numbers."""
-    close = abs(high - low) <= 1e-6 * max(abs(low), abs(high))
-    return f"{high + 0.0:.5g}" if close else f"{low + 0.0:.4g} to {high + 0.0:.4g}"
+    ends = f"{low + 0.0:.4g}", f"{high + 0.0:.4g}"
+    return f"{high + 0.0:.5g}" if ends[0] == ends[1] else " to ".join(ends)
 
 
 def path_line(hamiltonian: Hamiltonian, path: str, device: Device) -> str:

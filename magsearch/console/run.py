@@ -17,8 +17,10 @@ from rich.table import Table
 
 from magsearch.console import live
 from magsearch.formatting import count, fixed, vector
+from magsearch.observables.propagation import described, propagation_vectors
 from magsearch.observables.topological_charge import rough
-from magsearch.phases.rules import RULES
+from magsearch.phases.rules import rule_of
+from magsearch.phases.spectrum import portrait, spectrum
 from magsearch.search.archipelago import Archipelago
 from magsearch.search.candidate import Candidate
 from magsearch.search.history import History
@@ -98,7 +100,7 @@ def show(console: Console, record: Record) -> None:
         console.print(f"note  topological charge undefined: {ROUGH}", style="yellow", soft_wrap=True)
     for part in record.damaged:
         console.print(f"damaged    {part}: not shown", style="red", soft_wrap=True)
-    for line in [*named(record), *certified(record), *sure(record), *others(record)]:
+    for line in [*named(record), *waves(record), *certified(record), *sure(record), *others(record)]:
         console.print(line, soft_wrap=True)
     history = record.history
     evaluations = int(history["evaluations"].sum())
@@ -119,9 +121,17 @@ def named(record: Record) -> list[str]:
     """Return a line with the phase of the champion, and what defines it; none where no phase is known yet."""
     if not record.elites or not record.elites[0].phase:
         return []
-    phase = record.elites[0].phase
-    sentence = {rule.name: f": {rule.sentence}" for rule in RULES}.get(phase, "")
+    phase, model = record.elites[0].phase, record.hamiltonian
+    rule = rule_of(portrait(model.lattice, spectrum(model.lattice, record.elites[0].spins), model.field))
+    sentence = f": {rule.sentence}" if rule.name == phase else ""  # files of other versions may have other rules
     return [f"phase {phase}{charge_words(record, 0)}{sentence}"]
+
+
+def waves(record: Record) -> list[str]:
+    """Return a line with the ordering wave vectors of the champion and their wavelengths."""
+    if not record.elites:
+        return []
+    return [f"waves {described(propagation_vectors(record.hamiltonian.lattice, record.elites[0].spins))}"]
 
 
 def following(console: Console, out: Path) -> None:
@@ -191,8 +201,15 @@ def _minimum(record: Record, number: int, wide: bool) -> dict[str, str]:
     row |= {"phase": elite.phase, "degeneracy": str(elite.degeneracy or ""), "stability": stable(elite)}
     row["charge"] = fixed(elite.charge, 2)
     if wide:
+        row["wavelength"] = wavelength(elite)
         row["magnetization"] = vector(elite.magnetization, 3)
     return row
+
+
+def wavelength(elite: Candidate) -> str:
+    """Return the wavelength of the heaviest wave; empty where all cells are alike, and for files that do not say it."""
+    q = float(np.linalg.norm(elite.wave))
+    return f"{2 * np.pi / q:.4g} Å" if q > 0 else ""
 
 
 def _row(record: Record, number: int, wide: bool) -> dict[str, str]:

@@ -15,10 +15,10 @@ from magsearch.errors import InputError
 from magsearch.export.cell import TOLERANCE, MagneticCell, magnetic_cell
 from magsearch.export.group import MagneticGroup, magnetic_group
 from magsearch.export.orientation import aligned
-from magsearch.export.waves import PropagationVector, propagation_vectors
 from magsearch.formats.elements import SYMBOLS
 from magsearch.formatting import count, html_table, text_table
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.observables.propagation import PropagationVector, propagation_vectors
 
 CELLS = ("magnetic", "box")
 UNITLESS = 1.5  # angstrom: magnetic atoms are further apart than that in every crystal
@@ -163,13 +163,7 @@ class MagneticStructure:
                 "magnetic_atoms": len(cell.atoms), "cells": cell.volume, "is_box": cell.whole,
                 "tolerance": cell.tolerance, "deviation": cell.deviation,
             },
-            "propagation_vectors": [
-                {
-                    "q": [str(part) for part in arm.q], "weight": arm.weight, "harmonic": arm.harmonic,
-                    "resolution": list(arm.resolution), "box_only": arm.box_only,
-                }
-                for arm in self.propagation_vectors
-            ],
+            "propagation_vectors": [arm.as_json() for arm in self.propagation_vectors],
             "group": group, "no_group": told,
             "spins": self.dimension, "spin_orbit": self.spin_orbit, "rotation": self.rotation.tolist(),
             "elements": dict(self.elements),

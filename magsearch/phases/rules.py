@@ -127,6 +127,11 @@ RULES = (
 )
 
 
+def rule_of(portrait: Portrait) -> Rule:
+    """Return the first rule that holds, by which a portrait is named; several rules may give one name."""
+    return next(rule for rule in RULES if rule.holds(portrait))
+
+
 def label(portrait: Portrait) -> str:
     """Return the name of the phase of a portrait, that of the first rule that holds."""
-    return next(rule.name for rule in RULES if rule.holds(portrait))
+    return rule_of(portrait).name

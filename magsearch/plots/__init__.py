@@ -5,14 +5,15 @@ when the first figure is drawn. Scalars are drawn with colour maps that colour-b
 """
 
 from magsearch.plots.generations import best_so_far, convergence, migrations, operators, ridges
-from magsearch.plots.pages import PICTURES, STYLE, SUFFIXES, elites, page, summary
+from magsearch.plots.pages import PICTURES, STYLE, SUFFIXES, elites, page, summary, title_of
 from magsearch.plots.planes import AXES, Plane, brillouin_zone, layer, wigner_seitz
 from magsearch.plots.reciprocal import structure
 from magsearch.plots.sphere import colours
 from magsearch.plots.textures import charge, texture
+from magsearch.plots.view import View
 
 __all__ = [
-    "AXES", "PICTURES", "STYLE", "SUFFIXES", "Plane", "best_so_far", "brillouin_zone", "charge", "colours",
+    "AXES", "PICTURES", "STYLE", "SUFFIXES", "Plane", "View", "best_so_far", "brillouin_zone", "charge", "colours",
     "convergence", "elites", "layer", "migrations", "operators", "page", "ridges", "structure", "summary", "texture",
-    "wigner_seitz",
+    "title_of", "wigner_seitz",
 ]  # fmt: skip

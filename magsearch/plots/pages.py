@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +15,14 @@ from numpy.typing import ArrayLike
 
 from magsearch import output
 from magsearch.errors import visible
+from magsearch.formatting import vector
 from magsearch.model.lattice import Lattice
 from magsearch.plots.generations import best_so_far, convergence, migrations, operators, ridges
-from magsearch.plots.planes import Plane
 from magsearch.plots.reciprocal import structure
 from magsearch.plots.textures import charge, colour_wheel, texture
+from magsearch.plots.view import ALL, DPI, View
 from magsearch.storage import Record
-from magsearch.storage.summary import above, charge_words
+from magsearch.storage.summary import above, caption, charge_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".pdf", ".svg")
 CATALOGUE, ACROSS = 12, 4  # maximum number of elites in their figure, and of columns
+MINUS = re.compile(r"(?<![\w.)-])-(?=\d)")
 STYLE: dict[Any, Any] = {
     "font.size": 8,
     "figure.titlesize": 9,
@@ -45,14 +49,17 @@ STYLE: dict[Any, Any] = {
 
 
 def plain(text: str) -> str:
-    """Return a text of a user or a file that Matplotlib draws as it is: a dollar begins no formula."""
-    return visible(text).replace("$", r"\$")
+    """Return a text of a user or a file that Matplotlib draws as it is: a dollar begins no formula.
+
+    Minus signs of numbers are those of the axes.
+    """
+    return MINUS.sub("\N{MINUS SIGN}", visible(text).replace("$", r"\$"))
 
 
-def image(figure: Figure, suffix: str) -> bytes:
+def image(figure: Figure, suffix: str, dpi: int = DPI) -> bytes:
     """Return the file of a figure in the format of a suffix."""
     memory = BytesIO()
-    figure.savefig(memory, dpi=300, format=suffix[1:].lower())
+    figure.savefig(memory, dpi=dpi, format=suffix[1:].lower())
     return memory.getvalue()
 
 
@@ -70,7 +77,7 @@ def sheet(width: float, height: float) -> Iterator[Figure]:
 
 
 @contextmanager
-def page(path: str | Path, width: float, height: float, title: str = "") -> Iterator[Figure]:
+def page(path: str | Path, width: float, height: float, title: str = "", dpi: int = DPI) -> Iterator[Figure]:
     """Yield a figure of ``width`` x ``height`` inches, then write it to ``path`` as png, pdf or svg by its suffix.
 
     Raises ValueError for any other suffix, InputError if it cannot be written.
@@ -82,34 +89,40 @@ def page(path: str | Path, width: float, height: float, title: str = "") -> Iter
         yield figure
         if title:
             figure.suptitle(plain(title))
-        output.write({path: image(figure, path.suffix)})
+        output.write({path: image(figure, path.suffix, dpi)})
+
+
+def title_of(record: Record, elite: int) -> str:
+    """Return the title of pictures of a texture: the input, the field, energy and charge."""
+    field = vector(record.hamiltonian.field, 2)
+    return f"{Path(record.input_path).name}, B = {field} T: {caption(record, elite)}"
 
 
 def summary(
     lattice: Lattice,
     spins: ArrayLike,
     history: Mapping[str, ArrayLike],
-    title: str = "",
     path: str | Path = "summary.png",
-    plane: Plane | None = None,
+    view: View = ALL,
 ) -> Path:
     """Write texture, structure factor and convergence side by side to ``path`` as png, pdf or svg by its suffix.
 
     spins    [site, 3]
     history  generation, best, mean, deviation, each [generation], energies in meV per site
-    plane    layer to show; by default the middle one
+    view     title, layer, size of the page
 
     Raises ValueError for any other suffix.
     """
-    with page(path, 7.2, 3.9, title) as figure:
+    scale = view.scale(7.2)
+    with page(path, 7.2 * scale, 3.9 * scale, view.title or "", view.dpi) as figure:
         grid = figure.add_gridspec(2, 2, width_ratios=(1.6, 1), height_ratios=(1.25, 1))
-        texture(figure.add_subplot(grid[:, 0]), lattice, spins, plane=plane)
-        structure(figure.add_subplot(grid[0, 1]), lattice, spins, plane)
+        texture(figure.add_subplot(grid[:, 0]), lattice, spins, view=view)
+        structure(figure.add_subplot(grid[0, 1]), lattice, spins, view)
         convergence(figure.add_subplot(grid[1, 1]), history)
     return Path(path)
 
 
-def elites(record: Record, path: str | Path, plane: Plane | None = None) -> None:
+def elites(record: Record, path: str | Path, view: View = ALL) -> None:
     """Write the textures of the best elites with their energies above the champion and their topological charges.
 
     Raises ValueError for a suffix other than .png, .pdf and .svg.
@@ -118,33 +131,36 @@ def elites(record: Record, path: str | Path, plane: Plane | None = None) -> None
     across = min(len(shown), ACROSS)
     down = -(-len(shown) // across)
     best = shown[0].energy / spins
-    with page(path, 7.2 if across > 2 else 3.6 * across, 4.0) as figure:
+    usual = 7.2 if across > 2 else 3.6 * across
+    with page(path, usual * view.scale(usual), 4.0, dpi=view.dpi) as figure:
         panels = np.ravel(figure.subplots(down, across, squeeze=False))
         for k, (panel, elite) in enumerate(zip(panels, shown, strict=False)):
-            texture(panel, lattice, elite.spins, wheel=False, plane=plane)
+            texture(panel, lattice, elite.spins, wheel=False, view=view)
             panel.set(xlabel="", ylabel="", xticks=[], yticks=[])
             panel.spines[:].set_visible(False)
             energy = f"+{1e3 * above(record, k):.3g} µeV" if k else f"{best:.6f} meV"
-            panel.set_title(f"{k}: {energy}{charge_words(record, k)}")
+            panel.set_title(plain(f"{k}: {energy}{charge_words(record, k)}"))
         figure.set_figheight(0.35 + down * (0.3 + figure.get_figwidth() / max(across, 3) * _slope(panels[0])))
         for panel in panels[len(shown) :]:
             panel.set_axis_off()
         colour_wheel(panels[across - 1])
-        name = plain(Path(record.input_path).name)
-        figure.suptitle(f"elites of {name}: energies per site, from the second on relative to the first")
+        own = f"elites of {Path(record.input_path).name}: energies per site, from the second on relative to the first"
+        if title := own if view.title is None else view.title:
+            figure.suptitle(plain(title))
 
 
-Draw = Callable[[Record, int, str, Path, Plane | None], None]
+Draw = Callable[[Record, Path, View], None]
 
 
-def _of_elite(panel: Callable[..., Any], width: float = 3.6) -> Draw:
-    def draw(record: Record, elite: int, title: str, path: Path, plane: Plane | None) -> None:
-        with page(path, width, width, title.replace(" T: ", " T\n")) as figure:
+def _of_elite(panel: Callable[..., Any], usual: float = 3.6) -> Draw:
+    def draw(record: Record, path: Path, view: View) -> None:
+        width = usual * view.scale(usual)
+        title = title_of(record, view.elite).replace(" T: ", " T\n") if view.title is None else view.title
+        with page(path, width, width, title, view.dpi) as figure:
             axes = figure.add_subplot()
-            panel(axes, record.hamiltonian.lattice, record.elites[elite].spins, plane=plane)
-            figure.set_figheight(
-                0.9 + (width - 1.2) * _slope(axes)
-            )  # the rest is for titles, ticks, colour wheel or colour bar
+            panel(axes, record.hamiltonian.lattice, record.elites[view.elite].spins, view=view)
+            around = 0.9 if title else 0.6  # inches of titles and ticks; across, of ticks, colour wheel or bar
+            figure.set_figheight(around + (width - 1.2) * _slope(axes))
 
     return draw
 
@@ -156,19 +172,21 @@ def _slope(axes: Axes) -> float:
 
 
 def _of_history(*panels: Callable[..., Any], width: float, height: float) -> Draw:
-    def draw(record: Record, elite: int, title: str, path: Path, plane: Plane | None) -> None:
+    def draw(record: Record, path: Path, view: View) -> None:
         if not len(record.history):
             raise ValueError("the run has no generations yet")
-        with page(path, width, height, Path(record.input_path).name) as figure:
+        scale, title = view.scale(width), Path(record.input_path).name if view.title is None else view.title
+        with page(path, width * scale, height * scale, title, view.dpi) as figure:
             for axes, panel in zip(np.ravel(figure.subplots(1, len(panels), squeeze=False)), panels, strict=True):
                 panel(axes, record.history)
 
     return draw
 
 
-def _summary(record: Record, elite: int, title: str, path: Path, plane: Plane | None) -> None:
-    lattice = record.hamiltonian.lattice
-    summary(lattice, record.elites[elite].spins, record.history.overall(), title, path, plane)
+def _summary(record: Record, path: Path, view: View) -> None:
+    spins = record.elites[view.elite].spins
+    named = view if view.title is not None else replace(view, title=title_of(record, view.elite))
+    summary(record.hamiltonian.lattice, spins, record.history.overall(), path, named)
 
 
 PICTURES: dict[str, Draw] = {
@@ -177,7 +195,7 @@ PICTURES: dict[str, Draw] = {
     "structure": _of_elite(structure),
     "charge": _of_elite(charge),
     "generations": _of_history(ridges, best_so_far, width=7.2, height=3.2),
-    "elites": lambda record, elite, title, path, plane: elites(record, path, plane),
+    "elites": elites,
     "operators": _of_history(operators, width=5.2, height=3.2),
     "migrations": _of_history(migrations, width=3.6, height=3.2),
 }

@@ -36,11 +36,13 @@ def wigner_seitz(vectors: ArrayLike, points: ArrayLike = ((0.0, 0.0),)) -> list[
     return cells
 
 
-def layer(lattice: Lattice, spins: ArrayLike, plane: Plane | None = None) -> tuple[Lattice, NDArray[np.float64], str]:
+def layer(
+    lattice: Lattice, spins: ArrayLike, plane: Plane | None = None, sheet: int | None = None
+) -> tuple[Lattice, NDArray[np.float64], str]:
     """Return the plane to draw as a lattice, its spins [site, 3], and a note naming it, empty for a single plane.
 
-    By default it is the middle one of stacked layers. Of sheets that hide one another, it is the top one. Raises
-    ValueError for a layer that the lattice does not have.
+    By default it is the middle one of stacked layers. Of sheets that hide one another, it is the top one, or number
+    ``sheet`` from the lowest. Raises ValueError for a layer or a sheet that the lattice does not have.
     """
     words = []
     s = np.asarray(spins, dtype=np.float64).reshape(*lattice.grid, lattice.atoms, 3)
@@ -58,11 +60,18 @@ def layer(lattice: Lattice, spins: ArrayLike, plane: Plane | None = None) -> tup
     place = lattice.basis @ np.linalg.pinv(lattice.cell[[first, second]])
     apart = place[:, None] - place[None]
     apart = np.linalg.norm((apart - np.rint(apart)) @ lattice.cell[[first, second]], axis=-1) + np.eye(lattice.atoms)
-    if apart.min() < SAME_PLACE * np.linalg.norm(lattice.cell, axis=1).min():
-        top = sheets(lattice)[-1]
-        s = s[..., top, :]
-        words.append(f"top sheet of {len(sheets(lattice))}")
-        lattice = replace(lattice, basis=lattice.basis[top], species=tuple(lattice.species[a] for a in top))
+    stacked = (
+        sheets(lattice)
+        if sheet is not None or apart.min() < SAME_PLACE * np.linalg.norm(lattice.cell, axis=1).min()
+        else []
+    )
+    if stacked:
+        if sheet is not None and not 0 <= sheet < len(stacked):
+            raise ValueError(f"invalid sheet: no sheet {sheet}; expected 0 to {len(stacked) - 1}, from the lowest")
+        own = stacked[-1 if sheet is None else sheet]
+        s = s[..., own, :]
+        words.append(f"top sheet of {len(stacked)}" if sheet is None else f"sheet {sheet} of {len(stacked)}")
+        lattice = replace(lattice, basis=lattice.basis[own], species=tuple(lattice.species[a] for a in own))
     return lattice, s.reshape(-1, 3), ", ".join(words)
 
 

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from magsearch.model.lattice import Lattice
 from magsearch.model.triangulation import combinations, plane_axes, plane_frame
 from magsearch.observables.structure_factor import structure_factor
-from magsearch.plots.planes import Plane, brillouin_zone, framed, layer, wigner_seitz, zones
+from magsearch.plots.planes import brillouin_zone, framed, layer, wigner_seitz, zones
 from magsearch.plots.textures import VECTOR_GRAPHICS
+from magsearch.plots.view import ALL, View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +23,7 @@ NOTHING = 1e-6  # smallest maximum of the colour scale; the mean of the structur
 DOTS, DOT_DECADES = 61, 4  # maximum number of peaks marked by a dot, and decades below the highest peak
 
 
-def structure(axes: Axes, lattice: Lattice, spins: ArrayLike, plane: Plane | None = None) -> PolyCollection:
+def structure(axes: Axes, lattice: Lattice, spins: ArrayLike, view: View = ALL) -> PolyCollection:
     """Draw |S(q)|^2 / N of spins [site, 3] on a logarithmic scale over the first Brillouin zone; return the cells of q.
 
     If a unit cell has several sites, the region is wider (``zones``) and the first zone is outlined in it.
@@ -31,7 +32,7 @@ def structure(axes: Axes, lattice: Lattice, spins: ArrayLike, plane: Plane | Non
     from matplotlib.colors import LogNorm
     from matplotlib.patches import Polygon
 
-    lattice, s, words = layer(lattice, spins, plane)
+    lattice, s, words = layer(lattice, spins, view.plane, view.sheet)
     frame, spanned = plane_frame(lattice), list(plane_axes(lattice))
     B = 2 * np.pi * np.linalg.pinv(lattice.cell[spanned]).T  # [2, 3], in the plane
     step = B / np.array(lattice.size)[spanned][:, None]

@@ -11,29 +11,31 @@ from magsearch.formatting import fixed
 from magsearch.model.lattice import Lattice
 from magsearch.model.triangulation import plane_axes, plane_frame, triangles
 from magsearch.observables.topological_charge import charge_density
-from magsearch.plots.planes import Plane, framed, layer, wigner_seitz
+from magsearch.plots.planes import framed, layer, wigner_seitz
 from magsearch.plots.sphere import colours
+from magsearch.plots.view import ALL, View, tiled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PolyCollection
 
 ARROWS = 900  # maximum number of sites whose spins are also drawn as arrows
+DOT = 1.5  # widths of an arrow: shorter ones are dots of this size
 FAINT = 1e-6  # smallest maximum of the colour scale, charge of a triangle: less is rounding
 VECTOR_GRAPHICS = 4000  # maximum number of polygons in a pdf or svg; more are rasterised
 
 
-def texture(
-    axes: Axes, lattice: Lattice, spins: ArrayLike, wheel: bool = True, plane: Plane | None = None
-) -> PolyCollection:
+def texture(axes: Axes, lattice: Lattice, spins: ArrayLike, wheel: bool = True, view: View = ALL) -> PolyCollection:
     """Draw spins [site, 3] as coloured Voronoi cells of the sites, to scale; return the cells.
 
     The colours are those of ``colours``, explained by a colour wheel if ``wheel``. Up to ARROWS sites, arrows are drawn
-    as well. Raises ValueError for a ``plane`` that the lattice does not have.
+    as well; dots are spins across the plane. Raises ValueError for a plane, a sheet or tiles that the lattice does not
+    have.
     """
     from matplotlib.collections import PolyCollection
 
-    lattice, s, words = layer(lattice, spins, plane)
+    lattice, s, words = layer(lattice, spins, view.plane, view.sheet)
+    lattice, s = tiled(lattice, s, view.tiles)
     frame = plane_frame(lattice)
     site = lattice.positions @ frame[:2].T  # [site, 2]
     polygons = cells_of(lattice)
@@ -63,15 +65,16 @@ def cells_of(lattice: Lattice) -> list[NDArray[np.float64]]:
     return [cells[a] + (r - home[a]) for a, r in zip(atom, lattice.positions @ frame[:2].T, strict=True)]
 
 
-def charge(axes: Axes, lattice: Lattice, spins: ArrayLike, plane: Plane | None = None) -> PolyCollection:
+def charge(axes: Axes, lattice: Lattice, spins: ArrayLike, view: View = ALL) -> PolyCollection:
     """Draw the topological charge density of spins [site, 3] on the triangles between neighbours; return the triangles.
 
-    It is the charge of a triangle over its area, 1/nm^2, so that its integral over the plane is the charge. Triangles
+    It is the charge of a triangle over its area, 1/nm^2, so that its integral over the box is the charge. Triangles
     across a periodic edge extend beyond the supercell on one side. Raises ValueError for a lattice without triangles.
     """
     from matplotlib.collections import PolyCollection
 
-    lattice, s, words = layer(lattice, spins, plane)
+    lattice, s, words = layer(lattice, spins, view.plane, view.sheet)
+    lattice, s = tiled(lattice, s, view.tiles)
     if not len(triangles(lattice)):
         raise ValueError("topological charge undefined: a chain has no triangles")
     frame, charges = plane_frame(lattice), charge_density(lattice, s)
@@ -85,7 +88,10 @@ def charge(axes: Axes, lattice: Lattice, spins: ArrayLike, plane: Plane | None =
     drawn.set_rasterized(len(corners) > VECTOR_GRAPHICS)
     axes.add_collection(drawn)
     _window(
-        axes, corners.reshape(-1, 2), frame, ", ".join([*([words] if words else []), f"Q = {fixed(charges.sum(), 2)}"])
+        axes,
+        corners.reshape(-1, 2),
+        frame,
+        ", ".join([*([words] if words else []), f"Q = {fixed(charges.sum() / np.prod(view.tiles), 2)}"]),
     )
     bar = axes.inset_axes((1.04, 0.0, 0.04, 1.0))
     axes.figure.colorbar(drawn, cax=bar, label="charge density (nm$^{-2}$)")
@@ -118,7 +124,7 @@ def _arrows(axes: Axes, site: NDArray[np.float64], turned: NDArray[np.float64], 
     scale = 0.8 * spacing
     axes.quiver(
         *site.T, scale * x, scale * y, color=ink, pivot="mid", units="xy", scale_units="xy", scale=1,
-        width=0.09 * spacing, headwidth=3.2, headlength=3.6, headaxislength=3.2, minlength=0.3,
+        width=0.09 * spacing, headwidth=3.2, headlength=3.6, headaxislength=3.2, minlength=DOT,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from magsearch.formatting import fixed
 from magsearch.landscape.landscape import Branch, Landscape, trees
 from magsearch.model.lattice import Lattice
-from magsearch.plots.pages import page, plain
+from magsearch.plots.pages import page
 from magsearch.plots.textures import texture
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def page_of(lattice: Lattice, landscape: Landscape, title: str, path: str | Path
 
     Raises ValueError for a suffix other than .png, .pdf and .svg.
     """
-    with page(path, *size(landscape), f"disconnectivity graph of {plain(title)}") as figure:
+    with page(path, *size(landscape), f"disconnectivity graph of {title}") as figure:
         drawn(figure, lattice, landscape)
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from magsearch import output
-from magsearch.console.run import ROUGH, stable
+from magsearch.console.run import ROUGH, stable, wavelength
 from magsearch.formatting import fixed, html, vector
+from magsearch.observables.propagation import described, propagation_vectors
 from magsearch.observables.topological_charge import rough
 from magsearch.report.panels import convergence, panels
 from magsearch.report.sections import Section, laid_out
@@ -88,6 +89,8 @@ def result(record: Record) -> dict[str, str]:
         "model": f"{size} cells, {atoms} in the basis, {hamiltonian.coordination:.4g} couplings per site",
         "field": f"{vector(hamiltonian.field)} T",
         "energy": f"{champion.energy / hamiltonian.n_spins:.8f} meV per site",
+        "phase": champion.phase or "not known",
+        "waves": described(propagation_vectors(lattice, champion.spins)),
         "topological charge": fixed(champion.charge, 2) + noted,
         "mean spin": vector(champion.magnetization),
         "largest torque": f"{champion.torque:.1e} meV",
@@ -135,12 +138,13 @@ def elites(record: Record) -> str:
     spins = record.hamiltonian.n_spins
     rows = (
         (str(k), f"{e.energy / spins:.8f}", f"{1e3 * above(record, k):.3g}", fixed(e.charge, 2),
-         str(e.degeneracy or ""), e.phase, stable(e), vector(e.magnetization, 3),
+         str(e.degeneracy or ""), e.phase, wavelength(e), stable(e), vector(e.magnetization, 3),
          f"{e.origin}, generation {e.generation}, island {e.island}")
         for k, e in enumerate(record.elites)
     )  # fmt: skip
     names = (
-        "", "meV per site", "µeV above", "charge", "degeneracy", "phase", "stability", "mean spin", "origin",
+        "", "meV per site", "µeV above", "charge", "degeneracy", "phase", "wavelength", "stability", "mean spin",
+        "origin",
     )  # fmt: skip
     return grid(names, rows, range(5))
 

@@ -14,7 +14,7 @@ from magsearch.errors import InputError, unknown
 from magsearch.export.cell import TOLERANCE
 from magsearch.export.structure import MagneticStructure, magnetic_structure
 from magsearch.export.writing import format_of, write
-from magsearch.formatting import fixed, html_table, text_table, vector
+from magsearch.formatting import fixed, html_table, text_table
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.parallel.ranks import is_first_rank
 from magsearch.runs.launch import claim, expect_free
@@ -24,7 +24,7 @@ from magsearch.search.candidate import Candidate
 from magsearch.search.history import History
 from magsearch.search.snapshots import Snapshot
 from magsearch.search.stopping import Reason
-from magsearch.storage.summary import caption, certificate
+from magsearch.storage.summary import certificate
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -136,11 +136,28 @@ class Result:
         """
         return storage.labelled_run(self.record)
 
-    def plot(self, path: str | Path | None = None, what: str = "summary", elite: int = 0) -> Picture:
+    def plot(
+        self,
+        path: str | Path | None = None,
+        what: str = "summary",
+        elite: int = 0,
+        title: str | None = None,
+        plane: tuple[int, int] | None = None,
+        sheet: int | None = None,
+        tiles: tuple[int, int] = (1, 1),
+        width: float | None = None,
+        dpi: int = 300,
+    ) -> Picture:
         """Draw the result, write it to a file if one is named (png, pdf or svg), and return a picture for notebooks.
 
         what    summary, texture, structure, charge, elites, generations, operators or migrations
         elite   which one; 0 is the champion
+        title   above the picture; None: what it shows; empty: none
+        plane   layer of a three-dimensional crystal: (2, 0) is the first one along the third axis; None: the middle one
+        sheet   which of several sheets of a layer that hide one another, from the lowest; None: the top one
+        tiles   how often the box is drawn along the two axes of the plane
+        width   of the page in inches; None: as wide as a column or a page of a paper
+        dpi     pixels per inch
 
         Raises InputError for what cannot be drawn or written. Under mpiexec, rank 0 writes.
         """
@@ -149,9 +166,9 @@ class Result:
         if what not in plots.PICTURES:
             raise InputError(unknown("picture", what, plots.PICTURES), "plot()")
         elite_in(self.record, self.file or Path("result"), elite)
-        title = f"{Path(self.record.input_path).name}, B = {vector(self.model.field, 2)} T"
-        title = f"{title}: {caption(self.record, elite)}"
-        return picture(title, lambda file: plots.PICTURES[what](self.record, elite, title, file, None), path)
+        view = plots.View(elite, title, plane, sheet, tiles, width, dpi)
+        shown = plots.title_of(self.record, elite) if title is None else title
+        return picture(shown, lambda file: plots.PICTURES[what](self.record, file, view), path)
 
     def _rows(self) -> dict[str, str]:
         """Return what the result prints, by name."""

@@ -23,6 +23,7 @@ from magsearch.model.lattice import Lattice
 from magsearch.observables import energy_density as density
 from magsearch.observables.fingerprint import Fingerprint, fingerprints
 from magsearch.observables.magnetization import magnetization
+from magsearch.observables.propagation import ordering_vector
 from magsearch.observables.topological_charge import topological_charge
 from magsearch.phases.rules import label
 from magsearch.phases.spectrum import portrait, spectrum
@@ -57,6 +58,10 @@ def _magnetization(hamiltonian: Hamiltonian, spins: NDArray[Any]) -> NDArray[np.
     return magnetization(spins)
 
 
+def _wave(hamiltonian: Hamiltonian, spins: NDArray[Any]) -> NDArray[np.float64]:
+    return ordering_vector(hamiltonian.lattice, spins)
+
+
 def _phase(hamiltonian: Hamiltonian, spins: NDArray[Any]) -> str:
     lattice = hamiltonian.lattice
     return label(portrait(lattice, spectrum(lattice, spins), hamiltonian.field))
@@ -79,6 +84,7 @@ class Candidate:
     degeneracy      of polished ones
     magnetization   [3] mean spin; from here on measured where candidates are stored
     charge          topological charge
+    wave            [3] heaviest propagation vector other than zero, 1/angstrom; zero without one
     phase           by the rules of phases/rules.py; empty in files that do not give it
     energy_density  [site]
     """
@@ -115,6 +121,13 @@ class Candidate:
             Place.RESULT, "f8", "1", title="topological charge", measure=each(_charge), about="topological charge"
         ),
     )
+    wave: NDArray[np.float64] = field(
+        default_factory=lambda: UNMEASURED,
+        metadata=kept(
+            Place.RESULT, "f8", "1/angstrom", "xyz", name="wave_vector", measure=each(_wave),
+            about="heaviest propagation vector other than zero; zero without one",
+        ),
+    )  # fmt: skip
     phase: str = field(
         default="", metadata=kept(Place.RESULT, "S48", name="label", measure=each(_phase), about="phase by rule")
     )

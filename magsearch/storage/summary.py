@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from magsearch.formatting import fixed
 from magsearch.model.lattice import Lattice
 from magsearch.observables.neighbours import chirality
+from magsearch.observables.propagation import propagation_vectors
 from magsearch.observables.sublattice_charge import sublattice_charges
 from magsearch.observables.three_d import hedgehogs, hopf_index
 from magsearch.observables.topological_charge import rough
@@ -25,10 +26,13 @@ ROUNDING = 1e-12  # relative: a smaller difference of energies is rounding
 
 def summary(record: Record) -> dict[str, Any]:
     """Return the JSON of ``magsearch show --json``; energies in meV."""
+    best = record.elites[0].spins if record.elites else None
+    lattice = record.hamiltonian.lattice
     elites, history = [described(elite, record.hamiltonian.n_spins) for elite in record.elites], record.history
     return {
         "champion": elites[0] if elites else None,
-        "topology": topology(record.hamiltonian.lattice, record.elites[0].spins) if elites else None,
+        "topology": None if best is None else topology(lattice, best),
+        "propagation_vectors": [] if best is None else [arm.as_json() for arm in propagation_vectors(lattice, best)],
         "bound": certificate(record),
         "discovery": discovered(record),
         "elites": elites,
@@ -82,6 +86,7 @@ def catalogue(record: Record) -> dict[str, Any]:
     """Return the JSON of ``magsearch show --minima --json``; energies in meV."""
     names = (
         "energy_per_site", "label", "degeneracy", "continuous", "stability", "zero_modes", "charge", "magnetization",
+        "wave_vector",
     )  # fmt: skip
     said = summary(record)
     return {
