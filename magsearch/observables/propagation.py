@@ -115,7 +115,9 @@ def propagation_vectors(lattice: Lattice, spins: ArrayLike) -> tuple[Propagation
                 weight=total,
                 harmonic=harmonic,
                 resolution=tuple((0.5 * np.abs(steps).max(axis=0)).tolist()),
-                box_only=any(f != 0 and 2 * f.denominator > of for f, of in zip(fraction, size.tolist(), strict=True)),
+                box_only=any(
+                    1 < f.denominator and 2 * f.denominator > of for f, of in zip(fraction, size.tolist(), strict=True)
+                ),
             )
         )
     return tuple(found)
