@@ -116,7 +116,7 @@ def propagation_vectors(lattice: Lattice, spins: ArrayLike) -> tuple[Propagation
                 harmonic=harmonic,
                 resolution=tuple((0.5 * np.abs(steps).max(axis=0)).tolist()),
                 box_only=any(
-                    1 < f.denominator and 2 * f.denominator > of for f, of in zip(fraction, size.tolist(), strict=True)
+                    f.denominator > 1 and 2 * f.denominator > of for f, of in zip(fraction, size.tolist(), strict=True)
                 ),
             )
         )
