@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEAF = 1.0  # inches between two leaves
+WIDE = 0.15  # of a leaf's width to each side: line of a saddle point to a copy
 SHOWN = 24  # largest number of leaves with pictures; more would not be legible
 
 
 def tree(axes: Axes, landscape: Landscape) -> list[int]:
     """Draw the disconnectivity trees over energies in meV above the lowest minimum; return the leaves, left to right.
 
-    Vertical lines end at the energies of minima, horizontal lines are the lowest saddle points that join them.
+    Vertical lines end at the energies of minima, horizontal lines are the lowest saddle points that join them. A short
+    dashed line is the lowest saddle point between a minimum and a copy of it.
     """
     lowest = min(one.energy for one in landscape.minima)
     roots = trees(landscape)
@@ -49,9 +51,13 @@ def tree(axes: Axes, landscape: Landscape) -> list[int]:
 
     for root in roots:
         drawn(root, above)
+    for leaf, x in place.items():
+        copies = [saddle.energy for saddle in landscape.saddles if saddle.ends == (leaf, leaf)]
+        if copies:
+            axes.plot([x - WIDE, x + WIDE], [min(copies) - lowest] * 2, color="black", linewidth=1, linestyle="--")
     axes.set(xlim=(-0.5, len(leaves) - 0.5), ylim=(-0.05 * above, above), ylabel="energy above the lowest (meV)")
     axes.set_xticks([])
-    if not highest:  # one minimum, or copies of one energy without a saddle point: no scale of energies
+    if not highest:  # minima of one energy without a saddle point: no scale of energies
         axes.set_yticks([0.0], ["0"])
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     return leaves
@@ -70,6 +76,8 @@ def size(landscape: Landscape) -> tuple[float, float]:
     """Return width and height in inches of a figure that has room for all leaves."""
     count = len(landscape.minima)
     pictured = count <= SHOWN
+    if count == 1 and not landscape.saddles:
+        return 3.6, 3.6
     width = float(np.clip(0.9 + LEAF * count if pictured else 0.9 + 0.3 * count, 3.6, 16.0))
     return width, 5.0 if pictured else 3.8
 
@@ -77,6 +85,12 @@ def size(landscape: Landscape) -> tuple[float, float]:
 def drawn(figure: Figure, lattice: Lattice, landscape: Landscape) -> None:
     """Draw the disconnectivity graph, with numbers, charges and small pictures of the textures at its leaves."""
     count = len(landscape.minima)
+    if count == 1 and not landscape.saddles:
+        panel = figure.add_subplot()
+        texture(panel, lattice, landscape.minima[0].spins, wheel=False)
+        panel.set(xlabel="the only minimum, no barrier is known", ylabel="", xticks=[], yticks=[], title="")
+        panel.spines[:].set_visible(False)
+        return
     pictured = count <= SHOWN
     grid = figure.add_gridspec(2, count, height_ratios=(3, 1)) if pictured else figure.add_gridspec(1, 1)
     leaves = tree(figure.add_subplot(grid[0, :]), landscape)
