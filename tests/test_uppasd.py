@@ -251,7 +251,9 @@ BAD = [
     ({}, "do_dip 1\nalat 3e-10\naunits Y", "inpsd.dat:12: do_dip needs alat, and cannot be combined with aunits Y"),
     ({}, "do_ewald Y", "inpsd.dat:12: do_ewald requests UppASD's own Ewald sums"),
     ({}, "do_ralloy 1", "inpsd.dat:12: do_ralloy requests a random alloy"),
-    ({}, "chir ./chirfile", "inpsd.dat:12: chir requests scalar chirality"),
+    ({}, "chir ./chirfile", r"inpsd.dat:12: chir requests scalar chirality.*not the gradient.*model.chirality"),
+    ({}, "fourx ./fourxfile", "inpsd.dat:12: fourx requests four-spin exchange.*no energy of it; ring is read"),
+    ({}, "biqdm ./biqdmfile", "inpsd.dat:12: biqdm requests biquadratic .*not the gradient.*a case of bq"),
     ({}, "hfield 0 0 x", "inpsd.dat:12: hfield"),
 ]
 

@@ -66,6 +66,15 @@ REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
     "do_read_elk": ("input from Elk", OFF),
 }
 
+NO_ENERGY = "UppASD's field of it is not the gradient of an energy"
+
+# keyword: why its term is not read, and what to write instead (docs/formats.md)
+INSTEAD = {
+    "chir": f"{NO_ENERGY}; [[model.chirality]] of a TOML file has one",
+    "fourx": "UppASD computes no energy of it; ring is read, and a TOML file has [[model.four_spin]]",
+    "biqdm": f"{NO_ENERGY}; |e_i x e_j|^2 = 1 - (e_i . e_j)^2 is a case of bq",
+}
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -177,7 +186,8 @@ class Inpsd:
         """Raise InputError for keywords that change the energy or the sites in an unsupported way."""
         for keyword, (meaning, off) in REFUSED.items():
             if keyword in self and self.word(keyword, "").lower() not in off:
-                raise self.error(keyword, f"requests {meaning}, which magsearch does not support")
+                instead = f": {INSTEAD[keyword]}" if keyword in INSTEAD else ""
+                raise self.error(keyword, f"requests {meaning}, which magsearch does not support{instead}")
 
     @property
     def unknown(self) -> list[str]:
