@@ -12,7 +12,7 @@ from random_models import random_model
 from magsearch.bounds.domain import Box, Cluster
 from magsearch.bounds.ground_state import lowest_state
 from magsearch.bounds.luttinger_tisza import lower_bound
-from magsearch.bounds.moments import moments, multiplied, symmetric_matrix
+from magsearch.bounds.moments import moments, multiplied
 from magsearch.bounds.patches import decompose, neighbouring_triples
 from magsearch.bounds.quadratic_form import in_space, quadratic_form
 from magsearch.engine.cpu import Cpu
@@ -58,11 +58,11 @@ def test_the_matrix_of_moments_of_one_arrangement_has_rank_one(odd, count):
     for seed in range(5):
         spins = unit(seed, count)
         y = np.array([value(monomial, spins) for monomial in of.number])
-        matrix = symmetric_matrix(of.map @ y + of.constant, of.size)
+        (matrix,) = of.matrices(of.map @ y + of.constant)
         eigenvalues = np.linalg.eigvalsh(matrix)
         assert_allclose(eigenvalues[:-1], 0, atol=1e-12)
         assert eigenvalues[-1] == pytest.approx(np.trace(matrix))
-        assert np.trace(matrix) <= of.largest_square(count)
+        assert np.trace(matrix) <= of.traces[0]
         assert np.abs(y).max() <= 1
 
 

@@ -16,6 +16,7 @@ from magsearch.bounds.bound import Bound
 from magsearch.bounds.domain import EXACT, Domain, domain_of, effort
 from magsearch.bounds.patches import decompose, neighbouring_triples
 from magsearch.bounds.positivity import certified
+from magsearch.bounds.product_patches import ProductPatches
 from magsearch.bounds.quadratic_form import bonds_of_cell, in_space, quadratic_form
 from magsearch.bounds.tangents import tight_form
 from magsearch.model.cells import in_shortest_cells
@@ -38,7 +39,8 @@ def lower_bound(
     """Compute a rigorous lower bound of the energy per site by Luttinger & Tisza's method with optimal multipliers.
 
     of         "box" or "crystal"
-    moments    try to raise the bound with moments of fourth order on triples of neighbours (``patches``): up to minutes
+    moments    try to raise the bound with moments of fourth order on triples of neighbours (``patches``) and on the
+               clusters of products of spins (``product_patches``): up to minutes
     tolerance  of the proof for the infinite crystal, as a fraction of the strongest spin's couplings
     watch      called repeatedly; an exception that it raises ends the computation
 
@@ -76,10 +78,15 @@ def lower_bound(
             raise ValueError(
                 f"moments of fourth order need a cell of at most {MOST_SPINS} spins, this one has {form.n_spins}"
             )
-        domain = replace(domain, form=in_space(form, hamiltonian.field))
-        for patches in neighbouring_triples(domain.form):
-            parts = decompose(domain, patches)
-            how = f"; moments of fourth order on {len(patches)} triples of spins"
+        taken = ProductPatches.of(hamiltonian)
+        form = in_space(form, hamiltonian.field) if taken is None else taken.form
+        domain = domain_of(form, of, tolerance, watch)
+        for triples in neighbouring_triples(form):
+            patches = triples if taken is None else (*taken.patches, *triples)
+            parts = decompose(domain, patches, () if taken is None else taken.products)
+            how = f"; moments of fourth order on {len(triples)} triples of spins"
+            if taken is not None:
+                how += f" and on {len(taken.patches)} patches for {len(taken.products)} products of spins"
             raised = _bound(replace(domain, form=parts.remainder), of, parts.floor, how)
             best = max(best, raised, key=lambda bound: bound.per_site)
     k = np.array(best.q).reshape(-1, 3) @ np.linalg.inv(U).T  # q . n of n cells is (U k) . n' of n' shortest ones

@@ -8,15 +8,18 @@ Optim. 11, 796 (2001)).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations, product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 Monomial = tuple[tuple[int, int, int], ...]  # exponents of x, y, z of every spin
+Polynomial = dict[Any, float]  # coefficient of each monomial
 ONE, LINEAR = (0, 0, 0), ((1, 0, 0), (0, 1, 0), (0, 0, 1))
 QUADRATIC = ((2, 0, 0), (1, 1, 0), (1, 0, 1), (0, 2, 0), (0, 1, 1))  # z^2 is not independent
 
@@ -48,24 +51,54 @@ def multiplied(one: Monomial, other: Monomial) -> dict[Monomial, float]:
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Moment matrix <v v^T> as a linear function, map y + constant, of the independent moments y.
+    """Moment matrices <v v^T> as a linear function, map y + constant, of the independent moments y.
 
-    Its elements are those of the upper triangle, column after column, off-diagonal ones times sqrt 2, as in Clarabel.
+    Their elements are those of the upper triangles, column after column, off-diagonal ones times sqrt 2, as in
+    Clarabel, one matrix after the other.
 
-    size      rows of the matrix
+    sizes     rows of each matrix
+    traces    upper bound of the trace of each for unit vectors
     number    index in y of each monomial; the monomial 1 is not among them
     map       [element, y]
     constant  [element]
     """
 
-    size: int
-    number: dict[Monomial, int]
+    sizes: tuple[int, ...]
+    traces: tuple[float, ...]
+    number: dict[Any, int]
     map: sparse.csc_array
     constant: NDArray[np.float64]
 
-    def largest_square(self, spins: int) -> float:
-        """Return an upper bound of |v|^2 for this number of unit vectors."""
-        return 1 + 2 * spins + spins * (spins - 1) / 2
+    @classmethod
+    def of(cls, matrices: Sequence[tuple[int, Callable[[int, int], Polynomial], float]], one: Any) -> Moments:
+        """Collect the moments of matrices, each given by its size, its elements (p, q) and a bound of its trace.
+
+        ``one`` is the monomial 1.
+        """
+        number: dict[Any, int] = {}
+        row, column, value = [], [], []
+        constant = np.zeros(sum(size * (size + 1) // 2 for size, _, _ in matrices))
+        element = 0
+        for size, at, _ in matrices:
+            for q in range(size):  # upper triangle by columns, as Clarabel stores a positive matrix
+                for p in range(q + 1):
+                    scale = 1.0 if p == q else np.sqrt(2.0)
+                    for monomial, factor in at(p, q).items():
+                        if monomial == one:
+                            constant[element] += scale * factor
+                        else:
+                            row.append(element)
+                            column.append(number.setdefault(monomial, len(number)))
+                            value.append(scale * factor)
+                    element += 1
+        shape = (len(constant), len(number))
+        sizes, traces = tuple(size for size, _, _ in matrices), tuple(trace for *_, trace in matrices)
+        return cls(sizes, traces, number, sparse.csc_array((value, (row, column)), shape=shape), constant)
+
+    def matrices(self, elements: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """Return the matrices [size, size] with these elements."""
+        ends = np.cumsum([size * (size + 1) // 2 for size in self.sizes])[:-1]
+        return [symmetric_matrix(part, size) for part, size in zip(np.split(elements, ends), self.sizes, strict=True)]
 
 
 @cache
@@ -81,23 +114,8 @@ def moments(spins: int, odd: bool) -> Moments:
 
     vector += [with_factors({i: a}) for i in range(spins) for a in (*(LINEAR if odd else ()), *QUADRATIC)]
     vector += [with_factors({i: a, j: b}) for i, j in combinations(range(spins), 2) for a in LINEAR for b in LINEAR]
-    number: dict[Monomial, int] = {}
-    row, column, value = [], [], []
-    constant = np.zeros(len(vector) * (len(vector) + 1) // 2)
-    element = 0
-    for q in range(len(vector)):  # upper triangle by columns, as Clarabel stores a positive matrix
-        for p in range(q + 1):
-            scale = 1.0 if p == q else np.sqrt(2.0)
-            for monomial, factor in multiplied(vector[p], vector[q]).items():
-                if monomial == vector[0]:
-                    constant[element] += scale * factor
-                else:
-                    row.append(element)
-                    column.append(number.setdefault(monomial, len(number)))
-                    value.append(scale * factor)
-            element += 1
-    shape = (len(constant), len(number))
-    return Moments(len(vector), number, sparse.csc_array((value, (row, column)), shape=shape), constant)
+    largest = 1 + 2 * spins + spins * (spins - 1) / 2  # of |v|^2
+    return Moments.of([(len(vector), lambda p, q: multiplied(vector[p], vector[q]), largest)], vector[0])
 
 
 def symmetric_matrix(elements: NDArray[np.float64], size: int) -> NDArray[np.float64]:

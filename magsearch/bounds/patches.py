@@ -9,7 +9,7 @@ minimum of f_p is over true unit vectors, and is bounded by a sum of squares of 
 f_p follow from one convex program over the correlations of all waves and the moments of the patches (``semidefinite``):
 Paul & Refael, arXiv:2605.06784, with all long-ranged couplings of the remainder in one matrix for each wave vector. The
 solver's result need not be accurate: f_p is read from the matrix of the sum of squares, and the remainder is
-bounded by the proofs of this package.
+bounded by the proofs of this package. ``product_patches`` adds products of several spins.
 
 Several multipliers for each sublattice, or Shor's relaxation of the whole box, would not improve the bound: the optimal
 multipliers of a convex problem have the symmetry of the lattice.
@@ -23,10 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.bounds.domain import EXACT, Box, Domain, inequivalent
-from magsearch.bounds.moments import symmetric_matrix
 from magsearch.bounds.positivity import LOOSER, UNIT, certified, factorisation_error, positive
 from magsearch.bounds.quadratic_form import QuadraticForm
-from magsearch.bounds.semidefinite import Patch, Program, Solution
+from magsearch.bounds.semidefinite import Patch, Program, Site, Solution
 
 ROUNDS = 25  # largest number of times that wave vectors are added
 GRID = 3  # initial number of wave vectors along each period
@@ -57,7 +56,11 @@ def neighbouring_triples(form: QuadraticForm) -> tuple[tuple[Patch, ...], ...]:
     ends = zip(form.i[kept].tolist(), form.j[kept].tolist(), map(tuple, form.offset[kept].tolist()), strict=True)
     bonds = dict(zip(ends, strong[kept].tolist(), strict=True))
     here = (0,) * form.dimension
-    found: tuple[dict[Patch, float], ...] = ({}, {}, {})  # triangles, straight and bent lines, and how strong they are
+    found: tuple[dict[tuple[Site, ...], float], ...] = (
+        {},
+        {},
+        {},
+    )  # triangles, straight and bent lines, and how strong they are
     for (a, b, first), s in bonds.items():
         for (d, c, second), t in bonds.items():
             there = tuple(x + y for x, y in zip(first, second, strict=True))
@@ -66,12 +69,12 @@ def neighbouring_triples(form: QuadraticForm) -> tuple[tuple[Patch, ...], ...]:
                 kind = 0 if third else 1 if (a, first) == (d, second) else 2
                 found[kind][_placed(((a, here), (b, first), (c, there)))] = s + t + third
     ranked = [sorted(kind.items(), key=lambda pair: (-pair[1], pair[0])) for kind in found]
-    chosen = [tuple(patch for patch, _ in kind[:PATCHES]) for kind in ranked]
+    chosen = [tuple(Patch(sites) for sites, _ in kind[:PATCHES]) for kind in ranked]
     return tuple(kind for kind in chosen[:2] if kind) or (chosen[2],)
 
 
-def _placed(sites: Patch) -> Patch:
-    """Return the patch translated and ordered so that all its translations become equal."""
+def _placed(sites: tuple[Site, ...]) -> tuple[Site, ...]:
+    """Return the sites translated and ordered so that all its translations become equal."""
     moved = [
         tuple(sorted((a, tuple(x - y for x, y in zip(T, origin, strict=True))) for a, T in sites))
         for _, origin in sites
@@ -79,8 +82,10 @@ def _placed(sites: Patch) -> Patch:
     return min(moved)
 
 
-def decompose(domain: Domain, patches: tuple[Patch, ...]) -> Decomposition:
+def decompose(domain: Domain, patches: tuple[Patch, ...], products: tuple[float, ...] = ()) -> Decomposition:
     """Transfer couplings of the domain's form to patches, optimally according to a convex program.
+
+    products  energies of the products of spins that the patches have in addition, meV per cell (``Program.products``)
 
     The form must have three components per spin (``in_space``). Raises ImportError if Clarabel is not installed (the
     extra ``sdp``).
@@ -88,7 +93,7 @@ def decompose(domain: Domain, patches: tuple[Patch, ...]) -> Decomposition:
     form = domain.form
     active, best, reached = _first_waves(domain), Decomposition(form, 0.0), -np.inf
     for _ in range(ROUNDS):
-        program = Program(form, active, patches)
+        program = Program(form, active, patches, products)
         solution = program.solve()
         parts = _decomposition(program, solution)
         k, lowest = replace(domain, form=parts.remainder).softest(solution.values)
@@ -119,39 +124,46 @@ def _first_waves(domain: Domain) -> NDArray[np.float64]:
 def _decomposition(program: Program, solution: Solution) -> Decomposition:
     """Return the decomposition with f_p = v.G v - <1, G> up to second order, for the solver's matrices G.
 
-    Moments of third and fourth order must cancel in v.G v: G is projected on the matrices for which they do. Their
-    rounding errors (each moment is at most one) and a negative eigenvalue of G are subtracted from the floor.
+    Moments of third and fourth order must cancel in v.G v, or add up to the products of the energy: G is projected on
+    the matrices for which they cancel. What is left of them (each moment is at most one), and a negative eigenvalue of
+    G, are subtracted from the floor.
     """
     form = program.form
     i, j, offset, J, field = [form.i], [form.j], [form.offset], [form.J], form.field.copy()
-    floor = 0.0
+    floor, products = 0.0, np.array(program.products)
     for patch, squares in zip(program.patches, solution.squares, strict=True):
         of, links = program.of(patch), list(program.links(patch))
-        taken = np.array([link.moment for link in links])
+        named = np.array([of.number[product] for product, *_ in patch.products], dtype=np.int64)
+        taken = np.concatenate([[link.moment for link in links], named])
         others = np.setdiff1d(np.arange(of.map.shape[1]), taken)
         unwanted = of.map[:, others].toarray()
         squares = squares - unwanted @ np.linalg.solve(unwanted.T @ unwanted, unwanted.T @ squares)
         sums = of.map.T @ squares
-        largest = float(np.abs(squares).max(initial=0.0))
-        rounding, lift = UNIT * of.size**2 * largest, factorisation_error(of.size, largest)
-        while not positive(symmetric_matrix(squares, of.size) + lift * np.eye(of.size)):
-            lift *= LOOSER
-        lift += factorisation_error(of.size, largest + lift)
         floor -= float(of.constant @ squares) + float(np.abs(sums[others]).sum())
-        floor -= lift * of.largest_square(len(patch)) + rounding * of.map.shape[1]
+        floor -= UNIT * len(squares) * float(np.abs(squares).max(initial=0.0)) * 2 * of.map.shape[1]
+        for matrix, trace in zip(of.matrices(squares), of.traces, strict=True):
+            size, largest = len(matrix), float(np.abs(matrix).max(initial=0.0))
+            lift = factorisation_error(size, largest)
+            while not positive(matrix + lift * np.eye(size)):
+                lift *= LOOSER
+            floor -= (lift + factorisation_error(size, largest + lift)) * trace
+        for (_, sign, which), moment in zip(patch.products, named, strict=True):
+            products[which] -= sign * sums[moment]
         for link in links:
-            spin, component = divmod(link.a, 3)
-            if link.b < 0:
-                field[spin, component] += sums[link.moment]
-                continue
-            other, along = divmod(link.b, 3)
-            matrix = np.zeros((1, 3, 3))
-            matrix[0, component, along] = sums[link.moment]
-            T = np.array([link.T]).reshape(1, -1)
-            i += [np.array([spin]), np.array([other])]
-            j += [np.array([other]), np.array([spin])]
-            offset += [T, -T]
-            J += [matrix, matrix.swapaxes(1, 2)]
+            for a, b in link.ends:
+                spin, component = divmod(a, 3)
+                if b < 0:
+                    field[spin, component] += sums[link.moment]
+                    continue
+                other, along = divmod(b, 3)
+                matrix = np.zeros((1, 3, 3))
+                matrix[0, component, along] = sums[link.moment]
+                T = np.array([link.T]).reshape(1, -1)
+                i += [np.array([spin]), np.array([other])]
+                j += [np.array([other]), np.array([spin])]
+                offset += [T, -T]
+                J += [matrix, matrix.swapaxes(1, 2)]
+    floor -= float(np.abs(products).sum()) * (1 + UNIT * len(products)) if len(products) else 0.0
     remainder = replace(
         form, i=np.concatenate(i), j=np.concatenate(j), offset=np.concatenate(offset), J=np.concatenate(J), field=field
     )

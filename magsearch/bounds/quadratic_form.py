@@ -185,6 +185,11 @@ def _axes(hamiltonian: Hamiltonian) -> tuple[NDArray[np.bool_], NDArray[np.bool_
     return crossed, crossed & ~np.array(hamiltonian.lattice.periodic)
 
 
+def folded_axes(hamiltonian: Hamiltonian) -> NDArray[np.bool_]:
+    """Return the axes along which all layers of the box belong to one cell of the form: open, crossed by couplings."""
+    return _axes(hamiltonian)[1]
+
+
 def bonds_of_cell(hamiltonian: Hamiltonian) -> float:
     """Estimate the number of bonds of the model's quadratic form, without building it."""
     layers = np.where(_axes(hamiltonian)[1], hamiltonian.lattice.size, 1).prod()

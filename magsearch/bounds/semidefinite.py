@@ -19,26 +19,48 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from magsearch.bounds.invariants import Product, invariants, pair
 from magsearch.bounds.moments import LINEAR, ONE, QUADRATIC, Moments, moments
 from magsearch.bounds.quadratic_form import QuadraticForm
 
-Patch = tuple[tuple[int, tuple[int, ...]], ...]  # (spin, cell in periods) of each site
+Site = tuple[int, tuple[int, ...]]  # spin, and its cell in periods
 TOLERANCE = 1e-10  # of Clarabel's duality gap and feasibility
 REFINEMENTS = 50  # largest number of iterative refinements of a linear system
 
 
 @dataclass(frozen=True)
+class Patch:
+    """Sites whose moments are unknowns.
+
+    sites     spin and cell of each
+    products  moments of a patch that are products of spins of the energy: moment (``invariants``), sign, and its number
+              in ``Program.products``. With any, the patch has the moments that rotations leave as they are, else all
+    """
+
+    sites: tuple[Site, ...]
+    products: tuple[tuple[Product, float, int], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.sites)
+
+    def moments(self, odd: bool) -> Moments:
+        """Return the moment matrices; ``odd``: with the moments of odd order, in a field."""
+        if self.products:
+            return invariants(len(self), any(len(part) == 3 for product, *_ in self.products for part in product))
+        return moments(len(self), odd)
+
+
+@dataclass(frozen=True)
 class Link:
-    """Moment of a patch that is a correlation of the crystal, <s_a(0) s_b(T)>, or, with b = -1, a uniform part m_a.
+    """Moment of a patch that is a sum of correlations of the crystal, <s_a(0) s_b(T)>, or, with b = -1, of means m_a.
 
     moment  index among the moments of its patch
-    a, b    3 spin + component
+    ends    a and b of each correlation, 3 spin + component
     T       cells, in periods
     """
 
     moment: int
-    a: int
-    b: int
+    ends: tuple[tuple[int, int], ...]
     T: tuple[int, ...]
 
 
@@ -61,16 +83,19 @@ class Program:
     """Semidefinite program over the correlations of waves and the moments of patches.
 
     The unknowns are, in this order: for each wave vector the diagonal of X, and the real and imaginary part of its
-    upper triangle, row by row; with a field, m; the moments of each patch. Energies are in units of form.scale.
+    upper triangle, row by row; with a field, m; the products; the moments of each patch. Energies are in units of
+    form.scale.
 
-    form     quadratic form with three components per spin
-    k        wave vectors [q, 3] in units of the reciprocal vectors, 0 first
-    patches  sites of each patch
+    form      quadratic form with three components per spin
+    k         wave vectors [q, 3] in units of the reciprocal vectors, 0 first
+    patches   sites of each patch
+    products  [product] energy of each product of spins, meV per cell: one moment of all patches that have it
     """
 
     form: QuadraticForm
     k: NDArray[np.float64]
     patches: tuple[Patch, ...]
+    products: tuple[float, ...] = ()
 
     @property
     def odd(self) -> bool:
@@ -83,14 +108,19 @@ class Program:
         return len(self.k) * self.form.order**2
 
     def of(self, patch: Patch) -> Moments:
-        """Return the moment matrix of a patch."""
-        return moments(len(patch), self.odd)
+        """Return the moment matrices of a patch."""
+        return patch.moments(self.odd)
 
     @cached_property
     def first(self) -> NDArray[np.int64]:
         """Index of the first moment of each patch, and last the number of unknowns, [patch + 1]."""
         counts = [len(self.of(patch).number) for patch in self.patches]
-        return self.mean + self.form.order * self.odd + np.cumsum([0, *counts])
+        return self.product + len(self.products) + np.cumsum([0, *counts])
+
+    @property
+    def product(self) -> int:
+        """Index of the first product among the unknowns."""
+        return self.mean + self.form.order * self.odd
 
     def links(self, patch: Patch) -> Iterator[Link]:
         """Yield the moments of first and second order of a patch as correlations of the crystal."""
@@ -100,28 +130,40 @@ class Program:
             exponents = dict(factors)
             return number[tuple(exponents.get(site, ONE) for site in range(len(patch)))]
 
-        for site, (spin, _) in enumerate(patch):
+        every = [
+            (p, q, i, j, tuple(u - t for t, u in zip(T, U, strict=True)))
+            for (p, (i, T)), (q, (j, U)) in combinations(enumerate(patch.sites), 2)
+        ]
+        if patch.products:
+            for p, q, i, j, between in every:
+                yield Link(number[pair(p, q)], tuple((3 * i + a, 3 * j + a) for a in range(3)), between)
+            return
+        for site, (spin, _) in enumerate(patch.sites):
             if self.odd:
-                yield from (Link(moment((site, x)), 3 * spin + a, -1, here) for a, x in enumerate(LINEAR))
+                yield from (Link(moment((site, x)), ((3 * spin + a, -1),), here) for a, x in enumerate(LINEAR))
             for x in QUADRATIC:
                 a, b = (a for a in range(3) for _ in range(x[a]))
-                yield Link(moment((site, x)), 3 * spin + a, 3 * spin + b, here)
-        for (p, (i, T)), (q, (j, U)) in combinations(enumerate(patch), 2):
-            between = tuple(u - t for t, u in zip(T, U, strict=True))
+                yield Link(moment((site, x)), ((3 * spin + a, 3 * spin + b),), here)
+        for p, q, i, j, between in every:
             for a, x in enumerate(LINEAR):
-                yield from (Link(moment((p, x), (q, y)), 3 * i + a, 3 * j + b, between) for b, y in enumerate(LINEAR))
+                for b, y in enumerate(LINEAR):
+                    yield Link(moment((p, x), (q, y)), ((3 * i + a, 3 * j + b),), between)
 
     def correlation(self, link: Link) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return the unknowns and factors of <s_a(0) s_b(T)> = sum_q Re[X_ab(q)* exp(i q.T)], or of m_a."""
-        if link.b < 0:
-            return np.array([self.mean + link.a]), np.ones(1)
+        """Return the unknowns and factors of the sum of <s_a(0) s_b(T)> = sum_q Re[X_ab(q)* exp(i q.T)], or of m_a."""
+        found = [self._correlation(a, b, link.T) for a, b in link.ends]
+        return np.concatenate([unknown for unknown, _ in found]), np.concatenate([factor for _, factor in found])
+
+    def _correlation(self, one: int, other: int, T: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        if other < 0:
+            return np.array([self.mean + one]), np.ones(1)
         order, start = self.form.order, np.arange(len(self.k)) * self.form.order**2
-        angle = 2 * np.pi * (self.k @ self.form.period.T @ np.array(link.T, dtype=float))
-        if link.a == link.b:
-            return start + link.a, np.cos(angle)
-        a, b = sorted((link.a, link.b))
+        angle = 2 * np.pi * (self.k @ self.form.period.T @ np.array(T, dtype=float))
+        if one == other:
+            return start + one, np.cos(angle)
+        a, b = sorted((one, other))
         real = start + order + a * order - a * (a + 1) // 2 + b - a - 1
-        sine = np.sin(angle) if link.a < link.b else -np.sin(angle)
+        sine = np.sin(angle) if one < other else -np.sin(angle)
         return np.concatenate([real, real + order * (order - 1) // 2]), np.concatenate([np.cos(angle), sine])
 
     def energy(self) -> NDArray[np.float64]:
@@ -133,10 +175,11 @@ class Program:
         total[: self.mean] = np.concatenate(parts, axis=1).ravel()
         if self.odd:
             total[self.mean : self.mean + self.form.order] = -self.form.field.ravel() / self.form.scale
+        total[self.product : self.product + len(self.products)] = np.array(self.products) / self.form.scale
         return total
 
     def equalities(self) -> tuple[sparse.coo_array, NDArray[np.float64]]:
-        """Return A and b of the equations A x = b: lengths are one on average, moments are correlations."""
+        """Return A and b of the equations A x = b: lengths are one on average, moments correlations or products."""
         row, column, value = [], [], []
         components, start = np.arange(3), np.arange(len(self.k))[:, None] * self.form.order**2
         for spin in range(self.form.n_spins):
@@ -150,6 +193,12 @@ class Program:
                 column.append(np.append(unknown, first + link.moment))
                 value.append(np.append(factor, -1.0))
                 row.append(np.full(len(unknown) + 1, count))
+                count += 1
+            number = self.of(patch).number
+            for product, sign, which in patch.products:
+                column.append(np.array([first + number[product], self.product + which]))
+                value.append(np.array([1.0, -sign]))
+                row.append(np.full(2, count))
                 count += 1
         entries = np.concatenate(value), (np.concatenate(row), np.concatenate(column))
         right = np.where(np.arange(count) < self.form.n_spins, 1.0, 0.0)
@@ -197,7 +246,7 @@ class Program:
             shape = (len(of.constant), self.first[-1])
             matrices.append(-sparse.coo_array((entries.data, (entries.row, entries.col + first)), shape=shape))
             constants.append(of.constant)
-            cones.append(clarabel.PSDTriangleConeT(of.size))
+            cones += [clarabel.PSDTriangleConeT(size) for size in of.sizes]
         settings = clarabel.DefaultSettings()
         settings.verbose, settings.max_threads = False, 1
         settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = TOLERANCE
