@@ -53,7 +53,19 @@ def one_axis_each() -> Hamiltonian:
     return Hamiltonian(lattice, bonds, np.array([1.0, 2.0, 0.5]), terms, (0.5, 0, -3))
 
 
-ALL = MODELS | {make.__name__: make() for make in (anisotropies, one_axis_each)}
+def squares() -> Hamiltonian:
+    """Biquadratic pairs alone; one of them leads around the box to the same site in both directions."""
+    model = MODELS["clusters_of_spins"]
+    return replace(model, others=model.others[:1])
+
+
+def four_spins() -> Hamiltonian:
+    """Products of two to four spins, in a box that holds them."""
+    model = MODELS["clusters_of_spins"]
+    return replace(model, lattice=replace(model.lattice, size=(5, 4, 1)))
+
+
+ALL = MODELS | {make.__name__: make() for make in (anisotropies, one_axis_each, squares, four_spins)}
 # what a model has that a format has no word for, by the word that the refusal says
 REFUSED = {
     "kagome_tensor": {"spirit": "anisotropic exchange"},
@@ -71,7 +83,14 @@ REFUSED = {
     },
     "anisotropies": {"tb2j": "fourth order", "spirit": "fourth order", "vampire": "fourth order"},
     "several_axes": dict.fromkeys(TARGETS.keys() - {"toml"}, "vacancies"),
-    "clusters_of_spins": dict.fromkeys(TARGETS.keys() - {"toml"}, "the term 'biquadratic'"),
+    "clusters_of_spins": {
+        "uppasd": "more than two spins", "tb2j": "the term 'biquadratic'", "vampire": "more than two spins",
+        "spirit": "couplings over 3 cells in a box",
+    },
+    "squares": {"tb2j": "the term 'biquadratic'"},
+    "four_spins": {
+        "uppasd": "more than two spins", "tb2j": "the term 'biquadratic'", "vampire": "more than two spins",
+    },
     "coupled_waves": dict.fromkeys(TARGETS.keys() - {"toml"}, "the term 'wave_vectors'"),
     "disordered": dict.fromkeys(TARGETS, "vacancies") | {"toml": "differ from cell to cell"},
 }  # fmt: skip

@@ -62,6 +62,8 @@ FOR_SPIRIT = {
         "cubic_easy_axes",
     )
 } | MORE  # fmt: skip
+CLUSTERS = MODELS["clusters_of_spins"]
+FOR_SPIRIT["clusters_of_spins"] = replace(CLUSTERS, lattice=replace(CLUSTERS.lattice, size=(5, 4, 1)))
 
 
 # -- Spirit --------------------------------------------------------------------------------------------------------

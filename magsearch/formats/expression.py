@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.errors import InputError
-from magsearch.model.bonds import Bonds, dmi_vector
+from magsearch.model.bonds import Bonds, dmi_vector, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.products import SpinProducts
 from magsearch.model.terms.single_ion import Anisotropy, CubicAnisotropy, StevensOperator, UniaxialAnisotropy
 from magsearch.model.terms.term import Term
 
@@ -22,6 +23,7 @@ NOISE = 1e-12  # of the largest coupling: rounding errors of sums
 PARALLEL = 1e-9  # largest 1 - |cosine| between unit vectors that count as parallel
 
 Vector = tuple[float, float, float]
+Pair = tuple[tuple[int, int, int, int], ...]  # atom and cell of both spins
 
 
 class CannotExpress(InputError):
@@ -101,6 +103,31 @@ class Expression:
         first = [tuple(f) >= tuple(b) for f, b in zip(forward.tolist(), backward.tolist(), strict=True)]
         kept = np.flatnonzero(first)
         return Bonds(bonds.i[kept], bonds.j[kept], bonds.offset[kept], bonds.J[kept])
+
+    @cached_property
+    def squares(self) -> Bonds:
+        """Biquadratic exchange, every pair in both directions, with the matrix B 1 in meV.
+
+        Raises CannotExpress for products of other spins.
+        """
+        found: list[tuple[int, int, list[int], float]] = []
+        for term in self.hamiltonian.products:
+            for (one, other), constant in self.of_term(term).items():
+                if one != other:
+                    raise CannotExpress(self.target, f"products of more than two spins ('{term.name}')")
+                (i, *here), (j, *there) = one
+                found.append((i, j, [y - x for x, y in zip(here, there, strict=True)], constant))
+        i, j, offset, B = ([pair[n] for pair in found] for n in range(4))
+        return Bonds.pairs(i, j, exchange_matrix(np.array(B)), np.array(offset).reshape(-1, 3))
+
+    def of_term(self, term: Term) -> dict[tuple[Pair, Pair], float]:
+        """Return the products (ij)(kl) of a term, as pairs of atoms and cells, and their constants in meV.
+
+        Raises CannotExpress for chiralities and products of matrices.
+        """
+        if not isinstance(term, SpinProducts) or term.three.any():
+            raise CannotExpress(self.target, f"the term '{term.name}' ({type(term).__name__})")
+        return {(key[0], key[1]): constant for key, constant in term.distinct.items()}
 
     @cached_property
     def noise(self) -> float:
@@ -184,7 +211,12 @@ class Expression:
             "cells; .restart and .xyz files have their spins in these places, and so has OUT.h5 as --spins, but not "
             "files written before"
         )
-        return replace(self, hamiltonian=replace(h, lattice=inside, bonds=bonds)), [f"{self.target}: {told}"]
+        others = tuple(
+            replace(term, cells=term.cells + cells[term.atoms]) if isinstance(term, SpinProducts) else term
+            for term in h.others
+        )
+        moved_there = replace(h, lattice=inside, bonds=bonds, others=others)
+        return replace(self, hamiltonian=moved_there), [f"{self.target}: {told}"]
 
 
 def _vector(n: NDArray[np.float64]) -> Vector:

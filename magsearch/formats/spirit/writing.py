@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from magsearch.formats.expression import PARALLEL, CannotExpress, Expression, row
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.terms.dipole import Dipole
+from magsearch.model.terms.products import SpinProducts
 
 TARGET = "Spirit"
+QUADRUPLET = "i j da_j db_j dc_j k da_k db_k dc_k l da_l db_l dc_l q"  # - q (ij)(kl)
 
 
 def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[str]]:
@@ -20,12 +23,15 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
     one cubic term along x, y and z for all atoms, and disorder.
     """
     open_box = not any(hamiltonian.lattice.periodic)  # Spirit sums few periodic images of dipoles
-    expression = Expression.of(hamiltonian, TARGET, others=(Dipole,) if open_box else ())
+    expression = Expression.of(hamiltonian, TARGET, others=(SpinProducts, Dipole) if open_box else (SpinProducts,))
     expression.isotropic()
     h, lattice = expression.hamiltonian, expression.hamiltonian.lattice
     pairs = expression.pairs
     J, D, _ = expression.parts(pairs.J)
+    quadruplets = _quadruplets(expression)
     reach = np.abs(pairs.offset).max(axis=0, initial=0)
+    for _, cells, _ in quadruplets:
+        reach = np.maximum(reach, np.abs(cells).max(axis=0))
     if any(p and r > n for p, r, n in zip(lattice.periodic, reach, lattice.size, strict=True)):
         raise CannotExpress(
             TARGET, f"couplings over {reach.max()} cells in a box of {lattice.size}; enlarge model.size"
@@ -63,8 +69,26 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
     keys = [f"{i} {j} {a} {b} {c}" for i, j, (a, b, c) in zip(pairs.i, pairs.j, pairs.offset, strict=True)]
     lines += [f"n_interaction_pairs {len(pairs)}", "i j da db dc Jij Dijx Dijy Dijz"]
     lines += [f"{key} {row([j, *d])}" for key, j, d in zip(keys, J, D, strict=True)]
+    if quadruplets:
+        lines += [f"n_interaction_quadruplets {len(quadruplets)}", QUADRUPLET]
+        lines += [_quadruplet(*quadruplet) for quadruplet in quadruplets]
     notes = [f"Spirit adds the constant {-Kc / 2:g} meV per spin to the cubic anisotropy"] if Kc else []
     return {path: "\n".join(lines) + "\n"}, notes
+
+
+def _quadruplets(expression: Expression) -> list[tuple[list[int], NDArray[np.int64], float]]:
+    """Return the atoms i, j, k, l, the cells of the last three from the first [3, 3], and the constant of products."""
+    found = []
+    for term in expression.hamiltonian.products:
+        for (one, other), constant in expression.of_term(term).items():
+            places = np.array([*one, *other])
+            found.append((places[:, 0].tolist(), places[1:, 1:] - places[0, 1:], constant))
+    return found
+
+
+def _quadruplet(atoms: list[int], cells: NDArray[np.int64], constant: float) -> str:
+    others = " ".join(f"{atom} {a} {b} {c}" for atom, (a, b, c) in zip(atoms[1:], cells.tolist(), strict=True))
+    return f"{atoms[0]} {others} {row([constant])}"
 
 
 def _uniaxial(

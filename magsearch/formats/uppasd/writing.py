@@ -11,21 +11,25 @@ from pathlib import Path
 import numpy as np
 
 from magsearch.formats.expression import PARALLEL, Atom, CannotExpress, Expression, number, row
+from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.lattice import Lattice
 from magsearch.model.terms.dipole import Dipole
+from magsearch.model.terms.products import SpinProducts
 from magsearch.units import MRY
 
 TARGET = "UppASD"
 
 
 def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[str]]:
-    """Return the texts of inpsd.dat, posfile, momfile, jfile and, if needed, dmfile and kfile, and notes for the user.
+    """Return the texts of inpsd.dat, posfile, momfile, jfile and, if needed, dmfile, bqfile and kfile, and notes.
 
     inpsd.dat is ``path``, or a file in it if ``path`` has no suffix; lengths are in angstrom (alat 1e-10). Raises
     CannotExpress for models without couplings, unsupported anisotropy, and disorder.
     """
     open_box = not any(hamiltonian.lattice.periodic)  # UppASD sums dipoles without periodic images
-    expression, notes = Expression.of(hamiltonian, TARGET, others=(Dipole,) if open_box else ()).wrapped(alone=True)
+    others = (SpinProducts, Dipole) if open_box else (SpinProducts,)
+    expression, notes = Expression.of(hamiltonian, TARGET, others=others).wrapped(alone=True)
     h, lattice = expression.hamiltonian, expression.hamiltonian.lattice
     main = path if path.suffix else path / "inpsd.dat"
     bonds = h.bonds
@@ -42,6 +46,10 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
     }
     if not tensor and D.any():
         files["dmfile"] = [f"{key} {row(d / (2 * MRY))}" for key, d in zip(keys, D, strict=True)]
+    squares = expression.squares
+    if len(squares):
+        every = zip(squares.i, squares.j, squares.offset, squares.J[:, 0, 0] / (2 * MRY), strict=True)
+        files["bqfile"] = [f"{i + 1} {j + 1} {a} {b} {c} {number(B)}" for i, j, (a, b, c), B in every]
     anisotropies = [_rows(n, atom, m) for n, atom, m in zip(atoms, expression.atoms, expression.moments, strict=True)]
     if any(anisotropies):
         files["kfile"] = [line for lines in anisotropies for line in lines]
@@ -66,13 +74,14 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
         "maptype 3",  # cells from site to site, of the positions as they are listed here
         "exchange ./jfile",
     ]
-    ends = np.column_stack([bonds.i, bonds.j, np.where(lattice.periodic, bonds.offset % lattice.size, bonds.offset)])
-    if len(np.unique(ends, axis=0)) < len(bonds):
+    if _ambiguous(lattice, bonds) or _ambiguous(lattice, squares):
         lines.append("map_multiple T")  # otherwise UppASD keeps only one vector between two atoms in a small box
     if tensor:
         lines += ["do_jtensor 1", "calc_jtensor F"]
     if "dmfile" in files:
         lines.append("dm ./dmfile")
+    if "bqfile" in files:
+        lines.append("bq ./bqfile")
     if "kfile" in files:
         lines.append("anisotropy ./kfile")
         if any(len(rows) > 1 for rows in anisotropies):
@@ -83,6 +92,12 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
         lines.append(f"hfield {row(h.field)}")
     written = {main: "\n".join(lines) + "\n"}
     return written | {main.parent / name: "\n".join(rows) + "\n" for name, rows in files.items()}, notes
+
+
+def _ambiguous(lattice: Lattice, bonds: Bonds) -> bool:
+    """Return whether two bonds lead from one atom to the same site of the box."""
+    ends = np.column_stack([bonds.i, bonds.j, np.where(lattice.periodic, bonds.offset % lattice.size, bonds.offset)])
+    return len(np.unique(ends, axis=0)) < len(bonds)
 
 
 def _rows(n: int, atom: Atom, moment: float) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from magsearch.formats.expression import Atom, CannotExpress, Expression, number, row
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.terms.products import SpinProducts
 from magsearch.units import JOULE
 
 TARGET = "VAMPIRE"
@@ -20,7 +21,7 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
     ``input`` has box, boundaries and field. Raises CannotExpress for more than MOST kinds of atoms, unsupported
     anisotropy, and disorder.
     """
-    expression, notes = Expression.of(hamiltonian, TARGET).wrapped()
+    expression, notes = Expression.of(hamiltonian, TARGET, others=(SpinProducts,)).wrapped()
     h, lattice = expression.hamiltonian, expression.hamiltonian.lattice
     kinds = [
         (species, float(moment), terms)
@@ -64,6 +65,9 @@ def _cell(expression: Expression, material: list[int]) -> list[str]:
     kind = "tensorial" if D.any() or traceless.any() else "isotropic"
     values = (bonds.J.reshape(len(bonds), 9) if kind == "tensorial" else J[:, None]) / JOULE
     ends = zip(bonds.i, bonds.j, bonds.offset, values, strict=True)
+    squares = expression.squares
+    every = zip(squares.i, squares.j, squares.offset, squares.J[:, 0, 0] / JOULE, strict=True)
+    biquadratic = [f"{n} {i} {j} {a} {b} {c} {number(B)}" for n, (i, j, (a, b, c), B) in enumerate(every)]
     return [
         "# lengths of the cell vectors, angstrom",
         row(lengths),
@@ -75,6 +79,7 @@ def _cell(expression: Expression, material: list[int]) -> list[str]:
         "# interactions: id i j dx dy dz J, joule",
         f"{len(bonds)} {kind}",
         *(f"{n} {i} {j} {a} {b} {c} {row(v)}" for n, (i, j, (a, b, c), v) in enumerate(ends)),
+        *([f"{len(biquadratic)} isotropic", *biquadratic] if biquadratic else []),
     ]
 
 
