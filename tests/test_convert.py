@@ -16,6 +16,7 @@ from magsearch.errors import InputError
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
+from magsearch.model.terms.products import SpinProducts
 from magsearch.model.terms.single_ion import CubicAnisotropy, UniaxialAnisotropy
 
 # target: the name to write to, and which of the written files is read again
@@ -59,13 +60,20 @@ def squares() -> Hamiltonian:
     return replace(model, others=model.others[:1])
 
 
+def squares_of_one() -> Hamiltonian:
+    """Biquadratic exchange of one atom in a cell with an angle of 60 degrees."""
+    model = MODELS["triangular_j1_j3"]
+    near = SpinProducts.biquadratic([0, 0, 0], [0, 0, 0], [[1, 0, 0], [0, 1, 0], [2, 1, 0]], [0.4, -0.3, 0.2])
+    return replace(model, others=(near,))
+
+
 def four_spins() -> Hamiltonian:
     """Products of two to four spins, in a box that holds them."""
     model = MODELS["clusters_of_spins"]
     return replace(model, lattice=replace(model.lattice, size=(5, 4, 1)))
 
 
-ALL = MODELS | {make.__name__: make() for make in (anisotropies, one_axis_each, squares, four_spins)}
+ALL = MODELS | {make.__name__: make() for make in (anisotropies, one_axis_each, squares, squares_of_one, four_spins)}
 # what a model has that a format has no word for, by the word that the refusal says
 REFUSED = {
     "kagome_tensor": {"spirit": "anisotropic exchange"},
@@ -87,7 +95,8 @@ REFUSED = {
         "uppasd": "more than two spins", "tb2j": "the term 'biquadratic'", "vampire": "more than two spins",
         "spirit": "couplings over 3 cells in a box",
     },
-    "squares": {"tb2j": "the term 'biquadratic'"},
+    "squares": {"tb2j": "the term 'biquadratic'", "uppasd": "several types of atoms"},
+    "squares_of_one": {"tb2j": "the term 'biquadratic'"},
     "four_spins": {
         "uppasd": "more than two spins", "tb2j": "the term 'biquadratic'", "vampire": "more than two spins",
     },

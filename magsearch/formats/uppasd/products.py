@@ -30,11 +30,16 @@ def read_products(inpsd: Inpsd, sites: Sites, shift: NDArray[np.int64]) -> tuple
     """
     found: list[SpinProducts] = []
     notes: list[str] = []
+    for keyword in ("bq", "ring"):
+        if _given(inpsd, keyword) and len(np.unique(sites.types)) > 1:
+            raise inpsd.error(keyword, "needs atoms of one type: UppASD loses the constants of others")
     if _given(inpsd, "bq"):
         table = Table.read(inpsd.file("bq"), PAIR)
         sym = inpsd.whole("sym", 1, 0)[0]
         B = 2 * MRY * exchange_matrix(table.values[:, 5])
-        bonds, notes, own = bonds_of(sites, table, B, operations(sym), typed=True)
+        cells = sites.maptype == 2  # else Cartesian, for UppASD, whatever posfiletype and maptype say of other files
+        there = sites if cells else replace(sites, maptype=1, direct=False)
+        bonds, notes, own = bonds_of(there, table, B, operations(sym), typed=True)
         if own:
             row = next(iter(own.values()))
             raise table.error(row, "couples an atom to itself; expected two sites")
@@ -45,7 +50,8 @@ def read_products(inpsd: Inpsd, sites: Sites, shift: NDArray[np.int64]) -> tuple
         half = 0.5 * bonds.J[:, 0, 0]  # both directions are listed
         found.append(SpinProducts.biquadratic(bonds.i, bonds.j, bonds.offset, half, bonds.source))
     if _given(inpsd, "ring"):
-        found.append(_ring(inpsd, sites, shift))
+        cells = sites.maptype == 2  # else those of maptype 1
+        found.append(_ring(inpsd, sites if cells else replace(sites, maptype=1), shift))
     return SpinProducts.joined(found), notes
 
 
@@ -57,8 +63,6 @@ def _ring(inpsd: Inpsd, sites: Sites, shift: NDArray[np.int64]) -> SpinProducts:
     """Return the rings, E = + 1/2 sum over rows and sites i of K [(ij)(kl) + (jk)(li) - (ik)(jl)], K in mRy."""
     table = Table.read(inpsd.file("ring"), RING)
     lattice = sites.lattice
-    if len(np.unique(sites.types)) > 1:
-        raise inpsd.error("ring", "needs atoms of one type, as in UppASD")
     of = [table.indices(n, lattice.atoms, "atom") for n in range(4)]
     start = np.repeat(np.arange(lattice.atoms), len(table.line))
     row = np.tile(np.arange(len(table.line)), lattice.atoms)

@@ -47,9 +47,12 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
     if not tensor and D.any():
         files["dmfile"] = [f"{key} {row(d / (2 * MRY))}" for key, d in zip(keys, D, strict=True)]
     squares = expression.squares
+    if len(squares) and lattice.atoms > 1:
+        raise CannotExpress(TARGET, "biquadratic exchange of several types of atoms")
     if len(squares):
-        every = zip(squares.i, squares.j, squares.offset, squares.J[:, 0, 0] / (2 * MRY), strict=True)
-        files["bqfile"] = [f"{i + 1} {j + 1} {a} {b} {c} {number(B)}" for i, j, (a, b, c), B in every]
+        vectors = lattice.basis[squares.j] - lattice.basis[squares.i] + squares.offset @ lattice.cell  # whatever maptype
+        every = zip(squares.i, squares.j, vectors, squares.J[:, 0, 0] / (2 * MRY), strict=True)
+        files["bqfile"] = [f"{i + 1} {j + 1} {row([*vector, B])}" for i, j, vector, B in every]
     anisotropies = [_rows(n, atom, m) for n, atom, m in zip(atoms, expression.atoms, expression.moments, strict=True)]
     if any(anisotropies):
         files["kfile"] = [line for lines in anisotropies for line in lines]
