@@ -138,3 +138,12 @@ def random_waves(seed: int, lattice: Lattice, count: int = 3) -> WaveCouplings:
             count -= 1
             continue
         return term
+
+
+def model_with_clusters(seed: int) -> Hamiltonian:
+    """Any lattice, open edges, boxes smaller than the clusters, vacancies."""
+    while True:
+        model = random_model(seed)
+        if model.lattice.atoms * 27 > 30:
+            return replace(model, others=(*random_clusters(seed, model.lattice), random_tensors(seed, model.lattice)))
+        seed += 1000

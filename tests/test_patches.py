@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import oracle
 import pytest
+from bounded import minima, remainder_energy
 from models import MODELS, bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose
 from random_models import random_model
@@ -15,15 +16,10 @@ from magsearch.bounds.luttinger_tisza import lower_bound
 from magsearch.bounds.moments import moments, multiplied
 from magsearch.bounds.patches import decompose, neighbouring_triples
 from magsearch.bounds.quadratic_form import in_space, quadratic_form
-from magsearch.engine.cpu import Cpu
-from magsearch.engine.evaluator import Evaluator
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
-from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
-from magsearch.relaxation.convergence import Convergence
-from magsearch.relaxation.relax import relax
 
 
 def unit(seed: int, count: int) -> np.ndarray:
@@ -114,13 +110,6 @@ def test_triangular_antiferromagnet_with_an_easy_axis(of):
     assert not plain.reached(lowest)
 
 
-def minima(model: Hamiltonian) -> float:
-    evaluator = Evaluator(model, Cpu(), np.float64)
-    start = oracle.random_textures(model, 48)
-    found = relax(BarzilaiBorwein(Convergence(variance=None, steps=1000)), evaluator, start)
-    return float(evaluator.energies(found.textures).min()) / model.n_spins
-
-
 @pytest.mark.parametrize("seed", [0, 2, 3, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 4, 5))])
 @pytest.mark.spread(2)
 def test_no_energy_is_below_the_raised_bound(seed):
@@ -156,19 +145,6 @@ def test_every_decomposition_is_a_bound():
             assert remainder_energy(
                 parts.remainder, occupied
             ) + parts.floor * model.n_spins / form.n_spins <= oracle.energy(model, s)
-
-
-def remainder_energy(form, spins: np.ndarray) -> float:
-    """Of all cells, from the bonds of the form alone; spins [site, 3] of the triangular 3 x 3 box or of a cluster."""
-    cells = len(spins) // form.n_spins
-    energy = form.constant * cells - float((np.tile(form.field, (cells, 1)) * spins).sum())
-    grid = spins.reshape(3, 3, 3) if cells == 9 else None
-    for i, j, T, J in zip(form.i, form.j, form.offset @ form.period, form.J, strict=True):
-        if grid is None:
-            energy -= 0.5 * spins[i] @ J @ spins[j]
-        else:
-            energy -= 0.5 * np.einsum("yxa,ab,yxb->", grid, J, np.roll(grid, (-T[1], -T[0]), axis=(0, 1)))
-    return energy
 
 
 def test_moments_of_large_cells_are_refused():

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import oracle
 import pytest
+from bounded import minima, remainder_energy
 from models import exchange, shell_bonds
 from numpy.testing import assert_allclose
-from test_patches import minima, remainder_energy
-from test_products import model_with_clusters
+from random_models import model_with_clusters
 
 from magsearch.bounds.domain import Box, Cluster
 from magsearch.bounds.invariants import chirality, invariants

@@ -11,7 +11,7 @@ import oracle
 import pytest
 from models import MODELS, exchange, shell_bonds
 from numpy.testing import assert_allclose, assert_array_equal
-from random_models import random_clusters, random_model, random_tensors
+from random_models import model_with_clusters, random_clusters
 
 from magsearch.bounds.luttinger_tisza import lower_bound
 from magsearch.engine.cpu import Cpu
@@ -37,15 +37,6 @@ from magsearch.units import K_B
 TRIANGLE = [[0, 0, 0], [1, 0, 0], [0, 1, 0]]
 CHIRAL = SpinProducts.chirality([0, 0, 1], [[0, 0, 0], [1, 0, 0], [0, 1, 0]], [0.45])
 EVERY = replace(MODELS["clusters_of_spins"], others=(*MODELS["clusters_of_spins"].others, CHIRAL))
-
-
-def model_with_clusters(seed: int) -> Hamiltonian:
-    """Any lattice, open edges, boxes smaller than the clusters, vacancies."""
-    while True:
-        model = random_model(seed)
-        if model.lattice.atoms * 27 > 30:
-            return replace(model, others=(*random_clusters(seed, model.lattice), random_tensors(seed, model.lattice)))
-        seed += 1000
 
 
 def pair(B: float, **more) -> Hamiltonian:

@@ -68,7 +68,7 @@ def test_biquadratic_counts_every_ordered_pair_and_rings_half_of_their_rows(tmp_
 
 
 def test_vectors_of_biquadratic_exchange_are_cartesian_unless_maptype_is_2(tmp_path):
-    """Whatever posfiletype and maptype 3 say of the exchange (UppASD d8d6663, read_bqdata); and of one type of atoms."""
+    """Whatever posfiletype and maptype 3 say of the exchange (UppASD d8d6663, read_bqdata); atoms have one type."""
     twice = CHAIN | {"inpsd.dat": CHAIN["inpsd.dat"].replace("1 0 0", "2 0 0", 1)}
     for more, step in (("", 2.0), ("posfiletype D", 2.0), ("maptype 3", 2.0), ("maptype 2", 1)):
         at = 1 if more else 2.0
@@ -76,7 +76,7 @@ def test_vectors_of_biquadratic_exchange_are_cartesian_unless_maptype_is_2(tmp_p
         model = formats.read(write(tmp_path, twice, f"{more}\nbq bqfile\n", **rows))
         assert [term.squares.tolist() for term in model.products] == [pytest.approx([-0.3 * MRY] * 2)]
     two = {"posfile": "1 1 0 0 0\n2 2 0.5 0 0", "momfile": "1 1 1.0 0 0 1\n2 1 1.0 0 0 1"}
-    with pytest.raises(InputError, match="inpsd.dat:12: bq needs atoms of one type"):
+    with pytest.raises(InputError, match=r"inpsd\.dat:12: bq needs atoms of one type"):
         formats.read(write(tmp_path, CHAIN, "bq bqfile", bqfile="1 2 0.5 0 0 0.3\n2 1 -0.5 0 0 0.3", **two))
 
 

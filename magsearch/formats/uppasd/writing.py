@@ -50,7 +50,9 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
     if len(squares) and lattice.atoms > 1:
         raise CannotExpress(TARGET, "biquadratic exchange of several types of atoms")
     if len(squares):
-        vectors = lattice.basis[squares.j] - lattice.basis[squares.i] + squares.offset @ lattice.cell  # whatever maptype
+        vectors = (
+            lattice.basis[squares.j] - lattice.basis[squares.i] + squares.offset @ lattice.cell
+        )  # whatever maptype
         every = zip(squares.i, squares.j, vectors, squares.J[:, 0, 0] / (2 * MRY), strict=True)
         files["bqfile"] = [f"{i + 1} {j + 1} {row([*vector, B])}" for i, j, vector, B in every]
     anisotropies = [_rows(n, atom, m) for n, atom, m in zip(atoms, expression.atoms, expression.moments, strict=True)]
