@@ -110,15 +110,20 @@ class Expression:
 
         Raises CannotExpress for products of other spins.
         """
-        found: list[tuple[int, int, list[int], float]] = []
+        ends: list[tuple[int, int]] = []
+        offset: list[list[int]] = []
+        B: list[float] = []
         for term in self.hamiltonian.products:
             for (one, other), constant in self.of_term(term).items():
                 if one != other:
                     raise CannotExpress(self.target, f"products of more than two spins ('{term.name}')")
                 (i, *here), (j, *there) = one
-                found.append((i, j, [y - x for x, y in zip(here, there, strict=True)], constant))
-        i, j, offset, B = ([pair[n] for pair in found] for n in range(4))
-        return Bonds.pairs(i, j, exchange_matrix(np.array(B)), np.array(offset).reshape(-1, 3))
+                ends.append((i, j))
+                offset.append([y - x for x, y in zip(here, there, strict=True)])
+                B.append(constant)
+        pairs = np.array(ends, dtype=np.int64).reshape(-1, 2)
+        J = exchange_matrix(np.array(B))
+        return Bonds.pairs(pairs[:, 0], pairs[:, 1], J, np.array(offset, dtype=np.int64).reshape(-1, 3))
 
     def of_term(self, term: Term) -> dict[tuple[Pair, Pair], float]:
         """Return the products (ij)(kl) of a term, as pairs of atoms and cells, and their constants in meV.
