@@ -70,7 +70,7 @@ def main(input_file: Path, settings: Annotated[list[str] | None, typer.Option("-
                 print(f"checkpoints: {stored.writing:.2f} s ({stored.writing / stored.seconds:.2%})")
 
         carry_out(
-            lambda held: beginning.begin(input_file, out, settings or [], False, [], held),
+            lambda held: beginning.begin(input_file, out, settings or [], False, [], False, held),
             work,
             "auto",
             ranks,

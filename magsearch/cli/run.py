@@ -51,7 +51,7 @@ def run(
     """
 
     def begin(held: ExitStack) -> beginning.Beginning:
-        return _beginning(input_file, out, changed(settings, strict), resume, overwrite, seeds or [], held)
+        return _beginning(input_file, out, changed(settings, strict), resume, overwrite, seeds or [], strict, held)
 
     def work(launch: Launch, start: beginning.Beginning) -> Reason:
         try:
@@ -78,6 +78,7 @@ def _beginning(
     resume: Path | None,
     overwrite: bool,
     seeds: list[str],
+    strict: bool,
     held: ExitStack,
 ) -> beginning.Beginning:
     name = named_after(input_file, resume, bool(out or overwrite or seeds), "run")
@@ -85,7 +86,7 @@ def _beginning(
         return beginning.resume(resume, settings, held)
     assert input_file is not None
     expect_model(input_file, "run")
-    return beginning.begin(input_file, out or Path(name).with_suffix(".h5"), settings, overwrite, seeds, held)
+    return beginning.begin(input_file, out or Path(name).with_suffix(".h5"), settings, overwrite, seeds, strict, held)
 
 
 def _report(console: Console, stored: storage.Record, out: Path, reason: Reason, as_json: bool) -> None:

@@ -29,6 +29,7 @@ class Beginning:
     in_parts   whether its populations are in parts beside its file
     seeds      textures [site, 3] of the first generation
     elapsed    seconds that have passed before the search begins
+    notes      on files of seeds
     """
 
     given: Input
@@ -39,20 +40,30 @@ class Beginning:
     in_parts: bool = False
     seeds: tuple[NDArray[Any], ...] = ()
     elapsed: float = 0.0
+    notes: tuple[str, ...] = ()
 
 
 def begin(
-    input_file: Path, out: Path, settings: Sequence[str], overwrite: bool, seeds: Sequence[str], held: ExitStack
+    input_file: Path,
+    out: Path,
+    settings: Sequence[str],
+    overwrite: bool,
+    seeds: Sequence[str],
+    strict: bool,
+    held: ExitStack,
 ) -> Beginning:
     """Return the start of a new run that ``seeds``, names of files, may begin; claim its file until ``held`` closes.
+
+    strict   whether notes on the files of seeds are errors
 
     Raises InputError for what is wrong with them, if ``out`` exists, and if another process writes it.
     """
     given = config.read(input_file, settings)
     claim(held, out)
     expect_free(out, overwrite, "run")
-    given_textures = tuple(texture for name in seeds for texture in textures.read(name, given.hamiltonian))
-    return Beginning(given, out, record.now(), command_line(), seeds=given_textures)
+    read = [textures.noted(name, given.hamiltonian, strict) for name in seeds]
+    first, notes = [texture for found, _ in read for texture in found], [note for _, noted in read for note in noted]
+    return Beginning(given, out, record.now(), command_line(), seeds=tuple(first), notes=tuple(notes))
 
 
 def resume(out: Path, settings: Sequence[str], held: ExitStack) -> Beginning:

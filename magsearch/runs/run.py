@@ -60,6 +60,8 @@ class Run:
     def __init__(self, launch: Launch, start: Beginning):
         ranks, console = launch.ranks, launch.console
         ranks.on_all(lambda: expect_host_memory(start.given, ranks))
+        for note in start.notes:
+            launch.note(note)
         comparison = Comparison(launch, start)
         try:
             start = comparison.outcome()

@@ -1,4 +1,4 @@
-"""What precedes the search of a run: supercells compete, where the input leaves the choice or the box is large."""
+"""The competition of supercells before a search, where the input leaves the choice to it or the box is large."""
 
 from __future__ import annotations
 
