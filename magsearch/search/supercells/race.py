@@ -51,7 +51,7 @@ REPEATS = 3  # maximum number of supercells side by side along an axis
 
 @dataclass(frozen=True, eq=False)
 class Standing:
-    """How far a race was when a signal ended it.
+    """A race that a signal has ended, as far as it was.
 
     seconds   that it had taken
     known     the minima that each finished task had found, by the numbers of its stage and of the task
