@@ -160,7 +160,7 @@ def trial(name: str, ranks: int, chance: random.Random, folder: Path, seconds: f
             log = "does not end"
         code = launched.returncode if launched.returncode is not None else TOO_LONG
     else:
-        code, printed, err = alone.ended()
+        code, printed, err = alone.ended(moment + 60)
         log = printed + err
     late = time.monotonic() - sent
     tally.trials += 1

@@ -115,18 +115,23 @@ def test_values_of_another_type_are_not_elites(path):
 
 
 def test_forged_numbers_of_a_model_or_a_column_are_refused(path, tmp_path, capsys):
-    """Also where the checksums agree: edges of six axes, and a minimum whose energy is not a number."""
+    """Also where the checksums agree."""
     with h5py.File(path, "a") as file:
         file["model"].attrs["periodic"] = np.ones(6, dtype=bool)
         seal(file)
     assert "6 flags; expected three, one for each axis" in refused(capsys, "show", path)
     scan = tmp_path / "scan.h5"
-    shutil.copy(sound("scan.h5"), scan)
-    with h5py.File(scan, "a") as file:
-        file["columns/00001/minima/energy"][0] = np.nan
-        seal(file)
-    for command in ("show", "phases"):
-        assert "/minima/energy has numbers that are not finite" in refused(capsys, command, scan)
+    for name, value, told in (
+        ("columns/00001/minima/energy", np.nan, "/minima/energy has numbers that are not finite"),
+        ("config/model", "2.5", "holds float in JSON; expected a table"),
+        ("config/settings", '{"search": 1}', "the settings of search are not a table"),
+    ):
+        shutil.copy(sound("scan.h5"), scan)
+        with h5py.File(scan, "a") as file:
+            file[name][...] = value
+            seal(file)
+        for command in ("show", "info"):
+            assert told in refused(capsys, command, scan)
 
 
 def test_attributes_are_covered(path, capsys):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import oracle
 import pytest
+from numpy.testing import assert_allclose
 from small_files.uppasd import CHAIN, HONEYCOMB, energy, write
 
 from magsearch import formats
@@ -325,3 +326,22 @@ def test_reading_takes_work_and_memory_in_proportion_to_the_atoms(tmp_path):
         tracemalloc.stop()
     assert calls[8] < 19 * calls[3]
     assert peak[8] < 40 * peak[3]
+
+
+def test_a_sheared_cell_is_the_model_of_the_compact_one(tmp_path):
+    """Far sheared: sites around it are sought in compact cells, of which there are few."""
+    own = "".join(f"{atom} {atom} {sign} 0 0 {atom}.0\n" for atom in (1, 2) for sign in (1, -1))
+    J = own + "1 2 0.5 -0.288675 0 0.2\n2 1 -0.5 0.288675 0 0.2\n"
+    for name in ("plain", "sheared"):
+        (tmp_path / name).mkdir()
+    plain = write(tmp_path / "plain", HONEYCOMB, jfile=J)
+    inpsd = HONEYCOMB["inpsd.dat"].replace("-0.5 0.8660254", "99998.5 0.8660254")
+    sheared = write(tmp_path / "sheared", HONEYCOMB | {"inpsd.dat": inpsd}, jfile=J)
+    one, other = formats.read(plain), formats.read(sheared)
+    assert_allclose(np.sort(one.bonds.J[:, 0, 0]), np.sort(other.bonds.J[:, 0, 0]), rtol=1e-12)
+
+    def vectors(h):
+        b = h.bonds
+        return np.sort(np.linalg.norm(h.lattice.basis[b.j] - h.lattice.basis[b.i] + b.offset @ h.lattice.cell, axis=1))
+
+    assert_allclose(vectors(one), vectors(other), atol=1e-6)

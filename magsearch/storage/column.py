@@ -15,7 +15,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.phases.column import Column, Minimum, ThermalState
 from magsearch.phases.portrait import Arm, Portrait
 from magsearch.storage.files import COMPRESSED, dataset, texts
-from magsearch.storage.validation import directions, numbers
+from magsearch.storage.validation import directions, numbers, table
 from magsearch.thermal.sampling import Averages
 from magsearch.thermal.statistics import Estimate
 
@@ -37,7 +37,7 @@ def load_column(group: h5py.Group) -> Column:
     attrs = group.attrs
     return Column(
         number=int(attrs["number"]),
-        settings=json.loads(attrs["settings"]),
+        settings=table(attrs["settings"]),
         temperatures=tuple(attrs["temperatures"].tolist()),
         round=int(attrs["round"]),
         minima=_read_minima(group["minima"]) if "minima" in group else None,
