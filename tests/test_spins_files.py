@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from small_files import seeds
 
 from magsearch import formats
 from magsearch.errors import InputError
@@ -12,30 +13,6 @@ from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 
-MCIF = """\
-data_one
-_cell_length_a 1
-_cell_length_b 1
-_cell_length_c 1
-_cell_angle_alpha 90
-_cell_angle_beta 90
-_cell_angle_gamma 90
-loop_
-_space_group_symop_magn_operation.xyz
-x,y,z,+1
-loop_
-_atom_site_label
-_atom_site_fract_x
-_atom_site_fract_y
-_atom_site_fract_z
-Fe1 0 0 0
-loop_
-_atom_site_moment.label
-_atom_site_moment.crystalaxis_x
-_atom_site_moment.crystalaxis_y
-_atom_site_moment.crystalaxis_z
-Fe1 0 0 2.0
-"""
 LATTICE = Lattice.named("square", (4, 3, 1))
 MODEL = Hamiltonian(LATTICE, Bonds.none())
 
@@ -188,16 +165,16 @@ def test_nothing_is_written_that_makes_no_sense(tmp_path, spins):
 
 
 def test_an_mcif_has_one_moment_for_each_atom(tmp_path):
-    path, lattice = tmp_path / "s.mcif", Lattice.named("square", (2, 2, 1))
-    path.write_text(MCIF)
-    assert_allclose(formats.read_spins(path, lattice)[:, 2], 1.0)
-    path.write_text(MCIF + "data_other\n_cell_length_a 3\n")
+    path, lattice = tmp_path / "s.mcif", seeds.LATTICE
+    path.write_text(seeds.MCIF)
+    spins = formats.read_spins(path, lattice)
+    path.write_text(seeds.MCIF + "data_other\n_cell_length_a 3\n")
     with pytest.warns(UserWarning, match="has 2 data blocks; the first is read"):
-        assert_allclose(formats.read_spins(path, lattice)[:, 2], 1.0)
+        assert_allclose(formats.read_spins(path, lattice), spins)
     for content, told in (
-        (MCIF + "Fe1 0 0 2.0\n", "a moment of Fe1, which is an atom with another moment"),
-        (MCIF.replace("Fe1 0 0 0", "Fe1 0 0 0\nFe1 0.5 0 0"), "a moment of Fe1, which is several atoms"),
-        (MCIF.replace("x,y,z,+1", "x,y,z,+1\n-x,-y,z,-1"), "the operations make different moments at"),
+        (seeds.MCIF + "Fe1 0 0 2.0\n", "a moment of Fe1, which is an atom with another moment"),
+        (seeds.MCIF.replace("Fe1 0 0 0", "Fe1 0 0 0\nFe1 0.5 0 0"), "a moment of Fe1, which is several atoms"),
+        (seeds.MCIF.replace("'x, y+1/2, z, -1'", "-x,-y,-z,-1"), "the operations make different moments at"),
     ):
         path.write_text(content)
         with pytest.raises(InputError, match=told):
