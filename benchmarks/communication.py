@@ -20,8 +20,9 @@ import typer
 from magsearch import storage
 from magsearch.parallel.ranks import Ranks, launched
 from magsearch.parallel.signals import Signals
-from magsearch.runs import run as runs
+from magsearch.runs import beginning
 from magsearch.runs.launch import Launch, carry_out
+from magsearch.runs.run import Run
 from magsearch.search.archipelago import Archipelago
 
 
@@ -56,8 +57,8 @@ def main(input_file: Path, settings: Annotated[list[str] | None, typer.Option("-
     with tempfile.TemporaryDirectory() as folder:
         out = ranks.broadcast(Path(folder) / "run.h5")
 
-        def work(launch: Launch, start: runs.Beginning) -> None:
-            runs.Run(launch, start).go()
+        def work(launch: Launch, start: beginning.Beginning) -> None:
+            Run(launch, start).go()
             every = ranks.gather((clock.seconds, clock.uneven))
             if ranks.rank == 0:
                 stored = storage.read(out)
@@ -68,7 +69,13 @@ def main(input_file: Path, settings: Annotated[list[str] | None, typer.Option("-
                     print(f"rank {rank}: of {stored.seconds:.1f} s, {share} ({uneven / stored.seconds:.1%})")
                 print(f"checkpoints: {stored.writing:.2f} s ({stored.writing / stored.seconds:.2%})")
 
-        carry_out(lambda: runs.begin(input_file, out, settings or [], False), work, "auto", ranks, Signals())
+        carry_out(
+            lambda held: beginning.begin(input_file, out, settings or [], False, [], False, held),
+            work,
+            "auto",
+            ranks,
+            Signals(),
+        )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import numpy as np
 import magsearch as ms
 from magsearch import storage
 from magsearch.magnons.spectrum import Spectrum
+from magsearch.search.supercells.race import Race, Standing
 
 HEAD = """\
 # Datasets of runs and scans
@@ -61,6 +62,7 @@ def files(folder: Path) -> Iterator[Path]:
     sheared(run)
     storage.store_magnons(run, spin_waves(run))
     yield run
+    yield compared(run)
     ms.scan(more, store=scan, field=[0, 1], temperature=[0, 1], search={"generations": 1}, progress=False)
     yield scan
 
@@ -72,6 +74,15 @@ def sheared(run: Path) -> None:
     given = np.array([[1, 1, 0], [0, 1, 0], [0, 0, 1]]) @ lattice.cell
     other = replace(stored.hamiltonian, lattice=replace(lattice, given=given))
     storage.write(run, replace(stored, hamiltonian=other), storage.read_states(run))
+
+
+def compared(run: Path) -> Path:
+    """Write a run that was ended while supercells were compared, and return its path."""
+    stored, out = storage.read(run), run.with_name("compared.h5")
+    race = Race(stored.hamiltonian, ms.choose("cpu"), 4)
+    race.run()
+    storage.write(out, replace(stored, race=Standing(1.0, race.known, (stored.elites[0].spins,))))
+    return out
 
 
 def spin_waves(run: Path) -> Spectrum:

@@ -61,7 +61,8 @@ VARIABLES = {
     "HDF5_DISABLE_VERSION_CHECK": ["0", "2"],
 }
 LONG = {"run", "scan", "tc", "loop", "landscape", "textures", "sample", "magnons", "bound", "watch", "view"}
-ALLOWED = 20  # seconds of a command; those of LONG must then obey a signal
+BUSY = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # processes for each core
+ALLOWED = 20 * BUSY  # seconds of a command; those of LONG must then obey a signal
 
 
 def _place(folder: Path) -> None:
@@ -147,7 +148,7 @@ def environments(seconds: float, seed: int, most: int = 10**9) -> Tally:
             begin = time.monotonic()
             try:
                 ended = subprocess.run(
-                    [*COMMAND, *line], env=env, cwd=folder, capture_output=True, timeout=60,
+                    [*COMMAND, *line], env=env, cwd=folder, capture_output=True, timeout=60 * BUSY,
                     preexec_fn=(lambda: os.close(closed)) if closed is not None else None,  # noqa: B023
                 )  # fmt: skip
                 code, err = ended.returncode, ended.stderr.decode(errors="replace")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import count as counted
 
 import numpy as np
 import pytest
@@ -12,11 +16,14 @@ from processes import differences, done
 
 import magsearch as ms
 from magsearch import storage
+from magsearch.errors import Interrupted, Overdue
 from magsearch.model.integers import lower_hermite
 from magsearch.model.lattice import Lattice
+from magsearch.search.supercells import tiling
+from magsearch.search.supercells.best import Best
 from magsearch.search.supercells.enumeration import small_supercells
 from magsearch.search.supercells.normal_form import diagonalized, generated, short_form
-from magsearch.search.supercells.race import Best, Race
+from magsearch.search.supercells.race import Race
 from magsearch.search.supercells.ranking import ranked, soft_modes
 from magsearch.search.supercells.supercell import LARGEST, Supercell, compact, own_supercell, supercells
 
@@ -314,6 +321,66 @@ def test_no_box_of_copies_is_larger_than_it_has_to_be_to_be_compact():
     assert_allclose(per_site(shown.supercell.hamiltonian, shown.texture), -4.0)
 
 
+def spent(looks: int, end: type[Exception]) -> Callable[[], None]:
+    """A watch that ends what calls it at this look and at all later ones."""
+    seen = counted()
+
+    def watch() -> None:
+        if next(seen) >= looks:
+            raise end
+
+    return watch
+
+
+STAGES = {
+    "softest modes": lambda watch: soft_modes(chain(-0.37), watch),
+    "ranking": lambda watch: ranked(chain(-0.37), 20, soft_modes(chain(-0.37)), watch),
+    "enumeration": lambda watch: list(small_supercells(chain(-0.37), 20, watch)),
+    "copies": lambda watch: Best(own_supercell(fcc((1, 1, 1))), textures(1), 0.0).shown(watch),
+    "tilings": lambda watch: tiling.shared(
+        square(), [Best(own_supercell(square((4, 4, 1))), textures(16), 0.0)], 2, watch
+    ),
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_looks_for_signals_and_at_its_time(stage):
+    with pytest.raises(Interrupted):
+        STAGES[stage](spent(0, Interrupted))
+
+
+def test_a_race_that_is_interrupted_again_and_again_ends_as_one_that_is_not():
+    whole, known = Race(chain(-0.37), ms.choose("cpu"), 20), {}
+    expected, ends = whole.run(), 0
+    for looks in counted(20, 40):
+        race = Race(chain(-0.37), ms.choose("cpu"), 20, watch=spent(looks, Interrupted), known=known)
+        try:
+            best = race.run()
+            break
+        except Interrupted:
+            ends += 1
+    assert ends > 5
+    assert (best.energy, best.supercell.key) == (expected.energy, expected.supercell.key)
+    assert_array_equal(best.texture, expected.texture)
+    assert known.keys() == whole.known.keys()
+
+
+def test_a_race_whose_time_is_spent_gives_the_best_so_far():
+    late = Race(chain(-0.37), ms.choose("cpu"), 20, watch=spent(0, Overdue))
+    assert late.run() is None
+    assert late.overdue
+    short = Race(chain(-0.37), ms.choose("cpu"), 20)
+
+    def watch() -> None:
+        if len(short.known) > 7:
+            raise Overdue
+
+    short.watch = watch
+    best = short.run()
+    assert short.overdue
+    assert best.energy == min(one.energy for found in short.known.values() for one in found)
+
+
 # -- a run in the best supercell ---------------------------------------------------------------------------------------
 
 MODEL = """\
@@ -354,3 +421,45 @@ def test_what_does_not_go_with_a_chosen_box_is_refused(tmp_path):
         said = done(arguments[0], model, "-o", tmp_path / "out.h5", *arguments[1:], code=2)
         assert told in said
         assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(("choice", "seeds"), [('cells = "auto"', 0), ("tilings = true", 1)])
+def test_a_run_that_is_signalled_while_supercells_compete_is_resumed(choice, seeds, tmp_path):
+    """From what was known by then, with the results of a run that was left alone."""
+    model, sound, out = tmp_path / "model.toml", tmp_path / "sound.h5", tmp_path / "out.h5"
+    model.write_text(MODEL.replace('cells = "auto"', choice))
+    given = [model]
+    if seeds:
+        spins = tmp_path / "spins.npy"
+        np.save(spins, textures(20))
+        given += ["--seeds", spins]
+    done("run", *given, "-o", sound)
+
+    def signalled() -> None:
+        descended = Race._descended
+
+        def told(race: Race, *arguments, **more):
+            if arguments[0].supercell.sites > 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return descended(race, *arguments, **more)
+
+        Race._descended = told
+
+    told = done("run", *given, "-o", out, code=75, prepare=signalled)
+    assert f"SIGTERM while supercells were compared: resume with: magsearch run --resume {out}" in told
+    kept = storage.read(out).race
+    assert kept is not None
+    assert kept.known
+    assert len(kept.seeds) == seeds
+    assert "supercells  compared for" in done("show", out)
+    told = done("run", "--resume", out)
+    assert "resuming   the comparison of supercells, after" in told
+    assert not differences(sound, out)
+
+
+def test_supercells_compete_for_half_of_the_time_of_a_run(tmp_path):
+    model, out = tmp_path / "model.toml", tmp_path / "out.h5"
+    model.write_text(MODEL)
+    told = done("run", model, "-o", out, "--set", "search.seconds=1e-6")
+    assert "supercells were compared for 5e-07 s, half of search.seconds, and none was searched" in told
+    assert storage.read(out).hamiltonian.lattice.size == (4, 5, 1)

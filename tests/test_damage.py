@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import h5py
 import numpy as np
 import pytest
 from command import here, refused, stopped
+from lines import sound
 from models import MODELS
 from processes import MODEL, datasets, done
 from records import made_early, stored
@@ -110,6 +112,26 @@ def test_values_of_another_type_are_not_elites(path):
     record = storage.read(path)
     assert record.elites == ()
     assert "elites/energy is complex128" in record.damaged[0]
+
+
+def test_forged_numbers_of_a_model_or_a_column_are_refused(path, tmp_path, capsys):
+    """Also where the checksums agree."""
+    with h5py.File(path, "a") as file:
+        file["model"].attrs["periodic"] = np.ones(6, dtype=bool)
+        seal(file)
+    assert "6 flags; expected three, one for each axis" in refused(capsys, "show", path)
+    scan = tmp_path / "scan.h5"
+    for name, value, told in (
+        ("columns/00001/minima/energy", np.nan, "/minima/energy has numbers that are not finite"),
+        ("config/model", "2.5", "holds float in JSON; expected a table"),
+        ("config/settings", '{"search": 1}', "the settings of search are not a table"),
+    ):
+        shutil.copy(sound("scan.h5"), scan)
+        with h5py.File(scan, "a") as file:
+            file[name][...] = value
+            seal(file)
+        for command in ("show", "info"):
+            assert told in refused(capsys, command, scan)
 
 
 def test_attributes_are_covered(path, capsys):

@@ -126,6 +126,8 @@ def test_a_size_that_is_no_count_of_cells_is_refused(size):
 
 def test_cells_and_bases_that_make_no_crystal_are_refused():
     one = np.zeros((1, 3))
+    with pytest.raises(ValueError, match="2 flags; expected three"):
+        Lattice(np.eye(3), np.zeros((1, 3)), (1, 1, 1), (True, False))
     with pytest.raises(ValueError, match="do not span a volume"):
         Lattice(np.array([[1.0, 0, 0], [2.0, 0, 0], [0, 0, 1.0]]), one, (1, 1, 1))
     with pytest.raises(ValueError, match="finite"):

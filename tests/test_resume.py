@@ -19,6 +19,7 @@ from processes import LEADER, MODEL, datasets, differences, done, launcher, star
 
 from magsearch import storage
 from magsearch.search.stopping import Converged, GenerationsSpent, Stored
+from magsearch.storage import integrity
 
 OFTEN = ("--set", "storage.seconds=0", "--set", "storage.share=1.0")  # a checkpoint after every generation
 LONG = MODEL.replace("generations = 12", "generations = 18").replace("every = 2\n", LEADER)
@@ -147,6 +148,17 @@ cli.main()
     command = [sys.executable, "-c", script, "run", str(undisturbed), "-o", str(tmp_path / "out.h5")]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert ended.returncode not in (0, 75)
+
+
+def test_a_run_of_another_version_is_resumed_with_a_note(undisturbed, tmp_path):
+    out = tmp_path / "out.h5"
+    done("run", undisturbed, "-o", out, "--set", "search.generations=2")
+    with h5py.File(out, "a") as file:
+        file.attrs["magsearch"] = "0.0.1"
+        integrity.seal(file, alone=True)
+    log = done("run", "--resume", out, "--set", "search.generations=3").replace("\n", " ")
+    assert "written by magsearch 0.0.1; this is" in log
+    assert "whose results may differ" in log
 
 
 def test_run_that_spent_its_generations_can_be_extended(undisturbed, tmp_path):

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import oracle
 import pytest
-from small_files import spirit, tb2j, vampire
+from command import MODEL, here, printed, refused
+from small_files import spirit, structures, tb2j, vampire
 from small_files.grogu import FULL as GROGU
 from small_files.uppasd import CHAIN, write
 
@@ -53,6 +54,18 @@ def crystal(magnetic: str = '[[model.magnetic]]\natoms = "Fe"\n', D: str = "[0, 
     bond = f"[[model.bond]]\ni = 0\nj = 0\ncells = [1, 0, 0]\nJ = 1.0\nD = {D}\n"
     model = '[model]\nstructure = "fe.xyz"\nsize = [4, 4, 4]\nsymmetry = true\n'
     return text("model.toml", model + magnetic + bond, **{"fe.xyz": XYZ})
+
+
+def frames(name: str, content: str) -> Callable[[Path], Path]:
+    """Return what writes a model with a structure in a file of several of them."""
+
+    def make(folder: Path) -> Path:
+        model = crystal()(folder)
+        (folder / name).write_text(content)
+        model.write_text(model.read_text().replace("fe.xyz", name))
+        return model
+
+    return make
 
 
 def uppasd(more: str = "", **files: str) -> Callable[[Path], Path]:
@@ -225,6 +238,9 @@ CASES = {
         r"not used: biquadratic_Jdict of 1 pairs, for example \(\(0, 0, 1\), 0, 0\)",
         choices=UNUSED,
     ),
+    "TB2J.pickle: pairs without DMI or Jani": Case(
+        pickled(dmi_ddict={((0, 0, 1), 0, 0): np.zeros(3)}), "dmi_ddict lacks 1 of 2 pairs.*", False, UNUSED
+    ),
     "TB2J.pickle: decompositions": Case(
         pickled(Jiso_orb={((0, 0, 1), 0, 0): 1.0}), "not used: Jiso_orb of 1 pairs", True, UNUSED
     ),
@@ -356,6 +372,9 @@ CASES = {
     "TOML: a structure without `[[model.magnetic]]`": Case(
         crystal(magnetic=""), r"magnetic are atoms of fe.xyz with moments above 0.3 mu_B, 1 of them"
     ),
+    "TOML: a structure with several frames or blocks": Case(
+        frames("fe.xyz", XYZ + XYZ), "model.toml: fe.xyz has 2 frames, of which the last is read"
+    ),
     "TOML: parts of the size of rounding that symmetry forbids": Case(
         crystal(D="[0, 0, 1e-5]"), r"symmetry forbids up to 1.0e-05 of 1 couplings \(rounding\), which is left out"
     ),
@@ -427,3 +446,22 @@ def test_couplings_with_large_imaginary_parts_are_refused(tmp_path):
     path = cell("", "", value="(1e-21+1e-22j)")(tmp_path)
     with pytest.raises(InputError, match=r"cell.ucf:14: a number has the imaginary part 1e-22; expected real"):
         formats.read(path)
+
+
+def test_a_cif_of_several_blocks_is_told(tmp_path):
+    pytest.importorskip("ase", reason="ASE is not installed (pip install 'magsearch[structure]')")
+    model = formats.read(frames("fe.cif", structures.CIF + structures.CIF.replace("data_FeI2", "data_other"))(tmp_path))
+    assert any(re.search("fe.cif has 2 blocks with atoms, of which FeI2 is read", note) for note in model.notes)
+
+
+def test_what_a_file_of_spins_has_besides_is_told_and_strictly_refused(tmp_path, capsys):
+    rows = [f"-1 {ensemble} {site} 1.0 0 0 1" for ensemble in (1, 2) for site in range(1, 31)]
+    spins, model, out = tmp_path / "restart.a.out", tmp_path / "m.toml", tmp_path / "out.h5"
+    spins.write_text("\n".join(["#" * 7, *rows]))
+    model.write_text(MODEL)
+    told = f"{spins}: has 2 ensembles; the first is read"
+    code, _, err = here(capsys, "energy", model, "--spins", spins)
+    assert (code, err) == (0, f"note: {told}\n")
+    assert printed(capsys, "run", model, "--seeds", spins, "-o", out).replace("\n", "").count(told) == 1
+    for command in (("energy", model, "--spins", spins), ("run", model, "--seeds", spins, "-o", out, "--overwrite")):
+        assert told in refused(capsys, *command, "--strict")

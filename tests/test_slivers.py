@@ -12,7 +12,7 @@ from oracle import energy, random_textures
 from magsearch.model.lattice import Lattice, shortest
 from magsearch.model.reciprocal import wave_vectors
 from magsearch.model.triangulation import combinations, triangles
-from magsearch.search.supercells.race import Best
+from magsearch.search.supercells.best import Best
 from magsearch.search.supercells.supercell import LARGEST, Supercell, manageable
 
 SLIVER = np.array([[1.0, 0, 0], [1584.0, 1.0, 0], [36.0, 801.0, 1.0]])  # of the cubic lattice: determinant 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
+from small_files import seeds
 
 from magsearch import formats
 from magsearch.errors import InputError
@@ -160,3 +162,20 @@ def test_nothing_is_written_that_makes_no_sense(tmp_path, spins):
     assert (tmp_path / "s.ovf").read_text() == "mine"
     formats.write_spins(tmp_path / "s.ovf", spins, MODEL, overwrite=True)
     assert np.allclose(formats.read_spins(tmp_path / "s.ovf", LATTICE), spins)
+
+
+def test_an_mcif_has_one_moment_for_each_atom(tmp_path):
+    path, lattice = tmp_path / "s.mcif", seeds.LATTICE
+    path.write_text(seeds.MCIF)
+    spins = formats.read_spins(path, lattice)
+    path.write_text(seeds.MCIF + "data_other\n_cell_length_a 3\n")
+    with pytest.warns(UserWarning, match="has 2 data blocks; the first is read"):
+        assert_allclose(formats.read_spins(path, lattice), spins)
+    for content, told in (
+        (seeds.MCIF + "Fe1 0 0 2.0\n", "a moment of Fe1, which is an atom with another moment"),
+        (seeds.MCIF.replace("Fe1 0 0 0", "Fe1 0 0 0\nFe1 0.5 0 0"), "a moment of Fe1, which is several atoms"),
+        (seeds.MCIF.replace("'x, y+1/2, z, -1'", "-x,-y,-z,-1"), "the operations make different moments at"),
+    ):
+        path.write_text(content)
+        with pytest.raises(InputError, match=told):
+            formats.read_spins(path, lattice)

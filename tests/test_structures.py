@@ -188,6 +188,7 @@ BROKEN = {
     "free.xyz": ("1\nan atom\nFe 0 0 0\n", "has no cell"),
     "bare.vasp": (POSCAR.replace("1 2\n", "0 0\n"), "structure"),
     "odd.mcif": (MCIF.replace("Mn1 0 0 4.6", "Mn1 1 0 4.6"), "has a moment at Mn1"),
+    "twice.mcif": (MCIF + "Mn1 0 0 4.6\n", "has a second moment at Mn1"),
     "other.mcif": (MCIF.replace("Mn1 0 0 4.6", "Mn9 0 0 4.6"), "has a moment at Mn9"),
 }
 

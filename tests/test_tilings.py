@@ -10,7 +10,7 @@ from processes import done
 import magsearch as ms
 from magsearch import storage
 from magsearch.model.lattice import Lattice
-from magsearch.search.supercells.race import Best
+from magsearch.search.supercells.best import Best
 from magsearch.search.supercells.ranking import dilated, soft_modes
 from magsearch.search.supercells.supercell import Supercell
 from magsearch.search.supercells.tiling import tilings

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+import tracemalloc
+from itertools import count as counted
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import oracle
 import pytest
+from numpy.testing import assert_allclose
 from small_files.uppasd import CHAIN, HONEYCOMB, energy, write
 
 from magsearch import formats
@@ -240,6 +245,11 @@ BAD = [
     ({"jfile": "1 1 1 0 0 0.5\n1 1 -1 0 0"}, "", "jfile:2: 5 columns; expected i j rx ry rz J"),
     ({"jfile": "1 1 1 0 0 0.5\n1 1 one 0 0 0.5"}, "", "jfile:2: .* not all numbers"),
     ({"jfile": "1 3 1 0 0 0.5"}, "", "jfile:1: atom 3 does not exist"),
+    (
+        {"jfile": "1 1 1 0 0 0.5\n1 1 9223372036854775807 0 0 0.5"},
+        "posfiletype D\nmaptype 2\nsym 1",
+        "jfile:2: .* reaches 9007199254740992 cells far",
+    ),
     ({"jfile": ""}, "", "jfile: has no rows"),
     ({"dmfile": "1 1 1 0 0 0 0 1\n1 1 -1 0 0 0 0 1"}, "dm dmfile", r"dmfile:[12]: .*transpose"),
     ({"momfile": "1 1 0.0 0 0 1"}, "", "momfile:1: the moment is 0"),
@@ -300,3 +310,53 @@ def test_a_file_that_is_no_model_is_said_to_be_none(tmp_path):
         formats.read(tmp_path / "notes")
     with pytest.raises(InputError, match="missing: cannot be read"):
         formats.read(tmp_path / "missing")
+
+
+def test_reading_takes_work_and_memory_in_proportion_to_the_atoms(tmp_path):
+    """Calls of Python and the largest memory, of cells with 27 and 512 atoms; every pair would make them 360 times."""
+    calls, peak = {}, {}
+    for n in (3, 8):
+        sites = list(product(range(n), repeat=3))
+        path = write(
+            tmp_path,
+            {
+                "inpsd.dat": f"ncell 1 1 1\nBC P P P\ncell {n} 0 0 0 {n} 0 0 0 {n}\nalat 4e-10\nSym 1\nposfile p\n"
+                "momfile m\nexchange j\n",
+                "p": "\n".join(f"{k} 1 {x} {y} {z}" for k, (x, y, z) in enumerate(sites, start=1)),
+                "m": "\n".join(f"{k} 1 3.0 0 0 1" for k in range(1, n**3 + 1)),
+                "j": "1 1 1 0 0 1.0\n1 1 1 1 0 0.1\n",
+            },
+        )
+        seen = counted()
+        sys.setprofile(lambda frame, event, argument: next(seen) if event in ("call", "c_call") else None)  # noqa: B023
+        try:
+            model = formats.read(path)
+        finally:
+            sys.setprofile(None)
+        calls[n] = next(seen)
+        assert len(model.bonds) == 18 * n**3
+        tracemalloc.start()
+        formats.read(path)
+        peak[n] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert calls[8] < 19 * calls[3]
+    assert peak[8] < 40 * peak[3]
+
+
+def test_a_sheared_cell_is_the_model_of_the_compact_one(tmp_path):
+    """Far sheared: sites around it are sought in compact cells, of which there are few."""
+    own = "".join(f"{atom} {atom} {sign} 0 0 {atom}.0\n" for atom in (1, 2) for sign in (1, -1))
+    J = own + "1 2 0.5 -0.288675 0 0.2\n2 1 -0.5 0.288675 0 0.2\n"
+    for name in ("plain", "sheared"):
+        (tmp_path / name).mkdir()
+    plain = write(tmp_path / "plain", HONEYCOMB, jfile=J)
+    inpsd = HONEYCOMB["inpsd.dat"].replace("-0.5 0.8660254", "99998.5 0.8660254")
+    sheared = write(tmp_path / "sheared", HONEYCOMB | {"inpsd.dat": inpsd}, jfile=J)
+    one, other = formats.read(plain), formats.read(sheared)
+    assert_allclose(np.sort(one.bonds.J[:, 0, 0]), np.sort(other.bonds.J[:, 0, 0]), rtol=1e-12)
+
+    def vectors(h):
+        b = h.bonds
+        return np.sort(np.linalg.norm(h.lattice.basis[b.j] - h.lattice.basis[b.i] + b.offset @ h.lattice.cell, axis=1))
+
+    assert_allclose(vectors(one), vectors(other), atol=1e-6)

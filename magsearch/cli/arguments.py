@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -76,19 +75,17 @@ def read_input(path: Path, settings: list[str] | None, strict: bool) -> Input:
     return config.as_model(given, overrides)
 
 
-def texture_of(name: str, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
+def texture_of(name: str, hamiltonian: Hamiltonian, strict: bool) -> NDArray[np.float64]:
     """Return the spins [site, 3] of a file, an elite of a run, or the champion of a scan's column.
 
-    Warnings are printed as notes.
+    Notes on what the file has besides are printed, or errors where ``strict``.
     """
     from magsearch.runs import textures  # imports h5py
 
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always", UserWarning)
-        spins = textures.read(name, hamiltonian)[0]
-    for warning in said:
-        say(f"note: {warning.message}", err=True)
-    return spins
+    spins, notes = textures.noted(name, hamiltonian, strict)
+    for note in notes:
+        say(f"note: {note}", err=True)
+    return spins[0]
 
 
 def beside(results: Path, out: Path | None, ending: str, overwrite: bool) -> Path:

@@ -57,7 +57,7 @@ def bound(
     """
     begin = time.monotonic()
     hamiltonian = read_input(input_file, settings, strict).hamiltonian
-    given, is_state = (None, False) if energy is None else _energy(energy, hamiltonian)
+    given, is_state = (None, False) if energy is None else _energy(energy, hamiltonian, strict)
     box = _bound(hamiltonian, "box", moments, input_file)
     if given is not None and box.gap(given) < -1e-9 * box.scale:  # digits that a user left out
         raise InputError(
@@ -126,7 +126,7 @@ def _as_json(bound: Bound) -> dict[str, Any]:
     return values if len(bound.multipliers) <= LISTED else {k: v for k, v in values.items() if k not in LONG}
 
 
-def _energy(given: str, hamiltonian: Hamiltonian) -> tuple[float, bool]:
+def _energy(given: str, hamiltonian: Hamiltonian, strict: bool) -> tuple[float, bool]:
     """Return the energy in meV per site, given as a number or by a texture, and whether it is that of a texture."""
     try:
         value = number(given)
@@ -136,7 +136,7 @@ def _energy(given: str, hamiltonian: Hamiltonian) -> tuple[float, bool]:
         raise InputError(f"is {given}; expected a finite number", "--energy")
     if value is not None:
         return value, False
-    texture = texture_of(given, hamiltonian)
+    texture = texture_of(given, hamiltonian, strict)
     return float(
         Evaluator(hamiltonian, device_named("cpu"), np.float64).energies(texture)[0]
     ) / hamiltonian.n_spins, True

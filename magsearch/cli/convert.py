@@ -55,7 +55,7 @@ def convert(
         raise InputError("says nothing of the lattice of its spins; give the model they belong to with --model", source)
     hamiltonian = _model(model or path, settings, strict)
     if spins:
-        formats.write_spins(out, texture_of(source, hamiltonian), hamiltonian, to, overwrite)
+        formats.write_spins(out, texture_of(source, hamiltonian, strict), hamiltonian, to, overwrite)
         say(out)
         return
     files, notes = formats.write(hamiltonian, out, to, overwrite)

@@ -39,7 +39,7 @@ def energy(
     if unit not in UNITS:
         raise InputError(unknown("unit", unit, UNITS), "--unit")
     hamiltonian = read_input(input_file, settings, strict).hamiltonian
-    texture = texture_of(spins, hamiltonian)
+    texture = texture_of(spins, hamiltonian, strict)
     scale, on = (1.0 if unit == "meV" else 1 / MRY), device_named(device)
     whole = Evaluator(hamiltonian, on, np.float64)
     terms = energies({n: Evaluator(h, on, np.float64) for n, h in hamiltonian.parts().items()}, texture)

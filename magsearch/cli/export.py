@@ -70,7 +70,7 @@ def export(
         raise InputError("says nothing of the lattice of its spins; give the model they belong to with --model", source)
     targets = _targets(kinds, out, path)
     hamiltonian = read_input(model or path, settings, strict).hamiltonian
-    texture = texture_of(source, hamiltonian)
+    texture = texture_of(source, hamiltonian, strict)
     found = magnetic_structure(hamiltonian, texture, cell, tolerance, _elements(elements), align)
     files = write(found, targets, overwrite)
     if as_json:

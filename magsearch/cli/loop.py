@@ -79,7 +79,7 @@ def loop(
         axes = tuple(map(_direction, direction or ["0,0,1"]))
         cycle = Cycle(*field, axes, starts, temperature, sweeps, tolerance, seed)
         given = read_input(input_file, settings, strict)
-        texture = texture_of(start, given.hamiltonian) if start else None
+        texture = texture_of(start, given.hamiltonian, strict) if start else None
         results = out or Path(f"{name}-loop.h5")
         beginning = runs.begin(given, results, cycle, texture, overwrite, held)
         expect_image_free(results, plot, overwrite)

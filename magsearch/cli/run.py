@@ -16,8 +16,9 @@ from magsearch.console import run as results
 from magsearch.errors import Interrupted
 from magsearch.parallel.ranks import launched
 from magsearch.parallel.signals import Signals
-from magsearch.runs import run as runs
+from magsearch.runs import beginning
 from magsearch.runs.launch import Launch, carry_out, exit_code
+from magsearch.runs.run import Run
 from magsearch.search.stopping import Reason
 from magsearch.storage import summary
 
@@ -49,15 +50,15 @@ def run(
     been stored.
     """
 
-    def begin(held: ExitStack) -> runs.Beginning:
-        return _beginning(input_file, out, changed(settings, strict), resume, overwrite, seeds or [], held)
+    def begin(held: ExitStack) -> beginning.Beginning:
+        return _beginning(input_file, out, changed(settings, strict), resume, overwrite, seeds or [], strict, held)
 
-    def work(launch: Launch, start: runs.Beginning) -> Reason:
+    def work(launch: Launch, start: beginning.Beginning) -> Reason:
         try:
-            current = runs.Run(launch, start)
-        except Interrupted:
+            current = Run(launch, start)
+        except Interrupted as early:
             signalled = launch.signalled()
-            launch.say(f"{signalled} while supercells were compared: nothing is stored yet, start again")
+            launch.say(f"{signalled} {early}")
             return signalled
         reason = current.go()
         if launch.ranks.rank == 0 and current.out is not None:
@@ -77,14 +78,15 @@ def _beginning(
     resume: Path | None,
     overwrite: bool,
     seeds: list[str],
+    strict: bool,
     held: ExitStack,
-) -> runs.Beginning:
+) -> beginning.Beginning:
     name = named_after(input_file, resume, bool(out or overwrite or seeds), "run")
     if resume is not None:
-        return runs.resume(resume, settings, held)
+        return beginning.resume(resume, settings, held)
     assert input_file is not None
     expect_model(input_file, "run")
-    return runs.begin(input_file, out or Path(name).with_suffix(".h5"), settings, overwrite, seeds, held)
+    return beginning.begin(input_file, out or Path(name).with_suffix(".h5"), settings, overwrite, seeds, strict, held)
 
 
 def _report(console: Console, stored: storage.Record, out: Path, reason: Reason, as_json: bool) -> None:

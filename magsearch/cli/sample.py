@@ -67,7 +67,7 @@ def sample(
     """
     kelvin = temperatures(temperature)
     given = read_input(input_file, settings, strict)
-    texture, on = texture_of(start, given.hamiltonian) if start else None, device_named(device)
+    texture, on = texture_of(start, given.hamiltonian, strict) if start else None, device_named(device)
     evaluator = Evaluator(given.hamiltonian, on, np.float32, given.search.path)
     if chains is None:
         chains = chains_for(len(kelvin), on.width)
@@ -81,7 +81,7 @@ def sample(
         "of over-relaxation",
     )
     random = key(seed, Consumer.SAMPLING)
-    rows = _rows(given.hamiltonian, order) if order else None
+    rows = _rows(given.hamiltonian, order, strict) if order else None
     trajectory = measure(evaluator, kelvin, sweeps, warmup, chains, random, reflections, texture, rows=rows)
     found, ordered = averages(trajectory), fluctuations(trajectory)
     for point in found:
@@ -99,13 +99,13 @@ def sample(
         console.print(order_table(ordered, "magnetisation" if order is None else f"order parameter of {order}"))
 
 
-def _rows(hamiltonian: Hamiltonian, name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _rows(hamiltonian: Hamiltonian, name: str, strict: bool) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the rows of the order parameter of a state in the box of a model. Raises InputError if it has none."""
     from magsearch.critical.order_parameter import OrderParameter
     from magsearch.critical.ordered import from_texture
 
     try:
-        ordered = from_texture(hamiltonian, texture_of(name, hamiltonian), 0.0)
+        ordered = from_texture(hamiltonian, texture_of(name, hamiltonian, strict), 0.0)
         return OrderParameter.of(ordered).rows(own_supercell(hamiltonian))
     except ValueError as error:
         raise InputError(str(error), "--order") from None

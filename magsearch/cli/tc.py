@@ -82,7 +82,7 @@ def tc(
         assert input_file is not None
         given = read_input(input_file, settings, strict)
         state = ground_state or (str(input_file) if input_file.suffix in ENDINGS else None)
-        texture = texture_of(state, given.hamiltonian) if state else None
+        texture = texture_of(state, given.hamiltonian, strict) if state else None
         results = out or Path(f"{name}-tc.h5")
         start = runs.begin(given, results, plan, texture, overwrite, held)
         expect_image_free(results, plot, overwrite)

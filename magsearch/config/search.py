@@ -98,7 +98,7 @@ class SearchTable(Table, path="search", of=(GeneticTunneling, Stop, Convergence)
         default=None,
         metadata={
             "doc": 'Which supercell is searched: with "auto", supercells of the crystal compete first, and the best '
-            "one is searched.",
+            "one is searched. They may take half of `search.seconds`.",
             "default": "the input's",
         },
     )  # fmt: skip

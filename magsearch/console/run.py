@@ -114,7 +114,20 @@ def show(console: Console, record: Record) -> None:
         share = 100 * np.mean(record.waited) / max(record.seconds, 1e-9)
         done.append(f"{count(len(record.waited), 'rank')}: waited {share:.1f} % of the time")
     console.print(", ".join(done), soft_wrap=True)
+    for line in compared(record):
+        console.print(line, soft_wrap=True)
     console.print(state(record.stopped, record.resumable), soft_wrap=True)
+
+
+def compared(record: Record) -> list[str]:
+    """Return a line on the competition of supercells that a signal has ended; none where there is none."""
+    if record.race is None:
+        return []
+    best = record.race.best
+    so_far = f"; the best so far: {best}" if best else ""
+    return [
+        f"supercells  compared for {record.race.seconds:.1f} s, {count(len(record.race.known), 'task')} done{so_far}"
+    ]
 
 
 def named(record: Record) -> list[str]:

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from magsearch.engine.device import Device
 from magsearch.model.cells import in_given_cells
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.search.supercells.race import Best, Race
+from magsearch.search.supercells.best import Best
+from magsearch.search.supercells.race import Race
 from magsearch.search.supercells.supercell import Supercell, free_axes, side_by_side
 
 SITES = 200  # maximum number of sites per supercell of the default search
@@ -96,7 +97,9 @@ def from_texture(hamiltonian: Hamiltonian, texture: ArrayLike, energy: float) ->
 
 def searched(hamiltonian: Hamiltonian, device: Device, seed: int, watch: Callable[[], None] = lambda: None) -> Ordered:
     """Search the ground state among supercells of up to ``SITES`` sites. Raises ValueError where none can be chosen."""
-    return _smallest(Race(hamiltonian, device, SITES, seed, watch=watch).run())
+    best = Race(hamiltonian, device, SITES, seed, watch=watch).run()
+    assert best is not None, "the race has no time limit"
+    return _smallest(best)
 
 
 def _smallest(best: Best) -> Ordered:

@@ -10,7 +10,7 @@ import io
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ class Structure:
     labels     label of its site in the file; else its element and number, from 1
     moments    [atom]     lengths in Bohr magnetons; 0 where the structure has none
     periodic   one flag for each axis
+    left       what else the file has, in words; empty if it has nothing
     """
 
     cell: NDArray[np.float64]
@@ -60,6 +61,7 @@ class Structure:
     labels: tuple[str, ...]
     moments: NDArray[np.float64]
     periodic: tuple[bool, bool, bool] = (True, True, True)
+    left: str = ""
 
     def __post_init__(self) -> None:
         if not self.elements:
@@ -98,8 +100,13 @@ def read(path: Path) -> Structure:
             if kind == "cif":
                 return of_cif(content)
             if kind is None:
-                return of_atoms(ase.io.read(path))
-            return of_atoms(ase.io.read(io.StringIO(content.decode("utf-8-sig")), format=kind))
+                frames = ase.io.read(path, index=":")
+            else:
+                frames = ase.io.read(io.StringIO(content.decode("utf-8-sig")), index=":", format=kind)
+            if not frames:
+                raise ValueError("has no atoms")
+            found = of_atoms(frames[-1])
+            return replace(found, left=f"{len(frames)} frames, of which the last is read") if frames[1:] else found
     except InputError:
         raise
     except Exception as error:  # a broken file can raise anything in ASE
@@ -157,9 +164,10 @@ def of_cif(content: bytes) -> Structure:
     """Return the structure in the first block of a CIF or an mCIF that has one. ValueError where there is none."""
     from ase.io.cif import parse_cif
 
-    block = next((block for block in parse_cif(io.BytesIO(content)) if block.has_structure()), None)
-    if block is None:
+    blocks = [block for block in parse_cif(io.BytesIO(content)) if block.has_structure()]
+    if not blocks:
         raise ValueError("has no atoms")
+    block = blocks[0]
     elements, cell = block.get_symbols(), np.array(block.get_cell())
     labels = [str(label) for label in block.get("_atom_site_label", numbered(elements))]
     for label, part in zip(labels, block.get("_atom_site_occupancy", [1.0] * len(labels)), strict=True):
@@ -180,6 +188,7 @@ def of_cif(content: bytes) -> Structure:
         tuple(elements[number] for number in which),
         tuple(labels[number] for number in which),
         lengths(np.array([moment for _, moment, _ in sites])),
+        left=f"{len(blocks)} blocks with atoms, of which {block.name} is read" if blocks[1:] else "",
     )
 
 
@@ -255,14 +264,18 @@ def operation(text: str) -> tuple[NDArray[np.float64], NDArray[np.float64], int]
 
 def _moments(block: Mapping[str, Any], labels: Sequence[str], cell: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the Cartesian moments of the sites of an mCIF, [site, 3] Bohr magnetons; zeros where it has none."""
-    moments = np.zeros((len(labels), 3))
+    moments, told = np.zeros((len(labels), 3)), set[str]()
     along = cell / np.linalg.norm(cell, axis=1)[:, None]
     for prefix in MOMENTS:
         if f"{prefix}crystalaxis_x" not in block:
             continue
         columns = [block[f"{prefix}crystalaxis_{axis}"] for axis in "xyz"]
         for label, *parts in zip(block[f"{prefix}label"], *columns, strict=True):
-            if str(label) not in labels:
-                raise ValueError(f"has a moment at {label}, which is none of its sites")
+            if labels.count(str(label)) != 1:
+                several = "none of its sites" if str(label) not in labels else "the label of several sites"
+                raise ValueError(f"has a moment at {label}, which is {several}")
+            if str(label) in told:
+                raise ValueError(f"has a second moment at {label}; expected one")
+            told.add(str(label))
             moments[labels.index(str(label))] = np.array(parts, dtype=np.float64) @ along
     return moments

@@ -12,6 +12,7 @@ from magsearch.model.lattice import Lattice
 
 ROUNDING = 1e-4  # J_ij and J_ji^T may differ by this fraction of the largest coupling: digits that a file did not print
 
+FARTHEST = 2**53  # cells: whole numbers from here on are not exact in double precision
 SUMS = 1e-12  # of the largest coupling: differences of sums in another order
 
 
@@ -156,8 +157,12 @@ class Bonds:
     def reciprocal(self) -> tuple[Bonds, float]:
         """Bonds with J_ji = J_ij^T exactly, and the largest asymmetry (meV) that was averaged away.
 
-        Raises ValueError, naming the bond, where the asymmetry is more than rounding (``ROUNDING``).
+        Raises ValueError, naming the bond, where the asymmetry is more than rounding (``ROUNDING``), and where one
+        reaches ``FARTHEST`` cells far.
         """
+        far = ((self.offset >= FARTHEST) | (self.offset <= -FARTHEST)).any(axis=1)
+        if far.any():
+            raise self.error(int(far.argmax()), f"reaches {FARTHEST} cells far or farther")
         merged = self.merged()
         if not len(merged):
             return merged, 0.0

@@ -108,12 +108,19 @@ class Lattice:
             raise SettingError("size", f"size is {self.size}; expected three whole numbers of at least 1")
         set_(self, "size", tuple(int(n) for n in self.size))
         set_(self, "periodic", tuple(bool(p) for p in self.periodic))
+        if len(self.periodic) != 3:
+            raise SettingError("periodic", f"{len(self.periodic)} flags; expected three, one for each axis")
         set_(self, "species", tuple(self.species) or ("A",) * len(self.basis))
         if not np.isfinite(self.cell).all() or not np.isfinite(self.basis).all():
             wrong = "basis" if np.isfinite(self.cell).all() else "cell"
             raise SettingError(wrong, f"the {wrong} must be finite numbers")
         if abs(np.linalg.det(self.cell)) <= 1e-12 * np.linalg.norm(self.cell, axis=1).prod():
             raise SettingError("cell", f"the cell vectors {self.cell.tolist()} do not span a volume")
+        inverse = np.linalg.inv(self.cell)
+        if not np.isfinite(inverse).all():
+            raise SettingError(
+                "cell", f"the cell vectors {self.cell.tolist()} are too short: their inverse is not finite"
+            )
         if self.given is not None:
             set_(self, "given", np.array(self.given, dtype=np.float64).reshape(3, 3))
             if not np.isfinite(self.given).all() or np.linalg.det(self.given) == 0:
@@ -127,7 +134,9 @@ class Lattice:
         if not np.isfinite(others).all():
             raise SettingError("nonmagnetic", "positions of nonmagnetic atoms must be finite numbers")
         places = np.concatenate([self.basis, others])
-        fractions = places @ np.linalg.inv(self.cell) % 1.0 % 1.0  # twice: a tiny negative number becomes 1, then 0
+        fractions = places @ inverse % 1.0 % 1.0  # twice: a tiny negative number becomes 1, then 0
+        if not np.isfinite(fractions).all():
+            raise SettingError("cell", f"atoms lie too far outside of the cell {self.cell.tolist()}")
         if len(places) > 1:
             from scipy.spatial import KDTree
 

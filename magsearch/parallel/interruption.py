@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
 
 from magsearch.errors import Interrupted
 from magsearch.parallel.ranks import Ranks
+
+T = TypeVar("T")
 
 
 class Interruption:
@@ -31,3 +35,12 @@ class Interruption:
         """Raise Interrupted if this rank or another has been signalled."""
         if self.look():
             raise Interrupted
+
+    def together(self, work: Callable[[], T]) -> T:
+        """Call a function on every rank; raise Interrupted on all of them where it does so on one. Collective."""
+        done: list[T] = []
+        with suppress(Interrupted):
+            done.append(work())
+        if not self.ranks.broadcast(all(self.ranks.gather(bool(done)))):
+            raise Interrupted
+        return done[0]

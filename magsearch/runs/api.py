@@ -21,10 +21,11 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.parallel.ranks import Ranks, launched
 from magsearch.parallel.signals import Signals
 from magsearch.runs import record, textures
+from magsearch.runs.beginning import Beginning
+from magsearch.runs.beginning import resume as resumed
 from magsearch.runs.launch import Launch, carry_out, claim, exit_code, expect_free
 from magsearch.runs.result import Result
-from magsearch.runs.run import Beginning, Run
-from magsearch.runs.run import resume as resumed
+from magsearch.runs.run import Run
 from magsearch.search.stopping import Reason, Signalled
 
 Table = Mapping[str, Any]

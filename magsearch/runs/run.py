@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from magsearch import config, storage
+from magsearch import storage
 from magsearch.bounds.bound import Bound
 from magsearch.bounds.luttinger_tisza import lower_bound, takes_seconds
 from magsearch.config.input import Input
@@ -22,74 +17,19 @@ from magsearch.errors import InputError, Interrupted, Overdue
 from magsearch.formatting import count
 from magsearch.limits import memory
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.parallel.interruption import Interruption
 from magsearch.parallel.ranks import Ranks
-from magsearch.runs import record, textures
-from magsearch.runs.launch import Launch, claim, command_line, expect_exists, expect_free, expect_room
+from magsearch.runs import record
+from magsearch.runs.beginning import Beginning
+from magsearch.runs.launch import Launch, expect_room
+from magsearch.runs.supercells import Comparison
 from magsearch.search.archipelago import Archipelago, owners
 from magsearch.search.budget import Budget, allowed
 from magsearch.search.island import State
 from magsearch.search.memory import footprint
 from magsearch.search.stopping import Reason
-from magsearch.search.supercells import tiling
-from magsearch.search.supercells.race import Race
 
 BYTES_OF_SITE = 12  # a spin in single precision
 BYTES_OF_ISLAND = 120_000  # that an island takes besides its textures, at least
-
-
-@dataclass(frozen=True, eq=False)
-class Beginning:
-    """The start of a run.
-
-    given      the input
-    out        where the run is stored; None: in memory only
-    created    when it was begun first
-    command    what began it, and resumed it
-    before     what its file holds; None for a new run
-    in_parts   whether its populations are in parts beside its file
-    seeds      textures [site, 3] of the first generation
-    """
-
-    given: Input
-    out: Path | None
-    created: str
-    command: str
-    before: storage.Record | None = None
-    in_parts: bool = False
-    seeds: tuple[NDArray[Any], ...] = ()
-
-
-def begin(
-    input_file: Path, out: Path, settings: Sequence[str], overwrite: bool, seeds: Sequence[str], held: ExitStack
-) -> Beginning:
-    """Return the start of a new run that ``seeds``, names of files, may begin; claim its file until ``held`` closes.
-
-    Raises InputError for what is wrong with them, if ``out`` exists, and if another process writes it.
-    """
-    given = config.read(input_file, settings)
-    claim(held, out)
-    expect_free(out, overwrite, "run")
-    given_textures = tuple(texture for name in seeds for texture in textures.read(name, given.hamiltonian))
-    return Beginning(given, out, record.now(), command_line(), seeds=given_textures)
-
-
-def resume(out: Path, settings: Sequence[str], held: ExitStack) -> Beginning:
-    """Return the start of a run that resumes from its file, claimed until ``held`` closes.
-
-    Raises InputError if it cannot.
-    """
-    expect_exists(out)
-    claim(held, out)
-    before = storage.read(out)
-    if before.damaged:
-        raise InputError(f"cannot resume: it is damaged: {before.damaged[0]}", out)
-    if not before.resumable:
-        why = before.stopped or "it was written by something else"
-        raise InputError(f"cannot resume: the run has ended ({why}) and its populations are not stored", out)
-    given = config.again(before.input_path, before.input_text, before.hamiltonian, before.settings, settings)
-    command = command_line(before.command)
-    return Beginning(given, out, before.created, command, replace(before, elites=()), storage.in_parts(out))
 
 
 def expect_host_memory(given: Input, ranks: Ranks) -> None:
@@ -106,68 +46,6 @@ def expect_host_memory(given: Input, ranks: Ranks) -> None:
         )
 
 
-def in_best_supercell(start: Beginning, launch: Launch) -> Beginning:
-    """Return the start of a run in the supercell that wins a race, seeded by the texture that won it.
-
-    The start itself if its supercell is given. Raises InputError if no supercell can be chosen, Interrupted if one of
-    the ranks is signalled.
-    """
-    given = start.given
-    if given.search.cells is None or start.before is not None:
-        return start
-    if start.seeds:
-        raise InputError(
-            "are textures of the input's supercell, but search.cells chooses another", "--seeds", everywhere=True
-        )
-    race = _race(given, launch)
-    try:
-        best = race.run()
-    except ValueError as error:
-        raise InputError(f"search.cells: {error}", given.path, everywhere=True) from None
-    shown = best.shown()
-    note = f"of all supercells of up to {race.sites} sites, the best one that was found has {best.supercell}"
-    hamiltonian = replace(shown.supercell.hamiltonian, notes=(*given.hamiltonian.notes, note))
-    return replace(start, given=replace(given, hamiltonian=hamiltonian), seeds=(shown.texture,))
-
-
-def with_tilings(start: Beginning, launch: Launch) -> Beginning:
-    """Return the start of a run whose first generation holds copies of the best small supercells, after given textures.
-
-    In large boxes whose cells are all alike, or as ``search.tilings`` says; else the start itself. Raises InputError if
-    tilings are asked for and there can be none, Interrupted if one of the ranks is signalled.
-    """
-    given, asked = start.given, start.given.search.tilings
-    chosen, large = given.search.cells is not None, given.hamiltonian.lattice.sites > tiling.LARGE
-    if asked and chosen:
-        raise InputError(
-            "search.tilings is for a given box; search.cells begins with the best texture", given.path, everywhere=True
-        )
-    if start.before is not None or chosen or not (large if asked is None else asked):
-        return start
-    race = _race(given, launch)
-    try:
-        race.run()
-    except ValueError as error:
-        if asked:
-            raise InputError(f"search.tilings: {error}", given.path, everywhere=True) from None
-        launch.note(f"large box, but no copies of small supercells in the first generation: {error}")
-        return start
-    replicas = sum(island.replicas for island in given.islands.islands(given.search))
-    found = tiling.shared(given.hamiltonian, race.leaders, min(tiling.MOST, replicas // 2))
-    copies = " or ".join(str(n) for n in sorted({one.copies for one in found}))
-    launch.say(f"tilings    {len(found)} of the first textures are {copies} copies of supercells, stretched to the box")
-    return replace(start, seeds=(*start.seeds, *(one.texture for one in found)))
-
-
-def _race(given: Input, launch: Launch) -> Race:
-    interruption = Interruption(launch.ranks, launch.signals)
-    launch.ranks.watch = interruption.look
-    return Race(
-        given.hamiltonian, launch.device, given.search.sites, given.search.seed, launch.ranks,
-        lambda words: launch.say(f"supercells {words}"), interruption.watch,
-    )  # fmt: skip
-
-
 class Run:
     """A run under way on all ranks; rank 0 prints and keeps the file.
 
@@ -175,27 +53,28 @@ class Run:
     record        on rank 0: the state that was stored last
     populations   on rank 0: those that belong to it; None if the run cannot be resumed from it
 
-    Raises InputError for settings at odds, and Interrupted if one of the ranks is signalled before the search begins.
+    Raises InputError for settings at odds, and Interrupted, with what has become of the run in words, if one of the
+    ranks is signalled before the search begins.
     """
 
     def __init__(self, launch: Launch, start: Beginning):
         ranks, console = launch.ranks, launch.console
         ranks.on_all(lambda: expect_host_memory(start.given, ranks))
-        start = with_tilings(in_best_supercell(start, launch), launch)
+        for note in start.notes:
+            launch.note(note)
+        comparison = Comparison(launch, start)
+        try:
+            start = comparison.outcome()
+            self.search = comparison.interruption.together(lambda: self._archipelago(launch, start))
+        except Interrupted:
+            raise Interrupted(comparison.stored()) from None
         given = start.given
         self.launch, self.ranks, self.start, self.out, self.writing = launch, ranks, start, start.out, 0.0
         self.bound: Bound | None = start.before.bound if start.before else None
         self.landscape = start.before.landscape if start.before else None
         self.record: storage.Record | None = None
         self.populations: storage.Populations | storage.Parts | None = None
-        try:
-            self.search = Archipelago(
-                given.hamiltonian, launch.device, given.islands.islands(given.search), given.islands.migration(),
-                given.search.stop(), given.storage.checkpoints(), given.search.path, ranks, launch.signals, start.seeds,
-                given.storage.snapshots(),
-            )  # fmt: skip
-        except ValueError as error:  # the same on all ranks
-            raise InputError(str(error), given.path, everywhere=True) from None
+        self.search.elapsed = start.elapsed
         path, settings = self.search.evaluator.path, self.search.settings
         ranks.watch = self.search.interruption.look
         self.size = footprint(given.hamiltonian, path, settings, ranks.size, type(launch.device))
@@ -220,6 +99,18 @@ class Run:
             self._certify()
         if self.out is not None:
             launch.say(f"storing    {self.out}")
+
+    @staticmethod
+    def _archipelago(launch: Launch, start: Beginning) -> Archipelago:
+        given = start.given
+        try:
+            return Archipelago(
+                given.hamiltonian, launch.device, given.islands.islands(given.search), given.islands.migration(),
+                given.search.stop(), given.storage.checkpoints(), given.search.path, launch.ranks, launch.signals,
+                start.seeds, given.storage.snapshots(),
+            )  # fmt: skip
+        except ValueError as error:  # the same on all ranks
+            raise InputError(str(error), given.path, everywhere=True) from None
 
     def _own_line(self) -> str:
         numbers = [island.number for island in self.search.islands]

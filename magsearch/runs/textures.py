@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,17 @@ def _moved(old: Lattice, new: Lattice) -> NDArray[np.int64]:
     cells = (old.basis - new.basis) @ np.linalg.inv(new.cell)
     whole = np.rint(cells)
     return np.where(new.periodic, whole, 0).astype(np.int64) if np.abs(cells - whole).max() <= SAME_PLACE else none
+
+
+def noted(name: str, hamiltonian: Hamiltonian, strict: bool) -> tuple[list[NDArray[np.float64]], list[str]]:
+    """Return the textures that ``read`` does, and notes on what the file has besides; InputError where ``strict``."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        found = read(name, hamiltonian)
+    notes = [str(warning.message) for warning in said]
+    if strict and notes:
+        raise InputError(notes[0], "--strict")
+    return found, notes
 
 
 def elite_of(name: str) -> tuple[Path, int | None]:

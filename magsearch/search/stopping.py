@@ -185,7 +185,8 @@ class Stop:
     seconds: float | None = field(
         default=None,
         metadata={
-            "doc": "Maximum wall time; the elites are refined once more after it.", "unit": "s", "default": "no limit",
+            "doc": "Maximum wall time, with that of competing supercells; the elites are refined once more after it.",
+            "unit": "s", "default": "no limit",
             "gt": 0, "later": True,
         },
     )  # fmt: skip

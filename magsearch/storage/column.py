@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -14,6 +15,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.phases.column import Column, Minimum, ThermalState
 from magsearch.phases.portrait import Arm, Portrait
 from magsearch.storage.files import COMPRESSED, dataset, texts
+from magsearch.storage.validation import directions, numbers, table
 from magsearch.thermal.sampling import Averages
 from magsearch.thermal.statistics import Estimate
 
@@ -35,7 +37,7 @@ def load_column(group: h5py.Group) -> Column:
     attrs = group.attrs
     return Column(
         number=int(attrs["number"]),
-        settings=json.loads(attrs["settings"]),
+        settings=table(attrs["settings"]),
         temperatures=tuple(attrs["temperatures"].tolist()),
         round=int(attrs["round"]),
         minima=_read_minima(group["minima"]) if "minima" in group else None,
@@ -60,17 +62,29 @@ def _write_minima(group: h5py.Group, minima: Sequence[Minimum]) -> None:
 
 
 def _read_minima(group: h5py.Group) -> tuple[Minimum, ...]:
+    if not len(group["spins"]):
+        return ()
+    spins = directions(group, "spins", -1, -1, 3)
+    energy, torque = (numbers(group, name, len(spins)).tolist() for name in ("energy", "torque"))
     return tuple(
         Minimum(
             texture=texture,
-            energy=float(group["energy"][k]),
-            torque=float(group["torque"][k]),
+            energy=energy[k],
+            torque=torque[k],
             portrait=_portrait(json.loads(group["portrait"][k])),
             origin=group["origin"][k].decode(),
-            slopes=json.loads(group["slopes"][k]),
+            slopes=_slopes(json.loads(group["slopes"][k])),
         )
-        for k, texture in enumerate(group["spins"][()])
+        for k, texture in enumerate(spins)
     )
+
+
+def _slopes(values: Any) -> dict[str, float]:
+    """Return slopes of the energy by setting. Raises ValueError for anything but finite numbers."""
+    found = {str(name): float(value) for name, value in values.items()}
+    if not all(map(math.isfinite, found.values())):
+        raise ValueError("a slope of the energy is not a finite number")
+    return found
 
 
 def _write_states(group: h5py.Group, states: Sequence[ThermalState]) -> None:
@@ -97,16 +111,21 @@ def _write_states(group: h5py.Group, states: Sequence[ThermalState]) -> None:
 
 
 def _read_states(group: h5py.Group) -> tuple[ThermalState, ...]:
+    if not len(group["spins"]):
+        return ()
+    spins = directions(group, "spins", -1, -1, 3)
+    weight = numbers(group, "weight", len(spins), 3, finite=False).tolist()
+    exchanged = numbers(group, "exchanged", len(spins), finite=False).tolist()
     return tuple(
         ThermalState(
             averages=_averages(json.loads(group["averages"][k])),
             portraits=tuple(_portrait(values) for values in json.loads(group["portraits"][k])),
-            weight=Estimate(*group["weight"][k].tolist()),
+            weight=Estimate(*weight[k]),
             begun=group["begun"][k].decode(),
-            exchanged=float(group["exchanged"][k]),
+            exchanged=exchanged[k],
             snapshot=snapshot,
         )
-        for k, snapshot in enumerate(group["spins"][()])
+        for k, snapshot in enumerate(spins)
     )
 
 

@@ -9,6 +9,7 @@ import h5py
 
 from magsearch.search.stopping import UNKNOWN, Reason, Stored
 from magsearch.storage.files import SCHEMA, checked, unicode
+from magsearch.storage.validation import table
 
 WORDS = ("created", "device", "command")  # attributes; as the fields of a record
 
@@ -33,8 +34,17 @@ def read(file: h5py.File) -> dict[str, Any]:
         "stopped": read_reason(attrs),
         "input_path": str(config.attrs["input"]),
         "input_text": config["text"][()].decode(),
-        "settings": json.loads(config["settings"][()]),
+        "settings": settings(config["settings"][()]),
     }
+
+
+def settings(text: Any) -> dict[str, Any]:
+    """Return the tables of settings that a JSON text holds. Raises ValueError for anything else."""
+    found = table(text)
+    wrong = next((name for name, one in found.items() if not isinstance(one, dict | None)), None)
+    if wrong is not None:
+        raise ValueError(f"the settings of {wrong} are not a table")
+    return found
 
 
 def write_reason(attrs: h5py.AttributeManager, stopped: Reason | None) -> None:

@@ -27,7 +27,8 @@ from magsearch.search.island import State
 from magsearch.search.records import Place, columns
 from magsearch.search.snapshots import Snapshot
 from magsearch.search.stopping import Reason
-from magsearch.storage import bound, checkpoint, history, landscape, magnons, model, provenance, snapshots, xdmf
+from magsearch.search.supercells.race import Standing
+from magsearch.storage import bound, checkpoint, history, landscape, magnons, model, provenance, race, snapshots, xdmf
 from magsearch.storage.files import COMPRESSED, checked, dataset, expect_kind, is_sealed, opened, replaced, texts, words
 from magsearch.storage.labelled import composed, required
 
@@ -56,6 +57,7 @@ class Record:
     landscape: Landscape | None = None  # between the minima; None where none was explored
     magnons: Spectrum | None = None  # about an elite; None where none were computed
     textures: tuple[Snapshot, ...] = ()  # champions after some generations, earliest first
+    race: Standing | None = None  # between supercells, where a signal ended it; the model is that of the input then
     damaged: tuple[str, ...] = ()  # parts of the file that are not what was written, and are left out
 
 
@@ -194,6 +196,8 @@ def _write(file: h5py.File, record: Record) -> None:
         landscape.write(file.create_group("landscape"), record.landscape)
     if record.magnons is not None:
         magnons.write(file.create_group(magnons.GROUP), record.magnons)
+    if record.race is not None:
+        race.write(file.create_group(race.GROUP), record.race)
     history.write(file.create_group("history"), record.history)
     _write_elites(file.create_group("elites"), record)
     _write_charges(file["elites"], record)
@@ -283,6 +287,7 @@ def _read(file: h5py.File) -> Record:
         landscape=intact("landscape", explored, None) if "landscape" in file else None,
         magnons=intact(magnons.GROUP, magnons.read, None) if magnons.GROUP in file else None,
         textures=intact("textures", snapshots.read, ()) if "textures" in file else (),
+        race=intact(race.GROUP, lambda group: race.read(group, hamiltonian), None) if race.GROUP in file else None,
         damaged=tuple(damaged),
     )
 

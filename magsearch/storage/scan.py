@@ -32,6 +32,7 @@ from magsearch.storage.model import read as read_model
 from magsearch.storage.model import write as write_model
 from magsearch.storage.provenance import read as read_provenance
 from magsearch.storage.provenance import write as write_provenance
+from magsearch.storage.validation import table
 from magsearch.storage.xdmf import Frame, beside
 
 Kind = Literal["minima", "states"]
@@ -164,12 +165,17 @@ def read_scan(path: str | Path) -> ScanRecord:
         record = ScanRecord(
             name=str(attrs["scan"]),
             hamiltonian=read_model(checked(file, "model")),
-            model=json.loads(file["config"]["model"][()]),
+            model=_model(file["config"]["model"][()]),
             columns=tuple(load_column(columns[number]) for number in sorted(columns)),
             followed=int(attrs["followed"]),
             **read_provenance(file),
         )
     return with_parts(path, record)
+
+
+def _model(text: Any) -> dict[str, Any] | None:
+    """Return the [model] table that a scan stores; None for a model of another format."""
+    return None if json.loads(text) is None else table(text)
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------

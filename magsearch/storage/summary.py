@@ -43,7 +43,8 @@ def summary(record: Record) -> dict[str, Any]:
         "stopped": str(record.stopped) if record.stopped else None,
         "stop_code": record.stopped.code if record.stopped else None,
         "catalogue_converged": catalogue_converged(record),
-        "resumable": record.resumable,
+        "resumable": record.resumable or record.race is not None,
+        "supercells": _compared(record),
         "seconds": record.seconds,
         "device": record.device,
         "sites": record.hamiltonian.lattice.sites,
@@ -51,6 +52,19 @@ def summary(record: Record) -> dict[str, Any]:
         "version": record.version,
         "created": record.created,
         "damaged": list(record.damaged),
+    }
+
+
+def _compared(record: Record) -> dict[str, Any] | None:
+    """Return how far supercells had been compared when a signal ended it; None where none were, or to the end."""
+    if record.race is None:
+        return None
+    best = record.race.best
+    return {
+        "seconds": record.race.seconds,
+        "tasks": len(record.race.known),
+        "energy_per_site": None if best is None else best.energy,
+        "vectors": None if best is None else best.supercell.H.tolist(),
     }
 
 

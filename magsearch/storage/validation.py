@@ -56,6 +56,14 @@ def directions(group: h5py.Group, name: str, *shape: int) -> NDArray[Any]:
     return found
 
 
+def table(text: Any) -> dict[str, Any]:
+    """Return the table that a JSON text holds."""
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError(f"holds {type(found).__name__} in JSON; expected a table")
+    return found
+
+
 def plain(kind: Callable[..., Plain], text: Any, **convert: Callable[[Any], Any]) -> Plain:
     """Return the dataclass of plain numbers that a JSON text holds.
 

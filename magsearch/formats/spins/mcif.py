@@ -8,6 +8,7 @@ Moments are components along unit vectors of the crystal axes, in Bohr magnetons
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from magsearch.model.lattice import Lattice
 TRANSFORM = "_parent_space_group_child_transform_pp_abc"
 OPERATIONS, CENTERINGS = "_space_group_symop_magn_operation_xyz", "_space_group_symop_magn_centering_xyz"
 SAME = 1e-3  # relative difference of lengths, and of angles in radians, of equal cells; of places of one atom in a cell
+MOMENT = "_atom_site_moment_label"
+UNEQUAL = 0.01  # of the largest moment: rounding of those that several operations give one atom
 LARGEST = 1e4  # coefficient in a transformation or an operation
 TOKEN = re.compile(r"'((?:[^']|'(?=\S))*)'|\"((?:[^\"]|\"(?=\S))*)\"|(\S+)")
 
@@ -77,6 +80,9 @@ def parse(path: Path) -> Block:
                 raise InputError(told, path, tokens[k][1])
             block.columns.update({tag: cells[n :: len(tags)] for n, tag in enumerate(tags)})
             k = last
+    more = sum(kind(n) == "data_" for n in range(k, len(tokens)))
+    if more:
+        warnings.warn(f"{path}: has {1 + more} data blocks; the first is read", stacklevel=5)
     return block
 
 
@@ -110,11 +116,12 @@ def read(path: Path, lattice: Lattice) -> NDArray[np.float64]:
     labels = _column(path, block, "_atom_site_label")
     fractions = _vectors(path, block, "_atom_site_fract_", "xyz")
     moments = dict.fromkeys(labels, np.zeros(3))
-    named = _column(path, block, "_atom_site_moment_label")
+    named = _column(path, block, MOMENT)
     for label, moment in zip(named, _vectors(path, block, "_atom_site_moment_crystalaxis_", "xyz"), strict=True):
-        if label not in moments:
-            place = block.lines["_atom_site_moment_label"]
-            raise InputError(f"a moment of {label}, which is no atom of the file", path, place)
+        if labels.count(label) != 1 or named.count(label) != 1:
+            known = "several atoms" if labels.count(label) > 1 else "an atom with another moment"
+            what = known if label in moments else "no atom"
+            raise InputError(f"a moment of {label}, which is {what} of the file", path, block.lines[MOMENT])
         moments[label] = moment / np.linalg.norm(cell, axis=1)  # in cell vectors
     places, vectors = _expanded(path, block, fractions, np.array([moments[label] for label in labels]))
     magnetic = (vectors != 0).any(axis=1)
@@ -230,6 +237,9 @@ def _expanded(
         same = (np.abs(apart - np.rint(apart)) < SAME).all(axis=1)
         if not same.any():
             kept.append(k)
+        elif np.abs(m[kept][same] - m[k]).max() > UNEQUAL * np.abs(m).max():
+            told = "({:g}, {:g}, {:g})".format(*x[k])
+            raise InputError(f"the operations make different moments at {told}; expected one at each site", path)
     return x[kept], m[kept]
 
 

@@ -52,8 +52,13 @@ class Element:
     name: str
     line: int
     attributes: dict[str, str]
-    text: str = ""
+    pieces: list[str] = field(default_factory=list)
     children: list[Element] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """Return the text between its tags."""
+        return "".join(self.pieces)
 
     def all(self, name: str) -> list[Element]:
         """Return the children with a name."""
@@ -143,7 +148,7 @@ def _parse(file: TextFile) -> Element:
         open_elements.pop()
 
     def characters(text: str) -> None:
-        open_elements[-1].text += text
+        open_elements[-1].pieces.append(text)
 
     def doctype(*_: object) -> None:
         raise InputError("has a document type; expected plain elements", path, parser.CurrentLineNumber)

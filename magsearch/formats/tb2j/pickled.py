@@ -173,6 +173,13 @@ def hamiltonian(stored: Mapping[str, Any], file: TextFile) -> Hamiltonian:
         path, spinat[sites], file.choices.unmerged
     )
     notes += _complex(path, given, listed)
+    for name, values in named.items():
+        absent = [key for key in listed if key not in values]
+        if values and absent:
+            told = (
+                f"{path}: {name} lacks {len(absent)} of {len(listed)} pairs and is zero there, for example {absent[0]}"
+            )
+            notes.append(told)
     keys = np.array([(i, j, *R) for R, i, j in listed], dtype=np.int64)
     if keys[:, :2].min() < 0 or keys[:, :2].max() >= len(sites) or np.abs(keys).max() >= 2**31:
         raise ValueError(f"a coupling names a spin that does not exist; expected 0 to {len(sites) - 1}")

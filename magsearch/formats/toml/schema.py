@@ -119,6 +119,11 @@ def dipoles(given: bool | Dipoles) -> tuple[Dipole, ...]:
     return (given.term(),)
 
 
+def _listed(name: str, doc: str) -> Any:
+    """Return the field of a list of tables, described by what they are."""
+    return dataclasses.field(default_factory=list, metadata={"doc": f"{doc}, see [[model.{name}]]."})
+
+
 class Model(Table, path="model"):
     """The crystal and its couplings ([formats.md](formats.md))."""
 
@@ -143,12 +148,8 @@ class Model(Table, path="model"):
             "default": "none",
         },
     )
-    magnetic: list[Magnetic] = dataclasses.field(
-        default_factory=list, metadata={"doc": "Magnetic atoms of the structure, see [[model.magnetic]]."}
-    )
-    nonmagnetic: list[Nonmagnetic] = dataclasses.field(
-        default_factory=list, metadata={"doc": "Atoms without a spin, see [[model.nonmagnetic]]."}
-    )
+    magnetic: list[Magnetic] = _listed("magnetic", "Magnetic atoms of the structure")
+    nonmagnetic: list[Nonmagnetic] = _listed("nonmagnetic", "Atoms without a spin")
     symmetry: bool | Symmetry = dataclasses.field(
         default=False,
         metadata={
@@ -172,36 +173,16 @@ class Model(Table, path="model"):
         default=0.0, metadata={"doc": "Magnetic field: a vector, or its z component.", "unit": "T"}
     )
     unit: Literal["meV", "mRy", "J"] = dataclasses.field(default="meV", metadata={"doc": "Unit of the couplings."})
-    exchange: list[Exchange] = dataclasses.field(
-        default_factory=list, metadata={"doc": "Exchange by shells, see [[model.exchange]]."}
-    )
-    dmi: list[DMI] = dataclasses.field(
-        default_factory=list, metadata={"doc": "Dzyaloshinskii-Moriya interaction by shells, see [[model.dmi]]."}
-    )
-    two_ion: list[TwoIon] = dataclasses.field(
-        default_factory=list, metadata={"doc": "Two-ion anisotropy by shells, see [[model.two_ion]]."}
-    )
-    kitaev: list[Kitaev] = dataclasses.field(
-        default_factory=list, metadata={"doc": "Kitaev and off-diagonal couplings by shells, see [[model.kitaev]]."}
-    )
-    bond: list[Bond] = dataclasses.field(
-        default_factory=list, metadata={"doc": "Couplings pair by pair, see [[model.bond]]."}
-    )
-    biquadratic: list[Biquadratic] = dataclasses.field(
-        default_factory=list, metadata={"doc": "Biquadratic exchange by shells, see [[model.biquadratic]]."}
-    )
-    biquadratic_bond: list[BiquadraticBond] = dataclasses.field(
-        default_factory=list, metadata={"doc": "Biquadratic exchange pair by pair, see [[model.biquadratic_bond]]."}
-    )
-    four_spin: list[FourSpin] = dataclasses.field(
-        default_factory=list, metadata={"doc": "Products of four spins, see [[model.four_spin]]."}
-    )
-    chirality: list[Chirality] = dataclasses.field(
-        default_factory=list, metadata={"doc": "Scalar chiralities, see [[model.chirality]]."}
-    )
-    tensor_product: list[TensorProduct] = dataclasses.field(
-        default_factory=list, metadata={"doc": "Products of two bilinear forms, see [[model.tensor_product]]."}
-    )
+    exchange: list[Exchange] = _listed("exchange", "Exchange by shells")
+    dmi: list[DMI] = _listed("dmi", "Dzyaloshinskii-Moriya interaction by shells")
+    two_ion: list[TwoIon] = _listed("two_ion", "Two-ion anisotropy by shells")
+    kitaev: list[Kitaev] = _listed("kitaev", "Kitaev and off-diagonal couplings by shells")
+    bond: list[Bond] = _listed("bond", "Couplings pair by pair")
+    biquadratic: list[Biquadratic] = _listed("biquadratic", "Biquadratic exchange by shells")
+    biquadratic_bond: list[BiquadraticBond] = _listed("biquadratic_bond", "Biquadratic exchange pair by pair")
+    four_spin: list[FourSpin] = _listed("four_spin", "Products of four spins")
+    chirality: list[Chirality] = _listed("chirality", "Scalar chiralities")
+    tensor_product: list[TensorProduct] = _listed("tensor_product", "Products of two bilinear forms")
     J_q: str | None = dataclasses.field(
         default=None,
         metadata={
@@ -210,18 +191,10 @@ class Model(Table, path="model"):
             "unit": "`unit`",
         },
     )
-    q: list[WaveVector] = dataclasses.field(
-        default_factory=list, metadata={"doc": "Couplings at wave vectors, see [[model.q]]."}
-    )
-    anisotropy: list[Uniaxial] = dataclasses.field(
-        default_factory=list, metadata={"doc": "Uniaxial anisotropies, see [[model.anisotropy]]."}
-    )
-    cubic: list[Cubic] = dataclasses.field(
-        default_factory=list, metadata={"doc": "Cubic anisotropies, see [[model.cubic]]."}
-    )
-    stevens: list[Stevens] = dataclasses.field(
-        default_factory=list, metadata={"doc": "Stevens operators, see [[model.stevens]]."}
-    )
+    q: list[WaveVector] = _listed("q", "Couplings at wave vectors")
+    anisotropy: list[Uniaxial] = _listed("anisotropy", "Uniaxial anisotropies")
+    cubic: list[Cubic] = _listed("cubic", "Cubic anisotropies")
+    stevens: list[Stevens] = _listed("stevens", "Stevens operators")
     dipole: bool | Dipoles = dataclasses.field(
         default=False, metadata={"doc": "Dipole-dipole interaction of all moments, see [model.dipole]."}
     )

@@ -75,7 +75,7 @@ def of_structure(
         if key in table:
             raise source.error((key,), f"the structure has the crystal; expected no {key} besides it")
     chosen, species = _chosen(found, magnetic, source)
-    notes: list[str] = []
+    notes: list[str] = [f"{source.path}: {name} has {found.left}"] if found.left else []
     if not magnetic:
         quiet = [k for k in range(len(found.elements)) if found.moments[k] > 0 and k not in chosen]
         told = f"{source.path}: magnetic are atoms of {name} with moments above {QUIET} mu_B, {len(chosen)} of them"

@@ -14,6 +14,7 @@ from magsearch.formats.build import too_large
 from magsearch.formats.table import Table
 from magsearch.formats.uppasd.inpsd import Inpsd
 from magsearch.model.lattice import Lattice
+from magsearch.model.lattice import shortest as shortened
 
 UPPASD = 0.1  # alat; distance within which UppASD (neighbourmap.f90, tol = 0.1^2) takes two vectors or places for one
 
@@ -102,29 +103,45 @@ class Sites:
         """Shortest distance between two sites of the periodic crystal, angstrom."""
         from scipy.spatial import cKDTree
 
-        edge = float(np.linalg.norm(self.lattice.cell, axis=1).min())
+        edge = float(np.linalg.norm(self._compact[0], axis=1).min())
         volume = abs(np.linalg.det(self.lattice.cell)) / self.lattice.atoms
         radius = min(edge, (2**0.5 * volume) ** (1 / 3)) * (1 + 1e-6)  # no packing of spheres is denser
         points, _, _ = self._around(radius)
         if len(points) < 2:
             return edge
-        return min(edge, float(cKDTree(points).query(self.lattice.basis, k=2)[0][:, 1].min()))
+        cell, _ = self._compact
+        own = self.lattice.basis - self._homes(self.lattice.basis) @ cell
+        return min(edge, float(cKDTree(points).query(own, k=2)[0][:, 1].min()))
 
     @cached_property
     def tolerance(self) -> float:
         """Largest distance of the end of a vector from its site, angstrom: UppASD's, but less than half way between."""
         return min(UPPASD * self.length, 0.4 * self.shortest)
 
+    @cached_property
+    def _compact(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """The shortest vectors that span the cells, rows in angstrom, and what they are in cell vectors."""
+        return shortened(self.lattice.cell, np.eye(3, dtype=np.int64))
+
+    def _homes(self, places: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the compact cells in which places [n, 3] are, [n, 3]."""
+        return np.floor(places @ np.linalg.inv(self._compact[0]) + 1e-9).astype(np.int64)
+
     def _around(self, margin: float) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-        """Return positions [n, 3], atoms [n] and cells [n, 3] of all sites in the cell or less than a margin away."""
-        cell = self.lattice.cell
-        fractions = self.lattice.basis @ np.linalg.inv(cell)
+        """Return positions [n, 3] of all sites in the first compact cell or less than a margin away.
+
+        And their atoms [n], and the cells [n, 3] in which they are.
+        """
+        cell, vectors = self._compact
+        homes = self._homes(self.lattice.basis)
+        fractions = self.lattice.basis @ np.linalg.inv(cell) - homes
         width = margin * np.linalg.norm(np.linalg.inv(cell), axis=0)
         reach = np.floor(width).astype(int) + 1
-        cells = np.indices(2 * reach + 1).reshape(3, -1).T - reach
-        places = fractions[:, None] + cells  # [atom, cell, 3]
+        near = np.indices(2 * reach + 1).reshape(3, -1).T - reach
+        places = fractions[:, None] + near  # [atom, cell, 3]
         atom, which = np.nonzero(((places >= -width - 1e-9) & (places <= 1 + width + 1e-9)).all(axis=-1))
-        return self.lattice.basis[atom] + cells[which] @ cell, atom, cells[which]
+        there = near[which] - homes[atom]
+        return self.lattice.basis[atom] + there @ cell, atom, there @ vectors
 
     @cached_property
     def _tree(self) -> tuple[Any, NDArray[np.int64], NDArray[np.int64]]:
@@ -141,12 +158,12 @@ class Sites:
         atoms [n] (-1 for none), cells [n, 3], and the distances from these sites [n], angstrom
         """
         tree, atom, cells = self._tree
-        place = self.lattice.basis[start] + r
-        home = np.floor(place @ np.linalg.inv(self.lattice.cell) + 1e-9).astype(np.int64)
-        distance, at = tree.query(place - home @ self.lattice.cell, distance_upper_bound=self.tolerance)
+        place, (cell, vectors) = self.lattice.basis[start] + r, self._compact
+        home = self._homes(place)
+        distance, at = tree.query(place - home @ cell, distance_upper_bound=self.tolerance)
         found = np.isfinite(distance)
         at = np.where(found, at, 0)
-        return np.where(found, atom[at], -1), np.where(found[:, None], home + cells[at], 0), distance
+        return np.where(found, atom[at], -1), np.where(found[:, None], home @ vectors + cells[at], 0), distance
 
 
 def in_order(table: Table) -> NDArray[np.int64]:

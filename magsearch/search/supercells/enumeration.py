@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.integers import lower_hermite
@@ -14,10 +14,14 @@ SMALL = 52  # maximum number of sites of a supercell
 MANY = 1000  # supercells that are listed
 
 
-def small_supercells(hamiltonian: Hamiltonian, sites: int) -> Iterator[Supercell]:
+def small_supercells(
+    hamiltonian: Hamiltonian, sites: int, watch: Callable[[], None] = lambda: None
+) -> Iterator[Supercell]:
     """Yield the supercells of up to ``sites`` and ``SMALL`` sites, smallest first, ``MANY`` or one volume more.
 
     Those that copies side by side cannot make compact are left out.
+
+    watch   called repeatedly; what it raises ends the enumeration
     """
     free = free_axes(hamiltonian)
     a, b, c = (1 if axis in free else n for axis, n in enumerate(hamiltonian.lattice.size))
@@ -32,6 +36,7 @@ def small_supercells(hamiltonian: Hamiltonian, sites: int) -> Iterator[Supercell
         if len(seen) >= MANY:
             return
         for H in supercells(hamiltonian, cells):
+            watch()
             images = (tuple(lower_hermite(H @ space.W).ravel().tolist()) for space in spaces)
             key = min(images)
             if key not in seen and manageable(hamiltonian, H):

@@ -4,16 +4,16 @@ The most promising ones fit the softest modes of J(q). With products of several 
 spins are relaxed in all small supercells as well, and the best of these are among the most promising ones.
 Energies are compared per site. A supercell changes like a crystal under strain: one of its vectors becomes longer or
 shorter by a cell, the texture is stretched with it and relaxed again; several supercells side by side can be changed in
-finer steps. Every task depends on its own arguments alone, so that the outcome does not depend on the ranks.
+finer steps. Every task depends on its own arguments alone, so that the outcome does not depend on the ranks, and what
+is known of a race that a signal has stopped need not be computed again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from itertools import islice, product
+from itertools import product
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 
 from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator
-from magsearch.errors import Interrupted
+from magsearch.errors import Interrupted, Overdue
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.model.integers import factors, lower_hermite
 from magsearch.model.sphere import unit
 from magsearch.operators.crystal import Crystal
 from magsearch.parallel.ranks import Ranks
@@ -32,19 +31,14 @@ from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.relax import relax
 from magsearch.search.candidate import on_host
 from magsearch.search.island import REFINEMENT, GeneticTunneling, Island
+from magsearch.search.supercells.best import REPEATS_WITHIN, Best
 from magsearch.search.supercells.enumeration import small_supercells
 from magsearch.search.supercells.ranking import dilated, ranked, soft_modes
-from magsearch.search.supercells.supercell import (
-    LARGEST,
-    OBLONG,
-    Supercell,
-    compact,
-    free_axes,
-    manageable,
-    side_by_side,
-)
+from magsearch.search.supercells.supercell import Supercell, free_axes, manageable
 
 T = TypeVar("T")
+Key = TypeVar("Key")
+Known = dict[tuple[int, int], list[Best]]
 STARTS = 6  # supercells of each measure of ``Ranked``, and of all small ones, that are searched
 DILATIONS = (1.0, 1.1, 1.2, 1.3, 1.45)  # of the softest waves, in supercells for all of them
 REPLICAS = 32
@@ -52,87 +46,26 @@ GENERATIONS = 2  # of these small searches
 SCREENED = 16  # random textures that are relaxed in each small supercell
 LEADERS = 6  # textures that are stretched to other supercells
 FINALISTS = 2  # that are tiled
-ROOMY = 2000  # sites in copies of the best supercell that are as wide as long
-REPEATS_WITHIN = (0.01, 0.03, 0.1)  # radians, root mean square: translations that move the spins less may be periods
-SLIVER = 1.25 * OBLONG  # ``Supercell.sliver`` of boxes that are replaced by compact ones, where these have few sites
-COMPACT = 2.4  # of a box that is twice as long as wide, its edges at 60 degrees: 2.31
-WORTH = LARGEST // 4  # sites of a compact box
-TRIED = 2000  # numbers of copies for one
 REPEATS = 3  # maximum number of supercells side by side along an axis
 
 
 @dataclass(frozen=True, eq=False)
-class Best:
-    """A minimum in a supercell. energy in meV per site."""
+class Standing:
+    """A race that a signal has ended, as far as it was.
 
-    supercell: Supercell
-    texture: NDArray[Any]  # [site, 3]
-    energy: float
+    seconds   that it had taken
+    known     the minima that each finished task had found, by the numbers of its stage and of the task
+    seeds     textures [site, 3] that the run was given for its own box
+    """
 
-    def tiled(self, times: NDArray[np.int64]) -> Best:
-        """Return the supercell repeated along its axes; the numbers of copies are [3]."""
-        supercell = self.supercell.tiled(times)
-        return Best(supercell, self.supercell.repeated(self.texture, supercell), self.energy)
+    seconds: float
+    known: Known
+    seeds: tuple[NDArray[Any], ...] = ()
 
-    def shown(self) -> Best:
-        """Return copies side by side: a compact box with several cells along each free axis.
-
-        About as wide as long where that takes no more than ROOMY sites, else up to ``OBLONG`` times as long as wide.
-        Numbers of copies are varied until no axis is left with a single cell; else more are taken, up to ``LARGEST``
-        sites. Where the edges of
-        the cells still make a sliver, the smallest box is taken that is about twice as long as wide at most, if one is
-        small enough.
-        """
-        few = self._few()
-        if few.supercell.sliver <= SLIVER:
-            return few
-        axes, times = list(free_axes(self.supercell.crystal)), np.ones(3, dtype=np.int64)
-        for numbers in islice(factors(WORTH // self.supercell.sites, len(axes)), TRIED):
-            times[axes] = numbers
-            tried = self.supercell.tiled(times)
-            if tried.sliver <= COMPACT and min(tried.diagonal[0][axis] for axis in axes) > 1:
-                return self.tiled(times)
-        return few
-
-    def _few(self) -> Best:
-        """Return copies side by side as ``shown``, whatever the edges of the cells."""
-        crystal = self.supercell.crystal
-        axes = free_axes(crystal)
-        for oblong in (1.0, 2.0, OBLONG):
-            times = side_by_side(self.supercell.H, crystal.lattice.cell, axes, oblong)
-            if times.prod() * self.supercell.sites <= ROOMY:
-                break
-        while times.prod() * self.supercell.sites > LARGEST and times.max() > 1:
-            times[times.argmax()] -= 1
-        near = (range(-(-3 * n // 4), 4 * n // 3 + 1) for n in times.tolist())
-        for tried in sorted(product(*near), key=lambda tried: float((np.abs(tried - times) / times).sum())):
-            size = self.supercell.tiled(tried).diagonal[0]
-            if min(size[axis] for axis in axes) > 1:
-                return self.tiled(np.array(tried))
-        size, Q = self.supercell.tiled(times).diagonal
-        for factor in (2, 3):  # one copy more or two along the single cells, if the others can be divided by it
-            cells = [factor if axis in axes and n == 1 else n for axis, n in enumerate(size)]
-            H = compact(np.array(cells)[:, None] * Q, crystal.lattice.cell, axes)
-            wider = Supercell(crystal, H)
-            several = min(wider.diagonal[0][axis] for axis in axes) > 1
-            if several and side_by_side(H, crystal.lattice.cell, axes, OBLONG).max() == 1:
-                return Best(wider, self.supercell.repeated(self.texture, wider), self.energy)
-        if times.prod() * self.supercell.sites * 2 ** len(axes) <= LARGEST:
-            times[list(axes)] *= 2
-        return self.tiled(times)
-
-    def primitive(self, within: float = REPEATS_WITHIN[0]) -> Supercell:
-        """Return the smallest supercell that the texture repeats after, but for ``within`` (radians) in each spin."""
-        lattice, Q = self.supercell.hamiltonian.lattice, self.supercell.diagonal[1]
-        waves = np.fft.rfftn(self.texture.reshape(*lattice.grid, -1), axes=(0, 1, 2))
-        alike = np.fft.irfftn((np.abs(waves) ** 2).sum(axis=-1), s=lattice.grid, axes=(0, 1, 2)).ravel()
-        shifts = lattice.coordinates[alike >= alike[0] * (1 - 0.5 * within**2)] @ Q
-        crystal = self.supercell.crystal
-        H = lower_hermite(np.concatenate([self.supercell.H, shifts]))
-        return Supercell(crystal, compact(H, crystal.lattice.cell, free_axes(crystal)))
-
-    def __str__(self) -> str:
-        return f"{self.energy:.7f} meV per site in {self.supercell}"
+    @property
+    def best(self) -> Best | None:
+        """The best minimum so far."""
+        return min((one for found in self.known.values() for one in found), key=lambda one: one.energy, default=None)
 
 
 @dataclass(eq=False)
@@ -145,9 +78,12 @@ class Race:
     seed         random seed
     ranks        among which the tasks are divided
     report       called with the progress, in words
-    watch        called repeatedly; what it raises ends the race
+    watch        called repeatedly; raises Interrupted where a signal ends the race, Overdue where its time is spent
+    known        the minima that each finished task has found, by the numbers of its stage and of the task; from a race
+                 that was interrupted before
 
-    After ``run``, leaders holds the best minima, distinct in energy, the best of all first.
+    After ``run``, leaders holds the best minima, distinct in energy, the best of all first, and overdue says whether
+    the race had to end before all tasks were done.
     """
 
     hamiltonian: Hamiltonian
@@ -157,17 +93,30 @@ class Race:
     ranks: Ranks = field(default_factory=Ranks)
     report: Callable[[str], None] = lambda words: None
     watch: Callable[[], None] = lambda: None
+    known: Known = field(default_factory=dict)
     leaders: list[Best] = field(default_factory=list, init=False)
+    overdue: bool = field(default=False, init=False)
+    _stages: int = field(default=0, init=False)
 
-    def run(self) -> Best:
-        """Return the best supercell and texture, the same on all ranks.
+    def run(self) -> Best | None:
+        """Return the best supercell and texture, the same on all ranks; None if no task was done in time.
 
         Raises ValueError if the supercell cannot be chosen, Interrupted if one of the ranks is signalled.
         """
+        self._stages = 0
+        try:
+            self.leaders = self._run()
+        except Overdue:
+            self.overdue = True
+            self.leaders = self._among(LEADERS, list(self.known.values()))
+        return self.leaders[0] if self.leaders else None
+
+    def _run(self) -> list[Best]:
+        """Return the leaders of a race that ends by itself."""
         axes, atoms = free_axes(self.hamiltonian), self.hamiltonian.lattice.atoms
         if atoms > self.sites:
             raise ValueError(f"supercells of up to {self.sites} sites (search.sites); a cell has {atoms}")
-        starts = self._each([self._starts])[0]
+        starts = self.together(self._starts)
         self.report(
             f"{len(starts)} supercells that fit the softest modes, {starts[0].sites} to {starts[-1].sites} sites"
         )
@@ -183,20 +132,40 @@ class Race:
         best = self._among(1, self._each([partial(self._descended, best[0], axes, moves=2)]))
         best = self._among(1, [best, *self._each([partial(self._shortened, best[0])])])
         self.report(f"several side by side, stretched: {best[0]}")
-        self.leaders = self._among(LEADERS, [best, first])
-        return best[0]
+        return self._among(LEADERS, [best, first])
 
-    def _each(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
-        """Return the results of all tasks on every rank; each does its share."""
-        ranks = self.ranks
-        own: list[T] | None = None
-        with suppress(Interrupted):
-            own = [task() for task in tasks[ranks.rank :: ranks.size]]
-        parts = ranks.broadcast(ranks.gather(own))
-        every = [part for part in parts if part is not None]
-        if len(every) < len(parts):
-            raise Interrupted
-        return [every[k % ranks.size][k // ranks.size] for k in range(len(tasks))]
+    def together(self, work: Callable[[], T]) -> T:
+        """Return on every rank what a function returns on rank 0. Raises Interrupted and Overdue on all of them."""
+        done: dict[str, T] = {}
+        self._do({"": work} if self.ranks.rank == 0 else {}, done)
+        return done[""]
+
+    def _each(self, tasks: Sequence[Callable[[], list[Best]]]) -> list[list[Best]]:
+        """Return the results of all tasks of a stage on every rank; each does its share of those that are not known."""
+        stage, ranks = self._stages, self.ranks
+        self._stages += 1
+        every = {(stage, number): task for number, task in enumerate(tasks)}
+        left = [key for key in every if key not in self.known]
+        self._do({key: every[key] for key in left[ranks.rank :: ranks.size]}, self.known)
+        return [self.known[key] for key in every]
+
+    def _do(self, tasks: Mapping[Key, Callable[[], T]], done: dict[Key, T]) -> None:
+        """Do the tasks of this rank, and add the results of those of all ranks to ``done``.
+
+        Raises Interrupted or Overdue on all ranks if a task does so on one; what was done before is among the results.
+        """
+        own, end = dict[Key, T](), None
+        try:
+            for key, task in tasks.items():
+                own[key] = task()
+        except (Interrupted, Overdue) as raised:
+            end = type(raised)
+        parts = self.ranks.broadcast(self.ranks.gather((own, end)))
+        for part, _ in parts:
+            done.update(part)
+        for kind in (Interrupted, Overdue):
+            if any(end is kind for _, end in parts):
+                raise kind
 
     def _among(self, count: int, found: Sequence[Sequence[Best]]) -> list[Best]:
         """Return the best of several lists, best first; of equal energies, the one in the smallest supercell."""
@@ -219,8 +188,8 @@ class Race:
 
         In a field a lattice of skyrmions is wider than the softest waves: some supercells fit longer waves.
         """
-        modes, chosen = soft_modes(self.hamiltonian), dict[tuple[int, ...], Supercell]()
-        records = ranked(self.hamiltonian, self.sites, modes)
+        modes, chosen = soft_modes(self.hamiltonian, self.watch), dict[tuple[int, ...], Supercell]()
+        records = ranked(self.hamiltonian, self.sites, modes, self.watch)
         for measure in ("one", "all"):
             order = sorted(records, key=lambda record: (getattr(record, measure), record.supercell.sites))
             chosen |= {record.supercell.key: record.supercell for record in order[:STARTS]}
@@ -231,7 +200,7 @@ class Race:
 
     def _small(self) -> list[Best]:
         """Return the best of all small supercells, each with the lowest of a few random textures after relaxation."""
-        every = self._each([lambda: list(small_supercells(self.hamiltonian, self.sites))])[0]
+        every = self.together(lambda: list(small_supercells(self.hamiltonian, self.sites, self.watch)))
         found = self._each([partial(self._screened, number, supercell) for number, supercell in enumerate(every)])
         best = self._among(STARTS, found)
         self.report(f"{len(every)} small supercells, random spins relaxed: {best[0]}")

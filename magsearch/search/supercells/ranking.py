@@ -8,7 +8,7 @@ eigenvalue itself may be soft again near another arm of the star, and would take
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,15 +54,26 @@ class Ranked:
     all: float
 
 
-def energies(hamiltonian: Hamiltonian, h: ArrayLike) -> NDArray[np.float64]:
-    """Return - 1/2 of the largest eigenvalue of J(q), meV per site, [q]; h [q, 3] fractions of reciprocal vectors."""
+def energies(hamiltonian: Hamiltonian, h: ArrayLike, watch: Callable[[], None] = lambda: None) -> NDArray[np.float64]:
+    """Return - 1/2 of the largest eigenvalue of J(q), meV per site, [q]; h [q, 3] fractions of reciprocal vectors.
+
+    watch   called repeatedly; what it raises ends the computation
+    """
+
+    def lowest(part: NDArray[np.float64]) -> NDArray[np.float64]:
+        watch()
+        return np.asarray(-0.5 * np.linalg.eigvalsh(hamiltonian.fourier(part))[:, -1])
+
     q = np.asarray(h, dtype=np.float64).reshape(-1, 3) @ hamiltonian.lattice.reciprocal
     parts = np.array_split(q, 1 + len(q) * 16 * (3 * hamiltonian.lattice.atoms) ** 2 // AT_ONCE)
-    return np.concatenate([-0.5 * np.linalg.eigvalsh(hamiltonian.fourier(part))[:, -1] for part in parts])
+    return np.concatenate([lowest(part) for part in parts])
 
 
-def soft_modes(hamiltonian: Hamiltonian) -> SoftModes:
-    """Return the star of the softest modes. Raises ValueError if the supercell cannot be chosen."""
+def soft_modes(hamiltonian: Hamiltonian, watch: Callable[[], None] = lambda: None) -> SoftModes:
+    """Return the star of the softest modes. Raises ValueError if the supercell cannot be chosen.
+
+    watch   called repeatedly; what it raises ends the search for them
+    """
     from scipy.ndimage import maximum_filter
     from scipy.optimize import minimize
 
@@ -70,7 +81,7 @@ def soft_modes(hamiltonian: Hamiltonian) -> SoftModes:
     grid = np.indices([GRID[len(axes)]] * len(axes)).reshape(len(axes), -1).T / GRID[len(axes)]
     h = np.zeros((len(grid), 3))
     h[:, axes] = grid
-    energy = energies(hamiltonian, h)
+    energy = energies(hamiltonian, h, watch)
     lowest = -maximum_filter(-energy.reshape([GRID[len(axes)]] * len(axes)), size=3, mode="wrap").ravel()
     spread = np.ptp(energy)
     starts = np.flatnonzero((energy <= lowest) & (energy <= energy.min() + 0.1 * spread))
@@ -79,7 +90,7 @@ def soft_modes(hamiltonian: Hamiltonian) -> SoftModes:
     def cost(free: NDArray[np.float64]) -> float:
         point = np.zeros(3)
         point[axes] = free
-        return float(energies(hamiltonian, point)[0] / (spread or 1.0))
+        return float(energies(hamiltonian, point, watch)[0] / (spread or 1.0))
 
     climbed = [
         minimize(cost, h[k, axes], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-14}) for k in starts
@@ -106,17 +117,25 @@ def _curvature(hamiltonian: Hamiltonian, h: NDArray[np.float64]) -> NDArray[np.f
     return np.asarray((e[..., 0, 0] - e[..., 0, 1] - e[..., 1, 0] + e[..., 1, 1]) / (4 * STEP**2))
 
 
-def ranked(hamiltonian: Hamiltonian, sites: int, modes: SoftModes | None = None) -> list[Ranked]:
+def ranked(
+    hamiltonian: Hamiltonian,
+    sites: int,
+    modes: SoftModes | None = None,
+    watch: Callable[[], None] = lambda: None,
+) -> list[Ranked]:
     """Return supercells of at most ``sites`` that fit the softest modes better than all smaller ones, smallest first.
 
     Better by at least one of the two measures of ``Ranked``, and none that is so long and narrow that copies side by
     side, which make it compact, would be too many. In three dimensions there are many supercells: volumes are
     considered from one cell on, until ``BUDGET`` supercells have been.
+
+    watch   called repeatedly; what it raises ends the ranking
     """
-    modes = modes or soft_modes(hamiltonian)
+    modes = modes or soft_modes(hamiltonian, watch)
     records: list[Ranked] = []
     best = np.array([np.inf, np.inf])
     for every in _volumes(hamiltonian, sites // hamiltonian.lattice.atoms):
+        watch()
         H = every[manageable(hamiltonian, every)]
         if not len(H):
             continue

@@ -9,7 +9,7 @@ left to the relaxation. Short waves, as those of antiferromagnets, can hardly be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import shortest
 from magsearch.model.sphere import unit
-from magsearch.search.supercells.race import Best
+from magsearch.search.supercells.best import Best
 from magsearch.search.supercells.ranking import energies
 from magsearch.search.supercells.supercell import free_axes
 from magsearch.symmetry.space_group import isometries
@@ -50,12 +50,15 @@ class Tiling:
         return abs(round(np.linalg.det(self.M)))
 
 
-def tilings(box: Hamiltonian, best: Best, most: int) -> list[Tiling]:
+def tilings(box: Hamiltonian, best: Best, most: int, watch: Callable[[], None] = lambda: None) -> list[Tiling]:
     """Return up to ``most`` tilings of a box by the texture of a supercell of the same crystal.
 
     Those that change the supercell least come first, in turn with those whose waves have the lowest energies: the first
     are better for states that a field has shaped, the second for spirals that lie along certain directions.
+
+    watch   called repeatedly; what it raises ends the choice
     """
+    watch()
     waves = _Waves(box, best)
     candidates = _candidates(box, best.supercell.H)
     energy, strain = waves.energies(candidates), waves.strains(candidates)
@@ -68,15 +71,22 @@ def tilings(box: Hamiltonian, best: Best, most: int) -> list[Tiling]:
         if key not in known and len(kept) < most:
             known.add(key)
             kept.append(place)
-    return [Tiling(candidates[k], waves.texture(candidates[k])) for k in kept]
+
+    def made(k: int) -> Tiling:
+        watch()
+        return Tiling(candidates[k], waves.texture(candidates[k]))
+
+    return [made(k) for k in kept]
 
 
-def shared(box: Hamiltonian, leaders: Sequence[Best], most: int) -> list[Tiling]:
+def shared(
+    box: Hamiltonian, leaders: Sequence[Best], most: int, watch: Callable[[], None] = lambda: None
+) -> list[Tiling]:
     """Return up to ``most`` tilings by several textures: half by the first, half of the rest by the next."""
     found: list[Tiling] = []
     for number, best in enumerate(leaders):
         left = most - len(found)
-        found += tilings(box, best, left if number + 1 == len(leaders) else max(1, left // 2))
+        found += tilings(box, best, left if number + 1 == len(leaders) else max(1, left // 2), watch)
     return found
 
 
