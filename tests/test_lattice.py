@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from fractions import Fraction
+from pathlib import Path
+
 import numpy as np
 import pytest
 from models import MODELS
@@ -153,3 +157,20 @@ def test_a_lattice_does_not_change_with_the_arrays_that_made_it():
     cell[0, 0], basis[0, 0] = 7, 7
     assert_allclose(lattice.cell, np.eye(3))
     assert_allclose(lattice.basis, 0)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_the_docs_have_cell_atoms_and_neighbours_of_a_named_lattice(name):
+    page = (Path(__file__).parent.parent / "docs" / "formats.md").read_text()
+    (row,) = re.findall(rf"^\| {name} \| (\(.*\)) \| (\(.*\)) \| (\d+) at ([\d.]+) \|$", page, re.MULTILINE)
+    cell, basis = (
+        [[float(Fraction(part)) for part in vector.split(",")] for vector in re.findall(r"\(([^)]*)\)", column)]
+        for column in row[:2]
+    )
+    lattice = Lattice.named(name, tuple(4 if along else 1 for along in NAMED[name][2]))
+    assert lattice.cell == pytest.approx(np.array(cell), abs=1e-6)
+    assert lattice.basis @ np.linalg.inv(lattice.cell) == pytest.approx(np.array(basis), abs=1e-6)
+    shell = lattice.shells(1)[0]
+    assert np.bincount(shell.i).tolist() == [int(row[2])] * lattice.atoms
+    length = np.linalg.norm(lattice.basis[shell.j] - lattice.basis[shell.i] + shell.offset @ lattice.cell, axis=1)
+    assert length == pytest.approx(np.full(len(length), float(row[3])), abs=1e-6)

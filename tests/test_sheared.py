@@ -1,4 +1,4 @@
-"""Sheared supercells: what users are told of cells and wave vectors is in the vectors of their input."""
+"""Sheared supercells: cells and wave vectors are printed in the vectors of the input."""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@
 #     sbatch fields.sh model.toml
 #
 # A stopped task is requeued on its own; scontrol requeue needs the name of the array and the number of the task.
+# What your cluster needs besides: #SBATCH --account, --partition; module load; source ~/magsearch/bin/activate
+# With a GPU for each task: #SBATCH --gpus-per-task=1
 #SBATCH --job-name=fields
 #SBATCH --array=0-9
 #SBATCH --ntasks=1

@@ -5,6 +5,7 @@
 #
 # The result depends on islands.count, not on --nodes: a resumed job may have a different number of nodes. If MPI and
 # Slurm do not share PMI-2, srun --mpi=list shows the alternatives (pmix for Open MPI).
+# What your cluster needs besides: #SBATCH --account, --partition; module load; source ~/magsearch/bin/activate
 #SBATCH --job-name=islands
 #SBATCH --nodes=4
 #SBATCH --ntasks-per-node=4

@@ -4,6 +4,8 @@
 #     sbatch mpiexec.sh model.toml run.h5
 #
 # --signal=B: sends the signal to this script. A signal ends wait, so it is repeated until mpiexec has ended.
+# What your cluster needs besides: #SBATCH --account, --partition; module load; source ~/magsearch/bin/activate
+# With a GPU for each task: #SBATCH --gpus-per-task=1
 #SBATCH --job-name=islands
 #SBATCH --ntasks=2
 #SBATCH --time=04:00:00

@@ -5,6 +5,7 @@
 #
 # Two minutes before the time limit the job receives SIGUSR1, stores its state and exits with 75; it is requeued and
 # resumed. --signal without B: sends the signal to the processes that srun started.
+# What your cluster needs besides: #SBATCH --account, --partition; module load; source ~/magsearch/bin/activate
 #SBATCH --job-name=magsearch
 #SBATCH --ntasks=1
 #SBATCH --cpus-per-task=8

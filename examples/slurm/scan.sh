@@ -5,6 +5,8 @@
 #
 # A task exits with 75 shortly before its time limit, or when the rest of its share depends on results of other tasks.
 # It is then requeued.
+# What your cluster needs besides: #SBATCH --account, --partition; module load; source ~/magsearch/bin/activate
+# With a GPU for each task: #SBATCH --gpus-per-task=1
 #SBATCH --job-name=scan
 #SBATCH --array=0-7
 #SBATCH --ntasks=1

@@ -212,11 +212,16 @@ def _minimum(record: Record, number: int, wide: bool) -> dict[str, str]:
     if wide:
         row["above"] = f"{above(record, number):.2e}"
     row |= {"phase": elite.phase, "degeneracy": str(elite.degeneracy or ""), "stability": stable(elite)}
-    row["charge"] = fixed(elite.charge, 2)
+    row["charge"] = charge(record, elite)
     if wide:
         row["wavelength"] = wavelength(elite)
         row["magnetization"] = vector(elite.magnetization, 3)
     return row
+
+
+def charge(record: Record, elite: Candidate) -> str:
+    """Return the topological charge; empty where neighbouring spins differ too much for one."""
+    return "" if rough(record.hamiltonian.lattice, elite.spins) else fixed(elite.charge, 2)
 
 
 def wavelength(elite: Candidate) -> str:
@@ -234,7 +239,7 @@ def _row(record: Record, number: int, wide: bool) -> dict[str, str]:
     row = {"": str(number), "meV per site": energy, "above": f"{above(record, number):.2e}"}
     if free:
         row["free energy"] = f"{np.nan if elite.free_energy is None else elite.free_energy / spins:.6f}"
-    row["charge"] = fixed(elite.charge, 2)
+    row["charge"] = charge(record, elite)
     if wide or not free:
         row["magnetization"] = vector(elite.magnetization, 3 if wide else 2)
     if wide:

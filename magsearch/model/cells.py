@@ -15,7 +15,7 @@ from magsearch.model.terms.clusters import Clusters
 def in_cells(hamiltonian: Hamiltonian, Q: NDArray[np.int64], size: tuple[int, int, int]) -> Hamiltonian:
     """Return a uniform crystal with the cell vectors Q a, and ``size`` of them; Q [3, 3] has determinant 1 or -1.
 
-    The vectors that it was given with are kept for what users are told.
+    The vectors that it was given with are kept: printed cells and wave vectors are in these.
     """
     inverse = np.rint(np.linalg.inv(Q)).astype(np.int64)
     old, bonds = hamiltonian.lattice, hamiltonian.bonds

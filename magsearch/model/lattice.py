@@ -89,7 +89,7 @@ class Lattice:
     nonmagnetic  the other atoms of the crystal, each a label and its Cartesian position in angstrom: they have no
                  energy, but belong to the symmetry of the crystal
     given        [3, 3]     cell vectors that the crystal was given with, where ``cell`` are others of the same lattice,
-                 as in a sheared supercell; users are told of cells and wave vectors in these. None: ``cell``
+                 as in a sheared supercell; cells and wave vectors are printed in these. None: ``cell``
     """
 
     cell: NDArray[np.float64]
@@ -178,7 +178,7 @@ class Lattice:
 
     @property
     def given_cell(self) -> NDArray[np.float64]:
-        """Cell vectors in which users are told of cells and wave vectors, [3, 3] angstrom."""
+        """Cell vectors in which cells and wave vectors are printed, [3, 3] angstrom."""
         return self.cell if self.given is None else self.given
 
     @cached_property

@@ -16,7 +16,7 @@ DPI = 300
 
 @dataclass(frozen=True)
 class View:
-    """What a picture of a run shows, and how large.
+    """The part of a run that a picture shows, and the size of its page.
 
     elite   number of the texture; 0 is the champion
     title   above the picture; None: what it shows of which run; empty: none

@@ -29,6 +29,8 @@ def summary(record: Record) -> dict[str, Any]:
     best = record.elites[0].spins if record.elites else None
     lattice = record.hamiltonian.lattice
     elites, history = [described(elite, record.hamiltonian.n_spins) for elite in record.elites], record.history
+    for elite, said in zip(record.elites, elites, strict=True):
+        said["charge_defined"] = not rough(lattice, elite.spins)
     return {
         "champion": elites[0] if elites else None,
         "topology": None if best is None else topology(lattice, best),
@@ -99,8 +101,8 @@ def described(elite: Candidate, n_spins: int) -> dict[str, Any]:
 def catalogue(record: Record) -> dict[str, Any]:
     """Return the JSON of ``magsearch show --minima --json``; energies in meV."""
     names = (
-        "energy_per_site", "label", "degeneracy", "continuous", "stability", "zero_modes", "charge", "magnetization",
-        "wave_vector",
+        "energy_per_site", "label", "degeneracy", "continuous", "stability", "zero_modes", "charge", "charge_defined",
+        "magnetization", "wave_vector",
     )  # fmt: skip
     said = summary(record)
     return {
