@@ -154,7 +154,8 @@ def test_the_table_of_elites_says_phase_and_degeneracy():
     counted = replace(run.elites[1], phase="conical", degeneracy=Degeneracy(6, True))
     rows = page.elites(replace(run, elites=(run.elites[0], counted))).split("<tr>")
     assert all(f">{name}</th>" in rows[1] for name in ("phase", "degeneracy", "stability"))
-    assert '<td class="number">6 continua</td><td>conical</td><td>saddle</td>' in rows[3]
+    assert '<td class="number">6 continua</td><td>conical</td><td>' in rows[3]
+    assert "<td>saddle</td>" in rows[3]
 
 
 def test_how_sure_a_champion_is_counts_generations_and_islands():
