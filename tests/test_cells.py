@@ -423,7 +423,9 @@ def test_what_does_not_go_with_a_chosen_box_is_refused(tmp_path):
         assert "Traceback" not in said
 
 
-@pytest.mark.parametrize(("choice", "seeds"), [('cells = "auto"', 0), ("tilings = true", 1)])
+@pytest.mark.parametrize(
+    ("choice", "seeds"), [('cells = "auto"', 0), pytest.param("tilings = true", 1, marks=pytest.mark.slow)]
+)
 def test_a_run_that_is_signalled_while_supercells_compete_is_resumed(choice, seeds, tmp_path):
     """From what was known by then, with the results of a run that was left alone."""
     model, sound, out = tmp_path / "model.toml", tmp_path / "sound.h5", tmp_path / "out.h5"

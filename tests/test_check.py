@@ -174,6 +174,7 @@ def test_cells_that_dipoles_couple_are_not_independent(tmp_path):
     assert "independent-cells" not in codes(path)
 
 
+LONG = {"spin-glass.toml"}
 INPUTS = [
     *ROOT.glob("inputs/*.toml"),
     *ROOT.glob("inputs/atlas/*.toml"),
@@ -182,7 +183,9 @@ INPUTS = [
 ]
 
 
-@pytest.mark.parametrize("path", INPUTS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, id=path.name, marks=[pytest.mark.slow] * (path.name in LONG)) for path in INPUTS]
+)
 def test_nothing_is_found_in_the_inputs_that_come_with_magsearch(path):
     assert codes(path) == set()
 

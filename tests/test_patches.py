@@ -110,7 +110,7 @@ def test_triangular_antiferromagnet_with_an_easy_axis(of):
     assert not plain.reached(lowest)
 
 
-@pytest.mark.parametrize("seed", [0, 2, 3, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 4, 5))])
+@pytest.mark.parametrize("seed", [2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (0, 1, 3, 4, 5))])
 @pytest.mark.spread(2)
 def test_no_energy_is_below_the_raised_bound(seed):
     """Chains with random matrices, axes and fields: elliptical spirals, which patches of three spins forbid."""
@@ -134,6 +134,7 @@ def test_no_energy_is_below_the_raised_bound_of_many_models():
             assert lower_bound(model).per_site <= raised.per_site <= minima(model), seed
 
 
+@pytest.mark.slow
 def test_every_decomposition_is_a_bound():
     """For random spins, remainder + floor of the patches is below the energy, however accurate the solution."""
     for model in (easy_triangles(0.4, (0, 3.0, 15.0)), MODELS["open_chain"]):
