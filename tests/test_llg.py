@@ -194,6 +194,7 @@ def test_a_spin_in_a_field_follows_langevin(device, real, damping):
         assert_known(z[k], langevin, 0.02)
 
 
+@pytest.mark.slow
 def test_its_error_is_of_first_order_in_the_step(device):
     """Long steps are off by many standard errors; extrapolated to none from two of them, by what is of second order."""
     (long, _), (short, _) = (

@@ -119,6 +119,7 @@ def test_magnons_and_loops_are_shown_where_they_are(show, tmp_path, capsys):
     assert "magsearch tc or magsearch loop" in told
 
 
+@pytest.mark.slow
 def test_a_large_run_is_a_small_page_that_opens_at_once(show, tmp_path):
     lattice = Lattice.named("square", (100, 100, 1))
     run = record(replace(MODELS["square_bloch"], lattice=lattice), 10)

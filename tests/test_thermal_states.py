@@ -28,6 +28,7 @@ def uniform(hamiltonian: Hamiltonian, direction=(0.0, 0.0, 1.0)) -> Minimum:
     return Minimum.of(hamiltonian.lattice, hamiltonian.field, texture, energy, 0.0, "made")
 
 
+@pytest.mark.slow
 def test_open_chain_has_fishers_energy_at_every_temperature():
     """E / (N - 1) = - J L(J / kT), L the Langevin function (Fisher, Am. J. Phys. 32, 343 (1964))."""
     kelvin = (3.0, 8.0, 20.0)
