@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LEAF = 1.0  # inches between two leaves
 WIDE = 0.15  # of a leaf's width to each side: line of a saddle point to a copy
-SHOWN = 24  # largest number of leaves with pictures; more would not be legible
+SHOWN = 28  # largest number of leaves with pictures; more would not be legible
 
 
 def tree(axes: Axes, landscape: Landscape) -> list[int]:
@@ -96,7 +96,7 @@ def drawn(figure: Figure, lattice: Lattice, landscape: Landscape) -> None:
     leaves = tree(figure.add_subplot(grid[0, :]), landscape)
     for k, leaf in enumerate(leaves):
         one = landscape.minima[leaf]
-        words = f"{leaf}\ncharge {fixed(one.charge, 1)}"
+        words = f"{leaf}\n{fixed(one.charge, 1)}"
         if not pictured:
             figure.axes[0].annotate(str(leaf), (k, 0), (0, -10), textcoords="offset points", ha="center")
             continue
@@ -104,3 +104,5 @@ def drawn(figure: Figure, lattice: Lattice, landscape: Landscape) -> None:
         texture(panel, lattice, one.spins, wheel=False)
         panel.set(xlabel=words, ylabel="", xticks=[], yticks=[], title="")
         panel.spines[:].set_visible(False)
+        if k == 0:
+            panel.annotate("minimum\ncharge", (0, 0), (-8, -4), "axes fraction", "offset points", ha="right", va="top")
