@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from command import printed, refused
 from models import MODELS, exchange, shell_bonds
+from numpy.testing import assert_array_equal
 from records import stored
 
 from magsearch import storage
@@ -150,6 +152,26 @@ def test_a_proven_champion_ends_a_run_unless_more_minima_are_asked_for(capsys, t
     assert len(record.history) < record.settings["search"]["window"]  # by its window it could not have ended yet
     assert record.bound.reached(record.elites[0].energy_per_site)
     assert storage.read(run(capsys, toml, "search.minima=2")).stopped.code == Converged.code
+
+
+def test_a_proven_run_that_was_killed_before_its_polish_ends_without_another_generation(capsys, toml, monkeypatch):
+    """The checkpoint that is written when the proof is known is where it is resumed."""
+    out, copy = toml.with_suffix(".h5"), toml.with_name("killed.h5")
+    polished = Archipelago._polished
+
+    def kept(search: Archipelago) -> list[Any]:
+        if not copy.exists():
+            shutil.copy(out, copy)
+        return polished(search)
+
+    monkeypatch.setattr(Archipelago, "_polished", kept)
+    whole = storage.read(run(capsys, toml))
+    printed(capsys, "run", "--resume", copy)
+    again = storage.read(copy)
+    assert again.stopped == whole.stopped
+    assert len(again.history) == len(whole.history)
+    for one, other in zip(again.elites, whole.elites, strict=True):
+        assert_array_equal(one.spins, other.spins)
 
 
 @pytest.mark.parametrize("islands", [1, 3])

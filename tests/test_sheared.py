@@ -19,7 +19,7 @@ from magsearch.magnons.path import path_of
 from magsearch.magnons.spin_waves import SpinWaves
 from magsearch.model.cells import in_given_cells
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.model.integers import lower_hermite
+from magsearch.model.integers import inverse, lower_hermite, unimodular
 from magsearch.model.lattice import Lattice
 from magsearch.model.reciprocal import wave_vectors
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
@@ -47,6 +47,14 @@ def wave(hamiltonian: Hamiltonian) -> np.ndarray:
     """A cycloid with wave vector K, whatever the cells."""
     phase = hamiltonian.lattice.positions @ (K @ crystal((1, 1, 1)).lattice.reciprocal)
     return np.stack([np.sin(phase), np.zeros_like(phase), np.cos(phase)], axis=1)
+
+
+def test_an_inverse_of_whole_numbers_is_exact():
+    Q = np.array([[1, 0, 0], [300_000_007, 1, 0], [5, -200_000_003, 1]]) @ np.array([[2, 7, 3], [1, 4, 2], [0, 5, 7]])
+    assert not unimodular(Q)
+    Q = np.array([[1, 0, 0], [300_000_007, 1, 0], [5, -200_000_003, 1]]) @ np.array([[2, 7, 3], [1, 4, 2], [0, 0, 1]])
+    assert unimodular(Q)
+    assert_array_equal(Q.astype(object) @ inverse(Q).astype(object), np.eye(3, dtype=object))
 
 
 def test_propagation_vectors_are_those_of_the_input():

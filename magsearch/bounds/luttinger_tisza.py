@@ -21,6 +21,7 @@ from magsearch.bounds.quadratic_form import bonds_of_cell, in_space, quadratic_f
 from magsearch.bounds.tangents import tight_form
 from magsearch.model.cells import in_shortest_cells
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.integers import inverse
 from magsearch.model.terms.term import UnsupportedTerm
 
 MOST_BONDS = 10**6  # of a cell, for ``takes_seconds`` to build the quadratic form
@@ -89,7 +90,9 @@ def lower_bound(
                 how += f" and on {len(taken.patches)} patches for {len(taken.products)} products of spins"
             raised = _bound(replace(domain, form=parts.remainder), of, parts.floor, how)
             best = max(best, raised, key=lambda bound: bound.per_site)
-    k = np.array(best.q).reshape(-1, 3) @ np.linalg.inv(U).T  # q . n of n cells is (U k) . n' of n' shortest ones
+    k = np.array(best.q, dtype=np.float64).reshape(-1, 3) @ inverse(U).T.astype(
+        np.float64
+    )  # q . n of n cells is (U k) . n' of n' shortest ones
     return replace(best, q=tuple(map(tuple, first_zone(k).tolist())))
 
 

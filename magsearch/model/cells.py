@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.integers import inverse
 from magsearch.model.lattice import shortest
 from magsearch.model.terms.clusters import Clusters
 
@@ -17,15 +18,15 @@ def in_cells(hamiltonian: Hamiltonian, Q: NDArray[np.int64], size: tuple[int, in
 
     The vectors that it was given with are kept: printed cells and wave vectors are in these.
     """
-    inverse = np.rint(np.linalg.inv(Q)).astype(np.int64)
+    change = inverse(Q)
     old, bonds = hamiltonian.lattice, hamiltonian.bonds
     back = (np.asarray(Q) @ old.shear == np.eye(3)).all()  # to the cells that were given
     cell, given = (old.given_cell, None) if back else (Q @ old.cell, old.given_cell)
-    others = tuple(term.in_cells(inverse) if isinstance(term, Clusters) else term for term in hamiltonian.others)
+    others = tuple(term.in_cells(change) if isinstance(term, Clusters) else term for term in hamiltonian.others)
     return replace(
         hamiltonian,
         lattice=replace(old, cell=cell, size=size, given=given),
-        bonds=replace(bonds, offset=bonds.offset @ inverse),
+        bonds=replace(bonds, offset=bonds.offset @ change),
         others=others,
     )
 
@@ -35,10 +36,9 @@ def in_given_cells(hamiltonian: Hamiltonian) -> Hamiltonian:
     lattice = hamiltonian.lattice
     if lattice.given is None or not hamiltonian.uniform:
         return hamiltonian
-    Q = np.rint(np.linalg.inv(lattice.shear)).astype(np.int64)
     mixed = (lattice.shear != np.eye(3)).any(axis=1) | (lattice.shear != np.eye(3)).any(axis=0)
     size = np.where(mixed, 1, lattice.size).tolist()
-    return in_cells(hamiltonian, Q, (size[0], size[1], size[2]))
+    return in_cells(hamiltonian, inverse(lattice.shear), (size[0], size[1], size[2]))
 
 
 def in_shortest_cells(hamiltonian: Hamiltonian) -> tuple[Hamiltonian, NDArray[np.int64]]:

@@ -42,6 +42,30 @@ def _less(row: list[int], pivot: list[int], column: int) -> list[int]:
     return [x - times * p for x, p in zip(row, pivot, strict=True)]
 
 
+def unimodular(Q: ArrayLike) -> bool:
+    """Return whether a matrix [3, 3] of whole numbers has the determinant 1 or -1."""
+    return abs(_adjoint(Q)[1]) == 1
+
+
+def inverse(Q: ArrayLike) -> NDArray[np.int64]:
+    """Return the inverse of a ``unimodular`` matrix [3, 3], without rounding however large its numbers are."""
+    columns, det = _adjoint(Q)
+    if abs(det) != 1:
+        raise ValueError(f"the determinant is {det}; expected 1 or -1")
+    return det * np.array(columns, dtype=np.int64).T
+
+
+def _adjoint(Q: ArrayLike) -> tuple[list[list[int]], int]:
+    """Return the columns of the adjoint of a matrix [3, 3], and its determinant."""
+    a, b, c = (list(map(int, row)) for row in np.asarray(Q))
+    columns = [_cross(b, c), _cross(c, a), _cross(a, b)]
+    return columns, sum(x * y for x, y in zip(a, columns[0], strict=True))
+
+
+def _cross(a: list[int], b: list[int]) -> list[int]:
+    return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+
+
 def factors(most: int, count: int) -> Iterator[tuple[int, ...]]:
     """Yield all ``count`` positive whole numbers whose product is at most ``most``, smaller products first."""
     for total in range(1, most + 1):

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from magsearch.errors import SettingError, unknown
+from magsearch.model.integers import inverse, unimodular
 
 SAME_PLACE = 1e-4  # two lengths closer than this fraction of the shortest cell vector are one
 PAIRS = 10**7  # of sites, that a search for shells may look at; a gigabyte
@@ -126,7 +127,7 @@ class Lattice:
             if not np.isfinite(self.given).all() or np.linalg.det(self.given) == 0:
                 raise SettingError("cell", "the cell vectors given do not span a volume")
             Q = self.cell @ np.linalg.inv(self.given)
-            if not np.abs(Q - self.shear).max() < 1e-6 * np.abs(Q).max() or abs(round(np.linalg.det(self.shear))) != 1:
+            if not np.abs(Q - self.shear).max() < 1e-6 * np.abs(Q).max() or not unimodular(self.shear):
                 raise SettingError("cell", "the cell vectors span another lattice than those given")
         if len(self.species) != self.atoms:
             raise SettingError("basis", f"{len(self.species)} species for {self.atoms} atoms of the basis")
@@ -190,7 +191,7 @@ class Lattice:
 
     def in_given_waves(self, k: ArrayLike) -> NDArray[np.float64]:
         """Return wave vectors [..., 3] in reciprocal vectors of the cell as such of the cell given."""
-        return np.asarray(np.asarray(k) @ np.linalg.inv(self.shear).round().T)
+        return np.asarray(np.asarray(k) @ inverse(self.shear).T)
 
     @property
     def extended(self) -> list[int]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from magsearch.model.integers import inverse
 from magsearch.model.lattice import Lattice, shortest
 from magsearch.model.reciprocal import wave_vectors
 from magsearch.observables.structure_factor import sublattice_modes
@@ -79,7 +80,7 @@ def propagation_vectors(lattice: Lattice, spins: ArrayLike) -> tuple[Propagation
     axes = np.isin(np.arange(3), lattice.extended)
     turns = np.rint(vectors @ lattice.cell.T / (2 * np.pi) * size)  # of the first Brillouin zone
     index = np.where(axes, turns, 0).astype(np.int64)
-    given = np.rint(np.linalg.inv(lattice.shear)).astype(np.int64)
+    given = inverse(lattice.shear)
     steps = (given / size).T  # of the wave vectors that fit into the box, [3, r.l.u.]
     if lattice.given is not None:
         steps = shortest(steps @ np.linalg.inv(lattice.given).T)[0] @ lattice.given.T

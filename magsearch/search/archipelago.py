@@ -175,6 +175,8 @@ class Archipelago:
         self.ranks.watch = self.interruption.look
         self._begin = time.monotonic() - self.elapsed
         self._decide()
+        if self.n_generations and not self.stopped and self._provable:  # resumed from a checkpoint that nobody polished
+            self.stopped = self._proof()
         while not self.stopped:
             self._generation()
             yield

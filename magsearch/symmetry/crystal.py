@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
+from magsearch.model.integers import inverse
 from magsearch.model.lattice import Lattice, shortest
 from magsearch.symmetry.space_group import Places, isometries
 
@@ -148,5 +149,5 @@ def crystal_group(
                 found.append((R, W, mapped[0][:atoms], mapped[1][:atoms]))
     found.sort(key=lambda one: not (np.allclose(one[0], np.eye(3)) and (one[2] == np.arange(atoms)).all()))
     R, W, image, cells = (np.array(part) for part in zip(*found, strict=True))
-    inverse = np.rint(np.linalg.inv(U)).astype(np.int64)  # n cells are n U^-1 reduced ones
-    return CrystalGroup(exact(crystal.cell[axes], R), inverse @ W @ U, image, cells @ U)
+    W = inverse(U) @ W @ U  # n cells are n U^-1 reduced ones
+    return CrystalGroup(exact(crystal.cell[axes], R), W, image, cells @ U)

@@ -11,7 +11,7 @@ from math import gcd
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.model.integers import hermite
+from magsearch.model.integers import hermite, inverse
 from magsearch.model.lattice import SAME_PLACE, shortest
 
 Whole = NDArray[np.int64]
@@ -100,7 +100,7 @@ def generated(H: Whole, cell: NDArray[np.float64]) -> tuple[Whole, Whole] | None
         return None
     g = near[int((order == highest).argmax())]
     W = _completed(g)
-    back = np.rint(np.linalg.inv(W)).astype(np.int64)
+    back = inverse(W)
     length = float(np.linalg.norm(g @ cell))
     along = g @ cell / length
     rows = back[:2] @ cell

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from magsearch.model.cells import in_cells
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.model.integers import lower_hermite
+from magsearch.model.integers import inverse, lower_hermite
 from magsearch.model.lattice import shortest
 from magsearch.model.sphere import unit
 from magsearch.search.supercells.normal_form import short_form
@@ -111,7 +111,7 @@ class Supercell:
     def places(self, coordinates: Whole) -> Whole:
         """Return the numbers of the cells that cells of the crystal [..., 3] are repetitions of."""
         size, Q = self.diagonal
-        x, y, z = np.moveaxis(coordinates @ np.rint(np.linalg.inv(Q)).astype(np.int64) % size, -1, 0)
+        x, y, z = np.moveaxis(coordinates @ inverse(Q) % size, -1, 0)
         return np.asarray(x + size[0] * (y + size[1] * z))
 
     def carried(self, texture: ArrayLike, other: Supercell) -> NDArray[np.float64]:
