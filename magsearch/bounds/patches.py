@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from magsearch.bounds.domain import EXACT, Box, Domain, inequivalent
 from magsearch.bounds.positivity import LOOSER, UNIT, certified, factorisation_error, positive
 from magsearch.bounds.quadratic_form import QuadraticForm
-from magsearch.bounds.semidefinite import Patch, Program, Site, Solution
+from magsearch.bounds.semidefinite import Patch, Program, Sites, Solution
 
 ROUNDS = 25  # largest number of times that wave vectors are added
 GRID = 3  # initial number of wave vectors along each period
@@ -56,24 +56,20 @@ def neighbouring_triples(form: QuadraticForm) -> tuple[tuple[Patch, ...], ...]:
     ends = zip(form.i[kept].tolist(), form.j[kept].tolist(), map(tuple, form.offset[kept].tolist()), strict=True)
     bonds = dict(zip(ends, strong[kept].tolist(), strict=True))
     here = (0,) * form.dimension
-    found: tuple[dict[tuple[Site, ...], float], ...] = (
-        {},
-        {},
-        {},
-    )  # triangles, straight and bent lines, and how strong they are
+    strengths: list[dict[Sites, float]] = [{}, {}, {}]  # of triangles, straight and bent lines
     for (a, b, first), s in bonds.items():
         for (d, c, second), t in bonds.items():
             there = tuple(x + y for x, y in zip(first, second, strict=True))
             if d == b and (c, there) != (a, here):
                 third = bonds.get((a, c, there), 0.0)
                 kind = 0 if third else 1 if (a, first) == (d, second) else 2
-                found[kind][_placed(((a, here), (b, first), (c, there)))] = s + t + third
-    ranked = [sorted(kind.items(), key=lambda pair: (-pair[1], pair[0])) for kind in found]
+                strengths[kind][_placed(((a, here), (b, first), (c, there)))] = s + t + third
+    ranked = [sorted(kind.items(), key=lambda pair: (-pair[1], pair[0])) for kind in strengths]
     chosen = [tuple(Patch(sites) for sites, _ in kind[:PATCHES]) for kind in ranked]
     return tuple(kind for kind in chosen[:2] if kind) or (chosen[2],)
 
 
-def _placed(sites: tuple[Site, ...]) -> tuple[Site, ...]:
+def _placed(sites: Sites) -> Sites:
     """Return the sites translated and ordered so that all its translations become equal."""
     moved = [
         tuple(sorted((a, tuple(x - y for x, y in zip(T, origin, strict=True))) for a, T in sites))

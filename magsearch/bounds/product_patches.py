@@ -15,7 +15,7 @@ import numpy as np
 
 from magsearch.bounds.invariants import Product, both, chirality, pair
 from magsearch.bounds.quadratic_form import QuadraticForm, folded_axes, in_space, quadratic_form
-from magsearch.bounds.semidefinite import Patch, Site
+from magsearch.bounds.semidefinite import Patch, Site, Sites
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.terms.products import PAIRINGS, SpinProducts
@@ -58,7 +58,7 @@ class ProductPatches:
             bare = replace(bare, bonds=sum(apart, bare.bonds).merged())
         form = replace(in_space(quadratic_form(bare), bare.field), exact=False)
         energies: dict[Key, float] = {}
-        clusters: dict[tuple[Site, ...], None] = {}
+        clusters: dict[Sites, None] = {}
         for term in terms:
             for sites, constants in _clusters(term, hamiltonian, form):
                 clusters[_placed(tuple(sorted(set(sites))))] = None
@@ -69,9 +69,7 @@ class ProductPatches:
         return cls(form, patches, tuple(energies.values()))
 
 
-def _clusters(
-    term: SpinProducts, hamiltonian: Hamiltonian, form: QuadraticForm
-) -> Iterator[tuple[tuple[Site, ...], list[float]]]:
+def _clusters(term: SpinProducts, hamiltonian: Hamiltonian, form: QuadraticForm) -> Iterator[tuple[Sites, list[float]]]:
     """Yield the four sites of every cluster of a cell of the form, as spins and cells, and its constants."""
     if not hamiltonian.uniform:
         every, number = term.on_sites(hamiltonian)
@@ -89,7 +87,7 @@ def _clusters(
             yield tuple((int(s), tuple(t)) for s, t in zip(spins, T.tolist(), strict=True)), constants.tolist()
 
 
-def _products(sites: tuple[Site, ...], constants: list[float]) -> Iterator[tuple[Key, float, float]]:
+def _products(sites: Sites, constants: list[float]) -> Iterator[tuple[Key, float, float]]:
     """Yield the products of a cluster, their signs and constants."""
     for pairing, constant in zip(PAIRINGS, constants, strict=False):
         if constant:
@@ -110,21 +108,21 @@ def _key(product: Key) -> Key:
     return tuple(sorted(tuple(sorted(_moved(site, first[1]) for site in part)) for part in product))
 
 
-def _placed(sites: tuple[Site, ...]) -> tuple[Site, ...]:
+def _placed(sites: Sites) -> Sites:
     """Return the sites moved to a cell of their own."""
     first = min(T for _, T in sites)
     return tuple(sorted(_moved(site, first) for site in sites))
 
 
-def _grown(clusters: tuple[tuple[Site, ...], ...]) -> list[tuple[Site, ...]]:
+def _grown(clusters: tuple[Sites, ...]) -> list[Sites]:
     """Return sets of up to ``MOST`` sites which contain all clusters, each as many as it can."""
-    found: list[tuple[Site, ...]] = []
+    found: list[Sites] = []
     for cluster in clusters:
         if any(set(image) <= set(patch) for patch in found for image in _images(cluster, patch)):
             continue
         patch = set(cluster)
         while True:
-            more: dict[tuple[Site, ...], int] = {}
+            more: dict[Sites, int] = {}
             for other in clusters:
                 for image in _images(other, tuple(patch)):
                     missing = tuple(sorted(set(image) - patch))
@@ -138,7 +136,7 @@ def _grown(clusters: tuple[tuple[Site, ...], ...]) -> list[tuple[Site, ...]]:
     return found
 
 
-def _images(cluster: tuple[Site, ...], patch: tuple[Site, ...]) -> set[tuple[Site, ...]]:
+def _images(cluster: Sites, patch: Sites) -> set[Sites]:
     """Return the translations of a cluster that have a site in a patch."""
     images = set()
     for spin, T in patch:
@@ -149,7 +147,7 @@ def _images(cluster: tuple[Site, ...], patch: tuple[Site, ...]) -> set[tuple[Sit
     return images
 
 
-def _patch(sites: tuple[Site, ...], number: dict[Key, int]) -> Patch:
+def _patch(sites: Sites, number: dict[Key, int]) -> Patch:
     """Return the patch of some sites, with every product of the energy that lies in it."""
     named: list[tuple[Product, float, int]] = []
     span = range(len(sites))

@@ -24,6 +24,7 @@ from magsearch.bounds.moments import LINEAR, ONE, QUADRATIC, Moments, moments
 from magsearch.bounds.quadratic_form import QuadraticForm
 
 Site = tuple[int, tuple[int, ...]]  # spin, and its cell in periods
+Sites = tuple[Site, ...]
 TOLERANCE = 1e-10  # of Clarabel's duality gap and feasibility
 REFINEMENTS = 50  # largest number of iterative refinements of a linear system
 
@@ -37,7 +38,7 @@ class Patch:
               in ``Program.products``. With any, the patch has the moments that rotations leave as they are, else all
     """
 
-    sites: tuple[Site, ...]
+    sites: Sites
     products: tuple[tuple[Product, float, int], ...] = ()
 
     def __len__(self) -> int:

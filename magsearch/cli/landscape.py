@@ -55,9 +55,9 @@ def landscape(
     """Find barriers and lifetimes of the minima of a run.
 
     Relaxes paths between the elites and converges their saddle points. Minima that symmetries map onto each other count
-    once: --copies looks for the barriers between them. The landscape is stored in OUT.h5 and continued
-    from there when the command is given again. SIGTERM, SIGUSR1 and Ctrl-C end it with exit code 75 after what is known
-    has been stored. Under mpiexec or srun, paths and rates are divided among the ranks.
+    once: --copies looks for the barriers between them. The landscape is stored in OUT.h5 and continued from there when
+    the command is given again. SIGTERM, SIGUSR1 and Ctrl-C end it with exit code 75 after what is known has been
+    stored. Under mpiexec or srun, paths and rates are divided among the ranks.
     """
     kelvins = tuple(sorted(set(temperature or ())))
     if not all(0 < kelvin < math.inf for kelvin in kelvins):

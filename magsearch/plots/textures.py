@@ -29,8 +29,8 @@ def texture(axes: Axes, lattice: Lattice, spins: ArrayLike, wheel: bool = True, 
     """Draw spins [site, 3] as coloured Voronoi cells of the sites, to scale; return the cells.
 
     The colours are those of ``colours``, explained by a colour wheel if ``wheel``. Up to ARROWS sites, arrows are drawn
-    as well; dots are spins across the plane. Raises ValueError for a plane, a sheet or tiles that the lattice does not
-    have.
+    as well; spins perpendicular to the plane are dots. Raises ValueError for a plane, a sheet or tiles that the
+    lattice does not have.
     """
     from matplotlib.collections import PolyCollection
 

@@ -24,7 +24,7 @@ class View:
     sheet   which of the sheets of a layer that hide one another, from the lowest; None: the top one
     tiles   how often the box is drawn along the two axes of the plane
     width   of the page in inches; None: that of each picture
-    dpi     pixels per inch, of a png and of what is rasterised in a pdf or svg
+    dpi     pixels per inch: of png files, and of large textures inside pdf and svg files
     """
 
     elite: int = 0
