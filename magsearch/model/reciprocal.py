@@ -20,16 +20,17 @@ def reciprocal(lattice: Lattice) -> tuple[list[int], NDArray[np.float64]]:
     return axes, np.asarray(2 * np.pi * np.linalg.pinv(lattice.cell[axes]).T) if axes else np.zeros((0, 3))
 
 
+@lru_cache(maxsize=4)
 def wave_vectors(lattice: Lattice) -> NDArray[np.float64]:
     """Wave vectors that fit into the lattice, in the order of numpy's fft, [n3, n2, n1, 3] Cartesian, 1/angstrom.
 
-    Each is the representative closest to q = 0: the first Brillouin zone.
+    Each is the representative closest to q = 0: the first Brillouin zone. The array is shared and read-only.
     """
     from scipy.spatial import cKDTree
 
     axes, B = reciprocal(lattice)
     if not axes:
-        return np.zeros((*lattice.grid, 3))
+        return _shared(np.zeros((*lattice.grid, 3)))
     reduced = shortest(B)[0]
     h = (
         np.stack([lattice.coordinates[:, axis] / lattice.size[axis] for axis in axes], axis=1)
@@ -41,7 +42,12 @@ def wave_vectors(lattice: Lattice) -> NDArray[np.float64]:
     G = G[np.argsort(np.linalg.norm(G, axis=1), kind="stable")]
     distance, near = cKDTree(G).query(q, k=1)
     q = np.where((distance < np.linalg.norm(q, axis=1) * (1 - 1e-9))[:, None], q - G[near], q)
-    return q.reshape(*lattice.grid, 3)
+    return _shared(q.reshape(*lattice.grid, 3))
+
+
+def _shared(q: NDArray[np.float64]) -> NDArray[np.float64]:
+    q.flags.writeable = False
+    return q
 
 
 @lru_cache(maxsize=16)
