@@ -143,11 +143,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "POSCAR").write_text("iron\n1.0\n2.9 0 0\n0 2.9 0\n0 0 2.9\nFe\n2\nDirect\n0 0 0\n0.5 0.5 0.5\n")
     (folder / "spiral.toml").write_text(SPIRAL)
     (folder / "own.toml").write_text(MODEL + "[reference]\nenergy = -2.0473\nknown = 'best found'\n")
-    for name in ("docs", "examples", "inputs", "out"):
+    for name in ("docs", "examples", "out"):
         (folder / name).mkdir()
-    for name in ("fe-ir111", "pdfeir111", "square-bloch"):
-        shutil.copy(ROOT / "inputs" / f"{name}.toml", folder / "inputs")
-    shutil.copytree(ROOT / "inputs" / "pdfeir111", folder / "inputs" / "pdfeir111")
+    shutil.copytree(ROOT / "inputs", folder / "inputs")
     for name in ("exchange.out", "examples/5_exchange.out"):
         shutil.copy(ROOT / "examples" / "5_exchange.out", folder / name)
     with pytest.MonkeyPatch.context() as patch:
