@@ -15,9 +15,10 @@ KERNEL splice_textures(const real* __restrict__ parents, const int* __restrict__
     const int sites = n1 * n2 * n3 * atoms, stretches = (sites + width - 1) / width;
     FOR_EACH (b, stretches * replicas, n, width) {
         const int k = b / stretches, first = b % stretches * width + n;
-        for (int i = first; i < first + lanes<real> && i < sites; ++i) {
+        Place here = place_of(first, atoms, n1, n2);
+        for (int i = first; i < first + lanes<real> && i < sites; ++i, here = next(here, atoms, n1, n2)) {
             const int parent = k * count + chosen[(long long)k * sites + i];
-            Place at = place_of(i, atoms, n1, n2);
+            Place at = here;
             at.x -= shift[3 * parent], at.y -= shift[3 * parent + 1], at.z -= shift[3 * parent + 2];
             at.x += at.x < 0 ? n1 : 0, at.y += at.y < 0 ? n2 : 0, at.z += at.z < 0 ? n3 : 0;
             const int before = site_at(at, atoms, n1, n2);

@@ -12,6 +12,15 @@ DEVICE Place place_of(int site, int atoms, int nx, int ny) {
     const int cell = site / atoms;
     return {cell % nx, cell / nx % ny, cell / (nx * ny), site % atoms};
 }
+// The place of the next site.
+DEVICE Place next(Place p, int atoms, int nx, int ny) {
+    if (++p.atom < atoms) return p;
+    p.atom = 0;
+    if (++p.x < nx) return p;
+    p.x = 0;
+    if (++p.y < ny) return p;
+    return {0, 0, p.z + 1, 0};
+}
 DEVICE int site_at(Place p, int atoms, int nx, int ny) { return p.atom + atoms * (p.x + nx * (p.y + ny * p.z)); }
 
 // padded <- weight s in the corner nx x ny x nz of a lattice mx x my x ..., 0 beyond; `sites` are those of `padded`

@@ -36,18 +36,25 @@ KERNEL add_waves(real* __restrict__ textures, const real* __restrict__ along, co
             const Place at = place_of(first + l < cells ? first + l : 0, 1, n1, n2);
             x[l] = at.x, y[l] = n1 + at.y, z[l] = n1 + n2 + at.z;
         }
-        for (int w = replica * waves; w < (replica + 1) * waves; ++w) {
-            const real* values = along + 2 * (long long)w * (n1 + n2 + n3);
-            const auto at = [=](const int* place) {
-                return Phase<lane<real>>{each_lane<real>([=](int l) { return values[2 * place[l]]; }),
-                                         each_lane<real>([=](int l) { return values[2 * place[l] + 1]; })};
-            };
-            const Phase<lane<real>> wave = at(x) * at(y) * at(z);
-            for (int c = 0; c < columns; ++c) {
-                const real* amplitude = u + 2 * ((long long)w * columns + c);
-                const lane<real> more = amplitude[0] * wave.re - amplitude[1] * wave.im;
-                real* mine = textures + ((long long)replica * cells + first) * columns + c;
-                for (int l = 0; l < lanes<real> && first + l < cells; ++l) mine[l * columns] += element<real>(more, l);
+        for (int c = 0; c < columns; c += 3) {  // an atom of the cell
+            vec<lane<real>> more{};
+            for (int w = replica * waves; w < (replica + 1) * waves; ++w) {
+                const real* values = along + 2 * (long long)w * (n1 + n2 + n3);
+                const auto at = [=](const int* place) {
+                    return Phase<lane<real>>{each_lane<real>([=](int l) { return values[2 * place[l]]; }),
+                                             each_lane<real>([=](int l) { return values[2 * place[l] + 1]; })};
+                };
+                const Phase<lane<real>> wave = at(x) * at(y) * at(z);
+                const real* a = u + 2 * ((long long)w * columns + c);
+                more.x = more.x + a[0] * wave.re - a[1] * wave.im;
+                more.y = more.y + a[2] * wave.re - a[3] * wave.im;
+                more.z = more.z + a[4] * wave.re - a[5] * wave.im;
+            }
+            real* mine = textures + ((long long)replica * cells + first) * columns + c;
+            for (int l = 0; l < lanes<real> && first + l < cells; ++l, mine += columns) {
+                mine[0] += element<real>(more.x, l);
+                mine[1] += element<real>(more.y, l);
+                mine[2] += element<real>(more.z, l);
             }
         }
     }

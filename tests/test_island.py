@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from magsearch.engine.evaluator import Evaluator
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
-from magsearch.observables.fingerprint import fingerprint
+from magsearch.observables.fingerprint import fingerprint, fingerprints
 from magsearch.operators.crystal import Crystal
 from magsearch.operators.mutations import HeatPatch
 from magsearch.operators.seeds import RandomSpins, SoftWaves
@@ -232,6 +233,35 @@ def test_no_more_candidates_than_replicas_are_kept_and_the_best_are():
     many = [candidate(hamiltonian, t) for t in random_textures(hamiltonian, 12)]
     populated.merge(many)
     assert [c.energy for c in populated.candidates] == sorted(c.energy for c in many)[:5]
+
+
+@pytest.mark.parametrize("name", ["left_handed", "kagome_tensor", "square_bloch"])
+def test_candidates_that_cannot_be_kept_get_no_fingerprint_and_what_is_kept_is_the_same(name, monkeypatch):
+    hamiltonian, rng = MODELS[name], np.random.default_rng(3)
+    crystal = Crystal(hamiltonian, Cpu())
+    textures = random_textures(hamiltonian, 16).astype(np.float32)
+    copies = np.repeat(textures, 5, axis=0)[:, None]
+    moved = crystal.moved(copies, Draws(0, Consumer.OFFSPRING, replicas=len(copies)))[:, 0]
+    known = [candidate(hamiltonian, texture) for texture in moved[rng.permutation(len(moved))]]
+    middle = np.median([one.energy for one in known])
+    known = [one.but(refined=bool(k % 3 == 0 and one.energy < middle)) for k, one in enumerate(known)]
+    calls = []
+
+    def counted(device, lattice, spins, energies):
+        calls.append(len(energies))
+        return fingerprints(device, lattice, spins, energies)
+
+    monkeypatch.setattr(sys.modules[Island.__module__], "fingerprints", counted)
+    every, few = island(hamiltonian, replicas=8), island(hamiltonian, replicas=8)
+    for part in (known[:40], known[40:]):  # the second time, there are candidates to compare with
+        every.merge(part)
+        assert not calls
+        few.merge([one.but(fingerprint=NOWHERE) for one in part])
+        assert 8 <= sum(calls) < len(part)
+        assert len(few.candidates) == len(every.candidates) == 8
+        for one, other in zip(few.candidates, every.candidates, strict=True):
+            assert (one.energy, one.refined, one.spins.tolist()) == (other.energy, other.refined, other.spins.tolist())
+        calls.clear()
 
 
 def test_finalists_are_relaxed_closely_and_distinct_and_a_search_goes_on_as_if_nobody_had_asked():

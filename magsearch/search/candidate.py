@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -158,6 +159,11 @@ class Candidate:
     def worth(self) -> float:
         """Energy or free energy by which candidates are ranked, meV; the lowest is the best."""
         return self.energy if self.free_energy is None else self.free_energy
+
+    @property
+    def known(self) -> bool:
+        """Whether the fingerprint has been computed."""
+        return isfinite(self.fingerprint.energy)
 
     @property
     def energy_per_site(self) -> float:

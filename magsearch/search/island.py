@@ -167,10 +167,10 @@ class Island:
         beside = len(rough) if alike(self.settings.minimizer, self.settings.refinement) else 0
         new, tight, evaluations = yield from self._together(self._offspring(beside), rough)
         candidates = self._best([*rest, *tight, *new])
-        kept = {id(candidate) for candidate in candidates}
+        kept = {id(candidate.spins) for candidate in candidates}
         energies = np.array([candidate.energy for candidate in candidates]) / self.crystal.hamiltonian.n_spins
         offspring = Counter(sorted(candidate.origin for candidate in new))
-        successes = Counter(candidate.origin for candidate in new if id(candidate) in kept)
+        successes = Counter(candidate.origin for candidate in new if id(candidate.spins) in kept)
         done = Generation(
             generation=self.generation,
             best=float(energies[0]),
@@ -197,6 +197,7 @@ class Island:
         """
         work = self._relaxing(candidates, minimizer, evaluator, planned(minimizer, candidates), refined)
         found, evaluations = together([work], self.watch)[0]
+        found = self._described(found)
         here = isinstance(candidates[0].spins, np.ndarray)
         return on_host(self.evaluator.device, found) if here else found, evaluations
 
@@ -208,7 +209,7 @@ class Island:
         schedule: Schedule | None,
         tight: bool | NDArray[np.bool_] = False,
     ) -> Work[tuple[list[Candidate], int]]:
-        """Relax candidates as ``relaxed``; the given ones are let go first.
+        """Relax candidates as ``relaxed``, but without fingerprints; the given ones are let go first.
 
         tight   whether candidates count as refined when they converge, all or [candidate]
         """
@@ -218,7 +219,7 @@ class Island:
         textures = evaluator.device.array(gathered(evaluator.device, candidates), evaluator.real)
         task = Task(minimizer, evaluator, textures, random, schedule)
         del textures
-        candidates = [candidate.but(spins=NO_SPINS) for candidate in candidates]
+        candidates = [candidate.but(spins=NO_SPINS, fingerprint=NOWHERE) for candidate in candidates]
         relaxed = yield task  # who takes it lets its textures go
         free_energy = None
         if self.settings.fitness is not None:
@@ -227,14 +228,12 @@ class Island:
             fitness = self.settings.fitness(evaluator, textures, relaxed.energy, self.watch, always)
             free_energy = fitness.value
         self.watch()
-        known = fingerprints(evaluator.device, self.crystal.lattice, relaxed.textures, relaxed.energy)
         energy, torque, refined = (of.tolist() for of in (relaxed.energy, relaxed.torque, tight & relaxed.converged))
         after = [
             candidate.but(
                 spins=relaxed.textures[k],
                 energy=energy[k],
                 torque=torque[k],
-                fingerprint=known[k],
                 refined=refined[k],
                 free_energy=None if free_energy is None else float(free_energy[k]),
             )
@@ -286,7 +285,29 @@ class Island:
         return ranked([order[place] for place in kept])
 
     def _best(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        return self.distinct(candidates)[: self.settings.replicas]
+        """Return the best distinct candidates.
+
+        Those that cannot be among them get no fingerprint: all others, and enough candidates, are better.
+        """
+        order, wanted = ranked(candidates), self.settings.replicas
+        count = max([wanted, *(place for place, one in enumerate(order, 1) if one.refined or one.known)])
+        while True:
+            order[:count] = self._described(order[:count])
+            kept = self.distinct(order[:count])
+            if len(kept) >= wanted or count >= len(order):
+                return kept[:wanted]
+            count += wanted - len(kept)
+
+    def _described(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return the candidates with fingerprints."""
+        places = [place for place, one in enumerate(candidates) if not one.known]
+        if not places:
+            return list(candidates)
+        new = [candidates[place] for place in places]
+        textures, energies = gathered(self.evaluator.device, new), [one.energy for one in new]
+        found = fingerprints(self.evaluator.device, self.crystal.lattice, textures, energies)
+        described = dict(zip(places, found, strict=True))
+        return [one.but(fingerprint=described[k]) if k in described else one for k, one in enumerate(candidates)]
 
     def _rough(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         return [candidate for candidate in candidates[: self.settings.elites] if not candidate.refined]
