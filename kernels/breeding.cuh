@@ -38,18 +38,17 @@ KERNEL put_on_sphere(real* __restrict__ textures, const int* __restrict__ occupi
                      uint32 call, uint32 key0, uint32 key1, real shortest, int sites, int replicas) {
     const int stretches = (sites + width - 1) / width;
     FOR_EACH (b, stretches * replicas, n, width) {
-        const int k = b / stretches, first = b % stretches * width + n;
-        for (int i = first; i < first + lanes<real> && i < sites; ++i) {
-            real* s = textures + ((long long)k * sites + i) * 3;
-            real square = s[0] * s[0] + s[1] * s[1] + s[2] * s[2];
-            if (square < shortest * shortest && occupied[i]) {
-                const word<real> zero{};
-                const auto drawn = normal<real>(zero + (uint32)i, zero + number[k], zero + call, key0, key1);
-                s[0] = element<real>(drawn.x, 0), s[1] = element<real>(drawn.y, 0), s[2] = element<real>(drawn.z, 0);
-                square = s[0] * s[0] + s[1] * s[1] + s[2] * s[2];
-            }
-            const real scale = occupied[i] ? 1 / root(square) : real(0);
-            for (int a = 0; a < 3; ++a) s[a] *= scale;
+        const int k = b / stretches, i = b % stretches * width + n;
+        real* texture = textures + (long long)k * sites * 3;
+        vec<lane<real>> s = load_sites(texture, i, sites);
+        const lane<real> there = first_lanes<real>(sites - i, [=](int l) { return (real)occupied[i + l]; });
+        const lane<real> square = dot(s, s), missing = where(square < shortest * shortest, there, lane<real>{});
+        bool any = false;
+        for (int l = 0; l < lanes<real>; ++l) any = any || element<real>(missing, l) > 0;
+        if (any) {
+            const word<real> zero{}, site = zero + (uint32)i + lane_numbers<real>();
+            s = where(missing > 0, normal<real>(site, zero + number[k], zero + call, key0, key1), s);
         }
+        store_sites(texture, i, sites, where(there > 0, unit(s), vec<lane<real>>{}));
     }
 }

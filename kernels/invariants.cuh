@@ -28,12 +28,6 @@ DEVICE vec<lane<real>> corner(const real* texture, const int* sites) {
             each_lane<real>([=](int k) { return texture[3 * sites[k] + 2]; })};
 }
 
-// component c of the spins from site i on, zero beyond the last
-template <typename real>
-DEVICE lane<real> component(const real* texture, int i, int c, int sites) {
-    return each_lane<real>([=](int k) { return i + k < sites ? texture[3 * (i + k) + c] : real(0); });
-}
-
 // Sums over triangles and sites. corners [3, triangle] are sites; `triangles` is a multiple of `width`, filled up
 // with triangles of a single site. Solid angles after Van Oosterom & Strackee, IEEE Trans. Biomed. Eng. 30, 125 (1983).
 template <typename real>
@@ -54,7 +48,7 @@ KERNEL sum_textures(const real* __restrict__ textures, const int* __restrict__ c
             if (n % 32 == 0) add_to(sum + SOLID_ANGLE * width, angles), angles = lane<real>{};
         }
         for (int i = r, n = 1; i < sites; i += width, ++n) {
-            const vec<lane<real>> m{component(s, i, 0, sites), component(s, i, 1, sites), component(s, i, 2, sites)};
+            const vec<lane<real>> m = load_sites(s, i, sites);
             total = total + m;
             occupied = occupied + where(dot(m, m) > 0, lane<real>{} + 1, lane<real>{});
             if (n % 32 == 0) {
@@ -85,8 +79,8 @@ KERNEL weigh_modes(const real* __restrict__ waves, const real* __restrict__ numb
         for (int q = r, n = 1; q < places; q += width, ++n) {
             lane<real> w{};
             for (int c = 0; c < 2 * components; ++c) {
-                const lane<real> v = each_lane<real>(
-                    [=](int k) { return q + k < modes ? mine[(long long)(q + k) * components * 2 + c] : real(0); });
+                const lane<real> v =
+                    first_lanes<real>(modes - q, [=](int k) { return mine[(long long)(q + k) * components * 2 + c]; });
                 w = w + v * v;
             }
             const lane<real> times = load(copies + q);

@@ -26,11 +26,6 @@ KERNEL draw_normals(real* __restrict__ noise, const uint32* __restrict__ number,
         const int k = b / stretches, i = b % stretches * width + n;
         const word<real> zero{}, site = zero + (uint32)i + lane_numbers<real>();
         const auto drawn = normal<real>(site, zero + number[k], zero + call, key0, key1);
-        real* here = noise + ((long long)k * sites + i) * 3;
-        for (int l = 0; l < lanes<real> && i + l < sites; ++l) {
-            here[3 * l] = element<real>(drawn.x, l);
-            here[3 * l + 1] = element<real>(drawn.y, l);
-            here[3 * l + 2] = element<real>(drawn.z, l);
-        }
+        store_sites(noise + (long long)k * sites * 3, i, sites, drawn);
     }
 }

@@ -87,6 +87,11 @@ template <typename real, typename F>
 DEVICE real each_lane(F f) {
     return f(0);
 }
+// and zero in those from the n-th on
+template <typename real, typename F>
+DEVICE real first_lanes(int n, F f) {
+    return n > 0 ? f(0) : real(0);
+}
 // the nine numbers of a matrix, aligned and padded to twelve: a warp reads them in a few wide loads
 constexpr int matrix_stride = 12;
 template <typename real>
@@ -227,6 +232,14 @@ template <typename real, typename F>
 DEVICE lane<real> each_lane(F f) {
     lane<real> v;
     for (int k = 0; k < lanes<real>; ++k) v[k] = f(k);
+    return v;
+}
+// and zero in those from the n-th on
+template <typename real, typename F>
+DEVICE lane<real> first_lanes(int n, F f) {
+    if (n >= lanes<real>) return each_lane<real>(f);
+    lane<real> v{};
+    for (int k = 0; k < n; ++k) v[k] = f(k);
     return v;
 }
 constexpr int matrix_stride = 9;

@@ -58,3 +58,20 @@ DEVICE vec<lane<real>> apply(const real* J, vec<lane<real>> s) {
     return {J[0] * s.x + J[1] * s.y + J[2] * s.z, J[3] * s.x + J[4] * s.y + J[5] * s.z,
             J[6] * s.x + J[7] * s.y + J[8] * s.z};
 }
+
+// the spins of a texture [site, 3] from site i on, a lane for each; zero beyond the last, which store_sites leaves out
+template <typename real>
+DEVICE vec<lane<real>> load_sites(const real* texture, int i, int sites) {
+    const auto component = [=](int a) {
+        return first_lanes<real>(sites - i, [=](int l) { return texture[3 * (i + l) + a]; });
+    };
+    return {component(0), component(1), component(2)};
+}
+template <typename real>
+DEVICE void store_sites(real* texture, int i, int sites, vec<lane<real>> v) {
+    for (int l = 0; l < lanes<real> && i + l < sites; ++l) {
+        texture[3 * (i + l)] = element<real>(v.x, l);
+        texture[3 * (i + l) + 1] = element<real>(v.y, l);
+        texture[3 * (i + l) + 2] = element<real>(v.z, l);
+    }
+}

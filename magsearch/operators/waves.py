@@ -197,11 +197,11 @@ class _StrongWaves:
 
         turn   exp(i angle) of each site, [replica, site]
         """
-        child = self.textures.copy()
+        child = self.crystal.xp.empty_like(self.textures)
         for axis in np.unique(self.axis):
             some = np.flatnonzero(self.axis == axis)
             own = self.crystal.device.array(some, np.int64)
-            child[own] += self._change(axis, self.textures[own], self.periods[some], turn[own])
+            child[own] = self._turned(axis, self.textures[own], self.periods[some], turn[own])
         return child
 
     def scaled(self, way: NDArray[np.int64]) -> Any:
@@ -249,26 +249,33 @@ class _StrongWaves:
         values = crystal.device.irfft(stretched, s=(n,), axes=(place,))
         return crystal.spectrum.textures(values.reshape(len(textures), 3 * crystal.lattice.atoms, -1))
 
-    def _change(self, axis: int, textures: Any, periods: NDArray[np.float64], turn: Any) -> Any:
-        """Return by how much textures whose strong waves have periods along one axis change, [replica, site, 3]."""
+    def _turned(self, axis: int, textures: Any, periods: NDArray[np.float64], turn: Any) -> Any:
+        """Return textures whose strong waves have periods along one axis, each wave turned, [replica, site, 3]."""
         xp, lattice, device = self.crystal.xp, self.crystal.lattice, self.crystal.device
-        place = 5 - axis
+        place, n = 5 - axis, lattice.size[axis]
         modes, winding = self._along(axis, textures, periods)
-        over_k = [len(textures), 1, 1, 1, 1, 1]
-        over_k[place] = winding.shape[1]
         turn = xp.ascontiguousarray(turn.reshape(len(turn), -1, lattice.atoms).swapaxes(1, 2))
         turn = turn.reshape(len(turn), lattice.atoms, 1, *lattice.grid)
-        # Re sum_w z_w (turn^w - 1), z_w twice the waves k > 0 with this w: the real part stands for - k
-        change = xp.zeros((len(turn), lattice.atoms, 3, *lattice.grid), dtype=np.complex64)
-        still, padded = xp.zeros(change.shape, dtype=np.float32), xp.zeros_like(change)
-        kept = xp.moveaxis(padded, place, -1)[..., : winding.shape[1]]
+        # Re sum_w z_w turn^w, z_w twice the waves k > 0 with this w: the real part stands for - k
+        padded = xp.zeros((len(turn), lattice.atoms, 3, *lattice.grid), dtype=np.complex64)
+        source, target = (xp.moveaxis(of, place, -1) for of in (modes, padded))  # [..., k]
+        target, turned = target[..., : winding.shape[1]], None
         for w in range(int(winding.max()), 0, -1):
-            kept[...] = xp.moveaxis(modes * device.array(2 * (winding == w).reshape(over_k), np.float32), place, -1)
+            xp.multiply(source, self._mask(2 * (winding == w)), out=target)
             waves = device.ifft(padded, axes=(place,))
-            still += waves.real
-            change += waves
-            change *= turn
-        return self.crystal.spectrum.textures((change.real - still).reshape(len(textures), 3 * lattice.atoms, -1))
+            if turned is not None:
+                waves += turned
+            waves *= turn
+            turned = waves
+        source *= self._mask(winding == 0)
+        values = device.irfft(modes, s=(n,), axes=(place,))
+        if turned is not None:
+            values += turned.real
+        return self.crystal.spectrum.textures(values.reshape(len(textures), 3 * lattice.atoms, -1))
+
+    def _mask(self, along: NDArray[Any]) -> Any:
+        """Return numbers [replica, k] on the device, [replica, atom, 3, ..., k]."""
+        return self.crystal.device.array(along, np.float32)[:, None, None, None, None]
 
 
 def _strong_waves(crystal: Crystal, textures: Any, draws: Draws) -> _StrongWaves:
