@@ -1,5 +1,6 @@
-// Vectorised elementary functions: Taylor series after a reduction of the
-// argument. Errors are those of the last digit or two; tests/test_elementary.py holds the bounds.
+// Vectorised elementary functions: Taylor series after a reduction of the argument; for the angle in single precision,
+// the polynomial of atanf in S. L. Moshier's Cephes library. Errors are those of the last digit or two;
+// tests/test_elementary.py holds the bounds.
 #pragma once
 #include "portable.cuh"
 
@@ -79,10 +80,17 @@ DEVICE void turn(lane<real> x, lane<real>& cosine, lane<real>& sine) {
     sine = 2 * s * c;
 }
 
+// |v|: the bit of the sign leaves on the left
+template <typename real>
+DEVICE lane<real> magnitude(lane<real> v) {
+    using bits = typename twin<real>::bits;
+    return as_real<real>((whole<real>)((bits)as_whole<real>(v) << 1 >> 1));
+}
+
 // the angle between the x axis and (x, y), -pi to pi; 0 where both are 0
 template <typename real>
 DEVICE lane<real> angle(lane<real> y, lane<real> x) {
-    const lane<real> across = where(y < 0, -y, y), along = where(x < 0, -x, x);
+    const lane<real> across = magnitude<real>(y), along = magnitude<real>(x);
     const auto steep = across > along;
     const lane<real> low = where(steep, along, across), high = where(steep, across, along);
     const auto wide = low > real(0.41421356237309504880) * high;  // beyond pi / 8, turned back by pi / 4
@@ -91,7 +99,7 @@ DEVICE lane<real> angle(lane<real> y, lane<real> x) {
     const lane<real> tt = -t * t;
     lane<real> p;
     if constexpr (sizeof(real) == 4)
-        p = horner<real>(tt, 1, 1. / 3, 1. / 5, 1. / 7, 1. / 9, 1. / 11, 1. / 13, 1. / 15, 1. / 17);
+        p = horner<real>(tt, 1, 3.33329491539e-1, 1.99777106478e-1, 1.38776856032e-1, 8.05374449538e-2);
     else
         p = horner<real>(tt, 1, 1. / 3, 1. / 5, 1. / 7, 1. / 9, 1. / 11, 1. / 13, 1. / 15, 1. / 17, 1. / 19, 1. / 21,
                          1. / 23, 1. / 25, 1. / 27, 1. / 29, 1. / 31, 1. / 33, 1. / 35, 1. / 37, 1. / 39, 1. / 41);

@@ -100,8 +100,7 @@ KERNEL wind_phases(real* __restrict__ phases, const real* __restrict__ x, const 
         const int replica = b / stretches, first = b % stretches * width + n;
         const real* p = points + 5 * replica;
         const auto within = [=](const real* at) {
-            const lane<real> f =
-                fraction<real>(first_lanes<real>(sites - first, [=](int l) { return at[first + l]; }));
+            const lane<real> f = fraction<real>(first_lanes<real>(sites - first, [=](int l) { return at[first + l]; }));
             return where(f < 0, f + 1, f);
         };
         const lane<real> here = within(x), there = within(y);
