@@ -8,7 +8,7 @@ on a GPU wall time, with a synchronisation at the ends of a part, so that launch
 
     relaxation     of all offspring and of the rough candidates that are refined
     operators      selection of parents, and their offspring
-    fingerprints   of all relaxed textures
+    fingerprints   of the relaxed textures that may be kept
     selection      of the distinct ones
 """
 
