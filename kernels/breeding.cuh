@@ -15,18 +15,24 @@ KERNEL splice_textures(const real* __restrict__ parents, const int* __restrict__
     const int sites = n1 * n2 * n3 * atoms, stretches = (sites + width - 1) / width;
     FOR_EACH (b, stretches * replicas, n, width) {
         const int k = b / stretches, first = b % stretches * width + n;
-        Place here = place_of(first, atoms, n1, n2);
-        for (int i = first; i < first + lanes<real> && i < sites; ++i, here = next(here, atoms, n1, n2)) {
-            const int parent = k * count + chosen[(long long)k * sites + i];
-            Place at = here;
-            at.x -= shift[3 * parent], at.y -= shift[3 * parent + 1], at.z -= shift[3 * parent + 2];
-            at.x += at.x < 0 ? n1 : 0, at.y += at.y < 0 ? n2 : 0, at.z += at.z < 0 ? n3 : 0;
-            const int before = site_at(at, atoms, n1, n2);
-            const int from = came_from[(long long)operation[parent] * sites + before];
-            const real* s = parents + ((long long)parent * sites + from) * 3;
-            const real* turn = matrices + 9 * operation[parent];
-            real* child = children + ((long long)k * sites + i) * 3;
-            for (int a = 0; a < 3; ++a) child[a] = turn[3 * a] * s[0] + turn[3 * a + 1] * s[1] + turn[3 * a + 2] * s[2];
+        const int end = first + lanes<real> < sites ? first + lanes<real> : sites;
+        const int* choice = chosen + (long long)k * sites;
+        Place at = place_of(first, atoms, n1, n2);
+        for (int i = first; i < end;) {  // runs of one parent
+            const int now = choice[i], parent = k * count + now;
+            const int x = shift[3 * parent], y = shift[3 * parent + 1], z = shift[3 * parent + 2];
+            const int* from = came_from + (long long)operation[parent] * sites;
+            const real *spins = parents + (long long)parent * sites * 3, *matrix = matrices + 9 * operation[parent];
+            real turn[9];
+            for (int a = 0; a < 9; ++a) turn[a] = matrix[a];
+            for (; i < end && choice[i] == now; ++i, at = next(at, atoms, n1, n2)) {
+                Place before = {at.x - x, at.y - y, at.z - z, at.atom};
+                before.x += before.x < 0 ? n1 : 0, before.y += before.y < 0 ? n2 : 0, before.z += before.z < 0 ? n3 : 0;
+                const real* s = spins + 3 * (long long)from[site_at(before, atoms, n1, n2)];
+                real* child = children + ((long long)k * sites + i) * 3;
+                for (int a = 0; a < 3; ++a)
+                    child[a] = turn[3 * a] * s[0] + turn[3 * a + 1] * s[1] + turn[3 * a + 2] * s[2];
+            }
         }
     }
 }

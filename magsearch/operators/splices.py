@@ -118,9 +118,8 @@ class ExchangeWave:
     def __call__(self, crystal: Crystal, parents: Any, draws: Draws) -> Any:
         """Return the first parent with one Fourier component of the second."""
         xp, spectrum, lattice = crystal.xp, crystal.spectrum, crystal.lattice
-        moved = crystal.moved(parents, draws)
-        child = moved[:, 0].copy()
-        other = spectrum.modes(spectrum.planes(moved[:, 1] - child))
+        child = parents[:, 0].copy()
+        other = spectrum.modes(spectrum.planes(crystal.moved(parents[:, 1:], draws)[:, 0] - child))
         weights = spectrum.power(other) * spectrum.counts
         place = arrays.drawn(xp, weights, crystal.column(draws.uniform(), np.float64))
         amplitude = xp.take_along_axis(other, place[:, None, None], axis=2)[..., 0]  # [replica, atom * 3]
