@@ -181,14 +181,13 @@ def trial(name: str, ranks: int, chance: random.Random, folder: Path, seconds: f
     else:
         code, printed, err = alone.ended(moment + 60)
         log = printed + err
-    late, busy = time.monotonic() - sent, loaded()
-    if busy:
-        late = min(late, (computed_by_children() - before - so_far) / max(1, len(everyone)))
+    late, busy, of = time.monotonic() - sent, loaded(), "in all"
+    if busy and late > SOON:
+        late, of = (computed_by_children() - before - so_far) / max(1, len(everyone)), f"of computing, {late:.2f} in all"
     tally.trials += 1
     tally.ended(code)
     tally.late.append(late)
     tally.expect(code in (0, 75) or code in others(number, bool(ranks), handled), f"{what}: exit code {code}: {log}")
-    of = "of computing" if busy else "in all"
     tally.expect(late < SOON, f"{what}: took {late:.2f} s {of} at a load of {os.getloadavg()[0]:.1f}: {log}")
     tally.expect("Traceback" not in log, f"{what}: {log}")
     if code:
