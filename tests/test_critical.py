@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from command import here
+from command import here, refused
 from models import exchange, shell_bonds
+from processes import differences, done
 from scipy.special import ive
 
 import magsearch as ms
+from magsearch.critical import ordered
 from magsearch.critical.estimates import estimates
 from magsearch.critical.order_parameter import OrderParameter
 from magsearch.critical.ordered import Ordered, from_texture
@@ -28,7 +32,10 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.report.transition import section
+from magsearch.runs.tc import TransitionResult
+from magsearch.search.supercells.race import Race
 from magsearch.search.supercells.supercell import Supercell
+from magsearch.storage.ground_state import read_ground_state
 from magsearch.storage.transition import read_transition
 from magsearch.thermal.sampling import sample
 from magsearch.thermal.statistics import estimate
@@ -365,6 +372,43 @@ def test_a_resumed_search_is_that_which_was_not_interrupted(tmp_path, capsys, st
     assert shown.rows["verdict"] == found.verdict
     with pytest.raises(ms.InputError, match="between 0 and 1"):
         ms.tc(path, precision=2, progress=False)
+
+
+def test_a_search_for_the_ground_state_that_is_signalled_is_resumed(tmp_path, capsys):
+    """Twice, from what was known by then, with the results of a search that was left alone."""
+    path, sound, out = tmp_path / "cubic.toml", tmp_path / "sound.h5", tmp_path / "out.h5"
+    path.write_text(CUBIC)
+    plan = ("--sizes", "1,2", "--sweeps", 100, "--rounds", 1, "--ladders", 1, "--device", "cpu")
+
+    def small(after: int = 1000) -> None:
+        """Few sites are enough, without a picture; a signal comes when so many descents have begun."""
+        TransitionResult.plot = lambda *_: None
+        ordered.SITES, descended, left = 2, Race._descended, iter(range(after))
+
+        def told(race: Race, *arguments: Any, **more: Any) -> list[Any]:
+            if next(left, None) is None:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return descended(race, *arguments, **more)
+
+        Race._descended = told
+
+    done("tc", path, *plan, "-o", sound, prepare=small)
+    told = done("tc", path, *plan, "-o", out, code=75, prepare=lambda: small(2))
+    assert f"stopped before the first round: resume with: magsearch tc --resume {out}" in told
+    assert "its ground state was still searched; continue with" in refused(capsys, "show", out)
+    assert "cannot be changed when a search is resumed: seed" in refused(capsys, "tc", "--resume", out, "--seed", 2)
+    first = read_ground_state(out)
+    assert "resuming   the search for the ground state, after" in done(
+        "tc", "--resume", out, code=75, prepare=lambda: small(2)
+    )
+    second = read_ground_state(out)
+    assert set(first.race.known) < set(second.race.known)
+    assert first.created == second.created
+    assert first.race.seconds < second.race.seconds
+    done("tc", "--resume", out, prepare=small)
+    assert not differences(sound, out)
+    assert read_ground_state(out) is None
+    assert read_transition(out).created == first.created
 
 
 def _same(one: Round, other: Round) -> None:

@@ -93,7 +93,6 @@ def tc(
         try:
             found, reason = carried(launch, start)
         except Interrupted:
-            launch.say("stopped before the first round: nothing is stored yet, start again")
             return launch.signalled()
         if launch.ranks.rank == 0:
             tell(launch, "tc", found, start.out, plot, reason, as_json)

@@ -12,7 +12,7 @@ from magsearch.engine.device import Device
 from magsearch.model.cells import in_given_cells
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.search.supercells.best import Best
-from magsearch.search.supercells.race import Race
+from magsearch.search.supercells.race import Known, Race
 from magsearch.search.supercells.supercell import Supercell, free_axes, side_by_side
 
 SITES = 200  # maximum number of sites per supercell of the default search
@@ -95,9 +95,23 @@ def from_texture(hamiltonian: Hamiltonian, texture: ArrayLike, energy: float) ->
     return _smallest(Best(own, cells.reshape(-1, 3), energy))
 
 
-def searched(hamiltonian: Hamiltonian, device: Device, seed: int, watch: Callable[[], None] = lambda: None) -> Ordered:
-    """Search the ground state among supercells of up to ``SITES`` sites. Raises ValueError where none can be chosen."""
-    best = Race(hamiltonian, device, SITES, seed, watch=watch).run()
+def race_of(
+    hamiltonian: Hamiltonian,
+    device: Device,
+    seed: int,
+    watch: Callable[[], None] = lambda: None,
+    known: Known | None = None,
+) -> Race:
+    """Return the race that searches the ground state, among supercells of up to ``SITES`` sites.
+
+    known   what is known from one that was interrupted
+    """
+    return Race(hamiltonian, device, SITES, seed, watch=watch, known=dict(known or {}))
+
+
+def searched(race: Race) -> Ordered:
+    """Return the winner of a race. Raises ValueError where no supercell can be chosen, Interrupted by a signal."""
+    best = race.run()
     assert best is not None, "the race has no time limit"
     return _smallest(best)
 

@@ -17,6 +17,7 @@ from magsearch.critical.order_parameter import OrderParameter
 from magsearch.critical.plan import Analysis
 from magsearch.critical.verdict import forbidden, summary, words
 from magsearch.engine.device import Device
+from magsearch.errors import Interrupted
 from magsearch.formatting import html_table, text_table, with_error
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.parallel.ranks import Ranks
@@ -189,6 +190,14 @@ def tc(
 def carried(launch: Launch, start: Beginning) -> tuple[TransitionResult, Reason]:
     """Search to the end; return the result, whole on rank 0, and why it ended. Raises Interrupted before it begins."""
     run = TransitionRun(launch, start)
+    try:
+        run.prepare()
+    except Interrupted:
+        again = (
+            f"resume with: magsearch tc --resume {start.out}" if run.stored else "nothing is stored yet, start again"
+        )
+        launch.say(f"stopped before the first round: {again}")
+        raise
     reason = run.go()
     return TransitionResult(run.record), reason
 

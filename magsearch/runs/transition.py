@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -13,12 +13,12 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.config.input import Input
+from magsearch.config.input import Input, again
 from magsearch.console import model
 from magsearch.console import transition as told
 from magsearch.critical.estimates import estimates
 from magsearch.critical.order_parameter import OrderParameter
-from magsearch.critical.ordered import from_texture, searched
+from magsearch.critical.ordered import Ordered, from_texture, race_of, searched
 from magsearch.critical.plan import SWEEPS, Analysis, Next, Round, Settings, following, range_of
 from magsearch.critical.series import Sampler, Series, joined
 from magsearch.engine.evaluator import Evaluator
@@ -29,6 +29,8 @@ from magsearch.parallel.interruption import Interruption
 from magsearch.runs import record
 from magsearch.runs.launch import Launch, claim, command_line, expect_exists, expect_free
 from magsearch.search.stopping import Reason
+from magsearch.search.supercells.race import Race, Standing
+from magsearch.storage.ground_state import DEFAULTS, GroundStateRecord, read_ground_state, write_ground_state
 from magsearch.storage.transition import TransitionRecord, read_transition, write_transition
 
 T = TypeVar("T")
@@ -44,6 +46,9 @@ class Beginning:
     plan     settings that were given: None where they are the default
     texture  [site, 3] of the ground state; None: it is searched
     before   what the file holds
+    race     that was interrupted
+    created  when the search began
+    command  that began it, and those that resumed it
     """
 
     out: Path | None
@@ -51,6 +56,9 @@ class Beginning:
     plan: dict[str, Any] | None = None
     texture: NDArray[np.float64] | None = None
     before: TransitionRecord | None = None
+    race: Standing | None = None
+    created: str = field(default_factory=record.now)
+    command: str = field(default_factory=command_line)
 
 
 def begin(
@@ -65,8 +73,7 @@ def begin(
 
     Raises InputError if the file exists, for settings that cannot be used, and for models with disorder.
     """
-    chosen: dict[str, Any] = {"sizes": (1, 2), "sweeps": min(SWEEPS.values())} | _given(plan)
-    Settings(**chosen)  # wrong ones are known before the ground state is searched
+    Settings(**DEFAULTS | _given(plan))  # wrong ones are known before the ground state is searched
     if not given.hamiltonian.uniform:
         raise InputError("has disorder: boxes of other sizes cannot be made of it", given.path)
     if out is not None:
@@ -79,13 +86,19 @@ def resume(out: Path, plan: dict[str, Any], held: ExitStack) -> Beginning:
     """Return the start of a search that resumes from its file. Raises InputError if it cannot."""
     expect_exists(out)
     claim(held, out)
-    before = read_transition(out)
     changed = _given(plan)
     fixed = [name for name in ("sizes", "ladders", "seed") if name in changed]
     if fixed:
         raise InputError(f"cannot be changed when a search is resumed: {', '.join(fixed)}", out)
-    again = replace(before, plan=replace(before.plan, **changed), command=command_line(before.command), stopped=None)
-    return Beginning(out, before=again)
+    start = read_ground_state(out)
+    if start is None:
+        before = read_transition(out)
+        plan_now, command = replace(before.plan, **changed), command_line(before.command)
+        return Beginning(out, before=replace(before, plan=plan_now, command=command, stopped=None))
+    given = again(start.input_path, start.input_text, start.hamiltonian, start.settings, ())
+    return Beginning(
+        out, given, start.plan | changed, race=start.race, created=start.created, command=command_line(start.command)
+    )
 
 
 def _given(plan: dict[str, Any]) -> dict[str, Any]:
@@ -109,15 +122,25 @@ class TransitionRun:
 
     record      on rank 0: what has been found
     parameter   the order parameter
-
-    Raises InputError for what has no transition temperature, Interrupted if a rank is signalled before it begins.
     """
+
+    record: TransitionRecord
+    parameter: OrderParameter
 
     def __init__(self, launch: Launch, start: Beginning):
         self.launch, self.ranks, self.out, self.begun = launch, launch.ranks, start.out, time.monotonic()
+        self.start, self.stored = start, start.before is not None
         self.interruption = Interruption(self.ranks, launch.signals)
         self.ranks.watch = self.interruption.look
-        self.place = place = start.given.path if start.given is not None else start.out or Path("tc")
+        self.place = start.given.path if start.given is not None else start.out or Path("tc")
+
+    def prepare(self) -> None:
+        """Find the ground state and its order parameter, or take them from the file.
+
+        Raises InputError for what has no transition temperature, Interrupted if a rank is signalled; ``stored`` tells
+        on rank 0 whether the search can be resumed then.
+        """
+        start, launch, place = self.start, self.launch, self.place
         if start.given is not None:
             model.describe(launch.console, start.given.hamiltonian)
         found = self._together(lambda: self._new(start) if start.before is None else start.before, place)
@@ -157,10 +180,8 @@ class TransitionRun:
         assert start.plan is not None
         hamiltonian = given.hamiltonian
         chosen = _given(start.plan)
-        seed = chosen.get("seed", Settings.seed)
         if start.texture is None:
-            self.launch.say("searching  the ground state, in supercells of all shapes")
-            ordered = searched(hamiltonian, self.launch.device, seed, watch)
+            ordered = self._searched(given, chosen)
         else:
             energies = Evaluator(hamiltonian, self.launch.device, np.float64).energies(start.texture)
             ordered = from_texture(hamiltonian, start.texture, float(energies[0]) / hamiltonian.n_spins)
@@ -169,12 +190,44 @@ class TransitionRun:
         new = TransitionRecord(
             ordered=ordered, plan=Settings(sizes=sizes, sweeps=sweeps, **chosen),
             estimate=estimates(in_given_cells(hamiltonian), watch), input_path=str(given.path), input_text=given.text,
-            settings=given.as_json(), device=self.launch.device.description, created=record.now(),
-            version=version("magsearch"), command=command_line(),
+            settings=given.as_json(), device=self.launch.device.description, created=start.created,
+            version=version("magsearch"), command=start.command, seconds=start.race.seconds if start.race else 0.0,
         )  # fmt: skip
         if start.out is not None:
             write_transition(start.out, new)  # an unwritable place is known now
+            self.stored = True
         return new
+
+    def _searched(self, given: Input, chosen: dict[str, Any]) -> Ordered:
+        """Return the ground state that a race finds; where a signal ends it, the file has what is known."""
+        start = self.start
+        race = race_of(
+            given.hamiltonian, self.launch.device, chosen.get("seed", Settings.seed), self.interruption.watch,
+            start.race.known if start.race else {},
+        )  # fmt: skip
+        if start.race is None:
+            self.launch.say("searching  the ground state, in supercells of all shapes")
+        else:
+            self.launch.say(f"resuming   the search for the ground state, after {start.race.seconds:.1f} s")
+        try:
+            return searched(race)
+        except Interrupted:
+            self.launch.write_or_warn(lambda: self._keep(given, chosen, race))
+            raise
+
+    def _keep(self, given: Input, chosen: dict[str, Any], race: Race) -> None:
+        """Store what a race has found that a signal has ended."""
+        start = self.start
+        if start.out is None:
+            return
+        seconds = time.monotonic() - self.begun + (start.race.seconds if start.race else 0.0)
+        state = GroundStateRecord(
+            hamiltonian=given.hamiltonian, plan=chosen, race=Standing(seconds, race.known), input_path=str(given.path),
+            input_text=given.text, settings=given.as_json(), device=self.launch.device.description,
+            created=start.created, version=version("magsearch"), command=start.command,
+        )  # fmt: skip
+        write_ground_state(start.out, state)
+        self.stored = True
 
     def go(self) -> Reason:
         """Sample until the temperature is known; return why it ended. Raises InputError if the file cannot be written.

@@ -17,9 +17,10 @@ from magsearch.critical.estimates import Estimates
 from magsearch.critical.ordered import Ordered
 from magsearch.critical.plan import Analysis, Round, Settings, analysis
 from magsearch.critical.series import Series
+from magsearch.errors import InputError
 from magsearch.search.stopping import Reason
 from magsearch.search.supercells.supercell import Supercell
-from magsearch.storage import model, provenance
+from magsearch.storage import model, provenance, race
 from magsearch.storage.files import COMPRESSED, checked, dataset, expect_kind, opened, replaced, texts
 from magsearch.storage.validation import directions, numbers, plain
 
@@ -133,9 +134,14 @@ def read_transition(path: str | Path) -> TransitionRecord:
     """Return what a tc.h5 holds, without its analysis. Raises InputError for other files."""
     with opened(Path(path)) as file:
         expect_kind(file, "transition")
+        if race.GROUP in file:
+            raise InputError(
+                f"has no results yet: its ground state was still searched; continue with: magsearch tc --resume {path}",
+                path,
+            )
         group, crystal = checked(file, "transition"), model.read(checked(file, "model"))
         own, estimate = group["ground_state"], plain(Estimates, group.attrs["estimates"])
-        plan = plain(Settings, group.attrs["plan"], sizes=_sizes)
+        plan = plain(Settings, group.attrs["plan"], sizes=sizes_of)
         H = numbers(own, "supercell", 3, 3)
         if (np.rint(H) != H).any() or not 0.5 < abs(float(np.linalg.det(H))) < MOST:
             raise ValueError("the vectors of the ground state span no supercell")
@@ -148,7 +154,7 @@ def read_transition(path: str | Path) -> TransitionRecord:
         )  # fmt: skip
 
 
-def _sizes(given: Any) -> tuple[int, ...]:
+def sizes_of(given: Any) -> tuple[int, ...]:
     """Return rising whole numbers."""
     sizes = tuple(int(size) for size in given)
     if sizes != tuple(given) or len(sizes) < 2 or sizes[0] < 1 or list(sizes) != sorted(set(sizes)):
