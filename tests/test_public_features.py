@@ -211,7 +211,19 @@ def test_a_single_spin_of_uppasd_may_have_a_cell_of_zeros(tmp_path):
 # -- TB2J, in the three files that it writes, and in two of VAMPIRE ----------------------------------------------------
 
 RULE = "=" * 90 + "\n"
-LABELS = {"0.3": "[Experimental!]", "0.7": "[Testing!]", "bare": ""}
+LABELS = {"0.2": "", "0.3": "[Experimental!]", "0.7": "[Testing!]", "0.9": "[Testing!]", "bare": ""}
+NAMES = ("Fe1", "Co12")
+AXES = np.array([[0.0, 0.0, 1.0], [0.6, 0.8, 0.0]])  # of the anisotropies of both atoms, -K (s.k)^2
+K = (0.7, -0.4)
+OLD_K = """\
+Single Ion Anisotropy (meV):
+(k1 is the anisotropy constant, k1dir is the direction vector)
+Atom number  k1  k1dir
+"""
+NEW_K = """\
+Single Ion Anisotropy:
+Atom_number  A_xx  A_xy  A_xz
+"""
 
 
 def digits(values: Iterable[float], count: int, between: str = "  ") -> str:
@@ -230,17 +242,33 @@ def exchange_out(couplings: Couplings, version: str) -> str:
     text += "(Note: charge and magmoms only count the wannier functions.)\n"
     text += " Atom_number  x  y  z  w_charge  M(x)  M(y)  M(z)\n"
     for k, (place, moment) in enumerate(zip(BASIS @ CELL, moment_vectors(), strict=True)):
-        text += f"Fe{k + 1}  {digits(place, 4)}  6.1  {digits(moment, 4)}\n"
+        text += f"{NAMES[k]}  {digits(place, 4)}  6.1  {digits(moment, 4)}\n"
     text += "O1  1.5000  0.0000  0.0000  4.8  0.0000  0.0000  0.0100\nTotal  17.0  0.0  1.0  1.0\n\n" + RULE
+    text += single_ion(version)
     text += "Exchange: \n  i  j  R  J_iso(meV)  vector  distance(A) \n" + "-" * 88 + "\n"
     for (i, j, R), J, D, T in zip(couplings.ends, couplings.J, couplings.D, couplings.T, strict=True):
         r = (BASIS[j] - BASIS[i] + R) @ CELL
         cells = ", ".join(f"{n:3d}" for n in R)
-        text += f"  Fe{i + 1}  Fe{j + 1}  ({cells})  {J:.4f}  ({digits(r, 3, ', ')})  {np.linalg.norm(r):.3f} \n"
+        one, other = (f"{k}({NAMES[k]:5s})" if version == "0.2" else NAMES[k] for k in (i, j))
+        text += f"  {one}  {other}  ({cells})  {J:.4f}  ({digits(r, 3, ', ')})  {np.linalg.norm(r):.3f} \n"
         text += f"J_iso: {J:7.4f} \n{label} DMI: ({digits(D, 4)})\n{label}J_ani:\n"
         text += "[" + "\n ".join(f"[{digits(row, 3)}]" for row in T) + "]\n"
         text += "-" * 88 + "\n"
     return text
+
+
+def single_ion(version: str) -> str:
+    """Return the table of anisotropies in the form that a version gives it, or nothing."""
+    if version == "0.2":
+        rows = [f"{name}  {k:.4f}  ({digits(axis, 4, ', ')})\n" for name, k, axis in zip(NAMES, K, AXES, strict=True)]
+        return "-" * 88 + "\n" + OLD_K + "".join(rows) + "\n" + RULE
+    if version == "0.9":
+        rows = [
+            f"{name}  " + "\n    ".join(digits(row, 8) for row in k * np.outer(axis, axis)) + "\n"
+            for name, k, axis in zip(NAMES, K, AXES, strict=True)
+        ]
+        return NEW_K + "".join(rows) + "-" * 88 + "\n\n" + RULE
+    return ""
 
 
 def exchange_xml(couplings: Couplings) -> str:
@@ -264,7 +292,7 @@ def exchange_xml(couplings: Couplings) -> str:
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("version", [*LABELS, "xml"])
 def test_two_sublattices_of_tb2j(tmp_path, style, version):
-    """E = - sum over ordered pairs [J + D + J_ani], in meV."""
+    """E = - sum over ordered pairs [J + D + J_ani] - K (s.k)^2, in meV."""
     couplings = Couplings.random(2, D=0.5, T=0.2)
     text = exchange_xml(couplings) if version == "xml" else exchange_out(couplings, version)
     if version == "xml" and style == "latin-1 comment":
@@ -273,7 +301,12 @@ def test_two_sublattices_of_tb2j(tmp_path, style, version):
     settings = ["model.size=[4,3,2]", "model.periodic=[true,true,false]", "model.field=[0,3,4]"]
     model, s = config.read(tmp_path / "exchange", settings).hamiltonian, random_spins()
     assert model.moments == pytest.approx(np.array(MOMENTS), abs=1e-4)
-    assert float(energy(model, s)) == pytest.approx(total(s, couplings.ends, couplings.matrices) + zeeman(s), abs=1e-3)
+    expected = total(s, couplings.ends, couplings.matrices) + zeeman(s)
+    if version in ("0.2", "0.9"):
+        expected -= sum(
+            k * ((s[atom::2] @ axis) ** 2).sum() for atom, (k, axis) in enumerate(zip(K, AXES, strict=True))
+        )
+    assert float(energy(model, s)) == pytest.approx(expected, abs=1e-3)
 
 
 # -- VAMPIRE -----------------------------------------------------------------------------------------------------------
@@ -347,6 +380,14 @@ def test_two_materials_of_vampire(tmp_path, style, kind):
         M = np.array([matrix[i + j] * np.diag([1.0, 0.5, -2.0]) for i, j, _ in couplings.ends])
     expected = 0.5 * total(s, couplings.ends, M) + zeeman(s) - 0.25 * ((s[1::2, 0] + s[1::2, 1]) ** 2 / 2).sum()
     assert float(energy(model, s)) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("word", ["host-alloy", "alloy-fraction[2] = 0.25"])
+def test_alloys_of_vampire_are_refused_with_their_line(tmp_path, word):
+    mat = MAT.format(1.0, 1.0, 1.0).replace("material[1]:unit-cell-category = 1", f"material[1]:{word}")
+    write(tmp_path, "plain", {"vampire.UCF": ucf(Couplings.random(3), "isotropic"), "vampire.mat": mat, "input": INPUT})
+    with pytest.raises(InputError, match=r"vampire.mat:12: .*an alloy"):
+        formats.read(tmp_path / "input")
 
 
 def test_a_single_spin_of_vampire(tmp_path):

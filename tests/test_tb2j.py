@@ -43,7 +43,9 @@ def test_each_ordered_pair_counts_without_a_half(tmp_path, form):
 
 
 def test_what_is_not_used_is_said(tmp_path):
-    notes = "\n".join(formats.read(write(tmp_path, HEAD + OLD_K + NEWEST)).notes)
+    bruno = NEWEST.replace("J_iso:  3.0000", "J_iso:  3.0000\nJ_iso(Bruno):  9.0000")
+    notes = "\n".join(formats.read(write(tmp_path, HEAD + OLD_K + bruno)).notes)
+    assert "J_iso(Bruno)" in notes
     assert "biquadratic Jprime and B" in notes
     assert "DMI_NJt and Jani_NJt" in notes
     assert "orbital contributions" in notes
@@ -225,6 +227,10 @@ BAD = [
     (HEAD + ROWS.replace("0,   0,   1", "0,   0, 1.5"), "exchange.out:22: .*expected whole numbers"),
     (HEAD + ROWS.split("-----\n   Fe1   Fe1   (  0,   0,  -1)")[0], "its reverse is not listed"),
     (HEAD + ROWS + ROWS.split("(A)\n")[1], "exchange.out:39: repeats the pair of line 22"),
+    (
+        HEAD + ROWS.replace("Fe1   Fe1   (  0,   0,  -1)", "Fe1-Fe1 (0, 0, -1)"),
+        "out:32: is a second J_iso of .* line 22",
+    ),
     (HEAD + ROWS.replace(" 0.5000)", " 0.4000)"), "exchange.out:[23].: .*must be the transpose"),
     (HEAD + ROWS.replace("J_iso:  3.0000", "J_iso:  nan"), "exchange.out:23: 'nan'"),
     (HEAD + ROWS.replace(" [ 0.     0.    -0.1  ]]\n", "", 1), "exchange.out:2.: .*expected 3 numbers"),

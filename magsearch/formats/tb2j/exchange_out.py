@@ -34,8 +34,8 @@ VECTOR = ("x", "y", "z")
 TENSOR = tuple(a + b for a in VECTOR for b in VECTOR)
 ROW = re.compile(r"\s*(\S+)\s+(\S+)\s+\(([^()]*)\)\s+(\S+)\s+\(([^()]*)\)")  # i j (R) J (vector) distance
 LABELLED = re.compile(r"\s*(?:\[[^\]]*\]\s*)?(J_iso|DMI|J_ani|Jprime)\s*:(.*)")
-OTHER = re.compile(r"(?:\[[^\]]*\]\s*)?([A-Za-z_]\w*)\s*:")  # a label of a newer version
-NUMBERED = re.compile(r"\b\d+\((\w+) *\)")  # an atom of a row before version 0.2.8
+OTHER = re.compile(r"(?:\[[^\]]*\]\s*)?([A-Za-z_]\w*(?:\(\w+\))?)\s*:")  # a label of a newer version
+NUMBERED = re.compile(r"\b\d+\((\w+)\s*\)")  # an atom of a row before version 0.2.8
 ODD_ROW = re.compile(r"\s*\S+.*\(.*,.*,.*\).*\(.*\)")  # with two pairs of brackets, as rows of older versions have
 DIGITS = 6e-3  # meV; J_iso is printed with two decimals or more
 BIQUADRATIC, DECOMPOSED = "biquadratic Jprime and B", "DMI_NJt and Jani_NJt"
@@ -227,6 +227,7 @@ def _rows(path: Path, lines: list[str], atoms: dict[str, Atom]) -> tuple[list[Ro
     """Return the rows of couplings, and the lines of sections and labels that are not used, by their names."""
     rows: list[Row] = []
     unused: dict[str, list[int]] = {}
+    labels: set[str] = set()  # of the last row
     start = _title(path, lines, "Exchange:") + 1
     for k in range(start, len(lines)):
         text = NUMBERED.sub(r"\1", lines[k])
@@ -236,8 +237,13 @@ def _rows(path: Path, lines: list[str], atoms: dict[str, Atom]) -> tuple[list[Ro
             there = numbers(_bare(vector).split(), VECTOR, path, k + 1)
             (value,) = numbers([J], ("J",), path, k + 1)
             rows.append(Row(k + 1, i, j, cells, there, value, value))
+            labels.clear()
         elif rows and (labelled := LABELLED.match(text)):
             label, after = labelled.groups()
+            if label in labels:
+                told = f"is a second {label} of the row on line {rows[-1].line}; expected a row of couplings before it"
+                raise InputError(told, path, k + 1)
+            labels.add(label)
             if label == "J_iso":
                 (rows[-1].J,) = numbers(after.split(), ("J_iso",), path, k + 1)
             elif label == "DMI":
