@@ -36,7 +36,8 @@ HEAD = """\
 Models of the literature whose ground states are known, in `inputs/atlas` of the sources, and in the installed package.
 `magsearch atlas --list` lists them, `magsearch atlas NAME` searches one, and `magsearch atlas --jobs 2` all of them. A
 file of your own with a [[reference] table](settings.md#reference) is compared as well: `magsearch atlas own.toml`.
-The exit code is 1 if a known energy was missed, 75 after a signal, which ends the searches under way.
+The exit code is 1 if a known energy was missed, 2 if a search failed, 75 after a signal, which
+ends the searches under way.
 
 The table comes from {count} searches with {seeds}, {version}, {device},
 while other programs used the same cores. Energies are in meV per site; times are medians of the wall time after which

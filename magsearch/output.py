@@ -252,7 +252,11 @@ def marked_folder(folder: Path, of: str) -> None:
         if not is_marked(folder):
             if any(folder.iterdir()):
                 raise InputError("is a folder that magsearch has not made; move it, or choose another name", folder)
-            (folder / f".{MARK}").write_text(f"written and removed by magsearch: {visible(of)}\n")
+            try:
+                (folder / f".{MARK}").write_text(f"written and removed by magsearch: {visible(of)}\n")
+            except OSError:
+                remove_folder(folder)
+                raise
     except OSError as error:
         raise InputError(f"cannot be written: {_reason(error)}", folder) from None
 

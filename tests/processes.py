@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,13 @@ def done(*arguments: Any, ranks: int = 0, code: int | None = 0, seconds: float =
         process.kill()
     assert process.returncode in ((0, 2) if code is None else (code,)), out
     return out
+
+
+def fill(path: Path) -> None:
+    """Leave no room on the disk of a file."""
+    with suppress(OSError), open(path, "wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
 
 
 def datasets(path: Path) -> dict[str, bytes]:

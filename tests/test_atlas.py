@@ -253,6 +253,16 @@ def test_a_search_is_compared_with_what_is_known(capsys, tmp_path):
     assert {path.name for path in out.glob("*.h5")} == {"own-1.h5", "cuboctahedron-1.h5"}
 
 
+def test_a_search_that_fails_is_told(capsys, tmp_path):
+    (tmp_path / "own-1.h5").mkdir()
+    (tmp_path / "own.toml").write_text(OWN)
+    code, text, err = here(capsys, "atlas", tmp_path / "own.toml", "-o", tmp_path)
+    assert code == 2
+    why = f"{tmp_path / 'own-1.h5'}: is a folder; expected the name of a file"
+    assert err.splitlines() == [f"magsearch: 1 of 1 searches failed: own, seed 1: {why}"]
+    assert "0 of 1" in text
+
+
 def test_a_signal_ends_all_searches(tmp_path):
     long = [
         argument

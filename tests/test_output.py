@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -13,8 +14,8 @@ from typing import Any
 
 import pytest
 from command import MODEL, here, refused, stopped
-from lines import WRITERS, furnish
-from processes import DATA, done, start
+from lines import AMENDERS, WRITERS, furnish
+from processes import DATA, done, fill, start
 
 from magsearch import InputError, output
 
@@ -65,9 +66,53 @@ def test_full_disk_is_one_line_and_leaves_the_old_file(name, function, furnished
     monkeypatch.setattr(output.os, function, full)
     told = stopped(capsys, *command(name))
     monkeypatch.undo()
-    assert "No space left on device" in told
+    assert re.fullmatch(r"magsearch: [\w.-]+: cannot be written: No space left on device", told)
     after = {one.name: one.read_bytes() for one in furnished.iterdir() if one.suffix != ".parts"}
     assert after == before
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(
+            line, id=" ".join(line.words.split()[:2]), marks=[pytest.mark.slow] * (line.command != "landscape")
+        )
+        for line in AMENDERS
+    ],
+)
+def test_full_disk_is_one_line_where_a_command_changes_its_file(line, tmp_path, capsys, monkeypatch):
+    furnish(tmp_path, quick=line.given == "run.h5")
+    monkeypatch.chdir(tmp_path)
+    before = {one.name: one.read_bytes() for one in tmp_path.iterdir()}
+    monkeypatch.setattr(output.os, "write", full)
+    code, _, err = here(capsys, *line.of())
+    monkeypatch.undo()
+    assert code == 2
+    said = [words for words in err.splitlines() if words.startswith("magsearch: ")]
+    assert said == [f"magsearch: {line.given}: cannot be written: No space left on device"]
+    assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("scan --set scan.field=[0,1]", "out.parts: cannot be written: "),
+        pytest.param(
+            "atlas --set search.generations=1", "1 of 1 searches failed: in, seed 1: ", marks=pytest.mark.slow
+        ),
+        pytest.param("study", "out/study.json: cannot be written: ", marks=pytest.mark.slow),
+    ],
+)
+def test_a_full_disk_has_no_parts_of_folders(command, told, small_disk, tmp_path):
+    """Commands that begin with a folder, on a real disk."""
+    (tmp_path / "given").mkdir()
+    furnish(tmp_path / "given", quick=True)
+    fill(small_disk / "ballast")
+    name, *options = command.split()
+    said = done(name, tmp_path / "given" / "in.toml", "-o", small_disk / "out", *options, code=2)
+    assert told in said
+    assert said.splitlines()[-1].endswith("No space left on device")
+    assert [one.name for one in small_disk.rglob("*") if one.is_file()] == ["ballast"]
 
 
 @pytest.mark.parametrize(

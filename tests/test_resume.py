@@ -9,13 +9,12 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from processes import LEADER, MODEL, datasets, differences, done, launcher, start
+from processes import LEADER, MODEL, datasets, differences, done, fill, launcher, start
 
 from magsearch import storage
 from magsearch.search.stopping import Converged, GenerationsSpent, Stored
@@ -215,18 +214,6 @@ def test_resume_takes_no_input_besides(undisturbed, tmp_path):
     assert "cannot change" in done("run", "--resume", run, "--set", "search.seed=2", code=2)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Path:
-    """A file system of 4 MB; skipped where this process may not make one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], capture_output=True)
-    if made.returncode:
-        pytest.skip("may not mount a file system")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
 def test_full_disk_in_the_middle_leaves_the_last_checkpoint_good(undisturbed, small_disk):
     """The disk is full for a while: the run warns, continues, and loses nothing."""
     out, ballast = small_disk / "out.h5", small_disk / "ballast"
@@ -246,13 +233,6 @@ def test_full_disk_in_the_middle_leaves_the_last_checkpoint_good(undisturbed, sm
     assert "the previous checkpoint is intact" in warnings[0]
     assert differences(undisturbed.with_suffix(".h5"), out) == set()
     assert sorted(os.listdir(small_disk)) == ["out.h5", "out.xdmf"]
-
-
-def fill(path: Path) -> None:
-    """Leave no room on the disk of a file."""
-    with suppress(OSError), open(path, "wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
 
 
 def test_disk_that_stays_full_ends_the_run_with_a_message_and_a_good_checkpoint(undisturbed, small_disk, tmp_path):

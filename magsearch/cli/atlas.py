@@ -37,7 +37,7 @@ def atlas(
     """Search literature models and compare with known ground states.
 
     The atlas has models whose ground states are known; a file of your own joins it by a [reference] table. The exit
-    code is 1 if a known energy was missed, 75 after SIGTERM, SIGUSR1 or Ctrl-C.
+    code is 1 if a known energy was missed, 2 if a search failed, 75 after SIGTERM, SIGUSR1 or Ctrl-C.
     """
     chosen = runs.models(names or ())
     console = console_of.console()
@@ -61,6 +61,10 @@ def atlas(
     if signals():
         print(f"magsearch: {signals.name}: {len(outcomes)} of {len(chosen) * seeds} searches ended", file=sys.stderr)
         raise typer.Exit(AGAIN)
+    if failed := [outcome for outcome in outcomes if outcome.verdict == Verdict.FAILED]:
+        first = f"{failed[0].model.name}, seed {failed[0].seed}: {failed[0].why}"
+        print(f"magsearch: {len(failed)} of {len(outcomes)} searches failed: {first}", file=sys.stderr)
+        raise typer.Exit(2)
     raise typer.Exit(0 if all(outcome.verdict in GOOD for outcome in outcomes) else 1)
 
 

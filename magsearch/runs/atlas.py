@@ -186,7 +186,7 @@ class _Search:
             errors.seek(0)
             said = errors.read().decode(errors="replace").strip()
         if self.process.returncode:
-            why = (said or f"exit code {self.process.returncode}").splitlines()[-1]
+            why = (said or f"exit code {self.process.returncode}").splitlines()[-1].removeprefix("magsearch: ")
             return Outcome(self.model, self.seed, self.file, None, why)
         try:
             return Outcome(self.model, self.seed, self.file, storage.read(self.file))

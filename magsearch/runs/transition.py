@@ -166,6 +166,8 @@ class TransitionRun:
                 return work(), False
             except Interrupted:
                 return None, True
+            except InputError:
+                raise
             except ValueError as error:
                 raise InputError(str(error), place) from None
 
