@@ -32,7 +32,8 @@ from lines import LINES, MADE, furnish, sound
 
 from magsearch.storage.integrity import seal
 
-HANG = 30 * max(1, os.getloadavg()[0] / (os.cpu_count() or 1))  # seconds that no command may take
+HANG, PATIENCE = 30, 900  # seconds of computing that no command may take, and of time on a machine with other work
+QUICK = {"show", "energy", "info", "check", "convert", "export"}  # commands that do little but read
 KINDS = {  # of files of results, and what else a command may take in the place of each
     "run.h5": ("run.h5", "explored.h5", "in.toml"),
     "explored.h5": ("run.h5", "explored.h5", "in.toml"),
@@ -43,9 +44,9 @@ KINDS = {  # of files of results, and what else a command may take in the place 
 STRANGERS = 3  # commands that are given a file of another kind than they read
 
 
-def commands(path: Path, kind: str, rng: np.random.Generator) -> list[list[str]]:
+def commands(path: Path, kind: str, rng: np.random.Generator, quick: bool = False) -> list[list[str]]:
     """Return the command lines that read a file of a kind, and a few of those that read other kinds."""
-    taking = [line for line in LINES if "{}" in line.words]
+    taking = [line for line in LINES if "{}" in line.words and not (quick and line.command not in QUICK)]
     own = [line for line in taking if line.given in KINDS[kind]]
     others = [line for line in taking if line not in own]
     chosen = [*own, *(others[k] for k in rng.permutation(len(others))[:STRANGERS])]
@@ -60,10 +61,12 @@ def ended(arguments: list[str]) -> tuple[int, str]:
     code = 0
 
     def give_up(*_: object) -> None:
-        raise BaseException(f"took over {HANG:.0f} seconds")
+        raise BaseException(f"took over {HANG} seconds of computing, or {PATIENCE} in all")
 
     signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(round(HANG))
+    signal.signal(signal.SIGPROF, give_up)
+    signal.setitimer(signal.ITIMER_PROF, HANG)
+    signal.alarm(PATIENCE)
     with contextlib.redirect_stderr(err), contextlib.redirect_stdout(io.StringIO()):
         try:
             main()
@@ -73,6 +76,7 @@ def ended(arguments: list[str]) -> tuple[int, str]:
             code = 999
             traceback.print_exc(file=err)
         finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
             signal.alarm(0)
     return code, err.getvalue()
 
@@ -154,12 +158,13 @@ def _other(values: Any, rng: np.random.Generator) -> Any:
 
 
 def attempt(
-    copies: int, seed: int, say: Any = print, seconds: float = np.inf, each: int | None = None
+    copies: int, seed: int, say: Any = print, seconds: float = np.inf, each: int | None = None, quick: bool = False
 ) -> tuple[Counter[int], int]:
     """Return how often commands ended with each exit code, and the number of failures, which are printed.
 
     seconds   after which no other copy is tried
     each      number of commands that are given each copy, taken at random; None: all
+    quick     give it to commands that do little but read
     """
     begin, rng, codes, failures = time.monotonic(), np.random.default_rng(seed), Counter[int](), 0
     content_of = {kind: sound(kind).read_bytes() for kind in MADE}
@@ -180,7 +185,7 @@ def attempt(
                 (where / "d.h5").write_bytes(content_of[kind])
                 how = f"forged {forge(where / 'd.h5', rng)}"
                 content = (where / "d.h5").read_bytes()
-            every = commands(where / "d.h5", kind, rng)
+            every = commands(where / "d.h5", kind, rng, quick)
             chosen = every if each is None else [every[k] for k in rng.permutation(len(every))[:each]]
             for arguments in chosen:
                 (where / "d.h5").write_bytes(content)
@@ -207,8 +212,9 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--each", type=int, help="commands that are given each copy (default: all)")
+    parser.add_argument("--quick", action="store_true", help="only commands that do little but read")
     given = parser.parse_args()
-    codes, failures = attempt(given.copies, given.seed, each=given.each)
+    codes, failures = attempt(given.copies, given.seed, each=given.each, quick=given.quick)
     print(f"{given.copies} copies, {codes.total()} commands: exit codes {dict(codes)}, {failures} failures")
     sys.exit(bool(failures))
 
