@@ -12,6 +12,7 @@ from command import here, printed, refused
 from small_files.tb2j import XML
 from small_files.uppasd import energy, write
 
+import magsearch as ms
 from magsearch import config, formats
 from magsearch.errors import InputError
 from magsearch.model.notes import harmless
@@ -406,6 +407,33 @@ def test_energies_beyond_single_precision_and_models_without_spins_are_one_line(
     path.write_text(f'[model]\nlattice = "square"\nsize = [2, 2, 1]\n{table}\n')
     for command in ("info", "run", "bound"):
         assert told in refused(capsys, command, path)
+
+
+@pytest.mark.parametrize("sites", [4, pytest.param(None, marks=pytest.mark.slow)])
+def test_the_usual_first_command_for_a_file_of_tb2j(tmp_path, capsys, sites):
+    """A ferromagnet with five shells, as bcc iron: ``cells = "auto"`` took the memory of the machine, and more."""
+    (tmp_path / "fe.toml").write_text(
+        '[model]\nlattice = "bcc"\nsize = [2, 2, 2]\nmoment = 2.2\n[[model.exchange]]\nJ = [10, 6, 0.5, -0.4, -1]\n'
+    )
+    path, out = tmp_path / "exchange.out", tmp_path / "fe.h5"
+    printed(capsys, "convert", tmp_path / "fe.toml", path)
+    settings = ['search.cells="auto"', "search.generations=1", "search.replicas=4"]
+    if sites:
+        settings.append(f"search.sites={sites}")
+    printed(capsys, "run", path, "-o", out, *(word for setting in settings for word in ("--set", setting)))
+    found = ms.load(out)
+    assert found.champion.energy / found.model.n_spins == pytest.approx(-(80 + 36 + 6 - 9.6 - 8) / 2, rel=1e-9)
+    assert found.model.lattice.sites <= 1200
+
+
+@pytest.mark.parametrize("J", [1e34, 1e-44])
+def test_very_large_and_very_small_energies_are_right(tmp_path, J):
+    """As large as single precision permits, and far below its smallest number."""
+    path = tmp_path / "model.toml"
+    path.write_text(f'[model]\nlattice = "square"\nsize = [4, 4, 1]\n[[model.exchange]]\nJ = -{J}\n')
+    found = ms.search(path, generations=1, replicas=4, bound=True, progress=False)
+    assert found.champion.energy / 16 == pytest.approx(-2 * J, rel=1e-9, abs=0)
+    assert found.bound.per_site == pytest.approx(-2 * J, rel=1e-9, abs=0)
 
 
 def test_info_says_how_the_charge_of_a_stack_is_counted(tmp_path, capsys):
