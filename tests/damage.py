@@ -134,6 +134,8 @@ def _other(values: Any, rng: np.random.Generator) -> Any:
         word = word.decode(errors="replace") if isinstance(word, bytes) else str(word)
         number = re.sub(r"\d+", lambda _: str(rng.choice(["0", "-1", "1e9", "999999999999"])), word, count=3)
         chosen = [*texts, word[: len(word) // 2], number][rng.integers(len(texts) + 2)]
+        if isinstance(chosen, list):
+            return np.array(chosen, dtype=h5py.string_dtype())
         return np.array([chosen] * values.size, dtype=h5py.string_dtype()) if values.shape else chosen
     kind = rng.integers(6)
     if kind == 0:

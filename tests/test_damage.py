@@ -132,6 +132,43 @@ def test_forged_numbers_of_a_model_or_a_column_are_refused(path, tmp_path, capsy
             seal(file)
         for command in ("show", "info"):
             assert told in refused(capsys, command, scan)
+    for attribute, value, told in (
+        (
+            "temperatures",
+            np.zeros((1, 2)),
+            "temperatures of /columns/00001 is float64 (1, 2); expected a row of numbers",
+        ),
+        ("temperatures", np.array([4.0, 4.0]), "temperatures of /columns/00001 do not rise from 0 kelvin on"),
+        ("temperatures", np.array([np.nan]), "temperatures of /columns/00001 has numbers that are not finite"),
+        ("seconds", np.zeros(3), "seconds of /columns/00001 is float64 (3,); expected a row of 2 numbers"),
+    ):
+        shutil.copy(sound("scan.h5"), scan)
+        with h5py.File(scan, "a") as file:
+            file["columns/00001"].attrs[attribute] = value
+            seal(file)
+        assert told in refused(capsys, "show", scan)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("bound/q", np.zeros((2, 4))),
+        ("bound/multipliers", np.array([np.nan])),
+        ("bound/per_site", np.zeros(2)),
+        ("history/seconds", np.zeros(1)),
+    ],
+)
+def test_a_part_with_forged_shapes_is_left_out(tmp_path, capsys, name, value):
+    path = Path(shutil.copy(sound("run.h5"), tmp_path))
+    with h5py.File(path, "a") as file:
+        kept = dict(file[name].attrs)
+        del file[name]
+        file[name] = value
+        file[name].attrs.update(kept)
+        seal(file)
+    code, out, err = here(capsys, "show", path)
+    assert code == 0
+    assert f"/{name}" in (out + err).replace("\n", " ")
 
 
 def test_attributes_are_covered(path, capsys):

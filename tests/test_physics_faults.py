@@ -436,6 +436,26 @@ def test_very_large_and_very_small_energies_are_right(tmp_path, J):
     assert found.bound.per_site == pytest.approx(-2 * J, rel=1e-9, abs=0)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("field = [0, 0, 1e200]", "energies of a spin add up to inf meV"),
+        ("field = [1e308, 1e308, 1e308]", "energies of a spin add up to inf meV"),
+        ("moment = 1e200", "a moment is 1e\\+200 mu_B"),
+        ("moment = 1e180\ndipole = true", "a moment is 1e\\+180 mu_B"),
+        ("[[model.anisotropy]]\nK = 1e200", "energies of a spin add up to inf meV"),
+        ('[[model.dmi]]\nD = 1e200\ndirection = "bloch"', "energies of a spin add up to .* meV"),
+        ("[[model.biquadratic]]\nB = 1e200", "energies of a spin add up to .* meV"),
+    ],
+)
+def test_what_single_precision_cannot_hold_is_refused_without_a_warning(tmp_path, key, told):
+    path = tmp_path / "model.toml"
+    path.write_text(f'[model]\nlattice = "square"\nsize = [4, 4, 1]\n{key}\n[[model.exchange]]\nJ = 1.0\n')
+    with pytest.raises(InputError, match=f"{told}.*; expected at most 1e\\+35"):
+        config.read(path)
+
+
 def test_info_says_how_the_charge_of_a_stack_is_counted(tmp_path, capsys):
     path = tmp_path / "stack.toml"
     basis = "basis = [{position = [0, 0, 0]}, {position = [0.5, 0.5, 0.5]}]\n"

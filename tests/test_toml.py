@@ -287,7 +287,12 @@ BAD = [
     ('"square"', '"squares"', "3: unknown lattice 'squares'; did you mean 'square'"),
     ('lattice = "square"', "", "2: expected either cell or lattice"),
     ('lattice = "square"', "cell = [[1,0,0],[0,1,0],[1,1,0]]", "3: .*do not span a volume"),
-    ('lattice = "square"', "cell = [[1,0,0],[0,1e-320,0],[0,0,3]]", "3: the cell vectors .* are too short"),
+    (
+        'lattice = "square"',
+        "cell = [[1,0,0],[0,1e-320,0],[0,0,3]]",
+        "3: the cell vectors .*expected lengths from 1e-30 to 1e\\+30",
+    ),
+    ('lattice = "square"', 'lattice = "square"\nconstant = 1e200', "4: constant is 1e\\+200: .*expected lengths"),
     (
         'lattice = "square"',
         "cell = [[1,0,0],[0,1,0],[0,0,1]]\nbasis = [{position = [0, 0, 0]}, {position = [1, 0, 0]}]",

@@ -29,7 +29,7 @@ from magsearch.model.terms.dipole import Dipole
 
 ENDINGS = (".h5", ".hdf5")  # of files of runs and scans
 STORED = "magsearch, HDF5"  # format of the model of a run or a scan
-LARGEST = 1e35  # meV, of ``Hamiltonian.stiffness``: single precision ends at 3e38
+LARGEST = 1e35  # mu_B of a moment, meV of ``Hamiltonian.stiffness``: single precision ends at 3e38
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +94,12 @@ def _with_changes(made: Input, given: Mapping[str, dict[str, Any]], changes: dic
 
 
 def _refuse_senseless(hamiltonian: Hamiltonian, path: Path) -> None:
-    """Raise InputError for a model without spins, and for energies that single precision cannot hold."""
+    """Raise InputError for a model without spins, and for moments and energies that single precision cannot hold."""
     if not hamiltonian.n_spins:
         raise InputError("has no spins: all sites are vacant", path)
+    if not hamiltonian.site_moments.max() <= LARGEST:
+        told = f"a moment is {hamiltonian.site_moments.max():.3g} mu_B; expected at most {LARGEST:g}"
+        raise InputError(f"{told}, for single precision", path)
     if not hamiltonian.stiffness <= LARGEST:
         told = f"the energies of a spin add up to {hamiltonian.stiffness:.3g} meV; expected at most {LARGEST:g} meV"
         raise InputError(f"{told}, for single precision", path)

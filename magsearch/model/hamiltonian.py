@@ -202,12 +202,16 @@ class Hamiltonian:
 
     @cached_property
     def stiffness(self) -> float:
-        """Bound of how strongly one spin is held, meV: the sum over the terms at the worst site, or 1 for no energy."""
-        held = [term.stiffness(self) for term in self.terms]
-        onsite = held[1]
-        for other in held[2:]:
-            onsite = onsite + other
-        return float((held[0] + onsite).max()) or 1.0
+        """Bound of how strongly one spin is held, meV: the sum over the terms at the worst site, or 1 for no energy.
+
+        Infinite where it overflows.
+        """
+        with np.errstate(over="ignore"):
+            held = [term.stiffness(self) for term in self.terms]
+            onsite = held[1]
+            for other in held[2:]:
+                onsite = onsite + other
+            return float((held[0] + onsite).max()) or 1.0
 
     @cached_property
     def reach(self) -> float:

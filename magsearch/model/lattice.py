@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from magsearch.errors import SettingError, unknown
 from magsearch.model.integers import inverse, unimodular
 
+SHORTEST, LONGEST = 1e-30, 1e30  # angstrom, of cell vectors: products of a few of them are numbers
 SAME_PLACE = 1e-4  # two lengths closer than this fraction of the shortest cell vector are one
 PAIRS = 10**7  # of sites, that a search for shells may look at; a gigabyte
 HEXAGONAL = ((1.0, 0.0, 0.0), (-0.5, np.sqrt(0.75), 0.0), (0.0, 0.0, 1.0))
@@ -115,13 +116,13 @@ class Lattice:
         if not np.isfinite(self.cell).all() or not np.isfinite(self.basis).all():
             wrong = "basis" if np.isfinite(self.cell).all() else "cell"
             raise SettingError(wrong, f"the {wrong} must be finite numbers")
+        longest = np.abs(self.cell).max(axis=1, initial=0.0)  # component of each vector
+        if ((longest > 0) & (longest < SHORTEST)).any() or (longest > LONGEST).any():
+            expected = f"expected lengths from {SHORTEST:g} to {LONGEST:g} angstrom"
+            raise SettingError("cell", f"the cell vectors are {self.cell.tolist()}; {expected}")
         if abs(np.linalg.det(self.cell)) <= 1e-12 * np.linalg.norm(self.cell, axis=1).prod():
             raise SettingError("cell", f"the cell vectors {self.cell.tolist()} do not span a volume")
         inverse = np.linalg.inv(self.cell)
-        if not np.isfinite(inverse).all():
-            raise SettingError(
-                "cell", f"the cell vectors {self.cell.tolist()} are too short: their inverse is not finite"
-            )
         if self.given is not None:
             set_(self, "given", np.array(self.given, dtype=np.float64).reshape(3, 3))
             if not np.isfinite(self.given).all() or np.linalg.det(self.given) == 0:

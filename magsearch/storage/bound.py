@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import h5py
 import numpy as np
 
 from magsearch.bounds.bound import Bound
 from magsearch.storage.files import dataset
+from magsearch.storage.validation import numbers
 
 
 def write(group: h5py.Group, bound: Bound) -> None:
@@ -26,17 +25,13 @@ def write(group: h5py.Group, bound: Bound) -> None:
 
 def read(group: h5py.Group) -> Bound:
     """Return the bound in /bound of a run.h5."""
-
-    def rows(name: str) -> tuple[Any, ...]:
-        return tuple(map(tuple, group[name][()].tolist()))
-
-    numbers = {name: float(group[name][()]) for name in ("per_site", "margin", "scale")}
+    plain = {name: float(numbers(group, name)) for name in ("per_site", "margin", "scale")}
     return Bound(
         of=str(group.attrs["of"]),
         method=str(group.attrs["method"]),
-        q=rows("q"),
-        multipliers=tuple(group["multipliers"][()].tolist()),
-        mean=rows("mean"),
+        q=tuple(map(tuple, numbers(group, "q", -1, 3).tolist())),
+        multipliers=tuple(numbers(group, "multipliers", -1).tolist()),
+        mean=tuple(map(tuple, numbers(group, "mean", -1, -1).tolist())),
         moments=bool(group.attrs["moments"]),
-        **numbers,
+        **plain,
     )

@@ -24,6 +24,7 @@ from magsearch.search.candidate import Candidate, axis_sizes, packed, restored
 from magsearch.search.island import State
 from magsearch.search.records import Place, columns
 from magsearch.storage.files import SCHEMA, checked, dataset, described, opened, replaced, texts, words
+from magsearch.storage.validation import row
 
 
 def _columns(sites: int) -> dict[str, tuple[np.dtype, tuple[int, ...], str, str, str]]:
@@ -55,6 +56,11 @@ def write_states(group: h5py.Group, states: Mapping[int, State], sites: int) -> 
         dataset(group, name, arrays[name], unit, axes, about)
 
 
+def islands_of(group: h5py.Group) -> list[int]:
+    """Return the numbers of the islands in a checkpoint."""
+    return [int(number) for number in row(group, "islands")]
+
+
 def read_states(group: h5py.Group, islands: Collection[int], device: Device, lattice: Lattice) -> dict[int, State]:
     """Return the states of some islands, with fingerprints computed on a device.
 
@@ -64,7 +70,7 @@ def read_states(group: h5py.Group, islands: Collection[int], device: Device, lat
     for name in words(group.attrs.get("parts", ())):
         if not (path.parent / name).exists():
             raise InputError(f"cannot resume: {name}, which holds a part of its populations, is missing", path)
-    missing = set(islands) - set(group.attrs["islands"].tolist())
+    missing = set(islands) - set(islands_of(group))
     if missing:
         raise InputError(f"cannot resume: it has no population of island {min(missing)}", path)
     rows = np.flatnonzero(np.isin(group["owner"][()], list(islands)))

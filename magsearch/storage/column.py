@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from typing import Any
 
 import h5py
@@ -15,7 +16,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.phases.column import Column, Minimum, ThermalState
 from magsearch.phases.portrait import Arm, Portrait
 from magsearch.storage.files import COMPRESSED, dataset, texts
-from magsearch.storage.validation import directions, numbers, table
+from magsearch.storage.validation import directions, numbers, row, table
 from magsearch.thermal.sampling import Averages
 from magsearch.thermal.statistics import Estimate
 
@@ -34,16 +35,19 @@ def store_column(group: h5py.Group, column: Column) -> None:
 
 def load_column(group: h5py.Group) -> Column:
     """Return the column in a group."""
-    attrs = group.attrs
+    attrs, temperatures = group.attrs, tuple(row(group, "temperatures"))
+    if not temperatures or temperatures[0] < 0 or any(b <= a for a, b in pairwise(temperatures)):
+        raise ValueError(f"temperatures of {group.name} do not rise from 0 kelvin on")
+    searching, sampling = row(group, "seconds", 2)
     return Column(
         number=int(attrs["number"]),
         settings=table(attrs["settings"]),
-        temperatures=tuple(attrs["temperatures"].tolist()),
+        temperatures=temperatures,
         round=int(attrs["round"]),
         minima=_read_minima(group["minima"]) if "minima" in group else None,
         states=_read_states(group["states"]) if "states" in group else None,
         generations=int(attrs["generations"]),
-        seconds=(float(attrs["seconds"][0]), float(attrs["seconds"][1])),
+        seconds=(searching, sampling),
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from magsearch.search.history import MIGRATION, History
 from magsearch.storage.files import dataset, texts, words
+from magsearch.storage.validation import numbers
 
 COLUMNS = {  # unit and description
     "best": ("meV per site", "energy of the best elite"),
@@ -56,10 +57,11 @@ def read(group: h5py.Group) -> History:
     """Return the history in /history of a run.h5."""
     levels, candidates = group["levels"][()], group["energies"].shape[2]
     history = History(tuple(words(group.attrs["operators"])), levels.shape[1], int(group.attrs["islands"]), candidates)
+    seconds = numbers(group, "seconds", len(levels)).tolist()
     table = np.zeros((len(levels), history.islands), history.row_type)
     for name in COLUMNS:
         table[name] = group[name][()]
-    history.rows, history.levels, history.seconds = list(table), list(levels), group["seconds"][()].tolist()
+    history.rows, history.levels, history.seconds = list(table), list(levels), seconds
     history.migrations = np.zeros(len(group["migrations/best"]), MIGRATION)
     for name in MIGRATIONS:
         history.migrations[name] = group["migrations"][name][()]

@@ -31,6 +31,7 @@ from magsearch.search.supercells.race import Standing
 from magsearch.storage import bound, checkpoint, history, landscape, magnons, model, provenance, race, snapshots, xdmf
 from magsearch.storage.files import COMPRESSED, checked, dataset, expect_kind, is_sealed, opened, replaced, texts, words
 from magsearch.storage.labelled import composed, required
+from magsearch.storage.validation import row
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +177,7 @@ def read_states(
         if "checkpoint" not in file:
             raise InputError("cannot resume: it holds no populations", path)
         group, lattice = checked(file, "checkpoint"), model.read(checked(file, "model")).lattice
-        every = group.attrs["islands"].tolist()
+        every = checkpoint.islands_of(group)
         return checkpoint.read_states(group, every if islands is None else islands, device or Cpu(), lattice)
 
 
@@ -280,7 +281,7 @@ def _read(file: h5py.File) -> Record:
         elites=tuple(intact("elites", lambda group: _read_elites(group, hamiltonian.lattice), [])),
         **provenance.read(file),
         layout=tuple(words(attrs["layout"])),
-        waited=tuple(attrs["waited"].tolist()),
+        waited=tuple(row(file, "waited")),
         writing=float(attrs["writing"]),
         resumable="checkpoint" in file,
         bound=intact("bound", bound.read, None) if "bound" in file else None,

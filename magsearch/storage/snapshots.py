@@ -10,6 +10,7 @@ import numpy as np
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.search.snapshots import Snapshot
 from magsearch.storage.files import COMPRESSED, dataset
+from magsearch.storage.validation import directions, indices, numbers
 from magsearch.storage.xdmf import Frame
 
 SITES_PER_CHUNK = 65536
@@ -32,16 +33,18 @@ def write(group: h5py.Group, snapshots: Sequence[Snapshot], hamiltonian: Hamilto
 
 def read(group: h5py.Group) -> tuple[Snapshot, ...]:
     """Return the snapshots in /textures of a run.h5."""
-    numbers, spins = group["generation"][()].tolist(), group["spins"][()]
-    energies, charges = group["energy"][()].tolist(), group["charge"][()].tolist()
-    return tuple(map(Snapshot, numbers, spins, energies, charges))
+    spins = directions(group, "spins", -1, -1, 3)
+    generations = indices(group, "generation", 2**53, len(spins)).tolist()
+    energies = numbers(group, "energy", len(spins)).tolist()
+    charges = numbers(group, "charge", len(spins), finite=False).tolist()
+    return tuple(map(Snapshot, generations, spins, energies, charges))
 
 
 def frames(group: h5py.Group) -> Iterator[Frame]:
     """Yield the snapshots as viewers show them; the generation is the time."""
     for row, number in enumerate(group["generation"][()].tolist()):
-        numbers = {
+        told = {
             "energy per site (meV)": float(group["energy_per_site"][row]),
             "topological charge": float(group["charge"][row]),
         }
-        yield Frame(f"generation {number}", number, row, group["spins"], numbers=numbers)
+        yield Frame(f"generation {number}", number, row, group["spins"], numbers=told)

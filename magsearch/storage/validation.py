@@ -37,6 +37,17 @@ def numbers(group: h5py.Group, name: str, *shape: int, finite: bool = True) -> N
     return array
 
 
+def row(group: h5py.Group, name: str, length: int = -1) -> list[float]:
+    """Return the finite numbers of an attribute with one axis; length -1 stands for any."""
+    found = np.asarray(group.attrs[name])
+    if found.dtype.kind not in "iuf" or found.ndim != 1 or length not in (-1, len(found)):
+        expected = "a row of numbers" if length < 0 else f"a row of {length} numbers"
+        raise ValueError(f"{name} of {group.name} is {found.dtype} {found.shape}; expected {expected}")
+    if not np.isfinite(found).all():
+        raise ValueError(f"{name} of {group.name} has numbers that are not finite")
+    return [float(value) for value in found]
+
+
 def indices(group: h5py.Group, name: str, below: int, *shape: int) -> NDArray[np.int64]:
     """Return the whole numbers from zero of a dataset of this shape, all of them below a limit."""
     found = numbers(group, name, *shape)

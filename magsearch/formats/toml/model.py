@@ -173,7 +173,10 @@ def _lattice(model: Model, source: Source) -> Lattice:
         if model.basis is not None:
             raise source.error(("basis",), f"lattice '{model.lattice}' has its own basis; expected cell with basis")
         _fits(size, len(NAMED[model.lattice][1]), source)
-        lattice = Lattice.named(model.lattice, size, model.constant, periodic)
+        try:
+            lattice = Lattice.named(model.lattice, size, model.constant, periodic)
+        except SettingError as error:
+            raise source.error(("constant",), f"constant is {model.constant:g}: {error.message}") from None
         return _surrounded(lattice, model, lattice.cell, source)
     cell = model.constant * np.array(model.cell)
     atoms = model.basis or [ORIGIN]
