@@ -53,6 +53,36 @@ def test_searches_find_less_and_less_but_never_less_than_the_bound(tmp_path, mon
     assert set(longer) == {"1", "2", "3"}
 
 
+def test_searches_end_at_a_known_energy(tmp_path):
+    out = tmp_path / "out.json"
+    large = ["--models", "large", "--only", "kagome-q0", "--seeds", 1, "--budget", 0, "--seconds", 5]
+    benchmark("run", out, *large, "--method", "genetic", "--method", "restarts")
+    model = json.loads(out.read_text())["kagome-q0"]
+    assert model["sites"] == 972
+    for runs in model["runs"].values():
+        assert runs["1"]["trace"][-1][-1] == pytest.approx(-1.2 * 972, abs=2 * 972 * model["tolerance"])
+        assert runs["1"]["evaluations"] == runs["1"]["trace"][-1][0], "it goes on"
+    assert "of 1 ratios the median" in benchmark("ratios", out)
+
+
+@pytest.mark.slow
+def test_known_energies_hold_in_larger_boxes(monkeypatch):
+    """Each is the lower bound of the larger box too, which is as small as the rule allows."""
+    monkeypatch.syspath_prepend(SEARCH)
+    from instances import LARGE, LARGER, SITES, known, larger
+
+    proven = 0
+    for name, times in LARGER.items():
+        hamiltonian, energy = LARGE[name](), known(name)
+        assert hamiltonian.n_spins >= SITES
+        assert times == 1 or larger(name, times - 1).n_spins < SITES
+        if energy is not None:
+            bound = lower_bound(hamiltonian)
+            assert abs(bound.gap(energy)) <= 1e-8 * bound.scale, name
+            proven += 1
+    assert proven == 23
+
+
 @pytest.mark.parametrize("name", ["C60", "spin glass 8^3", "kagome + DMI"])
 def test_spirit_gives_the_benchmarks_models_our_energies(monkeypatch, name):
     """Also where couplings differ from site to site, which becomes one cell."""

@@ -1,13 +1,15 @@
 """Time to solution of each method: evaluations and seconds to the ground state with 99 % probability.
 
-    OMP_NUM_THREADS=1 python benchmarks/search run OUT.json [--atlas] [--only MODEL] [--method METHOD] [--seeds 20]
-                                                            [--first 1]
+    OMP_NUM_THREADS=1 python benchmarks/search run OUT.json [--models large] [--only MODEL] [--method METHOD]
+                                                            [--seeds 20] [--first 1]
     python benchmarks/search table OUT.json [--per seconds] [-o FIGURE.pdf]
+    python benchmarks/search ratios OUT.json [--per seconds]
 
-The models are those of instances.py, or with ``--atlas`` all files of inputs/atlas. ``run`` adds to OUT.json what is
-missing, so that it can be stopped and started again; ``--again`` first forgets what is there of the models and methods
-asked for. A run ends when both its evaluations and its seconds are spent, and in any case at a limit of seconds; what
-it had found after how many of both is kept. Seconds are those that the process was on a core (CPU time, one thread), so
+The models are those of instances.py: its own, all files of inputs/atlas, or those of the atlas in larger boxes. ``run``
+adds to OUT.json what is missing, so that it can be stopped and started again; ``--again`` first forgets what is there
+of the models and methods asked for. A run ends when both its evaluations and its seconds are spent, in any case at a
+limit of seconds, and in a larger box of the atlas at the energy that a formula gives; what it had found after how many
+of both is kept. Seconds are those that the process was on a core (CPU time, one thread), so
 that other jobs on the machine count less. They begin when a method receives a model that nobody has used: what it sets
 up, the layout of the couplings, symmetries, soft waves, counts. Reading the model does not, nor do the modules that a
 process loads when it first uses them: all methods have searched another model before. The methods take turns, seed by
@@ -26,7 +28,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from figure import draw
-from instances import ATLAS, INSTANCES, given
+from instances import ATLAS, INSTANCES, LARGE, given, known
 from methods import METHODS
 from traces import Budget, followed, hits, time_to_solution
 
@@ -41,6 +43,14 @@ class Per(StrEnum):
     seconds = "seconds"
 
 
+class Models(StrEnum):
+    own = "own"
+    atlas = "atlas"
+    large = "large"
+
+
+CHOICES = {Models.own: INSTANCES, Models.atlas: ATLAS, Models.large: LARGE}
+OURS = "genetic tunneling"
 FIRST = "kagome-afm.toml"  # searched before the clocks start
 UNITS = {Per.evaluations: (1000, "thousand evaluations"), Per.seconds: (1, "CPU seconds")}
 
@@ -50,7 +60,7 @@ def run(
     out: Path,
     only: Annotated[list[str] | None, typer.Option(help="models whose names have one of these in them")] = None,
     method: Annotated[list[str] | None, typer.Option(help="methods whose names have one of these in them")] = None,
-    atlas: Annotated[bool, typer.Option("--atlas", help="models of the atlas instead of instances.py")] = False,
+    models: Annotated[Models, typer.Option(help="of instances.py")] = Models.own,
     seeds: Annotated[int, typer.Option(help="number of seeds")] = 20,
     first: Annotated[int, typer.Option(help="the first of them")] = 1,
     budget: Annotated[int, typer.Option(help="evaluations that every run has")] = 100_000,
@@ -59,39 +69,43 @@ def run(
     again: Annotated[bool, typer.Option(help="forget what is there of these models and methods")] = False,
 ) -> None:
     device = ms.choose("cpu")
-    known: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
-    chosen = ATLAS if atlas else INSTANCES
-    models = {instance: make for instance, make in chosen.items() if any(o in instance for o in only or [""])}
-    for instance, make in models.items():
-        hamiltonian = make()
+    data: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
+    chosen = {name: make for name, make in CHOICES[models].items() if any(o in name for o in only or [""])}
+    goals = {}
+    for instance, make in chosen.items():
+        hamiltonian, energy = make(), known(instance) if models == Models.large else None
         tolerance = 1e-6 * ms.Evaluator(hamiltonian, device, np.float32).stiffness
-        known.setdefault(instance, {"sites": hamiltonian.n_spins, "tolerance": tolerance, "runs": {}})
+        data.setdefault(instance, {"sites": hamiltonian.n_spins, "tolerance": tolerance, "runs": {}})
+        goals[instance] = -np.inf if energy is None else (energy + tolerance) * hamiltonian.n_spins
     asked = {name: search for name, search in METHODS.items() if any(m in name for m in method or [""])}
     if again:
-        for instance, name in ((i, n) for i in models for n in asked):
-            known[instance]["runs"].pop(name, None)
+        for instance, name in ((i, n) for i in chosen for n in asked):
+            data[instance]["runs"].pop(name, None)
     for search in asked.values():
         next(search(given(FIRST), device, 0))
     for seed in map(str, range(first, first + seeds)):
-        for instance, make in models.items():
+        for instance, make in chosen.items():
             for name, search in asked.items():
-                found = known[instance]["runs"].setdefault(name, {})
+                found = data[instance]["runs"].setdefault(name, {})
                 if seed not in found:
+                    most = Budget(budget, seconds, limit)
                     try:
-                        found[seed] = followed(search(make(), device, int(seed)), Budget(budget, seconds, limit))
+                        found[seed] = followed(search(make(), device, int(seed)), most, goals[instance])
                     except CannotExpress as error:
                         print(f"{instance}, {name}: {error}")
-                    out.write_text(json.dumps(known))
+                    out.write_text(json.dumps(data))
             print(f"seed {seed}, {instance}", flush=True)
 
 
 @dataclass(frozen=True)
 class Solution:
-    """Return the cost of finding the target with 99 % probability, the fraction of runs that did, and their number."""
+    """The cost of finding the target with 99 % probability, the fraction of runs that did, their number, and what a
+    run without success took at most."""
 
     time: float
     arrived: float
     runs: int
+    spent: float
 
     def __str__(self) -> str:
         return f"{self.time:.3g} ({self.arrived:.0%})" if self.arrived else f"none of {self.runs}"
@@ -110,16 +124,17 @@ def solutions(model: dict[str, Any], per: Per) -> dict[str, Solution]:
         reached = hits(model["runs"][method].values(), goal, column)
         if reached:
             found = float(np.mean(np.isfinite(reached)))
-            results[method] = Solution(time_to_solution(reached) / unit, found, len(reached))
+            spent = max(run[per.value] for run in model["runs"][method].values())
+            results[method] = Solution(time_to_solution(reached) / unit, found, len(reached), spent / unit)
     return results
 
 
 @app.command()
 def table(out: Path, per: Per = Per.evaluations, figure: Annotated[Path | None, typer.Option("-o")] = None) -> None:
     """One row a method, one column a model, a dash for what it cannot express. The figure shows both units."""
-    known = json.loads(out.read_text())
-    results = {p: {instance: solutions(model, p) for instance, model in known.items()} for p in Per}
-    print("| | " + " | ".join(known) + " |\n|---|" + "---|" * len(known))
+    data = json.loads(out.read_text())
+    results = {p: {instance: solutions(model, p) for instance, model in data.items()} for p in Per}
+    print("| | " + " | ".join(data) + " |\n|---|" + "---|" * len(data))
     for name in (n for n in METHODS if any(n in found for found in results[per].values())):
         cells = []
         for found in results[per].values():
@@ -127,13 +142,41 @@ def table(out: Path, per: Per = Per.evaluations, figure: Annotated[Path | None, 
             bold = name in found and found[name].time == fastest < np.inf
             cells.append(f"**{found[name]}**" if bold else str(found.get(name, "-")))
         print(f"| {name} | " + " | ".join(cells) + " |")
-    print("| best, meV per site | " + " | ".join(f"{lowest(m) / m['sites']:.6f}" for m in known.values()) + " |")
+    print("| best, meV per site | " + " | ".join(f"{lowest(m) / m['sites']:.6f}" for m in data.values()) + " |")
     print(f"\n{UNITS[per][1]} until found with 99 % probability (runs that found it)")
     if figure is not None:
         times = {
             i: {unit: {m: s.time for m, s in found.items()} for unit, found in r.items()} for i, r in results.items()
         }
         draw(figure, {UNITS[p][1]: models for p, models in times.items()})
+
+
+@app.command()
+def ratios(out: Path, per: Per = Per.seconds) -> None:
+    """One row a model, one column a method, and the ratio of genetic tunneling to the best of the others.
+
+    Where none of the others found the target, the ratio is at most that to the longest of their runs.
+    """
+    data, every = json.loads(out.read_text()), []
+    methods = [name for name in METHODS if any(name in model["runs"] for model in data.values())]
+    print("| | sites | meV per site | " + " | ".join(methods) + " | ratio |\n|---|" + "---|" * (len(methods) + 3))
+    for instance, model in data.items():
+        found = solutions(model, per)
+        rivals = {name: solution for name, solution in found.items() if name != OURS}
+        best = min(solution.time for solution in rivals.values())
+        least = best if np.isfinite(best) else max(solution.spent for solution in rivals.values())
+        ratio = found[OURS].time / least
+        every.append(ratio)
+        bold = {name for name, solution in found.items() if solution.time == min(best, found[OURS].time) < np.inf}
+        cells = [f"**{found[m]}**" if m in bold else str(found.get(m, "-")) for m in methods]
+        told = f"{'' if np.isfinite(best) else '< '}{ratio:.2g}"
+        row = [instance, str(model["sites"]), f"{lowest(model) / model['sites']:.7f}", *cells, told]
+        print(f"| {' | '.join(row)} |")
+    print(
+        f"\n{UNITS[per][1]} until found with 99 % probability (runs that found it); of {len(every)} ratios the median"
+    )
+    low, high = sum(ratio < 0.5 for ratio in every), sum(ratio <= 1.2 for ratio in every)
+    print(f"is {np.median(every):.3g}, the largest {max(every):.3g}; {high} are at most 1.2, {low} below 0.5")
 
 
 if __name__ == "__main__":

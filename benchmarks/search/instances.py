@@ -1,4 +1,4 @@
-"""Models whose ground states are hard to find in different ways."""
+"""Models whose ground states are hard to find in different ways, and models of the atlas in larger boxes."""
 
 from __future__ import annotations
 
@@ -65,3 +65,38 @@ INSTANCES: dict[str, Callable[[], ms.Hamiltonian]] = {
 ATLAS: dict[str, Callable[[], ms.Hamiltonian]] = {
     path.stem: partial(given, str(path)) for path in sorted(atlas.folder().glob("*.toml"))
 }
+SITES = 500  # of a large box, at least
+# The models of the atlas in two or three dimensions, crystals and disordered cells, of which it is a question which
+# order they choose: all but ferromagnets, Neel orders without frustration, and continua of ground states, in which most
+# relaxations end. The number is the factor on their boxes along every extended axis (all three of a single cell), the
+# smallest with ``SITES`` sites.
+LARGER: dict[str, int] = {
+    "bcao": 2, "cubic-cone": 1, "cubic-helix": 1, "diamond-spiral": 2, "fcc-type-3": 2, "honeycomb-spiral": 2,
+    "honeycomb-stripes": 2, "itinerant-skyrmions-1": 2, "itinerant-skyrmions-2": 2, "kagome-cuboc1": 3,
+    "kagome-cuboc2": 3, "kagome-dmi": 3, "kagome-q0": 3, "kagome-sqrt3": 3, "kitaev-heisenberg-stripy": 3,
+    "kitaev-heisenberg-zigzag": 3, "maple-leaf": 2, "mnsi-cone": 1, "ncto": 2, "okubo-skyrmions": 2, "okubo-spiral": 1,
+    "pyrochlore-aiao": 3, "rucl3": 2, "shastry-sutherland": 2, "spin-glass": 2, "spinel-spiral": 2,
+    "square-bloch-helix": 2, "square-bloch-skyrmions": 2, "square-j1j3": 2, "square-neel-skyrmions": 2,
+    "triangular-af-skyrmions": 2, "triangular-afm": 2, "triangular-stripes": 3, "triangular-tetrahedral": 3,
+    "triangular-z2-vortices": 1,
+}  # fmt: skip
+
+
+def larger(name: str, times: int) -> ms.Hamiltonian:
+    """Return a model of the atlas in a box that is ``times`` as long along every extended axis."""
+    path = str(atlas.folder() / f"{name}.toml")
+    size = np.array(given(path).lattice.size)
+    extended = size > 1 if (size > 1).any() else np.ones(3, bool)
+    return given(path, f"model.size={np.where(extended, times * size, size).tolist()}")
+
+
+LARGE: dict[str, Callable[[], ms.Hamiltonian]] = {name: partial(larger, name, times) for name, times in LARGER.items()}
+
+
+def known(name: str) -> float | None:
+    """Return the lowest energy of a model of the atlas in larger boxes, meV per site, where a formula gives it.
+
+    The formulas of the atlas are those of the crystal, if its state fits into the box of the file.
+    """
+    reference = config.read(atlas.folder() / f"{name}.toml").reference
+    return reference.energy if reference.known == "analytic" else None

@@ -22,15 +22,18 @@ class Budget:
         return seconds >= self.limit or (evaluations >= self.evaluations and seconds >= self.seconds)
 
 
-def followed(search: Iterable[tuple[int, float]], budget: Budget) -> dict[str, Any]:
-    """One run: (evaluations, CPU seconds, meV) whenever it had found something better, and all that it took."""
+def followed(search: Iterable[tuple[int, float]], budget: Budget, goal: float = -np.inf) -> dict[str, Any]:
+    """One run: (evaluations, CPU seconds, meV) whenever it had found something better, and all that it took.
+
+    It ends with its budget, or at an energy of at most ``goal`` meV.
+    """
     begin, trace, best = time.process_time(), list[tuple[int, float, float]](), np.inf
     for evaluations, energy in search:
         spent = time.process_time() - begin
         if energy < best:
             best = energy
             trace.append((evaluations, spent, energy))
-        if budget.spent(evaluations, spent):
+        if best <= goal or budget.spent(evaluations, spent):
             return {"trace": trace, "evaluations": evaluations, "seconds": spent}
     raise AssertionError("searches do not end by themselves")
 
