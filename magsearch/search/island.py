@@ -38,7 +38,7 @@ TIGHTLY = 1 / 16  # fraction of the replicas of a generation that are rough cand
 LEFT = 1 / 8  # fraction of offspring that may still move when their generation ends
 LOOSENESS = 10.0  # factor on the tolerances within which rough candidates count as one minimum
 ROUNDING = 1e-7  # of the energy per site in single precision, in units of the stiffest coupling
-SEEDED = 10_000  # spins that seeds hold before breeding begins: small models are often solved by restarts alone
+SEEDED = 100_000  # spins that seeds hold before breeding begins: many models are solved by restarts alone
 RESTARTS = 4  # generations of seeds at most
 POLISH = BarzilaiBorwein(Convergence(steps=2000, variance=None))
 
