@@ -148,11 +148,13 @@ def searches(
 ) -> Iterator[Outcome]:
     """Search every model with ``seeds`` seeds, ``jobs`` searches at a time; yield the outcomes as they end.
 
+    All models have been searched with one seed before the next one begins.
+
     out        folder of the files NAME-SEED.h5, which must exist
     settings   further ``key=value`` settings of every search
     stop       asked repeatedly; once it is true, no search begins, and those under way are ended
     """
-    tasks = deque((model, seed) for model in chosen for seed in range(1, seeds + 1))
+    tasks = deque((model, seed) for seed in range(1, seeds + 1) for model in chosen)
     running: list[_Search] = []
     try:
         while (tasks or running) and not stop():
