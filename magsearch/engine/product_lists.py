@@ -45,6 +45,7 @@ class ProductLists:
                 f"{expected} numbers in the lists of clusters, which hold {LARGEST}: choose a smaller size"
             )
         parts, values = [np.empty((0, 4), np.int64)], [np.empty((0, ROW["PRODUCT_WIDTH"]))]
+        which, known = [np.empty(0, np.int64)], 0
         for term in hamiltonian.products:
             every, number = term.on_sites(hamiltonian)
             threes = term.three if isinstance(term, SpinProducts) else np.zeros(len(term), dtype=bool)
@@ -60,23 +61,27 @@ class ProductLists:
                 slots = sites[:, : len(orders)]
                 for sequence in orders:
                     seen = sites[:, sequence]
-                    constants[:, ROW["OWN"]] = 1 / (slots == seen[:, :1]).sum(axis=1)
+                    own = (slots == seen[:, :1]).sum(axis=1)
+                    constants[:, ROW["OWN"]] = 1 / own
                     if isinstance(term, TensorProducts):
                         constants[:, ROW["KIND"]] = KIND["MATRICES"]
                         constants[:, FIRST], constants[:, SECOND] = _seen(term, number[kind], sequence)
-                    parts.append(seen)
-                    values.append(constants.copy())
-        table, which = np.unique(np.concatenate(values), axis=0, return_inverse=True)
-        keys = np.column_stack([np.concatenate(parts), which.reshape(-1)])
-        distinct, times = np.unique(keys, axis=0, return_counts=True)  # equal entries become one
-        pairs, row = np.unique(np.stack([distinct[:, 4], times], axis=1), axis=0, return_inverse=True)
+                    parts.append(seen)  # cells repeat the same few constants
+                    _, few, same = np.unique((len(orders) + 1) * number[kind] + own, True, True)
+                    values.append(constants[few])
+                    which.append(known + same)
+                    known += len(few)
+        table, of, _ = _distinct(np.concatenate(values))
+        keys = np.column_stack([np.concatenate(parts), of[np.concatenate(which)]])
+        distinct, _, times = _distinct(keys)  # equal entries become one
+        pairs, row, _ = _distinct(np.stack([distinct[:, 4], times], axis=1))
         table = table[pairs[:, 0]]
         table[:, CONSTANTS] *= pairs[:, 1:]
         table[:, FIRST] *= pairs[:, 1:]
-        nonlinear = table[row.reshape(-1), ROW["OWN"]] < 1
+        nonlinear = table[row, ROW["OWN"]] < 1
         place = 2 * distinct[:, 0] + nonlinear
         order = np.argsort(place, kind="stable")
-        entry = np.concatenate([distinct[order, 1:4], row.reshape(-1, 1)[order]], axis=1)
+        entry = np.concatenate([distinct[order, 1:4], row[order, None]], axis=1)
         return cls(np.searchsorted(place[order], np.arange(2 * count + 1)), entry, table)
 
     @property
@@ -97,6 +102,20 @@ class ProductLists:
             device.array(np.append(self.entry.reshape(-1), np.zeros(WIDTH, np.int64)), np.int32),
             device.array(np.append(self.rows.reshape(-1), 0.0), real),
         )
+
+
+def _distinct(rows: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the distinct rows in ascending order, the place of each row in them, [row], and how often each occurs.
+
+    ``numpy.unique`` does the same along an axis, but compares rows one by one.
+    """
+    order = np.lexsort(rows.T[::-1])
+    ordered, new = rows[order], np.ones(len(rows), dtype=bool)
+    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    place = np.cumsum(new) - 1
+    where = np.empty(len(rows), dtype=np.int64)
+    where[order] = place
+    return ordered[new], where, np.bincount(place)
 
 
 def _seen(
