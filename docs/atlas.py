@@ -84,7 +84,7 @@ def _counted(number: int, what: str) -> str:
 def _row(model: Model, outcomes: list[Outcome]) -> str:
     reference, best = model.given.reference, min(outcomes, key=lambda outcome: outcome.energy or 0.0)
     title = (model.given.model or {}).get("title", model.name)
-    cited = re.sub(r"arXiv:(\S+)", r"[arXiv:\1](https://arxiv.org/abs/\1)", reference.source)
+    cited = re.sub(r"arXiv:([\w./-]*\w)", r"[arXiv:\1](https://arxiv.org/abs/\1)", reference.source)
     if reference.doi:
         cited = f"[{reference.source}](https://doi.org/{reference.doi[0]})"
     hits = sum(outcome.verdict in GOOD for outcome in outcomes)

@@ -61,7 +61,7 @@ def test_searches_end_at_a_known_energy(tmp_path):
     assert model["sites"] == 972
     for runs in model["runs"].values():
         assert runs["1"]["trace"][-1][-1] == pytest.approx(-1.2 * 972, abs=2 * 972 * model["tolerance"])
-        assert runs["1"]["evaluations"] == runs["1"]["trace"][-1][0], "it goes on"
+        assert runs["1"]["evaluations"] == runs["1"]["trace"][-1][0], "it continues"
     assert "of 1 ratios the median" in benchmark("ratios", out)
 
 

@@ -67,9 +67,9 @@ ATLAS: dict[str, Callable[[], ms.Hamiltonian]] = {
 }
 SITES = 500  # of a large box, at least
 # The models of the atlas in two or three dimensions, crystals and disordered cells, of which it is a question which
-# order they choose: all but ferromagnets, Neel orders without frustration, and continua of ground states, in which most
-# relaxations end. The number is the factor on their boxes along every extended axis (all three of a single cell), the
-# smallest with ``SITES`` sites.
+# order they choose: all but ferromagnets, Neel orders, and continua of ground states, in which most relaxations end.
+# The number is the factor on their boxes along every extended axis (all three of a single cell), the smallest with
+# ``SITES`` sites.
 LARGER: dict[str, int] = {
     "bcao": 2, "cubic-cone": 1, "cubic-helix": 1, "diamond-spiral": 2, "fcc-type-3": 2, "honeycomb-spiral": 2,
     "honeycomb-stripes": 2, "itinerant-skyrmions-1": 2, "itinerant-skyrmions-2": 2, "kagome-cuboc1": 3,
