@@ -1,6 +1,6 @@
 """Write docs/atlas.md and its pictures from runs of the atlas.
 
-magsearch atlas --seeds 1 --jobs 2 -o RUNS
+magsearch atlas --seeds 10 --jobs 2 -o RUNS
 python docs/atlas.py RUNS
 """
 
