@@ -47,7 +47,7 @@ def target(path: str | Path) -> Path:
     except FileNotFoundError:
         return found
     except (OSError, ValueError) as error:
-        raise InputError(f"cannot be written: {_reason(error)}", path) from None
+        raise InputError(f"cannot be written: {_reason(error, path)}", path) from None
     if kind := KINDS.get(stat.S_IFMT(mode)):
         raise InputError(f"is {kind}; expected the name of a file", path)
     return found
@@ -78,7 +78,7 @@ def write(contents: Mapping[Path, bytes | str]) -> None:
             for folder in {final.parent for _, final in moves}:
                 _sync(folder)
     except (OSError, ValueError) as error:
-        raise InputError(f"cannot be written: {_reason(error)}", path) from None
+        raise InputError(f"cannot be written: {_reason(error, path)}", path) from None
 
 
 Scratch = tuple[int, Path]  # an open file, and its name
@@ -170,7 +170,7 @@ def _locked(final: Path, role: str, how: int) -> Iterator[None]:
     try:
         handle = _opened(place, how)
     except OSError as error:
-        raise InputError(f"cannot be written: {_reason(error)}", final) from None
+        raise InputError(f"cannot be written: {_reason(error, final)}", final) from None
     if handle is None:
         raise InputError(f"is being written by {_owner(place)}; wait until it has ended, or choose another name", final)
     try:
@@ -258,7 +258,7 @@ def marked_folder(folder: Path, of: str) -> None:
                 remove_folder(folder)
                 raise
     except OSError as error:
-        raise InputError(f"cannot be written: {_reason(error)}", folder) from None
+        raise InputError(f"cannot be written: {_reason(error, folder)}", folder) from None
 
 
 def is_marked(folder: Path) -> bool:
@@ -277,5 +277,7 @@ def remove_folder(folder: Path) -> None:
                 folder.rmdir()
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, path: Path) -> str:
+    if isinstance(error, FileNotFoundError) and not path.parent.exists():
+        return f"the folder {path.parent} does not exist; create it, or choose another name"
     return str(getattr(error, "strerror", None) or error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from itertools import count as counted
 
 import numpy as np
 import pytest
+from command import printed
 from models import bloch, exchange, shell_bonds, tensor
 from numpy.testing import assert_allclose, assert_array_equal
 from processes import differences, done
@@ -22,6 +24,7 @@ from magsearch.model.lattice import Lattice
 from magsearch.search.supercells import tiling
 from magsearch.search.supercells.best import Best
 from magsearch.search.supercells.enumeration import small_supercells
+from magsearch.search.supercells.misfit import misfit, noticed
 from magsearch.search.supercells.normal_form import diagonalized, generated, short_form
 from magsearch.search.supercells.race import Race
 from magsearch.search.supercells.ranking import ranked, soft_modes
@@ -465,3 +468,35 @@ def test_supercells_compete_for_half_of_the_time_of_a_run(tmp_path):
     told = done("run", model, "-o", out, "--set", "search.seconds=1e-6")
     assert "supercells were compared for 5e-07 s, half of search.seconds, and none was searched" in told
     assert storage.read(out).hamiltonian.lattice.size == (4, 5, 1)
+
+
+def test_what_the_box_costs_is_the_energy_between_two_helices(tmp_path, capsys):
+    """Of the simple cubic chiral magnet, J = 1.
+
+    In the crystal along (1, 1, 1), - sqrt(9 + 3 D^2) at tan(2 pi h) = D / sqrt(3); in 12^3 cells along (0, 1, 1),
+    - (1 + 2 cos 30) - sqrt(2) D sin 30.
+    """
+    D, size = 0.8, (12, 12, 12)
+    lattice = Lattice.named("cubic", size)
+    model = ms.Hamiltonian(lattice, shell_bonds(lattice, bloch(1.0, D)))
+    found = misfit(model)
+    assert_allclose(abs(found.crystal), np.arctan(D / np.sqrt(3)) / (2 * np.pi), atol=1e-5)
+    assert_allclose(sorted(abs(found.box)), [0, 1 / 12, 1 / 12], atol=1e-12)
+    lost = np.sqrt(9 + 3 * D**2) - (1 + np.sqrt(3) + D / np.sqrt(2))
+    assert found.lost == pytest.approx(lost, rel=1e-6)
+    toml = tmp_path / "model.toml"
+    toml.write_text(f'[model]\nlattice = "cubic"\nsize = {list(size)}\nexchange = [{{J = 1.0}}]\n'
+                    f'dmi = [{{D = {D}, direction = "bloch"}}]\n')  # fmt: skip
+    told = json.loads(printed(capsys, "info", toml, "--json"))
+    assert (told["softest_q"]["arms"], told["misfit"]["lost_per_site"]) == (6, pytest.approx(lost, rel=1e-6))
+    assert "does not fit into the box" in printed(capsys, "info", toml)
+
+
+def test_a_run_says_what_its_box_costs_and_nothing_where_the_softest_wave_fits(tmp_path, capsys):
+    assert noticed(triangular().with_size((6, 6, 1))) is None
+    assert noticed(chain(0.0)) is None
+    # waves of one square are alike: (h, h) in the crystal, of which 12 cells have room for none
+    result = ms.search(square((12, 12, 1)), generations=1, replicas=4, progress=False)
+    result.save(tmp_path / "run.h5")
+    assert "box   the softest wave" in printed(capsys, "show", tmp_path / "run.h5")
+    assert json.loads(printed(capsys, "show", tmp_path / "run.h5", "--json"))["misfit"]["lost_per_site"] > 0

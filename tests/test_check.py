@@ -127,6 +127,7 @@ PLANTED = {
 
 REFUSED = {  # by the reader: file, line and what was expected
     "a mistyped key": (square(more="feild = 3.0"), "did you mean 'field'"),
+    "a mistyped key of another table": (square() + "[search]\nfeild = 3.0\n", "did you mean 'model.field'"),
     "a moment of zero": (square(moment="0.0"), "moment is 0.0; expected more than 0"),
     "a table in a wrong place": (square().replace("model.dmi", "dmi"), "did you mean 'model.dmi'"),
 }
@@ -164,6 +165,15 @@ def test_nothing_is_found_in_the_model_in_which_mistakes_are_planted(text, tmp_p
     path.write_text(text)
     assert codes(path) == set()
     assert printed(capsys, "check", path).endswith("nothing looks wrong\n")
+
+
+@pytest.mark.parametrize("command", ["check", "info"])
+def test_free_spins_have_no_softest_wave_and_are_called_independent(command, tmp_path, capsys):
+    path = tmp_path / "model.toml"
+    path.write_text(PLANTED["no couplings"][0])
+    _, shown, _ = here(capsys, command, path)
+    assert "couplings  none: the 64 spins are independent of each other" in shown
+    assert "softest q" not in shown
 
 
 def test_cells_that_dipoles_couple_are_not_independent(tmp_path):

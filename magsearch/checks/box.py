@@ -5,23 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from magsearch.checks.finding import Finding, NotChecked
-from magsearch.formatting import count, vector
+from magsearch.formatting import count
 from magsearch.model.couplings import Couplings
-from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.model.soft_waves import softest_waves
-from magsearch.search.supercells.ranking import GRID, energies
-from magsearch.search.supercells.supercell import free_axes
+from magsearch.search.supercells.misfit import misfit
 
 AXES = ("first", "second", "third")
 VACUUM = 9.0  # angstrom; layers of van der Waals crystals are 6 to 8 apart
 ROUNDING = 1e-9  # of the couplings of a spin
 LOST = 0.01  # of the range of J(q): energy of the softest wave that a box may lose
-FEWEST = 6  # wave vectors along a free axis, from which the softest one is climbed
-ABSENT = 1e-6  # of the mean amplitude of a wave: atoms with less do not belong to it
 
 
 def open_edges(couplings: Couplings) -> Iterator[Finding]:
@@ -104,67 +97,14 @@ def independent(couplings: Couplings) -> Iterator[Finding]:
 
 
 def incommensurate(couplings: Couplings) -> Iterator[Finding]:
-    """Find boxes that have no room for the softest wave of the couplings.
-
-    What the best wave of the box has at least is compared with the softest wave of the crystal after all its amplitudes
-    were made equal, as those of spins are: in a disordered cell, waves on few atoms are soft, but no texture has them.
-
-    Raises NotChecked for models that are not uniform.
-    """
-    hamiltonian = couplings.hamiltonian
-    if not len(hamiltonian.bonds):
+    """Find boxes that have no room for the softest wave of the couplings. Raises NotChecked where it is not defined."""
+    if not len(couplings.hamiltonian.bonds):
         return
-    if not hamiltonian.uniform:
-        raise NotChecked("with vacancies or couplings of single sites, the softest wave is not defined")
-    if hamiltonian.others:
-        raise NotChecked(f"softest wave: that of the bonds does not include {hamiltonian.others[0].name}")
     try:
-        h, energy, spread = _softest(hamiltonian)
+        found = misfit(couplings.hamiltonian)
     except ValueError as error:
         raise NotChecked(f"softest wave: {error}") from None
-    waves = softest_waves(hamiltonian, 1)
-    fractions = waves.index[0] / np.array(hamiltonian.lattice.size)
-    here = float(energies(hamiltonian, fractions)[0])
-    lost = here - energy
-    if lost > LOST * spread and lost > ROUNDING * couplings.total:
+    if found.lost > LOST * found.spread and found.lost > ROUNDING * couplings.total:
         yield Finding(
-            "incommensurate-box",
-            f"the softest wave of the couplings, q = {vector(h)} of the reciprocal vectors, does not fit into the "
-            f"box: the best one that fits, {vector(fractions)}, lies {lost:.2g} meV per site higher",
-            'magsearch cells lists boxes that fit; search.cells = "auto" chooses one',
+            "incommensurate-box", str(found), 'magsearch cells lists boxes that fit; search.cells = "auto" chooses one'
         )
-
-
-def _softest(hamiltonian: Hamiltonian) -> tuple[NDArray[np.float64], float, float]:
-    """Return the softest wave of the infinite crystal, its energy, and the range of the energies of all q.
-
-    The wave is given in fractions of the reciprocal vectors, climbed from the best point of a grid, so that it may miss
-    a narrow minimum. Its energy, meV per site, is that of equal amplitudes on all atoms. Raises ValueError if no axis
-    is free.
-    """
-    axes = list(free_axes(hamiltonian))
-    points = max(FEWEST, round(GRID[len(axes)] / hamiltonian.lattice.atoms ** (1 / len(axes))))  # the zone is smaller
-    grid = np.zeros((points ** len(axes), 3))
-    grid[:, axes] = np.indices([points] * len(axes)).reshape(len(axes), -1).T / points
-    found = energies(hamiltonian, grid)
-    start = grid[int(found.argmin())]
-
-    def cost(free: NDArray[np.float64]) -> float:
-        point = np.zeros(3)
-        point[axes] = free
-        return float(energies(hamiltonian, point)[0])
-
-    steps = np.vstack([start[axes], start[axes] + np.eye(len(axes)) / points])
-    climbed = minimize(cost, start[axes], method="Nelder-Mead", options={"xatol": 1e-6, "initial_simplex": steps})
-    h = np.zeros(3)
-    h[axes] = climbed.x - np.rint(climbed.x)
-    return h, _of_equal_amplitudes(hamiltonian, h), float(np.ptp(found))
-
-
-def _of_equal_amplitudes(hamiltonian: Hamiltonian, h: NDArray[np.float64]) -> float:
-    """Return the energy per site of the softest mode of J(q), meV, with amplitude 1 on each of its atoms."""
-    J = hamiltonian.fourier(h[None] @ hamiltonian.lattice.reciprocal)[0]
-    u = np.linalg.eigh(J)[1][:, -1].reshape(-1, 3)
-    amplitude = np.linalg.norm(u, axis=1, keepdims=True)
-    wave = np.where(amplitude > ABSENT * amplitude.mean(), u / np.maximum(amplitude, 1e-300), 0.0).ravel()
-    return float(-0.5 * (wave.conj() @ J @ wave).real / hamiltonian.lattice.atoms)

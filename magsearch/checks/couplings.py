@@ -25,15 +25,15 @@ FARTHER = 50.0  # times the strongest coupling at shorter distances, above which
 def uncoupled(couplings: Couplings) -> Iterator[Finding]:
     """Find models without couplings, atoms without couplings, and parts of a crystal that do not see each other."""
     hamiltonian = couplings.hamiltonian
-    if hamiltonian.site_bonds is not None or hamiltonian.others:
-        return
     lattice, bonds = hamiltonian.lattice, hamiltonian.bonds
-    if not len(bonds):
+    if not hamiltonian.coupled:
         if lattice.sites > 1:
             yield Finding(
-                "no-couplings", f"no couplings: the {lattice.sites} spins are independent of each other",
+                "no-couplings", f"no couplings: the {hamiltonian.n_spins} spins are independent of each other",
                 "expected exchange, as [[model.exchange]] or [[model.bond]]",
             )  # fmt: skip
+        return
+    if hamiltonian.site_bonds is not None or hamiltonian.others:
         return
     alone = np.setdiff1d(np.arange(lattice.atoms), bonds.i)
     if len(alone):

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from magsearch.cli.arguments import InputFile, Json, Settings, Strict, device_named, read_input
 from magsearch.console import model
@@ -15,10 +16,13 @@ from magsearch.engine.path import choose_path
 from magsearch.formats import CONVENTIONS
 from magsearch.formatting import vector
 from magsearch.model.hamiltonian import CONVENTION
-from magsearch.model.soft_waves import softest_waves
+from magsearch.model.soft_waves import Waves, softest_waves
 from magsearch.model.triangulation import sheets, stacking_axis
 from magsearch.operators import HostOperator
 from magsearch.search.memory import footprint
+from magsearch.search.supercells.misfit import in_given_zone, noticed
+
+SAME = 1e-9  # relative: energies of waves that symmetry relates
 
 
 def info(input_file: InputFile, settings: Settings = None, strict: Strict = False, as_json: Json = False) -> None:
@@ -58,19 +62,21 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
     result["host_operators"] = sorted({type(one).__name__ for one in mixtures if isinstance(one, HostOperator)})
     conventions = CONVENTIONS.get(given.format, CONVENTION)  # those of a run are magsearch's own
     result |= {"format": given.format, "conventions": conventions, "shells": model.shells_of(hamiltonian)}
-    if hamiltonian.uniform:
-        waves = softest_waves(hamiltonian, 1)
-        fractions = lattice.in_given_waves(waves.index[0] / np.array(lattice.size))
-        if lattice.given is not None:
-            fractions -= np.rint(fractions)
+    if hamiltonian.uniform and hamiltonian.coupled:
+        waves = softest_waves(hamiltonian)
+        arms, counted = _arms(waves, np.array(lattice.size))
+        fractions = in_given_zone(lattice, waves.index[0] / np.array(lattice.size))
         q = fractions @ lattice.given_reciprocal
         result["softest_q"] = {
             "index": waves.index[0].tolist(),
             "fractions": fractions.tolist(),
             "q": q.tolist(),
+            "arms": arms if counted else None,
             "energy_per_site": float(waves.energy[0]),
             "infinite_crystal": hamiltonian.edged,
         }
+    lost = noticed(hamiltonian)
+    result["misfit"] = lost and lost.as_json()
     stacked, layers = lattice.size[stacking_axis(lattice)], len(sheets(lattice))
     if stacked > 1 or layers > 1:
         result["charge"] = f"sum over {layers} layers of the basis, mean over {stacked} stacked cells"
@@ -86,11 +92,14 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
         soft = result["softest_q"]
         edges = " of the infinite crystal, without its open edges" if hamiltonian.edged else ""
         length = f"period {2 * np.pi / np.linalg.norm(q):.4g} angstrom" if np.linalg.norm(q) > 0 else "uniform"
+        one = "" if arms == 1 else f"one of {arms} alike, " if counted else f"one of at least {arms} alike, "
         console.print(
-            f"softest q  {vector(soft['fractions'])} of the reciprocal vectors ({length}); "
-            f"couplings and anisotropy alone{edges}: {soft['energy_per_site']:.6f} meV per site",
+            f"softest q  {vector(soft['fractions'])} of the reciprocal vectors ({one}{length}), the softest that fits "
+            f"into the box; couplings and anisotropy alone{edges}: {soft['energy_per_site']:.6f} meV per site",
             soft_wrap=True,
         )
+        if lost:
+            console.print(f"box        {lost}; magsearch cells lists boxes that fit", soft_wrap=True)
     if "charge" in result:
         console.print(f"charge     topological charge is the {result['charge']}", soft_wrap=True)
     model.memory(console, size, on_gpu, len(islands), textures)
@@ -99,3 +108,10 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
     console.print(f"format     {given.format}")
     for line in conventions.splitlines():
         console.print(f"           {line}", soft_wrap=True)
+
+
+def _arms(waves: Waves, size: NDArray[np.int64]) -> tuple[int, bool]:
+    """Return how many wave vectors, of q and -q one, are as soft as the softest one, and whether these are all."""
+    alike = waves.energy <= waves.energy[0] + SAME * abs(waves.energy[0])
+    found = {min(tuple(k % size), tuple(-k % size)) for k in waves.index[alike]}
+    return len(found), not alike[-1]

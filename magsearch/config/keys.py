@@ -12,7 +12,7 @@ from magsearch.config.reference import ReferenceTable
 from magsearch.config.scan import ScanTable
 from magsearch.config.search import SearchTable
 from magsearch.config.storage import StorageTable
-from magsearch.errors import InputError, unknown
+from magsearch.errors import InputError, meant, unknown
 from magsearch.formats.table import is_index
 from magsearch.formats.text_file import Choices
 from magsearch.formats.toml.schema import Model
@@ -42,10 +42,15 @@ def unknown_table(name: str) -> str:
 
 
 def misplaced(table: str, key: str) -> str | None:
-    """Return the message for a key that belongs to another table; None for any other."""
-    if table == "scan" or key in _keys(table) or not (owners := _owners(key)):
+    """Return the message for a key that belongs to another table, also if it is mistyped; None for any other."""
+    if table == "scan" or key in _keys(table):
         return None
-    return f"unknown key '{key}' of [{table}]; did you mean '{owners[0]}.{key}'?"
+    known = key
+    if not _owners(key):
+        if meant(key, _keys(table)):
+            return None
+        known = meant(key, (one for other in KNOWN if other != "scan" for one in _keys(other))) or ""
+    return f"unknown key '{key}' of [{table}]; did you mean '{_owners(known)[0]}.{known}'?" if known else None
 
 
 def parsed(items: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -56,10 +56,10 @@ def summary(console: Console, hamiltonian: Hamiltonian) -> None:
         f"lattice    {size} cells ({edges}), {count(lattice.atoms, 'atom')} in the basis, {lattice.sites} sites",
         soft_wrap=True,
     )
-    console.print(
-        f"couplings  {hamiltonian.coordination:.4g} per site, range {hamiltonian.reach:.4g} angstrom",
-        soft_wrap=True,
-    )
+    told = f"{hamiltonian.coordination:.4g} per site, range {hamiltonian.reach:.4g} angstrom"
+    if not hamiltonian.coupled:
+        told = f"none: the {hamiltonian.n_spins} spins are independent of each other"
+    console.print(f"couplings  {told}", soft_wrap=True)
     if hamiltonian.dipole is not None:
         console.print(f"dipoles    {hamiltonian.dipole.summary(lattice)}", soft_wrap=True)
     if hamiltonian.waves is not None:

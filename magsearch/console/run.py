@@ -25,6 +25,7 @@ from magsearch.search.archipelago import Archipelago
 from magsearch.search.candidate import Candidate
 from magsearch.search.history import History
 from magsearch.search.stopping import ChampionConverged, Reason
+from magsearch.search.supercells import misfit
 from magsearch.storage import Record
 from magsearch.storage.summary import above, catalogue_converged, certificate, charge_words, discovered
 
@@ -141,10 +142,12 @@ def named(record: Record) -> list[str]:
 
 
 def waves(record: Record) -> list[str]:
-    """Return a line with the ordering wave vectors of the champion and their wavelengths."""
+    """Return a line with the champion's ordering wave vectors, and one on a softer wave that does not fit the box."""
     if not record.elites:
         return []
-    return [f"waves {described(propagation_vectors(record.hamiltonian.lattice, record.elites[0].spins))}"]
+    lines = [f"waves {described(propagation_vectors(record.hamiltonian.lattice, record.elites[0].spins))}"]
+    found = misfit.noticed(record.hamiltonian)
+    return [*lines, f"box   {found}; magsearch cells lists boxes that fit"] if found else lines
 
 
 def following(console: Console, out: Path) -> None:

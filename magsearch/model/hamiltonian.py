@@ -152,6 +152,11 @@ class Hamiltonian:
         """Sites that carry a spin: what energies per site are divided by."""
         return self.lattice.sites - len(self.vacancies)
 
+    @property
+    def coupled(self) -> bool:
+        """Whether anything couples spins to each other."""
+        return bool(len(self.bonds)) or self.site_bonds is not None or bool(self.others)
+
     @cached_property
     def remarks(self) -> tuple[str, ...]:
         """The notes, and what is to be said of the couplings in this box: images that add up, those that are cut."""

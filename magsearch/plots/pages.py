@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from magsearch import output
 from magsearch.errors import visible
+from magsearch.formats.objects import IN_PYTHON
 from magsearch.formatting import vector
 from magsearch.model.lattice import Lattice
 from magsearch.plots.generations import best_so_far, convergence, migrations, operators, ridges
@@ -94,8 +95,14 @@ def page(path: str | Path, width: float, height: float, title: str = "", dpi: in
 
 def title_of(record: Record, elite: int) -> str:
     """Return the title of pictures of a texture: the input, the field, energy and charge."""
-    field = vector(record.hamiltonian.field, 2)
-    return f"{Path(record.input_path).name}, B = {field} T: {caption(record, elite)}"
+    said = f"B = {vector(record.hamiltonian.field, 2)} T: {caption(record, elite)}"
+    return ", ".join(filter(None, [_input_of(record), said]))
+
+
+def _input_of(record: Record) -> str:
+    """Return the name of the input; nothing for a model that was made in Python."""
+    path = Path(record.input_path)
+    return "" if path == IN_PYTHON else path.name
 
 
 def summary(
@@ -144,7 +151,8 @@ def elites(record: Record, path: str | Path, view: View = ALL) -> None:
         for panel in panels[len(shown) :]:
             panel.set_axis_off()
         colour_wheel(panels[across - 1])
-        own = f"elites of {Path(record.input_path).name}: energies per site, from the second on relative to the first"
+        whose = " of ".join(filter(None, ["elites", _input_of(record)]))
+        own = f"{whose}: energies per site, from the second on relative to the first"
         if title := own if view.title is None else view.title:
             figure.suptitle(plain(title))
 
@@ -175,7 +183,7 @@ def _of_history(*panels: Callable[..., Any], width: float, height: float) -> Dra
     def draw(record: Record, path: Path, view: View) -> None:
         if not len(record.history):
             raise ValueError("the run has no generations yet")
-        scale, title = view.scale(width), Path(record.input_path).name if view.title is None else view.title
+        scale, title = view.scale(width), _input_of(record) if view.title is None else view.title
         with page(path, width * scale, height * scale, title, view.dpi) as figure:
             for axes, panel in zip(np.ravel(figure.subplots(1, len(panels), squeeze=False)), panels, strict=True):
                 panel(axes, record.history)

@@ -16,6 +16,7 @@ from magsearch.observables.propagation import described, propagation_vectors
 from magsearch.observables.topological_charge import rough
 from magsearch.report.panels import convergence, panels
 from magsearch.report.sections import Section, laid_out
+from magsearch.search.supercells import misfit
 from magsearch.storage import Record
 from magsearch.storage.summary import above, certificate
 
@@ -85,8 +86,10 @@ def result(record: Record) -> dict[str, str]:
     lattice = hamiltonian.lattice
     size, atoms = " x ".join(map(str, lattice.size)), "1 atom" if lattice.atoms == 1 else f"{lattice.atoms} atoms"
     noted = f" (undefined: {ROUGH})" if rough(lattice, champion.spins) else ""
+    lost = misfit.noticed(hamiltonian)
     return {
         "model": f"{size} cells, {atoms} in the basis, {hamiltonian.coordination:.4g} couplings per site",
+        **({"box": str(lost)} if lost else {}),
         "field": f"{vector(hamiltonian.field)} T",
         "energy": f"{champion.energy / hamiltonian.n_spins:.8f} meV per site",
         "phase": champion.phase or "not known",

@@ -27,6 +27,11 @@ from magsearch.storage.summary import above, charge_words
 CELLS = 20_000  # maximum number of polygons in a panel
 NUMBERS = 600_000  # maximum number of spins in a report, sites times textures
 TOOLS = "pan,wheel_zoom,box_zoom,reset,save"
+# the border leaves room for a label beside ticks that match_aspect makes longer after the first layout
+MAP: dict[str, Any] = {
+    "match_aspect": True, "tools": TOOLS, "active_scroll": "wheel_zoom", "output_backend": "canvas",
+    "min_border_left": 70,
+}  # fmt: skip
 
 
 def panels(record: Record) -> tuple[list[Any], str]:
@@ -94,7 +99,7 @@ def _texture(plane: Lattice, spins: NDArray[np.float64]) -> tuple[Any, Any, list
     polygons = [polygon.round(3) for polygon in cells_of(plane)]
     first, second = axis_names(frame)
     drawn = figure(
-        width=620, height=540, match_aspect=True, tools=TOOLS, active_scroll="wheel_zoom", output_backend="canvas",
+        width=620, height=540, **MAP,
         x_axis_label=f"r_{first} (Å)", y_axis_label=f"r_{second} (Å)", title="", name="texture",
     )  # fmt: skip
     sx, sy, sz = components[0]
@@ -151,7 +156,7 @@ def _structure(plane: Lattice, spins: NDArray[np.float64]) -> tuple[Any, Any, li
     mapper = LogColorMapper(palette=Magma256, low=top * 10.0**-DECADES, high=top, low_color="#000004")
     first, second = axis_names(frame)
     drawn: Any = figure(
-        width=480, height=430, match_aspect=True, tools=TOOLS, active_scroll="wheel_zoom", output_backend="canvas",
+        width=480, height=430, **MAP,
         x_axis_label=f"q_{first} (1/Å)", y_axis_label=f"q_{second} (1/Å)", title="structure factor |S(q)|² / N",
     )  # fmt: skip
     dark = drawn.patch(*zone.T, fill_color="#000004", line_width=0)

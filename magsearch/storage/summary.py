@@ -18,6 +18,7 @@ from magsearch.search.candidate import Candidate
 from magsearch.search.discovery import discovery
 from magsearch.search.records import Place, columns
 from magsearch.search.stopping import UNKNOWN, Converged
+from magsearch.search.supercells import misfit
 from magsearch.storage import Record
 
 SAME = 1e-6  # of the stiffest coupling, per site: minima of a search that are closer may be one
@@ -27,7 +28,7 @@ ROUNDING = 1e-12  # relative: a smaller difference of energies is rounding
 def summary(record: Record) -> dict[str, Any]:
     """Return the JSON of ``magsearch show --json``; energies in meV."""
     best = record.elites[0].spins if record.elites else None
-    lattice = record.hamiltonian.lattice
+    lattice, lost = record.hamiltonian.lattice, misfit.noticed(record.hamiltonian)
     elites, history = [described(elite, record.hamiltonian.n_spins) for elite in record.elites], record.history
     for elite, said in zip(record.elites, elites, strict=True):
         said["charge_defined"] = not rough(lattice, elite.spins)
@@ -35,6 +36,7 @@ def summary(record: Record) -> dict[str, Any]:
         "champion": elites[0] if elites else None,
         "topology": None if best is None else topology(lattice, best),
         "propagation_vectors": [] if best is None else [arm.as_json() for arm in propagation_vectors(lattice, best)],
+        "misfit": None if lost is None else lost.as_json(),
         "bound": certificate(record),
         "discovery": discovered(record),
         "elites": elites,
