@@ -11,7 +11,7 @@ Model
 Run
     python examples/5_from_tb2j.py [cells]
 
-    The same from the shell: magsearch run examples/5_exchange.out --set model.size=[16,16,1] --set model.field=5
+    The same from the shell: magsearch run examples/5_exchange.out --set 'model.size=[16,16,1]' --set model.field=5
 
 Result
     What the reader understood, then one line for each field: a spiral, a lattice of skyrmions (one in this box:

@@ -100,7 +100,7 @@ def _print_read(console: Console, path: Any, given: Input) -> None:
     console.print(f"file       {path} ({given.format})", soft_wrap=True)
     model.summary(console, hamiltonian)
     kinds = list(dict.fromkeys(lattice.species))
-    atoms = ", ".join(f"{lattice.species.count(kind)} {kind}" for kind in kinds)
+    atoms = ", ".join(f"{lattice.species.count(kind)} of {kind}" for kind in kinds)
     console.print(f"atoms      {atoms}; spins are unit vectors, moments enter with the field alone", soft_wrap=True)
     terms = [type(term).__name__ for term in hamiltonian.anisotropy]
     terms = [f"{terms.count(name)} {name}" for name in dict.fromkeys(terms)]
