@@ -71,7 +71,7 @@ def expect_complete(wheel: Path) -> None:
 
 @contextmanager
 def timed(what: str) -> Iterator[None]:
-    """Print the time of the commands in this block, on the clock and of the processor."""
+    """Print the wall time and the CPU time of the commands in this block."""
     start, before = time.monotonic(), processor_seconds()
     yield
     print(f"{what}: {time.monotonic() - start:.1f} s, {processor_seconds() - before:.1f} s of CPU time", flush=True)

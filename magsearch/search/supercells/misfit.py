@@ -1,4 +1,4 @@
-"""What the box costs: the softest wave of the infinite crystal beside the best one that the box has room for."""
+"""Energy that a box costs: the softest wave of the infinite crystal beside the best one that the box has room for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from magsearch.formatting import vector
 from magsearch.model.hamiltonian import Hamiltonian
@@ -16,7 +15,9 @@ from magsearch.model.soft_waves import softest_waves
 from magsearch.search.supercells.ranking import GRID, energies
 from magsearch.search.supercells.supercell import free_axes
 
-FEWEST = 6  # wave vectors along a free axis, from which the softest one is climbed
+FEWEST = 6  # wave vectors along a free axis, from which the softest one is followed
+ACCURACY = 1e-6  # of a reciprocal vector, of the softest wave of the crystal
+FLAT = 1e-13  # of the range of J(q): smaller differences are rounding
 ABSENT = 1e-6  # of the mean amplitude of a wave: atoms with less do not belong to it
 NOTICED = 1e-4  # of the range of J(q): smaller losses are not worth a line
 ROUNDING = 1e-6  # of a reciprocal vector
@@ -55,8 +56,9 @@ class Misfit:
 def misfit(hamiltonian: Hamiltonian) -> Misfit:
     """Compare the softest wave of the box with that of the infinite crystal.
 
-    The latter is climbed from the best point of a grid, so that it may miss a narrow minimum. Raises ValueError for
-    models without a softest wave: not uniform, without couplings along a periodic axis, with other terms than bonds.
+    The latter is followed downhill from the best point of a grid, so that a narrow minimum may be missed. Raises
+    ValueError for models without a softest wave: not uniform, without couplings along a periodic axis, with other terms
+    than bonds.
     """
     lattice = hamiltonian.lattice
     if not hamiltonian.uniform:
@@ -68,17 +70,14 @@ def misfit(hamiltonian: Hamiltonian) -> Misfit:
     grid = np.zeros((points ** len(axes), 3))
     grid[:, axes] = np.indices([points] * len(axes)).reshape(len(axes), -1).T / points
     found = energies(hamiltonian, grid)
-    start = grid[int(found.argmin())]
-
-    def cost(free: NDArray[np.float64]) -> float:
-        point = np.zeros(3)
-        point[axes] = free
-        return float(energies(hamiltonian, point)[0])
-
-    steps = np.vstack([start[axes], start[axes] + np.eye(len(axes)) / points])
-    climbed = minimize(cost, start[axes], method="Nelder-Mead", options={"xatol": 1e-6, "initial_simplex": steps})
-    crystal = np.zeros(3)
-    crystal[axes] = climbed.x
+    crystal, step = grid[int(found.argmin())], 1 / points
+    around = np.zeros((3 ** len(axes), 3))
+    around[:, axes] = np.indices([3] * len(axes)).reshape(len(axes), -1).T - 1
+    while step > ACCURACY:
+        near = np.vstack([crystal, crystal + step * around])
+        energy = energies(hamiltonian, near)
+        lower = energy.min() < energy[0] - FLAT * np.ptp(found)
+        crystal, step = (near[int(energy.argmin())], step) if lower else (crystal, step / 2)
     box = softest_waves(hamiltonian, 1).index[0] / np.array(lattice.size)
     lost = float(energies(hamiltonian, box)[0]) - _of_equal_amplitudes(hamiltonian, crystal)
     return Misfit(in_given_zone(lattice, crystal), in_given_zone(lattice, box), lost, float(np.ptp(found)))
