@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import magsearch as ms
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
@@ -322,3 +323,16 @@ def test_fingerprints_tell_different_textures_apart():
     for k, a in enumerate(marks):
         assert [same(a, b) for b in marks] == [k == m for m in range(len(marks))]
     assert not same(marks[0], fingerprint(lattice, up, 1.0))
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (36, 2), (36,), (2, 3, 36)])
+@pytest.mark.parametrize(
+    "measure",
+    [ms.topological_charge, ms.structure_factor, ms.nearest_correlation, ms.chirality, ms.sublattice_charges,
+     ms.hedgehogs, ms.hopf_index],
+)  # fmt: skip
+def test_spins_of_another_shape_are_refused_with_the_shape_that_was_expected(measure, shape):
+    solid = measure in (ms.hedgehogs, ms.hopf_index)  # a plane has neither
+    lattice = Lattice.named("cubic", (3, 3, 4)) if solid else Lattice.named("square", (6, 6, 1))
+    with pytest.raises(ValueError, match=r"expected \[\.\.\., 36 sites, 3\]"):
+        measure(lattice, np.zeros(shape))

@@ -210,6 +210,13 @@ class Lattice:
         """Number of sites."""
         return self.cells * self.atoms
 
+    def textures(self, spins: ArrayLike) -> NDArray[np.float64]:
+        """Return spins [..., site, 3] in double precision. Raises ValueError for spins of another shape."""
+        found = np.asarray(spins, dtype=np.float64)
+        if found.shape[-2:] != (self.sites, 3):
+            raise ValueError(f"spins have the shape {found.shape}; expected [..., {self.sites} sites, 3]")
+        return found
+
     @property
     def grid(self) -> tuple[int, int, int]:
         """Cells as numpy sees them: (n3, n2, n1)."""

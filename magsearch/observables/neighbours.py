@@ -14,7 +14,7 @@ from magsearch.model.triangulation import triangles
 def nearest_correlation(lattice: Lattice, spins: ArrayLike) -> float:
     """Return the mean s_i . s_j of nearest neighbours of one texture [site, 3]; 0 for a lattice without neighbours."""
     i, j = _pairs(lattice)
-    s = np.asarray(spins, dtype=np.float64)
+    s = lattice.textures(spins)
     return float(np.einsum("px,px->", s[i], s[j])) / max(len(i), 1)
 
 
@@ -31,7 +31,7 @@ def chirality(lattice: Lattice, spins: ArrayLike) -> float:
     corners = triangles(lattice)
     if not len(corners):
         return 0.0
-    a, b, c = np.moveaxis(np.asarray(spins, dtype=np.float64)[corners], 1, 0)
+    a, b, c = np.moveaxis(lattice.textures(spins)[corners], 1, 0)
     return float(np.einsum("tx,tx->t", a, np.cross(b, c)).mean())
 
 

@@ -70,7 +70,7 @@ def propagation_vectors(lattice: Lattice, spins: ArrayLike) -> tuple[Propagation
 
     The weight of q is n sum_a |sum_R s_a(R) exp(-i q . R)|^2 / N^2 for N spins on n atoms of the basis.
     """
-    s = np.asarray(spins, dtype=np.float64)
+    s = lattice.textures(spins)
     count = max(int((s != 0).any(axis=1).sum()), 1)
     modes = sublattice_modes(lattice, s).reshape(lattice.cells, lattice.atoms, 3)
     weight = lattice.atoms * (np.abs(modes) ** 2).sum(axis=(1, 2)) / count**2

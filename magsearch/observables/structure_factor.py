@@ -13,7 +13,7 @@ PEAKS = 6  # Fourier weights that a fingerprint keeps
 
 def sublattice_modes(lattice: Lattice, spins: ArrayLike) -> NDArray[np.complex128]:
     """Return sum_R s_R exp(-i q . R) over all cells R for each atom of the basis, [..., n3, n2, n1, atom, 3]."""
-    s = np.asarray(spins, dtype=np.float64)
+    s = lattice.textures(spins)
     return np.fft.fftn(s.reshape(*s.shape[:-2], *lattice.grid, lattice.atoms, 3), axes=(-5, -4, -3))
 
 

@@ -52,7 +52,7 @@ def sublattice_charges(lattice: Lattice, spins: ArrayLike) -> SublatticeCharges 
     first, second = plane_axes(lattice)
     if lattice.size[first] < 2 or lattice.size[second] < 2:
         return None
-    s = np.asarray(spins, dtype=np.float64).reshape(lattice.cells, lattice.atoms, 3)
+    s = lattice.textures(spins).reshape(lattice.cells, lattice.atoms, 3)
     grid = s.reshape(*lattice.grid, -1)
     modes = np.fft.rfftn(grid, axes=(0, 1, 2))
     alike = np.fft.irfftn((np.abs(modes) ** 2).sum(axis=-1), lattice.grid, axes=(0, 1, 2))  # of all displacements

@@ -25,7 +25,7 @@ def emergent_flux(lattice: Lattice, spins: ArrayLike) -> NDArray[np.float64]:
     Component k is the flux along axis k through the cell's neighbours along the two others; right-handed, whatever the
     cell. Zero where an open edge cuts the parallelogram. Charges are those of ``topological_charge`` in each plane.
     """
-    s = np.asarray(spins, dtype=np.float64).reshape(lattice.cells, lattice.atoms, 3)
+    s = lattice.textures(spins).reshape(lattice.cells, lattice.atoms, 3)
     flux = np.zeros((lattice.cells, lattice.atoms, 3))
     steps = np.eye(3, dtype=np.int64)
     for k in range(3):
@@ -85,7 +85,7 @@ def hopf_index(lattice: Lattice, spins: ArrayLike) -> float:
 
 def _likeness(lattice: Lattice, spins: ArrayLike) -> tuple[float, float]:
     """Return the mean and the smallest s_i . s_j of neighbours along the three axes."""
-    s = np.asarray(spins, dtype=np.float64).reshape(lattice.cells, lattice.atoms, 3)
+    s = lattice.textures(spins).reshape(lattice.cells, lattice.atoms, 3)
     overlaps = []
     for step in np.eye(3, dtype=np.int64):
         there = lattice.neighbours(step)

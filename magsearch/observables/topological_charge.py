@@ -19,7 +19,7 @@ def charge_density(lattice: Lattice, spins: ArrayLike) -> NDArray[np.float64]:
     from its tangent (Van Oosterom & Strackee, IEEE Trans. Biomed. Eng. 30, 125 (1983)). Triangles with a vacancy carry
     none, nor do those whose solid angle is undefined, as in a collinear antiferromagnet.
     """
-    a, b, c = np.moveaxis(np.asarray(spins, dtype=np.float64)[..., triangles(lattice), :], -2, 0)
+    a, b, c = np.moveaxis(lattice.textures(spins)[..., triangles(lattice), :], -2, 0)
     return solid_angles(a, b, c)
 
 
@@ -55,7 +55,7 @@ def likeness(lattice: Lattice, spins: ArrayLike) -> float:
     corners = triangles(lattice)
     if not len(corners):
         return 0.0
-    a, b, c = np.moveaxis(np.asarray(spins, dtype=np.float64)[corners], 1, 0)
+    a, b, c = np.moveaxis(lattice.textures(spins)[corners], 1, 0)
     return float(((a * b) + (b * c) + (c * a)).sum() / (3 * len(corners)))
 
 
