@@ -367,7 +367,7 @@ CASES = {
         text("one.magnopy.txt", GROGU, "2.500 0.800", "2.500 None"), "1 sites have no spin: their moments are 1 mu_B"
     ),
     "TOML: what a structure holds, and what symmetry makes of bonds": Case(
-        crystal(), "1 listed bonds are 3 of a cell by 12 operations", True
+        crystal(), "1 listed bond made 3 of a cell by 12 operations", True
     ),
     "TOML: a structure without `[[model.magnetic]]`": Case(
         crystal(magnetic=""), r"magnetic are atoms of fe.xyz with moments above 0.3 mu_B, 1 of them"
