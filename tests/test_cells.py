@@ -355,7 +355,7 @@ def test_every_stage_looks_for_signals_and_at_its_time(stage):
 def test_a_race_that_is_interrupted_again_and_again_ends_as_one_that_is_not():
     whole, known = Race(chain(-0.37), ms.choose("cpu"), 20), {}
     expected, ends = whole.run(), 0
-    for looks in counted(20, 40):
+    for looks in counted(20, 20):
         race = Race(chain(-0.37), ms.choose("cpu"), 20, watch=spent(looks, Interrupted), known=known)
         try:
             best = race.run()

@@ -97,10 +97,10 @@ def test_generation_counts_its_offspring_by_operator():
 
 
 def test_small_models_begin_with_restarts_and_large_ones_breed_after_one_generation():
-    assert restarts(64, 96 * 96) == restarts(64, 157) == 1
-    assert restarts(64, 156) == 2
-    assert restarts(64, 60) == 3
-    assert restarts(32, 12) == restarts(2, 1) == 4
+    assert restarts(64, 96 * 96) == restarts(64, 1563) == 1
+    assert restarts(64, 1562) == 2
+    assert restarts(64, 600) == 3
+    assert restarts(64, 96) == restarts(2, 1) == 4
 
 
 def test_operators_are_drawn_by_their_weights():
@@ -118,10 +118,11 @@ def test_operators_follow_what_the_kept_candidates_were_made_by(adaptation, shar
     hamiltonian = MODELS["square_bloch"]
     origins = ["HeatPatch"] * 4 + ["PlantSkyrmion"] + ["SoftWaves"] * 9
     kept = [candidate(hamiltonian, s, o) for s, o in zip(random_textures(hamiltonian, 14), origins, strict=True)]
-    kept = [replace(c, generation=int(c.origin != "SoftWaves")) for c in kept]
+    first = restarts(2000, hamiltonian.lattice.sites)  # generation that is bred
+    kept = [replace(c, generation=first * (c.origin != "SoftWaves")) for c in kept]
     mixture = ((HeatPatch(), 1.0), (PlantSkyrmion(), 1.0))
     bred = island(hamiltonian, replicas=2000, operators=mixture, adaptation=adaptation)
-    bred.state = State(2, tuple(sorted(kept, key=lambda c: c.energy)))
+    bred.state = State(first + 1, tuple(sorted(kept, key=lambda c: c.energy)))
     made = [c.origin for c in bred._offspring(0)]
     spread = 4 * np.sqrt(0.25 / 2000)
     assert [made.count(o.__class__.__name__) / 2000 for o, _ in mixture] == pytest.approx(shares, abs=spread)
