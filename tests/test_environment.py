@@ -204,3 +204,8 @@ def test_digits_of_other_scripts_are_not_numbers_of_files(token):
     with pytest.raises(ValueError, match="not a number"):
         number(token)
     assert number("1.5d-3") == 1.5e-3
+
+
+@pytest.mark.parametrize("command", ["check", "info", "bound"])
+def test_a_device_without_an_end_is_no_input(capsys, command):
+    assert "/dev/zero: is a device; expected a file" in refused(capsys, command, "/dev/zero")

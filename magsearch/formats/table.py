@@ -49,22 +49,26 @@ def sensible(values: ArrayLike) -> NDArray[np.bool_]:
 def read_text(path: str | Path) -> str:
     """Return the text of a file; raises InputError if it cannot be read."""
     try:
-        return Path(path).read_text(encoding="utf-8-sig", errors="replace")
+        if not Path(path).is_char_device():  # /dev/zero has no end
+            return Path(path).read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path) from None
     except ValueError:
         raise InputError("is not a valid file name", path) from None
+    raise InputError("is a device; expected a file", path)
 
 
 def read_bytes(path: str | Path, count: int = -1) -> bytes:
     """Return the first ``count`` bytes of a file, or all; raises InputError if it cannot be read."""
     try:
-        with open(path, "rb") as file:
-            return file.read(count)
+        if not Path(path).is_char_device():
+            with open(path, "rb") as file:
+                return file.read(count)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path) from None
     except ValueError:
         raise InputError("is not a valid file name", path) from None
+    raise InputError("is a device; expected a file", path)
 
 
 def numbers(tokens: Sequence[str], columns: Sequence[str], path: str | Path, line: int) -> list[float]:
