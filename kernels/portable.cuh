@@ -87,7 +87,7 @@ template <typename real, typename F>
 DEVICE real each_lane(F f) {
     return f(0);
 }
-// and zero in those from the n-th on
+// the number f(k) in every lane k below n, zero in the others
 template <typename real, typename F>
 DEVICE real first_lanes(int n, F f) {
     return n > 0 ? f(0) : real(0);
@@ -234,7 +234,7 @@ DEVICE lane<real> each_lane(F f) {
     for (int k = 0; k < lanes<real>; ++k) v[k] = f(k);
     return v;
 }
-// and zero in those from the n-th on
+// the number f(k) in every lane k below n, zero in the others
 template <typename real, typename F>
 DEVICE lane<real> first_lanes(int n, F f) {
     if (n >= lanes<real>) return each_lane<real>(f);

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from processes import differences, done
 from scipy.special import ive
 
 import magsearch as ms
+from magsearch.cli.outcome import tell
 from magsearch.critical import ordered
 from magsearch.critical.estimates import estimates
 from magsearch.critical.order_parameter import OrderParameter
@@ -31,6 +33,7 @@ from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
+from magsearch.parallel.signals import Signals
 from magsearch.report.transition import section
 from magsearch.runs.tc import TransitionResult
 from magsearch.search.supercells.race import Race
@@ -381,7 +384,7 @@ def test_a_search_for_the_ground_state_that_is_signalled_is_resumed(tmp_path, ca
     plan = ("--sizes", "1,2", "--sweeps", 100, "--rounds", 1, "--ladders", 1, "--device", "cpu")
 
     def small(after: int = 1000) -> None:
-        """Few sites are enough, without a picture; a signal comes when so many descents have begun."""
+        """Search boxes of two sites, draw nothing, and send SIGTERM at the beginning of descent ``after`` + 1."""
         TransitionResult.plot = lambda *_: None
         ordered.SITES, descended, left = 2, Race._descended, iter(range(after))
 
@@ -479,3 +482,20 @@ def test_boxes_are_copies_of_the_ground_state():
         assert box.sites == 3 * size**2
         evaluator = Evaluator(box.hamiltonian, Cpu(), np.float64)
         assert evaluator.energies(ordered.texture_in(box))[0] / box.sites == pytest.approx(-1.5)
+
+
+def test_a_signal_that_comes_when_all_is_found_leaves_the_picture_out(tmp_path, capsys):
+    """Drawing takes seconds, within which a batch system may kill the process."""
+    said: list[str] = []
+    reason = SimpleNamespace(ended=True)
+    found = SimpleNamespace(plot=lambda path: path.write_text("drawn"), show=lambda console: said.append("shown"))
+    with Signals() as signals:
+        launch = SimpleNamespace(signals=signals, say=said.append, console=None)
+        tell(launch, "tc", found, tmp_path / "tc.h5", None, reason, as_json=False)
+        assert said == [f"picture    {tmp_path / 'tc.png'}", "shown", f"stored     {tmp_path / 'tc.h5'}"]
+        (tmp_path / "tc.png").unlink()
+        said.clear()
+        os.kill(os.getpid(), signal.SIGTERM)
+        tell(launch, "tc", found, tmp_path / "tc.h5", None, reason, as_json=False)
+    assert said == ["picture    left out: SIGTERM", "shown", f"stored     {tmp_path / 'tc.h5'}"]
+    assert not (tmp_path / "tc.png").exists()

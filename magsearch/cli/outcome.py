@@ -69,9 +69,13 @@ def tell(
 ) -> None:
     """Draw, print and name the file of what a command has found, or say how to resume it.
 
+    A signal leaves no time to draw, also one that comes when all is found.
+
     image   None: beside ``out``
     """
-    if reason.ended:  # a signal leaves no time to draw
+    if reason.ended and launch.signals():
+        launch.say(f"picture    left out: {launch.signals.name}")
+    elif reason.ended:
         drawn = image or out.with_suffix(".png")
         found.plot(drawn)
         launch.say(f"picture    {drawn}")

@@ -116,7 +116,7 @@ class Lattice:
         if not np.isfinite(self.cell).all() or not np.isfinite(self.basis).all():
             wrong = "basis" if np.isfinite(self.cell).all() else "cell"
             raise SettingError(wrong, f"the {wrong} must be finite numbers")
-        longest = np.abs(self.cell).max(axis=1, initial=0.0)  # component of each vector
+        longest = np.abs(self.cell).max(axis=1)  # component of each vector
         if ((longest > 0) & (longest < SHORTEST)).any() or (longest > LONGEST).any():
             expected = f"expected lengths from {SHORTEST:g} to {LONGEST:g} angstrom"
             raise SettingError("cell", f"the cell vectors are {self.cell.tolist()}; {expected}")

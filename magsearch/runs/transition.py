@@ -226,7 +226,7 @@ class TransitionRun:
         state = GroundStateRecord(
             hamiltonian=given.hamiltonian, plan=chosen, race=Standing(seconds, race.known), input_path=str(given.path),
             input_text=given.text, settings=given.as_json(), device=self.launch.device.description,
-            created=start.created, version=version("magsearch"), command=start.command,
+            created=start.created, version=version("magsearch"), command=start.command, seconds=seconds,
         )  # fmt: skip
         write_ground_state(start.out, state)
         self.stored = True

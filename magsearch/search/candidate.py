@@ -161,7 +161,7 @@ class Candidate:
         return self.energy if self.free_energy is None else self.free_energy
 
     @property
-    def known(self) -> bool:
+    def has_fingerprint(self) -> bool:
         """Whether the fingerprint has been computed."""
         return isfinite(self.fingerprint.energy)
 

@@ -197,7 +197,7 @@ class Island:
         """
         work = self._relaxing(candidates, minimizer, evaluator, planned(minimizer, candidates), refined)
         found, evaluations = together([work], self.watch)[0]
-        found = self._described(found)
+        found = self._with_fingerprints(found)
         here = isinstance(candidates[0].spins, np.ndarray)
         return on_host(self.evaluator.device, found) if here else found, evaluations
 
@@ -290,17 +290,17 @@ class Island:
         Those that cannot be among them get no fingerprint: all others, and enough candidates, are better.
         """
         order, wanted = ranked(candidates), self.settings.replicas
-        count = max([wanted, *(place for place, one in enumerate(order, 1) if one.refined or one.known)])
+        count = max([wanted, *(place for place, one in enumerate(order, 1) if one.refined or one.has_fingerprint)])
         while True:
-            order[:count] = self._described(order[:count])
+            order[:count] = self._with_fingerprints(order[:count])
             kept = self.distinct(order[:count])
             if len(kept) >= wanted or count >= len(order):
                 return kept[:wanted]
             count += wanted - len(kept)
 
-    def _described(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+    def _with_fingerprints(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return the candidates with fingerprints."""
-        places = [place for place, one in enumerate(candidates) if not one.known]
+        places = [place for place, one in enumerate(candidates) if not one.has_fingerprint]
         if not places:
             return list(candidates)
         new = [candidates[place] for place in places]

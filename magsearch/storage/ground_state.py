@@ -20,7 +20,7 @@ DEFAULTS: dict[str, Any] = {"sizes": (1, 2), "sweeps": min(SWEEPS.values())}  # 
 
 
 @dataclass(frozen=True, eq=False)
-class GroundStateRecord:
+class GroundStateRecord(provenance.Provenance):
     """Content of a tc.h5 whose ground state is not known yet.
 
     hamiltonian  the model of the input
@@ -31,19 +31,6 @@ class GroundStateRecord:
     hamiltonian: Hamiltonian
     plan: dict[str, Any]
     race: Standing
-    input_path: str
-    input_text: str
-    settings: dict[str, Any]
-    device: str
-    created: str
-    version: str
-    command: str
-    stopped: None = None
-
-    @property
-    def seconds(self) -> float:
-        """Seconds that the search has taken."""
-        return self.race.seconds
 
 
 def write_ground_state(path: str | Path, record: GroundStateRecord) -> None:
@@ -64,6 +51,5 @@ def read_ground_state(path: str | Path) -> GroundStateRecord | None:
         hamiltonian, group = model.read(checked(file, "model")), checked(file, "transition")
         plan = table(group.attrs["plan"])
         plain(Settings, json.dumps(vars(Settings(**DEFAULTS)) | plan), sizes=sizes_of)
-        known = provenance.read(file)
-        del known["seconds"], known["stopped"]
-        return GroundStateRecord(hamiltonian, plan, race.read(checked(file, race.GROUP), hamiltonian), **known)
+        found = race.read(checked(file, race.GROUP), hamiltonian)
+        return GroundStateRecord(hamiltonian, plan, found, **provenance.read(file))

@@ -15,28 +15,18 @@ from magsearch.hysteresis.cycle import Course, Cycle, Switching
 from magsearch.hysteresis.loop import along, ampere_per_metre, loops
 from magsearch.limits import memory
 from magsearch.model.hamiltonian import Hamiltonian
-from magsearch.search.stopping import Reason
 from magsearch.storage import model, provenance
 from magsearch.storage.files import COMPRESSED, checked, dataset, expect_kind, opened, replaced
 from magsearch.storage.validation import directions, indices, numbers, plain
 
 
 @dataclass(frozen=True, eq=False)
-class LoopRecord:
-    """Content of a loop.h5; ``stopped`` says why it ended, None while it is under way."""
+class LoopRecord(provenance.Provenance):
+    """Content of a loop.h5."""
 
     hamiltonian: Hamiltonian
     cycle: Cycle
     course: Course
-    input_path: str
-    input_text: str
-    settings: dict[str, Any]
-    device: str
-    created: str
-    version: str
-    command: str
-    stopped: Reason | None = None
-    seconds: float = 0.0
 
 
 def write_loop(path: str | Path, record: LoopRecord) -> None:

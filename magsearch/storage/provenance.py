@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import h5py
@@ -14,8 +15,34 @@ from magsearch.storage.validation import table
 WORDS = ("created", "device", "command")  # attributes; as the fields of a record
 
 
-def write(file: h5py.File, record: Any) -> None:
-    """Write the attributes of a file and /config, from a ``Record`` or ``ScanRecord``."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Provenance:
+    """Where the content of a file comes from.
+
+    input_path   as it was given
+    input_text   of the input, with which it can be repeated
+    settings     tables of the input with all defaults
+    device       that computed it, for people
+    created      date and time, ISO 8601
+    version      of magsearch
+    command      that began it, and those that resumed it
+    stopped      why it ended; None while it is under way
+    seconds      wall time so far
+    """
+
+    input_path: str
+    input_text: str
+    settings: dict[str, Any]
+    device: str
+    created: str
+    version: str
+    command: str
+    stopped: Reason | None = None
+    seconds: float = 0.0
+
+
+def write(file: h5py.File, record: Provenance) -> None:
+    """Write the attributes of a file and /config."""
     file.attrs.update(schema=SCHEMA, magsearch=record.version, seconds=record.seconds)
     file.attrs.update({name: unicode(getattr(record, name)) for name in WORDS})
     write_reason(file.attrs, record.stopped)

@@ -35,21 +35,12 @@ from magsearch.storage.validation import row
 
 
 @dataclass(frozen=True, eq=False)
-class Record:
+class Record(provenance.Provenance):
     """The content of a run.h5, except for the populations from which a run resumes."""
 
     hamiltonian: Hamiltonian
-    input_path: str
-    input_text: str
-    settings: dict[str, Any]
     history: History
     elites: tuple[Candidate, ...]  # best first
-    stopped: Reason | None  # why the run ended; None while it is under way
-    seconds: float
-    device: str
-    created: str
-    version: str
-    command: str
     layout: tuple[str, ...] = ()  # islands and device of each rank, a line for each
     waited: tuple[float, ...] = ()  # [rank] seconds spent waiting for other ranks
     writing: float = 0.0  # seconds that rank 0 spent on files

@@ -23,13 +23,13 @@ from magsearch.errors import InputError
 from magsearch.formatting import html_table, text_table
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.phases.column import Column, describe
-from magsearch.search.stopping import Reason
 from magsearch.storage.checkpoint import parts_folder
 from magsearch.storage.column import load_column, store_column, write_points
 from magsearch.storage.files import SCHEMA, checked, expect_kind, kind_of, opened, replaced
 from magsearch.storage.labelled import Variable, composed, required
 from magsearch.storage.model import read as read_model
 from magsearch.storage.model import write as write_model
+from magsearch.storage.provenance import Provenance
 from magsearch.storage.provenance import read as read_provenance
 from magsearch.storage.provenance import write as write_provenance
 from magsearch.storage.validation import table
@@ -40,7 +40,7 @@ KINDS: tuple[Kind, Kind] = ("minima", "states")
 
 
 @dataclass(frozen=True, eq=False)
-class ScanRecord:
+class ScanRecord(Provenance):
     """Content of a SCAN.h5.
 
     name          unique identifier of the scan
@@ -48,23 +48,13 @@ class ScanRecord:
     model         [model] table of the input; None where it is not TOML
     columns       columns in the order of the scan
     followed      number of rounds (the first, and those of refinement) whose phases have been followed
-    stopped       why it ended; None while it is under way
     """
 
     name: str
     hamiltonian: Hamiltonian
-    input_path: str
-    input_text: str
-    settings: dict[str, Any]
     model: dict[str, Any] | None
     columns: tuple[Column, ...]
     followed: int
-    stopped: Reason | None
-    seconds: float
-    device: str
-    created: str
-    version: str
-    command: str
 
     def to_xarray(self) -> Any:
         """Return the points of the scan as an ``xarray.Dataset``: the datasets of /points of its file.

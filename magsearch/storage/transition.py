@@ -18,7 +18,6 @@ from magsearch.critical.ordered import Ordered
 from magsearch.critical.plan import Analysis, Round, Settings, analysis
 from magsearch.critical.series import Series
 from magsearch.errors import InputError
-from magsearch.search.stopping import Reason
 from magsearch.search.supercells.supercell import Supercell
 from magsearch.storage import model, provenance, race
 from magsearch.storage.files import COMPRESSED, checked, dataset, expect_kind, opened, replaced, texts
@@ -37,7 +36,7 @@ ABOUT = {
 
 
 @dataclass(frozen=True, eq=False)
-class TransitionRecord:
+class TransitionRecord(provenance.Provenance):
     """Content of a tc.h5.
 
     ordered    the ground state, in the smallest supercell; its crystal is the model
@@ -46,24 +45,14 @@ class TransitionRecord:
     rounds     all measurements
     textures   [ladder, rung, site, 3] of each box after the last round, by its number
     analysis   curves and transition after the last round; None before the first. Not read again: ``analysed``
-    stopped    why it ended; None while it is under way
     """
 
     ordered: Ordered
     plan: Settings
     estimate: Estimates
-    input_path: str
-    input_text: str
-    settings: dict[str, Any]
-    device: str
-    created: str
-    version: str
-    command: str
     rounds: tuple[Round, ...] = ()
     textures: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
     analysis: Analysis | None = None
-    stopped: Reason | None = None
-    seconds: float = 0.0
 
     def analysed(self, watch: Callable[[], None] = lambda: None) -> Analysis | None:
         """Return curves and transition of all rounds; None before the first. ``watch`` is called repeatedly."""
