@@ -26,6 +26,7 @@ def benchmark(*arguments: object, program: Path = SEARCH) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_searches_find_less_and_less_but_never_less_than_the_bound(tmp_path, monkeypatch):
     pytest.importorskip("spirit.state", reason="no Spirit: pip install spirit (Linux on x86)")
     monkeypatch.syspath_prepend(SEARCH)

@@ -347,6 +347,7 @@ def test_the_square_lattice_says_that_mermin_and_wagner_forbid_it(tmp_path, caps
     assert "is a file of magsearch tc; expected a run" in " ".join(err.split())
 
 
+@pytest.mark.slow
 def test_a_resumed_search_is_that_which_was_not_interrupted(tmp_path, capsys, state):
     path = tmp_path / "cubic.toml"
     path.write_text(CUBIC)
