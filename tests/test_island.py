@@ -14,11 +14,13 @@ from oracle import energy, random_textures
 
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
+from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.observables.fingerprint import fingerprint, fingerprints
 from magsearch.operators.crystal import Crystal
+from magsearch.operators.mixtures import weights
 from magsearch.operators.mutations import HeatPatch
 from magsearch.operators.seeds import RandomSpins, SoftWaves
 from magsearch.operators.skyrmions import PlantSkyrmion
@@ -29,9 +31,10 @@ from magsearch.relaxation.fire import Fire
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.velocity_projection import VelocityProjection
 from magsearch.search.candidate import NOWHERE, Candidate
-from magsearch.search.island import GeneticTunneling, Island, State, restarts
+from magsearch.search.island import FIRST, GeneticTunneling, Island, State, restarts
 from magsearch.search.polishing import polish
 from magsearch.search.selection import Roulette, Tournament
+from magsearch.thermal.simulated_annealing import SimulatedAnnealing
 
 FRUSTRATED = ["kagome_tensor", "left_handed", "disordered", "icosahedron", "single_layer"]  # many minima
 
@@ -78,7 +81,7 @@ def test_generation_counts_its_offspring_by_operator():
     populated = island(MODELS["kagome_tensor"], operators=((HeatPatch(), 3.0), (PlantSkyrmion(), 1.0)))
     seeded = restarts(16, populated.crystal.lattice.sites)
     for number in range(seeded + 2):
-        beside = len(populated.rough[:1]) if number else 0  # one of 16 replicas is a rough candidate
+        beside = len(populated.rough[:2]) if number else 0  # two of 16 replicas are rough candidates
         generation = populated.breed()
         assert generation.generation == number
         assert sum(generation.offspring.values()) == 16 - beside
@@ -103,13 +106,43 @@ def test_small_models_begin_with_restarts_and_large_ones_breed_after_one_generat
     assert restarts(64, 96) == restarts(2, 1) == 4
 
 
+def test_the_first_generation_is_short_where_replicas_are_relaxed_by_a_minimiser():
+    """Given textures come in addition, up to the number of replicas; a ladder of temperatures is filled."""
+    textures = random_textures(MODELS["square_bloch"], 30)
+    for replicas, given, expected in ((64, 0, FIRST), (64, 10, 10 + FIRST), (40, 30, 40), (8, 0, 8)):
+        populated = island(MODELS["square_bloch"], replicas=replicas)
+        populated.state = State(
+            candidates=tuple(candidate(MODELS["square_bloch"], s, "given") for s in textures[:given])
+        )
+        new = populated._offspring(0)
+        assert len(new) == expected
+        assert [c.origin for c in new].count("given") == given
+    assert len(island(MODELS["square_bloch"], replicas=64, minimizer=SimulatedAnnealing())._offspring(0)) == 64
+
+
 def test_operators_are_drawn_by_their_weights():
     populated = island(
-        MODELS["square_bloch"], replicas=400, seeds=((RandomSpins(), 1.0), (SoftWaves(), 3.0), (HeatPatch(), 0.0))
+        MODELS["square_bloch"], replicas=400, operators=((RandomSpins(), 1.0), (SoftWaves(), 3.0), (HeatPatch(), 0.0))
     )
+    populated.state = State(restarts(400, populated.crystal.lattice.sites))
     names = [child.origin for child in populated._offspring(0)]
     assert names.count("SoftWaves") == pytest.approx(300, abs=45)  # five standard deviations
     assert names.count("HeatPatch") == 0
+
+
+def test_soft_waves_are_for_crystals():
+    """Their weight falls with the atoms of the cell, and with the couplings that J(q) does not contain."""
+    mixture = ((RandomSpins(), 1.0), (SoftWaves(), 3.0))
+    crystal = MODELS["square_bloch"]
+    cells, bonds = crystal.lattice.cells, len(crystal.bonds)
+    assert_allclose(weights(mixture, crystal), (1.0, 3.0 * cells / (cells + 1)))
+    molecule = Hamiltonian(
+        Lattice.cluster(np.eye(4)[:, :3]), Bonds.none(), site_bonds=Bonds.pairs([0], [1], np.eye(3)[None])
+    )
+    assert_allclose(weights(mixture, molecule), (1.0, 3.0 / 5 / 3))  # one cell, four atoms; one pair, both ways
+    disordered = replace(crystal, site_bonds=Bonds.pairs([0] * 7, [1] * 7, np.tile(np.eye(3), (7, 1, 1))))
+    share = (1 + cells * bonds) / (1 + cells * bonds + len(disordered.site_bonds))
+    assert_allclose(weights(mixture, disordered), (1.0, 3.0 * cells / (cells + 1) * share))
 
 
 @pytest.mark.parametrize(("adaptation", "shares"), [(0.0, (0.5, 0.5)), (0.5, (0.65, 0.35)), (1.0, (0.8, 0.2))])

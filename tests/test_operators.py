@@ -212,6 +212,34 @@ def test_softest_waves_have_the_energy_that_they_state(name):
         assert energy(hamiltonian, s) / lattice.sites == pytest.approx(waves.energy[k], rel=1e-9)
 
 
+@pytest.mark.parametrize("name", ["triangular_j1_j3", "kagome_tensor", "left_handed", "prime_box", "square_bloch"])
+@pytest.mark.parametrize("isotropic", [True, False])
+def test_the_softest_waves_are_the_lowest_of_the_whole_zone(name, isotropic):
+    """Exchange without directions is diagonalised atom by atom; q and -q, which are one problem, are both there."""
+    hamiltonian = MODELS[name]
+    if isotropic:
+        J = np.trace(hamiltonian.bonds.J, axis1=1, axis2=2)[:, None, None] / 3 * np.eye(3)
+        hamiltonian = replace(hamiltonian, bonds=replace(hamiltonian.bonds, J=J), anisotropy=())
+    lattice, index = hamiltonian.lattice, grid_indices(hamiltonian.lattice)
+    J = hamiltonian.fourier((index / np.array(lattice.size)) @ lattice.reciprocal)
+    atom = np.arange(lattice.atoms)
+    J.reshape(len(J), lattice.atoms, 3, lattice.atoms, 3)[:, atom, :, atom] += 2 * hamiltonian.quadratic[:, None]
+    every = np.sort(-0.5 * np.linalg.eigvalsh(J).ravel())
+    for count in (1, 7, 40, 10**6):
+        waves = softest_waves(hamiltonian, count)
+        assert_allclose(waves.energy, every[:count], atol=1e-12 * np.abs(every).max())
+    place = {tuple(k): n for n, k in enumerate(index.tolist())}
+    of = [place[tuple(k)] for k in waves.index.tolist()]
+    u = waves.vector.reshape(len(of), -1)
+    residual = np.einsum("wij,wj->wi", J[of], u) + 2 * waves.energy[:, None] * u
+    assert np.abs(residual).max() < 1e-10 * np.abs(J).max()
+    size = np.array(lattice.size)
+    assert sorted(map(tuple, (waves.index % size).tolist())) == sorted(map(tuple, (-waves.index % size).tolist()))
+    for k in np.unique(waves.index, axis=0):  # a basis at every q
+        basis = u[(waves.index == k).all(axis=1)]
+        assert_allclose(basis.conj() @ basis.T, np.eye(3 * lattice.atoms), atol=1e-10)
+
+
 def test_few_waves_of_a_large_cell_are_the_softest_of_all(monkeypatch):
     """Found by Lanczos, at q = 0, where J(q) is real, and elsewhere."""
     random = np.random.default_rng(1)

@@ -80,7 +80,7 @@ def _clusters(term: SpinProducts, hamiltonian: Hamiltonian, form: QuadraticForm)
     slab = replace(lattice, size=tuple(np.where(folded, lattice.size, 1).tolist()))
     period = np.linalg.pinv(form.period.astype(float).reshape(-1, 3))
     for atoms, cells, constants in zip(term.atoms, term.cells - term.cells[:, :1], term.constants, strict=True):
-        layer = np.stack([slab.neighbours(cell) for cell in cells], axis=1)  # [cell of the slab, 4]
+        layer = slab.neighbours(cells).T  # [cell of the slab, 4]
         for spins in layer[(layer >= 0).all(axis=1)] * lattice.atoms + atoms:
             place = np.where(folded, 0, cells) - form.home[spins]
             T = np.rint((place - place[0]) @ period).astype(int)

@@ -210,7 +210,7 @@ def quadratic_form(hamiltonian: Hamiltonian) -> QuadraticForm:
             bonds = bonds + waves.bonds(hamiltonian)
         crossed, folded = _axes(hamiltonian)
         slab = replace(lattice, size=tuple(np.where(folded, lattice.size, 1).tolist()))
-        there = np.stack([slab.neighbours(offset) for offset in bonds.offset]) if len(bonds) else np.empty((0, 1), int)
+        there = slab.neighbours(bonds.offset)
         bond, cell = np.nonzero(there >= 0)
         i, j = cell * lattice.atoms + bonds.i[bond], there[bond, cell] * lattice.atoms + bonds.j[bond]
         offset, J = np.where(folded, 0, bonds.offset[bond]), bonds.J[bond]

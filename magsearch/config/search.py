@@ -78,7 +78,8 @@ class SearchTable(Table, path="search", of=(GeneticTunneling, Stop, Convergence)
     seeds: Weights = field(
         default_factory=dict,
         metadata={
-            "doc": "Weights of the operators that generate the first generation, and up to three more of small models.",
+            "doc": "Weights of the operators that generate the first generation, and up to three more of small models. "
+            "*SoftWaves* counts less in molecules and disordered models (docs/theory.md).",
             "ge": 0, "per_island": True,
             "default": "`SEEDS` in magsearch/operators/mixtures.py",
         },

@@ -273,13 +273,16 @@ class Lattice:
         return np.asarray(np.where(self.periodic, size, np.maximum(size - np.abs(span), 0)).prod(axis=1))
 
     def neighbours(self, offset: ArrayLike) -> NDArray[np.int64]:
-        """Return the cell that lies ``offset`` cells away from each cell, [cell]; -1 beyond an open edge."""
-        target = self.coordinates + np.asarray(offset)
-        size = np.array(self.size)
-        outside = ((target < 0) | (target >= size)) & ~np.array(self.periodic)
-        target %= size
-        cell = target[:, 0] + self.size[0] * (target[:, 1] + self.size[1] * target[:, 2])
-        return np.where(outside.any(axis=1), -1, cell)
+        """Return the cells that lie ``offset`` [..., 3] cells away from all cells, [..., cell]; -1 beyond open edges."""
+        by = np.asarray(offset, dtype=np.int64)
+        ahead = [np.arange(n) + by[..., axis, None] for axis, n in enumerate(self.size)]  # [..., cell along the axis]
+        x, y, z = (
+            np.where(periodic | ((there >= 0) & (there < n)), there % n, -self.cells)
+            for there, n, periodic in zip(ahead, self.size, self.periodic, strict=True)
+        )
+        rows = y[..., None, :] + self.size[1] * z[..., :, None]
+        cell = x[..., None, None, :] + self.size[0] * rows[..., None]
+        return np.maximum(cell, -1).reshape(*by.shape[:-1], self.cells)
 
     def translation(self, shift: ArrayLike) -> NDArray[np.int64]:
         """Return the sites from which a texture moved by ``shift`` cells is read: moved = spins[these], [site]."""

@@ -31,12 +31,8 @@ def wave_vectors(lattice: Lattice) -> NDArray[np.float64]:
     axes, B = reciprocal(lattice)
     if not axes:
         return _shared(np.zeros((*lattice.grid, 3)))
-    reduced = shortest(B)[0]
-    h = (
-        np.stack([lattice.coordinates[:, axis] / lattice.size[axis] for axis in axes], axis=1)
-        @ B
-        @ np.linalg.pinv(reduced)
-    )
+    reduced, times = shortest(B, np.eye(len(B)))
+    h = np.stack([lattice.coordinates[:, axis] / lattice.size[axis] for axis in axes], axis=1) @ np.linalg.inv(times)
     q = (h - np.rint(h)) @ reduced
     G = combinations(reduced, np.linalg.norm(reduced, axis=1).sum()) @ reduced
     G = G[np.argsort(np.linalg.norm(G, axis=1), kind="stable")]

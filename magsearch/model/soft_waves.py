@@ -59,69 +59,112 @@ def softest_waves(hamiltonian: Hamiltonian, count: int = 64, watch: Callable[[],
 
     With ``LARGE`` components or more per q, and ``count`` at most a quarter of them, Lanczos is used: the softest mode
     is found then, but stiffer ones may stand in the place of degenerate others. ``watch`` is called repeatedly.
+
+    Of q and -q one is computed, since J(-q) is the conjugate of J(q). Where couplings do not depend on the direction
+    of spins, a component is an atom, and every mode stands for three.
     """
-    lattice = hamiltonian.lattice
-    index, bands = grid_indices(lattice), 3 * lattice.atoms
+    lattice, isotropic = hamiltonian.lattice, _isotropic(hamiltonian)
+    index, opposite = grid_indices(lattice), _opposite(lattice)
+    bands = lattice.atoms if isotropic else 3 * lattice.atoms
+    wanted = -(-count // 3) if isotropic else count
+    own = np.flatnonzero(np.arange(len(index)) <= opposite)
     q = (index / np.array(lattice.size)) @ lattice.reciprocal
-    some = _few if bands >= LARGE and 4 * count <= bands else _all
+    some = _few if bands >= LARGE and 4 * wanted <= bands else _all
     top, wave, u = np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros((0, bands), dtype=np.complex128)
-    for part in np.array_split(np.arange(len(q)), 1 if some is _few else 1 + len(q) * 16 * bands**2 // AT_ONCE):
-        for k, values, vectors in some(hamiltonian, q[part], count):
+    for part in np.array_split(own, 1 if some is _few else 1 + len(own) * 16 * bands**2 // AT_ONCE):
+        for k, values, vectors in some(hamiltonian, q[part], wanted, isotropic):
             watch()
             top = np.concatenate([top, values])
             wave = np.concatenate([wave, part[k]])
             u = np.concatenate([u, vectors])
-            best = np.argsort(-top, kind="stable")[:count]
+            best = np.argsort(-top, kind="stable")[:wanted]
             top, wave, u = top[best], wave[best], u[best]
-    return Waves(index[wave], -0.5 * top, u.reshape(len(u), lattice.atoms, 3))
+    paired = np.stack([wave, opposite[wave]], axis=1).ravel()  # q and -q in turn
+    there = np.ones(len(paired), dtype=bool)
+    there[1::2] = wave != opposite[wave]
+    top, wave, u = np.repeat(top, 2)[there], paired[there], np.stack([u, u.conj()], axis=1).reshape(-1, bands)[there]
+    if isotropic:
+        top, wave = np.repeat(top, 3), np.repeat(wave, 3)
+        u = (u[:, None, :, None] * np.eye(3)[:, None]).reshape(-1, 3 * bands)
+    return Waves(index[wave][:count], -0.5 * top[:count], u[:count].reshape(-1, lattice.atoms, 3))
+
+
+def _opposite(lattice: Lattice) -> NDArray[np.int64]:
+    """Return the number of -q for each q of ``grid_indices``, [cell]."""
+    along = [n if p else 1 for n, p in zip(lattice.size, lattice.periodic, strict=True)]
+    numbers = np.arange(np.prod(along)).reshape(along)
+    for axis in range(3):
+        numbers = np.roll(np.flip(numbers, axis), 1, axis)
+    return numbers.ravel()
+
+
+def _isotropic(hamiltonian: Hamiltonian) -> bool:
+    """Return whether J(q) + 2 A is a multiple of the unit matrix for each pair of atoms."""
+    blocks = np.concatenate([hamiltonian.present.J, hamiltonian.quadratic])
+    plain = hamiltonian.dipole is None and hamiltonian.waves is None
+    return plain and bool((blocks == blocks[:, :1, :1] * np.eye(3)).all())
 
 
 Modes = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.complex128]]
 
 
-def _all(hamiltonian: Hamiltonian, q: NDArray[np.float64], count: int) -> Iterator[Modes]:
+def _all(hamiltonian: Hamiltonian, q: NDArray[np.float64], count: int, isotropic: bool) -> Iterator[Modes]:
     """Yield some modes of each q: its number [mode], eigenvalues of J(q) + 2 A, eigenvectors [mode, component]."""
-    J = _softness(hamiltonian, q)
+    J, number = _softness(hamiltonian, q, isotropic), np.arange(len(q))
+    if count < len(q):  # eigenvectors take longer than eigenvalues
+        softest = np.linalg.eigvalsh(J)[:, -1]
+        number = np.sort(np.argsort(-softest, kind="stable")[:count])
+        J = J[number]
     values, vectors = np.linalg.eigh(J)  # ascending: the last is the softest
     values, vectors = values[:, : -count - 1 : -1], vectors[:, :, : -count - 1 : -1].swapaxes(1, 2)
-    yield np.repeat(np.arange(len(q)), values.shape[1]), values.ravel(), vectors.reshape(-1, J.shape[1])
+    yield np.repeat(number, values.shape[1]), values.ravel(), vectors.reshape(-1, J.shape[1])
 
 
-def _few(hamiltonian: Hamiltonian, q: NDArray[np.float64], count: int) -> Iterator[Modes]:
+def _few(hamiltonian: Hamiltonian, q: NDArray[np.float64], count: int, isotropic: bool) -> Iterator[Modes]:
     """Yield the same for large cells, by Lanczos; see ``softest_waves``."""
     from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 
     for k in range(len(q)):
-        J = _sparse(hamiltonian, q[k]) if hamiltonian.dipole is None else _softness(hamiltonian, q[k : k + 1])[0]
+        sparse = hamiltonian.dipole is None
+        J = _sparse(hamiltonian, q[k], isotropic) if sparse else _softness(hamiltonian, q[k : k + 1], isotropic)[0]
         start = np.random.default_rng(0).normal(size=J.shape[0])
         try:
             values, vectors = eigsh(J, count, which="LA", v0=start, tol=ACCURACY)
         except ArpackNoConvergence as error:  # flat bands: those that were found
             values, vectors = error.eigenvalues, error.eigenvectors
         if not len(values):
-            ((_, values, rows),) = _all(hamiltonian, q[k : k + 1], count)
+            ((_, values, rows),) = _all(hamiltonian, q[k : k + 1], count, isotropic)
             vectors = rows.T
         yield np.full(len(values), k), values, vectors.T
 
 
-def _softness(hamiltonian: Hamiltonian, q: NDArray[np.float64]) -> NDArray[Any]:
+def _softness(hamiltonian: Hamiltonian, q: NDArray[np.float64], isotropic: bool) -> NDArray[Any]:
     """Return J(q) + 2 A, [q, component, component] meV."""
-    J, atom = hamiltonian.fourier(q), np.arange(hamiltonian.lattice.atoms)
-    J.reshape(len(q), len(atom), 3, len(atom), 3)[:, atom, :, atom] += 2 * hamiltonian.quadratic[:, None]
+    atoms = np.arange(hamiltonian.lattice.atoms)
+    if isotropic:
+        a, b, blocks = hamiltonian.fourier_blocks(q)
+        J = np.zeros((len(q), len(atoms), len(atoms)), dtype=np.complex128)
+        J[:, a, b] = blocks[..., 0, 0]
+        J[:, atoms, atoms] += 2 * hamiltonian.quadratic[:, 0, 0]
+    else:
+        J = hamiltonian.fourier(q)
+        J.reshape(len(q), len(atoms), 3, len(atoms), 3)[:, atoms, :, atoms] += 2 * hamiltonian.quadratic[:, None]
     return _real(J)
 
 
-def _sparse(hamiltonian: Hamiltonian, q: NDArray[np.float64]) -> Any:
+def _sparse(hamiltonian: Hamiltonian, q: NDArray[np.float64], isotropic: bool) -> Any:
     """Return J(q) + 2 A of bonds at one q [3], a sparse matrix [component, component] meV."""
     from scipy.sparse import csr_array
 
     atom, (a, b, J) = np.arange(hamiltonian.lattice.atoms), hamiltonian.fourier_blocks(q)
-    blocks = _real(np.concatenate([J[0], 2 * hamiltonian.quadratic]))
-    x, y = np.indices((3, 3))
-    rows = 3 * np.concatenate([a, atom])[:, None, None] + x
-    columns = 3 * np.concatenate([b, atom])[:, None, None] + y
+    size = 1 if isotropic else 3
+    blocks = _real(np.concatenate([J[0], 2 * hamiltonian.quadratic]))[:, :size, :size]
+    x, y = np.indices((size, size))
+    rows = size * np.concatenate([a, atom])[:, None, None] + x
+    columns = size * np.concatenate([b, atom])[:, None, None] + y
     there = blocks != 0
-    return csr_array((blocks[there], (rows[there], columns[there])), shape=(3 * len(atom), 3 * len(atom)))
+    shape = size * len(atom), size * len(atom)
+    return csr_array((blocks[there], (rows[there], columns[there])), shape=shape)
 
 
 def _real(J: NDArray[np.complex128]) -> NDArray[Any]:

@@ -19,7 +19,8 @@ def combinations(vectors: ArrayLike, radius: float) -> NDArray[np.int64]:
     """
     given = np.asarray(vectors, dtype=np.float64)
     reduced, times = shortest(given, np.eye(len(given), dtype=np.int64))
-    reach = np.floor(radius * np.linalg.norm(np.linalg.pinv(reduced), axis=0) + SAME_PLACE).astype(int)
+    nearest = np.sqrt(np.diag(np.linalg.inv(reduced @ reduced.T)))  # 1 / distance between planes of vectors
+    reach = np.floor(radius * nearest + SAME_PLACE).astype(int)
     n = np.indices(2 * reach + 1).reshape(len(given), -1).T - reach
     n = n[np.linalg.norm(n @ reduced, axis=1) <= radius * (1 + SAME_PLACE)] @ times
     return n[np.lexsort(n.T[::-1])]
@@ -41,10 +42,12 @@ def stacking_axis(lattice: Lattice) -> int:
     return 3 - sum(plane_axes(lattice))
 
 
+@lru_cache(maxsize=16)
 def plane_frame(lattice: Lattice) -> NDArray[np.float64]:
     """Right-handed unit vectors (e1, e2, n) in rows, [3, 3]: n normal to the plane, its largest component positive.
 
-    e1 is Cartesian x as seen in the plane, so that a plane of x and y gives the unit matrix, whatever its cell.
+    e1 is Cartesian x as seen in the plane, so that a plane of x and y gives the unit matrix, whatever its cell. The
+    array is shared: do not write to it.
     """
     first, second = lattice.cell[list(plane_axes(lattice))]
     normal = np.cross(first, second)
@@ -52,7 +55,9 @@ def plane_frame(lattice: Lattice) -> NDArray[np.float64]:
     along = np.eye(3)[0 if abs(normal[0]) < 0.9 else 1]
     along = along - (along @ normal) * normal
     along /= np.linalg.norm(along)
-    return np.stack([along, np.cross(normal, along), normal])
+    frame = np.stack([along, np.cross(normal, along), normal])
+    frame.flags.writeable = False
+    return frame
 
 
 def sheets(lattice: Lattice) -> list[NDArray[np.int64]]:
@@ -88,7 +93,7 @@ def _triangles(lattice: Lattice) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     )
     different, which = np.unique(offsets.reshape(-1, 3), axis=0, return_inverse=True)
     which = which.reshape(atoms.shape)
-    there = np.array([lattice.neighbours(offset) for offset in different], np.int64).reshape(-1, lattice.cells)
+    there = lattice.neighbours(different)
     ahead = lattice.coordinates + different[:, None]  # [offset, cell, 3]
     within = ((ahead >= 0) & (ahead < lattice.size)).all(axis=2)
     exist = (there >= 0)[which].all(axis=1)  # [triangle, cell]

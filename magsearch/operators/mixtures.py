@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.operators.mutations import HeatPatch, InsertStripe, RotatePatch, RotateTexture, ShufflePatch
 from magsearch.operators.operator import Operator
 from magsearch.operators.seeds import RandomSpins, SoftWaves
@@ -18,3 +22,16 @@ BREEDING: Mixture = (  # measured in benchmarks/RESULTS.md, Contribution of oper
     (RotateTexture(), 0.5), (ShufflePatch(), 0.5), (StretchTexture(), 2.0), (InsertDislocations(), 2.0),
     (ExchangeWave(), 2.0), (TranslateTexture(), 2.0), (SoftWaves(), 3.0), (RandomSpins(), 0.5),
 )  # fmt: skip
+
+
+def weights(mixture: Mixture, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
+    """Return the weight of each operator of a mixture for a model.
+
+    Soft waves suit crystals. Their weight is multiplied by cells / (cells + atoms of the cell), since a molecule or a
+    large disordered cell has more minima than soft modes, and by the fraction of the couplings that are those of the
+    crystal, since J(q) knows nothing of couplings between single sites.
+    """
+    lattice = hamiltonian.lattice
+    crystal, single = 1 + lattice.cells * len(hamiltonian.bonds), len(hamiltonian.site_bonds or ())
+    suited = lattice.cells / (lattice.cells + lattice.atoms) * crystal / (crystal + single)
+    return np.array([weight * (suited if isinstance(operator, SoftWaves) else 1.0) for operator, weight in mixture])

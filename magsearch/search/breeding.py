@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from magsearch.operators import Mixture
 from magsearch.operators.crystal import Crystal
+from magsearch.operators.mixtures import weights
 from magsearch.randomness import Consumer, Draws
 from magsearch.search.alignment import Alignment
 from magsearch.search.candidate import Candidate
@@ -71,8 +72,8 @@ class Breeding:
 
     def shares(self, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
         """Return the share of each operator of the mixture."""
-        weights = np.array([weight for _, weight in self.mixture])
-        shares = weights / weights.sum()
+        weight = weights(self.mixture, self.crystal.hamiltonian)
+        shares = weight / weight.sum()
         names = [candidate.origin for candidate in candidates if candidate.generation >= self.since]
         made = np.array([names.count(type(operator).__name__) for operator, _ in self.mixture])
         if self.adaptation and made.any():

@@ -67,7 +67,7 @@ class Clusters:
         lattice = sites.lattice
         found, which = [np.empty((0, 4), np.int64)], [np.empty(0, np.int64)]
         for k, (atoms, cells) in enumerate(zip(self.atoms, self.cells - self.cells[:, :1], strict=True)):
-            there = np.stack([lattice.neighbours(cell) for cell in cells], axis=1)
+            there = lattice.neighbours(cells).T
             inside = (there >= 0).all(axis=1)
             found.append(there[inside] * lattice.atoms + atoms)
             which.append(np.full(int(inside.sum()), k))
