@@ -118,6 +118,7 @@ def test_the_first_generation_is_short_where_replicas_are_relaxed_by_a_minimiser
         assert len(new) == expected
         assert [c.origin for c in new].count("given") == given
     assert len(island(MODELS["square_bloch"], replicas=64, minimizer=SimulatedAnnealing())._offspring(0)) == 64
+    assert len(island(MODELS["icosahedron"], replicas=64)._offspring(0)) == 64  # few soft waves, many minima
 
 
 def test_operators_are_drawn_by_their_weights():
@@ -131,18 +132,23 @@ def test_operators_are_drawn_by_their_weights():
 
 
 def test_soft_waves_are_for_crystals():
-    """Their weight falls with the atoms of the cell, and with the couplings that J(q) does not contain."""
+    """They lose weight to random spins with the atoms of the cell, and with couplings that J(q) does not contain."""
     mixture = ((RandomSpins(), 1.0), (SoftWaves(), 3.0))
+
+    def divided(kept):
+        return 1.0 + 3.0 * (1 - kept), 3.0 * kept
+
     crystal = MODELS["square_bloch"]
     cells, bonds = crystal.lattice.cells, len(crystal.bonds)
-    assert_allclose(weights(mixture, crystal), (1.0, 3.0 * cells / (cells + 1)))
+    assert_allclose(weights(mixture, crystal), divided(cells / (cells + 1)))
     molecule = Hamiltonian(
         Lattice.cluster(np.eye(4)[:, :3]), Bonds.none(), site_bonds=Bonds.pairs([0], [1], np.eye(3)[None])
     )
-    assert_allclose(weights(mixture, molecule), (1.0, 3.0 / 5 / 3))  # one cell, four atoms; one pair, both ways
+    assert_allclose(weights(mixture, molecule), divided(1 / 5 / 3))  # one cell, four atoms; one pair, both ways
     disordered = replace(crystal, site_bonds=Bonds.pairs([0] * 7, [1] * 7, np.tile(np.eye(3), (7, 1, 1))))
     share = (1 + cells * bonds) / (1 + cells * bonds + len(disordered.site_bonds))
-    assert_allclose(weights(mixture, disordered), (1.0, 3.0 * cells / (cells + 1) * share))
+    assert_allclose(weights(mixture, disordered), divided(cells / (cells + 1) * share))
+    assert_allclose(weights(((SoftWaves(), 3.0), (HeatPatch(), 1.0)), molecule), (3.0 / 5 / 3, 1.0))
 
 
 @pytest.mark.parametrize(("adaptation", "shares"), [(0.0, (0.5, 0.5)), (0.5, (0.65, 0.35)), (1.0, (0.8, 0.2))])

@@ -273,7 +273,7 @@ class Lattice:
         return np.asarray(np.where(self.periodic, size, np.maximum(size - np.abs(span), 0)).prod(axis=1))
 
     def neighbours(self, offset: ArrayLike) -> NDArray[np.int64]:
-        """Return the cells that lie ``offset`` [..., 3] cells away from all cells, [..., cell]; -1 beyond open edges."""
+        """Return the cells that lie ``offset`` [..., 3] cells away from each, [..., cell]; -1 beyond open edges."""
         by = np.asarray(offset, dtype=np.int64)
         ahead = [np.arange(n) + by[..., axis, None] for axis, n in enumerate(self.size)]  # [..., cell along the axis]
         x, y, z = (

@@ -21,7 +21,7 @@ def combinations(vectors: ArrayLike, radius: float) -> NDArray[np.int64]:
     reduced, times = shortest(given, np.eye(len(given), dtype=np.int64))
     nearest = np.sqrt(np.diag(np.linalg.inv(reduced @ reduced.T)))  # 1 / distance between planes of vectors
     reach = np.floor(radius * nearest + SAME_PLACE).astype(int)
-    n = np.indices(2 * reach + 1).reshape(len(given), -1).T - reach
+    n = np.indices((2 * reach + 1).tolist()).reshape(len(given), -1).T - reach
     n = n[np.linalg.norm(n @ reduced, axis=1) <= radius * (1 + SAME_PLACE)] @ times
     return n[np.lexsort(n.T[::-1])]
 

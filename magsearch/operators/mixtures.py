@@ -24,14 +24,22 @@ BREEDING: Mixture = (  # measured in benchmarks/RESULTS.md, Contribution of oper
 )  # fmt: skip
 
 
-def weights(mixture: Mixture, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
-    """Return the weight of each operator of a mixture for a model.
+def crystalline(hamiltonian: Hamiltonian) -> float:
+    """Return how far soft waves are a basis of the minima of a model, 0 to 1.
 
-    Soft waves suit crystals. Their weight is multiplied by cells / (cells + atoms of the cell), since a molecule or a
-    large disordered cell has more minima than soft modes, and by the fraction of the couplings that are those of the
-    crystal, since J(q) knows nothing of couplings between single sites.
+    cells / (cells + atoms of the cell), since a molecule or a large disordered cell has more minima than soft modes,
+    times the fraction of the couplings that are those of the crystal, since J(q) knows nothing of those between single
+    sites.
     """
     lattice = hamiltonian.lattice
     crystal, single = 1 + lattice.cells * len(hamiltonian.bonds), len(hamiltonian.site_bonds or ())
-    suited = lattice.cells / (lattice.cells + lattice.atoms) * crystal / (crystal + single)
-    return np.array([weight * (suited if isinstance(operator, SoftWaves) else 1.0) for operator, weight in mixture])
+    return lattice.cells / (lattice.cells + lattice.atoms) * crystal / (crystal + single)
+
+
+def weights(mixture: Mixture, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
+    """Return the weight of each operator for a model: soft waves give what is not crystalline to random spins."""
+    weight, kept = np.array([weight for _, weight in mixture]), crystalline(hamiltonian)
+    waves, random = (np.array([isinstance(one, kind) for one, _ in mixture]) for kind in (SoftWaves, RandomSpins))
+    if random.any():
+        weight[random] += (1 - kept) * weight[waves].sum() / random.sum()
+    return np.where(waves, kept * weight, weight)

@@ -22,6 +22,7 @@ from magsearch.minima.free_energy import Fitness
 from magsearch.observables.fingerprint import distinct, fingerprints
 from magsearch.operators import BREEDING, SEEDS, Mixture
 from magsearch.operators.crystal import Crystal
+from magsearch.operators.mixtures import crystalline
 from magsearch.randomness import Consumer, Draws, key
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.convergence import EARLY, Convergence, VarianceControl
@@ -38,7 +39,7 @@ TIGHTLY = 1 / 8  # fraction of the replicas of a generation that are rough candi
 LEFT = 1 / 8  # fraction of offspring that may still move when their generation ends
 LOOSENESS = 10.0  # factor on the tolerances within which rough candidates count as one minimum
 ROUNDING = 1e-7  # of the energy per site in single precision, in units of the stiffest coupling
-FIRST = 16  # replicas of the first generation: many models need a few starts, and what it costs decides
+FIRST = 16  # replicas of the first generation of a crystal: many need a few starts, and what it costs decides
 SEEDED = 100_000  # spins that seeds hold before breeding begins: many models are solved by restarts alone
 RESTARTS = 4  # generations of seeds at most
 POLISH = BarzilaiBorwein(Convergence(steps=2000, variance=None))
@@ -67,8 +68,8 @@ class GeneticTunneling:
     replicas: int = field(
         default=64,
         metadata={
-            "doc": "Textures relaxed in a generation, and size of the population. The first generation relaxes 16 "
-            "of them if `minimizer` is a local minimiser.",
+            "doc": "Textures relaxed in a generation, and size of the population. The first generation of a "
+            "crystal relaxes 16 of them if `minimizer` is a local minimiser.",
             "ge": 2,
             "per_island": True,
         },
@@ -347,7 +348,7 @@ class Island:
         given = list(self.candidates[: settings.replicas]) if self.generation == 0 else []
         count = settings.replicas - others
         if self.generation == 0 and not isinstance(settings.minimizer, Method):  # methods have ladders to fill
-            count = min(count, len(given) + FIRST)
+            count = min(count, len(given) + int(FIRST / crystalline(self.crystal.hamiltonian)))
         draws = Draws(settings.seed, Consumer.OFFSPRING, self.number, self.generation, count)
         bred = restarts(settings.replicas, self.crystal.lattice.sites)
         mixture = settings.seeds if self.generation < bred else settings.operators
