@@ -64,15 +64,18 @@ $(VENV)/installed: $(SOURCES)
 	$(BIN)/pip install --quiet --no-compile --editable .
 	touch $@
 
-# magsearch is installed already: pip adds the packages of an extra without another build. Python files are compiled on all cores;
-# some packages have files for other versions of Python.
-$(VENV)/tested: EXTRA = test
+# magsearch is installed already: pip adds the packages of an extra without another build. Those of the tests are compiled on all
+# cores; some have files for other versions of Python.
+$(VENV)/tested: $(VENV)/installed
+	$(BIN)/pip install --quiet --no-compile 'magsearch[test]'
+	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
+	touch $@
+
 $(VENV)/linters: EXTRA = dev
 $(VENV)/documented: EXTRA = docs
 $(VENV)/linters: $(VENV)/tested
-$(VENV)/tested $(VENV)/linters $(VENV)/documented: $(VENV)/installed
-	$(BIN)/pip install --quiet --no-compile 'magsearch[$(EXTRA)]'
-	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
+$(VENV)/linters $(VENV)/documented: $(VENV)/installed
+	$(BIN)/pip install --quiet 'magsearch[$(EXTRA)]'
 	touch $@
 
 clean:

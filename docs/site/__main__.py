@@ -85,7 +85,8 @@ def main(out: Path) -> int:
     assemble(pages)
     if (out / "searchindex.js").exists():  # a site of an earlier build, which may have other pages
         shutil.rmtree(out)
-    code = sphinx(["-c", str(HERE), "--fail-on-warning", "--keep-going", "--fresh-env", "-q", str(pages), str(out)])
+    strict = ("--fail-on-warning", "--keep-going", "--fresh-env")
+    code = sphinx(["-c", str(HERE), *strict, "--jobs", "auto", "-q", str(pages), str(out)])
     wrong = [] if code else links.broken(out)
     print(
         "\n".join(

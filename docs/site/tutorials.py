@@ -6,16 +6,19 @@ import ast
 import contextlib
 import inspect
 import io
+import multiprocessing
 import os
 import re
 import runpy
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import magsearch as ms
+from magsearch.limits import cores
 
 
 @dataclass(frozen=True)
@@ -61,13 +64,18 @@ RUNS = {
 
 
 def build(root: Path, pages: Path) -> None:
-    """Write a page for every example of the repository, and the list of them, into a folder. Runs the examples."""
+    """Write a page for every example of the repository, and the list of them, into a folder.
+
+    Runs the examples, one on each core.
+    """
     scripts = sorted(root.glob("examples/*.py"))
     if missing := {script.name for script in scripts} ^ set(RUNS):
         raise SystemExit(f"docs/site/tutorials.py and examples/ differ: {', '.join(sorted(missing))}")
-    for script in scripts:
-        print(f"running {script.name}", flush=True)
-        (pages / f"{script.stem}.md").write_text(page(script, RUNS[script.name], root, pages))
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with ProcessPoolExecutor(len(cores()), multiprocessing.get_context("fork")) as processes:
+        written = [processes.submit(page, script, RUNS[script.name], root, pages) for script in scripts]
+        for script, text in zip(scripts, written, strict=True):
+            (pages / f"{script.stem}.md").write_text(text.result())
     names = [script.stem for script in scripts] + [path.stem for path in root.glob("examples/*.ipynb")]
     (pages / "index.md").write_text(INDEX.format(names="\n".join(sorted(names, key=number))))
 
