@@ -22,6 +22,14 @@ PAGES = sorted(
 NAMED = re.compile(
     rf"(?<!`)\bmagsearch(?::\S+|-c\S+\.sif)? ((?:{'|'.join(COMMANDS)})\b.*)"
 )  # also an image of containers
+# a line of code that a shell would run: a program and its words; formulas and settings have " = " or " >= "
+PROGRAM = re.compile(r"(?:[A-Z_]+=\S+ )*(?:[a-z][\w.-]*|/[\w/.-]+)(?: |$)")
+PROGRAMS = {  # known in sentences, where any word may stand in backticks
+    "apptainer", "apt-get", "bash", "cffconvert", "conda", "docker", "eb", "echo", "git", "jupyter", "make", "module",
+    "mpiexec", "nice", "nvidia-cuda-mps-control", "pip", "pipx", "pytest", "python", "sbatch", "scontrol", "source",
+    "spack", "srun", "taskset", "twine",
+}  # fmt: skip
+FENCED = re.compile(r"^```(\S*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SHELL = {"SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_TASK_COUNT": "1", "field": "0.5", "input": "model.toml"}
 
 
@@ -59,3 +67,20 @@ def commands(page: Path) -> list[tuple[str, ...]]:
             if (len(words) > 1 or not inline) and words[-1] != "...":
                 found.append(tuple(words))
     return found
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Language and text of every fenced block of a page in Markdown."""
+    return FENCED.findall(page.read_text())
+
+
+def other_programs(page: Path) -> list[str]:
+    """Return the lines of code of a page in Markdown that are for a shell, but are no command of magsearch."""
+    text = page.read_text().replace("\\\n", " ")
+    lines = [line for language, block in FENCED.findall(text) if language == "bash" for line in block.splitlines()]
+    prose = FENCED.sub("", text)
+    lines += [line for line in prose.splitlines() if line.startswith("    ") and "`" not in line]
+    shell = [line for line in lines if PROGRAM.match(line.strip()) and " = " not in line and " >= " not in line]
+    spans = (span.split() for span in re.findall(r"`([^`]+)`", prose))
+    shell += [" ".join(words) for words in spans if len(words) > 1 and words[0] in PROGRAMS]
+    return [" ".join(line.partition(" #")[0].split()) for line in shell if not NAMED.search(line)]

@@ -2,7 +2,7 @@
 
 A page that names a new file needs a line in ``made`` below; a command that takes long, smaller words in ``SMALLER`` or
 settings in ``MORE``. Commands behind mpiexec, srun and containers are run in this process, and those of mpiexec in
-two processes too: what they find does not depend on that.
+two processes too: what they find does not depend on that. The rest is in test_page_blocks.py.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from command import ended
-from pages import PAGES, ROOT, SITE, commands
+from pages import PAGES, ROOT, SITE, blocks, commands
 from processes import done
 from simulated import stand_in
 
+import magsearch as ms
 from magsearch.cli import COMMANDS
 
 pytestmark = pytest.mark.skipif(not SITE.exists(), reason="the docs are not installed")
@@ -91,6 +93,11 @@ SLOW = re.compile(
     r"^study|^tc |^landscape run|^loop .*(sweeps|1,0,0$)|^device|^atlas c"
     r"|fe-ir111|inputs/pdfeir111|tc\.h5|cuda|cells=auto"
 )
+QUICK = {  # words of the blocks of Python, as they are run here
+    '"inputs/pdfeir111/inpsd.dat"': '"model.toml"', "seed=1": "seed=1, generations=1, replicas=4, bound_seconds=0.1",
+    "300, 2": "12, 2", "G-M-K-G": "G-X-M-G", "mesh=(24, 24, 1)": "mesh=(4, 4, 1)", "size=[12, 12, 4]": "size=[4, 4, 2]",
+}  # fmt: skip
+PYTHON = [(page, text) for page in PAGES if page.suffix == ".md" for kind, text in blocks(page) if kind == "python"]
 WRITES = {"new": 0, "convert": 1}  # which of the words after the command is a file that it writes
 
 
@@ -183,6 +190,32 @@ def test_a_command_of_a_page_runs(run, made, tmp_path, monkeypatch, capsys):
     assert code in FOUND.get(run.split()[0], {0}), f"magsearch {run}\n{capsys.readouterr().err}"
     for name in written(run):
         assert Path(name).exists(), name
+
+
+def given() -> dict[str, Any]:
+    """Objects that a block of Python takes from the reader."""
+    from ase import Atoms
+    from TB2J.io_exchange.io_exchange import SpinIO
+
+    cell = 4.0 * np.eye(3)
+    exchange = {((sign, 0, 0), 0, 0): 0.005 for sign in (1, -1)}
+    spin_io = SpinIO(Atoms("Fe", cell=cell, pbc=True), np.array([[0, 0, 2.0]]), [0], [0], exchange_Jdict=exchange)
+    atoms = Atoms("FeO", positions=[[0, 0, 0], [2, 2, 2]], cell=cell, pbc=True)
+    return {"ms": ms, "result": ms.load("run.h5"), "atoms": atoms, "spin_io": spin_io}
+
+
+@pytest.mark.parametrize(("page", "text"), PYTHON, ids=[page.stem for page, _ in PYTHON])
+def test_a_block_of_python_of_a_page_runs(page, text, made, tmp_path, monkeypatch):
+    for module in ("ase", "TB2J", "xarray", "pandas"):
+        pytest.importorskip(module)
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    for words, fewer in QUICK.items():
+        text = text.replace(words, fewer)
+    known = given()
+    for name in re.findall(r'\.save\("(.*?)"', text):
+        Path(name).unlink()
+    exec(compile(text, page.name, "exec"), known)
 
 
 def test_a_search_of_a_page_runs_under_mpiexec(made, tmp_path, monkeypatch):
