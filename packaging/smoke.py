@@ -1,7 +1,8 @@
 """Check an installed magsearch: python packaging/smoke.py, in any folder and without a compiler.
 
-Version, summary of an input, a search with every instruction set, and a picture. The model is the antiferromagnet on
-the triangular lattice, whose ground state has exactly -1.5 |J| per site (Luttinger & Tisza, Phys. Rev. 70, 954 (1946)).
+Version, a page of the documentation, summary of an input, a search with every instruction set, and a picture. The model
+is the antiferromagnet on the triangular lattice, whose ground state has exactly -1.5 |J| per site (Luttinger & Tisza,
+Phys. Rev. 70, 954 (1946)).
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def check(folder: Path) -> None:
     model, run, picture = folder / "model.toml", folder / "run.h5", folder / "run.png"
     model.write_text(MODEL)
     print(magsearch("--version"), end="")
+    assert "UppASD" in magsearch("docs", "formats#uppasd")
     assert "12 x 12 x 1 cells" in magsearch("info", str(model))
     for name in instruction_sets():
         search = ("--set", "search.generations=3", "--overwrite")

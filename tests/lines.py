@@ -110,6 +110,7 @@ LINES = (
     Line("view {}", "run.h5", "-o", (".vtu", ".png")),
     Line("atlas {} --set search.generations=1", "in.toml", "-o", (FOLDER,)),
     Line("atlas --list"),
+    Line("docs theory#flatness"),
     Line("device --seconds 0.01"),
     Line("info {}", "in.toml"),
     Line("cells {} --sites 8", "run.h5"),

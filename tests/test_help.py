@@ -72,19 +72,22 @@ def test_version_is_that_of_the_package(capsys):
 @pytest.mark.parametrize(
     ("urls", "shown"),
     [
-        (["Homepage, https://home.example", "Documentation, https://docs.example/"], "https://docs.example/"),
-        (["Homepage, https://home.example"], "https://home.example"),
-        (None, None),
+        (
+            ["Homepage, https://home.example", "Documentation, https://docs.example/"],
+            "https://docs.example/, or magsearch docs",
+        ),
+        (["Homepage, https://home.example"], "https://home.example, or magsearch docs"),
+        (None, "magsearch docs"),
     ],
 )
-def test_help_ends_with_the_address_that_the_package_has(urls, shown, monkeypatch, capsys):
+def test_help_ends_with_the_place_of_the_documentation(urls, shown, monkeypatch, capsys):
     data = Message()
     for url in urls or ():
         data["Project-URL"] = url
     monkeypatch.setattr("importlib.metadata.metadata", lambda name: data)
     for arguments in (["-h"], ["run", "-h"]):
         text = printed(capsys, *arguments)
-        assert text.rstrip().endswith(f"Documentation: {shown}") if shown else "Documentation" not in text
+        assert text.rstrip().endswith(f"Documentation: {shown}")
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ COMMANDS = {  # name: its module, and the first paragraph of its docstring, whic
     "report": ("report", "Write an interactive HTML report of a run or a scan."),
     "view": ("view", "Show a texture in three dimensions."),
     "atlas": ("atlas", "Search literature models and compare with known ground states."),
+    "docs": ("docs", "Print a page of the documentation in the terminal."),
     "device": ("device", "List the devices of this machine and test them."),
     "info": ("info", "Summarise an input: lattice, couplings, soft modes, memory."),
     "cells": ("cells", "List supercells commensurate with the softest modes of J(q)."),
@@ -48,23 +49,23 @@ COMMANDS = {  # name: its module, and the first paragraph of its docstring, whic
 PLAIN: dict[str, Any] = {"rich_markup_mode": None}  # brackets in help texts are text: [storage] is a table of the input
 
 
-def documentation() -> str | None:
-    """Return the address of the documentation, as pyproject.toml gives it to the package; None where it gives none."""
+def documentation() -> str:
+    """Return where the documentation is: the address in pyproject.toml, if it has one, and a command."""
     from importlib.metadata import metadata
 
     pairs = [line.partition(",") for line in metadata("magsearch").get_all("Project-URL") or ()]
     urls = {label.strip().lower(): url.strip() for label, _, url in pairs}
-    return urls.get("documentation") or urls.get("homepage") or next(iter(urls.values()), None)
+    address = urls.get("documentation") or urls.get("homepage") or next(iter(urls.values()), None)
+    return f"{address}, or magsearch docs" if address else "magsearch docs"
 
 
 class Documented:
-    """A command or a group whose help ends with the address of the documentation."""
+    """A command or a group whose help ends with the place of the documentation."""
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        """Write where the documentation is, if the package knows it."""
-        if url := documentation():
-            formatter.write_paragraph()
-            formatter.write_text(f"Documentation: {url}")
+        """Write where the documentation is."""
+        formatter.write_paragraph()
+        formatter.write_text(f"Documentation: {documentation()}")
 
 
 class Command(Documented, TyperCommand):

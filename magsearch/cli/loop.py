@@ -24,7 +24,7 @@ from magsearch.search.stopping import Reason
 
 def loop(
     input_file: Annotated[
-        Path | None, typer.Argument(metavar="INPUT", help="Model in any format of docs/formats.md, or OUT.h5.")
+        Path | None, typer.Argument(metavar="INPUT", help="Model in any format (magsearch docs formats), or OUT.h5.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="File of the results. Default: the name of INPUT with -loop.h5.")

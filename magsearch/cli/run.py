@@ -26,7 +26,7 @@ from magsearch.storage import summary
 
 def run(
     input_file: Annotated[
-        Path | None, typer.Argument(metavar="INPUT", help="Model in any format of docs/formats.md.")
+        Path | None, typer.Argument(metavar="INPUT", help="Model in any format (magsearch docs formats).")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="File of the run. Default: the name of INPUT with .h5.")

@@ -27,7 +27,7 @@ from magsearch.search.stopping import Reason
 def scan(
     input_file: Annotated[
         Path | None,
-        typer.Argument(metavar="INPUT", help="Model in any format of docs/formats.md."),
+        typer.Argument(metavar="INPUT", help="Model in any format (magsearch docs formats)."),
     ] = None,
     out: Annotated[
         Path | None,

@@ -24,7 +24,9 @@ from magsearch.search.stopping import Reason
 def tc(
     input_file: Annotated[
         Path | None,
-        typer.Argument(metavar="INPUT", help="Model in any format of docs/formats.md, or OUT.h5 with its champion."),
+        typer.Argument(
+            metavar="INPUT", help="Model in any format (magsearch docs formats), or OUT.h5 with its champion."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="File of the results. Default: the name of INPUT with -tc.h5.")

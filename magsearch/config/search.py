@@ -64,8 +64,8 @@ class SearchTable(Table, path="search", of=(GeneticTunneling, Stop, Convergence)
     fitness: str = field(
         default="energy",
         metadata={
-            "doc": "What candidates are ranked by: their energy, or a local free energy (docs/theory.md, Flatness). "
-            "Energies are reported in any case.",
+            "doc": "What candidates are ranked by: their energy, or a local free energy "
+            "(magsearch docs theory#flatness). Energies are reported in any case.",
             "family": FITNESSES,
         },
     )  # fmt: skip
@@ -107,7 +107,7 @@ class SearchTable(Table, path="search", of=(GeneticTunneling, Stop, Convergence)
         default=None,
         metadata={
             "doc": "Whether small supercells compete first, and copies of the best ones, stretched to the box, are in "
-            "the first generation (docs/performance.md, Large boxes).",
+            "the first generation (magsearch docs performance, Large boxes).",
             "default": "in boxes of more than 10000 sites",
         },
     )  # fmt: skip

@@ -20,7 +20,7 @@ def show(console: Console, record: ScanRecord) -> None:
     points = [(column, kelvin, found) for column in record.columns for kelvin, found in column.points()]
     console.print(fitting(console, lambda wide: _table(record, points, wide)))
     if any(isinstance(found, ThermalState) and not found.agreed for *_, found in points):
-        console.print("? : ladders that began in different phases disagree (docs/theory.md)")
+        console.print("? : ladders that began in different phases disagree (magsearch docs theory)")
     seconds = f"{record.seconds:.1f} s on {record.device}"
     console.print(f"{len(points)} points, {seconds}, {record.stopped or 'not at its end'}")
 

@@ -116,7 +116,7 @@ def opened(path: str | Path) -> ModelFile:
         if known.recognises(file.path, file.text):
             return ModelFile(file, known)
     if structure.kind_by_name(file.path):
-        told = f'expected structure = "{file.path.name}" in the [model] table of a .toml (docs/formats.md)'
+        told = f'expected structure = "{file.path.name}" in the [model] table of a .toml (magsearch docs formats)'
         raise InputError(f"is a crystal structure, without couplings; {told}", path)
     names = "; ".join(known.NAME for known in FORMATS)
     raise InputError(f"is not a model in a supported format; expected one of: {names}", path)

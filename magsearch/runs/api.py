@@ -63,8 +63,8 @@ def search(
     overwrite     whether ``store`` may exist
     initial       textures [site, 3] of the first generation, or names of files that hold such
     checkpoints   keys of the [storage] table
-    settings      seed, replicas, generations and all other keys of the [search] table (docs/settings.md): seconds,
-                  gap, elites, minimizer, backend={"name": "parallel-tempering"}, ...
+    settings      seed, replicas, generations and all other keys of the [search] table (magsearch docs settings):
+                  seconds, gap, elites, minimizer, backend={"name": "parallel-tempering"}, ...
 
     Raises InputError, which names the key, for wrong settings. Ctrl-C raises KeyboardInterrupt, SIGTERM and SIGUSR1
     end the process with exit code 75; a run with ``store`` is stored before, and ``resume`` continues it.

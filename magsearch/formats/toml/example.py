@@ -49,7 +49,7 @@ def _head(name: str, file: str) -> str:
 #   magsearch check {file}     says what is read, and what looks wrong
 #   magsearch run {file}       searches the ground state
 #
-# docs/settings.md lists all keys, docs/formats.md explains signs and units.
+# `magsearch docs settings` lists all keys, `magsearch docs formats` explains signs and units.
 """
 
 
