@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 from models import MODELS
 
+from magsearch.model.bonds import Bonds
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.phases.portrait import Portrait
 from magsearch.phases.rules import RULES, label
-from magsearch.phases.spectrum import portrait, spectrum
+from magsearch.phases.spectrum import portrait, portrait_of, spectrum
 from magsearch.symmetry.space_group import operations
 
 SQUARE = Lattice.named("square", (24, 24, 1))
+FCC = Lattice.named("fcc", (4, 4, 4))
 TRIANGULAR = Lattice.named("triangular", (24, 24, 1), 2.7)
 
 
@@ -107,6 +110,13 @@ def honeycomb_order(lattice: Lattice, parallel: int) -> np.ndarray:
     return found[parallel]
 
 
+def type_three(lattice: Lattice) -> np.ndarray:
+    """Collinear spins of the fcc lattice with q = 2 pi / a (1, 1/2, 0)."""
+    x, y, _ = (lattice.positions / lattice.positions[lattice.positions > 0].min() / 2).T
+    angle = 2 * np.pi * (x + y / 2)
+    return np.sign(np.cos(angle - np.pi / 4))[:, None] * np.array([0, 0.6, 0.8])
+
+
 def square_skyrmions(lattice: Lattice) -> np.ndarray:
     """A square lattice of skyrmions: cores down in an up background."""
     s = np.zeros((lattice.sites, 3))
@@ -168,6 +178,7 @@ KNOWN = {
     "ferrimagnet": (KAGOME, uniform(KAGOME, (0, 0, 1), (0, 0, 1), (0, 0, -1))),
     "noncollinear antiferromagnet": (KAGOME, uniform(KAGOME, *THIRDS)),
     "120 degree antiferromagnet": (TRIANGULAR, spiral(TRIANGULAR, (8, 8, 0))),
+    "antiferromagnet of type III": (FCC, type_three(FCC)),
     "stripes": (SQUARE, rows(SQUARE, "++--")),
     "multi-q": (
         SQUARE,
@@ -185,6 +196,14 @@ def test_textures_have_the_names_that_textbooks_give_them(name):
     lattice, s = KNOWN[name]
     expected = max((rule.name for rule in RULES if rule.name in name), key=len)
     assert label(portrait(lattice, spectrum(lattice, s))) == expected
+
+
+def test_spins_without_couplings_are_no_phase():
+    """Whatever waves their directions make."""
+    lattice, s = KNOWN["conical"]
+    free = Hamiltonian(lattice, Bonds.none())
+    assert label(portrait_of(free, s)) == "independent spins"
+    assert label(portrait(lattice, spectrum(lattice, s))) == "conical"
 
 
 def other_cells(lattice: Lattice) -> Lattice:

@@ -25,7 +25,7 @@ FERROMAGNET = Hamiltonian(CHAIN, shell_bonds(CHAIN, exchange(2.0)))
 def uniform(hamiltonian: Hamiltonian, direction=(0.0, 0.0, 1.0)) -> Minimum:
     texture = np.tile(np.array(direction, dtype=float), (hamiltonian.lattice.sites, 1))
     energy = Evaluator(hamiltonian, Cpu(), np.float64).energies(texture)[0]
-    return Minimum.of(hamiltonian.lattice, hamiltonian.field, texture, energy, 0.0, "made")
+    return Minimum.of(hamiltonian, hamiltonian.field, texture, energy, 0.0, "made")
 
 
 @pytest.mark.slow
@@ -125,7 +125,7 @@ def test_any_model_can_be_sampled(name):
     hamiltonian = MODELS[name]
     texture = np.random.default_rng(1).normal(size=(hamiltonian.lattice.sites, 3))
     texture = texture / np.linalg.norm(texture, axis=1)[:, None] * hamiltonian.occupied[:, None]
-    start = Minimum.of(hamiltonian.lattice, hamiltonian.field, texture, 0.0, 0.0, "made")
+    start = Minimum.of(hamiltonian, hamiltonian.field, texture, 0.0, 0.0, "made")
     states = sampled(Evaluator(hamiltonian, Cpu()), (5.0, 50.0), [start], Tempering(sweeps=30, warmup=10), key(1, 13))
     assert [state.averages.kelvin for state in states] == [5.0, 50.0]
     assert all(state.label == label(state.portrait) for state in states)

@@ -20,7 +20,7 @@ from magsearch.formatting import count, fixed, vector
 from magsearch.observables.propagation import described, propagation_vectors
 from magsearch.observables.topological_charge import rough
 from magsearch.phases.rules import rule_of
-from magsearch.phases.spectrum import portrait, spectrum
+from magsearch.phases.spectrum import portrait_of
 from magsearch.search.archipelago import Archipelago
 from magsearch.search.candidate import Candidate
 from magsearch.search.history import History
@@ -135,8 +135,8 @@ def named(record: Record) -> list[str]:
     """Return a line with the phase of the champion, and what defines it; none where no phase is known yet."""
     if not record.elites or not record.elites[0].phase:
         return []
-    phase, model = record.elites[0].phase, record.hamiltonian
-    rule = rule_of(portrait(model.lattice, spectrum(model.lattice, record.elites[0].spins), model.field))
+    phase = record.elites[0].phase
+    rule = rule_of(portrait_of(record.hamiltonian, record.elites[0].spins))
     sentence = f": {rule.sentence}" if rule.name == phase else ""  # files of other versions may have other rules
     return [f"phase {phase}{charge_words(record, 0)}{sentence}"]
 

@@ -23,7 +23,7 @@ from magsearch.minima.degeneracy import Minima
 from magsearch.observables.fingerprint import fingerprint
 from magsearch.observables.topological_charge import topological_charge
 from magsearch.phases.rules import label
-from magsearch.phases.spectrum import portrait, spectrum
+from magsearch.phases.spectrum import portrait_of
 from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import relax
@@ -232,7 +232,7 @@ class Explorer:
             self.say(f"more than {self.most} minima: others are left out")
             return landscape, -1
         charge = float(topological_charge(hamiltonian.lattice, texture))
-        phase = label(portrait(hamiltonian.lattice, spectrum(hamiltonian.lattice, texture), hamiltonian.field))
+        phase = label(portrait_of(hamiltonian, texture))
         new = Minimum(texture, energy, charge, phase)
         return replace(landscape, minima=(*landscape.minima, new)), len(landscape.minima)
 

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.formatting import fixed
-from magsearch.model.lattice import Lattice
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.phases.portrait import Portrait
 from magsearch.phases.rules import label
-from magsearch.phases.spectrum import portrait, spectrum
+from magsearch.phases.spectrum import portrait_of
 from magsearch.thermal.sampling import Averages
 from magsearch.thermal.statistics import Estimate
 
@@ -77,7 +77,7 @@ class Minimum:
     @classmethod
     def of(
         cls,
-        lattice: Lattice,
+        hamiltonian: Hamiltonian,
         field: Sequence[float],
         texture: NDArray[Any],
         energy: float,
@@ -85,8 +85,7 @@ class Minimum:
         origin: str,
     ) -> Minimum:
         """Return a minimum with its portrait in a field (tesla)."""
-        figures = portrait(lattice, spectrum(lattice, texture), field)
-        return cls(texture, float(energy), float(torque), figures, origin)
+        return cls(texture, float(energy), float(torque), portrait_of(hamiltonian, texture, field), origin)
 
 
 @dataclass(frozen=True, eq=False)

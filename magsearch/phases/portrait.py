@@ -56,6 +56,7 @@ class Portrait:
     sublattices     magnetic sublattices of a plane on which neighbours are alike; 0 if there is one, or none
     opposed         mean |charge| of a sublattice per cell of a triangular lattice with the wave number of its texture
     hedgehogs       hedgehogs and antihedgehogs per site
+    coupled         whether anything couples the spins of the model
     """
 
     kelvin: float
@@ -79,6 +80,7 @@ class Portrait:
     sublattices: float = 0.0
     opposed: float = 0.0
     hedgehogs: float = 0.0
+    coupled: bool = True
 
     @property
     def uniform(self) -> float:

@@ -29,6 +29,11 @@ def _compensated(p: Portrait) -> bool:
 
 RULES = (
     Rule(
+        "independent spins",
+        "a model without couplings: every spin follows its own anisotropy and the field",
+        lambda p: not p.coupled,
+    ),
+    Rule(
         "hedgehog lattice",
         "several Bragg peaks coexist, with hedgehogs and antihedgehogs between cells of three dimensions",
         lambda p: p.crystalline and p.together > 1.5 and p.hedgehogs > 0,
@@ -111,6 +116,11 @@ RULES = (
         "antiferromagnet",
         "one Bragg peak whose 2 q is a reciprocal lattice vector",
         lambda p: p.arms[0].order == 2,
+    ),
+    Rule(
+        "antiferromagnet",
+        "one Bragg peak of collinear spins that compensate each other, with more antiparallel than parallel neighbours",
+        lambda p: p.linear > 0.9 and p.uniform < 0.01 and p.bonded < 0,
     ),
     Rule(
         "120 degree antiferromagnet",

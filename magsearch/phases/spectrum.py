@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice, shortest
 from magsearch.model.reciprocal import wave_numbers, wave_vectors
 from magsearch.model.triangulation import plane_axes, plane_frame, sheets
@@ -127,7 +129,14 @@ def portrait(
     )
 
 
-def _directions(measured: Spectrum) -> dict[str, float]:
+def portrait_of(hamiltonian: Hamiltonian, texture: ArrayLike, field: Sequence[float] | None = None) -> Portrait:
+    """Return the portrait of a minimum of a model, in another field (tesla) if one is given."""
+    lattice = hamiltonian.lattice
+    found = portrait(lattice, spectrum(lattice, texture), hamiltonian.field if field is None else field)
+    return replace(found, coupled=hamiltonian.coupled or hamiltonian.n_spins == 1)
+
+
+def _directions(measured: Spectrum) -> dict[str, Any]:
     """Return how spins, and their deviations from the mean spin, are distributed over directions."""
     total = max(float(np.trace(measured.square)), 1e-300)
     values = np.linalg.eigvalsh(measured.square) / total

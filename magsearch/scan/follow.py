@@ -81,7 +81,7 @@ def relaxed(batch: Batch, given: Input, device: Device, watch: Watch) -> list[tu
     textures = np.stack([trial.texture for trial in batch.trials])
     done = relax(minimizer, evaluator, textures, np.array(fields, dtype=np.float64), watch)
     return [
-        (trial.column, Minimum.of(first.hamiltonian.lattice, field, texture, energy, torque, trial.origin))
+        (trial.column, Minimum.of(first.hamiltonian, field, texture, energy, torque, trial.origin))
         for trial, field, texture, energy, torque in zip(
             batch.trials, fields, done.textures, done.energy, done.torque, strict=True
         )

@@ -161,7 +161,7 @@ class Scan:
             self.report(f"note       polish: elites without {search.overdue}")
         minima = lowest(
             Minimum.of(
-                at.hamiltonian.lattice,
+                at.hamiltonian,
                 at.hamiltonian.field,
                 e.spins,
                 e.energy,

@@ -27,7 +27,7 @@ from magsearch.observables.magnetization import magnetization
 from magsearch.observables.propagation import ordering_vector
 from magsearch.observables.topological_charge import topological_charge
 from magsearch.phases.rules import label
-from magsearch.phases.spectrum import portrait, spectrum
+from magsearch.phases.spectrum import portrait_of
 from magsearch.search import records
 from magsearch.search.records import Place
 
@@ -64,8 +64,7 @@ def _wave(hamiltonian: Hamiltonian, spins: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _phase(hamiltonian: Hamiltonian, spins: NDArray[Any]) -> str:
-    lattice = hamiltonian.lattice
-    return label(portrait(lattice, spectrum(lattice, spins), hamiltonian.field))
+    return label(portrait_of(hamiltonian, spins))
 
 
 @dataclass(frozen=True, eq=False)
