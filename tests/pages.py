@@ -27,7 +27,7 @@ PROGRAM = re.compile(r"(?:[A-Z_]+=\S+ )*(?:[a-z][\w.-]*|/[\w/.-]+)(?: |$)")
 PROGRAMS = {  # known in sentences, where any word may stand in backticks
     "apptainer", "apt-get", "bash", "cffconvert", "conda", "docker", "eb", "echo", "git", "jupyter", "make", "module",
     "mpiexec", "nice", "nvidia-cuda-mps-control", "pip", "pipx", "pytest", "python", "sbatch", "scontrol", "source",
-    "spack", "srun", "taskset", "twine",
+    "spack", "srun", "taskset", "twine", "uv",
 }  # fmt: skip
 FENCED = re.compile(r"^```(\S*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SHELL = {"SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_TASK_COUNT": "1", "field": "0.5", "input": "model.toml"}
