@@ -60,6 +60,8 @@ def test_axes_have_labels_and_those_that_are_counted_have_scales(files):
         offspring, history = file["history/offspring"], file["history"]
         for axis, name in enumerate(("generation", "island", "operator")):
             assert offspring.dims[axis][0] == history[name]
+        scaled = [[len(axis) > 0 for axis in item.dims] for item in map(file.get, datasets(files[0]))]
+        assert all(all(one) or not any(one) for one in scaled), "netCDF knows no dataset with scales on some axes only"
         assert history["operator"].asstr()[()].tolist() == list(history.attrs["operators"])
 
 

@@ -42,7 +42,8 @@ OUTPUT = {  # indented lines that look like a command: what magsearch prints, an
 }
 NOT_RUN = {  # why: commands of other programs that no test runs
     "installs from an index of packages, which is not ours": [
-        r"(?:pip|uv pip|apt-get) (?:install|download) .*", r"pip install --no-cache-dir", r"pip install \.", r"uv pip install",
+        r"(?:pip|uv pip|apt-get) (?:install|download) .*", r"pip install --no-cache-dir", r"pip install \.",
+        r"uv pip install",
     ],
     "measures for minutes or hours; its options are compared with its source": [
         r".*\bpython benchmarks/.*", r"python tests/(?:damage|soak)\.py .*",

@@ -165,15 +165,17 @@ def axis_names(item: h5py.Dataset) -> list[str]:
 def attach_scales(group: h5py.Group) -> None:
     """Attach HDF5 dimension scales to the axes of all datasets of a group and of the groups in it.
 
-    As in netCDF, a dataset that is named as its only axis is the scale of this axis in its group.
+    As in netCDF, a dataset that is named as its only axis is the scale of this axis in its group, and a dataset has
+    scales on all of its axes or on none.
     """
     every = {name: item for name, item in group.items() if isinstance(item, h5py.Dataset) and "axes" in item.attrs}
     scales = {name: item for name, item in every.items() if axis_names(item) == [name]}
     for name, scale in scales.items():
         scale.make_scale(name)
     for item in (item for name, item in every.items() if name not in scales):
-        for number, axis in enumerate(axis_names(item)):
-            if axis in scales and len(scales[axis]) == item.shape[number]:
+        axes = axis_names(item)
+        if all(axis in scales and len(scales[axis]) == size for axis, size in zip(axes, item.shape, strict=True)):
+            for number, axis in enumerate(axes):
                 item.dims[number].attach_scale(scales[axis])
     for item in group.values():
         if isinstance(item, h5py.Group):
