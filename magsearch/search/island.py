@@ -69,7 +69,7 @@ class GeneticTunneling:
         default=64,
         metadata={
             "doc": "Textures relaxed in a generation, and size of the population. The first generation of a "
-            "crystal relaxes 16 of them if `minimizer` is a local minimiser.",
+            "crystal relaxes 16, unless textures are given or a back-end relaxes them.",
             "ge": 2,
             "per_island": True,
         },
@@ -347,8 +347,8 @@ class Island:
         settings = self.settings
         given = list(self.candidates[: settings.replicas]) if self.generation == 0 else []
         count = settings.replicas - others
-        if self.generation == 0 and not isinstance(settings.minimizer, Method):  # methods have ladders to fill
-            count = min(count, len(given) + int(FIRST / crystalline(self.crystal.hamiltonian)))
+        if self.generation == 0 and not given and not isinstance(settings.minimizer, Method):  # methods fill ladders
+            count = min(count, int(FIRST / crystalline(self.crystal.hamiltonian)))
         draws = Draws(settings.seed, Consumer.OFFSPRING, self.number, self.generation, count)
         bred = restarts(settings.replicas, self.crystal.lattice.sites)
         mixture = settings.seeds if self.generation < bred else settings.operators
