@@ -37,6 +37,7 @@ OFFSPRING = BarzilaiBorwein(Convergence(variance=EARLY))
 REFINEMENT = BarzilaiBorwein(Convergence(steps=2000, variance=VarianceControl(200, relative=1e-8)))
 TIGHTLY = 1 / 8  # fraction of the replicas of a generation that are rough candidates, which are relaxed tightly
 LEFT = 1 / 8  # fraction of offspring that may still move when their generation ends
+EASY = 1 / 2  # the same of a first generation of seeds: of a model that a few starts solve, the first to arrive will do
 LOOSENESS = 10.0  # factor on the tolerances within which rough candidates count as one minimum
 ROUNDING = 1e-7  # of the energy per site in single precision, in units of the stiffest coupling
 FIRST = 16  # replicas of the first generation of a crystal: many need a few starts, and what it costs decides
@@ -325,7 +326,7 @@ class Island:
         """
         first, second = self.settings.minimizer, self.settings.refinement
         if isinstance(first, Method) or not rough or not alike(first, second):
-            plan = planned(first, offspring, LEFT)
+            plan = planned(first, offspring, EASY if self._begins else LEFT)
             new, evaluations = yield from self._relaxing(offspring, first, self.evaluator, plan)
             refined: list[Candidate] = []
             if rough:
@@ -342,12 +343,17 @@ class Island:
         new, refined = ([done[place] for place in np.flatnonzero(tight == follows)] for follows in (False, True))
         return new, refined, evaluations
 
+    @property
+    def _begins(self) -> bool:
+        """Whether the next generation is a first one of seeds that a minimiser relaxes: methods fill their ladders."""
+        return self.generation == 0 and not self.candidates and not isinstance(self.settings.minimizer, Method)
+
     def _offspring(self, others: int) -> list[Candidate]:
         """Return the offspring that one generation relaxes beside ``others``; given textures come first, at first."""
         settings = self.settings
         given = list(self.candidates[: settings.replicas]) if self.generation == 0 else []
         count = settings.replicas - others
-        if self.generation == 0 and not given and not isinstance(settings.minimizer, Method):  # methods fill ladders
+        if self._begins:
             count = min(count, int(FIRST / crystalline(self.crystal.hamiltonian)))
         draws = Draws(settings.seed, Consumer.OFFSPRING, self.number, self.generation, count)
         bred = restarts(settings.replicas, self.crystal.lattice.sites)
