@@ -48,6 +48,7 @@ MODULES = {  # the public names, and where they are
     "relaxation.relax": ("relax",),
     "relaxation.velocity_projection": ("VelocityProjection",),
     "runs.api": ("resume", "search"),
+    "runs.energy": ("TextureEnergy", "energy"),
     "runs.hysteresis": ("LoopResult", "loop"),
     "runs.landscape": ("Exploration", "landscape"),
     "runs.load": ("load",),

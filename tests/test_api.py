@@ -16,6 +16,7 @@ from records import made_early
 
 import magsearch as ms
 from magsearch import storage
+from magsearch.errors import InputError
 from magsearch.search import stopping
 from magsearch.search.stopping import GenerationsSpent, Reason, Stored
 
@@ -291,3 +292,22 @@ def test_every_public_name_is_there():
     assert callable(ms.search), "though there is a package of this name"
     with pytest.raises(AttributeError, match="serach"):
         ms.serach  # noqa: B018
+
+
+def test_the_energy_of_a_texture_is_one_call(tmp_path):
+    """Of a ferromagnet along its field, on paper; arrays of other shapes or lengths are refused with their place."""
+    (tmp_path / "model.toml").write_text(
+        '[model]\nlattice = "square"\nsize = [3, 3, 1]\nmoment = 2.0\nfield = 5.0\n[[model.exchange]]\nJ = 1.5\n'
+    )
+    model, up = ms.read(tmp_path / "model.toml"), np.tile([0.0, 0.0, 1.0], (9, 1))
+    found = ms.energy(tmp_path / "model.toml", up)
+    assert found == ms.energy(model, up * 1.0001)
+    assert (found.terms["exchange"], found.terms["zeeman"]) == pytest.approx((-3.0, -0.0578838180 * 10))
+    assert found.per_site == pytest.approx(sum(found.terms.values()))
+    assert found.torque == 0
+    ms.search(model, seed=1, generations=1, replicas=4, progress=False, store=tmp_path / "run.h5")
+    assert ms.energy(model, str(tmp_path / "run.h5")).per_site == pytest.approx(found.per_site)
+    with pytest.raises(InputError, match=r"spins: has the shape \(3, 3\); expected \(9, 3\)"):
+        ms.energy(model, np.eye(3))
+    with pytest.raises(InputError, match="spins: the spin of site 0 has length 2; expected a unit vector"):
+        ms.energy(model, 2 * up)

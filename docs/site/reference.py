@@ -12,7 +12,7 @@ TOPICS = {  # of the API: title and the modules whose public names it has
     "Searching": ("runs.api", "runs.load", "runs.result", "scan.api"),
     "Barriers": ("runs.landscape",),
     "Temperatures and fields": ("runs.tc", "runs.hysteresis"),
-    "Models and files": ("formats", "model.", "errors"),
+    "Models and files": ("formats", "runs.energy", "model.", "errors"),
     "Textures": ("observables.", "symmetry.", "export."),
     "Spin waves": ("magnons.",),
     "Methods": ("relaxation.", "thermal."),

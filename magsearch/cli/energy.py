@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from magsearch.cli import completion
 from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, Strict, device_named, read_input, texture_of
 from magsearch.console import model
-from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError, unknown
-from magsearch.observables.energy_density import energies, largest_torque
+from magsearch.runs.energy import of_texture
 from magsearch.units import MRY
 
 UNITS = ("meV", "mRy")
@@ -40,24 +38,20 @@ def energy(
         raise InputError(unknown("unit", unit, UNITS), "--unit")
     hamiltonian = read_input(input_file, settings, strict).hamiltonian
     texture = texture_of(spins, hamiltonian, strict)
-    scale, on = (1.0 if unit == "meV" else 1 / MRY), device_named(device)
-    whole = Evaluator(hamiltonian, on, np.float64)
-    terms = energies({n: Evaluator(h, on, np.float64) for n, h in hamiltonian.parts().items()}, texture)
-    total = float(whole.energies(texture)[0]) / hamiltonian.n_spins
-    torque = largest_torque(hamiltonian, whole.field(texture), texture)
+    scale, found = (1.0 if unit == "meV" else 1 / MRY), of_texture(hamiltonian, texture, device_named(device))
     result = {
         "unit": unit,
-        "energy_per_site": total * scale,
-        "terms": {name: value * scale for name, value in terms.items()},
-        "torque": torque * scale,
+        "energy_per_site": found.per_site * scale,
+        "terms": {name: value * scale for name, value in found.terms.items()},
+        "torque": found.torque * scale,
         "sites": hamiltonian.lattice.sites,
     }
     if as_json:
         print(json.dumps(result, indent=1))
         return
-    rows = {"total": total, **terms}
+    rows = {"total": found.per_site, **found.terms}
     model.table_of(
         model.console(),
         {n: f"{v * scale:18.10f} {unit} per site" for n, v in rows.items()}
-        | {"torque": f"{torque * scale:18.3e} {unit}, largest"},
+        | {"torque": f"{found.torque * scale:18.3e} {unit}, largest"},
     )

@@ -35,15 +35,25 @@ def read_spins(path: str | Path, lattice: Lattice, vacancies: Collection[int] = 
     spins = _read(path, lattice)
     if len(spins) != lattice.sites:
         raise InputError(f"has {len(spins)} sites; the lattice has {lattice.sites}", path)
+    return normalised(spins, vacancies, path)
+
+
+def normalised(
+    spins: NDArray[np.float64], vacancies: Collection[int], where: str | Path, first: int = 1
+) -> NDArray[np.float64]:
+    """Return spins [site, 3] that are unit vectors but for rounding as unit vectors.
+
+    Raises InputError, which names ``where`` and the site, counted from ``first``, for any other length.
+    """
     with np.errstate(over="ignore"):
         length = np.linalg.norm(spins, axis=1)
-    empty = np.zeros(lattice.sites, dtype=bool)
+    empty = np.zeros(len(spins), dtype=bool)
     empty[list(vacancies)] = True
     wrong = ~np.where(empty, length == 0, np.abs(length - 1) <= UNIT)
     if wrong.any():
         site = int(wrong.argmax())
         expected = "0 at a vacancy" if empty[site] else "a unit vector"
-        raise InputError(f"the spin of site {site + 1} has length {length[site]:.6g}; expected {expected}", path)
+        raise InputError(f"the spin of site {site + first} has length {length[site]:.6g}; expected {expected}", where)
     return spins / np.where(empty, 1.0, length)[:, None]
 
 
