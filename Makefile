@@ -41,6 +41,7 @@ docs: $(VENV)/tested
 	mv docs/settings.new docs/settings.md
 	$(BIN)/python docs/architecture.py
 	$(BIN)/python docs/datasets.py
+	$(BIN)/python docs/lattices.py
 
 # the documentation site in build/site/index.html; warnings are errors
 site: $(VENV)/documented

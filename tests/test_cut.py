@@ -93,6 +93,16 @@ def test_a_scan_without_two_points_is_refused():
             cut(record)
 
 
+def test_colours_over_temperatures_change_at_the_crossing_of_zero_temperature():
+    """At B = 3 / m = 1.5, not in the middle between the columns; at high temperature the nearest point is the phase."""
+    found = cut(heated(scan(fields=(0.0, 1.0, 4.0))), "field", "temperature")
+    image, labels, (low, high) = phase_diagram.phase_map(found.points, 200, found.at_zero)
+    across = np.linspace(low[0], high[0], 200)
+    cold = np.array(labels)[image[0]]
+    assert set(cold[(across > 1) & (across < 1.48)]) == {"antiferromagnet"}
+    assert set(cold[across > 1.52]) == {"ferromagnet"}
+
+
 def test_diagram_has_the_colour_of_the_lowest_phase_everywhere():
     """Not only at the points: the boundary is B = 3 / m, where energies cross."""
     from matplotlib.colors import to_hex

@@ -13,9 +13,9 @@ from magsearch import storage
 from magsearch.cli.arguments import HeldAt, Json, XAxis, YAxis
 from magsearch.console import model
 from magsearch.errors import InputError
-from magsearch.phases.crossings import Crossing, crossings
+from magsearch.phases.crossings import crossings
 from magsearch.plots import phase_diagram
-from magsearch.scan.cut import TEMPERATURE, Cut, cut_of
+from magsearch.scan.cut import Cut, cut_of
 from magsearch.storage import ScanRecord
 
 
@@ -70,5 +70,4 @@ def _draw(record: ScanRecord, cut: Cut, out: Path) -> None:
         points = sorted(cut.points, key=lambda point: point.x)
         phase_diagram.curves(points, cut.rows[0] if cut.rows else None, axes[0], title, out)
         return
-    cold: list[Crossing] = crossings(cut.rows[0]) if cut.names[1] == TEMPERATURE and cut.rows else []
-    phase_diagram.diagram(cut.points, (axes[0], axes[1]), title, out, cold)
+    phase_diagram.diagram(cut.points, (axes[0], axes[1]), title, out, cut.at_zero)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,11 +65,14 @@ def colour(label: str, labels: Sequence[str]) -> str:
 # -- two axes ----------------------------------------------------------------------------------------------------------
 
 
-def phase_map(points: Sequence[Point], mesh_size: int = MESH) -> tuple[NDArray[np.int64], list[str], NDArray[Any]]:
+def phase_map(
+    points: Sequence[Point], mesh_size: int = MESH, at_zero: Sequence[Crossing] = ()
+) -> tuple[NDArray[np.int64], list[str], NDArray[Any]]:
     """Return an image [y, x] of phase numbers, the phases' labels by frequency, and the corners [low and high, axis].
 
     If all points are minima, every pixel has the phase of lowest interpolated energy, pixels in the margin that of the
-    nearest place inside. Otherwise every pixel has the phase of the nearest point.
+    nearest place inside. Otherwise every pixel has the phase of the nearest point, where a crossing ``at_zero``
+    temperature counts as the middle between its columns.
     """
     where = np.array([[point.x, point.y] for point in points])
     labels = sorted(dict.fromkeys(p.label for p in points), key=lambda name: -sum(p.label == name for p in points))
@@ -76,7 +80,8 @@ def phase_map(points: Sequence[Point], mesh_size: int = MESH) -> tuple[NDArray[n
     x, y = (np.linspace(low[k], high[k], mesh_size) for k in range(2))
     mesh = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     unit = np.ptp(where, axis=0)
-    nearest = cKDTree(where / unit).query(mesh / unit)[1]
+    placed = np.stack([_between(mesh[:, 0], where[:, 0], at_zero), mesh[:, 1]], axis=1)
+    nearest = cKDTree(where / unit).query(placed / unit)[1]
     which = np.array([labels.index(point.label) for point in points])[nearest]
     if not any(isinstance(point.found, ThermalState) for point in points):
         within = mesh.clip(where.min(axis=0), where.max(axis=0))
@@ -85,12 +90,26 @@ def phase_map(points: Sequence[Point], mesh_size: int = MESH) -> tuple[NDArray[n
     return which.reshape(mesh_size, mesh_size), labels, np.array([low, high])
 
 
-def regions(axes: Axes, points: Sequence[Point]) -> list[str]:
-    """Draw the phases of a plane as coloured regions with the points on top; return the labels by frequency."""
+def _between(x: NDArray[Any], columns: NDArray[Any], at_zero: Sequence[Crossing]) -> NDArray[np.float64]:
+    """Return places on an axis moved so that the first crossing between two columns is in the middle between them."""
+    known = np.unique(columns)
+    knots = dict(zip(known.tolist(), known.tolist(), strict=True))
+    for a, b in pairwise(known.tolist()):
+        inside = [crossing.at for crossing in at_zero if a < crossing.at < b]
+        knots |= {min(inside): (a + b) / 2} if inside else {}
+    at = sorted(knots)
+    return np.where((x < at[0]) | (x > at[-1]), x, np.interp(x, at, [knots[place] for place in at]))
+
+
+def regions(axes: Axes, points: Sequence[Point], at_zero: Sequence[Crossing] = ()) -> list[str]:
+    """Draw the phases of a plane as coloured regions with the points on top; return the labels by frequency.
+
+    at_zero   crossings at zero temperature, where colours change
+    """
     from matplotlib.colors import ListedColormap
 
     where = np.array([[point.x, point.y] for point in points])
-    image, labels, (low, high) = phase_map(points)
+    image, labels, (low, high) = phase_map(points, at_zero=at_zero)
     chosen = ListedColormap([colour(label, labels) for label in labels])
     extent = (low[0], high[0], low[1], high[1])
     axes.imshow(
@@ -144,7 +163,7 @@ def diagram(
         from matplotlib.patches import Patch
 
         axes = figure.add_subplot()
-        labels = regions(axes, points)
+        labels = regions(axes, points, at_zero)
         for crossing in at_zero:
             axes.errorbar(
                 crossing.at,

@@ -95,7 +95,7 @@ def _diagram(cut: Cut, points: Sequence[Found], slider: Any) -> Any:
     from bokeh.models import ColumnDataSource, CustomJS, HoverTool, Range1d, TapTool
     from bokeh.plotting import figure
 
-    image, labels, (low, high) = phase_diagram.phase_map(cut.points, PIXELS)
+    image, labels, (low, high) = phase_diagram.phase_map(cut.points, PIXELS, cut.at_zero)
     inks = [phase_diagram.colour(label, labels) for label in labels]
     margin = 0.015 * (high - low)  # points on the edge are not clipped
     x_range, y_range = (Range1d(*ends) for ends in zip(low - margin, high + margin, strict=True))

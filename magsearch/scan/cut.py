@@ -11,7 +11,7 @@ import numpy as np
 
 from magsearch.errors import InputError
 from magsearch.phases.column import Column
-from magsearch.phases.crossings import Row
+from magsearch.phases.crossings import Crossing, Row, crossings
 from magsearch.plots import phase_diagram
 from magsearch.scan.space import FIELD, Space
 from magsearch.storage import ScanRecord
@@ -51,6 +51,11 @@ class Cut:
     def held(self) -> str:
         """Values of the fixed settings as text."""
         return ", ".join(self.said(name, value) for name, value in self.fixed.items())
+
+    @property
+    def at_zero(self) -> list[Crossing]:
+        """Transitions at zero temperature, on the lower edge of a diagram over a coordinate and temperatures."""
+        return crossings(self.rows[0]) if self.rows and self.names[1:] == (TEMPERATURE,) else []
 
     @property
     def places(self) -> list[dict[str, float]]:
