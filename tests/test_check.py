@@ -172,7 +172,7 @@ def test_free_spins_have_no_softest_wave_and_are_called_independent(command, tmp
     path = tmp_path / "model.toml"
     path.write_text(PLANTED["no couplings"][0])
     _, shown, _ = here(capsys, command, path)
-    assert "couplings  none: the 64 spins are independent of each other" in shown
+    assert "couplings  none: 64 spins, independent of each other" in shown
     assert "softest q" not in shown
 
 

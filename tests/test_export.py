@@ -288,6 +288,8 @@ def test_a_wave_that_the_box_holds_once_is_said_to_be_of_the_box():
     )
     assert (once.q[0], once.box_only) == (Fraction(1, 12), True)
     assert (thrice.q[0], thrice.box_only) == (Fraction(1, 4), False)
+    assert described([once]).endswith("the texture repeats with the box only, so that q is uncertain by (0.042, 0, 0)")
+    assert "uncertain" not in described([thrice])
 
 
 def test_wavelengths_and_directions_do_not_depend_on_the_vectors_of_the_cell():

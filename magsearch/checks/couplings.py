@@ -29,7 +29,7 @@ def uncoupled(couplings: Couplings) -> Iterator[Finding]:
     if not hamiltonian.coupled:
         if lattice.sites > 1:
             yield Finding(
-                "no-couplings", f"no couplings: the {hamiltonian.n_spins} spins are independent of each other",
+                "no-couplings", f"no couplings: {count(hamiltonian.n_spins, 'spin')}, independent of each other",
                 "expected exchange, as [[model.exchange]] or [[model.bond]]",
             )  # fmt: skip
         return

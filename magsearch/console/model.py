@@ -52,13 +52,11 @@ def summary(console: Console, hamiltonian: Hamiltonian) -> None:
     lattice = hamiltonian.lattice
     size = " x ".join(str(n) for n in lattice.size)
     edges = ", ".join("periodic" if p else "open" for p in lattice.periodic)
-    console.print(
-        f"lattice    {size} cells ({edges}), {count(lattice.atoms, 'atom')} in the basis, {lattice.sites} sites",
-        soft_wrap=True,
-    )
+    inside = f"{count(lattice.atoms, 'atom')} in the basis, {count(lattice.sites, 'site')}"
+    console.print(f"lattice    {size} cells ({edges}), {inside}", soft_wrap=True)
     told = f"{hamiltonian.coordination:.4g} per site, range {hamiltonian.reach:.4g} angstrom"
     if not hamiltonian.coupled:
-        told = f"none: the {hamiltonian.n_spins} spins are independent of each other"
+        told = f"none: {count(hamiltonian.n_spins, 'spin')}, independent of each other"
     console.print(f"couplings  {told}", soft_wrap=True)
     if hamiltonian.dipole is not None:
         console.print(f"dipoles    {hamiltonian.dipole.summary(lattice)}", soft_wrap=True)

@@ -31,7 +31,7 @@ class PropagationVector:
     harmonic   whether it is a sum of heavier arms
     vector     q in 1/angstrom
     resolution half the distance of the neighbouring wave vectors that fit into the box, r.l.u. by axis of that cell
-    box_only   whether the box holds one period of it only along some axis, so that q was not free to be another
+    box_only   whether the box is one period of it along some axis (7/12 in 12 cells, as 1/12)
     """
 
     q: tuple[Fraction, Fraction, Fraction]
@@ -139,8 +139,9 @@ def described(arms: Sequence[PropagationVector]) -> str:
     uniform = sum(arm.weight for arm in arms if not any(arm.q))
     if uniform:
         words.append(f"q = 0: {uniform:.2f}")
-    if any(arm.box_only for arm in main):
-        words.append("the box holds one wavelength only, so that it had no choice of q")
+    if alone := next((arm for arm in main if arm.box_only), None):
+        step = ", ".join(f"{part:.2g}" if part < 0.5 else "0" for part in alone.resolution)  # 0: an axis with one cell
+        words.append(f"the texture repeats with the box only, so that q is uncertain by ({step})")
     return "; ".join(words)
 
 
