@@ -79,7 +79,7 @@ class SearchTable(Table, path="search", of=(GeneticTunneling, Stop, Convergence)
         default_factory=dict,
         metadata={
             "doc": "Weights of the operators that generate the first generation, and up to three more of small models. "
-            "*SoftWaves* counts less in molecules and disordered models (docs/theory.md).",
+            "*SoftWaves* counts less in molecules and disordered models (magsearch docs theory).",
             "ge": 0, "per_island": True,
             "default": "`SEEDS` in magsearch/operators/mixtures.py",
         },
