@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +20,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["PYTHONSAFEPATH"] = "1"  # subprocesses take the installed package, not the folder that they start in
 # Hundreds of subprocesses import magsearch; without its bytecode each of them would compile 220 modules, in 0.5 s
 os.environ["PYTHONDONTWRITEBYTECODE"] = ""
+sys.dont_write_bytecode = False  # pytest keeps tests with its assertions: to make them takes 8 s in each process
 
 from models import MODELS
 from simulated import simulated

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from models import exchange, shell_bonds
 from scipy.spatial.transform import Rotation
@@ -30,9 +32,12 @@ def along_z(J, D):
     return lambda _: exchange_matrix(J) + dmi_matrix([0.0, 0.0, D])
 
 
+group_of = cache(spin_group)  # of a model: tests ask for several copies of a texture
+
+
 def copy(hamiltonian, texture, random):
     """A texture under an operation of the group, a translation and a global spin rotation, all at random."""
-    group, lattice = spin_group(hamiltonian), hamiltonian.lattice
+    group, lattice = group_of(hamiltonian), hamiltonian.lattice
     sites, turns = group.maps[random.integers(len(group.maps))]
     turn = turns[random.integers(len(turns))]
     for axis in group.axes:

@@ -64,7 +64,7 @@ def commanded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.mark.parametrize("ranks", [0, 2])
+@pytest.mark.parametrize("ranks", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_a_program_finds_and_stores_what_the_command_does(commanded, ranks, tmp_path):
     out = tmp_path / "run.h5"
     ended = script(PROGRAM, ROOT / "examples" / "5_exchange.out", out, ranks=ranks)
@@ -238,7 +238,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize(
-    "code", ["converged", "gap-closed", *(pytest.param(c, marks=pytest.mark.slow) for c in list(ENDS)[2:])]
+    "code", ["converged", *(pytest.param(c, marks=pytest.mark.slow) for c in list(ENDS)[1:])]
 )
 def test_no_decision_depends_on_the_sentence_of_a_stop_reason(code, monkeypatch, tmp_path):
     """Other sentences, an empty one among them, store the same file: populations where they are worth it, and all."""

@@ -101,7 +101,7 @@ def test_bounds_of_antiferromagnetic_molecules_are_reached(name):
         ("chain", (4, 1, 1), (-1.0,), -1.0),
         ("triangular", (6, 3, 1), (-1.0,), -1.5),
         ("kagome", (3, 2, 1), (-1.0,), -1.0),
-        ("pyrochlore", (2, 2, 2), (-1.0,), -1.0),
+        pytest.param("pyrochlore", (2, 2, 2), (-1.0,), -1.0, marks=pytest.mark.slow),  # its proof: test_bounds_proofs
         ("fcc", (2, 2, 2), (-1.0,), -2.0),
         ("honeycomb", (2, 2, 1), (-1.0,), -1.5),
         ("square", (4, 4, 1), (-1.0, -0.5), -1.0),  # degenerate on lines of wave vectors
@@ -295,7 +295,7 @@ def crystal_is_below_every_box(seed: int) -> None:
 
 
 def test_the_crystal_is_below_every_box():
-    for seed in range(300, 312):
+    for seed in range(300, 306):
         crystal_is_below_every_box(seed)
 
 

@@ -119,6 +119,7 @@ def there_and_back(h: Hamiltonian, target: str, folder: Path) -> Hamiltonian:
 
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("first", TARGETS)
+@pytest.mark.spread(2)
 def test_energies_survive_two_conversions(tmp_path, name, first):
     h = ALL[name]
     refused = REFUSED.get(name, {})

@@ -73,7 +73,7 @@ def champion(path: Path) -> float:
         return float(np.asarray(file["elites/energy_per_site"])[0])
 
 
-@pytest.mark.parametrize(("allocation", "ranks"), [(60, 0), (200, 2)])
+@pytest.mark.parametrize(("allocation", "ranks"), [(60, 0), pytest.param(200, 2, marks=pytest.mark.slow)])
 def test_memory_that_ends_during_a_run_is_told_in_a_line_and_its_file_is_good(
     model, whole, tmp_path, allocation, ranks
 ):

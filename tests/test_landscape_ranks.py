@@ -63,6 +63,7 @@ def undisturbed(textures: Path) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_two_ranks_find_the_same_to_the_bit(textures, undisturbed, tmp_path):
     out = Path(shutil.copy(textures, tmp_path / "out.h5"))
     done("landscape", out, *RATES, ranks=2)

@@ -183,7 +183,7 @@ KELVIN = (3.0, 10.0, 40.0)
 
 
 @pytest.mark.parametrize("damping", [inf, 1.0, 0.3])
-@pytest.mark.spread(2)
+@pytest.mark.spread(3)
 def test_a_spin_in_a_field_follows_langevin(device, real, damping):
     """<cos> = coth x - 1/x with x = h / kT."""
     energy, z = measured(IN_A_FIELD, device, KELVIN, damping, 0.01, 12000, real=real)

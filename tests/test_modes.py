@@ -92,6 +92,7 @@ def test_a_recursion_can_be_run_in_parts(target, real):
 
 
 @pytest.mark.parametrize("name", LARGE)
+@pytest.mark.spread(2)
 def test_recursion_finds_what_the_matrix_has(name, device, real, monkeypatch):
     """Values and vectors, twofold ones included, beside the rotations of all spins."""
     model, evaluator = MODELS[name], Evaluator(MODELS[name], device, real)

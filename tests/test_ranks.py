@@ -40,10 +40,10 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize(
     ("scheme", "ranks"),
     [
-        ("exchange", 2), ("leader", 4),
+        ("exchange", 2),  # the leader's scheme: test_populations_in_parts_make_no_difference
         *(
             pytest.param(*both, marks=pytest.mark.slow)
-            for both in (("exchange", 1), ("exchange", 4), ("leader", 1), ("leader", 2))
+            for both in (("exchange", 1), ("exchange", 4), ("leader", 1), ("leader", 2), ("leader", 4))
         ),
     ],
 )  # fmt: skip
@@ -73,7 +73,8 @@ def test_uneven_and_idle_ranks_make_no_difference(alone, scheme, ranks, tmp_path
 def test_populations_in_parts_make_no_difference(alone, tmp_path):
     """Nor does the number of ranks that resume them, whose layout is printed."""
     out = tmp_path / "out.h5"
-    done("run", alone["leader"], "-o", out, "--set", "storage.gather=0", ranks=2)
+    log = done("run", alone["leader"], "-o", out, "--set", "storage.gather=0", ranks=2)
+    assert log.count("generation    3 ") == 1, "one rank speaks for all"
     assert differences(alone["leader"].with_suffix(".h5"), out) == {"config/settings"}
     assert len(list(Path(f"{out}.parts").glob("*.h5"))) == 2
     log = done("run", "--resume", out, "--set", "search.generations=14", ranks=3)
@@ -88,14 +89,15 @@ def test_wrong_input_is_told_once_by_all_ranks(alone, tmp_path):
     log = done("run", alone["exchange"], "-o", out, "--set", "search.sede=3", ranks=2, code=2)
     assert log.count("unknown key 'sede'") == 1
     assert "Traceback" not in log
-    log = done("run", tmp_path / "none.toml", ranks=2, code=2)
-    assert log.count("No such file") == 1
     out.write_bytes(b"years of work")
     assert done("run", alone["exchange"], "-o", out, ranks=2, code=2).count("exists") == 1
     assert out.read_bytes() == b"years of work"
 
 
-def test_unwritable_folder_is_told_before_the_search(alone, tmp_path):
+@pytest.mark.slow
+def test_wrong_places_are_told_once_by_all_ranks(alone, tmp_path):
+    log = done("run", tmp_path / "none.toml", ranks=2, code=2)
+    assert log.count("No such file") == 1
     log = done("run", alone["exchange"], "-o", tmp_path / "none" / "out.h5", ranks=2, code=2)
     assert log.count("does not exist") == 1
     assert "generation" not in log

@@ -73,7 +73,7 @@ def test_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(undistur
     assert kills == most
 
 
-@pytest.mark.parametrize("name", ["SIGUSR1", "SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("name", [*(pytest.param(s, marks=pytest.mark.slow) for s in ("SIGUSR1", "SIGTERM")), "SIGINT"])
 def test_signal_stops_a_run_which_goes_on(undisturbed, name, tmp_path):
     out = tmp_path / "out.h5"
     run = start("run", undisturbed, "-o", out)  # no checkpoint is due: the signal makes one
@@ -183,7 +183,7 @@ def test_limit_keeps_a_finished_file_small(undisturbed, tmp_path):
     sizes = {}
     for limit in (10.0, 0.004, 0.001):  # megabytes: everything, two elites of 64 sites, less than one
         out = tmp_path / f"{limit}.h5"
-        done("run", undisturbed, "-o", out, "--set", "search.generations=3", "--set", f"storage.limit={limit}")
+        done("run", undisturbed, "-o", out, "--set", "search.generations=1", "--set", f"storage.limit={limit}")
         stored = storage.read(out)
         sizes[limit] = (stored.resumable, len(stored.elites))
     assert sizes[10.0] == (True, 3)

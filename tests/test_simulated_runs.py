@@ -14,7 +14,7 @@ from simulated import environment
 def run(folder: Path, device: str, ranks: int = 0) -> Path:
     """The file of a small search, which polishes its elites at the end."""
     source, out = folder / "model.toml", folder / f"{device}{ranks}.h5"
-    source.write_text(MODEL.replace("[8, 8, 1]", "[6, 4, 1]"))
+    source.write_text(MODEL.replace("[8, 8, 1]", "[4, 3, 1]"))
     settings = ["search.generations=2", "islands.count=2", 'search.path="direct"', "search.elites=2"]
     chosen = [word for setting in settings for word in ("--set", setting)]
     done("run", source, "-o", out, "--device", device, *chosen, ranks=ranks, env=environment())

@@ -17,7 +17,7 @@ def autoregressive(rho: float, steps: int, chains: int, seed: int) -> np.ndarray
     return x
 
 
-@pytest.mark.parametrize("rho", [0.0, 0.5, 0.9, 0.97])
+@pytest.mark.parametrize("rho", [0.0, *(pytest.param(rho, marks=pytest.mark.slow) for rho in (0.5, 0.9)), 0.97])
 def test_errors_are_the_spread_of_means(rho):
     """Of 200 experiments, means scatter about the truth as their errors say, and the correlation time is right."""
     found = [estimate(autoregressive(rho, 1500, 3, seed)) for seed in range(200)]

@@ -43,6 +43,7 @@ def record(hamiltonian: Hamiltonian, elites: int = 3, real: Any = np.float64) ->
 @pytest.mark.parametrize(
     "name", ["square_bloch", "kagome_tensor", "honeycomb_dmi", "disordered", "open_chain", "one_cell"]
 )
+@pytest.mark.spread(2)
 def test_vtk_sees_positions_spins_and_densities_of_every_elite(name, elite, real, tmp_path):
     hamiltonian, path = MODELS[name], tmp_path / "run.h5"
     written = record(hamiltonian, real=real)
