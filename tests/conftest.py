@@ -20,7 +20,6 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["PYTHONSAFEPATH"] = "1"  # subprocesses take the installed package, not the folder that they start in
 # Hundreds of subprocesses import magsearch; without its bytecode each of them would compile 220 modules, in 0.5 s
 os.environ["PYTHONDONTWRITEBYTECODE"] = ""
-sys.dont_write_bytecode = False  # pytest keeps tests with its assertions: to make them takes 8 s in each process
 
 from models import MODELS
 from simulated import simulated
@@ -32,6 +31,7 @@ from magsearch.model.hamiltonian import Hamiltonian
 
 # Modules whose tests of ``device`` also run on the simulated GPU; STANDIN=all in the environment adds every other one
 SIMULATED = {"test_landscape", "test_seats", "test_heatbath", "test_hessian", "test_minimizers", "test_preconditioner"}
+sys.dont_write_bytecode = False  # pytest keeps tests with its assertions: to make them takes 8 s in each process
 DEVICES = ["cpu", *(["cuda"] if find_spec("cupy") else []), "simulated"]
 LONG = {  # of their tests, those that take long there
     "test_energy_falls_and_spins_stay_on_the_sphere", "test_second_order_minimisers_do_not_mind_soft_modes",

@@ -237,9 +237,7 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize(
-    "code", ["converged", *(pytest.param(c, marks=pytest.mark.slow) for c in list(ENDS)[1:])]
-)
+@pytest.mark.parametrize("code", ["converged", *(pytest.param(c, marks=pytest.mark.slow) for c in list(ENDS)[1:])])
 def test_no_decision_depends_on_the_sentence_of_a_stop_reason(code, monkeypatch, tmp_path):
     """Other sentences, an empty one among them, store the same file: populations where they are worth it, and all."""
     model = tmp_path / "in.toml"

@@ -70,7 +70,9 @@ def test_large_textures_are_drawn_by_every_other_cell():
     assert (lattice.coordinates[sites] % every == 0).all()
 
 
-@pytest.mark.parametrize("surfaces", [(), pytest.param(("--isosurface", 0.0, "--isosurface", 0.5), marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "surfaces", [(), pytest.param(("--isosurface", 0.0, "--isosurface", 0.5), marks=pytest.mark.slow)]
+)
 def test_a_picture_is_rendered_without_a_display(surfaces, tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     path: Path = tmp_path / "run.h5"
