@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
 from magsearch.errors import visible
+
+PLURAL = {"axis": "axes", "patch": "patches", "vacancy": "vacancies"}  # of nouns that do not take an s
+SINGULAR = {"are": "is", "were": "was", "have": "has", "do": "does", "reach": "reaches"}
 
 
 def vector(values: Iterable[float], digits: int = 4) -> str:
@@ -47,9 +51,16 @@ def html_table(title: str, rows: Mapping[str, Any]) -> str:
     return f"<table><caption>{html(title)}</caption>{cells}</table>"
 
 
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun: 1 rank, 2 ranks."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str, verb: str = "") -> str:
+    """Return a number with its noun and maybe a verb: 1 rank is, 2 ranks are.
+
+    noun   in the singular, maybe with an attribute: atom of the basis
+    verb   in the plural
+    """
+    if number == 1:
+        return f"1 {noun} {SINGULAR.get(verb, verb + 's')}" if verb else f"1 {noun}"
+    head, *attribute = re.split("(?= of | without )", noun, maxsplit=1)
+    return " ".join([f"{number} {PLURAL.get(head, head + 's')}{''.join(attribute)}", *([verb] if verb else [])])
 
 
 def megabytes(size: int) -> str:

@@ -180,7 +180,7 @@ def test_atoms_outside_of_the_cell_are_moved_in_and_told(tmp_path):
     for target in ("uppasd", "vampire"):
         name, entry = TARGETS[target]
         _, notes = formats.write(outside, tmp_path / name)
-        assert any("1 atoms are moved into the cell, for example atom 1 by [-1, 2, 0]" in note for note in notes)
+        assert any("1 atom is moved into the cell, for example atom 1 by [-1, 2, 0]" in note for note in notes)
         assert energy(formats.read(tmp_path / entry), s) == pytest.approx(energy(inside, s), rel=1e-12)
         open_edges = replace(outside, lattice=replace(moved, periodic=(False, True, False)))
         with pytest.raises(InputError, match="atom 1, which lies outside of its cell along an open axis"):

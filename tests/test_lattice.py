@@ -63,7 +63,7 @@ def test_no_shell_is_missed_in_a_skewed_cell():
 def test_a_molecule_says_how_many_shells_it_has():
     pair = Lattice.cluster([[0, 0, 0], [0, 0, 1.5]])
     assert pair.shells(1)[0].distance == pytest.approx(1.5)
-    with pytest.raises(ValueError, match="1 shells, 2 were asked"):
+    with pytest.raises(ValueError, match="1 shell, 2 were asked"):
         pair.shells(2)
 
 

@@ -127,7 +127,7 @@ def test_a_scalar_of_a_site_with_itself_is_a_constant_that_is_told(tmp_path, rea
     files = {"inpsd.dat": "ncell 8 8 1\nsym 2\n" + CELL + read_as_scalar, "j": "1 1 0 0 0 0.3\n1 1 1 0 0 1.0", **ONE}
     model = formats.read(write(tmp_path, files))
     assert energy(model, Z) / 64 == pytest.approx(-4 * MRY)
-    assert any("1 atoms are coupled to themselves, for example atom 1 by line 1" in note for note in model.notes)
+    assert any("1 atom has a coupling with itself, for example atom 1 by line 1" in note for note in model.notes)
 
 
 def test_all_images_under_sym_get_the_same_tensor(tmp_path):
@@ -236,7 +236,7 @@ def test_spins_of_an_atom_outside_of_the_cell_move_along_with_a_converted_model(
     np.save(tmp_path / "helix.npy", spins)
     right = energy(formats.read(model), spins) / 24
     for target in ("up", "v.ucf"):
-        assert "1 atoms are moved into the cell, for example atom 0 by [1, 0, 0] cells" in here(
+        assert "1 atom is moved into the cell, for example atom 0 by [1, 0, 0] cells" in here(
             capsys, "convert", model, tmp_path / target
         )[2]  # fmt: skip
     for kind in ("start.restart", "start.xyz"):
@@ -363,7 +363,7 @@ def test_pairs_of_spirit_that_are_listed_both_ways_add_up_and_are_told(tmp_path)
     model = formats.read(tmp_path / "film.cfg")
     assert energy(model, Z) / 36 == pytest.approx(-3)
     (told,) = (note for note in model.notes if "listed more than once" in note)
-    assert "1 pairs" in told
+    assert "1 pair" in told
     assert "lines 10 and 11" in told
 
 

@@ -153,7 +153,7 @@ CASES = {
     "UppASD: unknown keywords": Case(uppasd("hfeld 0 0 1"), "inpsd.dat:12: 'hfeld' is no keyword.*'hfield'"),
     "UppASD: couplings to displacements": Case(uppasd("ll ./llfile"), "not used: ll; atoms are not displaced"),
     "UppASD: repeated keywords": Case(
-        uppasd("hfield 0 0 1\nhfield 0 0 2"), "1 keywords are given again.*hfield of line 12 on line 13; the last"
+        uppasd("hfield 0 0 1\nhfield 0 0 2"), "1 keyword is given again.*hfield of line 12 on line 13; the last"
     ),
     "UppASD: no alat": Case(
         uppasd(**{"inpsd.dat": CHAIN["inpsd.dat"].replace("alat    3.0e-10", "")}), "no alat; lengths", True
@@ -163,27 +163,29 @@ CASES = {
         uppasd("ncell 1 1 1\ncell 0 0 0 0 0 0 0 0 0", jfile="1 1 0 0 1 0"), "inpsd.dat:13: the cell is zero"
     ),
     "UppASD: atoms outside along periodic axes": Case(
-        uppasd("BC P P P", posfile="1 1 1.25 0 0"), "1 atoms lie outside of the cell, for example atom 1", True
+        uppasd("BC P P P", posfile="1 1 1.25 0 0"),
+        "1 atom is outside of the cell and moved by periods, for example atom 1",
+        True,
     ),
     "UppASD: atoms outside along open axes": Case(
         uppasd("ncell 2 1 1", posfile="1 1 0 -0.25 0"),
-        "1 atoms lie outside.*open axis, for example atom 1; they are moved",
+        "1 atom lies outside.*open axis, for example atom 1; moved",
     ),
     "UppASD: vectors that end on no site": Case(
         uppasd(jfile=f"{J}\n1 1 -1 0 0 0.5\n1 1 0.5 0 0 0"), "1 of 3 vectors .*end where no site.*line 3 from atom 1"
     ),
     "UppASD: vectors that end beside a site": Case(
-        uppasd(jfile="1 1 1.05 0 0 0.5\n1 1 -1 0 0 0.5"), "1 vectors end up to 0.15 A from a site.*line 1"
+        uppasd(jfile="1 1 1.05 0 0 0.5\n1 1 -1 0 0 0.5"), "1 vector ends up to 0.15 A from a site.*line 1"
     ),
     "UppASD: rows replaced by later ones": Case(
-        uppasd(jfile=f"1 1 1 0 0 0.4\n{J}\n1 1 -1 0 0 0.5"), "1 rows are replaced.*line 1 by line 2"
+        uppasd(jfile=f"1 1 1 0 0 0.4\n{J}\n1 1 -1 0 0 0.5"), "1 row is replaced.*line 1 by line 2"
     ),
     "UppASD: bonds given twice": Case(
         uppasd("BC P P 0\nncell 4 4 1\nsym 2", jfile="1 1 1 0 0 0.5\n1 1 0 1 0 0.515"),
         "4 bonds are given twice.*lines 1 and 2",
     ),
     "UppASD: scalars of an atom with itself": Case(
-        uppasd(jfile=f"{J}\n1 1 -1 0 0 0.5\n1 1 0 0 0 0.7"), "1 atoms are coupled to themselves.*atom 1 by line 3"
+        uppasd(jfile=f"{J}\n1 1 -1 0 0 0.5\n1 1 0 0 0 0.7"), "1 atom has a coupling with itself.*atom 1 by line 3"
     ),
     "UppASD: do_jtensor without calc_jtensor F": Case(uppasd("do_jtensor 1"), "inpsd.dat:12: do_jtensor 1 without"),
     "UppASD: sym with tensors": Case(
@@ -191,7 +193,7 @@ CASES = {
         "inpsd.dat:14: sym 2 gives every image of a vector the same tensor",
     ),
     "UppASD: anisotropy of type 0": Case(
-        uppasd("anisotropy kfile", kfile="1 0 0.5 0 0 0 1 0"), "1 rows of type 0 have no anisotropy.*line 1"
+        uppasd("anisotropy kfile", kfile="1 0 0.5 0 0 0 1 0"), "1 row of type 0 has no anisotropy.*line 1"
     ),
     "UppASD: K2 and cubic anisotropy": Case(
         uppasd("anisotropy kfile", kfile="1 1 0.5 0.1 0 0 1 0"), "K2 and cubic anisotropy are read as the potential"
@@ -205,66 +207,66 @@ CASES = {
     "TB2J exchange.out: digits": Case(text("exchange.out", tb2j.HEAD + tb2j.ROWS), "printed to 1e-4 meV", True),
     "TB2J exchange.out: biquadratic exchange": Case(
         text("exchange.out", tb2j.HEAD + tb2j.ROWS),
-        "not used: biquadratic Jprime and B, 1 times, for example on line 24",
+        "not used: biquadratic Jprime and B, 1 time, for example on line 24",
     ),
     "TB2J exchange.out: other labels": Case(
         text("exchange.out", tb2j.HEAD + tb2j.ROWS, "[Experimental!] DMI", "[New!] K_ij: 1.0\n[Experimental!] DMI"),
-        "not used: K_ij, 1 times, for example on line 25",
+        "not used: K_ij, 1 time, for example on line 25",
     ),
     "TB2J exchange.out: decompositions": Case(
-        text("exchange.out", tb2j.HEAD + tb2j.NEWEST), "not used: orbital contributions, 1 times", True
+        text("exchange.out", tb2j.HEAD + tb2j.NEWEST), "not used: orbital contributions, 1 time", True
     ),
     "TB2J exchange.out: J_iso unlike its row": Case(
         text("exchange.out", tb2j.HEAD + tb2j.ROWS.replace("J_iso:  3.0000", "J_iso:  3.1000")),
-        "2 lines J_iso differ from the row above them, for example 3.1 meV from 3 meV on line 22",
+        "2 lines of J_iso differ from the row above, for example 3.1 meV from 3 meV on line 22",
     ),
     "TB2J exchange.out: atoms without couplings": Case(
-        text("exchange.out", tb2j.HEAD + tb2j.ROWS), "1 atoms without couplings are left out: O1", True
+        text("exchange.out", tb2j.HEAD + tb2j.ROWS), "1 atom without couplings is left out: O1", True
     ),
     "TB2J exchange.out: no size": Case(text("exchange.out", tb2j.HEAD + tb2j.ROWS), "no size of the box: 1 x 1 x 96"),
     "TB2J exchange.xml: other elements": Case(
         text("exchange.xml", CHAIN_XML, "<description>", "<lattice_list/><description>"),
-        "1 elements are not used, for example on line 27: lattice_list",
+        "1 element is not used, for example on line 27: lattice_list",
     ),
     "TB2J exchange.xml: nterms": Case(
         text("exchange.xml", CHAIN_XML, "<nterms>2<", "<nterms>4<"),
         "exchange.xml:11: <nterms> is 4, but the list has 2",
     ),
     "TB2J exchange.xml: atoms without spin": Case(
-        text("exchange.xml", CHAIN_XML), "1 atoms without spin are left out, for example that of line 10", True
+        text("exchange.xml", CHAIN_XML), "1 atom without spin is left out, for example that of line 10", True
     ),
     "TB2J.pickle: biquadratic exchange": Case(
         pickled(biquadratic_Jdict={((0, 0, 1), 0, 0): (1e-3, 2e-3)}),
-        r"not used: biquadratic_Jdict of 1 pairs, for example \(\(0, 0, 1\), 0, 0\)",
+        r"not used: biquadratic_Jdict of 1 pair, for example \(\(0, 0, 1\), 0, 0\)",
         choices=UNUSED,
     ),
     "TB2J.pickle: pairs without DMI or Jani": Case(
         pickled(dmi_ddict={((0, 0, 1), 0, 0): np.zeros(3)}), "dmi_ddict lacks 1 of 2 pairs.*", False, UNUSED
     ),
     "TB2J.pickle: decompositions": Case(
-        pickled(Jiso_orb={((0, 0, 1), 0, 0): 1.0}), "not used: Jiso_orb of 1 pairs", True, UNUSED
+        pickled(Jiso_orb={((0, 0, 1), 0, 0): 1.0}), "not used: Jiso_orb of 1 pair", True, UNUSED
     ),
     "TB2J.pickle: imaginary parts": Case(
         pickled(exchange_Jdict={((0, 0, n), 0, 0): 3e-3 + 1e-4j for n in (1, -1)}),
         r"2 couplings have imaginary parts, which are left out, for example 0.1 meV of \(R, i, j\)",
         choices=UNUSED,
     ),
-    "TB2J.pickle: atoms without spin": Case(pickled(), "1 atoms without spin are left out.*atom 1", True, UNUSED),
+    "TB2J.pickle: atoms without spin": Case(pickled(), "1 atom without spin is left out.*atom 1", True, UNUSED),
     "Spirit: keywords of methods": Case(
         text("m.cfg", spirit.CHAIN), "not used: llg_*, output_*".replace("*", r"\*"), True
     ),
     "Spirit: other keywords": Case(text("m.cfg", spirit.CHAIN + "my_keyword 3\n"), "not used: .*my_keyword"),
     "Spirit: repeated keywords": Case(
         text("m.cfg", spirit.CHAIN + "mu_s 3.0\n"),
-        "1 keywords are given again, for example mu_s on line 13; the first one",
+        "1 keyword is given again, for example mu_s on line 13; the first one",
     ),
     "Spirit: no mu_s": Case(text("m.cfg", spirit.CHAIN, "mu_s 2.0\n"), "no mu_s; all moments are set to 1 mu_B"),
     "Spirit: fewer moments than atoms": Case(
-        text("m.cfg", spirit.CHAIN + "basis\n2\n0 0 0\n0.5 0 0\n"), "m.cfg:5: 1 moments for 2 atoms; the other atoms"
+        text("m.cfg", spirit.CHAIN + "basis\n2\n0 0 0\n0.5 0 0\n"), "m.cfg:5: 1 moment for 2 atoms; the other atoms"
     ),
     "Spirit: more moments than atoms": Case(
         text("m.cfg", spirit.CHAIN, "mu_s 2.0", "mu_s 2.0 3.0"),
-        r"m.cfg:5: 1 moments more than atoms, for example \['3.0'\]",
+        r"m.cfg:5: 1 moment more than atoms, for example \['3.0'\]",
     ),
     "Spirit: no n_basis_cells": Case(text("m.cfg", spirit.CHAIN, "n_basis_cells 4 1 1\n"), "100 x 100 x 1 cells as in"),
     "Spirit: no boundary_conditions": Case(
@@ -272,23 +274,23 @@ CASES = {
     ),
     "Spirit: rows longer than the header": Case(
         text("m.cfg", spirit.CHAIN, "1.5 0    0    0.25", "1.5 0 0 0.25 7.0"),
-        "1 rows of the table of 9 columns are longer.*line 9",
+        "1 row of the table of 9 columns is longer.*line 9",
     ),
     "Spirit: rows below the number of rows": Case(
         text("m.cfg", ROWS.format(count=1, rows="0 0 2 0 0 1 0 0 0\n")),
-        "1 rows follow the 1 that n_interaction_pairs names.*line 10",
+        "1 row follows the 1 that n_interaction_pairs names.*line 10",
     ),
     "Spirit: pairs listed twice": Case(
         text("m.cfg", ROWS.format(count=2, rows="0 0 -1 0 0 1 0 0 0\n")),
-        "1 pairs are listed more than once.*lines 9 and 10",
+        "1 pair is listed more than once.*lines 9 and 10",
     ),
     "Spirit: Dij without a direction": Case(
         text("m.cfg", spirit.CHAIN.replace("Dijx", "Dij Dijx").replace("1.5 0    0    0.25", "1.5 2 0 0 0")),
-        r"Dij of 1 rows has the direction \(0, 0, 0\), for example on line 9",
+        r"Dij of 1 row has the direction \(0, 0, 0\), for example on line 9",
     ),
     "Spirit: anisotropy without an axis": Case(
         text("m.cfg", spirit.CHAIN + "n_anisotropy 1\ni K Kx Ky Kz\n0 1 0 0 0\n"),
-        r"1 axes are \(0, 0, 0\), for example on line 15",
+        r"1 axis is \(0, 0, 0\), for example on line 15",
     ),
     "Spirit: the constant of the cubic term": Case(
         text("m.cfg", spirit.CHAIN + "cubic_anisotropy_magnitude 0.5\n"), "the constant -0.25 meV per spin"
@@ -317,7 +319,7 @@ CASES = {
     ),
     "VAMPIRE: repeated statements": Case(
         cell("material[1]:damping-constant=0.1", "material[1]:atomic-spin-moment=3 !muB"),
-        "1 statements are given again.*material:atomic-spin-moment of line 5 on line 6; the last",
+        "1 statement is given again.*material:atomic-spin-moment of line 5 on line 6; the last",
     ),
     "VAMPIRE: exchange matrices beside joule": Case(
         cell("", ""), "exchange-matrix of 2 materials, for example 1, is not used"
@@ -326,7 +328,7 @@ CASES = {
         cell("", "", "normalised-tensorial", "1 9 9 9 1 9 9 9 1"), "off-diagonal.* left out of 4 couplings.*line 14"
     ),
     "VAMPIRE: complex numbers": Case(
-        cell("", "", value="(1e-21+0j)"), "4 interactions are printed as complex numbers, for example on line 14"
+        cell("", "", value="(1e-21+0j)"), "4 interactions are printed with complex numbers, for example on line 14"
     ),
     "VAMPIRE: tensor for tensorial": Case(
         cell("", "", "tensor", "1 0 0 0 1 0 0 0 1"), "cell.ucf:13: the type of exchange 'tensor'"
@@ -336,11 +338,13 @@ CASES = {
         "2 interactions are listed more.*lines 14 and 16",
     ),
     "VAMPIRE: atoms outside of the cell": Case(
-        cell("1 0.5 0.0 0.0 1", "1 0.5 -0.001 0.0 1"), r"1 atoms are outside of the cell.*line 11 \(0.5, -0.001, 0\)"
+        cell("1 0.5 0.0 0.0 1", "1 0.5 -0.001 0.0 1"), r"1 atom is outside of the cell.*line 11 \(0.5, -0.001, 0\)"
     ),
-    "VAMPIRE: ids": Case(cell("1 0.5 0.0 0.0 1", "7 0.5 0.0 0.0 1"), "1 atoms have an id.*for example 7 on line 11"),
+    "VAMPIRE: ids": Case(cell("1 0.5 0.0 0.0 1", "7 0.5 0.0 0.0 1"), "1 atom has an id.*for example 7 on line 11"),
     "VAMPIRE: materials that are not magnetic": Case(
-        cell("material[2]:material-name=TM", "material[2]:non-magnetic=remove"), "1 atoms.*not magnetic.*atom 1", True
+        cell("material[2]:material-name=TM", "material[2]:non-magnetic=remove"),
+        "1 atom of materials that are not magnetic.*atom 1",
+        True,
     ),
     "VAMPIRE: boxes of periodic axes": Case(
         cell("2.4 !nm", "2.2 !nm", name="input"), "the system is 7.333 x 1 x 1 cells, rounded up to 8 x 1 x 1", True
@@ -357,14 +361,14 @@ CASES = {
             "one.magnopy.txt",
             re.sub(r"1Co\(l:2\) 0Fe\(l:2\) 0 1 .*\nMatrix\n(.*\n){3}-+\n", "", GROGU.replace("pairs 6", "pairs 5")),
         ),
-        "1 pairs are listed in one direction",
+        "1 pair is listed in one direction",
         True,
     ),
     "GROGU: no convention": Case(
         text("one.magnopy.txt", GROGU, "Hamiltonian convention", "Hamiltonian"), "no convention: that of GROGU is used"
     ),
     "GROGU: sites without a spin": Case(
-        text("one.magnopy.txt", GROGU, "2.500 0.800", "2.500 None"), "1 sites have no spin: their moments are 1 mu_B"
+        text("one.magnopy.txt", GROGU, "2.500 0.800", "2.500 None"), "1 site has no spin: moments are 1 mu_B there"
     ),
     "TOML: what a structure holds, and what symmetry makes of bonds": Case(
         crystal(), "1 listed bond made 3 of a cell by 12 operations", True
@@ -427,7 +431,7 @@ def test_vacancies_that_are_listed_again_are_told(tmp_path):
     (tmp_path / "m.toml").write_text('[model]\nlattice = "chain"\nsize = [8, 1, 1]\nvacancies = [2, 5, 2]\n')
     model = config.read(tmp_path / "m.toml").hamiltonian
     assert model.vacancies == (2, 5)
-    assert any("1 vacancies are listed again, for example site 2" in note for note in model.notes)
+    assert any("1 vacancy is listed again, for example site 2" in note for note in model.notes)
 
 
 def test_dipoles_need_a_length(tmp_path):

@@ -101,7 +101,7 @@ def test_arrays_that_do_not_fit(tmp_path, values, message):
         ("-1 1 1 1.0 0 0 nan", "restart:8: ez is nan"),
         ("-1 1 2 1.0 0 0 1", "restart:8: atom 2 is out of order"),
         ("-1 1 1 1.0 0 0 up", "restart:8: .*not all numbers"),
-        ("-1 1 1 1.0 0 0 1", "restart: has 1 sites; the lattice has 12"),
+        ("-1 1 1 1.0 0 0 1", "restart: has 1 site; the lattice has 12"),
     ],
 )
 def test_restart_files_that_do_not_fit(tmp_path, row, message):

@@ -113,7 +113,7 @@ def test_materials_that_are_not_magnetic_are_left_out(tmp_path):
     )
     assert h.lattice.atoms == 1
     assert not len(h.bonds)
-    assert any("not magnetic are left out" in note for note in h.notes)
+    assert any("not magnetic is left out" in note for note in h.notes)
 
 
 def test_what_is_not_used_is_said(tmp_path):

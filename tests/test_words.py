@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from magsearch.formatting import counted
+
 ROOT = Path(__file__).parent.parent
 PLACES = (
     "*.md", "Makefile", "CMakeLists.txt", "pyproject.toml", "docs/**/*.md", "docs/**/*.py", "packaging/**/*",
@@ -103,3 +105,40 @@ def test_a_phrase_is_found(phrase):
 @pytest.mark.parametrize("phrase", ["once upon", "alarms are", "mailing", "gone only", "at most", "news"])
 def test_other_words_are_not(phrase):
     assert not ANY.search(running(phrase))
+
+
+def _counts(node: ast.expr) -> bool:
+    """Whether an expression is a number of things."""
+    if not isinstance(node, ast.Call):
+        return isinstance(node, ast.BinOp) and (_counts(node.left) or _counts(node.right))
+    name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+    return name in ("len", "sum", "count") or (name == "int" and _counts(node.args[0]))
+
+
+SEVERAL = {  # where there are always several, and a noun of one form
+    "notes in all", "frames, of which", "blocks with atoms", "species", "columns'"
+}  # fmt: skip
+
+
+def test_one_thing_is_written_in_the_singular():
+    """What counts things in a message leaves the noun to ``counted``; 'n of m things' may stay as it is."""
+    found, plural = [], re.compile(r" ((?!as\b|is\b|was\b|has\b)[a-z]+s\b.*)", re.DOTALL)
+    for path in sorted((ROOT / "magsearch").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            values = node.values if isinstance(node, ast.JoinedStr) else []
+            for before, number, after in zip([None, *values], values, values[1:], strict=False):
+                share = isinstance(before, ast.Constant) and str(before.value).endswith(" of ")
+                if share or not isinstance(number, ast.FormattedValue) or not isinstance(after, ast.Constant):
+                    continue
+                noun = plural.match(str(after.value))
+                if noun and _counts(number.value) and not any(noun[1].startswith(one) for one in SEVERAL):
+                    found.append(f"{path.relative_to(ROOT)}:{number.lineno}: {noun[1]}")
+    assert not found, "use magsearch.formatting.counted:\n" + "\n".join(found)
+
+
+def test_numbers_agree_with_their_nouns_and_verbs():
+    assert counted(1, "pair", "are") == "1 pair is"
+    assert counted(2, "pair", "are") == "2 pairs are"
+    assert counted(0, "axis") == "0 axes"
+    assert counted(1, "atom without spin", "lie") == "1 atom without spin lies"
+    assert counted(3, "row of the table", "have") == "3 rows of the table have"

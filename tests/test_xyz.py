@@ -85,7 +85,7 @@ def test_columns_are_found_by_name(tmp_path, properties, rows):
         ("2\nProperties=spin:R:3\n", "xyz:2: pos does not have three components"),
         ("2\nProperties=pos:R:x:spin:R:3\n", "xyz:2: invalid property pos:R:x"),
         ("2\nProperties=pos:R\n", "xyz:2: invalid Properties="),
-        ("2\nProperties=pos:R:3:spin:R:3\n0 0 0 0 0 1\n", "xyz:3: ends after 1 sites; expected 2"),
+        ("2\nProperties=pos:R:3:spin:R:3\n0 0 0 0 0 1\n", "xyz:3: ends after 1 site; expected 2"),
         ("2\nProperties=pos:R:3:spin:R:3\n0 0 0 0 0\n1 1 .5 0 0 1", "xyz:3: 5 columns; expected 6"),
         ("2\nProperties=pos:R:3:spin:R:3\n0 0 0 0 0 1\n1 1 .5 0 0 up", "xyz:4: '0 0 up'; expected 3 numbers: spinx"),
         (

@@ -19,6 +19,7 @@ from magsearch.bounds.positivity import certified
 from magsearch.bounds.product_patches import ProductPatches
 from magsearch.bounds.quadratic_form import bonds_of_cell, in_space, quadratic_form
 from magsearch.bounds.tangents import tight_form
+from magsearch.formatting import counted
 from magsearch.model.cells import in_shortest_cells
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.integers import inverse
@@ -85,9 +86,10 @@ def lower_bound(
         for triples in neighbouring_triples(form):
             patches = triples if taken is None else (*taken.patches, *triples)
             parts = decompose(domain, patches, () if taken is None else taken.products)
-            how = f"; moments of fourth order on {len(triples)} triples of spins"
+            how = f"; moments of fourth order on {counted(len(triples), 'triple')} of spins"
             if taken is not None:
-                how += f" and on {len(taken.patches)} patches for {len(taken.products)} products of spins"
+                products = counted(len(taken.products), "product of spins")
+                how += f" and on {counted(len(taken.patches), 'patch')} for {products}"
             raised = _bound(replace(domain, form=parts.remainder), of, parts.floor, how)
             best = max(best, raised, key=lambda bound: bound.per_site)
     k = np.array(best.q, dtype=np.float64).reshape(-1, 3) @ inverse(U).T.astype(

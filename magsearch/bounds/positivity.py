@@ -23,6 +23,7 @@ from scipy.linalg import lapack
 
 from magsearch.bounds.multipliers import shifted
 from magsearch.bounds.quadratic_form import QuadraticForm
+from magsearch.formatting import counted
 
 UNIT = float(np.finfo(float).eps)  # twice the unit roundoff
 CHUNK = 4_000_000  # complex numbers in memory at once
@@ -79,7 +80,7 @@ def prove_box(form: QuadraticForm, values: NDArray[np.float64], watch: Callable[
         while not positive(S + shift * np.eye(form.order)):
             shift *= LOOSER
     error = factorisation_error(form.order, diagonal + shift) + form.rounding()
-    return Proof(shift + error, f"S(q) factorised at {len(k)} wave vectors of the box")
+    return Proof(shift + error, f"S(q) factorised at {counted(len(k), 'wave vector')} of the box")
 
 
 def prove_zone(

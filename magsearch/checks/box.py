@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from magsearch.checks.finding import Finding, NotChecked
-from magsearch.formatting import count
+from magsearch.formatting import counted
 from magsearch.model.couplings import Couplings
 from magsearch.search.supercells.misfit import misfit
 
@@ -26,7 +26,7 @@ def open_edges(couplings: Couplings) -> Iterator[Finding]:
         if lost.any():
             yield Finding(
                 "lost-couplings",
-                f"the {AXES[axis]} axis is open and has {count(lattice.size[axis], 'cell')}: {lost.sum()} of "
+                f"the {AXES[axis]} axis is open and has {counted(lattice.size[axis], 'cell')}: {lost.sum()} of "
                 f"{len(bonds)} couplings of a cell cross it and exist nowhere",
                 "expected more cells along it (model.size), or a periodic axis (model.periodic)",
             )
@@ -74,7 +74,7 @@ def vacuum(couplings: Couplings) -> Iterator[Finding]:
         crossing = int((hamiltonian.bonds.offset[:, axis] != 0).sum())
         if gap <= VACUUM or not (crossing or hamiltonian.others):
             continue
-        acting = f"{count(crossing, 'coupling')} of a cell cross it" if crossing else "other terms reach across it"
+        acting = f"{counted(crossing, 'coupling')} of a cell cross it" if crossing else "other terms reach across it"
         yield Finding(
             "periodic-vacuum",
             f"the {AXES[axis]} axis is periodic across a gap of {gap:.4g} angstrom without atoms; {acting}",

@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from magsearch.checks.finding import Finding, NotChecked
-from magsearch.formatting import count
+from magsearch.formatting import counted
 from magsearch.model.couplings import Couplings
 from magsearch.symmetry.crystal import crystal_group
 from magsearch.symmetry.space_group import keeps_energy, space_operations
@@ -29,7 +29,7 @@ def uncoupled(couplings: Couplings) -> Iterator[Finding]:
     if not hamiltonian.coupled:
         if lattice.sites > 1:
             yield Finding(
-                "no-couplings", f"no couplings: {count(hamiltonian.n_spins, 'spin')}, independent of each other",
+                "no-couplings", f"no couplings: {counted(hamiltonian.n_spins, 'spin')}, independent of each other",
                 "expected exchange, as [[model.exchange]] or [[model.bond]]",
             )  # fmt: skip
         return
@@ -38,7 +38,7 @@ def uncoupled(couplings: Couplings) -> Iterator[Finding]:
     alone = np.setdiff1d(np.arange(lattice.atoms), bonds.i)
     if len(alone):
         yield Finding(
-            "uncoupled-atoms", f"{count(len(alone), 'atom')} of the basis without couplings: {_listed(alone)}",
+            "uncoupled-atoms", f"{counted(len(alone), 'atom')} of the basis without couplings: {_listed(alone)}",
             "couple every magnetic atom, and leave out those that are not magnetic",
         )  # fmt: skip
     links = coo_array((np.ones(len(bonds)), (bonds.i, bonds.j)), shape=(lattice.atoms, lattice.atoms))
@@ -48,7 +48,7 @@ def uncoupled(couplings: Couplings) -> Iterator[Finding]:
     if len(groups) > 1:
         yield Finding(
             "separate-parts",
-            f"the atoms form {len(groups)} groups that are not coupled to each other: "
+            f"the atoms form {counted(len(groups), 'group')} that are not coupled to each other: "
             + "; ".join(_listed(group) for group in groups[:4]),
             "expected couplings between them: otherwise each is a model of its own",
         )

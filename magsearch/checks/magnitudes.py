@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from magsearch.checks.finding import Finding
-from magsearch.formatting import count
+from magsearch.formatting import counted
 from magsearch.model.couplings import Couplings
 from magsearch.model.terms.single_ion import SingleIon
 from magsearch.units import K_B, MU_B
@@ -91,7 +91,7 @@ def moments(couplings: Couplings) -> Iterator[Finding]:
     if small.any():
         yield Finding(
             "small-moment",
-            f"{count(int(small.sum()), 'moment')} below {least:g} mu_B, for example moment {int(values.argmin())}, "
+            f"{counted(int(small.sum()), 'moment')} below {least:g} mu_B, for example moment {int(values.argmin())}, "
             f"{values.min():.3g} mu_B",
             "leave out atoms whose moments the others induce: here, every spin has a direction of its own",
         )

@@ -17,6 +17,7 @@ from rich.table import Table
 from magsearch.cli.arguments import Json, Settings
 from magsearch.console import model as console_of
 from magsearch.errors import InputError
+from magsearch.formatting import counted
 from magsearch.parallel.ranks import AGAIN
 from magsearch.parallel.signals import Signals
 from magsearch.runs import atlas as runs
@@ -98,7 +99,7 @@ def _list(console: Console, chosen: Sequence[Model]) -> None:
         sites = str(model.given.hamiltonian.lattice.sites)
         table.add_row(model.name, sites, _number(reference.energy), reference.known or "", reference.state)
     console.print(table)
-    console.print(f"{len(chosen)} models; magsearch atlas NAME... searches them")
+    console.print(f"{counted(len(chosen), 'model')}; magsearch atlas NAME... searches them")
 
 
 def _line(outcome: Outcome) -> str:

@@ -16,7 +16,7 @@ from magsearch.cli.arguments import InputFile, Json, Settings, Strict, read_inpu
 from magsearch.config import TABLES, Input
 from magsearch.console import model
 from magsearch.errors import InputError
-from magsearch.formatting import count
+from magsearch.formatting import counted
 from magsearch.model.notes import harmless
 
 DOUBTFUL = 1  # exit code where something looks wrong
@@ -125,7 +125,9 @@ def _print_findings(console: Console, findings: Sequence[Finding]) -> None:
     if not findings:
         console.print("nothing looks wrong", style="green")
         return
-    console.print(f"{count(len(findings), 'thing')} {'looks' if len(findings) == 1 else 'look'} wrong:", style="yellow")
+    console.print(
+        f"{counted(len(findings), 'thing')} {'looks' if len(findings) == 1 else 'look'} wrong:", style="yellow"
+    )
     for one in findings:
         _print_wrapped(console, f"- {one.code}: {one.text};", style="yellow")
         _print_wrapped(console, f"  {one.hint}")

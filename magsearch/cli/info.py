@@ -14,7 +14,7 @@ from magsearch.engine.cuda import Cuda
 from magsearch.engine.evaluator import Evaluator
 from magsearch.engine.path import choose_path
 from magsearch.formats import CONVENTIONS
-from magsearch.formatting import count, vector
+from magsearch.formatting import vector
 from magsearch.model.hamiltonian import CONVENTION
 from magsearch.model.soft_waves import Waves, softest_waves
 from magsearch.model.triangulation import sheets, stacking_axis
@@ -36,7 +36,7 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
     islands = given.islands.islands(given.search)
     size = footprint(hamiltonian, evaluator.path, islands)
     on_gpu = footprint(hamiltonian, given.search.path or choose_path(hamiltonian, Cuda), islands, device=Cuda)
-    textures = given.storage.snapshots().count(given.search.stop().generations)
+    textures = given.storage.snapshots().counted(given.search.stop().generations)
     result: dict[str, Any] = {
         "size": list(lattice.size),
         "periodic": list(lattice.periodic),
@@ -79,7 +79,8 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
     result["misfit"] = lost and lost.as_json()
     stacked, layers = lattice.size[stacking_axis(lattice)], len(sheets(lattice))
     if stacked > 1 or layers > 1:
-        result["charge"] = f"sum over {count(layers, 'layer')} of the basis, mean over {count(stacked, 'stacked cell')}"
+        above = counted(stacked, "stacked cell")
+        result["charge"] = f"sum over {counted(layers, 'layer')} of the basis, mean over {above}"
     if as_json:
         print(json.dumps(result, indent=1))
         return

@@ -15,7 +15,7 @@ from magsearch.cli.arguments import Json, RunFile
 from magsearch.cli.streams import say
 from magsearch.console import model
 from magsearch.errors import InputError, Interrupted
-from magsearch.formatting import count, vector
+from magsearch.formatting import counted, vector
 from magsearch.magnons.path import path_of
 from magsearch.magnons.spectrum import Spectrum, spectrum
 from magsearch.magnons.spin_waves import MEV_PER_THZ, SpinWaves
@@ -97,7 +97,7 @@ def magnons(
     try:
         waves = SpinWaves.about(hamiltonian, texture.spins, g, spiral)
         bent = path_of(path, hamiltonian.lattice, points, _dimension(hamiltonian))
-        with console.status(f"magnons of {waves.n_spins} spins at {len(bent.q)} wave vectors"):
+        with console.status(f"magnons of {waves.n_spins} spins at {counted(len(bent.q), 'wave vector')}"):
             found = spectrum(waves, bent, mesh, powder, ions, width, elite, watch)
     except NotAMinimum as error:
         raise InputError(str(error), f"{run_file}:{elite}") from None
@@ -154,9 +154,9 @@ def _rows(found: Spectrum, waves: SpinWaves) -> dict[str, str]:
     highest = float(found.energies.max(initial=0.0))
     rows["bands"] = (
         f"{found.energies.min(initial=highest):.4f} to {highest:.4f} meV ({highest / MEV_PER_THZ:.4f} THz) at "
-        f"{len(found.path.q)} wave vectors"
+        f"{counted(len(found.path.q), 'wave vector')}"
     )
-    rows["q = 0"] = f"{count(found.hessian, 'zero mode')} of the Hessian, {count(found.gapless, 'gapless band')}"
+    rows["q = 0"] = f"{counted(found.hessian, 'zero mode')} of the Hessian, {counted(found.gapless, 'gapless band')}"
     if found.density is not None:
         mesh = " x ".join(map(str, found.density.mesh))
         rows["states"] = f"mesh {mesh}, lines {found.density.width:.4g} meV wide"

@@ -14,7 +14,7 @@ from magsearch import storage
 from magsearch.cli.arguments import DeviceName, Json, Settings, Strict, changed, expect_model, named_after
 from magsearch.console import run as results
 from magsearch.errors import Interrupted
-from magsearch.formatting import count
+from magsearch.formatting import counted
 from magsearch.parallel.ranks import launched
 from magsearch.parallel.signals import Signals
 from magsearch.runs import beginning
@@ -99,5 +99,5 @@ def _report(console: Console, stored: storage.Record, out: Path, reason: Reason,
     if not reason.ended:
         done = len(stored.history)
         console.print(
-            f"{reason} after {count(done, 'generation')}; resume with: magsearch run --resume {out}", soft_wrap=True
+            f"{reason} after {counted(done, 'generation')}; resume with: magsearch run --resume {out}", soft_wrap=True
         )

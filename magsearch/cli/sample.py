@@ -17,7 +17,7 @@ from magsearch.console import model
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError, visible
 from magsearch.formats.table import number
-from magsearch.formatting import count, with_error
+from magsearch.formatting import counted, with_error
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.randomness import Consumer, key
 from magsearch.search.supercells.supercell import own_supercell
@@ -77,7 +77,7 @@ def sample(
     model.describe(console, given.hamiltonian)
     console.print(f"device     {on.description}")
     console.print(
-        f"sampling   {count(len(kelvin), 'temperature')} x {chains} chains, {warmup} + {sweeps} sweeps, "
+        f"sampling   {counted(len(kelvin), 'temperature')} x {chains} chains, {warmup} + {sweeps} sweeps, "
         f"each with {reflections} of over-relaxation",
     )
     random = key(seed, Consumer.SAMPLING)

@@ -12,7 +12,7 @@ from magsearch import formats
 from magsearch.cli.arguments import InputFile, Json, Settings, Strict, read_input
 from magsearch.console import model
 from magsearch.errors import InputError
-from magsearch.formatting import count, vector
+from magsearch.formatting import counted, vector
 from magsearch.model.cells import in_given_cells
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.symmetry import allowed
@@ -65,8 +65,8 @@ def _print(console: Console, hamiltonian: Hamiltonian, found: SymmetryTable) -> 
     lattice = hamiltonian.lattice
     others = f", and {len(lattice.nonmagnetic)} without spin" if lattice.nonmagnetic else ""
     name = f"space group {found.name}, " if found.name else ""
-    console.print(f"crystal    {count(lattice.atoms, 'magnetic atom')} in a cell{others}", soft_wrap=True)
-    operations = count(found.group.order, "operation")
+    console.print(f"crystal    {counted(lattice.atoms, 'magnetic atom')} in a cell{others}", soft_wrap=True)
+    operations = counted(found.group.order, "operation")
     console.print(f"symmetry   {name}point group {found.point_group}, {operations} of a cell", soft_wrap=True)
     console.print("energy     - s_i.J s_j for every pair, - s.A s for every atom, + c O(k,q) for Stevens operators")
     for site in found.sites:
@@ -94,7 +94,7 @@ def _print_bond(console: Console, form: BondForm) -> None:
     ends = [form.orbit.coordination(i), *([form.orbit.coordination(j)] if j != i else [])]
     each = " and ".join(map(str, dict.fromkeys(ends)))
     console.print(f"bond       i = {i}, j = {j}, cells = {cells}", soft_wrap=True)
-    pairs = count(len(form.orbit.bonds), "pair")
+    pairs = counted(len(form.orbit.bonds), "pair")
     console.print(
         f"           {form.distance:.6g} angstrom, {pairs} of a cell, {each} at an atom, symmetry {form.group}"
     )

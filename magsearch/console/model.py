@@ -14,7 +14,7 @@ from rich.text import Text
 from magsearch.engine.device import Device
 from magsearch.engine.path import choose_path, cost
 from magsearch.errors import visible
-from magsearch.formatting import count, megabytes, vector
+from magsearch.formatting import counted, megabytes, vector
 from magsearch.model.couplings import Couplings
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.search.memory import Footprint
@@ -52,16 +52,16 @@ def summary(console: Console, hamiltonian: Hamiltonian) -> None:
     lattice = hamiltonian.lattice
     size = " x ".join(str(n) for n in lattice.size)
     edges = ", ".join("periodic" if p else "open" for p in lattice.periodic)
-    inside = f"{count(lattice.atoms, 'atom')} in the basis, {count(lattice.sites, 'site')}"
+    inside = f"{counted(lattice.atoms, 'atom')} in the basis, {counted(lattice.sites, 'site')}"
     console.print(f"lattice    {size} cells ({edges}), {inside}", soft_wrap=True)
     told = f"{hamiltonian.coordination:.4g} per site, range {hamiltonian.reach:.4g} angstrom"
     if not hamiltonian.coupled:
-        told = f"none: {count(hamiltonian.n_spins, 'spin')}, independent of each other"
+        told = f"none: {counted(hamiltonian.n_spins, 'spin')}, independent of each other"
     console.print(f"couplings  {told}", soft_wrap=True)
     if hamiltonian.dipole is not None:
         console.print(f"dipoles    {hamiltonian.dipole.summary(lattice)}", soft_wrap=True)
     if hamiltonian.waves is not None:
-        console.print(f"waves      couplings at {count(len(hamiltonian.waves), 'wave vector')}", soft_wrap=True)
+        console.print(f"waves      couplings at {counted(len(hamiltonian.waves), 'wave vector')}", soft_wrap=True)
     for term in hamiltonian.products:
         console.print(f"clusters   {len(term)} of {term.name} in a cell", soft_wrap=True)
     console.print(
@@ -129,7 +129,7 @@ def shells(console: Console, found: list[dict[str, Any]]) -> None:
         rest = found[len(shown) :]
         most = max(max(map(abs, one["J"])) for one in rest)
         console.print(
-            f"and {count(len(rest), 'more row')} up to {rest[-1]['distance']:.4g} angstrom, |J| at most {most:.4g} "
+            f"and {counted(len(rest), 'more row')} up to {rest[-1]['distance']:.4g} angstrom, |J| at most {most:.4g} "
             "meV; --json lists all",
             soft_wrap=True,
         )
@@ -160,10 +160,10 @@ def memory(console: Console, size: Footprint, on_gpu: Footprint, islands: int, t
         f"{replica} per replica, {device} in all; on a GPU {gpu_replica} per replica, {gpu} in all, and "
         f"{megabytes(on_gpu.host)} on the host"
     )
-    console.print(f"memory     {where} ({count(islands, 'island')} on one rank)", soft_wrap=True)
+    console.print(f"memory     {where} ({counted(islands, 'island')} on one rank)", soft_wrap=True)
     stored = f"{megabytes(size.checkpoint)} while it runs, {megabytes(size.elite)} for every elite"
     if textures:
-        stored += f", {megabytes(textures * size.texture)} for {count(textures, 'texture')} over the generations"
+        stored += f", {megabytes(textures * size.texture)} for {counted(textures, 'texture')} over the generations"
     console.print(f"file       {stored}", soft_wrap=True)
 
 

@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 
 from magsearch.console import live
-from magsearch.formatting import count, fixed, vector
+from magsearch.formatting import counted, fixed, vector
 from magsearch.observables.propagation import described, propagation_vectors
 from magsearch.observables.topological_charge import rough
 from magsearch.phases.rules import rule_of
@@ -82,8 +82,8 @@ def _as_it_is(history: History) -> History:
 def layout(console: Console, search: Archipelago, lines: Sequence[str], nodes: int) -> None:
     """Print islands and device of every rank of a small run, or of the first ranks of a large one."""
     islands, ranks = len(search.settings), search.ranks.size
-    counted = f"{count(islands, 'island')} on {count(ranks, 'rank')} and {count(nodes, 'node')}"
-    console.print(f"layout     {counted}", soft_wrap=True)
+    places = f"{counted(islands, 'island')} on {counted(ranks, 'rank')} and {counted(nodes, 'node')}"
+    console.print(f"layout     {places}", soft_wrap=True)
     shown = lines if len(lines) <= LINES else [*lines[: LINES - 1], f"... and {len(lines) - LINES + 1} more"]
     for line in shown:
         console.print(f"           {line}", soft_wrap=True)
@@ -106,14 +106,14 @@ def show(console: Console, record: Record) -> None:
     history = record.history
     evaluations = int(history["evaluations"].sum())
     done = [
-        count(len(history), "generation"),
+        counted(len(history), "generation"),
         f"{evaluations} evaluations",
         f"{record.seconds:.1f} s on {record.device}",
     ]
     if history.islands > 1:
-        done.insert(1, f"{history.islands} islands, {count(len(history.migrations), 'migration')}")
+        done.insert(1, f"{history.islands} islands, {counted(len(history.migrations), 'migration')}")
         share = 100 * np.mean(record.waited) / max(record.seconds, 1e-9)
-        done.append(f"{count(len(record.waited), 'rank')}: waited {share:.1f} % of the time")
+        done.append(f"{counted(len(record.waited), 'rank')}: waited {share:.1f} % of the time")
     console.print(", ".join(done), soft_wrap=True)
     for line in compared(record):
         console.print(line, soft_wrap=True)
@@ -127,7 +127,7 @@ def compared(record: Record) -> list[str]:
     best = record.race.best
     so_far = f"; the best so far: {best}" if best else ""
     return [
-        f"supercells  compared for {record.race.seconds:.1f} s, {count(len(record.race.known), 'task')} done{so_far}"
+        f"supercells  compared for {record.race.seconds:.1f} s, {counted(len(record.race.known), 'task')} done{so_far}"
     ]
 
 
@@ -258,7 +258,9 @@ def stable(elite: Candidate) -> str:
     if elite.stability is None:
         return ""
     return (
-        count(elite.stability.zero_modes, "zero mode") if elite.stability.kind == "zero modes" else elite.stability.kind
+        counted(elite.stability.zero_modes, "zero mode")
+        if elite.stability.kind == "zero modes"
+        else elite.stability.kind
     )
 
 
@@ -285,7 +287,7 @@ def sure(record: Record) -> list[str]:
     proven, found = certificate(record), discovered(record)
     if found is None or (proven is not None and proven["tight"]):
         return []
-    since = f"{count(found['generations_since'], 'generation')} ago"
+    since = f"{counted(found['generations_since'], 'generation')} ago"
     if found["islands"] == 1:
         more = "several independent ones (islands.count=8) would tell how often it is found"
         return [f"sure  found {since} by the only island; {more}"]

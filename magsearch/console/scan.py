@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from magsearch.console.run import fitting
-from magsearch.formatting import fixed, with_error
+from magsearch.formatting import counted, fixed, with_error
 from magsearch.phases.column import Column, Minimum, ThermalState
 from magsearch.storage import ScanRecord
 
@@ -22,7 +22,7 @@ def show(console: Console, record: ScanRecord) -> None:
     if any(isinstance(found, ThermalState) and not found.agreed for *_, found in points):
         console.print("? : ladders that began in different phases disagree (magsearch docs theory)")
     seconds = f"{record.seconds:.1f} s on {record.device}"
-    console.print(f"{len(points)} points, {seconds}, {record.stopped or 'not at its end'}")
+    console.print(f"{counted(len(points), 'point')}, {seconds}, {record.stopped or 'not at its end'}")
 
 
 def _table(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from magsearch.engine.graph import Launch
 from magsearch.engine.kernels import declared
+from magsearch.formatting import counted
 
 
 class Device:
@@ -51,7 +52,7 @@ class Device:
         """Return the name of an instance, and its arguments as the machine takes them."""
         name, kinds = declared(kernel, np.dtype(real))
         if len(arguments) != len(kinds):
-            raise TypeError(f"{kernel} takes {len(kinds)} arguments, {len(arguments)} were given")
+            raise TypeError(f"{kernel} takes {counted(len(kinds), 'argument')}, {len(arguments)} were given")
         return name, [
             self._array(kernel, k, kind, value) if pointer else self._scalar(kernel, k, kind, value)
             for k, ((kind, pointer), value) in enumerate(zip(kinds, arguments, strict=True))

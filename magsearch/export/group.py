@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from magsearch.errors import InputError
 from magsearch.export import bns
 from magsearch.export.cell import MagneticCell
+from magsearch.formatting import counted
 from magsearch.model.lattice import shortest
 from magsearch.symmetry.space_group import SpaceOperation, keeps_energy
 
@@ -133,7 +134,7 @@ def _spglib(cell: MagneticCell) -> Any:
     except ImportError:
         raise InputError("needs spglib: pip install 'magsearch[structure]'", "magnetic space group") from None
     if len(cell.labels) > LARGEST:
-        raise ValueError(f"not looked for in a cell of {len(cell.labels)} atoms; at most {LARGEST}")
+        raise ValueError(f"not looked for in a cell of {counted(len(cell.labels), 'atom')}; at most {LARGEST}")
     return spglib
 
 

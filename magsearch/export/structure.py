@@ -16,7 +16,7 @@ from magsearch.export.cell import TOLERANCE, MagneticCell, magnetic_cell
 from magsearch.export.group import MagneticGroup, magnetic_group
 from magsearch.export.orientation import aligned
 from magsearch.formats.elements import SYMBOLS
-from magsearch.formatting import count, html_table, text_table
+from magsearch.formatting import counted, html_table, text_table
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.observables.propagation import PropagationVector, propagation_vectors
 
@@ -180,7 +180,7 @@ class MagneticStructure:
         whose = " (the box)" if cell.whole else ""
         before, after = self.energies
         found = {
-            "cell": f"{len(cell.atoms)} magnetic{others} {atoms}, {count(cell.volume, 'chemical cell')}{whose}",
+            "cell": f"{len(cell.atoms)} magnetic{others} {atoms}, {counted(cell.volume, 'chemical cell')}{whose}",
             "vectors": f"{vectors} in those of the chemical cell",
             "repeats": f"to {cell.deviation:.1e} of a spin (tolerance {cell.tolerance:g}); energy {after:.10f} meV per "
             f"site, that of the texture {before:.10f}",

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.errors import InputError
+from magsearch.formatting import counted
 from magsearch.model.bonds import Bonds, dmi_vector, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.terms.products import SpinProducts
@@ -212,9 +213,9 @@ class Expression:
         offset = h.bonds.offset + cells[h.bonds.j] - cells[h.bonds.i]
         bonds = Bonds(h.bonds.i, h.bonds.j, offset, h.bonds.J)
         told = (
-            f"{len(moved)} atoms are moved into the cell, for example atom {moved[0]} by {(-cells[moved[0]]).tolist()} "
-            "cells; .restart and .xyz files have their spins in these places, and so has OUT.h5 as --spins, but not "
-            "files written before"
+            f"{counted(len(moved), 'atom', 'are')} moved into the cell, for example atom {moved[0]} by "
+            f"{(-cells[moved[0]]).tolist()} cells; .restart and .xyz files have their spins in these places, and so "
+            "has OUT.h5 as --spins, but not files written before"
         )
         others = tuple(
             replace(term, cells=term.cells + cells[term.atoms]) if isinstance(term, SpinProducts) else term

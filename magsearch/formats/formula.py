@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from magsearch.formatting import counted
+
 LONGEST = 2000  # characters
 FUNCTIONS = {"cos": np.cos, "sin": np.sin, "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "abs": np.abs}
 OPERATORS = {ast.Add: np.add, ast.Sub: np.subtract, ast.Mult: np.multiply, ast.Div: np.divide, ast.Pow: np.power}
@@ -20,7 +22,7 @@ def evaluate(text: str, variables: Mapping[str, NDArray[np.float64]]) -> NDArray
     Numbers, the variables, pi, + - * / **, parentheses, and cos, sin, exp, log, sqrt and abs of one argument.
     """
     if len(text) > LONGEST:
-        raise ValueError(f"the formula has {len(text)} characters; expected at most {LONGEST}")
+        raise ValueError(f"the formula has {counted(len(text), 'character')}; expected at most {LONGEST}")
     try:
         tree = ast.parse(text.strip(), mode="eval").body
         with np.errstate(all="ignore"):

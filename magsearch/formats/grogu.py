@@ -22,6 +22,7 @@ from magsearch.errors import InputError
 from magsearch.formats.build import assemble, quadratic
 from magsearch.formats.table import numbers, wholes
 from magsearch.formats.text_file import TextFile
+from magsearch.formatting import counted
 from magsearch.model.bonds import ROUNDING, Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.notes import Note
@@ -110,12 +111,12 @@ def read(file: TextFile) -> Hamiltonian:
     if not np.isfinite(spins).all():
         if not convention.unit:
             raise InputError("has a site without a spin, which couplings are multiplied with", path)
-        notes.append(f"{path}: {np.isnan(spins).sum()} sites have no spin: their moments are 1 mu_B")
+        notes.append(f"{path}: {counted(np.isnan(spins).sum(), 'site', 'have')} no spin: moments are 1 mu_B there")
     length = np.ones(len(names)) if convention.unit else spins
     tensors = dict(_onsite(lines.needed("intra-atomic", "tensor"), names))
     bonds, added = _bonds(lines.needed("exchange", "tensor"), names, convention, length)
     if added:
-        told = f"{path}: {added} pairs are listed in one direction; the other has the transpose"
+        told = f"{path}: {counted(added, 'pair', 'are')} listed in one direction; the other has the transpose"
         notes.append(Note(told, harmless=True))
     anisotropy = [
         term for atom, A in tensors.items() for term in quadratic(-convention.onsite * length[atom] ** 2 * A, atom)

@@ -106,7 +106,8 @@ def read(path: Path) -> Structure:
             if not frames:
                 raise ValueError("has no atoms")
             found = of_atoms(frames[-1])
-            return replace(found, left=f"{len(frames)} frames, of which the last is read") if frames[1:] else found
+            last = f"{len(frames)} frames, of which the last is read"
+            return replace(found, left=last) if frames[1:] else found
     except InputError:
         raise
     except Exception as error:  # a broken file can raise anything in ASE

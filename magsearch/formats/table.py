@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from magsearch.errors import InputError
+from magsearch.formatting import counted
 
 LARGEST = 1e60  # largest number in any unit; products of a few such numbers are finite
 
@@ -80,7 +81,7 @@ def numbers(tokens: Sequence[str], columns: Sequence[str], path: str | Path, lin
         values = []
     if len(values) < len(columns) or not all(abs(v) <= LARGEST for v in values):  # nor nan
         told = " ".join(found)[:200]
-        raise InputError(f"'{told}'; expected {len(columns)} numbers: {' '.join(columns)}", path, line)
+        raise InputError(f"'{told}'; expected {counted(len(columns), 'number')}: {' '.join(columns)}", path, line)
     return values
 
 
@@ -124,7 +125,7 @@ class Table:
                     f"'{' '.join(tokens)}' is not all numbers; expected {' '.join(columns)}", path, line
                 ) from None
             if len(tokens) < len(columns):
-                raise InputError(f"{len(tokens)} columns; expected {' '.join(columns)}", path, line)
+                raise InputError(f"{counted(len(tokens), 'column')}; expected {' '.join(columns)}", path, line)
             lines.append(line)
         if not rows:
             raise InputError(f"has no rows; expected {' '.join(columns)}", path)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.engine.evaluator import Evaluator
-from magsearch.formatting import count
+from magsearch.formatting import counted
 from magsearch.landscape import bands, paths
 from magsearch.landscape.bands import Bands
 from magsearch.landscape.drift import drifted
@@ -149,7 +149,7 @@ class Explorer:
         highest = [self.evaluator.energies(path).max() for path in tried]
         best = int(np.argmin(highest))
         if best == 0 and antiparallel:
-            self.say(f"{count(antiparallel, 'antiparallel spin')} of two minima: turned in planes that are drawn")
+            self.say(f"{counted(antiparallel, 'antiparallel spin')} of two minima: turned in planes that are drawn")
         return tried[best]
 
     def connected(self, landscape: Landscape, pairs: list[tuple[int, int]]) -> Landscape:

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from magsearch.errors import SettingError
-from magsearch.formatting import html_table, text_table, vector
+from magsearch.formatting import counted, html_table, text_table, vector
 from magsearch.model.bonds import SUMS, Bonds
 from magsearch.model.box_remarks import box_remarks
 from magsearch.model.lattice import Lattice
@@ -88,7 +88,7 @@ class Hamiltonian:
         moments = np.asarray(self.moments, dtype=np.float64)
         moments = np.full(lattice.atoms, float(moments)) if moments.ndim == 0 else moments.copy()
         if moments.shape not in ((lattice.atoms,), (lattice.sites,)):
-            raise ValueError(f"{len(moments)} moments for {lattice.atoms} atoms and {lattice.sites} sites")
+            raise ValueError(f"{counted(len(moments), 'moment')} for {lattice.atoms} atoms and {lattice.sites} sites")
         if not np.isfinite(moments).all() or (moments <= 0).any():
             wrong = int(np.argmin((moments > 0) & np.isfinite(moments)))
             raise ValueError(f"moments must be positive numbers; moment {wrong} is not")
@@ -98,7 +98,7 @@ class Hamiltonian:
         if len(vacancies) < len(self.vacancies):
             again = next(v for v in vacancies if self.vacancies.count(v) > 1)
             more = len(self.vacancies) - len(vacancies)
-            notes.append(f"{more} vacancies are listed again, for example site {again}; each counts once")
+            notes.append(f"{counted(more, 'vacancy', 'are')} listed again, for example site {again}; each counts once")
         set_(self, "notes", tuple(dict.fromkeys(notes)))
         if vacancies and not 0 <= vacancies[0] <= vacancies[-1] < lattice.sites:
             raise SettingError("vacancies", f"vacancies must be sites 0 to {lattice.sites - 1}")
@@ -315,7 +315,7 @@ class Hamiltonian:
             "lattice": f"{size} cells ({edges}), {lattice.atoms} in the basis, {lattice.sites} sites",
             "couplings": f"{self.coordination:.4g} per site" + (", dipoles" if self.dipole else ""),
             **({"wave vectors": f"{len(self.waves)}"} if self.waves else {}),
-            **{term.name: f"{len(term)} clusters of a cell" for term in self.products},
+            **{term.name: f"{counted(len(term), 'cluster')} of a cell" for term in self.products},
             "moments": f"{low:.4g} mu_B" if low == high else f"{low:.4g} to {high:.4g} mu_B",
             "field": f"{vector(self.field)} T",
             **{f"note {number}": note for number, note in enumerate(self.remarks, 1)},

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from magsearch.errors import SettingError, unknown
+from magsearch.formatting import counted
 from magsearch.model.integers import inverse, unimodular
 
 SHORTEST, LONGEST = 1e-30, 1e30  # angstrom, of cell vectors: products of a few of them are numbers
@@ -111,7 +112,7 @@ class Lattice:
         set_(self, "size", tuple(int(n) for n in self.size))
         set_(self, "periodic", tuple(bool(p) for p in self.periodic))
         if len(self.periodic) != 3:
-            raise SettingError("periodic", f"{len(self.periodic)} flags; expected three, one for each axis")
+            raise SettingError("periodic", f"{counted(len(self.periodic), 'flag')}; expected three, one for each axis")
         set_(self, "species", tuple(self.species) or ("A",) * len(self.basis))
         if not np.isfinite(self.cell).all() or not np.isfinite(self.basis).all():
             wrong = "basis" if np.isfinite(self.cell).all() else "cell"
@@ -330,7 +331,7 @@ class Lattice:
             if safe:
                 return shells
             if len(shells) == len(further) < count:
-                raise ValueError(f"the lattice has {len(shells)} shells, {count} were asked for")
+                raise ValueError(f"the lattice has {counted(len(shells), 'shell')}, {count} were asked for")
             reach *= 2
 
     def _shells_within(self, reach: int) -> Iterator[Shell]:

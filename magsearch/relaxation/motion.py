@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from magsearch.engine.evaluator import SUM, Evaluator, held
 from magsearch.engine.graph import Launch
 from magsearch.engine.kernels import rows
+from magsearch.formatting import counted
 from magsearch.randomness import Key
 
 STATE = rows("State")
@@ -138,7 +139,9 @@ class Motion:
         """
         evaluator, device = self.evaluator, self.evaluator.device
         if len(columns) % device.width:
-            raise ValueError(f"{len(columns)} columns are no multiple of {device.width}, the width of a block")
+            raise ValueError(
+                f"{counted(len(columns), 'column', 'are')} no multiple of {device.width}, the width of a block"
+            )
         sources, before, replicas = device.array(held(columns), np.int32), self.replicas, len(columns)
         sums, self.sums = device.xp.ascontiguousarray(self.sums[..., sources]), None
         between = [name for name in self.blocked if name.startswith("other ") and self.iteration % 2 == 0]

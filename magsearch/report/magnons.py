@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from magsearch.formatting import count, vector
+from magsearch.formatting import counted, vector
 from magsearch.magnons.spectrum import Spectrum
 from magsearch.plots.magnons import DECADES, STRONGEST, labels_at
 from magsearch.report.sections import WIDTH, Section, drawing
@@ -22,11 +22,12 @@ def section(spectrum: Spectrum) -> Section:
     if spectrum.powder is not None:
         figures.append(_powder(spectrum))
     bands = len(spectrum.energies.T) // (1 if spectrum.k is None else 3)
+    modes = f"{counted(spectrum.hessian, 'zero mode')} of the Hessian, {counted(spectrum.gapless, 'gapless band')}"
     rows = {
         "state": f"elite {spectrum.elite}, {spectrum.energy_per_site:.8f} meV per site, "
-        f"{count(bands, 'spin')} in the magnetic cell, g = {spectrum.g:g}",
+        f"{counted(bands, 'spin')} in the magnetic cell, g = {spectrum.g:g}",
         "lowest and highest energy": f"{spectrum.energies.min():.4f} and {spectrum.energies.max():.4f} meV",
-        "q = 0": f"{count(spectrum.hessian, 'zero mode')} of the Hessian, {count(spectrum.gapless, 'gapless band')}",
+        "q = 0": modes,
     }
     if spectrum.k is not None:
         rows["spiral"] = f"k = {vector(spectrum.k)}; bands at q - k, q and q + k"

@@ -18,6 +18,7 @@ from magsearch.config.input import Input
 from magsearch.engine.device import Device
 from magsearch.engine.evaluator import SUM, Evaluator
 from magsearch.errors import InputError
+from magsearch.formatting import counted
 from magsearch.landscape.catalogue import catalogue, seeds
 from magsearch.landscape.explore import TIGHT
 from magsearch.model.sphere import unit
@@ -80,7 +81,7 @@ def textures(
         wavelength = Crystal(hamiltonian, device, watch).wavelength
         made = [seeds(hamiltonian, background, charge, count, wavelength, seed) for charge in charges]
         starts = np.concatenate([background[None], *made, *_harvested(harvest, hamiltonian.lattice.sites)])
-        say(f"{len(starts)} textures are relaxed")
+        say(f"{counted(len(starts), 'texture', 'are')} relaxed")
         minima = catalogue(evaluator, starts, charges, each, watch, say, lambda s: descended(division, s))
         spins = np.array([one.spins for one, _ in minima]).reshape(-1, hamiltonian.lattice.sites, 3)
         torque = np.sqrt(evaluator.sums(spins)[SUM["LARGEST2"]]) if minima else np.zeros(0)

@@ -15,7 +15,7 @@ from magsearch.engine.choice import choose
 from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError
-from magsearch.formatting import count
+from magsearch.formatting import counted
 from magsearch.landscape.bands import Bands
 from magsearch.landscape.explore import Explorer
 from magsearch.landscape.landscape import Landscape
@@ -100,7 +100,7 @@ def landscape(
             for minimum in fresh.minima:  # a run that was resumed has others than before
                 found, _ = explorer.placed(found, minimum.spins)
             distinct = len(fresh.minima)
-            say(f"{distinct} distinct {'minimum' if distinct == 1 else 'minima'} of {count(len(elites), 'elite')}")
+            say(f"{distinct} distinct {'minimum' if distinct == 1 else 'minima'} of {counted(len(elites), 'elite')}")
             latest = found
             for latest in explorer.explore(found):
                 say(progress(latest))
@@ -132,7 +132,8 @@ def progress(landscape: Landscape) -> str:
     groups = len(landscape.components())
     apart = "all joined" if groups == 1 else f"{groups} groups without a path between them"
     return (
-        f"{len(landscape.tried)} pairs, {len(landscape.minima)} minima, {len(landscape.saddles)} saddle points, {apart}"
+        f"{counted(len(landscape.tried), 'pair')}, {len(landscape.minima)} minima, "
+        f"{counted(len(landscape.saddles), 'saddle point')}, {apart}"
     )
 
 

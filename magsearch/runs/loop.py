@@ -15,7 +15,7 @@ from magsearch.config.input import Input
 from magsearch.console import model
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError, Interrupted
-from magsearch.formatting import count
+from magsearch.formatting import counted
 from magsearch.hysteresis.cycle import Course, Cycle, follow
 from magsearch.hysteresis.loop import along
 from magsearch.runs import record
@@ -103,8 +103,8 @@ class LoopRun:
         cycle = self.record.cycle
         how = "relaxed" if cycle.temperature == 0 else f"heat bath at {cycle.temperature:g} K, {cycle.sweeps} sweeps"
         launch.say(
-            f"loop       {cycle.high:g} T to {cycle.low:g} T and back, {len(cycle.fields)} steps of "
-            f"{count(cycle.replicas, 'replica')}, {how}"
+            f"loop       {cycle.high:g} T to {cycle.low:g} T and back, {counted(len(cycle.fields), 'step')} of "
+            f"{counted(cycle.replicas, 'replica')}, {how}"
         )
         if self.record.course.done:
             launch.say(f"resuming   after {self.record.course.done} steps, {self.before:.1f} s")

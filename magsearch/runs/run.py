@@ -14,7 +14,7 @@ from magsearch.config.input import Input
 from magsearch.console import model
 from magsearch.console import run as progress
 from magsearch.errors import InputError, Interrupted, Overdue
-from magsearch.formatting import count
+from magsearch.formatting import counted
 from magsearch.limits import memory
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.parallel.ranks import Ranks
@@ -40,8 +40,9 @@ def expect_host_memory(given: Input, ranks: Ranks) -> None:
     needed, most = sum(BYTES_OF_SITE * replicas * sites + BYTES_OF_ISLAND for replicas in own), memory()
     if needed > most:
         raise InputError(
-            f"{sum(own)} replicas (search.replicas) of {sites} sites on {count(len(own), 'island')} (islands.count) of "
-            f"one process take {needed / 1e9:.3g} GB at least; this process may use {most / 1e9:.3g} GB",
+            f"{counted(sum(own), 'replica')} (search.replicas) of {sites} sites on "
+            f"{counted(len(own), 'island')} (islands.count) of one process take "
+            f"{needed / 1e9:.3g} GB at least; this process may use {most / 1e9:.3g} GB",
             given.path,
         )
 
@@ -141,7 +142,7 @@ class Run:
             ranks.on_first(lambda: every.update(storage.read_states(out, device=self.launch.device)))
             states = ranks.scatter([{i: every[i] for i in mine} for mine in own] if ranks.rank == 0 else [])
         self.search.resume(states, before.history, before.seconds, before.textures)
-        self.launch.say(f"resuming   after {len(before.history)} generations, {before.seconds:.1f} s")
+        self.launch.say(f"resuming   after {counted(len(before.history), 'generation')}, {before.seconds:.1f} s")
         self.launch.resumed(before.version)
         if before.device != self.search.device.description:
             self.launch.note(f"begun on {before.device}; results may differ bitwise on another device")

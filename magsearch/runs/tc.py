@@ -18,7 +18,7 @@ from magsearch.critical.plan import Analysis
 from magsearch.critical.verdict import forbidden, summary, words
 from magsearch.engine.device import Device
 from magsearch.errors import Interrupted
-from magsearch.formatting import html_table, text_table, with_error
+from magsearch.formatting import counted, html_table, text_table, with_error
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.parallel.ranks import Ranks
 from magsearch.runs.api import carry_out_in_python, input_of, texture_of
@@ -91,7 +91,7 @@ class TransitionResult:
     @property
     def progress(self) -> str:
         """Amount of work that is done, as text."""
-        return f"{len(self.record.rounds)} rounds"
+        return f"{counted(len(self.record.rounds), 'round')}"
 
     def as_json(self) -> dict[str, Any]:
         """Return everything that was found as JSON values, as ``magsearch tc --json`` prints it; kelvin and meV."""

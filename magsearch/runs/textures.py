@@ -12,6 +12,7 @@ from magsearch import formats, storage
 from magsearch.config import ENDINGS
 from magsearch.errors import InputError
 from magsearch.formats.table import is_index
+from magsearch.formatting import counted
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import SAME_PLACE, Lattice
 from magsearch.search.candidate import Candidate
@@ -41,7 +42,7 @@ def read(name: str, hamiltonian: Hamiltonian) -> list[NDArray[np.float64]]:
             raise InputError("has no elites yet", path)
     wrong = next((texture for texture in found if len(texture) != hamiltonian.lattice.sites), None)
     if wrong is not None:
-        raise InputError(f"has {len(wrong)} spins; the lattice has {lattice.sites} sites", path)
+        raise InputError(f"has {counted(len(wrong), 'spin')}; the lattice has {lattice.sites} sites", path)
     moved = _moved(own, lattice)
     return [lattice.displaced(texture, moved) for texture in found] if moved.any() else found
 

@@ -23,6 +23,7 @@ from magsearch.critical.plan import SWEEPS, Analysis, Next, Round, Settings, fol
 from magsearch.critical.series import Sampler, Series, joined
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError, Interrupted
+from magsearch.formatting import counted
 from magsearch.limits import memory
 from magsearch.model.cells import in_given_cells
 from magsearch.parallel.interruption import Interruption
@@ -155,7 +156,7 @@ class TransitionRun:
         self.ranks.on_all(lambda: expect_memory(self.sampler))
         told.describe(launch, found, self.parameter)
         if found.rounds:
-            launch.say(f"resuming   after {len(found.rounds)} rounds, {found.seconds:.1f} s")
+            launch.say(f"resuming   after {counted(len(found.rounds), 'round')}, {found.seconds:.1f} s")
             launch.resumed(found.version)
 
     def _together(self, work: Callable[[], T], place: Path) -> T:

@@ -15,7 +15,7 @@ from magsearch import config, storage
 from magsearch.config.input import Input
 from magsearch.console import model
 from magsearch.errors import InputError, Interrupted
-from magsearch.formatting import fixed
+from magsearch.formatting import counted, fixed
 from magsearch.output import marked_folder
 from magsearch.phases.column import Column, describe
 from magsearch.runs import record
@@ -126,7 +126,7 @@ class ScanRun:
         before = start.before
         points = sum(len(column.temperatures) for column in before.columns)
         model.describe(console, before.hamiltonian)
-        launch.say(f"scan       {points} points in {len(before.columns)} columns: {_axes(before.columns)}")
+        launch.say(f"scan       {points} points in {counted(len(before.columns), 'column')}: {_axes(before.columns)}")
         if ranks.size > 1:
             launch.say(f"layout     {max(self.scan.teams) + 1} teams on {ranks.size} ranks")
         if done := sum(column.done for column in before.columns):
@@ -211,4 +211,4 @@ def _axes(columns: Sequence[Column]) -> str:
     }
     kelvin = {t for column in columns for t in column.temperatures}
     words = [f"{count} of {key}" for key, count in counts.items()]
-    return ", ".join([*words, *([f"{len(kelvin)} temperatures"] if len(kelvin) > 1 else [])])
+    return ", ".join([*words, *([f"{counted(len(kelvin), 'temperature')}"] if len(kelvin) > 1 else [])])

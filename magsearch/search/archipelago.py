@@ -26,6 +26,7 @@ from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator
 from magsearch.engine.path import Path
 from magsearch.errors import Interrupted, Overdue
+from magsearch.formatting import counted
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.observables.fingerprint import distinct
 from magsearch.observables.topological_charge import topological_charge
@@ -122,7 +123,9 @@ class Archipelago:
 
     def __repr__(self) -> str:
         state = self.stopped or "under way"
-        return f"<Archipelago of {len(self.settings)} islands after {self.n_generations} generations: {state}>"
+        return (
+            f"<Archipelago of {counted(len(self.settings), 'island')} after {self.n_generations} generations: {state}>"
+        )
 
     def _dealt(self, seeds: Sequence[NDArray[Any]], number: int) -> State:
         """Return the initial state of an island."""

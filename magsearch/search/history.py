@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from magsearch.formatting import counted
 from magsearch.observables.fingerprint import Fingerprint, distinct
 from magsearch.observables.structure_factor import PEAKS
 from magsearch.search import records
@@ -68,7 +69,7 @@ class History:
 
     def __repr__(self) -> str:
         best = f", best {self['best'].min():.9f} meV per site" if self.rows else ""
-        return f"<History of {len(self)} generations of {self.islands} islands{best}>"
+        return f"<History of {counted(len(self), 'generation')} of {self.islands} islands{best}>"
 
     def __len__(self) -> int:
         return len(self.rows)

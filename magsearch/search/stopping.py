@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from magsearch.formatting import count
+from magsearch.formatting import counted
 from magsearch.search.history import History
 
 NEAR = 1e-5  # of the stiffest coupling per site: distance from the bound at which the champion is tested for a proof
@@ -121,7 +121,7 @@ class GenerationsSpent(Reason):
     code = "generations-spent"
 
     def __str__(self) -> str:
-        return f"{count(self.generations, 'generation')} done"
+        return f"{counted(self.generations, 'generation')} done"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path as File
 
 import h5py
 
+from magsearch.formatting import counted
 from magsearch.magnons.path import Path
 from magsearch.magnons.spectrum import Density, Powder, Spectrum
 from magsearch.storage.files import amended, dataset, texts, words
@@ -58,7 +59,7 @@ def read(group: h5py.Group) -> Spectrum:
     energies = numbers(group, "energies", len(q), -1)
     corners, labels = indices(group, "corner", len(q), -1), tuple(words(attrs["labels"]))
     if len(labels) != len(corners):
-        raise ValueError(f"{group.name} has {len(labels)} labels of {len(corners)} points")
+        raise ValueError(f"{group.name} has {counted(len(labels), 'label')} of {len(corners)} points")
     ions = json.loads(attrs["form_factors"])
     if not (isinstance(ions, dict) and all(isinstance(ion, str) for ion in ions.values())):
         raise ValueError(f"{group.name} has form factors that are not texts")

@@ -19,6 +19,7 @@ from magsearch import output
 from magsearch.errors import InputError
 from magsearch.formats.spins import mcif, ovf, restart, xyz
 from magsearch.formats.table import read_bytes
+from magsearch.formatting import counted
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 
@@ -34,7 +35,7 @@ def read_spins(path: str | Path, lattice: Lattice, vacancies: Collection[int] = 
     path = Path(path)
     spins = _read(path, lattice)
     if len(spins) != lattice.sites:
-        raise InputError(f"has {len(spins)} sites; the lattice has {lattice.sites}", path)
+        raise InputError(f"has {counted(len(spins), 'site')}; the lattice has {lattice.sites}", path)
     return normalised(spins, vacancies, path)
 
 

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from magsearch.errors import InputError
 from magsearch.formats.spins.tiling import tiled
 from magsearch.formats.table import number, read_text, sensible
+from magsearch.formatting import counted
 from magsearch.model.lattice import Lattice
 
 TRANSFORM = "_parent_space_group_child_transform_pp_abc"
@@ -76,7 +77,9 @@ def parse(path: Path) -> Block:
             last = next(n for n in range(end, len(tokens) + 1) if kind(n) != "value")
             tags, cells = [name(n) for n in range(k, end)], [token[0] for token in tokens[end:last]]
             if tags and len(cells) % len(tags):
-                told = f"the loop of {tokens[k][0]} has {len(tags)} columns and {len(cells)} values"
+                told = (
+                    f"the loop of {tokens[k][0]} has {counted(len(tags), 'column')} and {counted(len(cells), 'value')}"
+                )
                 raise InputError(told, path, tokens[k][1])
             block.columns.update({tag: cells[n :: len(tags)] for n, tag in enumerate(tags)})
             k = last

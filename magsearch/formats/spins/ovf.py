@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from magsearch.errors import InputError
 from magsearch.formats.table import number, read_bytes
+from magsearch.formatting import counted
 from magsearch.model.lattice import Lattice
 
 CHECK = {4: 1234567.0, 8: 123456789012345.0}  # the first number of binary data
@@ -153,10 +154,10 @@ def _text(segment: Segment, sites: int, widths: tuple[int, ...]) -> NDArray[np.f
             raise InputError(f"'{text.strip()[:80]}' is not all numbers", segment.path, n) from None
         if len(values) not in widths or len(values) != len(rows[0] if rows else values):
             expected = " or ".join(map(str, widths))
-            raise InputError(f"{len(values)} numbers in a row; expected {expected}", segment.path, n)
+            raise InputError(f"{counted(len(values), 'number')} in a row; expected {expected}", segment.path, n)
         rows.append(values)
     if len(rows) != sites:
-        raise InputError(f"has {len(rows)} vectors for {sites} sites", segment.path, segment.line)
+        raise InputError(f"has {counted(len(rows), 'vector')} for {sites} sites", segment.path, segment.line)
     return np.array(rows)[:, -3:]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from magsearch.formats.table import Table, read_text
+from magsearch.formatting import counted
 from magsearch.model.lattice import Lattice
 
 
@@ -22,7 +23,7 @@ def read(path: Path, lattice: Lattice) -> NDArray[np.float64]:
     table = Table.read(path, columns) if new else Table.read(path, columns[1:], skip=1)
     ensemble, atom, spins = table.values[:, -6], table.values[:, -5], table.values[:, -3:]
     if ensemble.min() != ensemble.max():
-        warnings.warn(f"{path}: has {len(np.unique(ensemble))} ensembles; the first is read", stacklevel=4)
+        warnings.warn(f"{path}: has {counted(len(np.unique(ensemble)), 'ensemble')}; the first is read", stacklevel=4)
     first = ensemble == ensemble[0]
     misplaced = atom[first] != np.arange(1, first.sum() + 1)
     if misplaced.any():

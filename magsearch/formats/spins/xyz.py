@@ -19,6 +19,7 @@ from magsearch.errors import InputError
 from magsearch.formats.elements import SYMBOLS
 from magsearch.formats.spins.tiling import NEAR, tiled
 from magsearch.formats.table import numbers, read_text, sensible
+from magsearch.formatting import counted
 from magsearch.model.lattice import Lattice
 
 COLUMNS = ("initial_magmoms", "magmoms", "magmom", "moments", "moment", "spins", "spin", "s", "vector_field")
@@ -54,18 +55,20 @@ def read(path: Path, lattice: Lattice) -> NDArray[np.float64]:
         if columns.get(needed, (0, 0))[1] != 3:
             raise InputError(f"{needed} does not have three components", path, 2)
     if len(lines) < 2 + count:
-        raise InputError(f"ends after {len(lines) - 2} sites; expected {count}", path, len(lines))
+        raise InputError(f"ends after {counted(len(lines) - 2, 'site')}; expected {count}", path, len(lines))
     positions, moments = np.empty((count, 3)), np.empty((count, 3))
     for row, text in enumerate(lines[2 : 2 + count]):
         tokens = text.split()
         if len(tokens) < width:
-            raise InputError(f"{len(tokens)} columns; expected {width}", path, row + 3)
+            raise InputError(f"{counted(len(tokens), 'column')}; expected {width}", path, row + 3)
         for target, column in ((positions, "pos"), (moments, name)):
             first = columns[column][0]
             target[row] = numbers(tokens[first : first + 3], [f"{column}{a}" for a in "xyz"], path, row + 3)
     more = sum(bool(text.strip()) for text in lines[2 + count :])
     if more:
-        warnings.warn(f"{path}: {more} lines follow the first frame of {count} sites, which is read", stacklevel=4)
+        warnings.warn(
+            f"{path}: {counted(more, 'line', 'follow')} the first frame of {count} sites, which is read", stacklevel=4
+        )
     length = np.linalg.norm(moments, axis=1, keepdims=True)
     directions = moments / np.where(length > 0, length, 1.0)
     if cell is not None:
@@ -87,7 +90,7 @@ def _cell(path: Path, comment: str, count: int, lattice: Lattice) -> NDArray[np.
         )
     tokens = match[1].split()
     if len(tokens) != 9:
-        raise InputError(f"Lattice= has {len(tokens)} numbers; expected 9", path, 2)
+        raise InputError(f"Lattice= has {counted(len(tokens), 'number')}; expected 9", path, 2)
     cell = np.array(numbers(tokens, [f"Lattice {k}" for k in range(9)], path, 2)).reshape(3, 3)
     if not sensible(cell).all() or not abs(np.linalg.det(cell)) > 1e-12 * np.linalg.norm(cell, axis=1).prod():
         raise InputError("the vectors of Lattice= do not span a volume", path, 2)

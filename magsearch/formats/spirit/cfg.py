@@ -13,6 +13,7 @@ from pathlib import Path
 
 from magsearch.errors import InputError
 from magsearch.formats.table import is_number, numbers, read_text, wholes
+from magsearch.formatting import counted
 
 GROUPS = ("llg_", "mc_", "gneb_", "ema_", "mmf_", "log_", "output_", "save_", "ddi_", "pin_")
 
@@ -131,7 +132,7 @@ class Cfg:
                 raise InputError("blank line within a table: Spirit counts it as a row", self.path, line.number)
         if len(found) < count:
             end = self.lines[-1].number if self.lines else None
-            raise InputError(f"ends after {len(found)} rows of a table; expected {count}", self.path, end)
+            raise InputError(f"ends after {counted(len(found), 'row')} of a table; expected {count}", self.path, end)
         self.used.update(range(start, start + count))
         return found
 
@@ -193,14 +194,19 @@ class Listing:
         notes: list[str] = []
         longer = [row for row in rows if any(map(is_number, row.tokens[len(names) :]))]
         if longer:
-            told = f"{len(longer)} rows of the table of {len(names)} columns are longer, for example line"
-            notes.append(f"{cfg.path}: {told} {longer[0].number}; the rest of them is not used, as in Spirit")
+            told = (
+                f"{counted(len(longer), f'row of the table of {len(names)} columns', 'are')} longer, for example line"
+            )
+            notes.append(f"{cfg.path}: {told} {longer[0].number}; the rest is not used, as in Spirit")
         below = k is not None and [
             line for line in cfg.lines[k + 2 + count :] if line.tokens and is_number(line.tokens[0])
         ]
         if below:
-            told = f"{len(below)} rows follow the {count} that {counter} names, for example line {below[0].number}"
-            notes.append(f"{cfg.path}: {told}; they are not used, as in Spirit")
+            told = (
+                f"{counted(len(below), 'row', 'follow')} the {count} that {counter} names, for example "
+                f"line {below[0].number}"
+            )
+            notes.append(f"{cfg.path}: {told}; not used, as in Spirit")
         return cls(cfg.path, columns, [row.number for row in rows], notes)
 
     def __len__(self) -> int:

@@ -13,6 +13,7 @@ from magsearch.errors import InputError
 from magsearch.formats.build import repeated
 from magsearch.formats.spirit.cfg import Cfg, Listing
 from magsearch.formats.table import wholes
+from magsearch.formatting import counted
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.terms.products import SpinProducts
 
@@ -51,8 +52,8 @@ def pairs(cfg: Cfg, atoms: int) -> tuple[Bonds, list[str]]:
         D = np.array(table.column("dij"))[:, None] * D / np.where(length > 0, length, 1.0)
         lost = np.flatnonzero(np.array(table.column("dij")) * (length[:, 0] == 0))
         if len(lost):
-            told = f"Dij of {len(lost)} rows has the direction (0, 0, 0), for example on line {table.line[lost[0]]}"
-            table.notes.append(f"{table.path}: {told}: no coupling")
+            rows = f"{counted(len(lost), 'row')} has the direction (0, 0, 0), for example on line {table.line[lost[0]]}"
+            table.notes.append(f"{table.path}: Dij of {rows}: no coupling")
     J = exchange_matrix(table.column("jij")) + dmi_matrix(D)
     bonds = Bonds.pairs(keys[:, 0], keys[:, 1], J, keys[:, 2:])
     where = tuple(f"{table.path}:{line}" for line in table.line)
@@ -92,7 +93,7 @@ def listed_again(path: Path, bonds: Bonds) -> list[str]:
     if not again:
         return []
     return [
-        f"{path}: {again // 2} pairs are listed more than once, in one direction or both, for example in "
+        f"{path}: {counted(again // 2, 'pair', 'are')} listed more than once, in one direction or both, for example in "
         f"lines {lines}; they add up, as in Spirit"
     ]
 

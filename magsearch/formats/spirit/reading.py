@@ -15,6 +15,7 @@ from magsearch.formats.spirit.cfg import Cfg, Listing
 from magsearch.formats.spirit.couplings import listed_again, pairs, quadruplets, shells
 from magsearch.formats.table import is_number, wholes
 from magsearch.formats.text_file import TextFile
+from magsearch.formatting import counted
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.notes import Note
@@ -156,9 +157,14 @@ def _moments(cfg: Cfg, atoms: int) -> tuple[list[float], list[str]]:
     moments = cfg.numbers("mu_s", max(len(given[:atoms]), 1), ())
     if len(moments) == atoms:
         more = [word for word in given[atoms:] if is_number(word)]
-        told = f"{cfg.path}:{cfg.lines[k].number}: {len(more)} moments more than atoms, for example {more[:1]}"
-        return moments, [f"{told}; they are not used, as in Spirit"] if more else []
-    told = f"{cfg.path}:{cfg.lines[k].number}: {len(moments)} moments for {atoms} atoms; the other atoms get the first"
+        told = (
+            f"{cfg.path}:{cfg.lines[k].number}: {counted(len(more), 'moment')} more than atoms, for example {more[:1]}"
+        )
+        return moments, [f"{told}; not used, as in Spirit"] if more else []
+    told = (
+        f"{cfg.path}:{cfg.lines[k].number}: {counted(len(moments), 'moment')} for {atoms} atoms; the other "
+        "atoms get the first"
+    )
     return moments + [moments[0]] * (atoms - len(moments)), [f"{told}, as in Spirit"]
 
 
@@ -189,7 +195,7 @@ def _anisotropy(cfg: Cfg, atoms: int) -> tuple[list[Anisotropy], list[str]]:
         if cubic:
             notes.append(f"{table.path}: the constants {', '.join(cubic)} of Spirit's cubic anisotropy are left out")
         if aimless:
-            told = f"{len(aimless)} axes are (0, 0, 0), for example on line {aimless[0]}; they are taken along z"
+            told = f"{counted(len(aimless), 'axis', 'are')} (0, 0, 0), for example on line {aimless[0]}; taken along z"
             notes.append(f"{table.path}: {told}, as in Spirit")
         return terms, notes  # Spirit does not read the keywords then
     (K,) = cfg.numbers("anisotropy_magnitude", 1, (0.0,))
@@ -207,7 +213,7 @@ def _remarks(cfg: Cfg, bonds: Bonds, once: list[int], periodic: tuple[bool, bool
     """Return notes on unused keywords and long couplings; once: Spirit's range of couplings along each axis, cells."""
     notes: list[str] = []
     if again := cfg.again:
-        told = f"{len(again)} keywords are given again, for example {again[0][0]} on line {again[0][1]}"
+        told = f"{counted(len(again), 'keyword', 'are')} given again, for example {again[0][0]} on line {again[0][1]}"
         notes.append(f"{cfg.path}: {told}; the first one counts, as in Spirit")
     unused = cfg.unused()
     if unused:

@@ -20,6 +20,7 @@ from magsearch.formats.table import numbers, wholes
 from magsearch.formats.tb2j import CONVENTIONS
 from magsearch.formats.tb2j.merging import Tensors
 from magsearch.formats.text_file import TextFile
+from magsearch.formatting import counted
 from magsearch.model.bonds import ROUNDING, Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.notes import Note
@@ -98,11 +99,11 @@ def read(file: TextFile) -> Hamiltonian:
     for what, where in unused.items():
         if what == BIQUADRATIC and others:
             continue
-        told = f"{path}: not used: {what}, {len(where)} times, for example on line {where[0]}"
+        told = f"{path}: not used: {what}, {counted(len(where), 'time')}, for example on line {where[0]}"
         notes.append(Note(told, harmless=what in HARMLESS))
     quiet = [name for name in atoms if name not in spins]
     if quiet:
-        told = f"{path}: {len(quiet)} atoms without couplings are left out: {', '.join(quiet)}"
+        told = f"{path}: {counted(len(quiet), 'atom without couplings', 'are')} left out: {', '.join(quiet)}"
         notes.append(Note(told, harmless=max(atoms[name].moment for name in quiet) < QUIET))
     anisotropy = [
         UniaxialAnisotropy(term.K, term.axis, term.K4, (spins.index(name),)) for name in A for term in A[name]
@@ -208,7 +209,7 @@ def _disagreeing(path: Path, rows: list[Row]) -> list[str]:
         return []
     worst = max(far, key=lambda row: abs(row.J - row.printed))
     return [
-        f"{path}: {len(far)} lines J_iso differ from the row above them, for example {worst.J:g} meV from "
+        f"{path}: {counted(len(far), 'line of J_iso', 'differ')} from the row above, for example {worst.J:g} meV from "
         f"{worst.printed:g} meV on line {worst.line}; J_iso is read"
     ]
 

@@ -16,6 +16,7 @@ from magsearch.formats.table import numbers, wholes
 from magsearch.formats.tb2j import CONVENTIONS
 from magsearch.formats.tb2j.merging import Tensors
 from magsearch.formats.text_file import TextFile
+from magsearch.formatting import counted
 from magsearch.model.bonds import Bonds, dmi_matrix, dmi_vector, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.notes import Note
@@ -97,16 +98,24 @@ def _unused(root: Element, path: Path) -> list[str]:
     unused += [child for part in root.children for child in part.children if child.name not in PARTS.get(part.name, ())]
     if unused:
         names = ", ".join(dict.fromkeys(element.name for element in unused))
-        notes.append(f"{path}: {len(unused)} elements are not used, for example on line {unused[0].line}: {names}")
+        notes.append(
+            f"{path}: {counted(len(unused), 'element', 'are')} not used, for example on line {unused[0].line}: {names}"
+        )
     for part in root.children:
         terms = [child for child in part.children if child.name.endswith("_term")]
         for count in part.all("nterms"):
             if count.text.strip() != str(len(terms)):
-                told = f"<nterms> is {count.text.strip()[:20]}, but the list has {len(terms)} terms, which are read"
+                told = (
+                    f"<nterms> is {count.text.strip()[:20]}, but the list has "
+                    f"{counted(len(terms), 'term')}; all are read"
+                )
                 notes.append(f"{path}:{count.line}: {told}")
     quiet = [atom for atom in root.all("atom") if atom.attributes.get("index_spin", "").strip() in QUIET]
     if quiet:
-        told = f"{path}: {len(quiet)} atoms without spin are left out, for example that of line {quiet[0].line}"
+        told = (
+            f"{path}: {counted(len(quiet), 'atom without spin', 'are')} left out, for example that of line "
+            f"{quiet[0].line}"
+        )
         notes.append(Note(told, harmless=True))
     return notes
 
@@ -173,7 +182,9 @@ def _one(parent: Element, name: str, path: Path) -> Element:
 def _numbers(element: Element, count: int, path: Path) -> list[float]:
     tokens = element.text.split()
     if len(tokens) != count:
-        raise InputError(f"<{element.name}> holds {len(tokens)} numbers; expected {count}", path, element.line)
+        raise InputError(
+            f"<{element.name}> holds {counted(len(tokens), 'number')}; expected {count}", path, element.line
+        )
     return numbers(tokens, [element.name] * count, path, element.line)
 
 

@@ -25,6 +25,7 @@ from magsearch.formats.table import read_bytes
 from magsearch.formats.tb2j import CONVENTIONS
 from magsearch.formats.tb2j.merging import Tensors
 from magsearch.formats.text_file import TextFile
+from magsearch.formatting import counted
 from magsearch.model.bonds import ROUNDING, Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.notes import Note
@@ -187,10 +188,11 @@ def hamiltonian(stored: Mapping[str, Any], file: TextFile) -> Hamiltonian:
     for name in UNUSED:
         used = file.choices.jprime and name == "biquadratic_Jdict"
         if not used and isinstance(stored.get(name), dict) and stored[name]:
-            told = f"{path}: not used: {name} of {len(stored[name])} pairs, for example {next(iter(stored[name]))}"
+            pairs = f"{counted(len(stored[name]), 'pair')}, for example {next(iter(stored[name]))}"
+            told = f"{path}: not used: {name} of {pairs}"
             notes.append(Note(told, harmless=name != "biquadratic_Jdict"))
     if len(sites) < len(index_spin):
-        told = f"{path}: {len(index_spin) - len(sites)} atoms without spin are left out, for example atom"
+        told = f"{path}: {counted(len(index_spin) - len(sites), 'atom without spin', 'are')} left out, for example atom"
         notes.append(Note(f"{told} {int(np.argmin(index_spin >= 0))}", harmless=True))
     others: tuple[SpinProducts, ...] = ()
     if file.choices.jprime:
@@ -220,8 +222,8 @@ def _complex(path: Path, given: list[NDArray[Any]], listed: list[Any]) -> list[s
         return []
     worst = int(size.argmax())
     return [
-        f"{path}: {far.sum()} couplings have imaginary parts, which are left out, for example {size[worst] * EV:.2g} "
-        f"meV of (R, i, j) = {listed[worst]}"
+        f"{path}: {counted(far.sum(), 'coupling', 'have')} imaginary parts, which are left out, for example "
+        f"{size[worst] * EV:.2g} meV of (R, i, j) = {listed[worst]}"
     ]
 
 

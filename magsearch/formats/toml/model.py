@@ -27,7 +27,7 @@ from magsearch.formats.toml.schema import ORIGIN, UNITS, Cubic, Model, Stevens, 
 from magsearch.formats.toml.source import Source
 from magsearch.formats.toml.structure import Symmetry, embedded, of_structure
 from magsearch.formats.toml.waves import waves
-from magsearch.formatting import count
+from magsearch.formatting import counted
 from magsearch.model.bonds import BondError, Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import NAMED, Lattice
@@ -156,8 +156,8 @@ def _symmetry(
 
 def _expanded(model: Model, group: CrystalGroup, listed: Bonds, source: Source) -> Note:
     """Return the note that says what symmetry did."""
-    made = f"{count(len(model.bond), 'listed bond')} made {len(listed) // 2} of a cell"
-    told = f"{source.path}: {made} by {count(group.order, 'operation')}"
+    made = f"{counted(len(model.bond), 'listed bond')} made {len(listed) // 2} of a cell"
+    told = f"{source.path}: {made} by {counted(group.order, 'operation')}"
     listed_alone = [name for name in ("four_spin", "chirality", "tensor_product") if getattr(model, name)]
     clusters = f"; {', '.join(listed_alone)} hold as they are listed" if listed_alone else ""
     return Note(f"{told} (point group {point_group(group.R)}){clusters}", harmless=True)

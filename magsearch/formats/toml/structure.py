@@ -16,6 +16,7 @@ from magsearch.formats.structure import Structure
 from magsearch.formats.toml.couplings import Vector
 from magsearch.formats.toml.source import Source
 from magsearch.formats.toml.table import Table
+from magsearch.formatting import counted
 from magsearch.model.notes import Note
 from magsearch.symmetry.crystal import TOLERANCE
 
@@ -79,7 +80,7 @@ def of_structure(
     if not magnetic:
         quiet = [k for k in range(len(found.elements)) if found.moments[k] > 0 and k not in chosen]
         told = f"{source.path}: magnetic are atoms of {name} with moments above {QUIET} mu_B, {len(chosen)} of them"
-        left = f"; {len(quiet)} smaller ones are left out" if quiet else ""
+        left = f"; {counted(len(quiet), 'smaller one', 'are')} left out" if quiet else ""
         notes.append(Note(f"{told}{left}, unless [[model.magnetic]] says which", about="magnetic"))
     basis = [
         {"position": found.positions[k].tolist(), "species": species[k]}

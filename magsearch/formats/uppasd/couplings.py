@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from magsearch.formats.table import Table
 from magsearch.formats.uppasd.sites import UPPASD, Sites
+from magsearch.formatting import counted
 from magsearch.model.bonds import Bonds
 
 SITE = 1e-3  # larger distances of the end of a vector from its site, as fractions of the shortest one, are noted
@@ -151,9 +152,9 @@ class Shells:
         a = int(differ.argmax())
         b = int(self.last[self.of[a]])
         return [
-            f"{self.table.path}: {(differ > 0).sum()} rows are replaced by later ones of the same type and vector with "
-            f"another coupling, for example line {self.table.line[a]} by line {self.table.line[b]} "
-            f"({differ[a]:.1e} meV apart); the last is used, as in UppASD"
+            f"{self.table.path}: {counted((differ > 0).sum(), 'row', 'are')} replaced by later ones of the "
+            f"same type and vector with another coupling, for example line {self.table.line[a]} by line "
+            f"{self.table.line[b]} ({differ[a]:.1e} meV apart); the last is used, as in UppASD"
         ]
 
     def repeated(self, shell: NDArray[np.int64], chosen: NDArray[np.int64]) -> list[str]:
@@ -167,9 +168,9 @@ class Shells:
         share = differ[a] / largest if largest else np.inf
         used, other = self.table.line[self.last[[chosen[a], shell[a]]]]
         return [
-            f"{self.table.path}: {(differ > 0).sum()} bonds are given twice with different couplings, by symmetry or "
-            f"within the tolerance, for example by lines {used} and {other}, {differ[a]:.1e} meV ({100 * share:.2g} %) "
-            "apart; the first is used, as in UppASD"
+            f"{self.table.path}: {counted((differ > 0).sum(), 'bond', 'are')} given twice with different "
+            f"couplings, by symmetry or within the tolerance, for example by lines {used} and {other}, "
+            f"{differ[a]:.1e} meV ({100 * share:.2g} %) apart; the first is used, as in UppASD"
         ]
 
     def inexact(self, shell: NDArray[np.int64], away: NDArray[np.float64], sites: Sites) -> list[str]:
@@ -179,9 +180,9 @@ class Shells:
             return []
         worst = int(away.argmax())
         return [
-            f"{self.table.path}: {far.sum()} vectors end up to {away[worst]:.2g} A from a site, for example of line "
-            f"{self.table.line[self.row[shell[worst]]]}; they count, as UppASD accepts {UPPASD:g} alat = "
-            f"{UPPASD * sites.length:.2g} A"
+            f"{self.table.path}: {counted(far.sum(), 'vector', 'end')} up to {away[worst]:.2g} A from a site, "
+            f"for example of line {self.table.line[self.row[shell[worst]]]}, and count, as UppASD accepts {UPPASD:g} "
+            f"alat = {UPPASD * sites.length:.2g} A"
         ]
 
 

@@ -19,6 +19,7 @@ from magsearch.formats.uppasd.keywords import KNOWN
 from magsearch.formats.uppasd.products import read_products
 from magsearch.formats.uppasd.sites import Sites, in_order
 from magsearch.formats.uppasd.symmetry import operations
+from magsearch.formatting import counted
 from magsearch.model.bonds import Bonds, dmi_matrix, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
@@ -70,7 +71,7 @@ def read(file: TextFile) -> Hamiltonian:
     bonds = sum(parts[1:], parts[0]).merged()
     across = (bonds.offset[:, ~np.array(lattice.periodic)] != 0).any(axis=1) & bonds.J.any(axis=(1, 2))
     if lattice.cells == 1 and across.any():
-        told = f"{across.sum()} couplings, for example {bonds.describe(int(across.argmax()))}"
+        told = f"{counted(across.sum(), 'coupling')}, for example {bonds.describe(int(across.argmax()))}"
         notes.append(f"{file.path}: UppASD closes the open edges of a single cell; here they cut {told}")
     try:
         return Hamiltonian(
@@ -103,15 +104,18 @@ def placed(inpsd: Inpsd, sites: Sites, unfolded: bool) -> tuple[Lattice, NDArray
         if not len(around):
             return lattice, outside, []
         told = (
-            f"{len(around)} atoms lie outside of the cell, for example atom {around[0] + 1}, and are moved by periods"
+            f"{counted(len(around), 'atom', 'are')} outside of the cell and moved by periods, for example atom "
+            f"{around[0] + 1}"
         )
         return lattice, outside, [Note(f"{inpsd.path}: {told}, as in UppASD", harmless=True)]
-    which = f"{len(moved)} atoms lie outside of the cell along an open axis, for example atom {moved[0] + 1}"
+    which = (
+        f"{counted(len(moved), 'atom', 'lie')} outside of the cell along an open axis, for example atom {moved[0] + 1}"
+    )
     if unfolded or lattice.cells == 1:
-        told = f"{inpsd.path}: {which}; they stay where they are listed"
+        told = f"{inpsd.path}: {which}; the positions are kept as they are listed"
         basis = lattice.basis + outside @ lattice.cell
         return replace(lattice, basis=basis), -outside, [told]
-    told = f"{inpsd.path}: {which}; they are moved into it, as in UppASD, unless --set model.unfolded=true"
+    told = f"{inpsd.path}: {which}; moved into it, as in UppASD, unless --set model.unfolded=true"
     return lattice, np.zeros_like(outside), [told]
 
 
@@ -120,7 +124,9 @@ def read_moments(inpsd: Inpsd, atoms: int) -> NDArray[np.float64]:
     table = Table.read(inpsd.file("momfile"), ("site", "chem", "moment", "ex", "ey", "ez"))
     order = in_order(table)
     if len(order) != atoms:
-        raise InputError(f"has moments of {len(order)} sites; expected {atoms}, as in the posfile", table.path)
+        raise InputError(
+            f"has moments of {counted(len(order), 'site')}; expected {atoms}, as in the posfile", table.path
+        )
     moments = table.values[order, 2]
     if (moments <= 0).any():
         row = int(order[(moments <= 0).argmax()])
@@ -189,8 +195,8 @@ def _constant(table: Table, own: dict[int, int], what: str) -> list[str]:
         return []
     atom, row = next(iter(own.items()))
     return [
-        f"{table.path}: {len(own)} atoms are coupled to themselves, for example atom {atom + 1} by line "
-        f"{table.line[row]}: {what}, left out"
+        f"{table.path}: {counted(len(own), 'atom', 'have')} a coupling with itself, for example atom {atom + 1} by "
+        f"line {table.line[row]}: {what}, left out"
     ]
 
 
@@ -245,7 +251,10 @@ def _anisotropy(inpsd: Inpsd, moments: NDArray[np.float64]) -> tuple[tuple[Aniso
         unprinted |= kind != 0 and bool(K2 or cubic * K1)
     notes = []
     if off:
-        told = f"{len(off)} rows of type 0 have no anisotropy, for example line {table.line[off[0]]}, as in UppASD"
+        told = (
+            f"{counted(len(off), 'row of type 0', 'have')} no anisotropy, for example line "
+            f"{table.line[off[0]]}, as in UppASD"
+        )
         notes.append(f"{table.path}: {told}")
     if unprinted:
         told = "K2 and cubic anisotropy are read as the potential of UppASD's field, which is not the energy it prints"
@@ -262,7 +271,10 @@ def _remarks(inpsd: Inpsd) -> list[str]:
         notes.append(told)
     if inpsd.again:
         word, before, now = inpsd.again[0]
-        told = f"{len(inpsd.again)} keywords are given again with other values, for example {word} of line {before} on"
+        told = (
+            f"{counted(len(inpsd.again), 'keyword', 'are')} given again with other values, for example "
+            f"{word} of line {before} on"
+        )
         notes.append(f"{inpsd.path}: {told} line {now}; the last one counts, as in UppASD")
     if not inpsd.numbers("cell", 9).any():
         told = "the cell is zero; the atoms of a single cell with open edges stay where they are"

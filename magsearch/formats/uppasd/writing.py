@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from magsearch.formats.expression import PARALLEL, Atom, CannotExpress, Expression, number, row
+from magsearch.formatting import counted
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
@@ -118,7 +119,7 @@ def _rows(n: int, atom: Atom, moment: float) -> list[str]:
         raise CannotExpress(TARGET, f"cubic anisotropy at atom {n - 1} whose axes are not x, y and z")
     uniaxial = sorted(atom.uniaxial, key=lambda term: term[2] == 0)  # a second axis has no K4
     if len(uniaxial) > 2 or sum(K4 != 0 for *_, K4 in uniaxial) > 1:
-        raise CannotExpress(TARGET, f"anisotropy along {len(uniaxial)} axes at atom {n - 1}")
+        raise CannotExpress(TARGET, f"anisotropy along {counted(len(uniaxial), 'axis')} at atom {n - 1}")
     if Kc and not uniaxial:
         return [f"{n} 2 {number(-Kc / MRY)} 0.0 0.0 0.0 1.0 0.0"]
     rows: list[str] = []

@@ -13,6 +13,7 @@ from magsearch.formats.build import SITES, assemble, repeated
 from magsearch.formats.vampire.materials import Material, read_materials
 from magsearch.formats.vampire.tb2j_beside import differences
 from magsearch.formats.vampire.ucf import UnitCell
+from magsearch.formatting import counted
 from magsearch.model.bonds import Bonds
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.notes import Note
@@ -61,7 +62,10 @@ def assemble_crystal(
     kept = np.flatnonzero(magnetic)
     if len(kept) < len(magnetic):
         lost = np.flatnonzero(~magnetic)
-        told = f"{ucf}: {len(lost)} atoms of materials that are not magnetic are left out, for example atom {lost[0]}"
+        told = (
+            f"{ucf}: {counted(len(lost), 'atom of materials that are not magnetic', 'are')} left out, for "
+            f"example atom {lost[0]}"
+        )
         said.append(Note(told, harmless=True))
     J = _matrices(cell, of_atom, factor, mat, said)
     new = np.cumsum(magnetic) - 1
@@ -71,8 +75,8 @@ def assemble_crystal(
     again, lines = repeated(bonds)
     if again:
         said.append(
-            f"{ucf}: {again} interactions are listed more than once, for example on lines {lines}; they add up, as in "
-            "VAMPIRE"
+            f"{ucf}: {counted(again, 'interaction', 'are')} listed more than once, for example on lines "
+            f"{lines}; the couplings add up, as in VAMPIRE"
         )
     said += differences(ucf, bonds)
     anisotropy: list[Anisotropy] = []
@@ -118,14 +122,19 @@ def _matrices(
     if not cell.normalised:
         given = sorted({m.number for m in materials if any(map(any, m.exchange.values()))})
         if given or factor != 1:
-            what = f"exchange-matrix of {len(given)} materials, for example {given[0]}," if given else "ab-initio"
+            what = (
+                f"exchange-matrix of {counted(len(given), 'material')}, for example {given[0]},"
+                if given
+                else "ab-initio"
+            )
             said.append(f"{mat}: {what} is not used, as in VAMPIRE: the .ucf has its couplings in joule")
         return JOULE * cell.J
     diagonal = cell.J * np.eye(3)
     if (diagonal != cell.J).any():
         lost = np.flatnonzero((diagonal != cell.J).any(axis=(1, 2)))
         said.append(
-            f"normalised-tensorial: off-diagonal elements are left out of {len(lost)} couplings, as in VAMPIRE, for "
+            f"normalised-tensorial: off-diagonal elements are left out of {counted(len(lost), 'coupling')}, "
+            "as in VAMPIRE, for "
             f"example on line {cell.line[lost[0]]}"
         )
     for k, (i, j) in enumerate(cell.links[:, :2].tolist()):

@@ -11,6 +11,7 @@ import numpy as np
 
 from magsearch.errors import InputError
 from magsearch.formats.table import numbers
+from magsearch.formatting import counted
 from magsearch.units import JOULE, MRY, MU_B
 
 STATEMENT = re.compile(r"([\w-]+)(?:\[(\d{1,6})\])?:([\w-]+)(?:\[(\d{1,6})\])?(?:=([^!=]*))?(?:!(.*))?", re.ASCII)
@@ -47,7 +48,7 @@ class Statement:
         tokens = self.value.split(",") if self.value else []
         if len(tokens) not in counts:
             expected = " or ".join(str(count) for count in counts)
-            raise self.error(f"has {len(tokens)} numbers; expected {expected}")
+            raise self.error(f"has {counted(len(tokens), 'number')}; expected {expected}")
         if self.unit not in units:
             raise self.error(f"has the unit '{self.unit[:20]}'; expected {', '.join(u for u in units if u)}")
         return [units[self.unit] * v for v in numbers(tokens, [self.word] * len(tokens), self.path, self.line)]
@@ -93,6 +94,6 @@ def repetitions(path: Path, found: Sequence[Statement]) -> list[str]:
         return []
     first, second = again[0]
     return [
-        f"{path}: {len(again)} statements are given again with another value, for example {first.key}:{first.word} of "
-        f"line {first.line} on line {second.line}; the last one counts"
+        f"{path}: {counted(len(again), 'statement', 'are')} given again with another value, for example "
+        f"{first.key}:{first.word} of line {first.line} on line {second.line}; the last one counts"
     ]

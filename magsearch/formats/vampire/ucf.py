@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from magsearch.errors import InputError
 from magsearch.formats.table import number, numbers, wholes
 from magsearch.formats.text_file import TextFile
+from magsearch.formatting import counted
 from magsearch.model.bonds import ROUNDING, Bonds, exchange_matrix
 
 # type of exchange: numbers per row, whether the material's exchange matrix multiplies them; older files have a digit
@@ -141,14 +142,14 @@ def _odd_atoms(path: Path, atoms: NDArray[np.float64], first: int) -> list[str]:
     if len(outside):
         where = ", ".join(f"{x:.6g}" for x in atoms[outside[0], 1:])
         notes.append(
-            f"{path}: {len(outside)} atoms are outside of the cell, for example on line {first + outside[0]} "
-            f"({where}); they stay there, but VAMPIRE refuses the file"
+            f"{path}: {counted(len(outside), 'atom', 'are')} outside of the cell, for example on line "
+            f"{first + outside[0]} ({where}); the positions are kept, but VAMPIRE refuses the file"
         )
     renumbered = np.flatnonzero(atoms[:, 0] != np.arange(len(atoms)))
     if len(renumbered):
         k = int(renumbered[0])
         notes.append(
-            f"{path}: {len(renumbered)} atoms have an id that is not their place in the list, for example "
+            f"{path}: {counted(len(renumbered), 'atom', 'have')} an id that is not the place in the list, for example "
             f"{atoms[k, 0]:g} on line {first + k}; interactions refer to places, counted from 0, as in VAMPIRE"
         )
     return notes
@@ -198,9 +199,9 @@ def _links(
             told = f"a number has the imaginary part {imaginary[worst]:.3g}; expected real couplings"
             raise InputError(told, reader.path, worst)
         notes.append(
-            f"{reader.path}: {len(imaginary)} interactions are printed as complex numbers, for example on line "
-            f"{next(iter(imaginary))}, as by some versions of TB2J; their real parts are read (imaginary parts: up to "
-            f"{imaginary[worst]:.1e} J)"
+            f"{reader.path}: {counted(len(imaginary), 'interaction', 'are')} printed with complex numbers, for "
+            f"example on line {next(iter(imaginary))}, as by some versions of TB2J; real parts are read (imaginary "
+            f"parts: up to {imaginary[worst]:.1e} J)"
         )
     if width < 9:  # the diagonal: three numbers, one for all, or none where the material gives it
         J = (J if width else np.ones((len(links), 1)))[:, :, None] * np.eye(3)

@@ -9,6 +9,7 @@ from magsearch.formats.text_file import TextFile
 from magsearch.formats.vampire import CONVENTIONS, main
 from magsearch.formats.vampire.crystal import assemble_crystal
 from magsearch.formats.vampire.ucf import read_cell, recognises
+from magsearch.formatting import counted
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.notes import Note
 
@@ -43,6 +44,9 @@ def _materials_beside(ucf: Path) -> Path | None:
     if len(others) == 1:
         return others[0]
     if others:
-        told = f"{len(others)} material files beside it, {others[0].name} and others; expected {same.name} or one"
+        told = (
+            f"{counted(len(others), 'material file')} beside it, {others[0].name} and others; expected "
+            f"{same.name} or one"
+        )
         raise InputError(told, ucf)
     return None

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from magsearch.formats.expression import Atom, CannotExpress, Expression, number, row
+from magsearch.formatting import counted
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.terms.products import SpinProducts
 from magsearch.units import JOULE
@@ -29,7 +30,7 @@ def texts(hamiltonian: Hamiltonian, path: Path) -> tuple[dict[Path, str], list[s
     ]
     materials = list(dict.fromkeys(kinds))
     if len(materials) > MOST:
-        raise CannotExpress(TARGET, f"{len(materials)} kinds of atoms, but at most {MOST}")
+        raise CannotExpress(TARGET, f"{counted(len(materials), 'kind')} of atoms, but at most {MOST}")
     blocks = [_material(n, *kind) for n, kind in enumerate(materials, start=1)]
     constant = [f"{-Kc / 2:g}" for *_, terms in materials for Kc, _ in terms.cubic]
     if constant:
@@ -85,7 +86,7 @@ def _cell(expression: Expression, material: list[int]) -> list[str]:
 
 def _material(n: int, species: str, moment: float, terms: Atom) -> list[str]:
     if len(terms.uniaxial) > 1:
-        raise CannotExpress(TARGET, f"anisotropy along {len(terms.uniaxial)} axes at one atom")
+        raise CannotExpress(TARGET, f"anisotropy along {counted(len(terms.uniaxial), 'axis')} at one atom")
     if len(terms.cubic) > 1:
         raise CannotExpress(TARGET, "two cubic anisotropies at one atom")
     name = "".join(c for c in species if c.isalnum()) or "M"

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import Interrupted, Overdue
+from magsearch.formatting import counted
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.sphere import unit
 from magsearch.operators.crystal import Crystal
@@ -118,7 +119,8 @@ class Race:
             raise ValueError(f"supercells of up to {self.sites} sites (search.sites); a cell has {atoms}")
         starts = self.together(self._starts)
         self.report(
-            f"{len(starts)} supercells that fit the softest modes, {starts[0].sites} to {starts[-1].sites} sites"
+            f"{counted(len(starts), 'supercell')} that fit the softest modes, {starts[0].sites} to "
+            f"{starts[-1].sites} sites"
         )
         relaxed = self._small() if self.hamiltonian.products else []
         starts += [one.supercell for one in relaxed if one.supercell.key not in {start.key for start in starts}]
@@ -203,7 +205,7 @@ class Race:
         every = self.together(lambda: list(small_supercells(self.hamiltonian, self.sites, self.watch)))
         found = self._each([partial(self._screened, number, supercell) for number, supercell in enumerate(every)])
         best = self._among(STARTS, found)
-        self.report(f"{len(every)} small supercells, random spins relaxed: {best[0]}")
+        self.report(f"{counted(len(every), 'small supercell')}, random spins relaxed: {best[0]}")
         return best
 
     def _screened(self, number: int, supercell: Supercell) -> list[Best]:
