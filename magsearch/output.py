@@ -77,6 +77,8 @@ def write(contents: Mapping[Path, bytes | str]) -> None:
                 undo.pop_all()
             for folder in {final.parent for _, final in moves}:
                 _sync(folder)
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be written: {_reason(error, path)}", path) from None
 

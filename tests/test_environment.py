@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import MODEL, here, refused
+from command import MODEL, here, printed, refused
+from models import MODELS
 from processes import COMMAND, done
+from records import stored
 
-from magsearch import config
+from magsearch import config, storage
 from magsearch.console import model
 from magsearch.errors import InputError, visible
 from magsearch.formats.table import number
@@ -128,6 +130,11 @@ def test_names_that_are_not_utf8_or_look_like_markup(folder, capsysbinary):
         assert "\x1b" not in done(*arguments)
     assert b"\x1b" not in (folder / "r.html").read_bytes()
     assert "[b][red]:smile:$x$" in (folder / "p.svg").read_text()
+
+
+def test_the_title_of_a_run_is_one_line(tmp_path, capsys):
+    storage.write(tmp_path / "run.h5", stored(MODELS["one_cell"], input_path="two\nlines.toml"))
+    assert r"two\nlines.toml, field" in printed(capsys, "show", tmp_path / "run.h5")
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,14 @@ def test_devices_and_folders_are_refused(folder):
             output.write({Path(place): "text"})
 
 
+def test_a_link_to_itself_is_told_with_its_name_once(folder):
+    loop = folder / "loop.html"
+    loop.symlink_to(loop)
+    with pytest.raises(InputError) as told:
+        output.write({loop: "text"})
+    assert str(told.value) == f"{loop}: cannot be written: {os.strerror(errno.ELOOP)}"
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_a_symbolic_link_is_written_through(name, furnished, capsys):
     if name.startswith("new"):  # which replaces nothing

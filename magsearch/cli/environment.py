@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from magsearch.engine.threads import threads
 from magsearch.errors import InputError
+from magsearch.formatting import counted
 from magsearch.limits import memory
 
 LEAST, OF_A_THREAD = 10**9, 64 * 10**6  # bytes of address space for the libraries, and for their buffers of a thread
@@ -18,7 +19,7 @@ def expect_sound() -> None:
     if memory() < needed:
         raise InputError(
             f"this process may use {memory() / 1e6:.0f} MB of memory (ulimit -v); expected at least "
-            f"{needed / 1e6:.0f} MB for {threads()} threads"
+            f"{needed / 1e6:.0f} MB for {counted(threads(), 'thread')}"
         )
     from magsearch.engine.choice import choose  # loads the libraries
 

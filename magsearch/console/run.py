@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.table import Table
 
 from magsearch.console import live
+from magsearch.errors import printable
 from magsearch.formatting import counted, fixed, vector
 from magsearch.observables.propagation import described, propagation_vectors
 from magsearch.observables.topological_charge import rough
@@ -199,7 +200,7 @@ def _fitting(console: Console, record: Record, row: Callable[[Record, int, bool]
 
 
 def _elites(record: Record, rows: list[dict[str, str]]) -> Table:
-    title = f"{record.input_path}, field {vector(record.hamiltonian.field)} T"
+    title = f"{printable(record.input_path)}, field {vector(record.hamiltonian.field)} T"
     table = Table(title=title, box=SIMPLE, title_justify="left", padding=(0, 1))
     for name in rows[0] if rows else ():
         table.add_column(name, justify="left" if name in WORDS else "right", no_wrap=name != "phase")

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from magsearch.console.run import fitting
+from magsearch.errors import printable
 from magsearch.formatting import counted, fixed, with_error
 from magsearch.phases.column import Column, Minimum, ThermalState
 from magsearch.storage import ScanRecord
@@ -31,7 +32,8 @@ def _table(
     """Return the points as a table; a wide one has mean spin, next phase and all settings."""
     keys = list(dict.fromkeys(key for column in record.columns for key in column.settings))
     keys = keys if wide else varied(record.columns)
-    table = Table(title=record.input_path, box=SIMPLE, title_justify="left", padding=(0, 1), collapse_padding=not wide)
+    title = printable(record.input_path)
+    table = Table(title=title, box=SIMPLE, title_justify="left", padding=(0, 1), collapse_padding=not wide)
     names = ["T (K)", *(heading(key) for key in keys), "phase", "meV per site", "charge"]
     for name in ("", *names, *(("m", "next phase") if wide else ())):
         table.add_column(name, justify="left" if name.endswith("phase") else "right", no_wrap=True)

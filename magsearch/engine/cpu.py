@@ -15,6 +15,7 @@ from magsearch.engine.device import Device
 from magsearch.engine.graph import Launch
 from magsearch.engine.kernels import PACKAGE
 from magsearch.engine.threads import threads
+from magsearch.formatting import counted
 from magsearch.limits import cores
 
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")  # each includes those before it
@@ -66,7 +67,7 @@ class Cpu(Device):
     @property
     def description(self) -> str:  # type: ignore[override]
         """Instruction set and threads, for people."""
-        return f"cpu ({self.instruction_set}, {threads()} threads)"
+        return f"cpu ({self.instruction_set}, {counted(threads(), 'thread')})"
 
     def facts(self) -> dict[str, Any]:
         """Return instruction set, threads and cores."""
