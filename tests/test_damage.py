@@ -100,6 +100,8 @@ def test_what_is_intact_is_shown(part, path, capsys):
     assert f"damaged    {part}" in out
     assert part == "elites" or "meV per site" in out
     assert storage.read(path).damaged[0].startswith(part)
+    wanted = {"elites": "texture", "history": "generations"}[part]
+    assert f"is damaged: {part}" in stopped(capsys, "plot", path, "--what", wanted, "-o", path.with_suffix(".png"))
 
 
 def test_values_of_another_type_are_not_elites(path):

@@ -182,7 +182,7 @@ def _slope(axes: Axes) -> float:
 def _of_history(*panels: Callable[..., Any], width: float, height: float) -> Draw:
     def draw(record: Record, path: Path, view: View) -> None:
         if not len(record.history):
-            raise ValueError("the run has no generations yet")
+            raise ValueError(f"the run {record.absent('history', 'generations')}")
         scale, title = view.scale(width), _input_of(record) if view.title is None else view.title
         with page(path, width * scale, height * scale, title, view.dpi) as figure:
             for axes, panel in zip(np.ravel(figure.subplots(1, len(panels), squeeze=False)), panels, strict=True):

@@ -42,7 +42,7 @@ def write(record: Record, path: str | Path, sections: Sequence[Section] = ()) ->
     from bokeh.embed import components
 
     if not record.elites:
-        raise ValueError("the run has no elites yet")
+        raise ValueError(f"the run {record.absent('elites')}")
     (slider, texture, zone), words = panels(record)
     more = [drawn for section in sections for drawn in section.figures]
     script, divs = components((slider, texture, zone, convergence(record.history), *more))

@@ -123,7 +123,7 @@ def _record(held: ExitStack, path: Path) -> storage.Record:
     if record.damaged:
         raise InputError(f"is damaged: {record.damaged[0]}", path)
     if not record.elites:
-        raise InputError("has no elites yet", path)
+        raise InputError(record.absent("elites"), path)
     return record
 
 

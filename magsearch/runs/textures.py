@@ -39,7 +39,7 @@ def read(name: str, hamiltonian: Hamiltonian) -> list[NDArray[np.float64]]:
         own = run.hamiltonian.lattice
         found = [elite_in(run, Path(path), int(number)).spins] if number else [e.spins for e in run.elites]
         if not found:
-            raise InputError("has no elites yet", path)
+            raise InputError(run.absent("elites"), path)
     wrong = next((texture for texture in found if len(texture) != hamiltonian.lattice.sites), None)
     if wrong is not None:
         raise InputError(f"has {counted(len(wrong), 'spin')}; the lattice has {lattice.sites} sites", path)
@@ -83,6 +83,7 @@ def elite_in(stored: storage.Record, path: Path, number: int) -> Candidate:
     """Return an elite of a run by its number. Raises InputError, with the path, if there is none."""
     if not 0 <= number < len(stored.elites):
         raise InputError(
-            f"has elites 0 to {len(stored.elites) - 1}, not {number}" if stored.elites else "has no elites yet", path
+            f"has elites 0 to {len(stored.elites) - 1}, not {number}" if stored.elites else stored.absent("elites"),
+            path,
         )
     return stored.elites[number]

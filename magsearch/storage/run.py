@@ -52,6 +52,11 @@ class Record(provenance.Provenance):
     race: Standing | None = None  # between supercells, where a signal ended it; the model is that of the input then
     damaged: tuple[str, ...] = ()  # parts of the file that are not what was written, and are left out
 
+    def absent(self, name: str, things: str = "") -> str:
+        """Return why a part of the file is empty: there are no such things yet, or they are damaged."""
+        damaged = (f"is damaged: {part}" for part in self.damaged if part.startswith(f"{name} "))
+        return next(damaged, f"has no {things or name} yet")
+
 
 @dataclass(frozen=True)
 class Parts:
