@@ -64,14 +64,14 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
     result |= {"format": given.format, "conventions": conventions, "shells": model.shells_of(hamiltonian)}
     if hamiltonian.uniform and hamiltonian.coupled:
         waves = softest_waves(hamiltonian)
-        arms, counted = _arms(waves, np.array(lattice.size))
+        arms, whole = _arms(waves, np.array(lattice.size))
         fractions = in_given_zone(lattice, waves.index[0] / np.array(lattice.size))
         q = fractions @ lattice.given_reciprocal
         result["softest_q"] = {
             "index": waves.index[0].tolist(),
             "fractions": fractions.tolist(),
             "q": q.tolist(),
-            "arms": arms if counted else None,
+            "arms": arms if whole else None,
             "energy_per_site": float(waves.energy[0]),
             "infinite_crystal": hamiltonian.edged,
         }
