@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from magsearch.bounds.bound import Bound
 from magsearch.bounds.domain import EXACT, Domain, domain_of, effort
+from magsearch.bounds.molecule_moments import MoleculeBound, molecule_bound
 from magsearch.bounds.patches import decompose, neighbouring_triples
 from magsearch.bounds.positivity import certified
 from magsearch.bounds.product_patches import ProductPatches
@@ -80,6 +81,9 @@ def lower_bound(
             raise ValueError(
                 f"moments of fourth order need a cell of at most {MOST_SPINS} spins, this one has {form.n_spins}"
             )
+        molecule = molecule_bound(hamiltonian, watch)
+        if molecule is not None:
+            return max(best, _of_molecule(molecule, form.n_spins, of), key=lambda bound: bound.per_site)
         taken = ProductPatches.of(hamiltonian)
         form = in_space(form, hamiltonian.field) if taken is None else taken.form
         domain = domain_of(form, of, tolerance, watch)
@@ -124,6 +128,22 @@ def _bound(domain: Domain, of: str, floor: float = 0.0, how: str = "") -> Bound:
         scale=form.scale,
         mean=tuple(map(tuple, solution.mean.tolist())),
         moments=bool(how),
+    )
+
+
+def _of_molecule(molecule: MoleculeBound, spins: int, of: str) -> Bound:
+    """Return the bound of a cluster: no couplings are left to multipliers."""
+    how = f", alike under {molecule.permutations} permutations" if molecule.permutations > 1 else ""
+    return Bound(
+        per_site=float(np.nextafter(molecule.below / spins, -np.inf)),
+        of=of,
+        method=f"moments of fourth order of all {spins} spins{how}",
+        margin=molecule.margin / spins,
+        q=(),
+        multipliers=(0.0,) * spins,
+        scale=molecule.scale,
+        mean=((0.0,),) * spins,
+        moments=True,
     )
 
 

@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from magsearch.bounds.positivity import LOOSER, UNIT, factorisation_error, positive
+
 Monomial = tuple[tuple[int, int, int], ...]  # exponents of x, y, z of every spin
 Polynomial = dict[Any, float]  # coefficient of each monomial
 ONE, LINEAR = (0, 0, 0), ((1, 0, 0), (0, 1, 0), (0, 0, 1))
@@ -61,6 +63,8 @@ class Moments:
     number    index in y of each monomial; the monomial 1 is not among them
     map       [element, y]
     constant  [element]
+    rounding  of the map and the constants: bound of the error of sum_elements x (map y + constant) for |y| <= 1, as a
+              multiple of sum |x|
     """
 
     sizes: tuple[int, ...]
@@ -68,6 +72,7 @@ class Moments:
     number: dict[Any, int]
     map: sparse.csc_array
     constant: NDArray[np.float64]
+    rounding: float = 0.0
 
     @classmethod
     def of(cls, matrices: Sequence[tuple[int, Callable[[int, int], Polynomial], float]], one: Any) -> Moments:
@@ -121,6 +126,40 @@ def moments(spins: int, odd: bool) -> Moments:
 def symmetric_matrix(elements: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     """Return the matrix [size, size] with these elements of its upper triangle: by columns, off-diagonal / sqrt 2."""
     matrix = np.zeros((size, size))
-    column, row = np.tril_indices(size)  # the lower triangle by rows is the upper one by columns
-    matrix[row, column] = matrix[column, row] = elements / np.where(row == column, 1.0, np.sqrt(2.0))
+    row, column, scale = triangle(size)
+    matrix[row, column] = matrix[column, row] = elements / scale
     return matrix
+
+
+def triangle(size: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return row, column and scale (1, or sqrt 2 off the diagonal) of the elements of an upper triangle, by columns."""
+    column, row = np.tril_indices(size)  # the lower triangle by rows is the upper one by columns
+    return row, column, np.where(row == column, 1.0, np.sqrt(2.0))
+
+
+def squares_below(
+    of: Moments, squares: NDArray[np.float64], fixed: NDArray[np.int64], wanted: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Make matrices G, as a solver returns them, a proof that a polynomial is nowhere below a number.
+
+    squares  the elements of G, meV
+    fixed    moments of which the coefficients of the polynomial are ``wanted``, meV
+
+    Returns the coefficients [moment] of the polynomial, those of ``fixed`` up to errors that the number makes good, and
+    the number. G is projected on the matrices that have the coefficients. What is left of them (each moment is at most
+    one), and a negative eigenvalue of G, are subtracted.
+    """
+    columns = of.map[:, fixed]
+    missing = of.map.T[fixed] @ squares - wanted
+    squares = squares - columns @ np.linalg.solve((columns.T @ columns).toarray(), missing)
+    sums = of.map.T @ squares
+    below = -float(of.constant @ squares) - float(np.abs(sums[fixed] - wanted).sum())
+    below -= UNIT * len(squares) * float(np.abs(squares).max(initial=0.0)) * 2 * of.map.shape[1]
+    below -= of.rounding * 2 * float(np.abs(squares).sum())
+    for matrix, trace in zip(of.matrices(squares), of.traces, strict=True):
+        size, largest = len(matrix), float(np.abs(matrix).max(initial=0.0))
+        lift = factorisation_error(size, largest)
+        while not positive(matrix + lift * np.eye(size)):
+            lift *= LOOSER
+        below -= (lift + factorisation_error(size, largest + lift)) * trace
+    return sums, below

@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.bounds.domain import EXACT, Box, Domain, inequivalent
-from magsearch.bounds.positivity import LOOSER, UNIT, certified, factorisation_error, positive
+from magsearch.bounds.moments import squares_below
+from magsearch.bounds.positivity import UNIT, certified
 from magsearch.bounds.quadratic_form import QuadraticForm
 from magsearch.bounds.semidefinite import Patch, Program, Sites, Solution
 
@@ -120,9 +121,7 @@ def _first_waves(domain: Domain) -> NDArray[np.float64]:
 def _decomposition(program: Program, solution: Solution) -> Decomposition:
     """Return the decomposition with f_p = v.G v - <1, G> up to second order, for the solver's matrices G.
 
-    Moments of third and fourth order must cancel in v.G v, or add up to the products of the energy: G is projected on
-    the matrices for which they cancel. What is left of them (each moment is at most one), and a negative eigenvalue of
-    G, are subtracted from the floor.
+    Moments of third and fourth order must cancel in v.G v, or add up to the products of the energy.
     """
     form = program.form
     i, j, offset, J, field = [form.i], [form.j], [form.offset], [form.J], form.field.copy()
@@ -132,17 +131,8 @@ def _decomposition(program: Program, solution: Solution) -> Decomposition:
         named = np.array([of.number[product] for product, *_ in patch.products], dtype=np.int64)
         taken = np.concatenate([[link.moment for link in links], named])
         others = np.setdiff1d(np.arange(of.map.shape[1]), taken)
-        unwanted = of.map[:, others].toarray()
-        squares = squares - unwanted @ np.linalg.solve(unwanted.T @ unwanted, unwanted.T @ squares)
-        sums = of.map.T @ squares
-        floor -= float(of.constant @ squares) + float(np.abs(sums[others]).sum())
-        floor -= UNIT * len(squares) * float(np.abs(squares).max(initial=0.0)) * 2 * of.map.shape[1]
-        for matrix, trace in zip(of.matrices(squares), of.traces, strict=True):
-            size, largest = len(matrix), float(np.abs(matrix).max(initial=0.0))
-            lift = factorisation_error(size, largest)
-            while not positive(matrix + lift * np.eye(size)):
-                lift *= LOOSER
-            floor -= (lift + factorisation_error(size, largest + lift)) * trace
+        sums, below = squares_below(of, squares, others, np.zeros(len(others)))
+        floor += below
         for (_, sign, which), moment in zip(patch.products, named, strict=True):
             products[which] -= sign * sums[moment]
         for link in links:

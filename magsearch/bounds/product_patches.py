@@ -41,32 +41,47 @@ class ProductPatches:
     @classmethod
     def of(cls, hamiltonian: Hamiltonian) -> ProductPatches | None:
         """Take the products of spins out of a Hamiltonian; None if it has none."""
-        terms = [term for term in hamiltonian.others if isinstance(term, SpinProducts) and term.constants.any()]
+        terms, form = without_products(hamiltonian)
         if not terms:
             return None
-        left = tuple(term for term in hamiltonian.others if not isinstance(term, SpinProducts))
-        bare = replace(hamiltonian, others=left)
-        if hamiltonian.uniform:  # pairs of every cluster belong to the bonds that span the crystal
-            joined = [
-                Bonds.pairs(
-                    term.atoms[:, 0], term.atoms[:, n], np.zeros((len(term), 3, 3)), term.cells[:, n] - term.cells[:, 0]
-                )
-                for term in terms
-                for n in range(1, 4)
-            ]
-            apart = [bonds.at(np.flatnonzero(bonds.offset.any(axis=1) | (bonds.i != bonds.j))) for bonds in joined]
-            bare = replace(bare, bonds=sum(apart, bare.bonds).merged())
-        form = replace(in_space(quadratic_form(bare), bare.field), exact=False)
-        energies: dict[Key, float] = {}
-        clusters: dict[Sites, None] = {}
-        for term in terms:
-            for sites, constants in _clusters(term, hamiltonian, form):
-                clusters[_placed(tuple(sorted(set(sites))))] = None
-                for key, sign, constant in _products(sites, constants):
-                    energies[key] = energies.get(key, 0.0) - sign * constant
+        form = replace(in_space(form, hamiltonian.field), exact=False)
+        energies = energies_of_products(terms, hamiltonian, form)
+        clusters = {
+            _placed(tuple(sorted(set(sites)))): None
+            for term in terms
+            for sites, _ in _clusters(term, hamiltonian, form)
+        }
         number = {key: n for n, key in enumerate(energies)}
         patches = tuple(_patch(sites, number) for sites in _grown(tuple(clusters)))
         return cls(form, patches, tuple(energies.values()))
+
+
+def without_products(hamiltonian: Hamiltonian) -> tuple[list[SpinProducts], QuadraticForm]:
+    """Return the products of spins of a Hamiltonian, and the quadratic form of its other terms."""
+    terms = [term for term in hamiltonian.others if isinstance(term, SpinProducts) and term.constants.any()]
+    left = tuple(term for term in hamiltonian.others if not isinstance(term, SpinProducts))
+    bare = replace(hamiltonian, others=left)
+    if hamiltonian.uniform:  # pairs of every cluster belong to the bonds that span the crystal
+        joined = [
+            Bonds.pairs(
+                term.atoms[:, 0], term.atoms[:, n], np.zeros((len(term), 3, 3)), term.cells[:, n] - term.cells[:, 0]
+            )
+            for term in terms
+            for n in range(1, 4)
+        ]
+        apart = [bonds.at(np.flatnonzero(bonds.offset.any(axis=1) | (bonds.i != bonds.j))) for bonds in joined]
+        bare = replace(bare, bonds=sum(apart, bare.bonds).merged())
+    return terms, quadratic_form(bare)
+
+
+def energies_of_products(terms: list[SpinProducts], hamiltonian: Hamiltonian, form: QuadraticForm) -> dict[Key, float]:
+    """Return the energy of every product of spins of a cell of the form, meV."""
+    energies: dict[Key, float] = {}
+    for term in terms:
+        for sites, constants in _clusters(term, hamiltonian, form):
+            for key, sign, constant in _products(sites, constants):
+                energies[key] = energies.get(key, 0.0) - sign * constant
+    return energies
 
 
 def _clusters(term: SpinProducts, hamiltonian: Hamiltonian, form: QuadraticForm) -> Iterator[tuple[Sites, list[float]]]:
