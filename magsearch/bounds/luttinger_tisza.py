@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from magsearch.bounds.bound import Bound
 from magsearch.bounds.domain import EXACT, Domain, domain_of, effort
-from magsearch.bounds.molecule_moments import MoleculeBound, molecule_bound
+from magsearch.bounds.molecule_moments import MOST_SPINS, MoleculeBound, molecule_bound
 from magsearch.bounds.patches import decompose, neighbouring_triples
 from magsearch.bounds.positivity import certified
 from magsearch.bounds.product_patches import ProductPatches
@@ -27,7 +27,6 @@ from magsearch.model.integers import inverse
 from magsearch.model.terms.term import UnsupportedTerm
 
 MOST_BONDS = 10**6  # of a cell, for ``takes_seconds`` to build the quadratic form
-MOST_SPINS = 20  # of a cell, for moments of fourth order
 LARGEST = 1e100  # meV; squares of couplings and their inverses stay within double precision
 EFFORT = 1e9  # operations, about ten seconds on one core
 

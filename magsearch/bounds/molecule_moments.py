@@ -23,7 +23,7 @@ from magsearch.bounds.product_patches import energies_of_products, without_produ
 from magsearch.bounds.quadratic_form import QuadraticForm
 from magsearch.model.hamiltonian import Hamiltonian
 
-MOST_SPINS = 20
+MOST_SPINS = 20  # for moments of fourth order
 OPERATIONS = 1e10  # of a Newton step, some seconds
 
 

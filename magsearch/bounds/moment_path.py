@@ -4,14 +4,16 @@
 
 Newton steps follow the central path of energy . y - t log det M(y), t -> 0 (Boyd & Vandenberghe, Convex Optimization
 (2004), chapter 11), from the moments of independent spins with random directions, which are in the interior. On the
-path t M^-1 is the matrix of a sum of squares that has the coefficients of the energy; after a step dy with the
-matrices dM, t (M^-1 - M^-1 dM M^-1) has them up to rounding.
+path t M^-1 is the matrix of a sum of squares that has the coefficients of the energy. Next to the path, what is missing
+of them is added in the form - t M^-1 dM M^-1 of a Newton step, which hardly costs positivity, and again for the
+rounding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,9 @@ from magsearch.bounds.moments import Moments, squares_below, triangle
 
 FASTER = 8.0  # factor by which t is reduced
 CENTRED = 1e-2  # Newton decrement at which a centre is found
+ENOUGH = 1e-11  # of the energies: the bound is not raised by less
 NEWTON = 60  # largest number of Newton steps for each t
+REFINEMENTS = 3  # of the coefficients of the sum of squares
 SHORTER = 0.6  # factor of a step that leaves the interior or does not descend
 
 
@@ -34,14 +38,15 @@ def least(
     start   moments [moment] at which all matrices are positive definite
     watch   called repeatedly
     """
-    path, y, t, best = _Path(of, energy), start, float(np.abs(energy).max()), -np.inf
+    path, y, t, best = _Path(of, energy), start, float(np.abs(energy).max()) or 1.0, -np.inf
     every = np.arange(len(energy))
     while True:
         y, squares = path.centre(y, t, watch)
         below = squares_below(of, squares, every, energy)[1]
-        if below <= best:  # rounding has become worse than t
+        gain, best = below - best, max(below, best)
+        if gain < ENOUGH * float(np.abs(energy).max()):  # rounding outweighs t
             return best, float(energy @ y) - best
-        best, t = below, t / FASTER
+        t /= FASTER
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +68,7 @@ class _Path:
     """Central path of energy . y - t sum log det M(y)."""
 
     def __init__(self, of: Moments, energy: NDArray[np.float64]):
-        self.energy, self.matrices = energy, []
+        self.of, self.energy, self.matrices = of, energy, list[_Matrix]()
         ends = np.cumsum([0, *(size * (size + 1) // 2 for size in of.sizes)])
         for constant, size, first, end in zip(of.matrices(of.constant), of.sizes, ends, ends[1:], strict=False):
             part = of.map[first:end]
@@ -81,8 +86,8 @@ class _Path:
             return np.inf
         return float(self.energy @ y / t) - 2 * sum(float(np.log(np.diag(root)).sum()) for root in roots)
 
-    def step(self, y: NDArray[np.float64], t: float) -> tuple[NDArray[np.float64], float]:
-        """Return Newton's step and the decrement."""
+    def step(self, y: NDArray[np.float64], t: float) -> tuple[NDArray[np.float64], float, Any]:
+        """Return Newton's step, the decrement, and the factor of the curvature."""
         slope, curvature = self.energy / t, np.zeros((len(y), len(y)))
         for matrix in self.matrices:
             root = np.linalg.inv(np.linalg.cholesky(matrix.at(y)))
@@ -91,8 +96,9 @@ class _Path:
             white = white.reshape(len(white), -1)
             curvature[np.ix_(matrix.moment, matrix.moment)] += white @ white.T
         curvature[np.diag_indices(len(y))] *= 1 + 1e-14
-        step = -cho_solve(cho_factor(curvature), slope)
-        return step, float(np.sqrt(max(-step @ slope, 0.0)))
+        factor = cho_factor(curvature)
+        step = -cho_solve(factor, slope)
+        return step, float(np.sqrt(max(-step @ slope, 0.0))), factor
 
     def centre(
         self, y: NDArray[np.float64], t: float, watch: Callable[[], None]
@@ -100,7 +106,7 @@ class _Path:
         """Return y on the path, and the elements of the sum of squares."""
         for _ in range(NEWTON):
             watch()
-            step, decrement = self.step(y, t)
+            step, decrement, factor = self.step(y, t)
             if decrement < CENTRED:
                 break
             now, fraction = self.value(y, t), 1.0
@@ -109,10 +115,20 @@ class _Path:
             if fraction <= 1e-6:  # rounding
                 break
             y = y + fraction * step
-        squares = []
-        for matrix in self.matrices:
-            inverse = np.linalg.inv(matrix.at(y))
-            G = t * (inverse - inverse @ matrix.along(step) @ inverse)
-            row, column, scale = triangle(len(G))
-            squares.append(scale * 0.5 * (G + G.T)[row, column])
-        return y, np.concatenate(squares)
+        inverses = [np.linalg.inv(matrix.at(y)) for matrix in self.matrices]
+        squares = t * _elements(inverses)
+        for _ in range(REFINEMENTS):
+            missing = self.energy - self.of.map.T @ squares
+            change = cho_solve(factor, missing)
+            sides = zip(self.matrices, inverses, strict=True)
+            squares += _elements([inverse @ matrix.along(change) @ inverse for matrix, inverse in sides])
+        return y, squares
+
+
+def _elements(matrices: list[NDArray[Any]]) -> NDArray[np.float64]:
+    """Return the elements of symmetric matrices as in ``Moments``."""
+    parts = []
+    for matrix in matrices:
+        row, column, scale = triangle(len(matrix))
+        parts.append(scale * 0.5 * (matrix + matrix.T)[row, column])
+    return np.concatenate(parts)
