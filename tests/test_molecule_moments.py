@@ -12,7 +12,7 @@ from bounded import minima
 from models import GOLDEN, icosahedron_positions
 from numpy.testing import assert_allclose
 
-from magsearch.bounds.axial import axial, blocks, renamed, uniform
+from magsearch.bounds.axial import blocks, renamed, uniform
 from magsearch.bounds.bound import Bound
 from magsearch.bounds.luttinger_tisza import lower_bound
 from magsearch.bounds.molecule_moments import molecule_bound
@@ -83,7 +83,8 @@ def value(moment: tuple, s: np.ndarray) -> float:
 def test_moments_about_an_axis_are_scalar_products():
     """Every block is the Gram matrix of what its rows stand for, real parts of complex numbers."""
     n, s = 3, unit(1, 3)
-    of = axial(n)
+    of = symmetric_moments(blocks(n, True), [(0, 1, 2)], np.inf)
+    assert of is not None
     y = np.array([value(moment, s) for moment in of.number])
     z, w = s[:, 2], s[:, 0] + 1j * s[:, 1]
     pairs = [*combinations(range(n), 2)]
@@ -102,7 +103,9 @@ def test_moments_about_an_axis_are_scalar_products():
 
 def test_moments_of_independent_spins_are_means():
     s = np.stack([unit(seed, 50_000) for seed in range(3)], axis=1)
-    for moment in axial(3).number:
+    of = symmetric_moments(blocks(3, True), [(0, 1, 2)], np.inf)
+    assert of is not None
+    for moment in of.number:
         factors = [s[:, p[0], 2] if len(p) == 1 else (s[:, p[0]] * s[:, p[1]]).sum(axis=1) for p in moment]
         assert np.mean(np.prod(factors, axis=0)) == pytest.approx(uniform(moment), abs=8e-3), moment
 

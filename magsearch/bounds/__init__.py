@@ -16,5 +16,7 @@ Phys. Rev. 120, 1580 (1960)); docs/theory.md derives it. The modules:
     cluster_multipliers, banded     optimal multipliers and factorisation for large clusters
     positivity, sum_of_squares      rigorous proofs that S(q) = Lambda - M(q) is positive semidefinite
     moments, semidefinite, patches  tighter bounds from moments of fourth order on small patches
+    molecule_moments, axial         such bounds of small clusters, from the moments of all spins
+    orbits, moment_path             symmetry of these moments, and their least energy
     ground_state                    states built from the waves that attain the bound
 """

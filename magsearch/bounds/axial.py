@@ -22,7 +22,7 @@ from itertools import combinations, combinations_with_replacement, product
 import numpy as np
 
 from magsearch.bounds.invariants import Product, both, pair
-from magsearch.bounds.moments import Moments, Polynomial
+from magsearch.bounds.moments import Polynomial
 
 Label = tuple[tuple[int, ...], ...]  # of a row; how it is read depends on the block
 
@@ -84,12 +84,6 @@ def blocks(spins: int, field: bool) -> tuple[Block, ...]:
                 replace(block, labels=tuple(a for a, p in zip(block.labels, whole, strict=True) if p == part))
             )
     return tuple(block for block in halves if block.labels)
-
-
-@cache
-def axial(spins: int) -> Moments:
-    """Return the moment matrices of a number of spins in a field along the axis."""
-    return Moments.of([(len(block), block.at, block.trace) for block in blocks(spins, True)], ())
 
 
 def uniform(moment: Product) -> float:

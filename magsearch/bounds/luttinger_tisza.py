@@ -42,7 +42,8 @@ def lower_bound(
 
     of         "box" or "crystal"
     moments    try to raise the bound with moments of fourth order on triples of neighbours (``patches``) and on the
-               clusters of products of spins (``product_patches``): up to minutes
+               clusters of products of spins (``product_patches``), or of all spins of a small cluster
+               (``molecule_moments``): up to minutes
     tolerance  of the proof for the infinite crystal, as a fraction of the strongest spin's couplings
     watch      called repeatedly; an exception that it raises ends the computation
 

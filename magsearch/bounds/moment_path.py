@@ -41,7 +41,10 @@ def least(
     path, y, t, best = _Path(of, energy), start, float(np.abs(energy).max()) or 1.0, -np.inf
     every = np.arange(len(energy))
     while True:
-        y, squares = path.centre(y, t, watch)
+        try:
+            y, squares = path.centre(y, t, watch)
+        except np.linalg.LinAlgError:  # the curvature is no longer positive: rounding
+            return best, float(energy @ y) - best
         below = squares_below(of, squares, every, energy)[1]
         gain, best = below - best, max(below, best)
         if gain < ENOUGH * float(np.abs(energy).max()):  # rounding outweighs t

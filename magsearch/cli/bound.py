@@ -41,7 +41,8 @@ def bound(
     moments: Annotated[
         bool,
         typer.Option(
-            "--moments", help="Raise the bounds by moments of fourth order (needs the extra sdp; takes up to minutes)."
+            "--moments",
+            help="Raise the bounds by moments of fourth order: up to minutes. Molecules apart, this needs the extra sdp.",
         ),
     ] = False,
     spins: Annotated[
