@@ -173,6 +173,16 @@ def test_a_tetrahedron_with_biquadratic_exchange_in_a_field():
     assert "24 permutations" in raised.method
 
 
+def test_without_couplings_the_least_energy_is_zero():
+    i, j = np.array([[0], [1]])
+    model = Hamiltonian(
+        Lattice.cluster(TETRAHEDRON[:2]), Bonds.none(), site_bonds=Bonds.pairs(i, j, exchange_matrix([0.0]))
+    )
+    found = molecule_bound(model)
+    assert found is not None
+    assert found.below == pytest.approx(0.0, abs=1e-9)
+
+
 def test_symmetry_does_not_weaken_the_bound():
     """The same triangle with one bond weaker by nothing that matters has fewer permutations."""
     model = molecule(TETRAHEDRON[:3], 1.5, biquadratic(3, 0.1))

@@ -38,8 +38,8 @@ def least(
     start   moments [moment] at which all matrices are positive definite
     watch   called repeatedly
     """
-    path, y, t, best = _Path(of, energy), start, float(np.abs(energy).max()) or 1.0, -np.inf
-    every = np.arange(len(energy))
+    path, y, best, every = _Path(of, energy), start, -np.inf, np.arange(len(energy))
+    t = unit = float(np.abs(energy).max()) or 1.0
     while True:
         try:
             y, squares = path.centre(y, t, watch)
@@ -47,7 +47,7 @@ def least(
             return best, float(energy @ y) - best
         below = squares_below(of, squares, every, energy)[1]
         gain, best = below - best, max(below, best)
-        if gain < ENOUGH * float(np.abs(energy).max()):  # rounding outweighs t
+        if gain < ENOUGH * unit:  # rounding outweighs t
             return best, float(energy @ y) - best
         t /= FASTER
 

@@ -42,7 +42,7 @@ def bound(
         bool,
         typer.Option(
             "--moments",
-            help="Raise the bounds by moments of fourth order: up to minutes. Molecules apart, this needs the extra sdp.",
+            help="Raise the bounds by moments of fourth order, in up to minutes (extra sdp, but for molecules).",
         ),
     ] = False,
     spins: Annotated[
