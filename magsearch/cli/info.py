@@ -14,7 +14,7 @@ from magsearch.engine.cuda import Cuda
 from magsearch.engine.evaluator import Evaluator
 from magsearch.engine.path import choose_path
 from magsearch.formats import CONVENTIONS
-from magsearch.formatting import vector
+from magsearch.formatting import counted, vector
 from magsearch.model.hamiltonian import CONVENTION
 from magsearch.model.soft_waves import Waves, softest_waves
 from magsearch.model.triangulation import sheets, stacking_axis
@@ -36,7 +36,7 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
     islands = given.islands.islands(given.search)
     size = footprint(hamiltonian, evaluator.path, islands)
     on_gpu = footprint(hamiltonian, given.search.path or choose_path(hamiltonian, Cuda), islands, device=Cuda)
-    textures = given.storage.snapshots().counted(given.search.stop().generations)
+    textures = given.storage.snapshots().count(given.search.stop().generations)
     result: dict[str, Any] = {
         "size": list(lattice.size),
         "periodic": list(lattice.periodic),
@@ -93,7 +93,7 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
         soft = result["softest_q"]
         edges = " of the infinite crystal, without its open edges" if hamiltonian.edged else ""
         length = f"period {2 * np.pi / np.linalg.norm(q):.4g} angstrom" if np.linalg.norm(q) > 0 else "uniform"
-        one = "" if arms == 1 else f"one of {arms} alike, " if counted else f"one of at least {arms} alike, "
+        one = "" if arms == 1 else f"one of {arms} alike, " if whole else f"one of at least {arms} alike, "
         console.print(
             f"softest q  {vector(soft['fractions'])} of the reciprocal vectors ({one}{length}), the softest that fits "
             f"into the box; couplings and anisotropy alone{edges}: {soft['energy_per_site']:.6f} meV per site",
