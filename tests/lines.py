@@ -122,6 +122,7 @@ LINES = (
     Line("energy in.toml --spins {}", MCIF),
     Line("bound {}", "in.toml", "--spins", (".npy",)),
     Line("sample {} --temperature 3 --sweeps 8 --chains 2", "run.h5"),
+    Line("sample {} --temperature 3 --sweeps 8 --chains 2 --overwrite", "in.toml", "-o", (".csv",)),
     Line("sample in.toml --temperature 3 --sweeps 8 --chains 2 --start {}", "explored.h5"),
     Line("tc {} --overwrite " + TC, "in.toml", "-o", (".h5",)),
     Line("tc in.toml --overwrite " + TC.replace("run.h5", "{}") + " -o new-tc.h5", "run.h5", "--plot", (".png",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -124,6 +125,23 @@ def test_the_table_shows_every_temperature(magsearch, paramagnet):
     assert "energy (meV/spin)" in done.stdout
     rows = [line.split() for line in done.stdout.splitlines() if line.split()[:1] in (["4"], ["40"])]
     assert [len(row) for row in rows] == [8, 8, 4, 4], "averages, then fluctuations"
+
+
+def test_averages_are_written_as_a_table(magsearch, paramagnet, tmp_path):
+    out = tmp_path / "out.csv"
+    command = ("sample", paramagnet, "--temperature", "4,40", "--sweeps", 50, "--chains", 2, "-o", out)
+    points = json.loads(magsearch(*command, "--json").stdout)["points"]
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["temperature (K)"]) for row in rows] == [4.0, 40.0]
+    for row, point in zip(rows, points, strict=True):
+        for column, key in (("energy (meV/spin)", "energy"), ("|m|", "magnetization_length"), ("order", "order")):
+            assert float(row[column]) == point[key]["mean"]
+            assert float(row[f"error of {column}"]) == point[key]["error"]
+        assert [float(row[f"m_{axis}"]) for axis in "xyz"] == point["magnetization"]["mean"]
+        assert row["correlation length (edges of the box)"] == "", "a box of free spins in a field has none"
+    done = magsearch(*command)
+    assert (done.returncode, "--overwrite replaces it" in done.stderr) == (2, True)
 
 
 def test_slow_measurements_are_pointed_out(magsearch, tmp_path):

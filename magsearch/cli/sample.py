@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
+from itertools import chain
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,7 +16,9 @@ from numpy.typing import NDArray
 from rich.box import SIMPLE
 from rich.table import Table
 
+from magsearch import output
 from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, Strict, device_named, read_input, texture_of
+from magsearch.cli.outcome import Overwrite
 from magsearch.console import model
 from magsearch.engine.evaluator import Evaluator
 from magsearch.errors import InputError, visible
@@ -55,6 +61,11 @@ def sample(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE.csv", help="Also write the averages and their errors as a table."),
+    ] = None,
+    overwrite: Overwrite = False,
     settings: Settings = None,
     strict: Strict = False,
     device: DeviceName = "auto",
@@ -66,6 +77,8 @@ def sample(
     Binder cumulant and correlation length.
     """
     kelvin = temperatures(temperature)
+    if out is not None and output.target(out).exists() and not overwrite:
+        raise InputError("exists; --overwrite replaces it", out)
     given = read_input(input_file, settings, strict)
     texture, on = texture_of(start, given.hamiltonian, strict) if start else None, device_named(device)
     evaluator = Evaluator(given.hamiltonian, on, np.float32, given.search.path)
@@ -91,6 +104,8 @@ def sample(
                 f"trusted from about {50 * slow:.0f} sweeps on",
                 style="yellow",
             )
+    if out is not None:
+        output.write({out: comma_separated(found, ordered)})
     if as_json:
         points = [as_dict(point, sweeps) | order_of(own) for point, own in zip(found, ordered, strict=True)]
         print(json.dumps(points[0] if len(points) == 1 else {"points": points, "sweeps": sweeps}, indent=1))
@@ -155,6 +170,28 @@ def order_of(point: Fluctuations) -> dict[str, Any]:
         "binder": point.binder.as_json(),
         "correlation_length": None if point.length is None else point.length.as_json(),
     }
+
+
+def comma_separated(found: list[Averages], ordered: list[Fluctuations]) -> str:
+    """Return averages and fluctuations as a table of comma-separated values, a row for each temperature.
+
+    The first row has the names of the columns with their units; what is not defined is empty.
+    """
+    names = (
+        "energy (meV/spin)", "specific heat (k_B/spin)", "m_x", "m_y", "m_z", "|m|", "charge", "order",
+        "susceptibility (1/meV)", "Binder cumulant", "correlation length (edges of the box)",
+    )  # fmt: skip
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["temperature (K)", *chain.from_iterable((name, f"error of {name}") for name in names)])
+    for point, own in zip(found, ordered, strict=True):
+        every = (
+            point.energy, point.specific_heat, *point.magnetization, point.length, point.charge, own.order,
+            own.susceptibility, own.binder, own.length,
+        )  # fmt: skip
+        values = chain.from_iterable((e.mean, e.error) if e else (None, None) for e in every)
+        table.writerow([point.kelvin, *(value if value is None else float(value) for value in values)])
+    return text.getvalue()
 
 
 def order_table(found: list[Fluctuations], title: str) -> Table:
