@@ -247,12 +247,15 @@ def _leads_to(place: Path, handle: int) -> bool:
 def marked_folder(folder: Path, of: str) -> None:
     """Make a folder that magsearch may remove again, if there is none; ``of`` says what it is for.
 
-    Raises InputError for a folder that someone else has made, and if the system does not let it.
+    Several processes may make it at the same time. Raises InputError for a folder that someone else has made, and if
+    the system does not let it.
     """
     try:
         folder.mkdir(exist_ok=True)
         if not is_marked(folder):
-            if any(folder.iterdir()):
+            if any(folder.iterdir()) and not is_marked(
+                folder
+            ):  # another process marks it before it puts anything there
                 raise InputError("is a folder that magsearch has not made; move it, or choose another name", folder)
             try:
                 (folder / f".{MARK}").write_text(f"written and removed by magsearch: {visible(of)}\n")

@@ -29,7 +29,7 @@ from magsearch.relaxation.motion import THRESHOLDS
 
 def test_cpu_is_chosen_by_name():
     assert isinstance(choose("cpu"), Cpu)
-    assert "threads" in choose("cpu").description
+    assert "thread" in choose("cpu").description
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:x", "cuda:-1", "", "CPU", "cuda:1.5"])

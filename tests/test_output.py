@@ -237,6 +237,23 @@ def test_of_several_files_all_are_replaced_or_none(fails, links, folder, monkeyp
 # -- nothing of the user's is removed ----------------------------------------------------------------------------------
 
 
+def test_several_processes_make_a_folder_at_the_same_time(tmp_path, monkeypatch):
+    """Another rank marks it between two looks of this one."""
+    folder, seen = tmp_path / "out.h5.parts", []
+
+    def looked(place):
+        found = is_marked(place)
+        if not seen:
+            (place / f".{output.MARK}").write_text("of another rank")
+        seen.append(found)
+        return found
+
+    is_marked = output.is_marked
+    monkeypatch.setattr(output, "is_marked", looked)
+    output.marked_folder(folder, "parts of out.h5")
+    assert seen == [False, True]
+
+
 @pytest.mark.parametrize("settings", [(), ("--set", "storage.gather=0")])
 def test_a_folder_with_the_name_of_parts_is_not_touched(settings, folder, capsys):
     mine = folder / "p1.h5.parts"

@@ -83,7 +83,7 @@ def test_small_clusters_have_their_exact_minimum(B, T):
     plain, raised = lower_bound(model), lower_bound(model, moments=True)
     assert plain.gap(lowest) > 0.03
     assert 0 <= raised.gap(lowest) < 1e-7
-    assert ("products" in raised.method) == (T != 0)  # without a chirality, of all spins at once
+    assert ("patch" in raised.method) == (T != 0)  # without a chirality, of all spins at once
 
 
 @pytest.mark.slow
