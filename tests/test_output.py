@@ -238,7 +238,7 @@ def test_of_several_files_all_are_replaced_or_none(fails, links, folder, monkeyp
 
 
 def test_several_processes_make_a_folder_at_the_same_time(tmp_path, monkeypatch):
-    """Another rank marks it between two looks of this one."""
+    """Another rank marks it after this one has seen no mark."""
     folder, seen = tmp_path / "out.h5.parts", []
 
     def looked(place):
