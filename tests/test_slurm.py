@@ -17,6 +17,7 @@ PROGRAMS = {
     "srun": 'while [[ $1 == -* ]]; do shift; done\nexec "$@"',
     "mpiexec": 'shift 2\nexec "$@"',
     "scontrol": 'echo "scontrol $*" >> calls',
+    "sleep": '[[ $1 == 30 ]] || exec /bin/sleep "$@"',  # half a minute before a requeue
     # writes the file after -o and ends with $CODE; when it is to be stopped, it waits for the signal
     "magsearch": """\
 echo "magsearch $*" >> calls
