@@ -149,6 +149,7 @@ def test_soft_waves_are_for_crystals():
     share = (1 + cells * bonds) / (1 + cells * bonds + len(disordered.site_bonds))
     assert_allclose(weights(mixture, disordered), divided(cells / (cells + 1) * share))
     assert_allclose(weights(((SoftWaves(), 3.0), (HeatPatch(), 1.0)), molecule), (3.0 / 5 / 3, 1.0))
+    assert_allclose(weights(((SoftWaves(), 3.0), (RandomSpins(), 0.0)), molecule), (3.0 / 5 / 3, 0.0))  # not wanted
 
 
 @pytest.mark.parametrize(("adaptation", "shares"), [(0.0, (0.5, 0.5)), (0.5, (0.65, 0.35)), (1.0, (0.8, 0.2))])

@@ -37,9 +37,13 @@ def crystalline(hamiltonian: Hamiltonian) -> float:
 
 
 def weights(mixture: Mixture, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
-    """Return the weight of each operator for a model: soft waves give what is not crystalline to random spins."""
+    """Return the weight of each operator of a mixture for a model, [operator].
+
+    Soft waves keep ``crystalline`` of theirs; random spins have the rest, where the mixture has any.
+    """
     weight, kept = np.array([weight for _, weight in mixture]), crystalline(hamiltonian)
     waves, random = (np.array([isinstance(one, kind) for one, _ in mixture]) for kind in (SoftWaves, RandomSpins))
+    random &= weight > 0
     if random.any():
         weight[random] += (1 - kept) * weight[waves].sum() / random.sum()
     return np.where(waves, kept * weight, weight)
