@@ -2,11 +2,10 @@
 #pragma once
 #include "vector.cuh"
 
-// where a step along d takes a spin; s and d begin at `spin` and `direction`
-template <typename real>
-DEVICE vec<lane<real>> moved(const real* spin, const real* direction, lane<real> step) {
-    const auto s = load3(spin);
-    return where(step == 0, s, unit(s + step * load3(direction)));
+// where a step along d takes a spin s
+template <typename L>
+DEVICE vec<L> moved(vec<L> s, vec<L> d, L step) {
+    return where(step == 0, s, unit(s + step * d));
 }
 
 // s <- unit(s + step * force)
@@ -17,7 +16,7 @@ KERNEL advance_spins(real* __restrict__ spins, const real* __restrict__ force, c
         const lane<real> tau = load(step + r);
         FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
-            store3<real>(spins + at, moved(spins + at, force + at, tau));
+            store3<real>(spins + at, moved(load3(spins + at), load3(force + at), tau));
         }
     }
 }

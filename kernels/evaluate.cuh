@@ -23,22 +23,29 @@ struct Sums {
     DEVICE void close(double* sum, int replicas) { close_sums<real>(v, sum, LARGEST2, replicas); }
 };
 
-// the bilinear field sum_j J_ij s_j of a site, from the neighbour list; spin(j) are those of one replica (or register)
-template <typename real, typename Spin>
+// the bilinear field sum_j J_ij s_j of a site, from the neighbour list; spin(j) are those of one replica (or register),
+// `at_once` of which are on their way before the first is used
+template <typename real, int at_once = bonds_at_once, typename Spin>
 DEVICE vec<lane<real>> bilinear(const Spin& spin, const int* neighbour, const int* coupling, const real* matrices,
                                 int first, int last) {
     // J times each component on its own: three chains of sums that do not wait for one another; one, and fewer
     // registers, where other warps fill the time
     constexpr int chains = lanes<real> > 1 ? 3 : 1;
     vec<lane<real>> sum[3] = {};
-    for (int k = first; k < last; ++k) {
-        const Matrix<real> J(matrices + matrix_stride * coupling[k]);
-        const auto s = spin(neighbour[k]);
+    const auto add = [&](const Matrix<real>& J, vec<lane<real>> s) {
         auto &x = sum[0], &y = sum[1 % chains], &z = sum[2 % chains];
         x = x + vec<lane<real>>{J[0] * s.x, J[3] * s.x, J[6] * s.x};
         y = y + vec<lane<real>>{J[1] * s.y, J[4] * s.y, J[7] * s.y};
         z = z + vec<lane<real>>{J[2] * s.z, J[5] * s.z, J[8] * s.z};
-    }
+    };
+    int k = first;
+    if constexpr (lanes<real> == 1)
+        for (; k + at_once <= last; k += at_once) {
+            vec<lane<real>> s[at_once];
+            for (int n = 0; n < at_once; ++n) s[n] = spin(neighbour[k + n]);
+            for (int n = 0; n < at_once; ++n) add(Matrix<real>(matrices + matrix_stride * coupling[k + n]), s[n]);
+        }
+    for (; k < last; ++k) add(Matrix<real>(matrices + matrix_stride * coupling[k]), spin(neighbour[k]));
     return sum[0] + sum[1] + sum[2];
 }
 

@@ -94,13 +94,27 @@ struct Line {
     DEVICE int replica() const { return blockIdx.y / parts * width + 2 * group; }  // the first of them
 };
 
+// use(k, load(k)) for k = first, first + step, ... below n. What `together` of them load is on its way at the same
+// time: with a store in between, every load would wait for the one before.
+template <int together, typename Load, typename Use>
+DEVICE void in_flight(int first, int n, int step, const Load& load, const Use& use) {
+    NO_UNROLL for (; first < n; first += together * step) {
+        decltype(load(0)) got[together];
+#pragma unroll
+        for (int t = 0; t < together; ++t)
+            if (const int k = first + t * step; k < n) got[t] = load(k);
+#pragma unroll
+        for (int t = 0; t < together; ++t)
+            if (const int k = first + t * step; k < n) use(k, got[t]);
+    }
+}
+
 template <typename real>
 DEVICE void load_line(wave<real>* room, const real* from, const Line& line, real sign) {
     const wave<real>* const in = (const wave<real>*)from + line.first;
-    for (int k = threadIdx.y; k < line.n; k += blockDim.y) {
-        const wave<real> v = in[k * line.step];
-        room[k * blockDim.x + threadIdx.x] = {v.re, sign * v.im};
-    }
+    const auto load = [&](int k) { return in[k * line.step]; };
+    const auto keep = [&](int k, wave<real> v) { room[k * blockDim.x + threadIdx.x] = {v.re, sign * v.im}; };
+    in_flight<held * 2 / (int)sizeof(real)>(threadIdx.y, line.n, blockDim.y, load, keep);
     BARRIER;
 }
 template <typename real>
@@ -168,6 +182,14 @@ LINE_KERNEL convolve_lines(const real* from, real* to, const real* __restrict__ 
     store_line(room, to, line, real(-1));
 }
 
+// what a thread reads of a cell between two transforms
+template <typename real>
+struct Two {
+    vec<real> one, other;
+};
+template <typename real>
+constexpr int flying = 8 / (int)sizeof(real);  // cells of which it reads them at the same time
+
 // The vectors of a line between its transforms: every thread has a replica and cells in turn. Lines along the first
 // axis hold one atom of each cell: `stride` atoms, `size` 3. What `get` reads are complex conjugates if `conjugated`.
 template <typename real>
@@ -185,6 +207,10 @@ struct Cells {
     }
     DEVICE bool idle() const { return first >= strands; }
     DEVICE int component() const { return numbers / 3; }
+    DEVICE Two<real> two(const real* one, const real* other, int i, int sites) const {  // of site i
+        const long long at = place(i, replica, sites);
+        return {load3(one + at), load3(other + at)};
+    }
     DEVICE vec<real> get(int k) const {
         const real* at = room + k * numbers;
         return {sign * at[0], sign * at[component()], sign * at[2 * component()]};
@@ -224,12 +250,13 @@ LINE_KERNEL advance_lines(real* __restrict__ spins, const real* __restrict__ dir
     const Line line(n, atoms, 3, sites, pairs);
     const Cells<real> own(room, line, false);
     const real tau = step[own.replica];
-    for (int k = own.first; k < n && !own.idle(); k += own.strands) {
-        const long long at = place(line.start + k * atoms, own.replica, sites);
-        const auto next = moved(spins + at, direction + at, tau);
-        store3<real>(spins + at, next);
+    const auto load = [&](int k) { return own.two(spins, direction, line.start + k * atoms, sites); };
+    const auto use = [&](int k, Two<real> v) {
+        const auto next = moved(v.one, v.other, tau);
+        store3<real>(spins + place(line.start + k * atoms, own.replica, sites), next);
         own.put(k, next);
-    }
+    };
+    if (!own.idle()) in_flight<flying<real>>(own.first, n, own.strands, load, use);
     BARRIER;
     if (transformed) transform_room(room, roots, n);
     store_line(room, waves, line, real(1));
@@ -253,14 +280,14 @@ LINE_KERNEL evaluate_lines(real* __restrict__ waves, const real* __restrict__ sp
         if (!back) break;
         const auto B = load3(zeeman + place(0, own.replica, 1));
         Sums<real> running;
-        NO_UNROLL for (int k = own.first; k < n && !own.idle(); k += own.strands) {
+        const auto load = [&](int k) { return own.two(spins, other, line.start + k * atoms, sites); };
+        const auto use = [&](int k, Two<real> v) {
             const int i = line.start + k * atoms;
-            const long long at = place(i, own.replica, sites);
-            const auto s = load3(spins + at);
-            const auto g = force_on(terms, i, B, s, own.get(k), load3(other + at), running);
-            store3<real>(force + at, g);
+            const auto g = force_on(terms, i, B, v.one, own.get(k), v.other, running);
+            store3<real>(force + place(i, own.replica, sites), g);
             own.put(k, g);
-        }
+        };
+        if (!own.idle()) in_flight<flying<real>>(own.first, n, own.strands, load, use);
         sum_line<SUMS>(running.v, room, sums, line, own, LARGEST2, replicas);
     }
     store_line(room, waves, line, real(1));
@@ -278,12 +305,13 @@ LINE_KERNEL project_lines(const real* __restrict__ waves, const real* __restrict
     load_line(room, waves, line, real(transformed ? -1 : 1));
     if (transformed) transform_room(room, roots, n);
     real running[DIRECTION_SUMS] = {};
-    for (int k = own.first; k < n && !own.idle(); k += own.strands) {
-        const long long at = place(line.start + k * atoms, own.replica, sites);
-        const auto d = projected(load3(spins + at), own.get(k));
-        store3<real>(direction + at, d);
-        running[SLOPE] += dot(load3(force + at), d);
+    const auto load = [&](int k) { return own.two(spins, force, line.start + k * atoms, sites); };
+    const auto use = [&](int k, Two<real> v) {
+        const auto d = projected(v.one, own.get(k));
+        store3<real>(direction + place(line.start + k * atoms, own.replica, sites), d);
+        running[SLOPE] += dot(v.other, d);
         running[STEEPEST2] = larger(running[STEEPEST2], dot(d, d));
-    }
+    };
+    if (!own.idle()) in_flight<flying<real>>(own.first, n, own.strands, load, use);
     sum_line<DIRECTION_SUMS>(running, room, sums, line, own, STEEPEST2, replicas);
 }

@@ -87,6 +87,12 @@ struct Sweep {
         }
         forget();
     }
+    // what the threads of a block have counted, in one sum
+    DEVICE void close(const lane<real> (&accepted)[MOVES], double* sum, int replicas) {
+        lane<real> v[SWEEP_SUMS] = {change,      total.x,     total.y,     total.z,
+                                    accepted[0], accepted[1], accepted[2], accepted[3]};
+        close_sums<real, SWEEP_SUMS, true>(v, sum, SWEEP_SUMS, replicas);
+    }
 
     DEVICE vec<lane<real>> update(int i, vec<lane<real>> s, vec<lane<real>> h, int moves, uint32 key0, uint32 key1,
                                   lane<real> (&accepted)[MOVES]) {
@@ -145,30 +151,32 @@ struct Sweep {
 // do not change. `number` [replica] and `turn` [replica], the number of this sweep, count the random numbers. Where
 // `tethered`, every spin feels pull [replica] times its `anchor` [block, site, 3, width] as well, in meV.
 template <typename real>
-KERNEL update_spins(real* __restrict__ spins, const int* __restrict__ start, const int* __restrict__ neighbour,
-                    const int* __restrict__ coupling, const real* __restrict__ matrices, const int* __restrict__ kind,
-                    const real* __restrict__ onsite_table, const real* __restrict__ zeeman,
-                    const int* __restrict__ order, const int* __restrict__ part, int first, int last, int tethered,
-                    const real* __restrict__ anchor, const real* __restrict__ pull, const real* __restrict__ kT,
-                    const real* __restrict__ cone, const real* __restrict__ awake, const uint32* __restrict__ number,
-                    const uint32* __restrict__ turn, uint32 key0, uint32 key1, int moves, double* __restrict__ sums,
-                    int sites, int replicas) {
-    FOR_EACH (c, last - first, r, replicas) {
+FULL_KERNEL update_spins(real* __restrict__ spins, const int* __restrict__ start, const int* __restrict__ neighbour,
+                         const int* __restrict__ coupling, const real* __restrict__ matrices,
+                         const int* __restrict__ kind, const real* __restrict__ onsite_table,
+                         const real* __restrict__ zeeman, const int* __restrict__ order, const int* __restrict__ part,
+                         int first, int last, int tethered, const real* __restrict__ anchor,
+                         const real* __restrict__ pull, const real* __restrict__ kT, const real* __restrict__ cone,
+                         const real* __restrict__ awake, const uint32* __restrict__ number,
+                         const uint32* __restrict__ turn, uint32 key0, uint32 key1, int moves,
+                         double* __restrict__ sums, int sites, int replicas) {
+    FOR_EACH_CHUNK (c, last - first, parts_at_once, r, replicas) {
         Sweep<real> sweep(kind, onsite_table, kT, cone, awake, number, turn, r);
         lane<real> accepted[MOVES] = {};
         const auto B = load3(zeeman + place(0, r, 1));
         real* mine = spins + place(0, r, sites);
         double* sum = sums + (long long)c * SWEEP_SUMS * replicas + r;
-        const int begin = part[first + c], end = part[first + c + 1];
-        for (int n = begin; n < end; ++n) {
-            const int i = order[n];
-            real* here = mine + (long long)i * 3 * width;
-            auto h = bilinear(Spins<real>{mine}, neighbour, coupling, matrices, start[i], start[i + 1]) +
-                     sweep.terms.row(i)[MOMENT] * B;
-            if (tethered) h = h + load(pull + r) * load3(anchor + place(i, r, sites));
-            store3<real>(here, sweep.update(i, load3(here), h, moves, key0, key1, accepted));
-            if (n % 32 == 31 || n + 1 == end) sweep.flush(accepted, sum, replicas);
-        }
+        FOR_SITES (p, c, parts_at_once, last - first)
+            for (int n = part[first + p], end = part[first + p + 1]; n < end; ++n) {
+                const int i = order[n];
+                real* here = mine + (long long)i * 3 * width;
+                auto h = bilinear(Spins<real>{mine}, neighbour, coupling, matrices, start[i], start[i + 1]) +
+                         sweep.terms.row(i)[MOMENT] * B;
+                if (tethered) h = h + load(pull + r) * load3(anchor + place(i, r, sites));
+                store3<real>(here, sweep.update(i, load3(here), h, moves, key0, key1, accepted));
+                if (lanes<real> > 1 && n % 32 == 31) sweep.flush(accepted, sum, replicas);
+            }
+        sweep.close(accepted, sum, replicas);
     }
 }
 

@@ -5,6 +5,8 @@
 #ifdef __CUDACC__
 
 #define KERNEL __global__ void
+// of `real`, in blocks of 256 threads: 64 registers in single precision, so that four blocks fit
+#define FULL_KERNEL __global__ void __launch_bounds__(256, 16 / sizeof(real))
 #define DEVICE __device__ __forceinline__
 #define COLD __device__ __forceinline__  // code that few models need
 #define NO_UNROLL _Pragma("unroll 1")    // a loop that few models enter, which should not take registers
@@ -36,8 +38,10 @@
     type* const name = (type*)room_of_the_launch
 #endif
 
-constexpr int width = 32;  // replicas of a block: a warp
-constexpr int warps = 8;   // of a block of threads
+constexpr int width = 32;             // replicas of a block: a warp
+constexpr int warps = 8;              // of a block of threads
+constexpr int parts_at_once = warps;  // of a sweep, in a block of threads
+constexpr int bonds_at_once = 2;      // whose spins a thread loads together
 template <typename real>
 using lane = real;
 template <typename real>
@@ -123,12 +127,13 @@ DEVICE void add_to(double* sum, real v) {
 }
 
 // The sums of a chunk of sites, sum [quantity, replica]; quantity `largest` is a maximum. A thread sees few sites: what
-// it adds up meets that of the other warps in shared memory, once, in double precision and in a fixed order.
+// it adds up meets that of the other warps in shared memory, once, in double precision and in a fixed order. `adding`:
+// to what the sums are already.
 template <typename real, int quantities>
 DEVICE void open_sums(double*, int) {}
 template <typename real, int quantities>
 DEVICE void flush_sums(real (&)[quantities], double*, int, int) {}
-template <typename real, int quantities>
+template <typename real, int quantities, bool adding = false>
 DEVICE void close_sums(real (&v)[quantities], double* sum, int largest, int replicas) {
     SHARED(real, part, warps * warps * width);
     for (int first = 0; first < quantities; first += warps) {
@@ -137,7 +142,7 @@ DEVICE void close_sums(real (&v)[quantities], double* sum, int largest, int repl
         BARRIER;
         const int q = first + threadIdx.y;  // a warp for each quantity
         if (q < quantities) {
-            double total = 0;
+            double total = adding ? sum[(long long)q * replicas] : 0;
             for (int w = 0; w < warps; ++w) {
                 const double more = part[(threadIdx.y * warps + w) * width + threadIdx.x];
                 total = q != largest ? total + more : more > total || more != more ? more : total;
@@ -165,6 +170,7 @@ DEVICE real element(real v, int) {
 #endif
 
 #define KERNEL static void
+#define FULL_KERNEL KERNEL
 #define DEVICE inline __attribute__((always_inline))
 #define COLD static __attribute__((noinline, cold))
 #define NO_UNROLL
@@ -190,7 +196,9 @@ constexpr int register_bytes = 32;
 constexpr int register_bytes = 16;
 #endif
 
-constexpr int width = 16;  // replicas of a block: a cache line of float
+constexpr int width = 16;         // replicas of a block: a cache line of float
+constexpr int parts_at_once = 1;  // of a sweep, in a chunk
+constexpr int bonds_at_once = 1;
 template <typename real>
 constexpr int lanes = register_bytes / (int)sizeof(real);
 template <typename real>
@@ -288,7 +296,7 @@ DEVICE void flush_sums(lane<real> (&v)[quantities], double* sum, int largest, in
         v[q] = lane<real>{};
     }
 }
-template <typename real, int quantities>
+template <typename real, int quantities, bool adding = false>
 DEVICE void close_sums(lane<real> (&v)[quantities], double* sum, int largest, int replicas) {
     flush_sums<real>(v, sum, largest, replicas);
 }

@@ -68,7 +68,7 @@ struct MovedSpins {
     real step;
     DEVICE vec<real> operator()(int j) const {
         const long long at = j * (long long)(3 * width);
-        return moved(spins + at, force + at, step);
+        return moved(load3(spins + at), load3(force + at), step);
     }
 };
 
@@ -93,7 +93,7 @@ BLOCK_KERNEL advance_and_evaluate(const real* __restrict__ spins, const real* __
         FOR_SITES (i, c, chunk, sites) {
             const long long at = place(i, r, sites);
             const auto s = ahead(i);
-            const auto b = bilinear<real>(ahead, neighbour, coupling, matrices, start[i], start[i + 1]);
+            const auto b = bilinear<real, 1>(ahead, neighbour, coupling, matrices, start[i], start[i + 1]);
             store3<real>(next_spins + at, s);
             store3<real>(next_force + at, force_on(terms, i, B, s, b, load3(force + at), running));
         }

@@ -19,7 +19,8 @@ from sass import disassembler, functions, loads_per_bond
 from magsearch.engine.kernels import kernel_source, signatures
 
 # 65536 registers of a multiprocessor for 1024 threads, four blocks of 256: half of its occupancy (sm_90)
-FULL = {"evaluate<float>": 64, "field<float>": 64, "hessian_product<float>": 64, "advance_and_evaluate<float>": 64}
+FULL = {"evaluate<float>": 64, "field<float>": 64, "hessian_product<float>": 64, "update_spins<float>": 64}
+FULL |= {"advance_and_evaluate<float>": 80}  # three blocks: on an H200 more loads at once are worth more than a fourth
 FULL |= {"choose_step<float>": 128, "reduce_sums_together<float>": 128}  # blocks of 512 threads
 # transforms in shared memory: blocks of up to 512 threads in both precisions
 LINES = [f"{kernel}<{real}>" for kernel in signatures() if kernel.endswith("_lines") for real in ("float", "double")]
@@ -30,6 +31,7 @@ HOT = (
     "advance_with_velocity<float>", "update_spins<float>", "update_spins_together<float>", "lbfgs_products<float>",
     "evaluate_with_products<float>",
 )  # fmt: skip
+SPILLS = {"update_spins<float>": 24}  # bytes, before and after its loop: a fourth block is worth more
 SHARED = 48 * 1024  # bytes that a block of threads may have without asking for more
 # as CuPy 14 compiles (cupy/cuda/compiler.py)
 OPTIONS = ("-std=c++17", "-ftz=true", "--device-as-default-execution-space", "--ptxas-options=-v")
@@ -125,7 +127,7 @@ def test_every_kernel_compiles(compiler, architecture, tmp_path, record_property
         found = f"{registers} registers, {sum(spills)} bytes spilled, {shared} bytes of shared memory"
         record_property(f"{expression} {architecture}", found)
         assert shared <= SHARED, f"{expression} has {shared} bytes of shared memory"
-        assert expression not in HOT or not any(spills), f"{expression} spills: {said[0]}"
+        assert expression not in HOT or sum(spills) <= SPILLS.get(expression, 0), f"{expression} spills: {said[0]}"
         assert architecture != "sm_90" or registers <= FULL.get(expression, 255), (
             f"{expression} takes {registers} registers"
         )

@@ -258,7 +258,7 @@ def test_steps_leave_the_asked_share_of_the_population(device):
     assert found.beta[-1] == pytest.approx(1 / (K_B * 2.0))
     steps = np.diff(found.beta)
     assert (steps > 0).all()
-    energy = oracle.energy(model, random_textures(evaluator, 64, KEY).astype(np.float64))
+    energy = oracle.energy(model, device.host(random_textures(evaluator, 64, KEY)).astype(np.float64))
     assert effective(-steps[0] * energy) == pytest.approx(0.7, abs=1e-3)
     finer = PopulationAnnealing(coldest=2.0, share=0.95, sweeps=2).anneal(evaluator, 64, key=KEY)
     assert len(finer.beta) > 1.5 * len(found.beta)

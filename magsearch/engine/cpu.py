@@ -36,6 +36,7 @@ class Cpu(Device):
     shared = 0
     matrix_stride = 9
     stretch = 256
+    parts = 1
     portion = 2**19  # stays in the cache of a core
 
     def __init__(self, note: str = "") -> None:

@@ -26,6 +26,7 @@ class Cuda(Device):
     shared = 163 * 1024  # of an A100; an H100 has more, and smaller cards less
     matrix_stride = 12
     stretch = 1
+    parts = THREADS[1]
     portion = 2**28
 
     def __init__(self, index: int | None = None, place: int = 0, places: int = 1) -> None:

@@ -33,6 +33,7 @@ class Device:
     shared: int  # bytes of memory that the threads of a block may share
     matrix_stride: int  # numbers from one 3x3 matrix of a coupling to the next (kernels/portable.cuh)
     stretch: int  # consecutive sites that one thread updates one after the other (magsearch/engine/sweep_order.py)
+    parts: int  # of a sweep that are summed together (magsearch/thermal/heat_bath.py)
     fft: Callable[..., Any]  # over given axes
     ifft: Callable[..., Any]
     rfft: Callable[..., Any]  # of real numbers

@@ -33,7 +33,7 @@ def kernel_source() -> str:
 def signatures() -> dict[str, list[str]]:
     """Return the argument types of every kernel, as written: {"advance_spins": ["real*", "const real*", ...]}."""
     text = kernel_source() + (KERNELS / "convolution.hpp").read_text()
-    found = re.findall(r"^(?:BLOCK_|LINE_)?KERNEL (\w+)\(([^)]*)\)", text, flags=re.MULTILINE)
+    found = re.findall(r"^(?:BLOCK_|LINE_|FULL_)?KERNEL (\w+)\(([^)]*)\)", text, flags=re.MULTILINE)
     return {
         name: [" ".join(argument.replace("__restrict__", "").split()[:-1]) for argument in arguments.split(",")]
         for name, arguments in found
@@ -43,7 +43,7 @@ def signatures() -> dict[str, list[str]]:
 @cache
 def by_chunks() -> set[str]:
     """Return the kernels in which the threads of a GPU work on a chunk of sites together."""
-    body = r"^KERNEL (\w+)\([^)]*\) {\s+FOR_EACH_CHUNK "
+    body = r"^(?:FULL_)?KERNEL (\w+)\([^)]*\) {\s+FOR_EACH_CHUNK "
     return set(re.findall(body, kernel_source(), flags=re.MULTILINE))
 
 

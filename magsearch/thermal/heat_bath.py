@@ -26,7 +26,7 @@ from magsearch.engine.cuda import THREADS
 from magsearch.engine.device import Device
 from magsearch.engine.evaluator import SUM, Evaluator
 from magsearch.engine.graph import Launch
-from magsearch.engine.kernels import rows
+from magsearch.engine.kernels import by_chunks, rows
 from magsearch.engine.path import Path
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.randomness import Key
@@ -82,7 +82,10 @@ def sweeping(motion: Motion, kinds: int) -> tuple[Launch, Any]:
     """Bind one sweep over all spins; return it and the sums that it leaves, [sum, replica]."""
     evaluator, flat, plan = motion.evaluator, motion.flat, motion.evaluator.sweep_plan
     quantities = SWEEP["SWEEP_SUMS"]
-    sums = motion.array(plan.width, quantities, motion.replicas, dtype=np.float64)
+    together = plan.long and evaluator.device.together
+    parts = evaluator.device.parts if plan.kernel in by_chunks() and not together else 1  # of a row of the sums
+    chunks = -(-plan.width // parts)
+    sums = motion.array(chunks, quantities, motion.replicas, dtype=np.float64)
     # without tethers, arrays of the same kind stand for what is not read
     held = (1, motion.blocked["anchor"], flat["pull"]) if "pull" in flat else (0, motion.zeeman, flat["kT"])
 
@@ -94,13 +97,13 @@ def sweeping(motion: Motion, kinds: int) -> tuple[Launch, Any]:
             motion.blocked["spins"], *plan.model, motion.zeeman, *plan.order, first, last, *held, flat["kT"],
             flat["cone"], flat["awake"], flat["number"], flat["turn"], *motion.key, kinds, sums, *more, evaluator.sites,
         )  # fmt: skip
-        if not (plan.long and evaluator.device.together):
-            return motion.bind(plan.kernel, *arguments, blocks=last - first)
+        if not together:
+            return motion.bind(plan.kernel, *arguments, blocks=-(-(last - first) // parts))
         grid = (last - first, motion.replicas // evaluator.device.width)
         return evaluator.bind_blocks("update_spins_together", *arguments, motion.replicas, grid=grid, threads=THREADS)
 
     parts = [update(first, last) for first, last in pairwise(plan.colour.tolist())]
-    clear = motion.bind("zero_sums", sums, plan.width * quantities, blocks=plan.width * quantities)
+    clear = motion.bind("zero_sums", sums, chunks * quantities, blocks=chunks * quantities)
     reduce, reduced = evaluator.reduction(sums, quantities, -1)
     return motion.chain(clear, *gather, *parts, reduce), reduced
 
