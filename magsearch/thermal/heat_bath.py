@@ -83,8 +83,8 @@ def sweeping(motion: Motion, kinds: int) -> tuple[Launch, Any]:
     evaluator, flat, plan = motion.evaluator, motion.flat, motion.evaluator.sweep_plan
     quantities = SWEEP["SWEEP_SUMS"]
     together = plan.long and evaluator.device.together
-    parts = evaluator.device.parts if plan.kernel in by_chunks() and not together else 1  # of a row of the sums
-    chunks = -(-plan.width // parts)
+    each = evaluator.device.parts if plan.kernel in by_chunks() and not together else 1  # parts of a row of the sums
+    chunks = -(-plan.width // each)
     sums = motion.array(chunks, quantities, motion.replicas, dtype=np.float64)
     # without tethers, arrays of the same kind stand for what is not read
     held = (1, motion.blocked["anchor"], flat["pull"]) if "pull" in flat else (0, motion.zeeman, flat["kT"])
@@ -98,7 +98,7 @@ def sweeping(motion: Motion, kinds: int) -> tuple[Launch, Any]:
             flat["cone"], flat["awake"], flat["number"], flat["turn"], *motion.key, kinds, sums, *more, evaluator.sites,
         )  # fmt: skip
         if not together:
-            return motion.bind(plan.kernel, *arguments, blocks=-(-(last - first) // parts))
+            return motion.bind(plan.kernel, *arguments, blocks=-(-(last - first) // each))
         grid = (last - first, motion.replicas // evaluator.device.width)
         return evaluator.bind_blocks("update_spins_together", *arguments, motion.replicas, grid=grid, threads=THREADS)
 
