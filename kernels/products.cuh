@@ -180,11 +180,12 @@ struct SweptSites {
     const real *anchor, *pull;  // of the replica
 
     // Updates the sites order[begin] to order[end - 1] in turn. Clusters that are linear in the spin of a site add to
-    // its field, the others to what Metropolis tests; waves(i) are those that site i feels, a NoWaves or Waves.
-    template <typename WavesOf>
+    // its field, the others to what Metropolis tests; waves(i) are those that site i feels, a NoWaves or Waves. What is
+    // counted goes to the sums of this thread now and then if `alone`; what is left at the end, the caller adds.
+    template <bool alone, typename WavesOf>
     DEVICE void update(Sweep<real>& sweep, const Products<real>& products, const WavesOf& waves, int begin, int end,
-                       int moves, uint32 key0, uint32 key1, double* sum, int replicas) const {
-        lane<real> accepted[MOVES] = {};
+                       int moves, uint32 key0, uint32 key1, lane<real> (&accepted)[MOVES], double* sum,
+                       int replicas) const {
         const Spins<real> every{mine};
         for (int n = begin; n < end; ++n) {
             const int i = order[n];
@@ -204,7 +205,7 @@ struct SweptSites {
             const auto next = sweep.update(i, s, h, moves, key0, key1, linear, own, accepted);
             others.enter(next);
             store3<real>(here, next);
-            if (n % 32 == 31 || n + 1 == end) sweep.flush(accepted, sum, replicas);
+            if (alone && n % 32 == 31) sweep.flush(accepted, sum, replicas);
         }
     }
 };
@@ -230,13 +231,17 @@ KERNEL update_spins_with_products(
     const real* __restrict__ pull, const real* __restrict__ kT, const real* __restrict__ cone,
     const real* __restrict__ awake, const uint32* __restrict__ number, const uint32* __restrict__ turn, uint32 key0,
     uint32 key1, int moves, double* __restrict__ sums, int sites, int replicas) {
-    FOR_EACH (c, last - first, r, replicas) {
+    FOR_EACH_CHUNK (c, last - first, parts_at_once, r, replicas) {
         Sweep<real> sweep(kind, onsite_table, kT, cone, awake, number, turn, r);
         const Products<real> products{product_start, product_entry, product_rows};
         const auto swept =
             swept_sites(spins, start, neighbour, coupling, matrices, order, zeeman, tethered, anchor, pull, r, sites);
-        swept.update(
-            sweep, products, [](int) { return NoWaves{}; }, part[first + c], part[first + c + 1], moves, key0, key1,
-            sums + (long long)c * SWEEP_SUMS * replicas + r, replicas);
+        const auto no_waves = [](int) { return NoWaves{}; };
+        double* sum = sums + (long long)c * SWEEP_SUMS * replicas + r;
+        lane<real> accepted[MOVES] = {};
+        FOR_SITES (p, c, parts_at_once, last - first)
+            swept.template update<(lanes<real> > 1)>(sweep, products, no_waves, part[first + p], part[first + p + 1],
+                                                     moves, key0, key1, accepted, sum, replicas);
+        sweep.close(accepted, sum, replicas);
     }
 }

@@ -205,7 +205,10 @@ KERNEL update_spins_with_waves(
         const Products<real> products{product_start, product_entry, product_rows};
         const auto swept =
             swept_sites(spins, start, neighbour, coupling, matrices, order, zeeman, tethered, anchor, pull, r, sites);
-        swept.update(sweep, products, waves_of, part[first + c], part[first + c + 1], moves, key0, key1,
-                     sums + (long long)c * SWEEP_SUMS * replicas + r, replicas);
+        double* sum = sums + (long long)c * SWEEP_SUMS * replicas + r;
+        lane<real> accepted[MOVES] = {};
+        swept.template update<true>(sweep, products, waves_of, part[first + c], part[first + c + 1], moves, key0, key1,
+                                    accepted, sum, replicas);
+        sweep.flush(accepted, sum, replicas);
     }
 }
