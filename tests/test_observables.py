@@ -315,6 +315,16 @@ def test_the_charge_of_120_degree_order_means_nothing_that_of_a_slow_spiral_does
     assert not rough(Lattice.named("chain", (6, 1, 1)), np.eye(3)[[0, 1, 2, 0, 1, 2]])
 
 
+def test_a_glass_has_no_charge_though_most_of_its_planes_have_one_atom():
+    """2000 atoms at random in one cell: nearly all planes hold an atom and its images, which are alike in any state."""
+    rng = np.random.default_rng(1)
+    lattice = Lattice(12.6 * np.eye(3), rng.uniform(0, 12.6, (2000, 3)), (1, 1, 1))
+    spins = rng.normal(size=(2000, 3))
+    spins /= np.linalg.norm(spins, axis=1, keepdims=True)
+    assert rough(lattice, spins)
+    assert not rough(lattice, np.broadcast_to(spins[0], spins.shape))
+
+
 def test_fingerprints_tell_different_textures_apart():
     lattice = planar("triangular")
     up = np.broadcast_to([0, 0, 1.0], (lattice.sites, 3))

@@ -51,12 +51,18 @@ def topological_charge(lattice: Lattice, spins: ArrayLike) -> NDArray[np.float64
 
 
 def likeness(lattice: Lattice, spins: ArrayLike) -> float:
-    """Return the mean s_i . s_j of neighbours in planes of one texture [site, 3]; 0 for lattices without planes."""
+    """Return the mean s_i . s_j of neighbours in planes of one texture [site, 3]; 0 for lattices without planes.
+
+    A site and its own image are alike in any texture and do not count, unless there are no other neighbours.
+    """
     corners = triangles(lattice)
     if not len(corners):
         return 0.0
-    a, b, c = np.moveaxis(lattice.textures(spins)[corners], 1, 0)
-    return float(((a * b) + (b * c) + (c * a)).sum() / (3 * len(corners)))
+    one, other = corners.ravel(), np.roll(corners, 1, axis=1).ravel()
+    if (one != other).any():
+        one, other = one[one != other], other[one != other]
+    s = lattice.textures(spins)
+    return float(np.einsum("nx,nx->n", s[one], s[other]).mean(dtype=np.float64))
 
 
 def rough(lattice: Lattice, spins: ArrayLike) -> bool:
