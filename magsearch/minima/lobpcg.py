@@ -3,8 +3,8 @@
 The locally optimal block preconditioned conjugate gradient method, Knyazev, SIAM J. Sci. Comput. 23, 517 (2001): a
 block of vectors X becomes the lowest Ritz vectors in the space of X, of the preconditioned residuals W, and of the
 directions P in which X moved last. A block finds degenerate eigenvalues as often as they occur. The preconditioner is
-that of relaxations (relaxation/preconditioner.py), which serves long and short waves alike; couplings that differ from
-cell to cell have none.
+that of relaxations (relaxation/preconditioner.py), which serves long and short waves alike. There is none for couplings
+that differ from cell to cell, and in cells of hundreds of atoms its matrices cost more than they save.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from magsearch.relaxation.preconditioner import softened
 
 GUARDS = 4  # vectors in addition to those asked for: no lower eigenvalue is missed, and convergence is faster
 SOFTNESS = 3e-3  # of the preconditioner
+DEAR = 10  # costs of an evaluation by neighbour lists that a convolution may have, so that it pays
 MEMORY = 2**28  # bytes of all blocks that are improved at a time
 SETTLED = 0.1  # vectors with this part of the residual that is allowed are not improved further
 REFRESHED = 20  # iterations from one multiplication of the whole block by H to the next, against rounding
@@ -108,8 +109,8 @@ class Block:
         self.left_out = evaluator.device.array(
             some.swapaxes(0, 1).reshape(len(s), len(some), 3 * evaluator.sites), evaluator.real
         )
-        convolves = np.isfinite(cost(evaluator.hamiltonian, evaluator.device).fourier)
-        self.soft = softened(evaluator, SOFTNESS) if convolves else None
+        expected = cost(evaluator.hamiltonian, evaluator.device)
+        self.soft = softened(evaluator, SOFTNESS) if expected.fourier <= DEAR * expected.direct else None
         self.vectors: Any = None
         self.values = np.zeros((len(s), size))
 
