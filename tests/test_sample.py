@@ -63,6 +63,44 @@ def known(found: dict[str, float], exact: float) -> bool:
     return found["error"] > 0 and abs(found["mean"] - exact) < 3.5 * found["error"]
 
 
+TWO = """
+[model]
+cell = [[3.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 3.0]]
+basis = [
+  {position = [0.0, 0.0, 0.0], species = "Mn", moment = 4.0},
+  {position = [0.5, 0.5, 0.0], species = "Ru", moment = 1.0},
+]
+size = [4, 4, 1]
+field = [0.0, 0.0, 10.0]
+"""
+
+
+def test_sublattices_of_a_paramagnet_follow_langevin_each_with_its_moment(magsearch, tmp_path):
+    (tmp_path / "two.toml").write_text(TWO)
+    table = tmp_path / "two.csv"
+    done = magsearch("sample", tmp_path / "two.toml", "--temperature", "4,8", "--sweeps", 300, "--json", "-o", table)
+    assert done.returncode == 0, done.stderr
+    points = json.loads(done.stdout)["points"]
+    for point in points:
+        assert [each["species"] for each in point["sublattices"]] == ["Mn", "Ru"]
+        for moment, each in zip((4.0, 1.0), point["sublattices"], strict=True):
+            x = moment * MU_B * 10 / (K_B * point["temperature"])
+            means, errors = (np.array(each["magnetization"][name]) for name in ("mean", "error"))
+            assert (np.abs(means - [0, 0, 1 / np.tanh(x) - 1 / x]) < 4 * errors).all()
+        both = np.mean([each["magnetization"]["mean"] for each in point["sublattices"]], axis=0)
+        np.testing.assert_allclose(both, point["magnetization"]["mean"], atol=1e-6)
+    rows = list(csv.DictReader(table.open()))
+    for row, point in zip(rows, points, strict=True):
+        assert float(row["|m| of atom 1 (Ru)"]) == point["sublattices"][1]["length"]["mean"]
+
+
+def test_sublattices_are_printed_where_they_fit_on_a_screen(magsearch, tmp_path):
+    (tmp_path / "two.toml").write_text(TWO)
+    command = ("sample", tmp_path / "two.toml", "--sweeps", 5, "--temperature")
+    assert "Ru" in magsearch(*command, "4").stdout
+    assert "mean spins of 2 atoms are in --json" in magsearch(*command, ",".join(map(str, range(1, 26)))).stdout
+
+
 def test_a_paramagnet_follows_langevin(magsearch, paramagnet):
     done = magsearch("sample", paramagnet, "--temperature", 4, "--sweeps", 400, "--json")
     assert done.returncode == 0, done.stderr

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,23 +14,25 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich.box import SIMPLE
-from rich.table import Table
 
 from magsearch import output
 from magsearch.cli.arguments import DeviceName, InputFile, Json, Settings, Strict, device_named, read_input, texture_of
 from magsearch.cli.outcome import Overwrite
 from magsearch.console import model
+from magsearch.console.sampling import averages_table, fluctuations_table, sublattices_table
 from magsearch.engine.evaluator import Evaluator
-from magsearch.errors import InputError, visible
+from magsearch.errors import InputError
 from magsearch.formats.table import number
-from magsearch.formatting import counted, with_error
+from magsearch.formatting import counted
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.randomness import Consumer, key
 from magsearch.search.supercells.supercell import own_supercell
 from magsearch.thermal.fluctuations import Fluctuations, fluctuations
 from magsearch.thermal.sampling import Averages, averages, chains_for
 from magsearch.thermal.sampling import sample as measure
+from magsearch.thermal.sublattices import MeanSpin, sublattices
+
+SHOWN = 40  # largest number of rows of sublattices on a screen
 
 
 def sample(
@@ -74,7 +77,7 @@ def sample(
     """Compute thermal averages with statistical errors.
 
     Averages energy, specific heat, magnetisation and topological charge; the order parameter with its susceptibility,
-    Binder cumulant and correlation length.
+    Binder cumulant and correlation length; the mean spins of sublattices, where the cell has several atoms.
     """
     kelvin = temperatures(temperature)
     if out is not None and output.target(out).exists() and not overwrite:
@@ -97,6 +100,8 @@ def sample(
     rows = _rows(given.hamiltonian, order, strict) if order else None
     trajectory = measure(evaluator, kelvin, sweeps, warmup, chains, random, reflections, texture, rows=rows)
     found, ordered = averages(trajectory), fluctuations(trajectory)
+    atoms = [] if trajectory.atoms is None else [sublattices(each) for each in trajectory.atoms]
+    species = given.hamiltonian.lattice.species
     for point in found:
         if (slow := slowest(point)) * 50 > sweeps:
             console.print(
@@ -105,13 +110,19 @@ def sample(
                 style="yellow",
             )
     if out is not None:
-        output.write({out: comma_separated(found, ordered)})
+        output.write({out: comma_separated(found, ordered, atoms, species)})
     if as_json:
         points = [as_dict(point, sweeps) | order_of(own) for point, own in zip(found, ordered, strict=True)]
+        for values, own in zip(points, atoms, strict=False):  # of none if there is one atom
+            values["sublattices"] = [{"species": s} | a.as_json() for s, a in zip(species, own, strict=True)]
         print(json.dumps(points[0] if len(points) == 1 else {"points": points, "sweeps": sweeps}, indent=1))
     else:
-        console.print(table(found))
-        console.print(order_table(ordered, "magnetisation" if order is None else f"order parameter of {order}"))
+        console.print(averages_table(found))
+        console.print(fluctuations_table(ordered, "magnetisation" if order is None else f"order parameter of {order}"))
+        if 0 < len(species) * len(atoms) <= SHOWN:
+            console.print(sublattices_table(kelvin, atoms, species))
+        elif atoms:
+            console.print(f"sublattices: mean spins of {len(species)} atoms are in --json and -o FILE.csv")
 
 
 def _rows(hamiltonian: Hamiltonian, name: str, strict: bool) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -172,45 +183,28 @@ def order_of(point: Fluctuations) -> dict[str, Any]:
     }
 
 
-def comma_separated(found: list[Averages], ordered: list[Fluctuations]) -> str:
-    """Return averages and fluctuations as a table of comma-separated values, a row for each temperature.
+def comma_separated(
+    found: list[Averages], ordered: list[Fluctuations], atoms: Sequence[list[MeanSpin]], species: Sequence[str]
+) -> str:
+    """Return averages, fluctuations and sublattices as a table of comma-separated values, a row for each temperature.
 
     The first row has the names of the columns with their units; what is not defined is empty.
     """
-    names = (
+    names: tuple[str, ...] = (
         "energy (meV/spin)", "specific heat (k_B/spin)", "m_x", "m_y", "m_z", "|m|", "charge", "order",
         "susceptibility (1/meV)", "Binder cumulant", "correlation length (edges of the box)",
     )  # fmt: skip
+    places = [f"atom {atom} ({name})" for atom, name in enumerate(species)] if atoms else []
+    names += tuple(f"{what} of {place}" for place in places for what in ("m_x", "m_y", "m_z", "|m|"))
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["temperature (K)", *chain.from_iterable((name, f"error of {name}") for name in names)])
-    for point, own in zip(found, ordered, strict=True):
+    for point, own, spins in zip(found, ordered, atoms or [[]] * len(found), strict=True):
         every = (
             point.energy, point.specific_heat, *point.magnetization, point.length, point.charge, own.order,
             own.susceptibility, own.binder, own.length,
+            *chain.from_iterable((*each.magnetization, each.length) for each in spins),
         )  # fmt: skip
         values = chain.from_iterable((e.mean, e.error) if e else (None, None) for e in every)
         table.writerow([point.kelvin, *(value if value is None else float(value) for value in values)])
     return text.getvalue()
-
-
-def order_table(found: list[Fluctuations], title: str) -> Table:
-    """Return a table of the fluctuations with one row for each temperature."""
-    made = Table(box=SIMPLE, title=visible(title), title_justify="left")
-    for name in ("T (K)", "order", "susceptibility (1/meV)", "Binder cumulant", "correlation length / edge"):
-        made.add_column(name, justify="right", no_wrap=True)
-    for point in found:
-        every = (point.order, point.susceptibility, point.binder, point.length)
-        made.add_row(f"{point.kelvin:g}", *(with_error(e.mean, e.error) if e else "" for e in every))
-    return made
-
-
-def table(found: list[Averages]) -> Table:
-    """Return a table with one row for each temperature; every number has its error."""
-    made = Table(box=SIMPLE)
-    for name in ("T (K)", "energy (meV/spin)", "specific heat (k_B/spin)", "m_x", "m_y", "m_z", "|m|", "charge"):
-        made.add_column(name, justify="right", no_wrap=True)
-    for point in found:
-        quantities = (point.energy, point.specific_heat, *point.magnetization, point.length, point.charge)
-        made.add_row(f"{point.kelvin:g}", *(with_error(estimate.mean, estimate.error) for estimate in quantities))
-    return made

@@ -17,6 +17,7 @@ from magsearch.relaxation.motion import STATE, Motion
 from magsearch.relaxation.relax import Watch
 from magsearch.thermal.heat_bath import bath, enter, random_textures, warm
 from magsearch.thermal.statistics import Estimate, estimate
+from magsearch.thermal.sublattices import mean_spins, measured_every
 from magsearch.units import K_B
 
 CHARGES = 200  # maximum number of measurements of the topological charge, each as expensive as many sweeps
@@ -33,6 +34,7 @@ class Trajectory:
     spins    sites that carry a spin
     order    [temperature, sweep, chain]        square of the order parameter; None: not measured
     beside   [temperature, sweep, chain]        the same at the wave vectors beside it; None: not measured
+    atoms    [temperature, measurement, chain, atom, 3]  mean spins of several sublattices; None: there is one
     """
 
     kelvin: NDArray[np.float64]
@@ -42,6 +44,7 @@ class Trajectory:
     spins: int
     order: NDArray[np.float64] | None = None
     beside: NDArray[np.float64] | None = None
+    atoms: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,8 @@ def sample(
     warm(motion, every)
     sweep = bath(motion, reflections, adapting=False)
     flat = bool(len(triangles(evaluator.hamiltonian.lattice)))
+    apart = measured_every(sweeps, len(every), evaluator.hamiltonian.lattice.atoms)
+    several, atoms = evaluator.hamiltonian.lattice.atoms > 1, []
     energy, spin, charge = np.empty((sweeps, len(every))), np.empty((sweeps, len(every), 3)), []
     measured_rows = [evaluator.device.array(each, np.float32) for each in rows or () if len(each)]
     squares_of = np.empty((len(measured_rows), sweeps, len(every)))
@@ -115,6 +120,8 @@ def sample(
             squares_of[which, k] = squares(motion, each)
         if flat and (k + 1) % max(1, sweeps // CHARGES) == 0:
             charge.append(charges(motion))
+        if several and (k + 1) % apart == 0:
+            atoms.append(mean_spins(motion))
     spin *= evaluator.sites / evaluator.hamiltonian.n_spins
 
     def by_temperature(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -122,10 +129,11 @@ def sample(
         return np.moveaxis(split, 1, 0)
 
     measured = by_temperature(np.array(charge).reshape(len(charge), len(every)))
-    orders = [by_temperature(each) for each in squares_of] + [None, None]
+    order, beside, *_ = [*(by_temperature(each) for each in squares_of), None, None]
     return Trajectory(
-        temperatures, by_temperature(energy), by_temperature(spin), measured, evaluator.hamiltonian.n_spins, *orders[:2]
-    )
+        temperatures, by_temperature(energy), by_temperature(spin), measured, evaluator.hamiltonian.n_spins,
+        order, beside, by_temperature(np.array(atoms)) if atoms else None,
+    )  # fmt: skip
 
 
 def squares(motion: Motion, rows: Any) -> NDArray[np.float64]:
