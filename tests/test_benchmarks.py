@@ -117,11 +117,11 @@ def test_parts_of_a_generation_add_up():
 
 def test_the_speeds_of_a_gpu_are_measured_on_a_cpu_too():
     """The program that make gpu starts, in its small version."""
-    parts = ("bandwidth", "evaluate", "step", "heat_bath")
+    parts = ("bandwidth", "evaluate", "step", "heat_bath", "profile")
     program = BENCHMARKS / "gpu" / "figures.py"
     lines = benchmark("--device", "cpu", "--quick", "--only", *parts, program=program).splitlines()
     figures = [json.loads(line) for line in lines]
-    assert {figure["figure"] for figure in figures} == {"bandwidth", "evaluate", "BB step", "heat bath"}
+    assert {figure["figure"] for figure in figures} == {"bandwidth", "evaluate", "BB step", "heat bath", "profile"}
     assert all(0 < figure["value"] < 1e15 for figure in figures)
 
 

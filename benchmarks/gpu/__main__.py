@@ -40,7 +40,6 @@ except (ImportError, RuntimeError) as error:
     sys.exit(f"gpu: {error}")
 """
 FEW = "cuda and (right_arguments or formula and square_bloch or BarzilaiBorwein and (aligns or convolution))"
-HOT = "regex:evaluate|barzilai|step|fourier|convolve|multiply|update_spins|reduce_sums"
 METRICS = ",".join(
     (
         "gpu__time_duration.sum",
@@ -101,8 +100,7 @@ def parts(quick: bool) -> list[Part]:
     modules = ("device",) if quick else ("device", "evaluator", "heatbath", "hessian", "minimizers", "modes", "methods")
     files = [f"tests/test_{name}.py" for name in modules]
     checked = [*PYTEST, "-k", FEW, *(f"tests/test_{name}.py" for name in ("device", "evaluator", "minimizers"))]
-    few = [*FIGURES, *short, "--only", "evaluate", "step", "heat_bath"]
-    ncu = ["ncu", "--metrics", METRICS, "-k", HOT, "--launch-skip", "20", "--launch-count", "40", "--csv"]
+    ncu = ["ncu", "--profile-from-start", "off", "--clock-control", "none", "--metrics", METRICS, "--csv"]
     return [
         Part("device", [*COMMAND, "device", "--json", *(["--seconds", "0.01"] if quick else [])],
              120 if quick else 40),
@@ -111,10 +109,10 @@ def parts(quick: bool) -> list[Part]:
              "compute-sanitizer"),
         Part("racecheck", ["compute-sanitizer", "--tool", "racecheck", "--error-exitcode", "3", *checked], 50,
              "compute-sanitizer"),
-        Part("speed", [*FIGURES, *short, "--only", "bandwidth", "evaluate", "step", "heat_bath"], 80, lines=True),
+        Part("speed", [*FIGURES, *short, "--only", "bandwidth", "evaluate", "step", "heat_bath"], 60, lines=True),
         Part("generation", [*FIGURES, *short, "--only", "generation"], 60, lines=True),
         Part("searches", [*FIGURES, *short, "--only", "solution"], 90, lines=True),
-        Part("ncu", [*ncu, *few], 35, "ncu"),
+        Part("ncu", [*ncu, *FIGURES, *short, "--only", "profile"], 50, "ncu"),
     ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 A figure that fails is a line with its error, and the others are measured all the same; exit code 1.
 
     python benchmarks/gpu/figures.py [--device cuda] [--quick] [--only evaluate step ...]
+    ncu --profile-from-start off python benchmarks/gpu/figures.py --only profile
 
 A site update is the force on one spin of one replica and its share of all sums; for the heat bath, one spin drawn anew.
 """
@@ -26,6 +27,7 @@ from evaluation import model
 import magsearch as ms
 from magsearch.engine.device import Device
 from magsearch.engine.evaluator import SUM
+from magsearch.engine.graph import Chain, Launch
 from magsearch.relaxation.motion import Cycle, Motion
 from magsearch.relaxation.relax import LOOK
 from magsearch.thermal.heat_bath import enter, random_textures, sweeping
@@ -33,8 +35,31 @@ from magsearch.thermal.heat_bath import enter, random_textures, sweeping
 MODELS = {4: ("square", 128), 360: ("triangular", 100)}  # bonds: lattice, side
 QUICK_MODELS = {4: ("square", 6), 36: ("triangular", 6)}
 REPLICAS, QUICK_REPLICAS = (64, 1024, 4096), (32,)
+PROFILED, EDGES = 256, 3  # replicas; of a chain of hundreds of launches so many at its ends
 Figures = Iterator[dict[str, Any]]
 Prepare = Callable[[ms.Evaluator, int], tuple[Callable[[], object], int]]  # a launch, and the spins that it updates
+
+
+def evaluation(evaluator: ms.Evaluator, replicas: int) -> Launch:
+    """Bind energy and force of random textures."""
+    spins, xp = evaluator.spins(random_textures(evaluator, replicas, (1, 2))), evaluator.device.xp
+    force, sums = xp.zeros_like(spins), xp.empty((evaluator.chunks, len(SUM) - 1, replicas))
+    return evaluator.evaluation(spins, evaluator.zeeman(evaluator.hamiltonian.field, replicas), force, force, sums)
+
+
+def iterations(evaluator: ms.Evaluator, replicas: int) -> Cycle:
+    """Bind iterations of Barzilai-Borwein."""
+    minimizer = ms.BarzilaiBorwein()
+    motion = Motion.start(evaluator, random_textures(evaluator, replicas, (1, 2)))
+    minimizer.begin(motion)
+    return Cycle(motion, minimizer.iteration(motion))
+
+
+def heat_bath(evaluator: ms.Evaluator, replicas: int) -> Launch:
+    """Bind a sweep of single spins at 10 K."""
+    motion = Motion.start(evaluator, random_textures(evaluator, replicas, (1, 2)), key=(1, 2))
+    enter(motion, 10.0)
+    return sweeping(motion, 1)[0]
 
 
 def rate(task: Callable[[], object], device: Device, seconds: float) -> float:
@@ -79,11 +104,7 @@ class Bench:
         """Energy and force."""
 
         def prepare(evaluator: ms.Evaluator, replicas: int) -> tuple[Callable[[], object], int]:
-            spins = evaluator.spins(random_textures(evaluator, replicas, (1, 2)))
-            xp = self.device.xp
-            force, sums = xp.zeros_like(spins), xp.empty((evaluator.chunks, len(SUM) - 1, replicas))
-            zeeman = evaluator.zeeman(evaluator.hamiltonian.field, replicas)
-            return evaluator.evaluation(spins, zeeman, force, force, sums), evaluator.sites
+            return evaluation(evaluator, replicas), evaluator.sites
 
         for name, evaluator, replicas, _ in self.populations():
             yield self._updates("evaluate", name, evaluator, replicas, prepare)
@@ -92,11 +113,7 @@ class Bench:
         """An iteration of Barzilai-Borwein, as a relaxation runs them: many between two polls of the replicas."""
 
         def prepare(evaluator: ms.Evaluator, replicas: int) -> tuple[Callable[[], object], int]:
-            minimizer = ms.BarzilaiBorwein()
-            motion = Motion.start(evaluator, random_textures(evaluator, replicas, (1, 2)))
-            minimizer.begin(motion)
-            cycle = Cycle(motion, minimizer.iteration(motion))
-            return partial(cycle.run, LOOK), LOOK * evaluator.sites
+            return partial(iterations(evaluator, replicas).run, LOOK), LOOK * evaluator.sites
 
         for name, evaluator, replicas, path in self.populations():
             if path == "fourier" or name == "4 bonds, direct":
@@ -106,13 +123,36 @@ class Bench:
         """A sweep of single spins."""
 
         def prepare(evaluator: ms.Evaluator, replicas: int) -> tuple[Callable[[], object], int]:
-            motion = Motion.start(evaluator, random_textures(evaluator, replicas, (1, 2)), key=(1, 2))
-            enter(motion, 10.0)
-            return sweeping(motion, 1)[0], evaluator.sweep_plan.spins
+            return heat_bath(evaluator, replicas), evaluator.sweep_plan.spins
 
         for name, evaluator, replicas, path in self.populations():
             if path == "direct":
                 yield self._updates("heat bath", name, evaluator, replicas, prepare)
+
+    def profile(self) -> Figures:
+        """Launches of all these one by one, each once, for a profiler that begins when it is told."""
+        self.replicas = QUICK_REPLICAS if self.quick else (PROFILED,)
+        profiler = getattr(self.device.xp, "cuda", None) and self.device.xp.cuda.profiler
+        for name, evaluator, replicas, path in self.populations():
+            every = {"evaluate": evaluation(evaluator, replicas)}
+            if path == "fourier" or name == "4 bonds, direct":
+                every["BB step"] = iterations(evaluator, replicas).turns[0]
+            if path == "direct":
+                every["heat bath"] = heat_bath(evaluator, replicas)
+            for figure, launch in every.items():
+                launch()
+                self.device.synchronize()
+                launches = launch.launches if isinstance(launch, Chain) else (launch,)
+                few = launches if len(launches) <= 2 * EDGES else launches[:EDGES] + launches[-EDGES:]
+                if profiler:
+                    profiler.start()
+                for one in few:
+                    one()
+                self.device.synchronize()
+                if profiler:
+                    profiler.stop()
+                yield {"figure": "profile", "model": f"{figure}, {name}", "replicas": replicas, "unit": "launches",
+                       "value": len(few)}  # fmt: skip
 
     def generation(self) -> Figures:
         """Seconds of one generation, the first two aside."""
@@ -178,7 +218,7 @@ def _line(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
-PARTS = ("bandwidth", "evaluate", "step", "heat_bath", "generation", "solution")
+PARTS = ("bandwidth", "evaluate", "step", "heat_bath", "generation", "solution", "profile")
 
 
 def measured(bench: Bench, part: str) -> Figures:
@@ -193,7 +233,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--device", default="cuda")
     arguments.add_argument("--quick", action="store_true", help="small sizes: whether it runs, not how fast")
-    arguments.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
+    arguments.add_argument("--only", nargs="*", choices=PARTS, default=PARTS[:-1])
     given = arguments.parse_args()
     bench, failed = Bench(ms.choose(given.device), given.quick), 0
     for part in given.only:

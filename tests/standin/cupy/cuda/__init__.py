@@ -14,7 +14,7 @@ from ..arrays import ndarray
 from ..counts import counts
 from ..failures import CUDARuntimeError, failures
 from ..memory import Block, OutOfMemoryError, get_default_memory_pool, pinned, pool
-from . import nvrtc, runtime
+from . import nvrtc, profiler, runtime
 
 FFT_DIRECTIONS = {"forward": -1, "inverse": 1}
 _plans: dict[tuple[Any, ...], Any] = {}  # CuPy's cache has 16 places
