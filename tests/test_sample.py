@@ -160,7 +160,7 @@ def test_the_table_shows_every_temperature(magsearch, paramagnet):
     done = magsearch("sample", paramagnet, "--temperature", "4,40", "--sweeps", 50, "--chains", 2, "--warmup", 10)
     assert done.returncode == 0
     assert "2 temperatures x 2 chains, 10 + 50 sweeps" in done.stdout
-    assert "energy (meV/spin)" in done.stdout
+    assert "(meV/spin)" in done.stdout
     rows = [line.split() for line in done.stdout.splitlines() if line.split()[:1] in (["4"], ["40"])]
     assert [len(row) for row in rows] == [8, 8, 4, 4], "averages, then fluctuations"
 
@@ -194,6 +194,30 @@ def test_slow_measurements_are_pointed_out(magsearch, tmp_path):
     assert json.loads(done.stdout)["sweeps"] == 60
 
 
+def test_slow_sublattices_are_pointed_out_though_all_else_is_fast(magsearch, tmp_path):
+    """An antiferromagnet with an easy axis, cold: which sublattice points up does not change."""
+    (tmp_path / "two.toml").write_text(
+        TWO.replace("field = [0.0, 0.0, 10.0]", "")
+        + "[[model.exchange]]\nJ = -1.0\n[[model.anisotropy]]\nK = 0.3\naxis = [0.0, 0.0, 1.0]\n"
+    )
+    command = ("sample", tmp_path / "two.toml", "--temperature", 4, "--sweeps", 200, "--warmup", 50)
+    done = magsearch(*command, "--json")
+    assert "errors can be trusted from about" in " ".join(done.stderr.split())
+    assert json.loads(done.stdout)["correlation"] > 20
+
+
+def test_a_narrow_terminal_cuts_no_number(magsearch, tmp_path, monkeypatch):
+    (tmp_path / "two.toml").write_text(TWO)
+    found = []
+    for width in (50, 160):
+        monkeypatch.setattr("magsearch.console.model.Plain.is_terminal", property(lambda self: True))
+        monkeypatch.setenv("COLUMNS", str(width))
+        found.append(magsearch("sample", tmp_path / "two.toml", "--temperature", 4, "--sweeps", 20).stdout)
+    tables = [text[text.index("T (K)") :] for text in found]
+    assert "T (K)" in tables[0]
+    assert tables[0] == tables[1]
+
+
 def test_a_start_is_read_from_a_file(magsearch, paramagnet, tmp_path):
     spins = tmp_path / "down.npy"
     np.save(spins, np.tile([0.0, 0.0, -1.0], (36, 1)))
@@ -211,7 +235,7 @@ def test_temperatures_that_are_none_are_refused(given):
         temperatures(given)
 
 
-@pytest.mark.parametrize("options", [("--temperature=0", "--sweeps=10"), ("--temperature=1", "--sweeps=0")])
+@pytest.mark.parametrize("options", [("--temperature=0", "--sweeps=10"), ("--temperature=1", "--sweeps=1")])
 def test_what_is_wrong_is_said_without_a_traceback(magsearch, options, paramagnet):
     done = magsearch("sample", paramagnet, *options)
     assert done.returncode == 2

@@ -30,7 +30,8 @@ from magsearch.search.supercells.supercell import own_supercell
 from magsearch.thermal.fluctuations import Fluctuations, fluctuations
 from magsearch.thermal.sampling import Averages, averages, chains_for
 from magsearch.thermal.sampling import sample as measure
-from magsearch.thermal.sublattices import MeanSpin, sublattices
+from magsearch.thermal.statistics import components
+from magsearch.thermal.sublattices import MeanSpin, measured_every, sublattices
 
 SHOWN = 40  # largest number of rows of sublattices on a screen
 
@@ -40,7 +41,7 @@ def sample(
     temperature: Annotated[
         str, typer.Option(metavar="T[,T...]", help="Temperatures in kelvin; all are sampled in one batch.")
     ],
-    sweeps: Annotated[int, typer.Option(min=1, help="Number of measured sweeps of every chain.")],
+    sweeps: Annotated[int, typer.Option(min=2, help="Number of measured sweeps of every chain.")],
     warmup: Annotated[
         int | None,
         typer.Option(min=0, help="Number of sweeps before them: cooling, then equilibration. Default: half of SWEEPS."),
@@ -102,8 +103,10 @@ def sample(
     found, ordered = averages(trajectory), fluctuations(trajectory)
     atoms = [] if trajectory.atoms is None else [sublattices(each) for each in trajectory.atoms]
     species = given.hamiltonian.lattice.species
-    for point in found:
-        if (slow := slowest(point)) * 50 > sweeps:
+    every = measured_every(sweeps, len(kelvin) * chains, len(species))
+    slow_of = [slowest(*own, every) for own in zip(found, ordered, atoms or [[]] * len(found), strict=True)]
+    for point, slow in zip(found, slow_of, strict=True):
+        if slow * 50 > sweeps:
             console.print(
                 f"note       {point.kelvin:g} K: measurements are correlated over {2 * slow:.0f} sweeps; errors can be "
                 f"trusted from about {50 * slow:.0f} sweeps on",
@@ -112,15 +115,19 @@ def sample(
     if out is not None:
         output.write({out: comma_separated(found, ordered, atoms, species)})
     if as_json:
-        points = [as_dict(point, sweeps) | order_of(own) for point, own in zip(found, ordered, strict=True)]
+        points = [
+            as_dict(point, slow, sweeps) | order_of(own)
+            for point, slow, own in zip(found, slow_of, ordered, strict=True)
+        ]
         for values, own in zip(points, atoms, strict=False):  # of none if there is one atom
             values["sublattices"] = [{"species": s} | a.as_json() for s, a in zip(species, own, strict=True)]
         print(json.dumps(points[0] if len(points) == 1 else {"points": points, "sweeps": sweeps}, indent=1))
     else:
-        console.print(averages_table(found))
-        console.print(fluctuations_table(ordered, "magnetisation" if order is None else f"order parameter of {order}"))
+        name = "magnetisation" if order is None else f"order parameter of {order}"
+        model.whole(console, averages_table(found))
+        model.whole(console, fluctuations_table(ordered, name))
         if 0 < len(species) * len(atoms) <= SHOWN:
-            console.print(sublattices_table(kelvin, atoms, species))
+            model.whole(console, sublattices_table(kelvin, atoms, species))
         elif atoms:
             console.print(f"sublattices: mean spins of {len(species)} atoms are in --json and -o FILE.csv")
 
@@ -150,25 +157,30 @@ def temperatures(given: str) -> list[float]:
     return kelvin
 
 
-def slowest(point: Averages) -> float:
-    """Return the longest integrated autocorrelation time of the quantities measured after every sweep."""
-    measured = (point.energy, point.specific_heat, *point.magnetization, point.length)
-    return max(estimate.correlation for estimate in measured)
+def slowest(point: Averages, own: Fluctuations, atoms: Sequence[MeanSpin], every: int) -> float:
+    """Return the longest integrated autocorrelation time of all but the charge, in sweeps.
+
+    Sublattices were measured after ``every`` sweeps, the others after each.
+    """
+    measured = (point.energy, point.specific_heat, *point.magnetization, point.length, own.order)
+    rarer = chain.from_iterable((*atom.magnetization, atom.length) for atom in atoms)
+    times = chain((e.correlation for e in measured), (0.5 + every * (e.correlation - 0.5) for e in rarer))
+    return max(times)
 
 
-def as_dict(point: Averages, sweeps: int) -> dict[str, Any]:
-    """Return averages as JSON values: energy in meV per spin, specific heat in k_B per spin, mean spin."""
+def as_dict(point: Averages, slow: float, sweeps: int) -> dict[str, Any]:
+    """Return averages as JSON values: energy in meV per spin, specific heat in k_B per spin, mean spin.
+
+    ``slow`` is the longest autocorrelation time in sweeps.
+    """
     return {
         "temperature": point.kelvin,
         "energy": point.energy.as_json(),
         "specific_heat": point.specific_heat.as_json(),
-        "magnetization": {
-            "mean": [estimate.mean for estimate in point.magnetization],
-            "error": [estimate.error for estimate in point.magnetization],
-        },
+        "magnetization": components(point.magnetization),
         "magnetization_length": point.length.as_json(),
         "charge": point.charge.as_json(),
-        "correlation": 2 * slowest(point),
+        "correlation": 2 * slow,
         "sweeps": sweeps,
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from rich.box import SIMPLE
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +22,7 @@ from magsearch.search.memory import Footprint
 
 ROUNDING = 1e-12  # of the strongest coupling: less is none
 SHELLS = 16  # rows of the table of shells that are printed
+WIDE = 10**4  # characters: more than any table has
 
 
 class Plain(Console):
@@ -38,6 +40,12 @@ def console(stderr: bool = False, quiet: bool = False) -> Console:
     """As wide as the terminal; wide enough for every table in a batch log. A quiet one prints nothing."""
     found = Plain(stderr=stderr, quiet=quiet)
     return found if found.is_terminal else Plain(stderr=stderr, quiet=quiet, width=160)
+
+
+def whole(console: Console, table: Table) -> None:
+    """Print a table as wide as it is: on a narrow terminal its lines wrap, and no number is cut."""
+    table.width = Measurement.get(console, console.options.update(max_width=WIDE), table).maximum
+    console.print(table, crop=False)
 
 
 def describe(console: Console, hamiltonian: Hamiltonian) -> None:

@@ -30,9 +30,10 @@ def cost(hamiltonian: Hamiltonian, device: Device | type[Device]) -> Cost:
 
     On a CPU, a transform and its inverse pass over the spins twice for every factor of the lattice's size; measured on
     one core (benchmarks/RESULTS.md), a factor p costs about log2 p matrix-vector products where p <= 5, and p / 2
-    beyond. On a GPU, predicted from bandwidths and not measured yet: a pass over the spins takes as long as ``PASS``
-    bonds of the neighbour list. Evaluation from the list takes three passes; that from a convolution four, besides
-    those of the convolution (``convolution.passes``). The paths cost the same near 15 bonds.
+    beyond. On a GPU, from bandwidths: a pass over the spins takes as long as ``PASS`` bonds of the neighbour list.
+    Evaluation from the list takes three passes; that from a convolution four, besides those of the convolution
+    (``convolution.passes``). The estimates are equal near 15 bonds; on an H200 evaluations take the same time near 30
+    (docs/performance.md).
     """
     lattice = hamiltonian.lattice
     direct = hamiltonian.coordination + (3 * PASS if device.together else 0)

@@ -7,6 +7,7 @@ that disagree (a metastable state) widen the error instead of hiding in it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,11 @@ class Estimate:
     def as_json(self) -> dict[str, float]:
         """Return mean and error as JSON holds them."""
         return {"mean": self.mean, "error": self.error}
+
+
+def components(estimates: Sequence[Estimate]) -> dict[str, list[float]]:
+    """Return means and errors of the components of a vector as JSON holds them."""
+    return {"mean": [each.mean for each in estimates], "error": [each.error for each in estimates]}
 
 
 def autocovariance(series: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.relaxation.motion import Motion
-from magsearch.thermal.statistics import Estimate, estimate
+from magsearch.thermal.statistics import Estimate, components, estimate
 
 MEASUREMENTS = 1000  # maximum number in a trajectory
-BYTES = 2**26  # and of what they take
+BYTES = 2**26  # maximum size of all of them
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,11 @@ class MeanSpin:
 
     def as_json(self) -> dict[str, object]:
         """Return means and errors as JSON holds them."""
-        means, errors = zip(*((each.mean, each.error) for each in self.magnetization), strict=True)
-        return {"magnetization": {"mean": means, "error": errors}, "length": self.length.as_json()}
+        return {"magnetization": components(self.magnetization), "length": self.length.as_json()}
 
 
 def measured_every(sweeps: int, replicas: int, atoms: int) -> int:
-    """Return after how many sweeps sublattices are measured again: a few times where there are many of them."""
+    """Return after how many sweeps sublattices are measured again: the more there are, the less often."""
     most = max(1, min(MEASUREMENTS, BYTES // (replicas * atoms * 3 * 8)))
     return -(-sweeps // most)
 
