@@ -15,6 +15,7 @@ from magsearch.errors import Interrupted
 from magsearch.minima import modes
 from magsearch.minima.hessian import Hessian, dense
 from magsearch.minima.lanczos import Lanczos
+from magsearch.minima.lobpcg import lowest
 from magsearch.minima.modes import softest
 from magsearch.model.bonds import Bonds, exchange_matrix
 from magsearch.model.hamiltonian import Hamiltonian
@@ -193,6 +194,20 @@ def test_the_same_textures_have_the_same_modes_to_the_bit(device):
     one, other = softest(evaluator, s, 2), softest(evaluator, s, 2)
     assert_array_equal(one.values, other.values)
     assert_array_equal(one.vectors, other.vectors)
+
+
+@pytest.mark.parametrize(("name", "size"), [("square", (46, 46, 1)), ("chain", (1024, 1, 1))])
+def test_boxes_with_dear_transforms_are_preconditioned_too(name, size, device):
+    """One atom in the cell, few bonds, and long or prime edges: without a preconditioner 160 iterations and more."""
+    lattice = Lattice.named(name, size)
+    bonds = shell_bonds(lattice, lambda along: exchange_matrix(1.0))
+    model = Hamiltonian(lattice, bonds, 1.0, (UniaxialAnisotropy(0.02, (0, 0, 1)),))
+    evaluator, iterations = Evaluator(model, device, np.float64), []
+    up, none = np.tile([0.0, 0.0, 1.0], (1, lattice.sites, 1)), np.zeros((0, 1, lattice.sites, 3))
+    guesses = np.random.default_rng(1).normal(size=(1, 4, lattice.sites, 3))
+    accuracy = (1e-6, 1e-8)
+    lowest(evaluator, up, np.zeros((1, 3)), none, guesses, 4, accuracy, 200, lambda: iterations.append(1))
+    assert len(iterations) < 60
 
 
 def test_modes_of_a_texture_do_not_depend_on_its_company(device, monkeypatch):
