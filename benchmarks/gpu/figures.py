@@ -130,7 +130,7 @@ class Bench:
                 yield self._updates("heat bath", name, evaluator, replicas, prepare)
 
     def profile(self) -> Figures:
-        """Launches of all these one by one, each once, for a profiler that begins when it is told."""
+        """Launches of all these one by one, each once, for a profiler that waits for cudaProfilerStart."""
         self.replicas = QUICK_REPLICAS if self.quick else (PROFILED,)
         profiler = getattr(self.device.xp, "cuda", None) and self.device.xp.cuda.profiler
         for name, evaluator, replicas, path in self.populations():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -33,6 +32,7 @@ from magsearch.thermal.sampling import sample as measure
 from magsearch.thermal.statistics import components
 from magsearch.thermal.sublattices import MeanSpin, measured_every, sublattices
 
+KELVIN = (1e-9, 1e9)  # beyond, thermal averages in meV are lost in rounding
 SHOWN = 40  # largest number of rows of sublattices on a screen
 
 
@@ -145,14 +145,15 @@ def _rows(hamiltonian: Hamiltonian, name: str, strict: bool) -> tuple[NDArray[np
 
 
 def temperatures(given: str) -> list[float]:
-    """Return the temperatures of a comma-separated list; raises InputError unless all are positive numbers."""
+    """Return the temperatures of a comma-separated list; raises InputError unless all are within ``KELVIN``."""
     try:
         kelvin = [number(part) for part in given.split(",")]
     except ValueError:
         kelvin = []
-    if not kelvin or not all(0 < t < math.inf for t in kelvin):
+    if not kelvin or not all(KELVIN[0] <= t <= KELVIN[1] for t in kelvin):
         raise InputError(
-            f"{given!r} is not a list of temperatures; expected positive numbers in kelvin", "--temperature"
+            f"{given!r} is not a list of temperatures; expected numbers in kelvin from {KELVIN[0]:g} to {KELVIN[1]:g}",
+            "--temperature",
         )
     return kelvin
 

@@ -23,7 +23,10 @@ from magsearch.relaxation.preconditioner import softened
 
 GUARDS = 4  # vectors in addition to those asked for: no lower eigenvalue is missed, and convergence is faster
 SOFTNESS = 3e-3  # of the preconditioner
-DEAR = 10  # atoms of a cell for each bond of a site, above which the preconditioner costs more than it saves
+DEAR, LARGE = (
+    10,
+    500,
+)  # atoms of a cell, for each bond of a site and at all, whose preconditioner costs more than it saves
 MEMORY = 2**28  # bytes of all blocks that are improved at a time
 SETTLED = 0.1  # vectors with this part of the residual that is allowed are not improved further
 REFRESHED = 20  # iterations from one multiplication of the whole block by H to the next, against rounding
@@ -110,8 +113,8 @@ class Block:
             some.swapaxes(0, 1).reshape(len(s), len(some), 3 * evaluator.sites), evaluator.real
         )
         expected = cost(evaluator.hamiltonian, evaluator.device)
-        pays = np.isfinite(expected.fourier) and evaluator.hamiltonian.lattice.atoms <= DEAR * expected.direct
-        self.soft = softened(evaluator, SOFTNESS) if pays else None
+        few = evaluator.hamiltonian.lattice.atoms <= min(LARGE, DEAR * expected.direct)
+        self.soft = softened(evaluator, SOFTNESS) if few and np.isfinite(expected.fourier) else None
         self.vectors: Any = None
         self.values = np.zeros((len(s), size))
 
