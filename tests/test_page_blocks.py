@@ -130,7 +130,7 @@ def test_files_and_options_that_a_command_names_exist(page, line):
     if "python" in words:
         source = "".join(part.read_text() for part in ([place] if place.is_file() else place.glob("*.py")))
         options = [word.strip("[") for word in words[words.index(named) :] if re.match(r"\[?--", word)]
-        taken = [rf'"{name}"|\b{name[2:].replace("-", "_")}: [A-Z]' for name in options]
+        taken = [rf'"{name}"|\b{name[2:].replace("-", "_")}: \w' for name in options]
         assert [name for name, pattern in zip(options, taken, strict=True) if not re.search(pattern, source)] == []
     if "-k" in words:
         assert words[words.index("-k") + 1] in "".join(re.findall(r"def test_(\w+)", place.read_text()))
