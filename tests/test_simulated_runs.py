@@ -7,8 +7,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from models import square_bloch
 from processes import MODEL, differences, done
-from simulated import environment
+from simulated import environment, simulated
+
+import magsearch as ms
 
 
 def run(folder: Path, device: str, ranks: int = 0) -> Path:
@@ -36,3 +39,14 @@ def test_a_run_finds_what_the_cpu_finds(alone, tmp_path):
 
 def test_two_ranks_find_the_same_to_the_bit(alone, tmp_path):
     assert differences(alone, run(tmp_path, "cuda", ranks=2)) == set()
+
+
+def test_textures_of_the_host_begin_a_search_on_a_gpu():
+    """Copies of small supercells, and minima of other points of a scan, are on the host, and the rest is on the GPU."""
+    hamiltonian = square_bloch()
+    up = np.broadcast_to([0.0, 0.0, 1.0], (hamiltonian.lattice.sites, 3))
+    settings = ms.GeneticTunneling(replicas=8, elites=2)
+    search = ms.Archipelago(hamiltonian, simulated(), settings, stop=ms.Stop(generations=2), seeds=[up])
+    search.run()
+    assert search.elites[0].energy <= ms.Evaluator(hamiltonian, ms.choose("cpu")).energies(up[None])[0] + 1e-6
+    assert all(isinstance(elite.spins, np.ndarray) for elite in search.elites)

@@ -181,20 +181,19 @@ def given(spins: NDArray[Any]) -> Candidate:
 
 
 def gathered(device: Device, candidates: Sequence[Candidate]) -> Any:
-    """Return the textures of candidates as a new array [candidate, site, 3], on the host or the device as they are."""
+    """Return the textures of candidates as a new array [candidate, site, 3], on the device if any of them is there."""
     rows = [candidate.spins for candidate in candidates]
-    return (np if isinstance(rows[0], np.ndarray) else device.xp).stack(rows)
+    host = [isinstance(row, np.ndarray) for row in rows]
+    if all(host):
+        return np.stack(rows)
+    return device.xp.stack([device.array(row, np.float32) if h else row for row, h in zip(rows, host, strict=True)])
 
 
 def compact(device: Device, candidates: Sequence[Candidate]) -> list[Candidate]:
     """Return candidates whose textures are the rows of one array on the device, and keep no other array alive."""
     if not candidates:
         return []
-    host = [isinstance(candidate.spins, np.ndarray) for candidate in candidates]
-    if all(host):
-        return _with(candidates, device.array(gathered(device, candidates), np.float32))
-    whole = [c.but(spins=device.array(c.spins, np.float32)) if h else c for c, h in zip(candidates, host, strict=True)]
-    return _with(candidates, gathered(device, whole))
+    return _with(candidates, device.array(gathered(device, candidates), np.float32))
 
 
 def on_host(device: Device, candidates: Sequence[Candidate]) -> list[Candidate]:
