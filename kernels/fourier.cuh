@@ -157,9 +157,9 @@ DEVICE void multiply_line(wave<real>* room, const real* J, const Line& line) {
 }
 
 // Transforms every line, there (from = to is allowed) or back.
-template <typename real>
-LINE_KERNEL transform_lines(const real* from, real* to, const real* __restrict__ roots, int back, int n, int stride,
-                            int size, int cells, int pairs) {
+template <typename real, int threads>
+FULL_LINE_KERNEL transform_lines(const real* from, real* to, const real* __restrict__ roots, int back, int n,
+                                 int stride, int size, int cells, int pairs) {
     SHARED_ROOM(wave<real>, room);
     const Line line(n, stride, size, cells, pairs);
     const real sign = back ? -1 : 1;
@@ -169,9 +169,9 @@ LINE_KERNEL transform_lines(const real* from, real* to, const real* __restrict__
 }
 
 // Transforms every line of the last axis, multiplies by J(q), and transforms back.
-template <typename real>
-LINE_KERNEL convolve_lines(const real* from, real* to, const real* __restrict__ J, const real* __restrict__ roots,
-                           int n, int stride, int size, int cells, int pairs) {
+template <typename real, int threads>
+FULL_LINE_KERNEL convolve_lines(const real* from, real* to, const real* __restrict__ J, const real* __restrict__ roots,
+                                int n, int stride, int size, int cells, int pairs) {
     SHARED_ROOM(wave<real>, room);
     const Line line(n, stride, size, cells, pairs);
     load_line(room, from, line, real(1));
@@ -242,10 +242,10 @@ DEVICE void sum_line(const real (&mine)[quantities], const wave<real>* room, dou
 }
 
 // advance_spins, and the transform of the new spins along the first axis (`transformed`)
-template <typename real>
-LINE_KERNEL advance_lines(real* __restrict__ spins, const real* __restrict__ direction, const real* __restrict__ step,
-                          real* __restrict__ waves, const real* __restrict__ roots, int transformed, int n, int atoms,
-                          int sites, int pairs) {
+template <typename real, int threads>
+FULL_LINE_KERNEL advance_lines(real* __restrict__ spins, const real* __restrict__ direction,
+                               const real* __restrict__ step, real* __restrict__ waves, const real* __restrict__ roots,
+                               int transformed, int n, int atoms, int sites, int pairs) {
     SHARED_ROOM(wave<real>, room);
     const Line line(n, atoms, 3, sites, pairs);
     const Cells<real> own(room, line, false);
@@ -294,11 +294,11 @@ LINE_KERNEL evaluate_lines(real* __restrict__ waves, const real* __restrict__ sp
 }
 
 // The way back along the first axis, and project_direction.
-template <typename real>
-LINE_KERNEL project_lines(const real* __restrict__ waves, const real* __restrict__ spins,
-                          const real* __restrict__ force, real* __restrict__ direction, double* __restrict__ sums,
-                          const real* __restrict__ roots, int transformed, int n, int atoms, int sites, int pairs,
-                          int replicas) {
+template <typename real, int threads>
+FULL_LINE_KERNEL project_lines(const real* __restrict__ waves, const real* __restrict__ spins,
+                               const real* __restrict__ force, real* __restrict__ direction, double* __restrict__ sums,
+                               const real* __restrict__ roots, int transformed, int n, int atoms, int sites, int pairs,
+                               int replicas) {
     SHARED_ROOM(wave<real>, room);
     const Line line(n, atoms, 3, sites, pairs);
     const Cells<real> own(room, line, transformed);

@@ -28,7 +28,10 @@
 // Kernels whose threads cooperate through shared memory: in the GPU build only, in files that the CPU build does not
 // include. What emulates a GPU brings SHARED, SHARED_ROOM and BARRIER of its own.
 #define BLOCK_KERNEL __global__ void
+#define FULL_BLOCK_KERNEL FULL_KERNEL
 #define LINE_KERNEL __global__ void __launch_bounds__(512, 1)  // up to 512 threads a block: 128 registers each
+// the same with as few registers in single precision that three blocks of up to 256 `threads` fit
+#define FULL_LINE_KERNEL __global__ void __launch_bounds__(threads, threads > 256 ? 1 : sizeof(real) == 4 ? 3 : 2)
 #ifndef BARRIER
 #define BARRIER __syncthreads()  // all threads of a block wait for one another here
 #define SHARED(type, name, count) __shared__ type name[count]

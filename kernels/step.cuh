@@ -104,16 +104,16 @@ BLOCK_KERNEL advance_and_evaluate(const real* __restrict__ spins, const real* __
 // update_spins for long lists of bonds: a block of threads has one part of one block of replicas, its warps share the
 // bonds of each site, and the first of them moves the spin.
 template <typename real>
-BLOCK_KERNEL update_spins_together(real* __restrict__ spins, const int* __restrict__ start,
-                                   const int* __restrict__ neighbour, const int* __restrict__ coupling,
-                                   const real* __restrict__ matrices, const int* __restrict__ kind,
-                                   const real* __restrict__ onsite_table, const real* __restrict__ zeeman,
-                                   const int* __restrict__ order, const int* __restrict__ part, int first, int last,
-                                   int tethered, const real* __restrict__ anchor, const real* __restrict__ pull,
-                                   const real* __restrict__ kT, const real* __restrict__ cone,
-                                   const real* __restrict__ awake, const uint32* __restrict__ number,
-                                   const uint32* __restrict__ turn, uint32 key0, uint32 key1, int moves,
-                                   double* __restrict__ sums, int sites, int replicas) {
+FULL_BLOCK_KERNEL update_spins_together(real* __restrict__ spins, const int* __restrict__ start,
+                                        const int* __restrict__ neighbour, const int* __restrict__ coupling,
+                                        const real* __restrict__ matrices, const int* __restrict__ kind,
+                                        const real* __restrict__ onsite_table, const real* __restrict__ zeeman,
+                                        const int* __restrict__ order, const int* __restrict__ part, int first,
+                                        int last, int tethered, const real* __restrict__ anchor,
+                                        const real* __restrict__ pull, const real* __restrict__ kT,
+                                        const real* __restrict__ cone, const real* __restrict__ awake,
+                                        const uint32* __restrict__ number, const uint32* __restrict__ turn, uint32 key0,
+                                        uint32 key1, int moves, double* __restrict__ sums, int sites, int replicas) {
     SHARED(real, field, 3 * warps * width);
     const int c = blockIdx.x, r = blockIdx.y * width + threadIdx.x, warp = threadIdx.y;
     Sweep<real> sweep(kind, onsite_table, kT, cone, awake, number, turn, r);

@@ -11,7 +11,7 @@ import numpy as np
 
 from magsearch.engine.device import Device, exhausted
 from magsearch.engine.graph import Chain, Fixed, Launch, recorded
-from magsearch.engine.kernels import by_chunks, constant, kernel_source, signatures
+from magsearch.engine.kernels import by_chunks, constant, for_threads, instances, kernel_source, signatures, sized
 
 INSTALL = "pip install 'magsearch[cuda12]' or 'magsearch[cuda13]' brings CuPy with the libraries that it needs"
 THREADS = (32, constant("warps"))  # of a block on a GPU: lanes of a warp, warps
@@ -81,7 +81,7 @@ class Cuda(Device):
 
     @cached_property
     def _module(self) -> Any:
-        names = [f"{kernel}<{real}>" for kernel in signatures() if kernel != "convolve" for real in ("float", "double")]
+        names = [name for kernel in signatures() if kernel != "convolve" for name in instances(kernel)]
         return self.xp.RawModule(code=kernel_source(), options=("-std=c++17",), name_expressions=names)
 
     def _try_graphs(self) -> tuple[bool, str]:
@@ -119,6 +119,8 @@ class Cuda(Device):
         TypeError for an argument that the kernel's signature forbids.
         """
         name, checked = self._checked(kernel, real, arguments)
+        if kernel in sized():
+            name = for_threads(name, threads[0] * threads[1])
         function = self._module.get_function(name)
         if shared > function.max_dynamic_shared_size_bytes:
             function.max_dynamic_shared_size_bytes = shared

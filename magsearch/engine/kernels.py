@@ -11,6 +11,7 @@ import numpy as np
 
 PACKAGE = Path(__file__).resolve().parents[1]  # magsearch/, where the compiled modules are
 KERNELS = next((d for d in (PACKAGE / "kernels", PACKAGE.parent / "kernels") if (d / "portable.cuh").exists()), PACKAGE)
+SIZES = (256, 512)  # threads of a block
 CTYPES: dict[str, Any] = {"float": np.float32, "double": np.float64, "int": np.int32, "uint32": np.uint32}
 
 
@@ -33,7 +34,7 @@ def kernel_source() -> str:
 def signatures() -> dict[str, list[str]]:
     """Return the argument types of every kernel, as written: {"advance_spins": ["real*", "const real*", ...]}."""
     text = kernel_source() + (KERNELS / "convolution.hpp").read_text()
-    found = re.findall(r"^(?:BLOCK_|LINE_|FULL_)?KERNEL (\w+)\(([^)]*)\)", text, flags=re.MULTILINE)
+    found = re.findall(r"^(?:FULL_)?(?:BLOCK_|LINE_)?KERNEL (\w+)\(([^)]*)\)", text, flags=re.MULTILINE)
     return {
         name: [" ".join(argument.replace("__restrict__", "").split()[:-1]) for argument in arguments.split(",")]
         for name, arguments in found
@@ -45,6 +46,26 @@ def by_chunks() -> set[str]:
     """Return the kernels in which the threads of a GPU work on a chunk of sites together."""
     body = r"^(?:FULL_)?KERNEL (\w+)\([^)]*\) {\s+FOR_EACH_CHUNK "
     return set(re.findall(body, kernel_source(), flags=re.MULTILINE))
+
+
+@cache
+def sized() -> set[str]:
+    """Return the kernels that are compiled for blocks of up to ``SIZES`` threads apart."""
+    return set(re.findall(r"^FULL_LINE_KERNEL (\w+)\(", kernel_source(), flags=re.MULTILINE))
+
+
+def instances(kernel: str) -> list[str]:
+    """Return the names of all instances of a kernel on a GPU."""
+    return [
+        name if kernel not in sized() else for_threads(name, most)
+        for name in (f"{kernel}<float>", f"{kernel}<double>")
+        for most in (SIZES if kernel in sized() else SIZES[:1])
+    ]
+
+
+def for_threads(name: str, threads: int) -> str:
+    """Return the instance of a ``sized`` kernel<real> for blocks of a number of threads."""
+    return f"{name.removesuffix('>')}, {next(most for most in SIZES if threads <= most)}>"
 
 
 @cache

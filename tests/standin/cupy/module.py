@@ -105,7 +105,7 @@ class RawModule:
         sums = r"\bclose(?:_sums<\w+>)?\("  # of a chunk of sites, which the threads of a block share
         closing = re.findall(rf"^DEVICE void (\w+)\([^{{]*{{\n(?:(?!^}}).)*?{sums}", self.code, flags=lines)
         meets = re.compile("|".join([sums, *(rf"\b{name}\(" for name in closing)]))
-        bodies = re.findall(r"^(?:(BLOCK_|LINE_)|FULL_)?KERNEL (\w+)\((.*?)^}", self.code, flags=lines)
+        bodies = re.findall(r"^(?:FULL_)?(BLOCK_|LINE_)?KERNEL (\w+)\((.*?)^}", self.code, flags=lines)
         meeting = {name for block, name, body in bodies if block or meets.search(body)}
         entries = [
             ENTRY.format(k=k, name=name, meets=int(name.partition("<")[0] in meeting))
