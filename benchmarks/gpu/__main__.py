@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,9 @@ ROOT = HERE.parents[1]
 FIGURES = [sys.executable, str(HERE / "figures.py")]
 RUN = [sys.executable, "-P", "-m"]  # not from the sources here, which have no compiled kernels
 COMMAND = [*RUN, "magsearch"]
-PYTEST = [*RUN, "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+PYTEST = [*RUN, "pytest", "-q", "-p", "no:cacheprovider"]
+ALONE = ["-p", "no:xdist"]
+TOGETHER = ["-n", str(min(8, os.cpu_count() or 1))] if find_spec("xdist") else ALONE  # processes that share the GPU
 # in a process of its own: a GPU in exclusive mode serves one at a time
 FACTS = """
 import json, sys
@@ -99,12 +102,12 @@ def parts(quick: bool) -> list[Part]:
     short = ["--quick"] if quick else []
     modules = ("device",) if quick else ("device", "evaluator", "heatbath", "hessian", "minimizers", "modes", "methods")
     files = [f"tests/test_{name}.py" for name in modules]
-    checked = [*PYTEST, "-k", FEW, *(f"tests/test_{name}.py" for name in ("device", "evaluator", "minimizers"))]
+    checked = [*PYTEST, *ALONE, "-k", FEW, *(f"tests/test_{name}.py" for name in ("device", "evaluator", "minimizers"))]
     ncu = ["ncu", "--profile-from-start", "off", "--clock-control", "none", "--metrics", METRICS, "--csv"]
     return [
         Part("device", [*COMMAND, "device", "--json", *(["--seconds", "0.01"] if quick else [])],
              120 if quick else 40),
-        Part("tests", [*PYTEST, "-k", "cuda", *files], 130),
+        Part("tests", [*PYTEST, *(ALONE if quick else TOGETHER), "-k", "cuda", *files], 130),
         Part("memcheck", ["compute-sanitizer", "--tool", "memcheck", "--error-exitcode", "3", *checked], 50,
              "compute-sanitizer"),
         Part("racecheck", ["compute-sanitizer", "--tool", "racecheck", "--error-exitcode", "3", *checked], 50,
