@@ -19,13 +19,13 @@ class Known:
 
 
 KNOWN = {
-    ("evaluate", "4 bonds, direct"): Known(36, {64: 5.0e10, 1024: 5.1e10}),
-    ("BB step", "4 bonds, direct"): Known(48, {64: 2.9e10, 1024: 4.4e10}),
+    ("evaluate", "4 bonds, direct"): Known(36, {64: 5.0e10, 1024: 5.2e10}),
+    ("BB step", "4 bonds, direct"): Known(48, {64: 2.9e10, 1024: 4.1e10}),
     ("heat bath", "4 bonds, direct"): Known(24, {64: 2.0e10, 1024: 2.8e10}),
-    ("evaluate", "360 bonds, direct"): Known(36, {64: 9.0e8, 1024: 1.5e9}),
-    ("heat bath", "360 bonds, direct"): Known(24, {64: 4.9e8, 1024: 7.0e8}),
-    ("evaluate", "360 bonds, fourier"): Known(120, {64: 1.1e10, 1024: 1.5e10}),
-    ("BB step", "360 bonds, fourier"): Known(204, {64: 6.9e9, 1024: 8.3e9}),
+    ("evaluate", "360 bonds, direct"): Known(36, {64: 9.1e8, 1024: 1.5e9}),
+    ("heat bath", "360 bonds, direct"): Known(24, {64: 4.3e8, 1024: 8.3e8}),
+    ("evaluate", "360 bonds, fourier"): Known(120, {64: 1.25e10, 1024: 1.74e10}),
+    ("BB step", "360 bonds, fourier"): Known(204, {64: 6.8e9, 1024: 9.3e9}),
 }
 
 
@@ -53,7 +53,7 @@ def page(report: dict[str, Any]) -> str:
         known = KNOWN.get((f["figure"], f["model"]))
         part = f"{f['value'] * known.bytes / bandwidth:.0%}" if known and bandwidth else ""
         h200 = known.h200.get(f["replicas"]) if known else None
-        beside = f"{h200:.2g}" if h200 else ""
+        beside = f"{h200:.3g}" if h200 else ""
         lines.append(f"| {f['figure']} | {f['model']} | {f['replicas']} | {f['value']:.3g} | {part} | {beside} |")
     lines += ["", "| seconds of | model | replicas | measured |", "|---|---|---|---|"]
     for f in figures:
