@@ -182,13 +182,13 @@ FULL_LINE_KERNEL convolve_lines(const real* from, real* to, const real* __restri
     store_line(room, to, line, real(-1));
 }
 
-// what a thread reads of a cell between two transforms
+// what a thread reads of a cell between two transforms: a spin, and a direction or force
 template <typename real>
-struct Two {
-    vec<real> one, other;
+struct Loaded {
+    vec<real> spin, other;
 };
 template <typename real>
-constexpr int flying = 8 / (int)sizeof(real);  // cells of which it reads them at the same time
+constexpr int cells_at_once = 8 / (int)sizeof(real);  // that a thread loads together
 
 // The vectors of a line between its transforms: every thread has a replica and cells in turn. Lines along the first
 // axis hold one atom of each cell: `stride` atoms, `size` 3. What `get` reads are complex conjugates if `conjugated`.
@@ -207,9 +207,9 @@ struct Cells {
     }
     DEVICE bool idle() const { return first >= strands; }
     DEVICE int component() const { return numbers / 3; }
-    DEVICE Two<real> two(const real* one, const real* other, int i, int sites) const {  // of site i
+    DEVICE Loaded<real> load(const real* spins, const real* other, int i, int sites) const {  // of site i
         const long long at = place(i, replica, sites);
-        return {load3(one + at), load3(other + at)};
+        return {load3(spins + at), load3(other + at)};
     }
     DEVICE vec<real> get(int k) const {
         const real* at = room + k * numbers;
@@ -250,13 +250,13 @@ FULL_LINE_KERNEL advance_lines(real* __restrict__ spins, const real* __restrict_
     const Line line(n, atoms, 3, sites, pairs);
     const Cells<real> own(room, line, false);
     const real tau = step[own.replica];
-    const auto load = [&](int k) { return own.two(spins, direction, line.start + k * atoms, sites); };
-    const auto use = [&](int k, Two<real> v) {
-        const auto next = moved(v.one, v.other, tau);
+    const auto load = [&](int k) { return own.load(spins, direction, line.start + k * atoms, sites); };
+    const auto use = [&](int k, Loaded<real> v) {
+        const auto next = moved(v.spin, v.other, tau);
         store3<real>(spins + place(line.start + k * atoms, own.replica, sites), next);
         own.put(k, next);
     };
-    if (!own.idle()) in_flight<flying<real>>(own.first, n, own.strands, load, use);
+    if (!own.idle()) in_flight<cells_at_once<real>>(own.first, n, own.strands, load, use);
     BARRIER;
     if (transformed) transform_room(room, roots, n);
     store_line(room, waves, line, real(1));
@@ -280,14 +280,14 @@ LINE_KERNEL evaluate_lines(real* __restrict__ waves, const real* __restrict__ sp
         if (!back) break;
         const auto B = load3(zeeman + place(0, own.replica, 1));
         Sums<real> running;
-        const auto load = [&](int k) { return own.two(spins, other, line.start + k * atoms, sites); };
-        const auto use = [&](int k, Two<real> v) {
+        const auto load = [&](int k) { return own.load(spins, other, line.start + k * atoms, sites); };
+        const auto use = [&](int k, Loaded<real> v) {
             const int i = line.start + k * atoms;
-            const auto g = force_on(terms, i, B, v.one, own.get(k), v.other, running);
+            const auto g = force_on(terms, i, B, v.spin, own.get(k), v.other, running);
             store3<real>(force + place(i, own.replica, sites), g);
             own.put(k, g);
         };
-        if (!own.idle()) in_flight<flying<real>>(own.first, n, own.strands, load, use);
+        if (!own.idle()) in_flight<cells_at_once<real>>(own.first, n, own.strands, load, use);
         sum_line<SUMS>(running.v, room, sums, line, own, LARGEST2, replicas);
     }
     store_line(room, waves, line, real(1));
@@ -305,13 +305,13 @@ FULL_LINE_KERNEL project_lines(const real* __restrict__ waves, const real* __res
     load_line(room, waves, line, real(transformed ? -1 : 1));
     if (transformed) transform_room(room, roots, n);
     real running[DIRECTION_SUMS] = {};
-    const auto load = [&](int k) { return own.two(spins, force, line.start + k * atoms, sites); };
-    const auto use = [&](int k, Two<real> v) {
-        const auto d = projected(v.one, own.get(k));
+    const auto load = [&](int k) { return own.load(spins, force, line.start + k * atoms, sites); };
+    const auto use = [&](int k, Loaded<real> v) {
+        const auto d = projected(v.spin, own.get(k));
         store3<real>(direction + place(line.start + k * atoms, own.replica, sites), d);
         running[SLOPE] += dot(v.other, d);
         running[STEEPEST2] = larger(running[STEEPEST2], dot(d, d));
     };
-    if (!own.idle()) in_flight<flying<real>>(own.first, n, own.strands, load, use);
+    if (!own.idle()) in_flight<cells_at_once<real>>(own.first, n, own.strands, load, use);
     sum_line<DIRECTION_SUMS>(running, room, sums, line, own, STEEPEST2, replicas);
 }

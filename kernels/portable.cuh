@@ -30,7 +30,7 @@
 #define BLOCK_KERNEL __global__ void
 #define FULL_BLOCK_KERNEL FULL_KERNEL
 #define LINE_KERNEL __global__ void __launch_bounds__(512, 1)  // up to 512 threads a block: 128 registers each
-// the same with as few registers in single precision that three blocks of up to 256 `threads` fit
+// the same, and blocks of up to 256 `threads` have few enough registers in single precision that three of them fit
 #define FULL_LINE_KERNEL __global__ void __launch_bounds__(threads, threads > 256 ? 1 : sizeof(real) == 4 ? 3 : 2)
 #ifndef BARRIER
 #define BARRIER __syncthreads()  // all threads of a block wait for one another here

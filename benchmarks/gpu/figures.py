@@ -35,7 +35,8 @@ from magsearch.thermal.heat_bath import enter, random_textures, sweeping
 MODELS = {4: ("square", 128), 360: ("triangular", 100)}  # bonds: lattice, side
 QUICK_MODELS = {4: ("square", 6), 36: ("triangular", 6)}
 REPLICAS, QUICK_REPLICAS = (64, 1024, 4096), (32,)
-PROFILED, EDGES = 256, 3  # replicas; of a chain of hundreds of launches so many at its ends
+PROFILED = 256  # replicas in a profile
+EDGES = 3  # a sweep can have a hundred launches of one kernel: only its first and last ones are profiled
 Figures = Iterator[dict[str, Any]]
 Prepare = Callable[[ms.Evaluator, int], tuple[Callable[[], object], int]]  # a launch, and the spins that it updates
 

@@ -11,7 +11,7 @@ import numpy as np
 
 PACKAGE = Path(__file__).resolve().parents[1]  # magsearch/, where the compiled modules are
 KERNELS = next((d for d in (PACKAGE / "kernels", PACKAGE.parent / "kernels") if (d / "portable.cuh").exists()), PACKAGE)
-SIZES = (256, 512)  # threads of a block
+SIZES = (256, 512)  # threads of a block at most, of a FULL_LINE_KERNEL
 CTYPES: dict[str, Any] = {"float": np.float32, "double": np.float64, "int": np.int32, "uint32": np.uint32}
 
 
@@ -50,21 +50,18 @@ def by_chunks() -> set[str]:
 
 @cache
 def sized() -> set[str]:
-    """Return the kernels that are compiled for blocks of up to ``SIZES`` threads apart."""
+    """Return the kernels that are compiled once for each of ``SIZES``, the largest number of threads of a block."""
     return set(re.findall(r"^FULL_LINE_KERNEL (\w+)\(", kernel_source(), flags=re.MULTILINE))
 
 
 def instances(kernel: str) -> list[str]:
-    """Return the names of all instances of a kernel on a GPU."""
-    return [
-        name if kernel not in sized() else for_threads(name, most)
-        for name in (f"{kernel}<float>", f"{kernel}<double>")
-        for most in (SIZES if kernel in sized() else SIZES[:1])
-    ]
+    """Return the names of all instances of a kernel on a GPU: "field<float>", or "transform_lines<float, 256>"."""
+    names = [f"{kernel}<float>", f"{kernel}<double>"]
+    return [for_threads(name, most) for name in names for most in SIZES] if kernel in sized() else names
 
 
 def for_threads(name: str, threads: int) -> str:
-    """Return the instance of a ``sized`` kernel<real> for blocks of a number of threads."""
+    """Return the instance of a ``sized`` kernel for blocks of ``threads`` threads; name is "kernel<real>"."""
     return f"{name.removesuffix('>')}, {next(most for most in SIZES if threads <= most)}>"
 
 

@@ -23,10 +23,8 @@ from magsearch.relaxation.preconditioner import softened
 
 GUARDS = 4  # vectors in addition to those asked for: no lower eigenvalue is missed, and convergence is faster
 SOFTNESS = 3e-3  # of the preconditioner
-DEAR, LARGE = (
-    10,
-    500,
-)  # atoms of a cell, for each bond of a site and at all, whose preconditioner costs more than it saves
+DEAR = 10  # atoms of a cell per bond of a site, above which the preconditioner takes longer than it saves
+LARGE = 500  # atoms of a cell, above which its dense matrices take seconds
 MEMORY = 2**28  # bytes of all blocks that are improved at a time
 SETTLED = 0.1  # vectors with this part of the residual that is allowed are not improved further
 REFRESHED = 20  # iterations from one multiplication of the whole block by H to the next, against rounding
