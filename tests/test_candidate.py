@@ -234,6 +234,22 @@ def test_an_old_run_resumes(capsys, tmp_path):
     assert after.elites[0].energy_per_site == pytest.approx(uniform(3.0), abs=1e-9)
 
 
+def test_the_history_of_an_old_run_takes_operators_that_it_did_not_have():
+    before = storage.read(DATA / "resumable.h5").history
+    after = before.widened(["AaSpins", *before.operators, "ZzSpins"])
+    assert after.operators == ("AaSpins", *before.operators, "ZzSpins")
+    for column in ("offspring", "successes"):
+        assert before[column].any()
+        assert (after[column][..., 1:-1] == before[column]).all()
+        assert not after[column][..., [0, -1]].any()
+    assert (after["origin"] == before["origin"] + 1).all()
+    assert (
+        after["energies"][np.isfinite(before["energies"])] == before["energies"][np.isfinite(before["energies"])]
+    ).all()
+    assert (after.row_type, len(after), after.seconds) == (after.rows[0].dtype, len(before), before.seconds)
+    assert before.widened(before.operators[:1]) is before
+
+
 def test_an_old_scan_is_shown_reported_and_resumed(capsys, tmp_path):
     path = Path(shutil.copy(DATA / "scan.h5", tmp_path))
     shown = json.loads(printed(capsys, "show", path, "--json"))

@@ -29,7 +29,7 @@ from magsearch.relaxation.convergence import Convergence
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.relax import relax
 from magsearch.search.candidate import Candidate, packed, unpacked
-from magsearch.search.island import RESTARTS, GeneticTunneling, Island
+from magsearch.search.island import SEEDING, GeneticTunneling, Island
 from magsearch.search.polishing import polish
 from magsearch.units import K_B, MU_B
 
@@ -296,7 +296,7 @@ def test_parents_are_those_of_the_best_worth():
     ]
     island.merge(given)
     assert [c.origin for c in island.candidates] == ["1", "0"]
-    island.state = replace(island.state, generation=RESTARTS)
+    island.state = replace(island.state, generation=SEEDING)
     assert all(np.allclose(c.spins, minima[1], atol=1e-6) for c in island._offspring(0))
 
 

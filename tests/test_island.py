@@ -19,10 +19,11 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.single_ion import UniaxialAnisotropy
 from magsearch.observables.fingerprint import fingerprint, fingerprints
+from magsearch.operators import BREEDING, RESTARTS, SEEDS
 from magsearch.operators.crystal import Crystal
 from magsearch.operators.mixtures import weights
 from magsearch.operators.mutations import HeatPatch
-from magsearch.operators.seeds import RandomSpins, SoftWaves
+from magsearch.operators.seeds import CorrelatedSpins, RandomSpins, SoftWaves
 from magsearch.operators.skyrmions import PlantSkyrmion
 from magsearch.randomness import Consumer, Draws
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
@@ -31,7 +32,7 @@ from magsearch.relaxation.fire import Fire
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.velocity_projection import VelocityProjection
 from magsearch.search.candidate import NOWHERE, Candidate
-from magsearch.search.island import FIRST, GeneticTunneling, Island, State, restarts
+from magsearch.search.island import FIRST, GeneticTunneling, Island, State, generations_of_seeds
 from magsearch.search.polishing import polish
 from magsearch.search.selection import Roulette, Tournament
 from magsearch.thermal.simulated_annealing import SimulatedAnnealing
@@ -79,14 +80,16 @@ def test_best_energy_never_rises(name):
 
 def test_generation_counts_its_offspring_by_operator():
     populated = island(MODELS["kagome_tensor"], operators=((HeatPatch(), 3.0), (PlantSkyrmion(), 1.0)))
-    seeded = restarts(16, populated.crystal.lattice.sites)
+    seeded = generations_of_seeds(16, populated.crystal.lattice.sites)
     for number in range(seeded + 2):
         beside = len(populated.rough[:2]) if number else 0  # two of 16 replicas are rough candidates
         generation = populated.breed()
         assert generation.generation == number
         assert sum(generation.offspring.values()) == 16 - beside
         assert set(generation.offspring) <= (
-            {"SoftWaves", "RandomSpins"} if number < seeded else {"HeatPatch", "PlantSkyrmion"}
+            ({"SoftWaves", "RandomSpins"}, {"SoftWaves", "CorrelatedSpins"})[number >= 2]
+            if number < seeded
+            else {"HeatPatch", "PlantSkyrmion"}
         )
         assert generation.successes.keys() == generation.offspring.keys()
         assert all(0 <= generation.successes[name] <= count for name, count in generation.offspring.items())
@@ -100,10 +103,10 @@ def test_generation_counts_its_offspring_by_operator():
 
 
 def test_small_models_begin_with_restarts_and_large_ones_breed_after_one_generation():
-    assert restarts(64, 96 * 96) == restarts(64, 1563) == 1
-    assert restarts(64, 1562) == 2
-    assert restarts(64, 600) == 3
-    assert restarts(64, 96) == restarts(2, 1) == 4
+    assert generations_of_seeds(64, 96 * 96) == generations_of_seeds(64, 1563) == 1
+    assert generations_of_seeds(64, 1562) == 2
+    assert generations_of_seeds(64, 600) == 3
+    assert generations_of_seeds(64, 96) == generations_of_seeds(2, 1) == 4
 
 
 def test_the_first_generation_is_short_where_replicas_are_relaxed_by_a_minimiser():
@@ -125,10 +128,17 @@ def test_operators_are_drawn_by_their_weights():
     populated = island(
         MODELS["square_bloch"], replicas=400, operators=((RandomSpins(), 1.0), (SoftWaves(), 3.0), (HeatPatch(), 0.0))
     )
-    populated.state = State(restarts(400, populated.crystal.lattice.sites))
+    populated.state = State(generations_of_seeds(400, populated.crystal.lattice.sites))
     names = [child.origin for child in populated._offspring(0)]
     assert names.count("SoftWaves") == pytest.approx(300, abs=45)  # five standard deviations
     assert names.count("HeatPatch") == 0
+
+
+def test_seeds_that_were_chosen_serve_for_all_generations_of_seeds():
+    chosen = ((HeatPatch(), 1.0),)
+    assert GeneticTunneling().mixtures == (SEEDS, RESTARTS, BREEDING)
+    assert GeneticTunneling(seeds=chosen).mixtures == (chosen, chosen, BREEDING)
+    assert GeneticTunneling(operators=chosen).mixtures == (SEEDS, RESTARTS, chosen)
 
 
 def test_soft_waves_are_for_crystals():
@@ -139,6 +149,7 @@ def test_soft_waves_are_for_crystals():
         return 1.0 + 3.0 * (1 - kept), 3.0 * kept
 
     crystal = MODELS["square_bloch"]
+    assert_allclose(weights(((CorrelatedSpins(), 1.0), (SoftWaves(), 3.0)), crystal), weights(mixture, crystal))
     cells, bonds = crystal.lattice.cells, len(crystal.bonds)
     assert_allclose(weights(mixture, crystal), divided(cells / (cells + 1)))
     molecule = Hamiltonian(
@@ -158,7 +169,7 @@ def test_operators_follow_what_the_kept_candidates_were_made_by(adaptation, shar
     hamiltonian = MODELS["square_bloch"]
     origins = ["HeatPatch"] * 4 + ["PlantSkyrmion"] + ["SoftWaves"] * 9
     kept = [candidate(hamiltonian, s, o) for s, o in zip(random_textures(hamiltonian, 14), origins, strict=True)]
-    first = restarts(2000, hamiltonian.lattice.sites)  # generation that is bred
+    first = generations_of_seeds(2000, hamiltonian.lattice.sites)  # generation that is bred
     kept = [replace(c, generation=first * (c.origin != "SoftWaves")) for c in kept]
     mixture = ((HeatPatch(), 1.0), (PlantSkyrmion(), 1.0))
     bred = island(hamiltonian, replicas=2000, operators=mixture, adaptation=adaptation)

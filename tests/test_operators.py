@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from models import MODELS, bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose, assert_array_equal
-from oracle import energy, random_textures
+from oracle import energy, field, random_textures
 
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
@@ -26,7 +26,7 @@ from magsearch.operators import OPERATORS, Operator
 from magsearch.operators.crystal import Crystal
 from magsearch.operators.host import HostOperator
 from magsearch.operators.mutations import InsertStripe, RotatePatch, RotateTexture, ShufflePatch
-from magsearch.operators.seeds import RandomSpins, SoftWaves
+from magsearch.operators.seeds import CorrelatedSpins, RandomSpins, SoftWaves
 from magsearch.operators.skyrmions import MoveSkyrmion, PlantSkyrmion, RemoveSkyrmion
 from magsearch.operators.splices import ExchangeWave, FourierSplice, PatchSplice, QuadrantSplice, StripeSplice
 from magsearch.operators.waves import (
@@ -38,7 +38,7 @@ from magsearch.operators.waves import (
     vortices,
 )
 from magsearch.randomness import Consumer, Draws
-from magsearch.search.island import RESTARTS, GeneticTunneling, Island
+from magsearch.search.island import SEEDING, GeneticTunneling, Island
 
 X, Y, Z = np.eye(3)
 UP = (0.0, 0.0, 5.0)
@@ -150,7 +150,7 @@ def test_breeding_puts_offspring_on_the_sphere(operator, crystal):
     settings = GeneticTunneling(replicas=4, seeds=((RandomSpins(), 1.0),), operators=((make, 1.0),))
     island = Island(crystal, Evaluator(hamiltonian, Cpu()), settings)
     island.breed()
-    island.state = replace(island.state, generation=RESTARTS)
+    island.state = replace(island.state, generation=SEEDING)
     for child in island._offspring(0):
         assert child.origin == operator.__name__
         assert_allclose(np.linalg.norm(child.spins, axis=1), hamiltonian.occupied, atol=1e-6)
@@ -318,6 +318,47 @@ def test_random_spins_are_isotropic():
     assert np.abs(s.mean(axis=0)).max() < 5 / np.sqrt(3 * 10000)  # the variance of a component is 1/3
     assert_allclose(np.cov(s.T), np.eye(3) / 3, atol=4 * 0.3 / 100)
     assert_allclose(np.sort(s[:, 2]), np.linspace(-1, 1, 10000), atol=0.03)  # Archimedes: z is uniform
+
+
+@pytest.mark.parametrize("name", ["square_no_field", "pyrochlore", "chain", "cubic", "kagome_tensor", "uncoupled"])
+def test_correlated_spins_have_the_covariance_of_the_paramagnet(name):
+    """[w + EXCESS (w - w0) - M]^-1 of the box, E = - 1/2 s M s; M from the fields of single spins."""
+    crystal = on("cubic", (4, 3, 2), bloch(1.0, 0.5)) if name == "cubic" else CRYSTALS[name]
+    spectrum, ones = crystal.spectrum, np.eye(3 * crystal.lattice.sites).reshape(-1, crystal.lattice.sites, 3)
+    M = (field(crystal.hamiltonian, ones) - field(crystal.hamiltonian, 0 * ones[0])).reshape(len(ones), -1)
+    w = np.linalg.eigvalsh(M).max()
+    above = soft_waves.EXCESS * (w - np.trace(M) / len(M) or 1.0)
+    modes = spectrum.modes(spectrum.planes(ones.astype(np.float32)))
+    made = spectrum.textures(spectrum.values(crystal.correlated(modes))).reshape(len(ones), -1)
+    covariance = made.T @ made
+    assert_allclose(covariance, np.linalg.inv((w + above) * np.eye(len(M)) - M), rtol=0, atol=1e-4 * covariance.max())
+
+
+def test_correlated_spins_of_an_open_chain_are_those_of_the_infinite_one():
+    """Strongest at cos q = J1 / 4 |J2|, although no wave but q = 0 is a soft one of an open box."""
+    lattice = Lattice.named("chain", (64, 1, 1), periodic=(False, False, False))
+    crystal = Crystal(Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0), exchange(-1.0))), Cpu())
+    strength = np.mean(
+        [power(s, (1, 64))[0] for s in children(CorrelatedSpins(), crystal, np.empty((0, 64, 3)))], axis=0
+    )
+    q = 2 * np.pi * np.arange(33) / 64
+    assert abs(q[strength[:33].argmax()] - np.arccos(0.25)) < 0.2
+
+
+def test_correlated_spins_are_magnetized_along_the_field_and_nowhere_without():
+    still, pulled = (on("square", (16, 16, 1), exchange(-1.0), field=of) for of in ((0.0, 0.0, 0.0), UP))
+    for crystal, least, most in ((still, -0.1, 0.1), (pulled, 0.5, 1.0)):
+        s = children(CorrelatedSpins(), crystal, np.empty((0, 256, 3)), 100)
+        assert least < s[..., 2].mean() < most  # 0.75 on average
+        assert_allclose(((s - s.mean(axis=1, keepdims=True)) ** 2).sum(axis=2).mean(), 1.0, rtol=0.05)
+
+
+def test_correlated_spins_are_independent_where_their_correlations_would_take_long(monkeypatch):
+    crystal = on("square", (6, 6, 1), exchange(1.0))
+    noise = children(RandomSpins(), crystal, np.empty((0, 36, 3)))
+    monkeypatch.setattr(soft_waves, "AFFORDED", 100)
+    s = children(CorrelatedSpins(), crystal, np.empty((0, 36, 3)))
+    assert_allclose(s, noise / np.sqrt((noise**2).sum(axis=2).mean(axis=1))[:, None, None], atol=1e-5)
 
 
 def test_soft_waves_seed_has_its_weight_on_the_softest_wave_vectors():

@@ -58,8 +58,8 @@ def info(input_file: InputFile, settings: Settings = None, strict: Strict = Fals
         "bytes_of_textures": textures * size.texture,
         "notes": list(hamiltonian.remarks),
     }
-    mixtures = {operator for island in islands for operator, _ in (*island.seeds, *island.operators)}
-    result["host_operators"] = sorted({type(one).__name__ for one in mixtures if isinstance(one, HostOperator)})
+    operators = {operator for island in islands for mixture in island.mixtures for operator, _ in mixture}
+    result["host_operators"] = sorted({type(one).__name__ for one in operators if isinstance(one, HostOperator)})
     conventions = CONVENTIONS.get(given.format, CONVENTION)  # those of a run are magsearch's own
     result |= {"format": given.format, "conventions": conventions, "shells": model.shells_of(hamiltonian)}
     if hamiltonian.uniform and hamiltonian.coupled:

@@ -81,7 +81,7 @@ class SearchTable(Table, path="search", of=(GeneticTunneling, Stop, Convergence)
             "doc": "Weights of the operators that generate the first generation, and up to three more of small models. "
             "*SoftWaves* counts less in molecules and disordered models (magsearch docs theory).",
             "ge": 0, "per_island": True,
-            "default": "`SEEDS` in magsearch/operators/mixtures.py",
+            "default": "`SEEDS` for two generations, then `RESTARTS`, in magsearch/operators/mixtures.py",
         },
     )  # fmt: skip
     operators: Weights = field(

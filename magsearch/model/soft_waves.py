@@ -18,6 +18,8 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 
 AT_ONCE = 64 * 2**20  # bytes of J(q) that are held at a time
+AFFORDED = 32 * 2**20  # the same for the correlations of the paramagnet: more takes longer than they save
+EXCESS = 0.02  # relative, of the paramagnet's temperature above that of its order: little, for long correlations
 LARGE = 1000  # components of J(q), of which few eigenvectors are computed
 ROUNDING = 1e-13  # of the largest coupling: imaginary parts below are none
 ACCURACY = 1e-10  # of these eigenvalues, relative
@@ -87,6 +89,30 @@ def softest_waves(hamiltonian: Hamiltonian, count: int = 64, watch: Callable[[],
         top, wave = np.repeat(top, 3), np.repeat(wave, 3)
         u = (u[:, None, :, None] * np.eye(3)[:, None]).reshape(-1, 3 * bands)
     return Waves(index[wave][:count], -0.5 * top[:count], u[:count].reshape(-1, lattice.atoms, 3))
+
+
+def paramagnet(hamiltonian: Hamiltonian, index: NDArray[Any], largest: float | None = None) -> NDArray[Any]:
+    """Return matrices F(q) that give white noise the correlations of the paramagnet, [wave, component, component].
+
+    F F^H is proportional to [w + EXCESS (w - w0) - J(q) - 2 A]^-1, the covariance of the spherical model (Berlin & Kac,
+    Phys. Rev. 86, 821 (1952)) a little above its ordering temperature; w is the largest eigenvalue of J(q) + 2 A and
+    w0 the mean one of 2 A. A component is an atom where couplings do not depend on the direction of spins, else a spin
+    component of one. Where J(q) would take more than ``AFFORDED`` bytes, F = 1: independent spins.
+
+    index     [wave, 3] integers (k1, k2, k3), also along open axes, where J(q) is that of the infinite crystal
+    largest   w, meV, if it is known
+    """
+    lattice, isotropic = hamiltonian.lattice, _isotropic(hamiltonian)
+    bands = lattice.atoms if isotropic else 3 * lattice.atoms
+    if len(index) * 16 * bands**2 > AFFORDED:
+        return np.ones((len(index), 1, 1))
+    J = _softness(hamiltonian, (index / np.array(lattice.size)) @ lattice.reciprocal, isotropic)
+    if largest is None:
+        largest = float(np.linalg.eigvalsh(J)[:, -1].max())
+    mean = 2 * float(np.trace(hamiltonian.quadratic, axis1=1, axis2=2).mean()) / 3
+    above = max(largest - mean, 1e-6 * abs(largest)) or 1.0  # the last: of a model without couplings
+    root = np.linalg.cholesky((largest + EXCESS * above) * np.eye(bands) - J)
+    return np.linalg.inv(root).conj().swapaxes(1, 2)
 
 
 def _opposite(lattice: Lattice) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ import pkgutil
 from importlib import import_module
 
 from magsearch.operators.host import HostOperator
-from magsearch.operators.mixtures import BREEDING, SEEDS, Mixture
+from magsearch.operators.mixtures import BREEDING, RESTARTS, SEEDS, Mixture
 from magsearch.operators.operator import Operator
 
 
@@ -32,4 +32,4 @@ def found() -> dict[str, type]:
 
 OPERATORS: dict[str, type] = found()
 
-__all__ = ["BREEDING", "OPERATORS", "SEEDS", "HostOperator", "Mixture", "Operator", "found"]
+__all__ = ["BREEDING", "OPERATORS", "RESTARTS", "SEEDS", "HostOperator", "Mixture", "Operator", "found"]

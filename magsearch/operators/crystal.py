@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from magsearch.engine.device import Device
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
-from magsearch.model.soft_waves import Waves, softest_waves
+from magsearch.model.soft_waves import Waves, paramagnet, softest_waves
 from magsearch.model.triangulation import triangles
 from magsearch.operators.spectrum import Spectrum
 from magsearch.randomness import Draws
@@ -84,6 +84,21 @@ class Crystal:
     def waves(self) -> Waves:
         """Softest waves of the Hamiltonian."""
         return softest_waves(self.hamiltonian, watch=self.watch)
+
+    @cached_property
+    def _paramagnet(self) -> Any:
+        largest = -2 * float(self.waves.energy[0]) if all(self.lattice.periodic) else None
+        factors = paramagnet(self.hamiltonian, self.spectrum.index.T, largest)
+        return self.device.array(factors.transpose(2, 1, 0), np.complex64)  # [column, row, wave]
+
+    def correlated(self, modes: Any) -> Any:
+        """Return modes of white noise [replica, atom * 3, wave] with the correlations of the paramagnet."""
+        factors = self._paramagnet
+        noise = modes.reshape(len(modes), len(factors), -1, modes.shape[-1])
+        spins = self.xp.zeros_like(noise)
+        for column, factor in enumerate(factors):  # upper triangular; each replica by itself, unlike in a product
+            spins[:, : column + 1] += factor[: column + 1, None] * noise[:, column, None]
+        return spins.reshape(modes.shape)
 
     @cached_property
     def wavelength(self) -> float:

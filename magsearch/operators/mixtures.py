@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.operators.mutations import HeatPatch, InsertStripe, RotatePatch, RotateTexture, ShufflePatch
 from magsearch.operators.operator import Operator
-from magsearch.operators.seeds import RandomSpins, SoftWaves
+from magsearch.operators.seeds import CorrelatedSpins, RandomSpins, SoftWaves
 from magsearch.operators.skyrmions import PlantSkyrmion, RemoveSkyrmion
 from magsearch.operators.splices import ExchangeWave, FourierSplice, PatchSplice, QuadrantSplice, StripeSplice
 from magsearch.operators.waves import InsertDislocations, ShiftWave, StretchTexture, TranslateTexture
@@ -16,6 +16,7 @@ from magsearch.operators.waves import InsertDislocations, ShiftWave, StretchText
 Mixture = tuple[tuple[Operator, float], ...]
 
 SEEDS: Mixture = ((SoftWaves(), 0.9), (RandomSpins(), 0.1))
+RESTARTS: Mixture = ((SoftWaves(), 0.1), (CorrelatedSpins(), 0.9))
 BREEDING: Mixture = (  # measured in benchmarks/RESULTS.md, Contribution of operators
     (PatchSplice(), 3.0), (StripeSplice(), 2.0), (QuadrantSplice(), 1.0), (FourierSplice(), 1.0), (HeatPatch(), 1.5),
     (PlantSkyrmion(), 1.5), (RemoveSkyrmion(), 1.5), (InsertStripe(), 1.5), (ShiftWave(), 1.0), (RotatePatch(), 0.5),
@@ -39,10 +40,11 @@ def crystalline(hamiltonian: Hamiltonian) -> float:
 def weights(mixture: Mixture, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
     """Return the weight of each operator of a mixture for a model, [operator].
 
-    Soft waves keep ``crystalline`` of theirs; random spins have the rest, where the mixture has any.
+    Soft waves keep ``crystalline`` of theirs; random and correlated spins have the rest, where the mixture has any.
     """
     weight, kept = np.array([weight for _, weight in mixture]), crystalline(hamiltonian)
-    waves, random = (np.array([isinstance(one, kind) for one, _ in mixture]) for kind in (SoftWaves, RandomSpins))
+    kinds = SoftWaves, (CorrelatedSpins, RandomSpins)
+    waves, random = (np.array([isinstance(one, kind) for one, _ in mixture]) for kind in kinds)
     random &= weight > 0
     if random.any():
         weight[random] += (1 - kept) * weight[waves].sum() / random.sum()

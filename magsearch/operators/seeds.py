@@ -30,6 +30,27 @@ class RandomSpins:
 
 
 @dataclass(frozen=True)
+class CorrelatedSpins:
+    """Normal numbers with the correlations of the paramagnet, plus a random mean along the field.
+
+    Their covariance is that of the spherical model (``soft_waves.paramagnet``). They relax faster than independent
+    spins do, and more often to the ground state.
+    """
+
+    parents: int = 0
+
+    def __call__(self, crystal: Crystal, parents: Any, draws: Draws) -> Any:
+        """Return random spins."""
+        xp, spectrum, field = crystal.xp, crystal.spectrum, np.array(crystal.hamiltonian.field)
+        modes = spectrum.modes(spectrum.planes(draws.noise(crystal.device, crystal.lattice.sites)))
+        texture = spectrum.textures(spectrum.values(crystal.correlated(modes)))
+        texture /= xp.sqrt((texture * texture).sum(axis=(1, 2), keepdims=True) / np.float32(crystal.lattice.sites))
+        if not field.any():
+            return texture
+        return texture + crystal.device.array(draws.uniform(0.0, 1.5)[:, None, None] * unit(field), np.float32)
+
+
+@dataclass(frozen=True)
 class SoftWaves:
     """Superposition of one, two or three of the softest waves with random phases and a random net magnetisation.
 

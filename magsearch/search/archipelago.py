@@ -156,7 +156,8 @@ class Archipelago:
         """Resume a search from its states (by island, at least those of this rank), history, wall time and textures."""
         for island in self.islands:
             island.state = states[island.number].moved(compact, self.device)
-        self.history, self.elapsed, self.n_generations = history, elapsed, len(history)
+        self.history = history.widened(self.history.operators)
+        self.elapsed, self.n_generations = elapsed, len(history)
         self._states, self._wanted = {self.n_generations: self._present}, [False] * self.n_generations
         self.textures = tuple(textures)
         self._arrivals = history.migrations.tolist() if self.ranks.rank == 0 else []
@@ -393,5 +394,5 @@ def owners(islands: int, ranks: int) -> list[int]:
 
 def _operators(settings: Sequence[GeneticTunneling], seeded: bool) -> tuple[str, ...]:
     """Return the names of all operators that the islands may use, and the origin of given textures."""
-    used = {type(o).__name__ for island in settings for o, _ in (*island.seeds, *island.operators)}
+    used = {type(o).__name__ for island in settings for mixture in island.mixtures for o, _ in mixture}
     return tuple(sorted(used | ({GIVEN} if seeded else set())))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -100,6 +100,21 @@ class History:
         prints = [elite.fingerprint for elite in elites[: self.elites]]
         row["elites"][: len(prints)] = records.packed(Fingerprint, prints, Place.SEARCH, {"peak": PEAKS})
         return row
+
+    def widened(self, operators: Iterable[str]) -> History:
+        """Return the history with columns for more operators: those that a later version of the program uses, say."""
+        names = tuple(sorted({*self.operators, *operators}))
+        if names == self.operators:
+            return self
+        wide, places = replace(self, operators=names, rows=[]), np.array([names.index(name) for name in self.operators])
+        for row in self.rows:
+            new = np.zeros(row.shape, wide.row_type)
+            for column in row.dtype.names or ():
+                new[column] = 0 if column in ("offspring", "successes") else row[column]
+            new["offspring"][..., places], new["successes"][..., places] = row["offspring"], row["successes"]
+            new["origin"] = places[row["origin"]]
+            wide.rows.append(new)
+        return wide
 
     def add(self, rows: NDArray[np.void], seconds: float, tolerance: float) -> None:
         """Append a generation, [island]; elites within a tolerance of each other (meV per site) may be one."""

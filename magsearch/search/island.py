@@ -20,7 +20,7 @@ from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator
 from magsearch.minima.free_energy import Fitness
 from magsearch.observables.fingerprint import distinct, fingerprints
-from magsearch.operators import BREEDING, SEEDS, Mixture
+from magsearch.operators import BREEDING, RESTARTS, SEEDS, Mixture
 from magsearch.operators.crystal import Crystal
 from magsearch.operators.mixtures import crystalline
 from magsearch.randomness import Consumer, Draws, key
@@ -42,7 +42,8 @@ LOOSENESS = 10.0  # factor on the tolerances within which rough candidates count
 ROUNDING = 1e-7  # of the energy per site in single precision, in units of the stiffest coupling
 FIRST = 16  # replicas of the first generation of a crystal: many need a few starts, and what it costs decides
 SEEDED = 100_000  # spins that seeds hold before breeding begins: many models are solved by restarts alone
-RESTARTS = 4  # generations of seeds at most
+SEEDING = 4  # generations of seeds at most
+SOFT = 2  # of them begin with soft waves: a model that they do not solve has other minima
 POLISH = BarzilaiBorwein(Convergence(steps=2000, variance=None))
 
 
@@ -59,7 +60,8 @@ class GeneticTunneling:
     modes        number of softest modes by which saddle points are found and displaced; 0: none
     fitness      local free energy by which candidates are ranked; None: their energy
     selection    selection of parents
-    seeds        mixture of operators that generate the first generation, and the next ones of a small model
+    seeds        mixture of operators that generate the first generation, and the next ones of a small model (of the
+                 default, one; see ``mixtures``)
     operators    mixture of operators that generate offspring
     adaptation   0 to 1: share of the offspring whose operator is drawn with the frequencies at which operators
                  generated the candidates that are kept (Spears, Proc. Evolutionary Programming 1995: a candidate
@@ -99,6 +101,14 @@ class GeneticTunneling:
             "ge": 0, "le": 1, "per_island": True,
         },
     )  # fmt: skip
+
+    @property
+    def mixtures(self) -> tuple[Mixture, Mixture, Mixture]:
+        """Mixtures of the first ``SOFT`` generations, of further seeds, and of offspring.
+
+        Further seeds are ``RESTARTS``, unless ``seeds`` are not the default.
+        """
+        return self.seeds, RESTARTS if self.seeds == SEEDS else self.seeds, self.operators
 
 
 @dataclass(frozen=True)
@@ -356,8 +366,9 @@ class Island:
         if self._begins:
             count = min(count, int(FIRST / crystalline(self.crystal.hamiltonian)))
         draws = Draws(settings.seed, Consumer.OFFSPRING, self.number, self.generation, count)
-        bred = restarts(settings.replicas, self.crystal.lattice.sites)
-        mixture = settings.seeds if self.generation < bred else settings.operators
+        bred = generations_of_seeds(settings.replicas, self.crystal.lattice.sites)
+        seeds, restarts, operators = settings.mixtures
+        mixture = operators if self.generation >= bred else restarts if self.generation >= SOFT else seeds
         breeding = Breeding(self.crystal, mixture, settings.selection, settings.adaptation, bred, self.watch)
         textures, origins = breeding(self.candidates, draws[len(given) :], self.state.leaders)
         new = zip(textures, origins, strict=True)
@@ -367,10 +378,10 @@ class Island:
         ]
 
 
-def restarts(replicas: int, sites: int) -> int:
+def generations_of_seeds(replicas: int, sites: int) -> int:
     """Return the number of generations that are made by seeds, before breeding begins.
 
     Breeding has costs that restarts do not have: symmetries are found first. They are small beside the relaxation of
     large models, for which one generation of seeds is enough.
     """
-    return min(RESTARTS, max(1, -(-SEEDED // (replicas * sites))))
+    return min(SEEDING, max(1, -(-SEEDED // (replicas * sites))))
