@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from models import MODELS, bloch, exchange, shell_bonds
 from numpy.testing import assert_allclose, assert_array_equal
-from oracle import energy, field, random_textures
+from oracle import energy, random_textures
+from oracle import field as effective_field
 
 from magsearch.engine.cpu import Cpu
 from magsearch.engine.evaluator import Evaluator
@@ -325,7 +326,9 @@ def test_correlated_spins_have_the_covariance_of_the_paramagnet(name):
     """[w + EXCESS (w - w0) - M]^-1 of the box, E = - 1/2 s M s; M from the fields of single spins."""
     crystal = on("cubic", (4, 3, 2), bloch(1.0, 0.5)) if name == "cubic" else CRYSTALS[name]
     spectrum, ones = crystal.spectrum, np.eye(3 * crystal.lattice.sites).reshape(-1, crystal.lattice.sites, 3)
-    M = (field(crystal.hamiltonian, ones) - field(crystal.hamiltonian, 0 * ones[0])).reshape(len(ones), -1)
+    M = (effective_field(crystal.hamiltonian, ones) - effective_field(crystal.hamiltonian, 0 * ones[0])).reshape(
+        len(ones), -1
+    )
     w = np.linalg.eigvalsh(M).max()
     above = soft_waves.EXCESS * (w - np.trace(M) / len(M) or 1.0)
     modes = spectrum.modes(spectrum.planes(ones.astype(np.float32)))
@@ -394,6 +397,16 @@ def test_soft_waves_seeds_are_noisy_half_of_the_time():
         strength = power(s, (12, 12)).ravel()
         smooth += strength.argmax() == 0 and np.sort(strength)[-2] < 1e-9 * strength.max()  # a ferromagnet: q = 0
     assert 30 <= smooth <= 70
+
+
+@pytest.mark.parametrize("field", [(0.0, 0.0, 0.0), UP])
+def test_no_soft_waves_seed_is_collinear(field):
+    """Along the easy axis it would exert no torque, whatever its waves, and relax to itself."""
+    axis = UniaxialAnisotropy(5.0)
+    crystal = on("square", (12, 12, 1), exchange(1.0), exchange(0.0), exchange(-1.0), anisotropy=(axis,), field=field)
+    s = unit(children(SoftWaves(), crystal, np.empty((0, 144, 3)), 40))
+    torque = np.linalg.norm(np.cross(s, effective_field(crystal.hamiltonian, s)), axis=-1)
+    assert torque.max(axis=1).min() > 0.01
 
 
 def test_soft_waves_seed_is_magnetized_along_the_field():

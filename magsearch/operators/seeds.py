@@ -57,10 +57,10 @@ class SoftWaves:
     The waves are drawn with Boltzmann weights at a temperature that is drawn for every texture. Half of the time the
     second is as soft as the first. The third is the one whose q adds up to zero with theirs if it is soft: such triples
     form skyrmion lattices and other multi-q states. Noise is added to half of the textures, which breaks symmetries
-    that a relaxation would conserve.
+    that a relaxation would conserve, and more noise to those with all spins along one line, which exert no torque.
 
     spread   smallest and largest temperature, in units of the range of the soft waves' energies
-    noise    largest amplitude of the noise
+    noise    largest amplitude of the noise; four times as large on collinear textures
     """
 
     parents: int = 0
@@ -79,11 +79,20 @@ class SoftWaves:
         direction = unit(draws.normal(3))
         mean = draws.uniform(0.0 if field.any() else -1.0, 1.5)[:, None] * (unit(field) if field.any() else direction)
         noise = np.where(draws.uniform() < 0.5, draws.uniform(0.0, self.noise), 0.0)
+        noise = np.where(_collinear(amplitude, mean), draws.uniform(0.0, 4 * self.noise), noise)
 
         texture = draws.noise(crystal.device, lattice.sites)
         texture *= crystal.device.array(noise[:, None, None], np.float32)
         crystal.add_waves(texture, crystal.waves.index[chosen], amplitude)
         return texture + crystal.device.array(mean[:, None], np.float32)
+
+
+def _collinear(amplitude: NDArray[np.complex128], mean: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return whether waves [replica, wave, atom * 3] and means [replica, 3] are all along one line, [replica]."""
+    u = amplitude.reshape(len(mean), -1, 3)
+    vectors = np.concatenate([u.real, u.imag, mean[:, None]], axis=1)
+    strength = np.linalg.eigvalsh(vectors.swapaxes(1, 2) @ vectors)  # ascending
+    return strength[:, 1] < 1e-6 * strength[:, 2]
 
 
 def _chosen(
