@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.model.bonds import BondError, Bonds
+from magsearch.model.bonds import BondError, Bonds, dmi_matrix
 from magsearch.model.lattice import Lattice
 from magsearch.model.terms.onsite import OnsiteEntries
 from magsearch.model.terms.term import Below, Sites, Space
@@ -197,11 +197,11 @@ class WaveCouplings:
         lattice, fractions, axes = sites.lattice, _fractions(sites.lattice), _several(sites.lattice)
         turns = np.asarray(q) @ lattice.cell.T / (2 * np.pi)
         J = np.zeros((len(turns), lattice.atoms, 3, lattice.atoms, 3), dtype=np.complex128)
-        for exact, J_Q, A, D in zip(self._exact(lattice), self.J, self.A, self.D, strict=True):
+        for exact, J_Q, A, turn in zip(self._exact(lattice), self.J, self.A, _cross(self.D), strict=True):
             for sign in (1, -1):
                 at = _whole((turns - sign * exact)[:, axes]).all(axis=1)
                 phase = np.exp(2j * np.pi * sign * fractions @ exact)
-                matrix = 2 / lattice.atoms * (J_Q * A + 1j * sign * _cross(D[None])[0])
+                matrix = 2 / lattice.atoms * (J_Q * A + 1j * sign * turn)
                 J[at] += np.einsum("a,xy,b->axby", phase, matrix, phase.conj())
         return J
 
@@ -291,4 +291,4 @@ def _whole(turns: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _cross(D: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the matrices of D x, [..., 3, 3], for D [..., 3]."""
-    return np.asarray(np.cross(D[..., None, :], np.eye(3)).swapaxes(-1, -2))
+    return dmi_matrix(D).swapaxes(-1, -2)
