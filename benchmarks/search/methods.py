@@ -40,7 +40,7 @@ def progress(search: ms.Archipelago) -> Trace:
 def tunneling(**changes: object) -> Search:
     def search(hamiltonian: ms.Hamiltonian, device: Device, seed: int) -> Trace:
         island = ms.GeneticTunneling(replicas=REPLICAS, seed=seed, **changes)  # type: ignore[arg-type]
-        return progress(endless(hamiltonian, device, island))
+        yield from progress(endless(hamiltonian, device, island))  # which sets up once it is asked for the first time
 
     return search
 
