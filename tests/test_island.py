@@ -32,7 +32,17 @@ from magsearch.relaxation.fire import Fire
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.velocity_projection import VelocityProjection
 from magsearch.search.candidate import NOWHERE, Candidate
-from magsearch.search.island import FIRST, GeneticTunneling, Island, State, generations_of_seeds
+from magsearch.search.island import (
+    DISORDERED,
+    EASY,
+    FIRST,
+    LEFT,
+    OFFSPRING,
+    GeneticTunneling,
+    Island,
+    State,
+    generations_of_seeds,
+)  # fmt: skip
 from magsearch.search.polishing import polish
 from magsearch.search.selection import Roulette, Tournament
 from magsearch.thermal.simulated_annealing import SimulatedAnnealing
@@ -122,6 +132,23 @@ def test_the_first_generation_is_short_where_replicas_are_relaxed_by_a_minimiser
         assert [c.origin for c in new].count("given") == given
     assert len(island(MODELS["square_bloch"], replicas=64, minimizer=SimulatedAnnealing())._offspring(0)) == 64
     assert len(island(MODELS["icosahedron"], replicas=64)._offspring(0)) == 64  # few soft waves, many minima
+
+
+@pytest.mark.parametrize(
+    ("name", "minimizer", "expected", "left"),
+    [
+        ("square_bloch", OFFSPRING, OFFSPRING, EASY),
+        ("icosahedron", OFFSPRING, DISORDERED, LEFT),  # random spins, of which none is cut early
+        ("icosahedron", Fire(), Fire(), EASY),  # what was chosen remains
+    ],
+)
+def test_the_first_generation_ends_early_where_it_consists_of_waves(name, minimizer, expected, left):
+    populated = island(MODELS[name], minimizer=minimizer)
+    task = next(populated.breeding())
+    assert (task.minimizer, task.schedule.left) == (expected, left)
+    populated.breed()
+    task = next(populated.breeding())
+    assert (task.minimizer, task.schedule.left) == (minimizer, LEFT)
 
 
 def test_operators_are_drawn_by_their_weights():

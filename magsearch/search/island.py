@@ -34,6 +34,7 @@ from magsearch.search.lockstep import Task, Work, alike, planned, together
 from magsearch.search.selection import Selection, SteadyState
 
 OFFSPRING = BarzilaiBorwein(Convergence(variance=EARLY))
+DISORDERED = BarzilaiBorwein()  # of the first generation of a model that has no waves to begin with, as of restarts
 REFINEMENT = BarzilaiBorwein(Convergence(steps=2000, variance=VarianceControl(200, relative=1e-8)))
 TIGHTLY = 1 / 8  # fraction of the replicas of a generation that are rough candidates, which are relaxed tightly
 LEFT = 1 / 8  # fraction of offspring that may still move when their generation ends
@@ -334,9 +335,9 @@ class Island:
         In one batch where their minimisers allow it: rough candidates then move for as long as offspring do, and
         those that have not converged continue in the next generation.
         """
-        first, second = self.settings.minimizer, self.settings.refinement
+        (first, left), second = self._pace, self.settings.refinement
         if isinstance(first, Method) or not rough or not alike(first, second):
-            plan = planned(first, offspring, EASY if self._begins else LEFT)
+            plan = planned(first, offspring, left)
             new, evaluations = yield from self._relaxing(offspring, first, self.evaluator, plan)
             refined: list[Candidate] = []
             if rough:
@@ -348,10 +349,19 @@ class Island:
         waiting = iter(offspring), iter(rough)
         batch = [next(waiting[int(follows)]) for follows in tight]
         convergence = tuple(second.convergence if follows else first.convergence for follows in tight)
-        schedule = Schedule(convergence, tight, LEFT)
+        schedule = Schedule(convergence, tight, left)
         done, evaluations = yield from self._relaxing(batch, first, self.evaluator, schedule, tight)
         new, refined = ([done[place] for place in np.flatnonzero(tight == follows)] for follows in (False, True))
         return new, refined, evaluations
+
+    @property
+    def _pace(self) -> tuple[Minimizer | Method, float]:
+        """Minimiser of the next offspring, and the fraction of them that may still move when their generation ends."""
+        chosen = self.settings.minimizer
+        if not self._begins:
+            return chosen, LEFT
+        random = crystalline(self.crystal.hamiltonian) < 0.5 and chosen == OFFSPRING
+        return (DISORDERED, LEFT) if random else (chosen, EASY)
 
     @property
     def _begins(self) -> bool:
