@@ -164,15 +164,31 @@ def table(out: Path, per: Per = Per.evaluations, figure: Annotated[Path | None, 
         draw(figure, {UNITS[p][1]: models for p, models in times.items()})
 
 
+def mean_ratio(model: dict[str, Any], per: Per) -> str:
+    """Return the ratio of the average times of genetic tunneling and of the best of the others, and its error."""
+    column, goal = list(Per).index(per), target(model)
+    times = {name: np.array(hits(runs.values(), goal, column)) for name, runs in model["runs"].items()}
+    ours = times.pop(OURS)
+    best = min(times.values(), key=np.mean)  # infinite where a run did not find it
+    if not np.isfinite([ours.mean(), best.mean()]).all():
+        return "-"
+    ratio = ours.mean() / best.mean()
+    error = ratio * np.sqrt(sum(of.var() / len(of) / of.mean() ** 2 for of in (ours, best)))
+    return f"{ratio:.2g} +- {error:.1g}"
+
+
 @app.command()
 def ratios(out: Path, per: Per = Per.seconds) -> None:
     """One row a model, one column a method, and the ratio of genetic tunneling to the best of the others.
 
-    Where none of the others found the target, the ratio is at most that to the longest of their runs.
+    Where none of the others found the target, the ratio is at most that to the longest of their runs. "Means" is the
+    ratio of the average times with its standard error. It scatters less: the time of 99 % is that of the slowest run.
     """
     data, every = json.loads(out.read_text()), []
     methods = [name for name in METHODS if any(name in model["runs"] for model in data.values())]
-    print("| | sites | meV per site | " + " | ".join(methods) + " | ratio |\n|---|" + "---|" * (len(methods) + 3))
+    print(
+        "| | sites | meV per site | " + " | ".join(methods) + " | ratio | means |\n|---|" + "---|" * (len(methods) + 4)
+    )
     for instance, model in data.items():
         found = solutions(model, per)
         rivals = {name: solution for name, solution in found.items() if name != OURS}
@@ -183,7 +199,14 @@ def ratios(out: Path, per: Per = Per.seconds) -> None:
         bold = {name for name, solution in found.items() if solution.time == min(best, found[OURS].time) < np.inf}
         cells = [f"**{found[m]}**" if m in bold else str(found.get(m, "-")) for m in methods]
         told = f"{'' if np.isfinite(best) else '< '}{ratio:.2g}"
-        row = [instance, str(model["sites"]), f"{lowest(model) / model['sites']:.7f}", *cells, told]
+        row = [
+            instance,
+            str(model["sites"]),
+            f"{lowest(model) / model['sites']:.7f}",
+            *cells,
+            told,
+            mean_ratio(model, per),
+        ]
         print(f"| {' | '.join(row)} |")
     print(
         f"\n{UNITS[per][1]} until found with 99 % probability (runs that found it); of {len(every)} ratios the median"
