@@ -34,7 +34,7 @@ class CorrelatedSpins:
     """Normal numbers with the correlations of the paramagnet, plus a random mean along the field.
 
     Their covariance is that of the spherical model (``soft_waves.paramagnet``). They relax faster than independent
-    spins do, and more often to the ground state.
+    spins do, and in most models more often to the ground state.
     """
 
     parents: int = 0
