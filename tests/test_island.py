@@ -42,7 +42,7 @@ from magsearch.search.island import (
     Island,
     State,
     generations_of_seeds,
-)  # fmt: skip
+)
 from magsearch.search.polishing import polish
 from magsearch.search.selection import Roulette, Tournament
 from magsearch.thermal.simulated_annealing import SimulatedAnnealing

@@ -18,8 +18,8 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 
 AT_ONCE = 64 * 2**20  # bytes of J(q) that are held at a time
-AFFORDED = 32 * 2**20  # the same for the correlations of the paramagnet: more takes longer than they save
-EXCESS = 0.02  # relative, of the paramagnet's temperature above that of its order: little, for long correlations
+AFFORDED = 16 * 2**20  # bytes of J(q) up to which the paramagnet is computed, in less than a second
+EXCESS = 0.02  # distance of the paramagnet from its order, in units of the ordering temperature
 LARGE = 1000  # components of J(q), of which few eigenvectors are computed
 ROUNDING = 1e-13  # of the largest coupling: imaginary parts below are none
 ACCURACY = 1e-10  # of these eigenvalues, relative
@@ -67,7 +67,7 @@ def softest_waves(hamiltonian: Hamiltonian, count: int = 64, watch: Callable[[],
     """
     lattice, isotropic = hamiltonian.lattice, _isotropic(hamiltonian)
     index, opposite = grid_indices(lattice), _opposite(lattice)
-    bands = lattice.atoms if isotropic else 3 * lattice.atoms
+    bands = _components(lattice, isotropic)
     wanted = -(-count // 3) if isotropic else count
     own = np.flatnonzero(np.arange(len(index)) <= opposite)
     q = (index / np.array(lattice.size)) @ lattice.reciprocal
@@ -94,6 +94,8 @@ def softest_waves(hamiltonian: Hamiltonian, count: int = 64, watch: Callable[[],
 def paramagnet(hamiltonian: Hamiltonian, index: NDArray[Any], largest: float | None = None) -> NDArray[Any]:
     """Return matrices F(q) that give white noise the correlations of the paramagnet, [wave, component, component].
 
+    They are upper triangular, in units of 1 / sqrt(meV).
+
     F F^H is proportional to [w + EXCESS (w - w0) - J(q) - 2 A]^-1, the covariance of the spherical model (Berlin & Kac,
     Phys. Rev. 86, 821 (1952)) a little above its ordering temperature; w is the largest eigenvalue of J(q) + 2 A and
     w0 the mean one of 2 A. A component is an atom where couplings do not depend on the direction of spins, else a spin
@@ -103,7 +105,7 @@ def paramagnet(hamiltonian: Hamiltonian, index: NDArray[Any], largest: float | N
     largest   w, meV, if it is known
     """
     lattice, isotropic = hamiltonian.lattice, _isotropic(hamiltonian)
-    bands = lattice.atoms if isotropic else 3 * lattice.atoms
+    bands = _components(lattice, isotropic)
     if len(index) * 16 * bands**2 > AFFORDED:
         return np.ones((len(index), 1, 1))
     J = _softness(hamiltonian, (index / np.array(lattice.size)) @ lattice.reciprocal, isotropic)
@@ -129,6 +131,11 @@ def _isotropic(hamiltonian: Hamiltonian) -> bool:
     blocks = np.concatenate([hamiltonian.present.J, hamiltonian.quadratic])
     plain = hamiltonian.dipole is None and hamiltonian.waves is None
     return plain and bool((blocks == blocks[:, :1, :1] * np.eye(3)).all())
+
+
+def _components(lattice: Lattice, isotropic: bool) -> int:
+    """Return the number of rows of J(q): an atom each where couplings are isotropic, else a spin component."""
+    return lattice.atoms if isotropic else 3 * lattice.atoms
 
 
 Modes = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.complex128]]

@@ -34,7 +34,7 @@ from magsearch.search.lockstep import Task, Work, alike, planned, together
 from magsearch.search.selection import Selection, SteadyState
 
 OFFSPRING = BarzilaiBorwein(Convergence(variance=EARLY))
-DISORDERED = BarzilaiBorwein()  # of the first generation of a model that has no waves to begin with, as of restarts
+DISORDERED = BarzilaiBorwein()  # the same in the first generation of a disordered model: its random spins need longer
 REFINEMENT = BarzilaiBorwein(Convergence(steps=2000, variance=VarianceControl(200, relative=1e-8)))
 TIGHTLY = 1 / 8  # fraction of the replicas of a generation that are rough candidates, which are relaxed tightly
 LEFT = 1 / 8  # fraction of offspring that may still move when their generation ends
@@ -44,7 +44,7 @@ ROUNDING = 1e-7  # of the energy per site in single precision, in units of the s
 FIRST = 16  # replicas of the first generation of a crystal: many need a few starts, and what it costs decides
 SEEDED = 100_000  # spins that seeds hold before breeding begins: many models are solved by restarts alone
 SEEDING = 4  # generations of seeds at most
-SOFT = 2  # of them begin with soft waves: a model that they do not solve has other minima
+SOFT = 2  # of these, made by ``seeds``; the others by ``RESTARTS``, for ground states that are no few soft waves
 POLISH = BarzilaiBorwein(Convergence(steps=2000, variance=None))
 
 
@@ -61,8 +61,8 @@ class GeneticTunneling:
     modes        number of softest modes by which saddle points are found and displaced; 0: none
     fitness      local free energy by which candidates are ranked; None: their energy
     selection    selection of parents
-    seeds        mixture of operators that generate the first generation, and the next ones of a small model (of the
-                 default, one; see ``mixtures``)
+    seeds        mixture of operators that generate the first generation, and up to three more of a small model; the
+                 default is used for two of them, and ``RESTARTS`` for the others
     operators    mixture of operators that generate offspring
     adaptation   0 to 1: share of the offspring whose operator is drawn with the frequencies at which operators
                  generated the candidates that are kept (Spears, Proc. Evolutionary Programming 1995: a candidate
@@ -105,9 +105,9 @@ class GeneticTunneling:
 
     @property
     def mixtures(self) -> tuple[Mixture, Mixture, Mixture]:
-        """Mixtures of the first ``SOFT`` generations, of further seeds, and of offspring.
+        """Mixtures of the first ``SOFT`` generations, of the other generations of seeds, and of offspring.
 
-        Further seeds are ``RESTARTS``, unless ``seeds`` are not the default.
+        The second is ``RESTARTS``, or ``seeds`` if these are not the default.
         """
         return self.seeds, RESTARTS if self.seeds == SEEDS else self.seeds, self.operators
 
