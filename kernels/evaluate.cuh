@@ -24,7 +24,8 @@ struct Sums {
 };
 
 // the bilinear field sum_j J_ij s_j of a site, from the neighbour list; spin(j) are those of one replica (or register),
-// `at_once` of which are on their way before the first is used
+// `at_once` of which are on their way before the first is used. On a CPU, a coupling below zero is a diagonal matrix,
+// the one in row ~coupling.
 template <typename real, int at_once = bonds_at_once, typename Spin>
 DEVICE vec<lane<real>> bilinear(const Spin& spin, const int* neighbour, const int* coupling, const real* matrices,
                                 int first, int last) {
@@ -45,7 +46,16 @@ DEVICE vec<lane<real>> bilinear(const Spin& spin, const int* neighbour, const in
             for (int n = 0; n < at_once; ++n) s[n] = spin(neighbour[k + n]);
             for (int n = 0; n < at_once; ++n) add(Matrix<real>(matrices + matrix_stride * coupling[k + n]), s[n]);
         }
-    for (; k < last; ++k) add(Matrix<real>(matrices + matrix_stride * coupling[k]), spin(neighbour[k]));
+    for (; k < last; ++k) {
+        const int row = coupling[k];
+        const auto s = spin(neighbour[k]);
+        if (lanes<real> > 1 && row < 0) {
+            const Matrix<real> J(matrices + matrix_stride * ~row);
+            sum[0] = sum[0] + vec<lane<real>>{J[0] * s.x, J[4] * s.y, J[8] * s.z};
+        } else {
+            add(Matrix<real>(matrices + matrix_stride * row), s);
+        }
+    }
     return sum[0] + sum[1] + sum[2];
 }
 

@@ -269,6 +269,25 @@ def test_isotropic_couplings_are_invariant_under_global_rotation(device):
     assert_allclose(evaluator.field(s @ turn.T), evaluator.field(s) @ turn.T, atol=1e-12)
 
 
+def test_rotated_couplings_have_the_energy_of_rotated_spins(target, real):
+    """E(R J R^T, R s) = E(J, s), and fields turn: couplings with zeros off the diagonal have kernels of their own."""
+    model, random = square_bloch(), np.random.default_rng(11)
+    J = np.array([random.normal() * np.eye(3), np.diag(random.normal(size=3)), random.normal(size=(3, 3))])
+    x = (1, 0, 0), (0, 1, 0), (1, 1, 0)
+    bonds = Bonds.pairs([0, 0, 0], [0, 0, 0], J, np.array(x))
+    R = Rotation.random(rng=random).as_matrix()
+    crystal = replace(model, bonds=bonds, anisotropy=(), field=(0, 0, 0))
+    turned = replace(crystal, bonds=bonds.with_matrices(R @ bonds.J @ R.T))
+    s = oracle.random_textures(crystal, target.width + 3)
+    one, other = Evaluator(crystal, target, real), Evaluator(turned, target, real)
+    assert one.path == other.path == "direct"
+    field = oracle.field(crystal, s)
+    scale, tolerance = scale_of(field), TOLERANCE[real]
+    assert_allclose(other.energies(s @ R.T), one.energies(s), rtol=0, atol=tolerance * scale.max())
+    assert_allclose(other.field(s @ R.T), one.field(s) @ R.T, rtol=0, atol=20 * tolerance * np.abs(field).max())
+    assert_allclose(one.energies(s), oracle.energy(crystal, s), rtol=0, atol=tolerance * scale.max())
+
+
 # -- edges, small boxes, vacancies -----------------------------------------------------------------------------------
 
 

@@ -182,7 +182,9 @@ def test_soft_waves_are_for_crystals():
     molecule = Hamiltonian(
         Lattice.cluster(np.eye(4)[:, :3]), Bonds.none(), site_bonds=Bonds.pairs([0], [1], np.eye(3)[None])
     )
-    assert_allclose(weights(mixture, molecule), divided(1 / 5 / 3))  # one cell, four atoms; one pair, both ways
+    assert_allclose(weights(mixture, molecule), divided(0))  # 1 / 5 / 3: one cell, four atoms; one pair, both ways
+    pair = Hamiltonian(Lattice.cluster(np.eye(2, 3)), Bonds.none())
+    assert_allclose(weights(mixture, pair), divided(1 / 3))
     disordered = replace(crystal, site_bonds=Bonds.pairs([0] * 7, [1] * 7, np.tile(np.eye(3), (7, 1, 1))))
     share = (1 + cells * bonds) / (1 + cells * bonds + len(disordered.site_bonds))
     assert_allclose(weights(mixture, disordered), divided(cells / (cells + 1) * share))

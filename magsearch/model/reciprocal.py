@@ -26,18 +26,22 @@ def wave_vectors(lattice: Lattice) -> NDArray[np.float64]:
 
     Each is the representative closest to q = 0: the first Brillouin zone. The array is shared and read-only.
     """
-    from scipy.spatial import cKDTree
-
     axes, B = reciprocal(lattice)
     if not axes:
         return _shared(np.zeros((*lattice.grid, 3)))
     reduced, times = shortest(B, np.eye(len(B)))
     h = np.stack([lattice.coordinates[:, axis] / lattice.size[axis] for axis in axes], axis=1) @ np.linalg.inv(times)
     q = (h - np.rint(h)) @ reduced
-    G = combinations(reduced, np.linalg.norm(reduced, axis=1).sum()) @ reduced
-    G = G[np.argsort(np.linalg.norm(G, axis=1), kind="stable")]
-    distance, near = cKDTree(G).query(q, k=1)
-    q = np.where((distance < np.linalg.norm(q, axis=1) * (1 - 1e-9))[:, None], q - G[near], q)
+    length2 = (q**2).sum(axis=1)
+    G = combinations(reduced, 2 * np.sqrt(length2.max())) @ reduced  # to longer ones, no q is closer than to zero
+    G = G[np.argsort(np.linalg.norm(G, axis=1), kind="stable")][1:]
+    outer = np.flatnonzero(length2 > (G[:1] ** 2).sum() / 4)  # the others are in the zone
+    from_origin, least = q[outer], length2[outer]
+    for vector in G:
+        moved = from_origin - vector
+        square = (moved**2).sum(axis=1)
+        closer = square < least * (1 - 2e-9)
+        q[outer[closer]], least[closer] = moved[closer], square[closer]
     return _shared(q.reshape(*lattice.grid, 3))
 
 

@@ -68,40 +68,42 @@ def sheets(lattice: Lattice) -> list[NDArray[np.int64]]:
     return np.split(order, np.flatnonzero(apart) + 1)
 
 
+@lru_cache(maxsize=16)
 def triangles(lattice: Lattice) -> NDArray[np.int64]:
     """Delaunay triangles between the sites of every sheet of every layer, [triangle, 3] sites.
 
     Counterclockwise seen from the tip of the plane's normal (``plane_frame``). A sheet holds the atoms of one height.
     Triangles that would cross an open edge are left out; a chain has none. The array is shared: do not write to it.
     """
-    return _triangles(lattice)[0]
+    atoms, offsets, which = _of_all_sheets(lattice)
+    there = lattice.neighbours(offsets)
+    exist = (there >= 0)[which].all(axis=1)  # [triangle, cell]
+    corners = np.stack([(there[which[:, k]] * lattice.atoms + atoms[:, k, None])[exist] for k in range(3)], axis=1)
+    corners.flags.writeable = False
+    return corners
 
 
+@lru_cache(maxsize=16)
 def inside(lattice: Lattice) -> NDArray[np.bool_]:
     """Which of ``triangles(lattice)`` can be drawn between the positions of their sites, [triangle].
 
     The others reach over a periodic edge.
     """
-    return _triangles(lattice)[1]
+    _, offsets, which = _of_all_sheets(lattice)
+    ahead = lattice.coordinates + offsets[:, None]  # [offset, cell, 3]
+    within = np.logical_and.reduce((ahead >= 0) & (ahead < lattice.size), axis=2)
+    exist = (lattice.neighbours(offsets) >= 0)[which].all(axis=1)
+    whole: NDArray[np.bool_] = np.logical_and.reduce(within[which], axis=1)[exist]
+    whole.flags.writeable = False
+    return whole
 
 
-@lru_cache(maxsize=16)
-def _triangles(lattice: Lattice) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _of_all_sheets(lattice: Lattice) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the triangles of one cell: atoms [triangle, 3], offsets [offset, 3] and the one of each atom."""
     frame, parts = plane_frame(lattice), sheets(lattice)
-    atoms, offsets = (
-        np.concatenate(of) for of in zip(*(_cell_triangles(lattice, s, frame) for s in parts), strict=True)
-    )
-    different, which = np.unique(offsets.reshape(-1, 3), axis=0, return_inverse=True)
-    which = which.reshape(atoms.shape)
-    there = lattice.neighbours(different)
-    ahead = lattice.coordinates + different[:, None]  # [offset, cell, 3]
-    within = ((ahead >= 0) & (ahead < lattice.size)).all(axis=2)
-    exist = (there >= 0)[which].all(axis=1)  # [triangle, cell]
-    corners = np.stack([(there[which[:, k]] * lattice.atoms + atoms[:, k, None])[exist] for k in range(3)], axis=1)
-    whole = within[which].all(axis=1)[exist]
-    for array in (corners, whole):
-        array.flags.writeable = False
-    return corners, whole
+    atoms, cells = (np.concatenate(of) for of in zip(*(_cell_triangles(lattice, s, frame) for s in parts), strict=True))
+    offsets, which = np.unique(cells.reshape(-1, 3), axis=0, return_inverse=True)
+    return atoms, offsets, which.reshape(atoms.shape)
 
 
 def _cell_triangles(

@@ -24,6 +24,8 @@ BREEDING: Mixture = (  # measured in benchmarks/RESULTS.md, Contribution of oper
     (ExchangeWave(), 2.0), (TranslateTexture(), 2.0), (SoftWaves(), 3.0), (RandomSpins(), 0.5),
 )  # fmt: skip
 
+FEW = 1 / 8  # of ``crystalline``: fewer soft waves are not worth the time that it takes to find those of a large cell
+
 
 def crystalline(hamiltonian: Hamiltonian) -> float:
     """Return how far soft waves are a basis of the minima of a model, 0 to 1.
@@ -40,12 +42,14 @@ def crystalline(hamiltonian: Hamiltonian) -> float:
 def weights(mixture: Mixture, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
     """Return the weight of each operator of a mixture for a model, [operator].
 
-    Soft waves keep ``crystalline`` of theirs; random and correlated spins have the rest, where the mixture has any.
+    Soft waves keep ``crystalline`` of theirs. Random and correlated spins, where the mixture has any, have the rest,
+    and all of it where less than ``FEW`` would be kept.
     """
     weight, kept = np.array([weight for _, weight in mixture]), crystalline(hamiltonian)
     kinds = SoftWaves, (CorrelatedSpins, RandomSpins)
     waves, random = (np.array([isinstance(one, kind) for one, _ in mixture]) for kind in kinds)
     random &= weight > 0
     if random.any():
+        kept = kept if kept >= FEW else 0.0
         weight[random] += (1 - kept) * weight[waves].sum() / random.sum()
     return np.where(waves, kept * weight, weight)

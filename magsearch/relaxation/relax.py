@@ -171,12 +171,15 @@ def _descend(
     cycle = Cycle(motion, minimizer.iteration(motion))
     if steps % 2 == 0 and motion.spare is None:
         state[STATE["RESTING"]] = REASONS.index("padding")
-    motion.spare = None
+    motion.spare, arrived = None, 0
     while True:
         watch()
         cycle.run(min(LOOK, steps - motion.iteration))
-        columns = seats.columns  # [column] replica; padding is below zero
         resting = device.host(motion.flat["state"][STATE["RESTING"]])
+        before, arrived = arrived, int(np.count_nonzero(resting))
+        if arrived == before and motion.iteration < steps:
+            continue
+        columns = seats.columns  # [column] replica; padding is below zero
         late = ends.late(columns[(columns >= 0) & (resting == 0)])
         if len(late):
             resting[np.isin(columns, late)] = REASONS.index("cut")
@@ -193,7 +196,7 @@ def _descend(
         if fewer is None:
             return
         seats, sources = fewer
-        motion = motion.thinned(sources)
+        motion, arrived = motion.thinned(sources), 0
         cycle = Cycle(motion, minimizer.iteration(motion))
 
 
