@@ -21,7 +21,7 @@ AT_ONCE = 64 * 2**20  # bytes of J(q) that are held at a time
 AFFORDED = 16 * 2**20  # bytes of J(q) up to which the paramagnet is computed, in less than a second
 EXCESS = 0.02  # distance of the paramagnet from its order, in units of the ordering temperature
 LARGE = 1000  # components of J(q), of which few eigenvectors are computed
-ROUNDING = 1e-13  # of the largest coupling: imaginary parts below are none
+ROUNDING = 1e-13  # of the largest coupling: what differs by less is equal
 ACCURACY = 1e-10  # of these eigenvalues, relative
 
 
@@ -145,8 +145,9 @@ def _all(hamiltonian: Hamiltonian, q: NDArray[np.float64], count: int, isotropic
     """Yield some modes of each q: its number [mode], eigenvalues of J(q) + 2 A, eigenvectors [mode, component]."""
     J, number = _softness(hamiltonian, q, isotropic), np.arange(len(q))
     if count < len(q):  # eigenvectors take longer than eigenvalues
-        softest = np.linalg.eigvalsh(J)[:, -1]
-        number = np.sort(np.argsort(-softest, kind="stable")[:count])
+        every = np.linalg.eigvalsh(J)
+        least = np.partition(every.ravel(), -count)[-count]
+        number = np.flatnonzero(every[:, -1] >= least - ROUNDING * np.abs(every).max())  # with those that are as soft
         J = J[number]
     values, vectors = np.linalg.eigh(J)  # ascending: the last is the softest
     values, vectors = values[:, : -count - 1 : -1], vectors[:, :, : -count - 1 : -1].swapaxes(1, 2)
