@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from magsearch.engine.device import Device
 from magsearch.errors import InputError
+from magsearch.model.bonds import diagonal
 from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.terms.dipole import Dipole
 from magsearch.model.terms.term import UnsupportedTerm
@@ -68,8 +69,7 @@ class Neighbours:
         """
         number = self.coupling
         if not device.together:
-            diagonal = (self.matrices * (1 - np.eye(3)) == 0).all(axis=(1, 2))
-            number = np.where(diagonal[number], ~number, number)
+            number = np.where(diagonal(self.matrices)[number], ~number, number)
         start, neighbour, coupling = (
             device.array(values, np.int32)
             for values in (self.start, np.append(self.neighbour, 0), np.append(number, 0))

@@ -35,6 +35,11 @@ def dmi_vector(J: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([odd[..., 1, 2], odd[..., 2, 0], odd[..., 0, 1]], axis=-1)
 
 
+def diagonal(J: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which matrices [..., 3, 3] have zeros off the diagonal: isotropic exchange, XXZ, Kitaev, ..."""
+    return np.asarray((J * (1 - np.eye(3)) == 0).all(axis=(-2, -1)))
+
+
 class BondError(ValueError):
     """A coupling that makes no sense, or does not fit the lattice.
 
