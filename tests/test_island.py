@@ -38,6 +38,7 @@ from magsearch.search.island import (
     FIRST,
     LEFT,
     OFFSPRING,
+    REFINEMENT,
     GeneticTunneling,
     Island,
     State,
@@ -149,6 +150,25 @@ def test_the_first_generation_ends_early_where_it_consists_of_waves(name, minimi
     populated.breed()
     task = next(populated.breeding())
     assert (task.minimizer, task.schedule.left) == (minimizer, LEFT)
+
+
+@pytest.mark.parametrize("name", ["square_bloch", "kagome_tensor"])
+def test_offspring_better_than_all_candidates_are_relaxed_tightly_at_once(name):
+    """Within the tolerance of rough candidates, ten times 1e-6 of the stiffest coupling per site."""
+    populated = island(MODELS[name], replicas=64)
+    schedule = next(populated.breeding()).schedule
+    assert schedule.tight == REFINEMENT.convergence
+    assert (schedule.bounds == np.inf).all()
+    populated.breed()
+    first = [candidate for candidate in populated.candidates if candidate.refined]
+    assert first, "of the first generation, which has no rough candidates"
+    assert first[0].energy <= populated.candidates[0].energy + 1e-5 * MODELS[name].stiffness * MODELS[name].n_spins
+    schedule = next(populated.breeding()).schedule
+    best = min(candidate.energy for candidate in populated.candidates)
+    reach = 1e-5 * MODELS[name].stiffness * MODELS[name].n_spins
+    assert_allclose(schedule.bounds, best + reach, rtol=1e-12)
+    other = island(MODELS[name], replicas=64, minimizer=LBFGS())  # which cannot change to another minimiser
+    assert next(other.breeding()).schedule.tight is None
 
 
 def test_operators_are_drawn_by_their_weights():

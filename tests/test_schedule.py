@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
-from models import square_bloch
+from models import MODELS, square_bloch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from magsearch.engine.evaluator import Evaluator
@@ -16,26 +16,29 @@ from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
 from magsearch.relaxation.convergence import EARLY, Convergence, VarianceControl
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.motion import Motion
-from magsearch.relaxation.relax import relax
+from magsearch.relaxation.relax import LOOK, relax
 from magsearch.relaxation.schedule import Schedule
 from magsearch.relaxation.seats import FAMILY
 
 MINIMIZER = BarzilaiBorwein(Convergence(torque=1e-3, steps=400, variance=None))
 
 
-def scheduled(replicas: int, left: float = 0.2) -> Schedule:
+TIGHT = replace(MINIMIZER.convergence, torque=1e-4)
+
+
+def scheduled(replicas: int, left: float = 0.2, tight: Convergence | None = None) -> Schedule:
     """Every seventh replica never converges, and follows the others."""
     follows = np.arange(replicas) % 7 == 3
-    tight, loose = replace(MINIMIZER.convergence, torque=0.0), replace(MINIMIZER.convergence, variance=EARLY)
-    return Schedule(tuple(tight if each else loose for each in follows), follows, left)
+    never, loose = replace(MINIMIZER.convergence, torque=0.0), replace(MINIMIZER.convergence, variance=EARLY)
+    return Schedule(tuple(never if each else loose for each in follows), follows, left, tight)
 
 
 @pytest.mark.parametrize("path", ["direct", "fourier"])
-@pytest.mark.parametrize("fail", [1, 3])
-def test_a_schedule_ends_families_as_it_ends_them_alone(device, path, fail, monkeypatch):
+@pytest.mark.parametrize(("fail", "tight"), [(1, TIGHT), (3, TIGHT), (3, None)])
+def test_a_schedule_ends_families_as_it_ends_them_alone(device, path, fail, tight, monkeypatch):
     """Not a bit differs between a batch, its families, and parts of it that fit into memory."""
     model, count = square_bloch(), 4 * FAMILY - 5
-    evaluator, plan = Evaluator(model, device, np.float32, path), scheduled(count)
+    evaluator, plan = Evaluator(model, device, np.float32, path), scheduled(count, tight=tight)
     s = oracle.random_textures(model, count)
     whole, start = relax(MINIMIZER, evaluator, s, schedule=plan), Motion.start
     assert {"cut", "torque"} <= set(whole.reason)
@@ -50,13 +53,14 @@ def test_a_schedule_ends_families_as_it_ends_them_alone(device, path, fail, monk
         parts = relax(MINIMIZER, evaluator, s, schedule=plan)
     for first in range(0, count, FAMILY):
         own = slice(first, first + FAMILY)
-        family = Schedule(plan.convergence[own], plan.followers[own], plan.left)
+        family = Schedule(plan.convergence[own], plan.followers[own], plan.left, plan.tight)
         alone = relax(MINIMIZER, evaluator, s[own], schedule=family)
         for found in (whole, parts):
             assert_array_equal(found.textures[own], alone.textures)
             assert_array_equal(found.energy[own], alone.energy)
             assert_array_equal(found.torque[own], alone.torque)
             assert found.reason[own] == alone.reason
+            assert_array_equal(found.tightened[own], alone.tightened)
 
 
 @pytest.mark.parametrize("path", ["direct", "fourier"])
@@ -81,6 +85,54 @@ def test_few_replicas_do_not_keep_many_waiting(device, path):
     textures = found.textures.astype(np.float64)
     assert_allclose(found.energy, oracle.energy(model, textures), rtol=1e-5)
     assert_allclose(found.magnetization, textures.mean(axis=1), atol=1e-6)
+
+
+COUNT = 2 * FAMILY
+LOOSE = Schedule((replace(MINIMIZER.convergence, torque=0.02),) * COUNT, np.zeros(COUNT, dtype=bool))
+
+
+def test_the_best_of_a_family_is_relaxed_tightly(device):
+    """Which of the replicas come to rest with the least energy so far is plain from a run without this.
+
+    Those of the last look are relaxed no further: their families end.
+    """
+    model = MODELS["kagome_tensor"]
+    evaluator, s = Evaluator(model, device, np.float32, "direct"), oracle.random_textures(model, COUNT)
+    plain = relax(MINIMIZER, evaluator, s, schedule=LOOSE)
+    found = relax(MINIMIZER, evaluator, s, schedule=replace(LOOSE, tight=TIGHT))
+    chosen, looks = found.tightened, -(-plain.steps // LOOK)  # after which each was found at rest
+    for first in range(0, COUNT, FAMILY):
+        own = np.arange(first, first + FAMILY)
+        for k in own:
+            others = own[(looks[own] <= looks[k]) & (own != k)]
+            lowest = (plain.energy[k] < plain.energy[others]).all()
+            assert chosen[k] == (lowest and looks[k] < looks[own].max())
+        assert chosen[own].any()
+    assert_array_equal(found.textures[~chosen], plain.textures[~chosen])
+    assert (found.steps[chosen] > plain.steps[chosen]).all()
+    assert (
+        found.energy[chosen] <= plain.energy[chosen] + 2e-7 * np.abs(plain.energy[chosen])
+    ).all()  # single precision
+    ended = chosen & found.converged
+    assert ended.any()
+    assert (found.torque[ended] < TIGHT.torque).all()
+
+
+def test_only_replicas_below_the_bound_are_relaxed_tightly(device):
+    model = MODELS["kagome_tensor"]
+    evaluator, s = Evaluator(model, device, np.float32, "direct"), oracle.random_textures(model, COUNT)
+    plain = relax(MINIMIZER, evaluator, s, schedule=LOOSE)
+    chosen = relax(MINIMIZER, evaluator, s, schedule=replace(LOOSE, tight=TIGHT)).tightened
+    lowest = [first + np.argmin(np.where(chosen, plain.energy, np.inf)[first:][:FAMILY]) for first in (0, FAMILY)]
+    bound = np.repeat(plain.energy[lowest] + (1e-6, 0.0), FAMILY)  # has to be below, not at it
+    found = relax(MINIMIZER, evaluator, s, schedule=replace(LOOSE, tight=TIGHT, least=bound))
+    assert_array_equal(np.flatnonzero(found.tightened), lowest[:1])
+
+
+def test_joined_schedules_keep_their_bounds():
+    one, other = scheduled(3, tight=TIGHT), replace(scheduled(2, tight=TIGHT), least=np.array([1.0, 1.0]))
+    assert Schedule.joined([one, other]).bounds.tolist() == [np.inf, np.inf, np.inf, 1.0, 1.0]
+    assert Schedule.joined([one, other]).tight == TIGHT
 
 
 @pytest.mark.parametrize("minimizer", [MINIMIZER, LBFGS(MINIMIZER.convergence)], ids=["bb", "lbfgs"])

@@ -14,6 +14,7 @@ from magsearch.engine.graph import Launch
 from magsearch.engine.kernels import rows
 from magsearch.formatting import counted
 from magsearch.randomness import Key
+from magsearch.relaxation.convergence import Convergence
 
 STATE = rows("State")
 REASONS = ("moving", "torque", "variance", "padding", "cut")  # values of the row RESTING
@@ -123,6 +124,14 @@ class Motion:
         self.flat["state"][STATE["RESTING"]] = array(resting, np.float64)
         if "awake" in self.flat:  # of a heat bath, which reads it before the next sweep
             self.flat["awake"][...] = array(resting == 0, self.evaluator.real)
+
+    def tighten(self, columns: NDArray[np.int64], convergence: Convergence) -> None:
+        """Let replicas at rest move again, until they have another convergence; columns [moved]."""
+        device, state = self.evaluator.device, self.flat["state"]
+        there, thresholds = device.array(columns, np.int64), np.array(convergence.thresholds(self.evaluator))
+        state[THRESHOLDS, there] = device.array(thresholds[:, None], np.float64)
+        state[STATE["WINDOW_STEPS"], there] = 0
+        state[STATE["RESTING"], there] = 0
 
     def bind(self, kernel: str, *arguments: Any, blocks: int | None = None) -> Launch:
         """Bind a kernel on this population: its last argument, the number of replicas, is added."""

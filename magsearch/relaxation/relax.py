@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magsearch.engine.device import Device, exhausted
-from magsearch.engine.evaluator import SUM, Evaluator
+from magsearch.engine.evaluator import SUM, Evaluator, held
 from magsearch.engine.graph import Launch
 from magsearch.engine.path import Path
 from magsearch.model.hamiltonian import Hamiltonian
@@ -27,6 +27,7 @@ from magsearch.relaxation.schedule import Ends, Schedule
 from magsearch.relaxation.seats import Seats, families, seated
 
 KEPT = STATE["STEPS"] + 1  # rows of the state that a relaxation returns
+ARRIVED = [REASONS.index(reason) for reason in CONVERGED]
 LOOK = 20  # polling interval of the state, iterations
 Watch = Callable[[], None]
 
@@ -41,6 +42,7 @@ class Relaxation:
     magnetization: NDArray[np.float64]  # [replica, 3] mean spin
     steps: NDArray[np.int64]  # [replica] evaluations
     reason: tuple[str, ...]  # of REASONS; "moving" where the steps ran out, "cut" where a schedule ended it
+    tightened: NDArray[np.bool_]  # [replica] whether a schedule asked for another convergence when it came to rest
 
     @property
     def evaluations(self) -> int:
@@ -119,7 +121,7 @@ def relax(
     thresholds = schedule.thresholds(evaluator)
     final = batch if overwrite or not on_device else device.xp.empty_like(batch)
     del textures
-    state = np.zeros((KEPT, len(batch)))
+    state, tightened = np.zeros((KEPT, len(batch))), np.zeros(len(batch), dtype=bool)
     every = None if tesla is None else np.broadcast_to(np.atleast_2d(tesla), (len(batch), 3))
     parts = [families(len(batch), groups)]
     while parts:
@@ -133,6 +135,7 @@ def relax(
             start = partial(Motion.start, evaluator, batch[own], fields, key, seats.columns, first, thresholds[:, own])
             _descend(minimizer, start, seats, ends, final[own], state[:, own], watch)
             _measure(evaluator, fields, ends.families, final[own], state[:, own])
+            tightened[own] = ends.tightened
             continue
         except Exception as error:
             if not exhausted(error) or len(part) == 1 or (final is batch and state[:, own].any()):
@@ -147,6 +150,7 @@ def relax(
         magnetization=state[STATE["MEAN_X"] : STATE["MEAN_Z"] + 1].T,
         steps=state[STATE["STEPS"]].astype(np.int64),
         reason=tuple(REASONS[int(k)] for k in state[STATE["RESTING"]]),
+        tightened=tightened,
     )
 
 
@@ -175,14 +179,22 @@ def _descend(
     while True:
         watch()
         cycle.run(min(LOOK, steps - motion.iteration))
-        resting = device.host(motion.flat["state"][STATE["RESTING"]])
+        state_now = device.host(motion.flat["state"][: STATE["RESTING"] + 1])
+        energy, resting = state_now[STATE["ENERGY_NOW"]], state_now[STATE["RESTING"]]
         before, arrived = arrived, int(np.count_nonzero(resting))
         if arrived == before and motion.iteration < steps:
             continue
         columns = seats.columns  # [column] replica; padding is below zero
-        late = ends.late(columns[(columns >= 0) & (resting == 0)])
-        if len(late):
-            resting[np.isin(columns, late)] = REASONS.index("cut")
+        over = ends.over(columns[(columns >= 0) & (resting == 0)])
+        ending = (columns >= 0) & over[ends.home[held(columns)]]
+        if ends.tight is not None:
+            rests = (columns >= 0) & np.isin(resting, ARRIVED) & ~ending
+            best = np.isin(columns, ends.best(columns[rests], energy[rests]))
+            motion.tighten(np.flatnonzero(best), ends.tight)
+            resting[best], arrived = 0, arrived - int(best.sum())
+        late = ending & (resting == 0)
+        if late.any():
+            resting[late] = REASONS.index("cut")
             motion.rest(resting)
         moving = columns[(columns >= 0) & (resting == 0)]
         done = len(moving) == 0 or motion.iteration >= steps
@@ -208,7 +220,7 @@ def _measure(
     state: NDArray[np.float64],
 ) -> None:
     """Evaluate the replicas that did not converge: they moved after they were last looked at."""
-    late = ~np.isin(state[STATE["RESTING"]], [REASONS.index(reason) for reason in CONVERGED])
+    late = ~np.isin(state[STATE["RESTING"]], ARRIVED)
     if not late.any():
         return
     place = np.cumsum(late) - 1

@@ -1,4 +1,4 @@
-"""When the replicas of a batch end: each as it converges, and its family before few keep many waiting."""
+"""When the replicas of a batch end: each as it converges, the best tightly, families before few keep many waiting."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ class Schedule:
     convergence   of each replica, with the same number of steps
     followers     [replica] those that stop as soon as the others of their family do
     left          fraction of the others of a family that may still move when it ends
+    tight         convergence for a replica that comes to rest with the lowest energy of its family so far: it moves
+                  until then, as a follower; None: no replica does
+    least         [replica] meV, that this energy has to be below, the same in a family; None: any will do
 
     Families, the parts of a batch that never depend on others, end one by one, so that results do not depend on
     what is relaxed in the same batch.
@@ -27,6 +30,8 @@ class Schedule:
     convergence: tuple[Convergence, ...]
     followers: NDArray[np.bool_]
     left: float = 0.0
+    tight: Convergence | None = None
+    least: NDArray[np.float64] | None = None
 
     @classmethod
     def plain(cls, convergence: Convergence, replicas: int, left: float = 0.0) -> Schedule:
@@ -35,9 +40,17 @@ class Schedule:
 
     @classmethod
     def joined(cls, schedules: Sequence[Schedule]) -> Schedule:
-        """Return the schedule of batches with the same ``left``, one after the other."""
+        """Return the schedule of batches with the same ``left`` and ``tight``, one after the other."""
         convergence = tuple(each for schedule in schedules for each in schedule.convergence)
-        return cls(convergence, np.concatenate([each.followers for each in schedules]), schedules[0].left)
+        followers, least = (
+            np.concatenate(of) for of in zip(*((s.followers, s.bounds) for s in schedules), strict=True)
+        )
+        return cls(convergence, followers, schedules[0].left, schedules[0].tight, least)
+
+    @property
+    def bounds(self) -> NDArray[np.float64]:
+        """``least`` of every replica."""
+        return np.full(len(self.convergence), np.inf) if self.least is None else self.least
 
     def thresholds(self, evaluator: Evaluator) -> NDArray[np.float64]:
         """Return window, torque (meV), variances of energy (meV^2) and moment of each replica, [4, replica]."""
@@ -50,16 +63,22 @@ class Schedule:
 class Ends:
     """The ends of the families of a part of a batch.
 
-    families   [family][member] replicas, counted from the first of this part
-    home       [replica] its family
-    leads      [replica] whether the others of its family wait for it
-    allowed    [family] how many of those that lead may still move when the family ends
+    families    [family][member] replicas, counted from the first of this part
+    home        [replica] its family
+    leads       [replica] whether the others of its family wait for it
+    allowed     [family] how many of those that lead may still move when the family ends
+    tight       convergence of the best; None: no replica is relaxed tightly
+    lowest      [family] meV, least energy with which a replica has come to rest
+    tightened   [replica] whether it was the best of its family when it came to rest
     """
 
     families: tuple[NDArray[np.int64], ...]
     home: NDArray[np.int64]
     leads: NDArray[np.bool_]
     allowed: NDArray[np.int64]
+    tight: Convergence | None
+    lowest: NDArray[np.float64]
+    tightened: NDArray[np.bool_]
 
     @classmethod
     def of(cls, schedule: Schedule, families: Sequence[NDArray[np.int64]]) -> Ends:
@@ -69,9 +88,26 @@ class Ends:
         home = np.concatenate([np.full(len(members), k) for k, members in enumerate(own)])
         leads = ~schedule.followers[first : first + len(home)]
         allowed = np.floor(schedule.left * np.bincount(home[leads], minlength=len(own))).astype(np.int64)
-        return cls(own, home, leads, allowed)
+        lowest = schedule.bounds[[members[0] for members in families]]
+        return cls(own, home, leads, allowed, schedule.tight, lowest, np.zeros(len(home), dtype=bool))
 
-    def late(self, moving: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return those of the replicas that still move whose families end now."""
+    def over(self, moving: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which families end now, [family], given the replicas that still move."""
         waited = np.bincount(self.home[moving[self.leads[moving]]], minlength=len(self.families))
-        return moving[(waited <= self.allowed)[self.home[moving]]]
+        return np.asarray(waited <= self.allowed)
+
+    def best(self, resting: NDArray[np.int64], energy: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return those of the replicas at rest that are the first to have so little energy [replica] in their families.
+
+        Each is returned once: from then on it is relaxed tightly, as a follower.
+        """
+        lead = self.leads[resting]
+        resting, energy = resting[lead], energy[lead]
+        order = np.argsort(energy, kind="stable")
+        home, first = np.unique(self.home[resting[order]], return_index=True)
+        lower = energy[order[first]] < self.lowest[home]
+        chosen = order[first[lower]]
+        self.lowest[home[lower]] = energy[chosen]
+        found = resting[chosen]
+        self.leads[found], self.tightened[found] = False, True
+        return found

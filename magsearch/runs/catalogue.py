@@ -132,7 +132,7 @@ def descended(division: Division, textures: NDArray[np.float64]) -> Relaxation:
 
     return Relaxation(
         joined("textures"), joined("energy"), joined("torque"), joined("magnetization"), joined("steps"),
-        tuple(reasons[k] for k in back),
+        tuple(reasons[k] for k in back), joined("tightened"),
     )  # fmt: skip
 
 

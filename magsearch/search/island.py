@@ -243,7 +243,8 @@ class Island:
             fitness = self.settings.fitness(evaluator, textures, relaxed.energy, self.watch, always)
             free_energy = fitness.value
         self.watch()
-        energy, torque, refined = (of.tolist() for of in (relaxed.energy, relaxed.torque, tight & relaxed.converged))
+        refined = ((tight | relaxed.tightened) & relaxed.converged).tolist()
+        energy, torque = relaxed.energy.tolist(), relaxed.torque.tolist()
         after = [
             candidate.but(
                 spins=relaxed.textures[k],
@@ -296,7 +297,7 @@ class Island:
         slack = ROUNDING * self.evaluator.stiffness * self.crystal.hamiltonian.n_spins
         order = sorted(ranked(candidates), key=lambda c: c.worth + (0.0 if c.refined else slack))
         looseness = [1.0 if candidate.refined else LOOSENESS for candidate in order]
-        kept = distinct([candidate.fingerprint for candidate in order], 1e-6 * self.evaluator.stiffness, looseness)
+        kept = distinct([candidate.fingerprint for candidate in order], self._tolerance, looseness)
         return ranked([order[place] for place in kept])
 
     def _best(self, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -333,10 +334,11 @@ class Island:
         """Relax offspring, and rough candidates tightly; return both, and the number of evaluations.
 
         In one batch where their minimisers allow it: rough candidates then move for as long as offspring do, and
-        those that have not converged continue in the next generation.
+        those that have not converged continue in the next generation. So do offspring that come to rest with less
+        energy than all candidates: they are relaxed tightly at once.
         """
         (first, left), second = self._pace, self.settings.refinement
-        if isinstance(first, Method) or not rough or not alike(first, second):
+        if isinstance(first, Method) or not alike(first, second):
             plan = planned(first, offspring, left)
             new, evaluations = yield from self._relaxing(offspring, first, self.evaluator, plan)
             refined: list[Candidate] = []
@@ -345,14 +347,22 @@ class Island:
                 evaluations += more
             return new, refined, evaluations
         tight = np.zeros(len(offspring) + len(rough), dtype=bool)
-        tight[np.arange(len(rough)) * len(tight) // len(rough)] = True  # a few in every family
+        if rough:
+            tight[np.arange(len(rough)) * len(tight) // len(rough)] = True  # a few in every family
         waiting = iter(offspring), iter(rough)
         batch = [next(waiting[int(follows)]) for follows in tight]
         convergence = tuple(second.convergence if follows else first.convergence for follows in tight)
-        schedule = Schedule(convergence, tight, left)
+        least = np.full(len(tight), min((candidate.energy for candidate in self.candidates), default=np.inf))
+        least += LOOSENESS * self._tolerance * self.crystal.hamiltonian.n_spins
+        schedule = Schedule(convergence, tight, left, second.convergence, least)
         done, evaluations = yield from self._relaxing(batch, first, self.evaluator, schedule, tight)
         new, refined = ([done[place] for place in np.flatnonzero(tight == follows)] for follows in (False, True))
         return new, refined, evaluations
+
+    @property
+    def _tolerance(self) -> float:
+        """Energy, meV per site, by which refined copies of one minimum may differ."""
+        return 1e-6 * self.evaluator.stiffness
 
     @property
     def _pace(self) -> tuple[Minimizer | Method, float]:

@@ -30,4 +30,5 @@ def better(old: Relaxation, new: Relaxation, accepted: np.ndarray | None = None)
         magnetization=chosen(old.magnetization, new.magnetization),
         steps=old.steps + new.steps,
         reason=tuple(b if t else a for a, b, t in zip(old.reason, new.reason, take, strict=True)),
+        tightened=chosen(old.tightened, new.tightened),
     )
