@@ -92,7 +92,7 @@ LOOSE = Schedule((replace(MINIMIZER.convergence, torque=0.02),) * COUNT, np.zero
 
 
 def test_the_best_of_a_family_is_relaxed_tightly(device):
-    """Which of the replicas come to rest with the least energy so far is plain from a run without this.
+    """Which of the replicas converge with the least energy so far is plain from a run without this.
 
     Those of the last look are relaxed no further: their families end.
     """

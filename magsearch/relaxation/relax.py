@@ -42,7 +42,7 @@ class Relaxation:
     magnetization: NDArray[np.float64]  # [replica, 3] mean spin
     steps: NDArray[np.int64]  # [replica] evaluations
     reason: tuple[str, ...]  # of REASONS; "moving" where the steps ran out, "cut" where a schedule ended it
-    tightened: NDArray[np.bool_]  # [replica] whether a schedule asked for another convergence when it came to rest
+    tightened: NDArray[np.bool_]  # [replica] whether a schedule asked for another convergence when it converged
 
     @property
     def evaluations(self) -> int:
@@ -179,19 +179,20 @@ def _descend(
     while True:
         watch()
         cycle.run(min(LOOK, steps - motion.iteration))
-        state_now = device.host(motion.flat["state"][: STATE["RESTING"] + 1])
-        energy, resting = state_now[STATE["ENERGY_NOW"]], state_now[STATE["RESTING"]]
+        rows = device.host(motion.flat["state"][: STATE["RESTING"] + 1])  # in one transfer
+        energy, resting = rows[STATE["ENERGY_NOW"]], rows[STATE["RESTING"]]
         before, arrived = arrived, int(np.count_nonzero(resting))
         if arrived == before and motion.iteration < steps:
             continue
         columns = seats.columns  # [column] replica; padding is below zero
         over = ends.over(columns[(columns >= 0) & (resting == 0)])
         ending = (columns >= 0) & over[ends.home[held(columns)]]
-        if ends.tight is not None:
+        if ends.tight is not None and motion.iteration < steps:
             rests = (columns >= 0) & np.isin(resting, ARRIVED) & ~ending
-            best = np.isin(columns, ends.best(columns[rests], energy[rests]))
-            motion.tighten(np.flatnonzero(best), ends.tight)
-            resting[best], arrived = 0, arrived - int(best.sum())
+            best = np.flatnonzero(np.isin(columns, ends.best(columns[rests], energy[rests])))
+            if len(best):
+                motion.tighten(best, ends.tight)
+                resting[best], arrived = 0, arrived - len(best)
         late = ending & (resting == 0)
         if late.any():
             resting[late] = REASONS.index("cut")

@@ -19,8 +19,8 @@ class Schedule:
     convergence   of each replica, with the same number of steps
     followers     [replica] those that stop as soon as the others of their family do
     left          fraction of the others of a family that may still move when it ends
-    tight         convergence for a replica that comes to rest with the lowest energy of its family so far: it moves
-                  until then, as a follower; None: no replica does
+    tight         convergence that a replica is given, as a follower, when it converges with the lowest energy of its
+                  family so far; None: no replica is
     least         [replica] meV, that this energy has to be below, the same in a family; None: any will do
 
     Families, the parts of a batch that never depend on others, end one by one, so that results do not depend on
@@ -68,8 +68,8 @@ class Ends:
     leads       [replica] whether the others of its family wait for it
     allowed     [family] how many of those that lead may still move when the family ends
     tight       convergence of the best; None: no replica is relaxed tightly
-    lowest      [family] meV, least energy with which a replica has come to rest
-    tightened   [replica] whether it was the best of its family when it came to rest
+    lowest      [family] meV, least energy with which a replica has converged
+    tightened   [replica] whether it was the best of its family when it converged
     """
 
     families: tuple[NDArray[np.int64], ...]

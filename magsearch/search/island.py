@@ -334,8 +334,8 @@ class Island:
         """Relax offspring, and rough candidates tightly; return both, and the number of evaluations.
 
         In one batch where their minimisers allow it: rough candidates then move for as long as offspring do, and
-        those that have not converged continue in the next generation. So do offspring that come to rest with less
-        energy than all candidates: they are relaxed tightly at once.
+        those that have not converged continue in the next generation. Offspring that converge with less energy than
+        all candidates are also relaxed tightly, at once.
         """
         (first, left), second = self._pace, self.settings.refinement
         if isinstance(first, Method) or not alike(first, second):
