@@ -369,10 +369,10 @@ def test_long_lists_take_the_convolution_and_short_ones_do_not(device):
 
 
 def test_a_cpu_keeps_lists_of_isotropic_couplings_for_longer():
-    """They cost 0.65 of others there (measured); on a GPU the list costs the same."""
+    """They cost less than others there; on a GPU they cost the same."""
     lattice = Lattice.named("square", (32, 32, 1))
     plain, chiral = (Hamiltonian(lattice, shell_bonds(lattice, *[c] * 6)) for c in (exchange(0.1), bloch(0.1, 0.05)))
-    assert cost(plain, Cpu).direct == pytest.approx(0.65 * cost(chiral, Cpu).direct)
+    assert cost(plain, Cpu).direct < cost(chiral, Cpu).direct
     assert (choose_path(plain, Cpu), choose_path(chiral, Cpu)) == ("direct", "fourier")
     assert cost(plain, Cuda).direct == cost(chiral, Cuda).direct
 

@@ -32,6 +32,7 @@ from magsearch.relaxation.fire import Fire
 from magsearch.relaxation.lbfgs import LBFGS
 from magsearch.relaxation.velocity_projection import VelocityProjection
 from magsearch.search.candidate import NOWHERE, Candidate
+from magsearch.search.generation import State
 from magsearch.search.island import (
     DISORDERED,
     EASY,
@@ -41,7 +42,6 @@ from magsearch.search.island import (
     REFINEMENT,
     GeneticTunneling,
     Island,
-    State,
     generations_of_seeds,
 )
 from magsearch.search.polishing import polish

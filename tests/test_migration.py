@@ -21,7 +21,8 @@ from magsearch.parallel.ranks import Ranks
 from magsearch.randomness import Consumer, Draws
 from magsearch.search.alignment import Alignment
 from magsearch.search.candidate import Candidate, packed, unpacked
-from magsearch.search.island import GeneticTunneling, Island, State
+from magsearch.search.generation import State
+from magsearch.search.island import GeneticTunneling, Island
 from magsearch.search.migration import Leader, Migrants, Migration, Role, Route
 from magsearch.search.topology import Complete, Isolated, Ring
 

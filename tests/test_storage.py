@@ -32,7 +32,8 @@ from magsearch.observables.fingerprint import fingerprint
 from magsearch.runs import record
 from magsearch.search.archipelago import Archipelago
 from magsearch.search.candidate import Candidate
-from magsearch.search.island import GeneticTunneling, State
+from magsearch.search.generation import State
+from magsearch.search.island import GeneticTunneling
 from magsearch.search.stopping import Stop, Stored
 from magsearch.storage import Record
 from magsearch.storage import history as stored_history

@@ -84,6 +84,11 @@ class Evaluator:
         return self.hamiltonian.stiffness
 
     @property
+    def tolerance(self) -> float:
+        """Energy, meV per site, by which two relaxations of one minimum may differ: 1e-6 of the stiffest coupling."""
+        return 1e-6 * self.stiffness
+
+    @property
     def rounding(self) -> float:
         """Relative rounding of a replica's energy."""
         return 2e-7 if self.real == np.float32 else 1e-14

@@ -41,22 +41,20 @@ class Neighbours:
         expected = len(bonds) * lattice.cells + (0 if extra is None else len(extra))
         if expected > LARGEST:
             raise InputError(f"{expected} neighbours of all sites; the lists hold {LARGEST}: choose a smaller size")
-        order, present = np.argsort(bonds.i, kind="stable"), hamiltonian.occupied
+        order, occupied = np.argsort(bonds.i, kind="stable"), hamiltonian.occupied
         there = lattice.neighbours(bonds.offset[order]).T  # [cell, bond of the cell by its first atom]
         cell, bond = np.nonzero(there >= 0)
-        site, other = (
-            bonds.i[order][bond] + lattice.atoms * cell,
-            bonds.j[order][bond] + lattice.atoms * there[cell, bond],
-        )
         coupling, matrices = order[bond], bonds.J
+        site = bonds.i[coupling] + lattice.atoms * cell
+        other = bonds.j[coupling] + lattice.atoms * there[cell, bond]
         if extra is not None:
             site, other = np.append(site, extra.i), np.append(other, extra.j)
             coupling = np.append(coupling, len(bonds) + np.arange(len(extra)))
             matrices = np.concatenate([matrices, extra.J])
             by_site = np.argsort(site, kind="stable")
             site, other, coupling = site[by_site], other[by_site], coupling[by_site]
-        if not present.all():
-            kept = present[site] & present[other]
+        if not occupied.all():
+            kept = occupied[site] & occupied[other]
             site, other, coupling = site[kept], other[kept], coupling[kept]
         table, row = np.unique(matrices.reshape(-1, 9), axis=0, return_inverse=True)
         start = np.searchsorted(site, np.arange(lattice.sites + 1))

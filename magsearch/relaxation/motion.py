@@ -126,12 +126,15 @@ class Motion:
             self.flat["awake"][...] = array(resting == 0, self.evaluator.real)
 
     def tighten(self, columns: NDArray[np.int64], convergence: Convergence) -> None:
-        """Let replicas at rest move again, until they have another convergence; columns [moved]."""
+        """Let replicas at rest move again, until they have another convergence; columns [moved].
+
+        Their spins are those of the last evaluation: of the force before it, no step length can be deduced.
+        """
         device, state = self.evaluator.device, self.flat["state"]
         there, thresholds = device.array(columns, np.int64), np.array(convergence.thresholds(self.evaluator))
         state[THRESHOLDS, there] = device.array(thresholds[:, None], np.float64)
-        state[STATE["WINDOW_STEPS"], there] = 0
-        state[STATE["RESTING"], there] = 0
+        for row in ("WINDOW_STEPS", "FORCE2_BEFORE", "RESTING"):
+            state[STATE[row], there] = 0
 
     def bind(self, kernel: str, *arguments: Any, blocks: int | None = None) -> Launch:
         """Bind a kernel on this population: its last argument, the number of replicas, is added."""

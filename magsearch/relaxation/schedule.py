@@ -38,9 +38,13 @@ class Schedule:
         """Return the schedule of replicas with one convergence, of which none follows others."""
         return cls((convergence,) * replicas, np.zeros(replicas, dtype=bool), left)
 
+    def joins(self, other: Schedule) -> bool:
+        """Return whether two batches may have one schedule."""
+        return self.left == other.left and self.tight == other.tight
+
     @classmethod
     def joined(cls, schedules: Sequence[Schedule]) -> Schedule:
-        """Return the schedule of batches with the same ``left`` and ``tight``, one after the other."""
+        """Return the schedule of batches that ``joins`` allows, one after the other."""
         convergence = tuple(each for schedule in schedules for each in schedule.convergence)
         followers, least = (
             np.concatenate(of) for of in zip(*((s.followers, s.bounds) for s in schedules), strict=True)

@@ -24,7 +24,7 @@ from magsearch.runs.launch import Launch, expect_room
 from magsearch.runs.supercells import Comparison
 from magsearch.search.archipelago import Archipelago, owners
 from magsearch.search.budget import Budget, allowed
-from magsearch.search.island import State
+from magsearch.search.generation import State
 from magsearch.search.memory import footprint
 from magsearch.search.stopping import Reason
 

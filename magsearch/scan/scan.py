@@ -178,7 +178,7 @@ class Scan:
         followed = None
         if self.ranks.rank == 0:
             hamiltonians = [plan.at(self.given, column).hamiltonian for column in self.columns]
-            tolerance = [1e-6 * Evaluator(h, self.device, np.float32).stiffness * h.n_spins for h in hamiltonians]
+            tolerance = [Evaluator(h, self.device, np.float32).tolerance * h.n_spins for h in hamiltonians]
             followed = Followed(self.columns, self._space.graph(self.columns), tolerance)
         while self.ranks.broadcast(bool(trials := followed.trials() if followed else [])):
             minima = self._relaxed(trials, precise=False)

@@ -35,8 +35,9 @@ from magsearch.parallel.interruption import Interruption
 from magsearch.parallel.ranks import Pending, Ranks
 from magsearch.search.budget import Budget, allowed
 from magsearch.search.candidate import GIVEN, Candidate, compact, given, on_host
+from magsearch.search.generation import Generation, State
 from magsearch.search.history import History, migrations
-from magsearch.search.island import ROUNDING, Generation, GeneticTunneling, Island, State
+from magsearch.search.island import ROUNDING, GeneticTunneling, Island
 from magsearch.search.lockstep import together
 from magsearch.search.migration import Migrants, Migration, Role
 from magsearch.search.polishing import converged, stages
@@ -148,7 +149,7 @@ class Archipelago:
     @property
     def tolerance(self) -> float:
         """Energy, meV per site, within which two minima of the search may be the same."""
-        return 1e-6 * self.evaluator.stiffness
+        return self.evaluator.tolerance
 
     def resume(
         self, states: Mapping[int, State], history: History, elapsed: float, textures: Sequence[Snapshot] = ()

@@ -15,7 +15,7 @@ from magsearch.observables.fingerprint import Fingerprint, distinct
 from magsearch.observables.structure_factor import PEAKS
 from magsearch.search import records
 from magsearch.search.candidate import Candidate
-from magsearch.search.island import Generation
+from magsearch.search.generation import Generation
 from magsearch.search.records import Place
 
 FINGERPRINT = records.record_type(Fingerprint, Place.SEARCH, {"peak": PEAKS})

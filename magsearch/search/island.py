@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from magsearch.engine.device import Device
 from magsearch.engine.evaluator import Evaluator
 from magsearch.minima.free_energy import Fitness
 from magsearch.observables.fingerprint import distinct, fingerprints
@@ -30,6 +29,7 @@ from magsearch.relaxation.relax import Method, Minimizer
 from magsearch.relaxation.schedule import Schedule
 from magsearch.search.breeding import Breeding
 from magsearch.search.candidate import NO_SPINS, NOWHERE, Candidate, compact, gathered, on_host, ranked
+from magsearch.search.generation import Generation, State
 from magsearch.search.lockstep import Task, Work, alike, planned, together
 from magsearch.search.selection import Selection, SteadyState
 
@@ -112,35 +112,6 @@ class GeneticTunneling:
         return self.seeds, RESTARTS if self.seeds == SEEDS else self.seeds, self.operators
 
 
-@dataclass(frozen=True)
-class Generation:
-    """Statistics of one generation; energies in meV per site, over the candidates that are kept."""
-
-    generation: int
-    best: float
-    mean: float
-    deviation: float
-    energies: NDArray[np.float64] = field(compare=False)  # [candidate], best first
-    evaluations: int  # of energy and force of one replica, in this generation
-    offspring: dict[str, int]  # by operator
-    successes: dict[str, int]  # offspring that were kept, by operator
-
-
-@dataclass(frozen=True)
-class State:
-    """State that determines the next generation of an island together with its settings; textures on its device."""
-
-    generation: int = 0
-    candidates: tuple[Candidate, ...] = ()  # distinct, best first; before the first generation: given ones
-    leaders: tuple[tuple[Candidate, float], ...] = ()  # that attract the next offspring, with their pulls
-
-    def moved(self, move: Callable[[Device, Sequence[Candidate]], list[Candidate]], device: Device) -> State:
-        """Return the state after ``on_host`` or ``compact`` moved its textures in one transfer."""
-        every = move(device, [*self.candidates, *(leader for leader, _ in self.leaders)])
-        first, pulls = len(self.candidates), [pull for _, pull in self.leaders]
-        return replace(self, candidates=tuple(every[:first]), leaders=tuple(zip(every[first:], pulls, strict=True)))
-
-
 @dataclass
 class Island:
     """Population of distinct minima that generates offspring.
@@ -157,7 +128,7 @@ class Island:
     evaluator: Evaluator
     settings: GeneticTunneling
     number: int = 0
-    state: State = State()
+    state: State = field(default_factory=State)
     watch: Callable[[], None] = lambda: None
 
     @property
@@ -297,7 +268,7 @@ class Island:
         slack = ROUNDING * self.evaluator.stiffness * self.crystal.hamiltonian.n_spins
         order = sorted(ranked(candidates), key=lambda c: c.worth + (0.0 if c.refined else slack))
         looseness = [1.0 if candidate.refined else LOOSENESS for candidate in order]
-        kept = distinct([candidate.fingerprint for candidate in order], self._tolerance, looseness)
+        kept = distinct([candidate.fingerprint for candidate in order], self.evaluator.tolerance, looseness)
         return ranked([order[place] for place in kept])
 
     def _best(self, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -353,16 +324,11 @@ class Island:
         batch = [next(waiting[int(follows)]) for follows in tight]
         convergence = tuple(second.convergence if follows else first.convergence for follows in tight)
         least = np.full(len(tight), min((candidate.energy for candidate in self.candidates), default=np.inf))
-        least += LOOSENESS * self._tolerance * self.crystal.hamiltonian.n_spins
+        least += LOOSENESS * self.evaluator.tolerance * self.crystal.hamiltonian.n_spins
         schedule = Schedule(convergence, tight, left, second.convergence, least)
         done, evaluations = yield from self._relaxing(batch, first, self.evaluator, schedule, tight)
         new, refined = ([done[place] for place in np.flatnonzero(tight == follows)] for follows in (False, True))
         return new, refined, evaluations
-
-    @property
-    def _tolerance(self) -> float:
-        """Energy, meV per site, by which refined copies of one minimum may differ."""
-        return 1e-6 * self.evaluator.stiffness
 
     @property
     def _pace(self) -> tuple[Minimizer | Method, float]:

@@ -38,16 +38,9 @@ class Task:
         """Return whether this task may be one batch with others."""
         return (
             all(alike(self.minimizer, one.minimizer) and self.evaluator == one.evaluator for one in others)
-            and all(
-                self.schedule and one.schedule and _ending(self.schedule) == _ending(one.schedule) for one in others
-            )
+            and all(self.schedule and one.schedule and self.schedule.joins(one.schedule) for one in others)
             and sum(one.textures.nbytes for one in others) + self.textures.nbytes <= BYTES
         )
-
-
-def _ending(schedule: Schedule) -> tuple[Any, ...]:
-    """Return what schedules that may be joined have in common."""
-    return schedule.left, schedule.tight
 
 
 def alike(one: Any, other: Any) -> bool:

@@ -42,7 +42,7 @@ def polish(island: Island) -> list[Candidate]:
 def stages(island: Island) -> Iterator[tuple[list[Candidate], str]]:
     """Yield the elites as ``polish`` has them so far, and what they lack, in words, for when time is short."""
     precise = _precise(island)
-    minima = Minima(precise, 1e-6 * island.evaluator.stiffness, island.watch)
+    minima = Minima(precise, island.evaluator.tolerance, island.watch)
     chosen = {id(candidate): candidate for candidate in island.elites + island.rough}
     whole = _doubled(island, list(chosen.values()))
     yield whole[: len(island.elites)], "energies in double precision, stability and degeneracies"

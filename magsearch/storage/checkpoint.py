@@ -21,7 +21,7 @@ from magsearch.engine.device import Device
 from magsearch.errors import InputError
 from magsearch.model.lattice import Lattice
 from magsearch.search.candidate import Candidate, axis_sizes, packed, restored
-from magsearch.search.island import State
+from magsearch.search.generation import State
 from magsearch.search.records import Place, columns
 from magsearch.storage.files import SCHEMA, checked, dataset, described, opened, replaced, texts, words
 from magsearch.storage.validation import row

@@ -22,8 +22,8 @@ from magsearch.model.hamiltonian import Hamiltonian
 from magsearch.model.lattice import Lattice
 from magsearch.observables.topological_charge import charge_density
 from magsearch.search.candidate import Candidate, axis_sizes, restored
+from magsearch.search.generation import State
 from magsearch.search.history import History
-from magsearch.search.island import State
 from magsearch.search.records import Place, columns
 from magsearch.search.snapshots import Snapshot
 from magsearch.search.stopping import Reason
