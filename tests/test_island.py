@@ -23,7 +23,7 @@ from magsearch.operators import BREEDING, RESTARTS, SEEDS
 from magsearch.operators.crystal import Crystal
 from magsearch.operators.mixtures import weights
 from magsearch.operators.mutations import HeatPatch
-from magsearch.operators.seeds import CorrelatedSpins, RandomSpins, SoftWaves
+from magsearch.operators.seeds import CorrelatedSpins, PeriodicSpins, RandomSpins, SoftWaves
 from magsearch.operators.skyrmions import PlantSkyrmion
 from magsearch.randomness import Consumer, Draws
 from magsearch.relaxation.barzilai_borwein import BarzilaiBorwein
@@ -98,7 +98,7 @@ def test_generation_counts_its_offspring_by_operator():
         assert generation.generation == number
         assert sum(generation.offspring.values()) == 16 - beside
         assert set(generation.offspring) <= (
-            ({"SoftWaves", "RandomSpins"}, {"SoftWaves", "CorrelatedSpins"})[number >= 2]
+            ({"SoftWaves", "PeriodicSpins", "CorrelatedSpins"} if number else {"SoftWaves", "RandomSpins"})
             if number < seeded
             else {"HeatPatch", "PlantSkyrmion"}
         )
@@ -189,7 +189,7 @@ def test_seeds_that_were_chosen_serve_for_all_generations_of_seeds():
 
 
 def test_soft_waves_are_for_crystals():
-    """They lose weight to random spins with the atoms of the cell, and with couplings that J(q) does not contain."""
+    """They and periodic spins lose weight to others with the atoms of the cell, and with couplings outside J(q)."""
     mixture = ((RandomSpins(), 1.0), (SoftWaves(), 3.0))
 
     def divided(kept):
@@ -197,6 +197,10 @@ def test_soft_waves_are_for_crystals():
 
     crystal = MODELS["square_bloch"]
     assert_allclose(weights(((CorrelatedSpins(), 1.0), (SoftWaves(), 3.0)), crystal), weights(mixture, crystal))
+    periodic = tuple((PeriodicSpins() if isinstance(one, SoftWaves) else one, weight) for one, weight in mixture)
+    assert_allclose(weights(periodic, crystal), weights(mixture, crystal))
+    whole = tuple((one, int(weight)) for one, weight in mixture)
+    assert_allclose(weights(whole, crystal), weights(mixture, crystal))
     cells, bonds = crystal.lattice.cells, len(crystal.bonds)
     assert_allclose(weights(mixture, crystal), divided(cells / (cells + 1)))
     molecule = Hamiltonian(

@@ -27,7 +27,7 @@ from magsearch.operators import OPERATORS, Operator
 from magsearch.operators.crystal import Crystal
 from magsearch.operators.host import HostOperator
 from magsearch.operators.mutations import InsertStripe, RotatePatch, RotateTexture, ShufflePatch
-from magsearch.operators.seeds import CorrelatedSpins, RandomSpins, SoftWaves
+from magsearch.operators.seeds import CorrelatedSpins, PeriodicSpins, RandomSpins, SoftWaves
 from magsearch.operators.skyrmions import MoveSkyrmion, PlantSkyrmion, RemoveSkyrmion
 from magsearch.operators.splices import ExchangeWave, FourierSplice, PatchSplice, QuadrantSplice, StripeSplice
 from magsearch.operators.waves import (
@@ -319,6 +319,41 @@ def test_random_spins_are_isotropic():
     assert np.abs(s.mean(axis=0)).max() < 5 / np.sqrt(3 * 10000)  # the variance of a component is 1/3
     assert_allclose(np.cov(s.T), np.eye(3) / 3, atol=4 * 0.3 / 100)
     assert_allclose(np.sort(s[:, 2]), np.linspace(-1, 1, 10000), atol=0.03)  # Archimedes: z is uniform
+
+
+def periods(texture: np.ndarray, lattice: Lattice) -> set[tuple[int, ...]]:
+    """Translations in cells, but for none, after which a texture [site, 3] repeats."""
+    cells = texture.reshape(*lattice.grid, -1)
+    every = np.ndindex(lattice.grid)
+    return {t[::-1] for t in every if any(t) and np.abs(np.roll(cells, t, (0, 1, 2)) - cells).max() < 1e-5}
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "without"),
+    [
+        ("triangular", (6, 6, 1), (1 / 2 / 4 + 1 / 3 / 9 + 1 / 6 / 36) / (1 / 2 + 1 / 3 + 1 / 6)),
+        ("kagome", (4, 3, 1), (1 / 2 / 2 + 1 / 3 / 3) / (1 / 2 + 1 / 3)),
+        ("cubic", (3, 2, 2), (1 / 2 / 4 + 1 / 3 / 3) / (1 / 2 + 1 / 3)),
+        ("chain", (16, 1, 1), (1 / 2 / 2 + 1 / 4 / 4) / (1 / 2 + 1 / 4)),
+    ],
+)
+def test_periodic_spins_repeat_after_a_random_translation(name, size, without):
+    """Of those that lead back after m steps, all alike, one is no translation; m with weights 1 / m."""
+    crystal = on(name, size, exchange(1.0))
+    s = children(PeriodicSpins(), crystal, np.empty((0, crystal.lattice.sites, 3)), 400)
+    found = [periods(texture, crystal.lattice) for texture in s]
+    assert sum(not some for some in found) / 400 == pytest.approx(without, abs=5 * np.sqrt(without / 400))
+    assert max(len(some) + 1 for some in found) == max(m for m in (2, 3, 4, 6) if m * m <= np.prod(size))
+    assert_allclose(unit(s).mean(axis=(0, 1)), 0, atol=5 * np.sqrt(6 / s[..., 0].size))  # up to six copies of a spin
+
+
+@pytest.mark.parametrize("periodic", [(False, False, False), (True, False, False)])
+def test_periodic_spins_repeat_along_periodic_axes_only(periodic):
+    lattice = Lattice.named("square", (4, 6, 1), periodic=periodic)
+    crystal = Crystal(Hamiltonian(lattice, shell_bonds(lattice, exchange(1.0))), Cpu())
+    s = children(PeriodicSpins(), crystal, np.empty((0, 24, 3)), 50)
+    every = set().union(*(periods(texture, lattice) for texture in s))
+    assert every == ({(1, 0, 0), (2, 0, 0), (3, 0, 0)} if periodic[0] else set())
 
 
 @pytest.mark.parametrize("name", ["square_no_field", "pyrochlore", "chain", "cubic", "kagome_tensor", "uncoupled"])

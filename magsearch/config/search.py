@@ -79,9 +79,9 @@ class SearchTable(Table, path="search", of=(GeneticTunneling, Stop, Convergence)
         default_factory=dict,
         metadata={
             "doc": "Weights of the operators that generate the first generation, and up to three more of small models. "
-            "*SoftWaves* counts less in molecules and disordered models (magsearch docs theory).",
+            "*SoftWaves* and *PeriodicSpins* count less in molecules and disordered models (magsearch docs theory).",
             "ge": 0, "per_island": True,
-            "default": "`SEEDS` for two generations, then `RESTARTS`, in magsearch/operators/mixtures.py",
+            "default": "`SEEDS` for the first generation, then `RESTARTS`, in magsearch/operators/mixtures.py",
         },
     )  # fmt: skip
     operators: Weights = field(

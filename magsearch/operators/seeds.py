@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,36 @@ class RandomSpins:
     def __call__(self, crystal: Crystal, parents: Any, draws: Draws) -> Any:
         """Return random spins."""
         return draws.noise(crystal.device, crystal.lattice.sites)
+
+
+@dataclass(frozen=True)
+class PeriodicSpins:
+    """Random spins that repeat after a random translation of the box.
+
+    Repeated m times, it leads back, around the box. m divides the number of cells along a periodic axis, is at most the
+    square root of the number of all cells, and is drawn with weights 1 / m. A descent keeps the symmetry: it is shorter
+    and has fewer minima to end in, and most ground states have one. Crystal structures are predicted from random ones
+    with symmetries (Pickard & Needs, J. Phys.: Condens. Matter 23, 053201 (2011)).
+    """
+
+    parents: int = 0
+
+    def __call__(self, crystal: Crystal, parents: Any, draws: Draws) -> Any:
+        """Return random spins, each texture with a translation of its own."""
+        spectrum = crystal.spectrum
+        modes = spectrum.modes(spectrum.planes(draws.noise(crystal.device, crystal.lattice.sites)))
+        kept = spectrum.repeating(_translations(crystal, draws))
+        return spectrum.textures(spectrum.values(modes * crystal.device.array(kept[:, None], np.float32)))
+
+
+def _translations(crystal: Crystal, draws: Draws) -> NDArray[np.int64]:
+    """Draw translations of the box, in cells, [replica, 3]; zero where no axis is periodic."""
+    along = np.where(crystal.lattice.periodic, crystal.lattice.size, 1)
+    order = np.array([m for m in range(2, isqrt(crystal.lattice.cells) + 1) if (along % m == 0).any()] or [1])
+    times = order[draws.choice(1 / order)]
+    steps = np.gcd(times[:, None], along)  # as many different translations along each axis
+    drawn = [draws.integers(0, steps[:, axis]) for axis in range(3)]
+    return np.stack(drawn, axis=1) * (along // steps)
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,13 @@ class Spectrum:
         """``index`` on the device, [3, wave]."""
         return self.device.array(self.index, np.float32)
 
+    def repeating(self, translations: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return whether waves repeat after translations by whole cells [replica, 3], [replica, wave]."""
+        size = np.array(self.lattice.size)
+        whole = np.lcm.reduce(size)
+        turns = translations * (whole // size) @ self.index.astype(np.int64)
+        return np.asarray(turns % whole == 0)
+
     def planes(self, textures: Any) -> Any:
         """Return textures [replica, site, 3] as functions of the cells, [replica, atom * 3, cell]."""
         cells = textures.reshape(len(textures), self.lattice.cells, -1)

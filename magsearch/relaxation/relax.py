@@ -29,6 +29,7 @@ from magsearch.relaxation.seats import Seats, families, seated
 KEPT = STATE["STEPS"] + 1  # rows of the state that a relaxation returns
 ARRIVED = [REASONS.index(reason) for reason in CONVERGED]
 LOOK = 20  # polling interval of the state, iterations
+UNKNOWN = -1  # number of replicas at rest: families may end when the state is polled again, whoever arrives
 Watch = Callable[[], None]
 
 
@@ -186,13 +187,15 @@ def _descend(
             continue
         columns = seats.columns  # [column] replica; padding is below zero
         over = ends.over(columns[(columns >= 0) & (resting == 0)])
-        ending = (columns >= 0) & over[ends.home[held(columns)]]
         if ends.tight is not None and motion.iteration < steps:
-            rests = (columns >= 0) & np.isin(resting, ARRIVED) & ~ending
+            rests = (columns >= 0) & np.isin(resting, ARRIVED)
             best = np.flatnonzero(np.isin(columns, ends.best(columns[rests], energy[rests])))
             if len(best):
                 motion.tighten(best, ends.tight)
-                resting[best], arrived = 0, arrived - len(best)
+                resting[best] = 0
+                over[ends.home[columns[best]]] = False  # until the state is polled again
+                arrived = UNKNOWN
+        ending = (columns >= 0) & over[ends.home[held(columns)]]
         late = ending & (resting == 0)
         if late.any():
             resting[late] = REASONS.index("cut")
@@ -209,7 +212,7 @@ def _descend(
         if fewer is None:
             return
         seats, sources = fewer
-        motion, arrived = motion.thinned(sources), 0
+        motion, arrived = motion.thinned(sources), UNKNOWN
         cycle = Cycle(motion, minimizer.iteration(motion))
 
 

@@ -44,7 +44,6 @@ ROUNDING = 1e-7  # of the energy per site in single precision, in units of the s
 FIRST = 16  # replicas of the first generation of a crystal: many need a few starts, and what it costs decides
 SEEDED = 100_000  # spins that seeds hold before breeding begins: many models are solved by restarts alone
 SEEDING = 4  # generations of seeds at most
-SOFT = 2  # of these, made by ``seeds``; the others by ``RESTARTS``, for ground states that are no few soft waves
 POLISH = BarzilaiBorwein(Convergence(steps=2000, variance=None))
 
 
@@ -61,8 +60,8 @@ class GeneticTunneling:
     modes        number of softest modes by which saddle points are found and displaced; 0: none
     fitness      local free energy by which candidates are ranked; None: their energy
     selection    selection of parents
-    seeds        mixture of operators that generate the first generation, and up to three more of a small model; the
-                 default is used for two of them, and ``RESTARTS`` for the others
+    seeds        mixture of operators that generate the first generation, and up to three more of a small model; with
+                 the default, these others are made by ``RESTARTS``
     operators    mixture of operators that generate offspring
     adaptation   0 to 1: share of the offspring whose operator is drawn with the frequencies at which operators
                  generated the candidates that are kept (Spears, Proc. Evolutionary Programming 1995: a candidate
@@ -105,7 +104,7 @@ class GeneticTunneling:
 
     @property
     def mixtures(self) -> tuple[Mixture, Mixture, Mixture]:
-        """Mixtures of the first ``SOFT`` generations, of the other generations of seeds, and of offspring.
+        """Mixtures of the first generation, of the other generations of seeds, and of offspring.
 
         The second is ``RESTARTS``, or ``seeds`` if these are not the default.
         """
@@ -354,7 +353,7 @@ class Island:
         draws = Draws(settings.seed, Consumer.OFFSPRING, self.number, self.generation, count)
         bred = generations_of_seeds(settings.replicas, self.crystal.lattice.sites)
         seeds, restarts, operators = settings.mixtures
-        mixture = operators if self.generation >= bred else restarts if self.generation >= SOFT else seeds
+        mixture = operators if self.generation >= bred else restarts if self.generation else seeds
         breeding = Breeding(self.crystal, mixture, settings.selection, settings.adaptation, bred, self.watch)
         textures, origins = breeding(self.candidates, draws[len(given) :], self.state.leaders)
         new = zip(textures, origins, strict=True)
