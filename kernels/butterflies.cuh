@@ -31,9 +31,11 @@ template <typename real, int sign>
 struct Roots {
     const real* at;
     int n;
+    DEVICE real cosine(int k) const { return at[2 * k]; }
+    DEVICE real sine(int k) const { return sign < 0 ? at[2 * k + 1] : -at[2 * k + 1]; }
     template <typename V>
     DEVICE wave<V> times(int k, wave<V> a) const {
-        const real c = at[2 * k], s = sign < 0 ? at[2 * k + 1] : -at[2 * k + 1];
+        const real c = cosine(k), s = sine(k);
         return {c * a.re - s * a.im, c * a.im + s * a.re};
     }
 };

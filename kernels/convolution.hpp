@@ -47,22 +47,37 @@ DEVICE void stage(int length, int s, Roots<real, sign> w, In in, Out out) {
             for (int t = 1; t < p; ++t) out.put(q + s * (p * j + t), w.times(j * t * s, a[t]));
         }
 }
-// the same for any other prime p
+// The same for any other prime p. Terms k and p - k have conjugate factors: their sum has the cosine, their difference
+// the sine, and both serve for t and p - t, a quarter of the products. `pairs` holds p - 1 waves; out may be in where p
+// is the whole length.
 template <typename V, typename real, int sign, typename In, typename Out>
-DEVICE void any_stage(int p, int length, int s, Roots<real, sign> w, In in, Out out) {
-    const int m = length / p;
+DEVICE void any_stage(int p, int length, int s, Roots<real, sign> w, wave<V>* pairs, In in, Out out) {
+    const int m = length / p, half = (p - 1) / 2, turn = w.n / p;
     for (int j = 0; j < m; ++j)
-        for (int q = 0; q < s; ++q)
-            for (int t = 0; t < p; ++t) {
-                wave<V> sum{};
-                for (int k = 0; k < p; ++k)
-                    sum = sum + w.times((int)((long long)t * k % p * (w.n / p)), in.get(q + s * (j + m * k)));
-                out.put(q + s * (p * j + t), w.times(j * t * s, sum));
+        for (int q = 0; q < s; ++q) {
+            const wave<V> first = in.get(q + s * j);
+            wave<V> total = first;
+            for (int k = 1; k <= half; ++k) {
+                const wave<V> a = in.get(q + s * (j + m * k)), b = in.get(q + s * (j + m * (p - k)));
+                pairs[2 * k - 2] = a + b, pairs[2 * k - 1] = a - b;
+                total = total + pairs[2 * k - 2];
             }
+            out.put(q + s * p * j, total);
+            for (int t = 1; t <= half; ++t) {
+                wave<V> even = first, odd{};
+                for (int k = 1, tk = t; k <= half; ++k, tk += tk < p - t ? t : t - p) {
+                    even = even + scaled(w.cosine(tk * turn), pairs[2 * k - 2]);
+                    odd = odd + scaled(w.sine(tk * turn), pairs[2 * k - 1]);
+                }
+                const wave<V> side = turned<1>(odd);
+                out.put(q + s * (p * j + t), w.times(j * t * s, even + side));
+                out.put(q + s * (p * j + p - t), w.times(j * (p - t) * s, even - side));
+            }
+        }
 }
 // the pass for p, compiled once for all transforms
 template <typename V, typename real, int sign, typename In, typename Out>
-__attribute__((noinline)) void pass(int p, int length, int s, Roots<real, sign> w, In in, Out out) {
+__attribute__((noinline)) void pass(int p, int length, int s, Roots<real, sign> w, wave<V>* pairs, In in, Out out) {
     if (p == 4)
         stage<4, V>(length, s, w, in, out);
     else if (p == 5)
@@ -72,7 +87,7 @@ __attribute__((noinline)) void pass(int p, int length, int s, Roots<real, sign> 
     else if (p == 2)
         stage<2, V>(length, s, w, in, out);
     else
-        any_stage<V>(p, length, s, w, in, out);
+        any_stage<V>(p, length, s, w, pairs, in, out);
 }
 
 inline std::vector<int> factors(int n) {
@@ -84,27 +99,24 @@ inline std::vector<int> factors(int n) {
     return found;
 }
 
-// out_k = sum_x in_x exp(sign 2 pi i k x / n); `room` holds 2 n waves
+// out_k = sum_x in_x exp(sign 2 pi i k x / n); `room` holds 3 n waves
 template <typename V, typename real, int sign, typename In, typename Out>
 DEVICE void transform(const std::vector<int>& primes, Roots<real, sign> w, wave<V>* room, In in, Out out) {
     const int count = (int)primes.size(), n = w.n;
     if (count == 0) return out.put(0, in.get(0));
-    if (count == 1 && n > 5) {  // in and out may be one place, and any_stage reads after it has written
-        for (int k = 0; k < n; ++k) room[k] = in.get(k);
-        return pass<V>(n, n, 1, w, Line<V>{room, 1}, out);
-    }
+    wave<V>* const pairs = room + 2 * n;
     int length = n, s = 1;
     for (int f = 0; f < count; ++f) {
         const int p = primes[f];
         const Line<V> from{room + (f % 2 ? 0 : n), 1}, to{room + (f % 2 ? n : 0), 1};
         if (f == 0 && count == 1)
-            pass<V>(p, length, s, w, in, out);
+            pass<V>(p, length, s, w, pairs, in, out);
         else if (f == 0)
-            pass<V>(p, length, s, w, in, to);
+            pass<V>(p, length, s, w, pairs, in, to);
         else if (f == count - 1)
-            pass<V>(p, length, s, w, from, out);
+            pass<V>(p, length, s, w, pairs, from, out);
         else
-            pass<V>(p, length, s, w, from, to);
+            pass<V>(p, length, s, w, pairs, from, to);
         length /= p, s *= p;
     }
 }
@@ -126,7 +138,7 @@ void one_pair(const real* re, const real* im, real* re_out, real* im_out, const 
     const long long step = (long long)n1 * size * (n3 > 1 ? n2 : 1);
 #pragma omp parallel
     {
-        std::vector<wave<V>> room(2 * most), column((size_t)size * last.n), product(size);
+        std::vector<wave<V>> room(3 * most), column((size_t)size * last.n), product(size);
         const Roots<real, -1> x{X.roots, n1}, y{Y.roots, n2}, l{last.roots, last.n};
         const Roots<real, 1> x_back{X.roots, n1}, y_back{Y.roots, n2}, l_back{last.roots, last.n};
 #pragma omp for schedule(static)

@@ -306,6 +306,15 @@ def test_bonds_longer_than_the_cell_wrap_and_add_up(device, path):
         assert_allclose(energy / small.lattice.sites, expected, rtol=1e-13)
 
 
+@pytest.mark.parametrize("size", [(17, 1, 1), (1, 19, 1), (34, 23, 1), (3, 1, 31), (49, 11, 1)], ids=str)
+def test_the_field_is_that_of_the_formula_in_boxes_of_large_prime_edges(size, device, real):
+    model = MODELS["prime_box"].with_size(size)
+    s = oracle.random_textures(model, device.width + 1)
+    expected = oracle.field(model, s)
+    found = Evaluator(model, device, real, "fourier").field(s)
+    assert_allclose(found, expected, atol=TOLERANCE[real] * np.abs(expected).max())
+
+
 def test_open_edges_lose_their_bonds(device):
     """n spins in an open row have n - 1 bonds."""
     for n in (1, 2, 7):

@@ -119,7 +119,7 @@ def test_the_best_of_a_family_is_relaxed_tightly(device):
 
 
 def test_a_family_whose_best_has_just_converged_lets_it_move_on(device):
-    """It would end as soon as one of its replicas has converged; it ends when no better one has converged for an interval."""
+    """It would end as soon as one of its replicas has converged; it ends when none better has done so for a while."""
     model = MODELS["triangular_j1_j3"]  # whose replicas arrive at ten different looks
     evaluator, s = Evaluator(model, device, np.float32, "direct"), oracle.random_textures(model, COUNT)
     everyone = Schedule((MINIMIZER.convergence,) * COUNT, LOOSE.followers)

@@ -31,7 +31,7 @@ def cost(hamiltonian: Hamiltonian, device: Device | type[Device]) -> Cost:
     """Estimate the cost of both paths; a fixed function of input and kind of device, so that runs are reproducible.
 
     On a CPU, a transform and its inverse pass over the spins twice for every factor of the lattice's size; measured on
-    one core (benchmarks/RESULTS.md), a factor p costs about log2 p matrix-vector products where p <= 5, and p / 2
+    one core (benchmarks/RESULTS.md), a factor p costs about log2 p matrix-vector products where p <= 5, and 3 + p / 7
     beyond. On a GPU, from bandwidths: a pass over the spins takes as long as ``PASS`` bonds of the neighbour list.
     Evaluation from the list takes three passes; that from a convolution four, besides those of the convolution
     (``convolution.passes``). The estimates are equal near 15 bonds; on an H200 evaluations take the same time near 30
@@ -60,7 +60,7 @@ def _transformed(size: tuple[int, int, int], atoms: int, device: Device | type[D
     """Estimate the cost of a convolution, as ``cost`` does."""
     if device.together:
         return PASS * passes(size, atoms) + atoms
-    transforms = sum(np.log2(p) if p <= 5 else p / 2 for n in size for p in _factors(n))
+    transforms = sum(np.log2(p) if p <= 5 else 3 + p / 7 for n in size for p in _factors(n))
     return float(2 * transforms + atoms)
 
 

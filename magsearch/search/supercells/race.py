@@ -4,8 +4,8 @@ The most promising ones fit the softest modes of J(q). With products of several 
 spins are relaxed in all small supercells as well, and the best of these are among the most promising ones.
 Energies are compared per site. A supercell changes like a crystal under strain: one of its vectors becomes longer or
 shorter by a cell, the texture is stretched with it and relaxed again; several supercells side by side can be changed in
-finer steps. Every task depends on its own arguments alone, so that the outcome does not depend on the ranks, and what
-is known of a race that a signal has stopped need not be computed again.
+finer steps, two of their entries at once. Every task depends on its own arguments alone, so that the outcome does not
+depend on the ranks, and what is known of a race that a signal has stopped need not be computed again.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Race:
         best = self._among(FINALISTS, self._each([partial(self._descended, one, axes) for one in best]))
         self.report(f"stretched: {best[0]}")
         larger = [one.tiled(times) for one in best for times in self._tilings(one.supercell, axes)]
-        best = self._among(1, [best, *self._each([partial(self._descended, one, axes) for one in larger])])
+        best = self._among(1, [best, *self._each([partial(self._descended, one, axes, moves=2) for one in larger])])
         best = self._among(1, self._each([partial(self._descended, best[0], axes, moves=2)]))
         best = self._among(1, [best, *self._each([partial(self._shortened, best[0])])])
         self.report(f"several side by side, stretched: {best[0]}")
