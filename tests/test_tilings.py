@@ -96,7 +96,7 @@ seeds = {RandomSpins = 1.0}
 
 
 def test_a_run_begins_with_copies_of_the_best_small_supercell_and_resumes(tmp_path):
-    """The three sublattices of the triangular antiferromagnet, which random spins and patches would not give."""
+    """Half of the first generation: the three sublattices of the triangular antiferromagnet."""
     model, out = tmp_path / "model.toml", tmp_path / "run.h5"
     model.write_text(MODEL)
     line = next(line for line in done("run", model, "-o", out).splitlines() if line.startswith("tilings"))
@@ -104,7 +104,9 @@ def test_a_run_begins_with_copies_of_the_best_small_supercell_and_resumes(tmp_pa
     assert "tilings" not in done("run", "--resume", out, "--set", "search.generations=2")
     found = storage.read(out)
     assert found.elites[0].energy / found.hamiltonian.n_spins == pytest.approx(-1.5, abs=1e-9)
-    assert found.elites[0].origin == "Given"
+    first, given = found.history.rows[0], found.history.operators.index("Given")
+    assert first["offspring"][0, given] == 4
+    assert first["best"][0] == pytest.approx(-1.5, abs=1e-6)
 
 
 @pytest.mark.parametrize(
