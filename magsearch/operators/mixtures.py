@@ -47,9 +47,9 @@ def weights(mixture: Mixture, hamiltonian: Hamiltonian) -> NDArray[np.float64]:
     """
     weight, kept = np.array([float(weight) for _, weight in mixture]), crystalline(hamiltonian)
     kinds = (SoftWaves, PeriodicSpins), (CorrelatedSpins, RandomSpins)
-    waves, random = (np.array([isinstance(one, kind) for one, _ in mixture]) for kind in kinds)
+    ordered, random = (np.array([isinstance(one, kind) for one, _ in mixture]) for kind in kinds)
     random &= weight > 0
     if random.any():
         kept = kept if kept >= FEW else 0.0
-        weight[random] += (1 - kept) * weight[waves].sum() / random.sum()
-    return np.where(waves, kept * weight, weight)
+        weight[random] += (1 - kept) * weight[ordered].sum() / random.sum()
+    return np.where(ordered, kept * weight, weight)

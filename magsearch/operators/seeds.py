@@ -34,20 +34,25 @@ class RandomSpins:
 class PeriodicSpins:
     """Random spins that repeat after a random translation of the box.
 
-    Repeated m times, it leads back, around the box. m divides the number of cells along a periodic axis, is at most the
-    square root of the number of all cells, and is drawn with weights 1 / m. A descent keeps the symmetry: it is shorter
-    and has fewer minima to end in, and most ground states have one. Crystal structures are predicted from random ones
-    with symmetries (Pickard & Needs, J. Phys.: Condens. Matter 23, 053201 (2011)).
+    m such translations lead around the periodic box to where they began. m divides the number of cells along a periodic
+    axis, is at most the square root of the number of all cells, and is drawn with weights 1 / m. Relaxation keeps this
+    symmetry: it takes fewer steps and has fewer minima to end in, and most ground states have such a symmetry. Crystal
+    structures are predicted in the same way (Pickard & Needs, J. Phys.: Condens. Matter 23, 053201 (2011)).
     """
 
     parents: int = 0
 
     def __call__(self, crystal: Crystal, parents: Any, draws: Draws) -> Any:
         """Return random spins, each texture with a translation of its own."""
-        spectrum = crystal.spectrum
-        modes = spectrum.modes(spectrum.planes(draws.noise(crystal.device, crystal.lattice.sites)))
+        spectrum, modes = crystal.spectrum, _white_noise(crystal, draws)
         kept = spectrum.repeating(_translations(crystal, draws))
         return spectrum.textures(spectrum.values(modes * crystal.device.array(kept[:, None], np.float32)))
+
+
+def _white_noise(crystal: Crystal, draws: Draws) -> Any:
+    """Return the modes of independent normal numbers, [replica, atom * 3, wave]."""
+    spectrum = crystal.spectrum
+    return spectrum.modes(spectrum.planes(draws.noise(crystal.device, crystal.lattice.sites)))
 
 
 def _translations(crystal: Crystal, draws: Draws) -> NDArray[np.int64]:
@@ -65,7 +70,7 @@ class CorrelatedSpins:
     """Normal numbers with the correlations of the paramagnet, plus a random mean along the field.
 
     Their covariance is that of the spherical model (``soft_waves.paramagnet``). They relax faster than independent
-    spins do, and in most models more often to the ground state.
+    spins do.
     """
 
     parents: int = 0
@@ -73,8 +78,7 @@ class CorrelatedSpins:
     def __call__(self, crystal: Crystal, parents: Any, draws: Draws) -> Any:
         """Return random spins."""
         xp, spectrum, field = crystal.xp, crystal.spectrum, np.array(crystal.hamiltonian.field)
-        modes = spectrum.modes(spectrum.planes(draws.noise(crystal.device, crystal.lattice.sites)))
-        texture = spectrum.textures(spectrum.values(crystal.correlated(modes)))
+        texture = spectrum.textures(spectrum.values(crystal.correlated(_white_noise(crystal, draws))))
         texture /= xp.sqrt((texture * texture).sum(axis=(1, 2), keepdims=True) / np.float32(crystal.lattice.sites))
         if not field.any():
             return texture

@@ -29,7 +29,7 @@ from magsearch.relaxation.seats import Seats, families, seated
 KEPT = STATE["STEPS"] + 1  # rows of the state that a relaxation returns
 ARRIVED = [REASONS.index(reason) for reason in CONVERGED]
 LOOK = 20  # polling interval of the state, iterations
-UNKNOWN = -1  # number of replicas at rest: families may end when the state is polled again, whoever arrives
+UNKNOWN = -1  # number of replicas at rest, where families may end at the next poll though nobody arrives
 Watch = Callable[[], None]
 
 
@@ -193,7 +193,7 @@ def _descend(
             if len(best):
                 motion.tighten(best, ends.tight)
                 resting[best] = 0
-                over[ends.home[columns[best]]] = False  # until the state is polled again
+                over[ends.home[columns[best]]] = False  # until the next poll
                 arrived = UNKNOWN
         ending = (columns >= 0) & over[ends.home[held(columns)]]
         late = ending & (resting == 0)

@@ -20,7 +20,7 @@ class Schedule:
     followers     [replica] those that stop as soon as the others of their family do
     left          fraction of the others of a family that may still move when it ends
     tight         convergence that a replica is given, as a follower, when it converges with the lowest energy of its
-                  family so far, which does not end before it has moved for a polling interval; None: no replica is
+                  family so far; the family then lasts for another polling interval at least; None: no replica is
     least         [replica] meV, that this energy has to be below, the same in a family; None: any will do
 
     Families, the parts of a batch that never depend on others, end one by one, so that results do not depend on

@@ -130,8 +130,7 @@ class Race:
         best = self._among(FINALISTS, self._each([partial(self._descended, one, axes) for one in best]))
         self.report(f"stretched: {best[0]}")
         larger = [one.tiled(times) for one in best for times in self._tilings(one.supercell, axes)]
-        best = self._among(1, [best, *self._each([partial(self._descended, one, axes, moves=2) for one in larger])])
-        best = self._among(1, self._each([partial(self._descended, best[0], axes, moves=2)]))
+        best = self._among(1, self._each([partial(self._descended, one, axes, moves=2) for one in [*larger, *best]]))
         best = self._among(1, [best, *self._each([partial(self._shortened, best[0])])])
         self.report(f"several side by side, stretched: {best[0]}")
         return self._among(LEADERS, [best, first])
